@@ -1,0 +1,65 @@
+# Each target works from a bare clone: it makes .venv and installs what it needs by itself.
+#
+#   make demo    the main job: an agent notebook, killed and resumed, pays for no call twice
+#   make test    lint, types and every test, browser included
+#   make lab     the tutorial, in JupyterLab
+#   make soak    the full-length kill tests        make bench   the measurements
+#   make lint    ruff, mypy, tsc                   make clean   removes what was built
+#
+# PYTHON=… chooses the interpreter (3.11 to 3.13), CHROMIUM=… the browser, ARGS=… is for pytest.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help demo test lab soak bench lint clean
+
+FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 /usr/bin/python3; do \
+	$$p -c '$(FITS)' 2>/dev/null && echo $$p && break; done)
+
+BIN := .venv/bin
+ENV := .venv/.made-$(shell cat pyproject.toml hatch_build.py | cksum | cut -d' ' -f1)
+FRONT := duranb/timelines/static/timeline.js
+FRONT_SOURCES := $(wildcard widgets/src/* widgets/*.json widgets/build.mjs)
+
+help:
+	@sed -n '3,9s/^# \{0,1\}//p' Makefile
+
+$(ENV):
+	@[ -n "$(PYTHON)" ] || { echo "duranb needs Python 3.11, 3.12 or 3.13: none was found on PATH. Set PYTHON=/path/to/python3" >&2; exit 1; }
+	@[ -x $(BIN)/python ] || $(PYTHON) -m venv .venv || { rm -rf .venv; echo "$(PYTHON) cannot make a virtual environment: install its venv module (Debian: apt-get install python3-venv)" >&2; exit 1; }
+	@echo "installing duranb and its development tools into .venv"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@$(BIN)/python hatch_build.py --requires | xargs -r $(BIN)/python -m pip install --quiet --disable-pip-version-check
+	@rm -f .venv/.made-*
+	@touch $@
+
+# The install above bundles the front end too; this brings later edits in.
+$(FRONT): $(FRONT_SOURCES) | $(ENV)
+	@$(BIN)/python hatch_build.py
+	@touch $@
+
+demo: $(ENV) $(FRONT)
+	@$(BIN)/duranb demo
+
+lab: $(ENV) $(FRONT)
+	@$(BIN)/jupyter lab notebooks
+
+lint: $(ENV)
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/python hatch_build.py --check
+
+test: lint $(FRONT)
+	@chromium="$$($(BIN)/python tests/browser/chromium.py)"; \
+	CHROMIUM="$$chromium" $(BIN)/python -m pytest $(ARGS)
+
+soak: $(ENV) $(FRONT)
+	@$(BIN)/python -m pytest -m soak $(ARGS)
+
+bench: $(ENV) $(FRONT)
+	@$(BIN)/python -m pytest -m bench -s $(ARGS)
+
+clean:
+	@rm -rf .venv dist build widgets/node_modules duranb/timelines/static .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,95 @@
+"""duranb: the durable kernel extension for Jupyter.
+
+``%load_ext duranb`` in a notebook, then ``%%durable`` on a cell's first line makes it a step: its
+result is stored, its LLM calls are journaled as they return, and nothing that was paid for or
+done to the outside world is lost or silently done twice.
+
+Names are loaded when first used, so that ``import duranb`` costs little.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from duranb.engine.context import Context, context
+    from duranb.engine.effects import call, tool
+    from duranb.engine.functions import step
+    from duranb.engine.questions import ask
+    from duranb.engine.saga import compensation
+    from duranb.engine.values import now, random, uuid4
+    from duranb.pure.errors import Reject
+    from duranb.session.scripts import current, durable
+    from duranb.state.reconnect import reconnect
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Context": "duranb.engine.context",
+    "Reject": "duranb.pure.errors",
+    "ask": "duranb.engine.questions",
+    "call": "duranb.engine.effects",
+    "compensation": "duranb.engine.saga",
+    "context": "duranb.engine.context",
+    "current": "duranb.session.scripts",
+    "durable": "duranb.session.scripts",
+    "now": "duranb.engine.values",
+    "random": "duranb.engine.values",
+    "reconnect": "duranb.state.reconnect",
+    "step": "duranb.engine.functions",
+    "tool": "duranb.engine.effects",
+    "uuid4": "duranb.engine.values",
+}
+
+__all__ = [
+    "Context",
+    "Reject",
+    "ask",
+    "call",
+    "compensation",
+    "context",
+    "current",
+    "durable",
+    "now",
+    "random",
+    "reconnect",
+    "step",
+    "timeline",
+    "tool",
+    "uuid4",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'duranb' has no attribute {name!r}")
+    value = getattr(importlib.import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])
+
+
+def timeline() -> Any:
+    """The live timeline of this notebook, as a widget; ``%duranb timeline`` shows the same."""
+    from duranb.jupyter.extension import loaded
+
+    return loaded().timeline()
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """``%load_ext duranb``."""
+    from duranb.jupyter.extension import load
+
+    load(shell)
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """``%unload_ext duranb``."""
+    from duranb.jupyter.extension import unload
+
+    unload(shell)

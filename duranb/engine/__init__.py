@@ -1,0 +1,1 @@
+"""Carrying out steps: attempts and retries, the journal of calls, effects, compensation."""

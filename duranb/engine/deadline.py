@@ -1,0 +1,90 @@
+"""``--timeout``: ending an attempt that takes too long, in sync and in async cells."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+from types import FrameType
+from typing import Any
+
+from duranb.pure.errors import StepTimeout
+
+
+class Deadline:
+    """Raises :class:`StepTimeout` in the body after ``seconds``; None never does.
+
+    A sync body is interrupted by a POSIX interval timer, which also ends a blocking system call;
+    where there is none (Windows, or a thread other than the main one) the interpreter is
+    interrupted as by Ctrl-C. An async body's task is cancelled. Both are turned into StepTimeout
+    by :meth:`convert`.
+    """
+
+    def __init__(self, step: str, seconds: float | None) -> None:
+        self._step = step
+        self._seconds = seconds
+        self._passed = False
+        self._handler: Any = None
+        self._timer: threading.Timer | asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Start the clock of a sync body."""
+        self._passed = False
+        if self._seconds is None:
+            return
+        if hasattr(signal, "setitimer") and _in_main_thread():
+            self._handler = signal.signal(signal.SIGALRM, self._alarm)
+            signal.setitimer(signal.ITIMER_REAL, self._seconds)
+            return
+        self._timer = threading.Timer(self._seconds, self._interrupt)
+        self._timer.start()
+
+    def start_async(self) -> None:
+        """Start the clock of an async body, whose task this is called from."""
+        self._passed = False
+        task = asyncio.current_task()
+        if self._seconds is not None and task is not None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(self._seconds, self._cancel, task)
+
+    def stop(self) -> None:
+        """Stop the clock."""
+        if self._handler is not None:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, self._handler)
+            self._handler = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def convert(self, error: BaseException | None) -> BaseException | None:
+        """The StepTimeout that an interruption by this clock stands for, else ``error``."""
+        interruption = isinstance(error, (KeyboardInterrupt, asyncio.CancelledError))
+        if not (self._passed and interruption):
+            return error
+        task = asyncio.current_task() if isinstance(error, asyncio.CancelledError) else None
+        if task is not None:
+            task.uncancel()
+        return self._error()
+
+    def _error(self) -> StepTimeout:
+        return StepTimeout(
+            f"step {self._step!r} took longer than its --timeout of {self._seconds:g} s"
+        )
+
+    def _alarm(self, number: int, frame: FrameType | None) -> None:
+        raise self._error()
+
+    def _interrupt(self) -> None:
+        import _thread
+
+        self._passed = True
+        _thread.interrupt_main()
+
+    def _cancel(self, task: asyncio.Task[Any]) -> None:
+        self._passed = True
+        task.cancel()
+
+
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()

@@ -1,0 +1,123 @@
+"""Whether a step has to run at all, and if so, why.
+
+Identity is content: the step's code, the helpers and modules it reaches, and the versions of the
+values it can read. What matches a completed execution is restored.
+"""
+
+from __future__ import annotations
+
+import builtins
+from dataclasses import dataclass
+
+from duranb.engine.runtime import Runtime
+from duranb.engine.spec import Spec
+from duranb.pure.model import Execution, Status
+
+ABSENT = "absent"
+"""The version of an input that has no value."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What is known about a step just before it would run.
+
+    ``restore`` is the execution whose outputs it can be given, or None: then ``reason`` says why
+    it runs. ``before`` is the snapshot it starts from.
+    """
+
+    inputs: dict[str, str]
+    uses: dict[str, str]
+    identity: str
+    before: int
+    restore: Execution | None
+    reason: str
+
+
+def decide(runtime: Runtime, spec: Spec, *, replay: bool = False) -> Decision:
+    """Bring the history up to date with the namespace, and decide on a step.
+
+    ``replay`` runs it whatever was recorded.
+    """
+    start_clean(runtime, spec.name)
+    before = runtime.catch_up()
+    inputs, uses = inputs_of(runtime, spec)
+    identity = spec.identity(inputs, uses)
+    recorded = runtime.history.completed(spec.name, identity)
+    if recorded is not None and not (spec.always or spec.fresh or replay):
+        return Decision(inputs, uses, identity, before, recorded, "")
+    reason = "replayed" if replay else _why(runtime, spec, inputs, uses)
+    return Decision(inputs, uses, identity, before, None, reason)
+
+
+def inputs_of(runtime: Runtime, spec: Spec) -> tuple[dict[str, str], dict[str, str]]:
+    """The versions of the values a step can read, and the fingerprints of the code it uses."""
+    namespace = runtime.namespace
+    live = namespace.live
+    reads = set(spec.inputs) if spec.inputs else set(spec.reads)
+    reach = namespace.uses.of(reads)
+    names = (reads | reach.data) - set(spec.ignore) - set(reach.uses)
+    inputs = {}
+    for name in sorted(names):
+        if name in live:
+            inputs[name] = namespace.version(name)
+        elif not hasattr(builtins, name):
+            inputs[name] = ABSENT
+    uses = {n: f for n, f in reach.uses.items() if n not in spec.ignore}
+    return inputs, uses
+
+
+def start_clean(runtime: Runtime, step: str) -> None:
+    """Undo what a failed execution of ``step`` left behind, where nothing else changed it since."""
+    start = runtime.failed.pop(step, None)
+    if start is None:
+        return
+    runtime.catch_up()
+    bindings = runtime.namespace.bindings()
+    untouched = {
+        name
+        for name, version in start.left.items()
+        if (bindings[name].version if name in bindings else ABSENT) == version
+    }
+    runtime.namespace.rollback(start.mark, untouched)
+
+
+def _why(runtime: Runtime, spec: Spec, inputs: dict[str, str], uses: dict[str, str]) -> str:
+    if spec.always:
+        return "--always"
+    if spec.fresh:
+        return "--fresh"
+    earlier = [
+        x
+        for x in runtime.history.executions_of(spec.name)
+        if not x.of and x.run == runtime.history.run
+    ]
+    if not earlier:
+        return "first run"
+    last = earlier[-1]
+    changes = changed(last, spec.fingerprint, inputs, uses)
+    if changes:
+        return "; ".join(changes)
+    if last.status is Status.COMPENSATED:
+        return "its last execution was compensated"
+    if last.status is Status.COMPLETED:
+        return "its options changed"
+    if last.error is not None and last.error.type == "KernelDied":
+        return "the kernel died in its last execution"
+    return f"its last execution is {last.status}"
+
+
+def changed(
+    last: Execution, fingerprint: str, inputs: dict[str, str], uses: dict[str, str]
+) -> list[str]:
+    """What differs from an earlier execution, as sentences that name the very thing."""
+    found = []
+    if last.fingerprint != fingerprint:
+        found.append("its code changed")
+    for name in sorted(last.uses.keys() | uses.keys()):
+        if last.uses.get(name) != uses.get(name):
+            what = f"module {name[7:]}" if name.startswith("module:") else f"helper {name}"
+            found.append(f"{what} changed")
+    for name in sorted(last.inputs.keys() | inputs.keys()):
+        if last.inputs.get(name) != inputs.get(name):
+            found.append(f"input {name} changed")
+    return found

@@ -1,0 +1,231 @@
+"""``@duranb.step``: a function as a step, in scripts and inside cells.
+
+Its identity is its code, the helpers it uses and its arguments; it passes values only through
+arguments and its result (what it changes in place is not recorded, unlike a cell).
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import Any, ParamSpec, TypeVar, cast, overload
+
+from duranb.engine import context as ctx, saga
+from duranb.engine.decide import Decision
+from duranb.engine.keeping import NoState
+from duranb.engine.retry import Policy
+from duranb.engine.runtime import Runtime, active
+from duranb.engine.spec import Spec
+from duranb.engine.steprun import NOTHING, StepRun
+from duranb.pure import events as e
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class _FunctionHost:
+    """A function's body: it has a result, no outputs, and notices go to the log."""
+
+    def __init__(self) -> None:
+        self.value: object = NOTHING
+
+    def begin_attempt(self) -> None:
+        self.value = NOTHING
+
+    def outputs(self) -> list[dict[str, Any]]:
+        return []
+
+    def result(self) -> object:
+        return self.value
+
+    def evaluate(self, expression: str) -> object:
+        return eval(expression, {"result": self.value})
+
+    def notice(self, text: str) -> None:
+        print(f"duranb: {text}")
+
+    def completed(self, execution: int) -> None:
+        """Its caller sees the result."""
+
+
+@overload
+def step(fn: Callable[P, R], /) -> Callable[P, R]: ...
+@overload
+def step(
+    *,
+    name: str = "",
+    retries: int = 3,
+    backoff: float = 1.0,
+    timeout: float | None = None,
+    validate: str = "",
+    retry_on: tuple[str, ...] = (),
+    no_retry_on: tuple[str, ...] = (),
+    always: bool = False,
+    fresh: bool = False,
+) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+def step(
+    fn: Callable[P, R] | None = None,
+    /,
+    *,
+    name: str = "",
+    retries: int = 3,
+    backoff: float = 1.0,
+    timeout: float | None = None,
+    validate: str = "",
+    retry_on: tuple[str, ...] = (),
+    no_retry_on: tuple[str, ...] = (),
+    always: bool = False,
+    fresh: bool = False,
+) -> Callable[P, R] | Callable[[Callable[P, R]], Callable[P, R]]:
+    """Make a function a durable step: called again with equal arguments, it is restored.
+
+    The options are those of ``%%durable``; ``validate`` is an expression over ``result``. Works
+    with ``async def``. While no store is open (outside ``duranb.durable()`` and notebooks) it is
+    the plain function.
+    """
+    policy = Policy(retries, backoff, timeout, retry_on, no_retry_on)
+
+    def wrap(inner: Callable[P, R]) -> Callable[P, R]:
+        made = _Step(inner, name or inner.__name__, policy, validate, always, fresh)
+        if inspect.iscoroutinefunction(inner):
+
+            @functools.wraps(inner)
+            async def run_async(*args: P.args, **kwargs: P.kwargs) -> Any:
+                return await made.call_async(args, kwargs)
+
+            return cast(Callable[P, R], run_async)
+
+        @functools.wraps(inner)
+        def run(*args: P.args, **kwargs: P.kwargs) -> R:
+            return cast(R, made.call(args, kwargs))
+
+        return run
+
+    return wrap if fn is None else wrap(fn)
+
+
+class _Step:
+    def __init__(
+        self,
+        fn: Callable[..., Any],
+        name: str,
+        policy: Policy,
+        validate: str,
+        always: bool,
+        fresh: bool,
+    ) -> None:
+        self.fn = fn
+        self.name = name
+        self.policy = policy
+        self.validate = validate
+        self.always = always
+        self.fresh = fresh
+        self._signature = inspect.signature(fn)
+
+    def call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        runtime = active()
+        if runtime is None:
+            return self.fn(*args, **kwargs)
+        spec, decision, arguments = self._decide(runtime, args, kwargs)
+        if decision.restore is not None:
+            return _restored(runtime, spec, decision)
+        host = _FunctionHost()
+        run = _run(runtime, spec, decision, host, arguments)
+        for attempt in run:
+            with attempt:
+                host.value = self.fn(*args, **kwargs)
+        return host.value
+
+    async def call_async(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        runtime = active()
+        if runtime is None:
+            return await cast(Awaitable[Any], self.fn(*args, **kwargs))
+        spec, decision, arguments = self._decide(runtime, args, kwargs)
+        if decision.restore is not None:
+            return _restored(runtime, spec, decision)
+        host = _FunctionHost()
+        run = _run(runtime, spec, decision, host, arguments)
+        async for attempt in run:
+            async with attempt:
+                host.value = await cast(Awaitable[Any], self.fn(*args, **kwargs))
+        return host.value
+
+    def _decide(
+        self, runtime: Runtime, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[Spec, Decision, dict[str, Any]]:
+        """The spec, the decision, and the arguments by name."""
+        bound = self._signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        namespace = runtime.namespace
+        inputs = {n: namespace.version_of(v) for n, v in bound.arguments.items()}
+        spec = Spec(
+            name=self.name,
+            source=_source(self.fn),
+            fingerprint=namespace.uses.fingerprint(self.fn),
+            reads=frozenset(),
+            loads=frozenset(),
+            sort="function",
+            policy=self.policy,
+            validate=self.validate,
+            always=self.always,
+            fresh=self.fresh,
+        )
+        reach = namespace.uses.of_object(self.fn)
+        uses = dict(reach.uses)
+        inputs |= {n: namespace.version_of(namespace.live[n]) for n in reach.data}
+        identity = spec.identity(inputs, uses)
+        recorded = runtime.history.completed(self.name, identity)
+        if self.always or self.fresh:
+            recorded = None
+        decision = Decision(inputs, uses, identity, runtime.at, recorded, "")
+        return spec, decision, bound.arguments
+
+
+def _run(
+    runtime: Runtime,
+    spec: Spec,
+    decision: Decision,
+    host: _FunctionHost,
+    arguments: dict[str, Any],
+) -> StepRun:
+    """The execution. Its place in the journal is its arguments, so that mended code finds the
+    calls it made; its arguments are kept where a compensation will want them."""
+    outer = ctx.current()
+    namespace = runtime.namespace
+    kept = namespace.capture_value(arguments).artifact if spec.name in saga.functions else ""
+    return StepRun(
+        runtime,
+        spec,
+        decision,
+        host,
+        NoState(runtime),
+        scope=repr([(n, decision.inputs[n]) for n in sorted(arguments)]),
+        parent=outer.execution if outer is not None else 0,
+        arguments=kept,
+    )
+
+
+def _restored(runtime: Runtime, spec: Spec, decision: Decision) -> Any:
+    source = decision.restore
+    assert source is not None
+    runtime.record(
+        e.ExecutionRestored(
+            execution=runtime.next_id("execution"),
+            of=source.id,
+            step=spec.name,
+            run=runtime.history.run,
+            branch=runtime.history.branch,
+            before=runtime.at,
+            snapshot=runtime.at,
+        ),
+        wait=False,
+    )
+    return None if source.result is None else runtime.namespace.load_value(source.result)
+
+
+def _source(fn: Callable[..., Any]) -> str:
+    try:
+        return inspect.getsource(fn)
+    except (OSError, TypeError):  # typed at a prompt, or built by exec: only for people anyway
+        return ""

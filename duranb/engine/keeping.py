@@ -1,0 +1,98 @@
+"""What an execution does to the namespace: a cell's is captured and put back, a function's not."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from duranb.engine.decide import ABSENT
+from duranb.engine.runtime import FailedStart, Runtime
+from duranb.engine.spec import Spec
+from duranb.pure.events import Binding, EventBody
+
+
+class Keeping(Protocol):
+    """How a :class:`duranb.engine.steprun.StepRun` treats the namespace."""
+
+    process_wide: bool
+
+    def clean(self) -> list[str]:
+        """Before another attempt: put the state back; the names that could not be."""
+
+    def capture(self) -> tuple[int, list[EventBody], dict[str, Binding], list[str]]:
+        """After success: the snapshot, the events to record for it, outputs, deleted names."""
+
+    def commit(self, snapshot: int) -> None:
+        """The snapshot is durable."""
+
+    def abandon(self) -> None:
+        """After failure for good: remember what was left, so that the next run starts clean."""
+
+    def named(self, value: object, outputs: dict[str, Binding]) -> str:
+        """The output that is this very object, or an empty string."""
+
+
+class CellState:
+    """A cell works on the live namespace: all it changed is captured."""
+
+    process_wide = True
+
+    def __init__(self, runtime: Runtime, spec: Spec) -> None:
+        self._runtime = runtime
+        self._spec = spec
+        self._mark = runtime.namespace.mark()
+
+    def clean(self) -> list[str]:
+        return self._runtime.namespace.rollback(self._mark, self._spec.loads)
+
+    def capture(self) -> tuple[int, list[EventBody], dict[str, Binding], list[str]]:
+        namespace = self._runtime.namespace
+        namespace.touched(self._spec.loads)
+        delta = namespace.sync()
+        snapshot, bodies = self._runtime.snapshot(delta)
+        wanted = self._spec.outputs
+        outputs = {n: b for n, b in delta.changed.items() if not wanted or n in wanted}
+        return snapshot, bodies, outputs, delta.deleted
+
+    def commit(self, snapshot: int) -> None:
+        self._runtime.at = snapshot
+
+    def abandon(self) -> None:
+        namespace = self._runtime.namespace
+        before = namespace.bindings()
+        namespace.touched(self._spec.loads)
+        self._runtime.catch_up()
+        after = namespace.bindings()
+        left = {
+            name: after[name].version if name in after else ABSENT
+            for name in before.keys() | after.keys()
+            if before.get(name) != after.get(name)
+        }
+        self._runtime.failed[self._spec.name] = FailedStart(self._mark, left)
+
+    def named(self, value: object, outputs: dict[str, Binding]) -> str:
+        live = self._runtime.namespace.live
+        return next((n for n in outputs if live.get(n) is value), "")
+
+
+class NoState:
+    """A function step or a compensation: values pass through arguments and results only."""
+
+    process_wide = False
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    def clean(self) -> list[str]:
+        return []
+
+    def capture(self) -> tuple[int, list[EventBody], dict[str, Binding], list[str]]:
+        return self._runtime.at, [], {}, []
+
+    def commit(self, snapshot: int) -> None:
+        """Nothing moved."""
+
+    def abandon(self) -> None:
+        """Nothing was left."""
+
+    def named(self, value: object, outputs: dict[str, Binding]) -> str:
+        return ""

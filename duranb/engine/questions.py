@@ -1,0 +1,137 @@
+"""``duranb.ask``: a question whose answer is journaled, so that nothing has to run again for it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import blake3
+
+from duranb.engine import context as ctx
+from duranb.engine.runtime import Runtime
+from duranb.pure.errors import UsageError, Waiting
+from duranb.pure.events import CallCompleted, CallIntended
+from duranb.pure.model import CallStatus
+
+NO_ANSWER = object()
+
+_prompt: Callable[[str], object] = lambda question: NO_ANSWER  # noqa: E731
+
+
+def prompt_with(prompt: Callable[[str], object]) -> None:
+    """Let a surface that can ask its user do so: ``prompt(question)`` gives text or NO_ANSWER."""
+    global _prompt
+    _prompt = prompt
+
+
+def ask(question: str, *, default: Any = None) -> Any:
+    """Ask the user, once; the answer is durable before it is returned.
+
+    In a notebook with somebody at the keyboard it prompts. Without anybody, ``default`` is the
+    answer where it is not None; otherwise the step stops ``waiting`` (``duranb run`` exits with
+    75) until ``%duranb answer ID VALUE`` or ``duranb answer`` gives one, and the next run goes on
+    from here. Answers that are JSON (``true``, ``3``, ``["a"]``) arrive as values, all others as
+    text. Raises :class:`duranb.errors.UsageError` outside of steps.
+    """
+    here = ctx.current()
+    if here is None:
+        raise UsageError("duranb.ask() works inside a step: put %%durable on the cell's first line")
+    key = blake3.blake3(f"ask\0{question}".encode()).hexdigest(16)
+    slot = here.take(key, sort="ask", name="ask")
+    assert slot is not None
+    runtime, asked = here.runtime, slot.recorded
+    if asked is not None and asked.status is CallStatus.COMPLETED and asked.result is not None:
+        here.serve(asked)
+        return runtime.namespace.load_value(asked.result)
+    number = asked.id if asked is not None else runtime.next_id("call")
+    started = ctx.now_us()
+    if asked is None:
+        runtime.record(
+            CallIntended(
+                call=number,
+                execution=here.execution,
+                attempt=here.attempt,
+                step=here.step,
+                key=slot.key,
+                occurrence=slot.occurrence,
+                sort="ask",
+                name="ask",
+                idempotent=True,
+                preview=question[:200],
+            )
+        )
+    answer = _answer(runtime, number, question, default)
+    if answer is NO_ANSWER:
+        raise here.stop(
+            Waiting(
+                f"step {here.step!r} waits for an answer to question {number}: {question}\n"
+                f"  %duranb answer {number} VALUE, then run the cell again "
+                f"(from a shell: duranb answer NOTEBOOK {number} VALUE)"
+            )
+        )
+    runtime.record(
+        CallCompleted(
+            call=number,
+            execution=here.execution,
+            attempt=here.attempt,
+            step=here.step,
+            key=slot.key,
+            occurrence=slot.occurrence,
+            sort="ask",
+            name="ask",
+            result=runtime.namespace.capture_value(answer),
+            started=started,
+            preview=f"{question[:120]} → {answer}"[:200],
+        )
+    )
+    forget(inbox(runtime.store.path), number)
+    return answer
+
+
+def _answer(runtime: Runtime, number: int, question: str, default: Any) -> Any:
+    given = runtime.history.answers.get(number)
+    if given is not None:
+        return given.value
+    posted = posted_answer(inbox(runtime.store.path), number)
+    if posted is not NO_ANSWER:
+        return posted
+    if not runtime.settings.headless:
+        typed = _prompt(question)
+        if isinstance(typed, str):
+            return parse(typed) if typed else default
+    return NO_ANSWER if default is None else default
+
+
+def parse(text: str) -> Any:
+    """What a typed answer means: JSON where it is JSON, else the text itself."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+def inbox(store: Path) -> Path:
+    """The folder where other processes put answers while a kernel holds the store."""
+    return store / "answers"
+
+
+def post(store: Path, number: int, value: Any) -> None:
+    """Put an answer where the kernel that holds the store finds it."""
+    folder = inbox(store)
+    folder.mkdir(exist_ok=True)
+    part = folder / f"{number}.part"
+    part.write_text(json.dumps(value))
+    part.replace(folder / f"{number}.json")
+
+
+def posted_answer(folder: Path, number: int) -> Any:
+    """The answer another process posted, or NO_ANSWER."""
+    file = folder / f"{number}.json"
+    return json.loads(file.read_text()) if file.exists() else NO_ANSWER
+
+
+def forget(folder: Path, number: int) -> None:
+    """Remove a posted answer once it is recorded."""
+    (folder / f"{number}.json").unlink(missing_ok=True)

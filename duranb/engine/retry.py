@@ -1,0 +1,144 @@
+"""Why an attempt failed, and whether and when to try again.
+
+The waits are tenacity's; what is ours is the cause: transport is waited out, content is asked for
+anew, code is never retried (see the README's table of causes).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import tenacity
+
+from duranb.pure.errors import DuranbError, Reject, StepTimeout, ValidationFailed
+from duranb.pure.model import Cause
+
+RETRYABLE_STATUS = frozenset({408, 409, 429})
+"""HTTP statuses, besides 5xx, after which the same request may succeed later."""
+
+LONGEST_WAIT = 60.0
+"""Seconds between two attempts at most, unless the server asked for more."""
+
+_TRANSPORT_NAMES = frozenset(
+    {
+        "TransportError",  # httpx, httpx2: connect, read, write, pool, protocol
+        "APIConnectionError",  # openai, anthropic and their kin
+        "APITimeoutError",
+        "ConnectionError",  # requests
+        "Timeout",
+        "ClientConnectionError",  # aiohttp
+        "ServerTimeoutError",
+        "gaierror",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How often and how long. ``retries`` counts the attempts after the first.
+
+    ``retry_on`` and ``no_retry_on`` are exception names that override the cause.
+    """
+
+    retries: int = 3
+    backoff: float = 1.0
+    timeout: float | None = None
+    retry_on: tuple[str, ...] = ()
+    no_retry_on: tuple[str, ...] = ()
+
+    def should_retry(self, error: BaseException, cause: Cause, attempt: int) -> bool:
+        """Whether another attempt follows attempt number ``attempt`` (from 1)."""
+        if attempt > self.retries or isinstance(error, (KeyboardInterrupt, SystemExit)):
+            return False
+        names = _names(error)
+        if names & set(self.no_retry_on):
+            return False
+        return bool(names & set(self.retry_on)) or cause is not Cause.CODE
+
+    def wait(self, error: BaseException, cause: Cause, attempt: int) -> float:
+        """Seconds to wait after attempt number ``attempt``; none before asking a model anew."""
+        if cause is Cause.CONTENT:
+            return 0.0
+        state = tenacity.RetryCallState(tenacity.Retrying(), None, (), {})
+        state.attempt_number = attempt
+        if not self.backoff:
+            pause = 0.0
+        else:
+            jitter = min(self.backoff, 1.0) / 2
+            pause = tenacity.wait_exponential_jitter(
+                initial=self.backoff, max=LONGEST_WAIT, jitter=jitter
+            )(state)
+        return max(pause, retry_after(error))
+
+
+def cause_of(error: BaseException, *, answered: bool) -> Cause:
+    """Why an attempt failed. ``answered``: whether a model had answered in this attempt; content
+    can only be at fault where there was some."""
+    if isinstance(error, BaseExceptionGroup):
+        causes = {cause_of(inner, answered=answered) for inner in error.exceptions}
+        return causes.pop() if len(causes) == 1 else Cause.CODE
+    if isinstance(error, (Reject, ValidationFailed)) or _is_parse_error(error):
+        return Cause.CONTENT if answered else Cause.CODE
+    if isinstance(error, StepTimeout):
+        return Cause.TRANSPORT
+    if isinstance(error, DuranbError):
+        return Cause.CODE
+    status = status_of(error)
+    if status:
+        passing = status in RETRYABLE_STATUS or status >= 500
+        return Cause.TRANSPORT if passing else Cause.CODE
+    if isinstance(error, (ConnectionError, TimeoutError)) or _names(error) & _TRANSPORT_NAMES:
+        return Cause.TRANSPORT
+    return Cause.CODE
+
+
+def _is_parse_error(error: BaseException) -> bool:
+    if isinstance(error, json.JSONDecodeError):
+        return True
+    kind = type(error)
+    return kind.__name__ == "ValidationError" and kind.__module__.startswith("pydantic")
+
+
+def status_of(error: BaseException) -> int:
+    """The HTTP status an exception of any SDK carries, or 0."""
+    for holder in (error, getattr(error, "response", None)):
+        status = getattr(holder, "status_code", None)
+        if isinstance(status, int):
+            return status
+    return 0
+
+
+def retry_after(error: BaseException) -> float:
+    """Seconds the server asked to wait (``retry-after-ms``, ``Retry-After``), or 0."""
+    headers: Any = getattr(getattr(error, "response", None), "headers", None)
+    if headers is None:
+        return 0.0
+    for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
+        text = headers.get(name)
+        if text is None:
+            continue
+        try:
+            return max(0.0, float(text) / unit)
+        except ValueError:
+            pass  # not a number of seconds: an HTTP date, tried next
+        try:
+            return max(0.0, (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds())
+        except ValueError:
+            continue  # neither: the server's word is no use, our own backoff holds
+    return 0.0
+
+
+def _names(error: BaseException) -> set[str]:
+    return {base.__name__ for base in type(error).__mro__}
+
+
+def pauses(seconds: float, tick: float, now: Callable[[], float]) -> Iterator[float]:
+    """Cut a wait into pieces of at most ``tick`` seconds, so that it can be interrupted."""
+    end = now() + seconds
+    while (left := end - now()) > 0:
+        yield min(tick, left)

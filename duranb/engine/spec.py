@@ -1,0 +1,57 @@
+"""What a step is before it runs: its name, code and options."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import blake3
+import msgspec
+
+from duranb.engine.retry import Policy
+
+
+@dataclass(frozen=True)
+class Spec:
+    """One step, ready to be decided upon.
+
+    ``source`` is for people; ``fingerprint`` is the identity of the code; ``reads`` are the names
+    its result can depend on, ``loads`` all names it can touch (None: anything).
+    """
+
+    name: str
+    source: str
+    fingerprint: str
+    reads: frozenset[str]
+    loads: frozenset[str] | None
+    sort: str = "cell"
+    policy: Policy = field(default_factory=Policy)
+    validate: str = ""
+    outputs: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    always: bool = False
+    fresh: bool = False
+    cell: str = ""
+
+    def recorded_options(self) -> dict[str, Any]:
+        """The options as the history keeps them, defaults left out."""
+        found: dict[str, Any] = {}
+        plain = Policy()
+        for name in ("retries", "backoff", "timeout"):
+            if getattr(self.policy, name) != getattr(plain, name):
+                found[name] = getattr(self.policy, name)
+        for name in ("retry_on", "no_retry_on"):
+            if getattr(self.policy, name):
+                found[name] = list(getattr(self.policy, name))
+        for name in ("validate", "outputs", "inputs", "ignore", "always", "fresh"):
+            value = getattr(self, name)
+            if value:
+                found[name] = list(value) if isinstance(value, tuple) else value
+        return found
+
+    def identity(self, inputs: dict[str, str], uses: dict[str, str]) -> str:
+        """What makes two executions the same: code, helpers, inputs, and what shapes the result."""
+        shape = [self.sort, self.fingerprint, self.validate, list(self.outputs)]
+        text = msgspec.json.encode([shape, sorted(inputs.items()), sorted(uses.items())])
+        return blake3.blake3(text).hexdigest(16)

@@ -1,0 +1,362 @@
+"""One execution of a step: its attempts, and how it ends.
+
+A cell's body is compiled into ``for attempt in run: with attempt: <body>`` (``async`` where the
+cell awaits), so that it keeps its own lines, its global scope and its top-level await, and a
+failed attempt can be followed by another one. See :mod:`duranb.jupyter.instrument`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import traceback
+from collections.abc import Iterator
+from contextvars import Token
+from types import TracebackType
+from typing import Any, Protocol
+
+import msgspec
+
+from duranb.engine.context import StepContext, describe
+from duranb.engine.deadline import Deadline
+from duranb.engine.decide import Decision
+from duranb.engine.keeping import Keeping
+from duranb.engine.retry import cause_of, pauses
+from duranb.engine.runtime import Runtime
+from duranb.engine.spec import Spec
+from duranb.pure import events as e
+from duranb.pure.errors import InDoubt, UsageError, ValidationFailed, Waiting
+from duranb.pure.model import Cause, Execution, Origin, Status
+from duranb.state import Delta
+
+TICK = 0.2
+"""Seconds between two looks at whether a wait was interrupted."""
+
+NOTHING = object()
+"""Stands for "the body had no result"."""
+
+
+class Host(Protocol):
+    """Where a body runs: a cell in a kernel. The seam between the engine and Jupyter."""
+
+    def begin_attempt(self) -> None:
+        """Forget the outputs of the attempt before."""
+
+    def outputs(self) -> list[dict[str, Any]]:
+        """All output messages of this attempt, flushed."""
+
+    def result(self) -> object:
+        """The value of the body's last expression, or NOTHING."""
+
+    def evaluate(self, expression: str) -> object:
+        """The value of a ``--validate`` expression in the live namespace."""
+
+    def notice(self, text: str) -> None:
+        """Show one quiet line to the user."""
+
+    def completed(self, execution: int) -> None:
+        """The execution is complete and durable: say what is worth saying of it."""
+
+
+class StepRun:
+    """Iterates over the attempts of one execution; each attempt is a context manager (itself)."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        spec: Spec,
+        decision: Decision,
+        host: Host,
+        keeping: Keeping,
+        *,
+        scope: str = "",
+        parent: int = 0,
+        replays: int = 0,
+        compensates: int = 0,
+        arguments: str = "",
+    ) -> None:
+        self.runtime = runtime
+        self.spec = spec
+        self.id = runtime.next_id("execution")
+        self.context = StepContext(
+            runtime, step=spec.name, execution=self.id, scope=scope, fresh=spec.fresh
+        )
+        self._decision = decision
+        self._host = host
+        self._keeping = keeping
+        self._parent = parent
+        self._replays = replays
+        self._compensates = compensates
+        self._arguments = arguments
+        self._deadline = Deadline(spec.name, spec.policy.timeout)
+        self._token: Token[StepContext | None] | None = None
+        self._wait: float | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        history = self.runtime.history
+        self.runtime.record(
+            e.ExecutionStarted(
+                execution=self.id,
+                step=self.spec.name,
+                run=history.run,
+                branch=history.branch,
+                sort=self.spec.sort,
+                source=self.spec.source,
+                fingerprint=self.spec.fingerprint,
+                identity=self._decision.identity,
+                inputs=self._decision.inputs,
+                uses=self._decision.uses,
+                options=self.spec.recorded_options(),
+                before=self._decision.before,
+                parent=self._parent,
+                replays=self._replays,
+                compensates=self._compensates,
+                reason=self._decision.reason,
+                cell=self.spec.cell,
+                arguments=self._arguments,
+            ),
+            e.AttemptStarted(execution=self.id, attempt=1),
+            wait=False,
+        )
+
+    # -- the loop over attempts ------------------------------------------------------------
+
+    def __iter__(self) -> Iterator[StepRun]:
+        yield self
+        while self._wait is not None:
+            for pause in pauses(self._wait, TICK, time.monotonic):
+                time.sleep(pause)
+            self._again()
+            yield self
+
+    def __aiter__(self) -> StepRun:
+        self._fresh_iteration = True
+        return self
+
+    async def __anext__(self) -> StepRun:
+        if self._fresh_iteration:
+            self._fresh_iteration = False
+            return self
+        if self._wait is None:
+            raise StopAsyncIteration
+        await asyncio.sleep(self._wait)
+        self._again()
+        return self
+
+    def _again(self) -> None:
+        self._wait = None
+        lost = self._keeping.clean()
+        if lost:
+            self._host.notice(
+                f"{self.spec.name}: {', '.join(lost)} cannot be stored, so the next attempt "
+                "starts with what the last one left"
+            )
+        self.context.next_attempt()
+        self.runtime.record(
+            e.AttemptStarted(execution=self.id, attempt=self.context.attempt), wait=False
+        )
+
+    # -- one attempt -----------------------------------------------------------------------
+
+    def __enter__(self) -> None:
+        self._enter()
+        self._deadline.start()
+
+    async def __aenter__(self) -> None:
+        self._enter()
+        self._deadline.start_async()
+
+    def _enter(self) -> None:
+        self._host.begin_attempt()
+        self._token = self.context.enter(process_wide=self._keeping.process_wide)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        return self._exit(error)
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        return self._exit(error)
+
+    def _exit(self, error: BaseException | None) -> bool:
+        """End the attempt; True swallows ``error`` because another attempt follows."""
+        self._deadline.stop()
+        raised = error
+        error = self._deadline.convert(error)
+        assert self._token is not None
+        self.context.exit(self._token, process_wide=self._keeping.process_wide)
+        if error is None:
+            error = self._verdict()
+        if error is None:
+            self._complete()
+            return False
+        if self._retried(error):
+            return True
+        if error is not raised:
+            raise error from None
+        return False
+
+    def _verdict(self) -> BaseException | None:
+        """What is wrong although the body returned: a stop it swallowed, or its validator."""
+        if self.context.stopped is not None:
+            return self.context.stopped
+        if not self.spec.validate:
+            return None
+        name, check = self.spec.name, self.spec.validate
+        try:
+            if self._host.evaluate(check):
+                return None
+        except Exception as error:
+            return UsageError(
+                f"the validator of step {name!r}, `{check}`, raised "
+                f"{type(error).__name__}: {error}. Nothing is lost: mend the --validate option "
+                "and run the cell again, its calls are answered from the journal."
+            )
+        return ValidationFailed(f"step {name!r}: `{check}` does not hold for what it made")
+
+    def _retried(self, error: BaseException) -> bool:
+        """Record the failure; True when another attempt follows."""
+        if isinstance(error, (KeyboardInterrupt, asyncio.CancelledError)):
+            self._end(Status.CANCELLED, error)
+            return False
+        if isinstance(error, InDoubt):
+            self._end(Status.IN_DOUBT, error)
+            return False
+        if isinstance(error, Waiting):
+            self._end(Status.WAITING, error)
+            return False
+        cause = cause_of(error, answered=self.context.answered)
+        policy, attempt = self.spec.policy, self.context.attempt
+        if cause is Cause.CONTENT:
+            self.context.reject_latest(str(error) or type(error).__name__)
+        retry = policy.should_retry(error, cause, attempt)
+        wait = policy.wait(error, cause, attempt) if retry else -1.0
+        self.runtime.record(
+            e.AttemptFailed(
+                execution=self.id, attempt=attempt, cause=cause, error=_full(error), wait=wait
+            ),
+            wait=retry,
+        )
+        if not retry:
+            self._end(Status.FAILED, error)
+            return False
+        self._wait = wait
+        when = f"again in {wait:.1f} s" if wait else "asking again"
+        self._host.notice(
+            f"{self.spec.name}: attempt {attempt} of {policy.retries + 1} failed ({cause}: "
+            f"{type(error).__name__}: {_first_line(error)}), {when}"
+        )
+        return True
+
+    # -- endings ---------------------------------------------------------------------------
+
+    def _complete(self) -> None:
+        messages = self._host.outputs()
+        result = self._host.result()
+        snapshot, bodies, outputs, deleted = self._keeping.capture()
+        binding, name = None, ""
+        if result is not NOTHING and result is not None:
+            name = self._keeping.named(result, outputs)
+            binding = None if name else self.runtime.namespace.capture_value(result)
+        self.runtime.record(
+            *bodies,
+            e.ExecutionCompleted(
+                execution=self.id,
+                origin=self._origin(),
+                attempts=self.context.attempt,
+                snapshot=snapshot,
+                outputs=outputs,
+                deleted=deleted,
+                result=binding,
+                result_name=name,
+                messages=self._keep_messages(messages),
+                served=self.context.served,
+                unstored={n: b.why for n, b in outputs.items() if not b.artifact},
+            ),
+        )
+        self._keeping.commit(snapshot)
+        self._host.completed(self.id)
+
+    def _origin(self) -> Origin:
+        if self._replays:
+            return Origin.REPLAYED
+        return Origin.RESUMED if self.context.served else Origin.EXECUTED
+
+    def _keep_messages(self, messages: list[dict[str, Any]]) -> str:
+        return self.runtime.store.put([msgspec.json.encode(messages)]) if messages else ""
+
+    def _end(self, status: Status, error: BaseException) -> None:
+        """Stop without completing; what the body left is there to look at."""
+        self._keeping.abandon()
+        self.runtime.record(
+            e.ExecutionEnded(
+                execution=self.id,
+                status=status,
+                attempts=self.context.attempt,
+                error=_full(error),
+                served=self.context.served,
+                messages=self._keep_messages(self._host.outputs()),
+            )
+        )
+
+
+def restore(
+    runtime: Runtime, spec: Spec, decision: Decision
+) -> tuple[Execution, list[dict[str, Any]], object]:
+    """Give the namespace the outputs of ``decision.restore``; nothing runs.
+
+    Returns the execution they came from, its output messages, and its result or NOTHING.
+    """
+    source = decision.restore
+    assert source is not None
+    namespace = runtime.namespace
+    recorded = runtime.history.snapshots.get(source.snapshot)
+    before = namespace.bindings()
+    random = recorded.random if recorded is not None and source.snapshot != source.before else ""
+    changed = {n: b for n, b in source.outputs.items() if before.get(n) != b}
+    deleted = [n for n in source.deleted if n in before]
+    namespace.restore(source.outputs, delete=source.deleted, random=random)
+    messages: list[dict[str, Any]] = []
+    if source.messages:
+        messages = msgspec.json.decode(runtime.store.get(source.messages))
+    result: object = NOTHING
+    if source.result_name:
+        result = namespace.live.get(source.result_name, NOTHING)
+    elif source.result is not None:
+        result = namespace.load_value(source.result)
+    snapshot, bodies = runtime.snapshot(Delta(changed, deleted, random))
+    runtime.record(
+        *bodies,
+        e.ExecutionRestored(
+            execution=runtime.next_id("execution"),
+            of=source.id,
+            step=spec.name,
+            run=runtime.history.run,
+            branch=runtime.history.branch,
+            before=decision.before,
+            snapshot=snapshot,
+            cell=spec.cell,
+        ),
+        wait=False,
+    )
+    runtime.at = snapshot
+    return source, messages, result
+
+
+def _full(error: BaseException) -> e.ErrorInfo:
+    kept = describe(error)
+    text = "".join(traceback.format_exception(error))
+    return msgspec.structs.replace(kept, traceback=text[-20_000:])
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [""])[0][:120]

@@ -1,0 +1,43 @@
+"""The errors duranb raises on purpose; see :mod:`duranb.pure.errors` for the tree."""
+
+from duranb.pure.errors import (
+    DuranbError,
+    InDoubt,
+    NoSuchStep,
+    NotRestorable,
+    Reject,
+    StateError,
+    StepError,
+    StepTimeout,
+    StoreDamaged,
+    StoreError,
+    StoreLocked,
+    StoreTooNew,
+    StoreUnwritable,
+    Unrecorded,
+    Untrusted,
+    UsageError,
+    ValidationFailed,
+    Waiting,
+)
+
+__all__ = [
+    "DuranbError",
+    "InDoubt",
+    "NoSuchStep",
+    "NotRestorable",
+    "Reject",
+    "StateError",
+    "StepError",
+    "StepTimeout",
+    "StoreDamaged",
+    "StoreError",
+    "StoreLocked",
+    "StoreTooNew",
+    "StoreUnwritable",
+    "Unrecorded",
+    "Untrusted",
+    "UsageError",
+    "ValidationFailed",
+    "Waiting",
+]

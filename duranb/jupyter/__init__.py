@@ -1,0 +1,1 @@
+"""duranb in a Jupyter kernel: cells, outputs, magics."""

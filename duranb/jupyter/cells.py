@@ -1,0 +1,287 @@
+"""A durable cell in a running kernel.
+
+Four hooks make one: a transformer turns the ``%%durable`` line into a comment, ``pre_run_cell``
+notices it, an AST transformer decides (restore or run) and rewrites the body, ``post_run_cell``
+cleans up. Between them the body runs as IPython runs any cell.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from IPython.core.error import InputRejected
+
+from duranb.engine import steprun
+from duranb.engine.decide import Decision, decide
+from duranb.engine.keeping import CellState
+from duranb.engine.spec import Spec
+from duranb.engine.steprun import NOTHING, StepRun
+from duranb.jupyter import instrument
+from duranb.jupyter.options import Options, first_line, parse
+from duranb.jupyter.outputs import Outputs
+from duranb.pure import dataflow, fingerprint
+from duranb.pure.errors import StepError, UsageError
+from duranb.session import Session
+from duranb.views import lines as say
+
+
+def comment_out(cell: list[str]) -> list[str]:
+    """Turn a first line ``%%durable …`` into a comment, or drop it before another cell magic.
+
+    Pure, as IPython may call it twice for one cell.
+    """
+    if not cell or first_line(cell[0]) is None:
+        return cell
+    if len(cell) > 1 and cell[1].startswith("%%"):
+        return cell[1:]
+    return ["# " + cell[0].lstrip(), *cell[1:]]
+
+
+@dataclass
+class Cell:
+    """One cell on its way through the hooks. ``line`` is None for a plain one."""
+
+    raw: str
+    line: str | None
+    id: str
+    tree: ast.Module | None = None
+    replays: int = 0
+    fresh: bool = False
+
+
+class Running:
+    """What a rewritten body finds under its handle, and the engine's host for it."""
+
+    def __init__(self, shell: Any, outputs: Outputs) -> None:
+        self._shell = shell
+        self._outputs = outputs
+        self._value: object = NOTHING
+        self.run: StepRun | None = None
+        self.error: BaseException | None = None
+        self.restoring: Callable[[], None] | None = None
+
+    # what the body calls
+
+    def show(self, value: object) -> None:
+        """Display the last expression's value, as IPython does."""
+        self._value = value
+        sys.displayhook(value)
+
+    def restore(self) -> None:
+        """Stand in for the body: nothing runs."""
+        assert self.restoring is not None
+        self.restoring()
+
+    def fail(self) -> None:
+        """Stand in for the body when the step cannot even begin."""
+        assert self.error is not None
+        raise self.error
+
+    # what the engine calls
+
+    def begin_attempt(self) -> None:
+        self._value = NOTHING
+        self._outputs.begin()
+
+    def outputs(self) -> list[dict[str, Any]]:
+        return self._outputs.end()
+
+    def result(self) -> object:
+        return self._value
+
+    def evaluate(self, expression: str) -> object:
+        return eval(expression, self._shell.user_ns)
+
+    def notice(self, text: str) -> None:
+        notice(self._outputs, text)
+
+    def completed(self, execution: int) -> None:
+        assert self.run is not None
+        text = say.completed(self.run.runtime.history, execution)
+        if text:
+            notice(self._outputs, text)
+
+
+def notice(outputs: Outputs, text: str) -> None:
+    """Show one quiet line, which is not part of the step's own output."""
+    from IPython.display import publish_display_data
+
+    with outputs.paused():
+        publish_display_data({"text/plain": text, "text/html": say.quiet_html(text)})
+
+
+class Cells(ast.NodeTransformer):
+    """The hooks. Registered as event callbacks and as an AST transformer of the shell."""
+
+    def __init__(self, shell: Any, outputs: Outputs, session: Callable[[], Session | None]) -> None:
+        self._shell = shell
+        self._outputs = outputs
+        self._session = session
+        self.need_session: Callable[[], Session] = self._no_session
+        self._stack: list[Cell] = []
+        self._next: Cell | None = None
+        self._named: dict[str, str] = {}
+        self.is_duplicate: Callable[[str, str], bool] = lambda name, cell: False
+
+    @staticmethod
+    def _no_session() -> Session:
+        raise UsageError("no store is open: %load_ext duranb")
+
+    # -- hooks -----------------------------------------------------------------------------
+
+    def before(self, info: Any) -> None:
+        """``pre_run_cell``."""
+        cell, self._next = self._next, None
+        self._stack.append(
+            cell or Cell(info.raw_cell, first_line(info.raw_cell), info.cell_id or "")
+        )
+
+    def visit(self, node: ast.AST) -> ast.AST:
+        """The AST transformer: decide on a durable cell, take note of a plain one."""
+        cell = self._stack[-1] if self._stack else None
+        if cell is None or cell.tree is not None or not isinstance(node, ast.Module):
+            if isinstance(node, ast.Module):
+                self._touched(node)
+            return node
+        cell.tree = node
+        if cell.line is None:
+            return node
+        running = Running(self._shell, self._outputs)
+        self._shell.user_ns[instrument.HANDLE] = running
+        try:
+            return self._decide(cell, node, running)
+        except InputRejected:
+            raise
+        except BaseException as error:
+            running.error = error
+            return instrument.replaced(node, "fail")
+
+    def after(self, result: Any) -> None:
+        """``post_run_cell``; ``result`` may be None."""
+        if not self._stack:
+            return
+        cell = self._stack.pop()
+        self._outputs.stop()
+        if cell.line is None:
+            if cell.tree is not None:
+                self._touched(cell.tree)
+            return
+        for name in (instrument.HANDLE, "__duranb_attempt__"):
+            self._shell.user_ns.pop(name, None)
+
+    def unknown_code_ran(self) -> None:
+        """Something other than a cell ran (a widget's callback): it may have changed anything."""
+        session = self._session()
+        if session is not None and not self._stack:
+            session.runtime.namespace.touched(None)
+
+    # -- deciding --------------------------------------------------------------------------
+
+    def _decide(self, cell: Cell, tree: ast.Module, running: Running) -> ast.Module:
+        assert cell.line is not None
+        options = parse(cell.line)
+        session = self.need_session()
+        jump = instrument.loose_jump(tree)
+        if jump is not None:
+            return tree  # IPython itself says that it is a syntax error, and where
+        spec = self._spec(cell, tree, options)
+        self._check_name(spec.name, cell)
+        runtime = session.runtime
+        decision = decide(runtime, spec, replay=bool(cell.replays))
+        if decision.restore is not None:
+            running.restoring = lambda: self._restore(session, spec, decision)
+            return instrument.replaced(tree, "restore")
+        running.run = StepRun(
+            runtime,
+            spec,
+            decision,
+            running,
+            CellState(runtime, spec),
+            replays=cell.replays,
+        )
+        return instrument.attempts(
+            tree,
+            is_async=dataflow.is_async(tree),
+            interactivity=self._shell.ast_node_interactivity,
+        )
+
+    def _spec(self, cell: Cell, tree: ast.Module, options: Options) -> Spec:
+        names = dataflow.analyse(tree)
+        name = options.name or (options.outputs or names.writes or ("",))[0]
+        if not name:
+            raise UsageError(
+                "this cell assigns nothing that could name the step: %%durable NAME gives it one"
+            )
+        return Spec(
+            name=name,
+            source=cell.raw,
+            fingerprint=fingerprint.of_tree(tree),
+            reads=names.reads,
+            loads=None if names.opaque else names.loads | set(names.writes) | names.deletes,
+            policy=options.policy,
+            validate=options.validate,
+            outputs=options.outputs,
+            inputs=options.inputs,
+            ignore=options.ignore,
+            always=options.always,
+            fresh=options.fresh or cell.fresh,
+            cell=cell.id,
+        )
+
+    def _check_name(self, name: str, cell: Cell) -> None:
+        other = self._named.get(name, "")
+        if cell.id and other and other != cell.id and self.is_duplicate(name, other):
+            raise UsageError(
+                f"two cells of this notebook are the step {name!r}: give one of them another name "
+                "(if you have just renamed or removed the other, save the notebook first)"
+            )
+        if cell.id:
+            self._named[name] = cell.id
+
+    def _restore(self, session: Session, spec: Spec, decision: Decision) -> None:
+        source, messages, result = steprun.restore(session.runtime, spec, decision)
+        self._outputs.replay(messages, self._shell.execution_count - 1)
+        if result is not NOTHING:
+            hook = self._shell.displayhook
+            hook.update_user_ns(result)
+            hook.fill_exec_result(result)
+        session.runtime.store.flush()
+        notice(self._outputs, say.restored(session.history, source))
+
+    def _touched(self, tree: ast.Module) -> None:
+        session = self._session()
+        if session is None:
+            return
+        names = dataflow.analyse(tree)
+        everything = names.loads | set(names.writes) | names.deletes
+        session.runtime.namespace.touched(None if names.opaque else everything)
+        session.runtime.namespace.note_rebinds()
+
+    # -- running recorded sources (duranb.session.session.Bodies) ---------------------------
+
+    async def run_step(self, source: str, *, replays: int, fresh: bool) -> None:
+        """Run a durable cell's source inside this cell."""
+        shell = self._shell
+        transformed = shell.transform_cell(source)
+        depth = len(self._stack)
+        self._next = Cell(source, first_line(source), "", replays=replays, fresh=fresh)
+        try:
+            result = await shell.run_cell_async(
+                source, store_history=False, transformed_cell=transformed
+            )
+        finally:
+            while len(self._stack) > depth:
+                self.after(None)
+        error = result.error_before_exec or result.error_in_exec
+        if error is not None:
+            raise StepError(f"the replay stopped: {type(error).__name__}: {error}") from error
+
+    def run_body(self, source: str, namespace: dict[str, Any]) -> Any:
+        """Run a cell's source in a namespace of its own."""
+        flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+        code = compile(self._shell.transform_cell(source), "<%%compensate>", "exec", flags=flags)
+        return eval(code, namespace)

@@ -1,0 +1,174 @@
+"""``%load_ext duranb``: hooks into the shell on load, out of it on unload."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+from duranb import llm
+from duranb.engine import questions
+from duranb.engine.runtime import Settings
+from duranb.jupyter.cells import Cells, comment_out, notice
+from duranb.jupyter.magics import DuranbMagics, await_verbs
+from duranb.jupyter.options import first_line
+from duranb.jupyter.outputs import Outputs
+from duranb.jupyter.where import notebook_path
+from duranb.pure.errors import DuranbError, UsageError
+from duranb.session import Session
+from duranb.store import store_path
+from duranb.views import lines as say
+
+
+class Extension:
+    """What duranb is in one kernel. The store is opened when it exists or is first needed."""
+
+    def __init__(self, shell: Any) -> None:
+        self.shell = shell
+        self.session: Session | None = None
+        self.notebook = notebook_path(shell.user_ns, Path.cwd())
+        self._kernel = getattr(shell, "kernel", None)
+        self._outputs = Outputs(self._kernel)
+        self._cells = Cells(shell, self._outputs, lambda: self.session)
+        self._cells.need_session = self.need_session
+        self._cells.is_duplicate = self._is_duplicate
+        self._woken_by_signals = False
+
+    def load(self) -> None:
+        """Install the hooks and say what there is to come back to."""
+        shell = self.shell
+        manager = shell.input_transformer_manager
+        at = next(
+            (i for i, t in enumerate(manager.cleanup_transforms) if "cell_magic" in repr(t)), 0
+        )
+        manager.cleanup_transforms.insert(at, comment_out)
+        shell.input_transformers_post.append(await_verbs)
+        shell.ast_transformers.append(self._cells)
+        shell.events.register("pre_run_cell", self._cells.before)
+        shell.events.register("post_run_cell", self._cells.after)
+        shell.events.register("post_execute", self._cells.unknown_code_ran)
+        shell.register_magics(DuranbMagics(shell, self.need_session, self._confirm, self.timeline))
+        llm.install()
+        questions.prompt_with(self._prompt)
+        shell.events.register("pre_execute", self._let_stop_reach_async_cells)
+        if store_path(self.notebook).exists():
+            self._greet()
+
+    def unload(self) -> None:
+        """Take every hook out and let go of the store; the namespace stays."""
+        shell = self.shell
+        shell.input_transformer_manager.cleanup_transforms.remove(comment_out)
+        shell.input_transformers_post.remove(await_verbs)
+        if self._cells in shell.ast_transformers:
+            shell.ast_transformers.remove(self._cells)
+        shell.events.unregister("pre_execute", self._let_stop_reach_async_cells)
+        shell.events.unregister("pre_run_cell", self._cells.before)
+        shell.events.unregister("post_run_cell", self._cells.after)
+        shell.events.unregister("post_execute", self._cells.unknown_code_ran)
+        self._outputs.close()
+        llm.uninstall()
+        if self.session is not None:
+            self.session.close()
+            self.session = None
+
+    def need_session(self) -> Session:
+        """The open session; opens the store. Raises :class:`duranb.errors.StoreError`."""
+        if self.session is None:
+            headless = os.environ.get("DURANB_HEADLESS") == "1"
+            self.session = Session.open(
+                self.notebook,
+                store_path(self.notebook),
+                self.shell.user_ns,
+                Settings(headless=headless),
+            )
+            self.session.bodies = self._cells
+            self.session.runtime.namespace.touched(None)
+            damage = self.session.runtime.store.damage
+            if damage:
+                notice(self._outputs, damage)
+        return self.session
+
+    def _greet(self) -> None:
+        try:
+            session = self.need_session()
+        except DuranbError as error:
+            print(f"duranb: {error.message}")
+            return
+        text = say.greeting(session.history)
+        if text:
+            notice(self._outputs, text)
+
+    def timeline(self) -> object:
+        """The timeline widget of this session, made once."""
+        from duranb.timelines.widget import Timeline
+
+        return Timeline(self.need_session())
+
+    # -- talking to the user ---------------------------------------------------------------
+
+    def _confirm(self, question: str) -> bool:
+        answer = self._prompt(question)
+        return isinstance(answer, str) and answer.strip().lower() in ("y", "yes")
+
+    def _prompt(self, question: str) -> object:
+        """What the user types, or NO_ANSWER when nobody can."""
+        kernel = self._kernel
+        if kernel is None or not getattr(kernel, "_allow_stdin", False):
+            return questions.NO_ANSWER
+        self._outputs.flush()
+        return kernel.raw_input(f"{question.rstrip()} ")
+
+    # -- the notebook's file ---------------------------------------------------------------
+
+    def _is_duplicate(self, name: str, cell_id: str) -> bool:
+        """Whether the notebook's file still has cell ``cell_id``, and it is the step ``name``."""
+        try:
+            cells = json.loads(self.notebook.read_text(encoding="utf-8"))["cells"]
+        except (OSError, ValueError, KeyError):
+            return False  # not saved yet, or not a notebook: nothing to compare with
+        for cell in cells:
+            if cell.get("id") == cell_id:
+                source = cell.get("source", "")
+                line = first_line("".join(source))
+                return line is not None and line.split()[:1] in ([name], [])
+        return False
+
+    def _let_stop_reach_async_cells(self) -> None:
+        """A loop that idles in select() does not see SIGINT (ipykernel#881) unless it handles
+        some signal itself: then every signal wakes it. Done at the first cell, when it runs."""
+        if self._woken_by_signals or not hasattr(signal, "SIGURG"):
+            return
+        self._woken_by_signals = True
+        try:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGURG, lambda: None)
+        except (RuntimeError, NotImplementedError, ValueError):
+            return  # plain IPython, whose loop only runs during a cell, does not need it
+
+
+_loaded: Extension | None = None
+
+
+def load(shell: Any) -> None:
+    """Load into ``shell``; loading twice does nothing."""
+    global _loaded
+    if _loaded is None:
+        _loaded = Extension(shell)
+        _loaded.load()
+
+
+def unload(shell: Any) -> None:
+    """Unload; unloading twice does nothing."""
+    global _loaded
+    if _loaded is not None:
+        _loaded.unload()
+        _loaded = None
+
+
+def loaded() -> Extension:
+    """The loaded extension. Raises :class:`UsageError` when there is none."""
+    if _loaded is None:
+        raise UsageError("duranb is not loaded in this kernel: %load_ext duranb")
+    return _loaded

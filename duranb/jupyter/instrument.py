@@ -1,0 +1,96 @@
+"""How a durable cell's body runs: rewritten so that it stays a cell.
+
+The body moves into ``for attempt in run: with attempt: …`` (``async`` where the cell awaits). It
+keeps its global scope, its line numbers and its top-level await; a failed attempt can be followed
+by another; the last expression is displayed as IPython would.
+"""
+
+from __future__ import annotations
+
+import ast
+
+HANDLE = "__duranb__"
+"""The name under which the rewritten body finds the cell that is running."""
+
+_ATTEMPT = "__duranb_attempt__"
+
+
+def attempts(tree: ast.Module, *, is_async: bool, interactivity: str) -> ast.Module:
+    """The body in a loop over attempts. ``interactivity`` is IPython's setting of what to show."""
+    future = [n for n in tree.body if isinstance(n, ast.ImportFrom) and n.module == "__future__"]
+    body = [n for n in tree.body if n not in future]
+    inner = _shown(body, interactivity) or [ast.Pass()]
+    run = ast.Attribute(ast.Name(HANDLE, ast.Load()), "run", ast.Load())
+    guard = ast.withitem(ast.Name(_ATTEMPT, ast.Load()))
+    target = ast.Name(_ATTEMPT, ast.Store())
+    if is_async:
+        block: ast.stmt = ast.AsyncFor(target, run, [ast.AsyncWith([guard], inner)], [])
+    else:
+        block = ast.For(target, run, [ast.With([guard], inner)], [])
+    return _module([*future, block], tree)
+
+
+def replaced(tree: ast.Module, method: str) -> ast.Module:
+    """Instead of the body, a call of the running cell's ``method``."""
+    call = ast.Call(ast.Attribute(ast.Name(HANDLE, ast.Load()), method, ast.Load()), [], [])
+    return _module([ast.Expr(call)], tree)
+
+
+def loose_jump(tree: ast.Module) -> ast.stmt | None:
+    """A ``break``, ``continue`` or ``return`` outside of any loop or function, if there is one.
+
+    The loop around the body would make the first two legal.
+    """
+    stack: list[tuple[ast.AST, bool]] = [(node, False) for node in tree.body]
+    while stack:
+        node, looped = stack.pop()
+        if isinstance(node, (ast.Break, ast.Continue)) and not looped:
+            return node
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
+            continue
+        if isinstance(node, (ast.For, ast.AsyncFor, ast.While)):
+            stack += [(child, True) for child in node.body]
+            stack += [(child, looped) for child in node.orelse]
+            continue
+        stack += [(child, looped) for child in ast.iter_child_nodes(node)]
+    return None
+
+
+def _shown(body: list[ast.stmt], interactivity: str) -> list[ast.stmt]:
+    """Expressions that IPython would show, handed to the running cell's ``show``."""
+    if interactivity == "last_expr_or_assign" and body:
+        body = _with_assigned_value(body)
+    if interactivity == "all":
+        return [_show(n) for n in body]
+    if interactivity == "none" or not body:
+        return body
+    return [*body[:-1], _show(body[-1])]
+
+
+def _show(node: ast.stmt) -> ast.stmt:
+    if not isinstance(node, ast.Expr):
+        return node
+    show = ast.Attribute(ast.Name(HANDLE, ast.Load()), "show", ast.Load())
+    call = ast.Call(show, [node.value], [])
+    return ast.copy_location(ast.Expr(ast.copy_location(call, node.value)), node)
+
+
+def _with_assigned_value(body: list[ast.stmt]) -> list[ast.stmt]:
+    last = body[-1]
+    targets = last.targets if isinstance(last, ast.Assign) else []
+    if isinstance(last, (ast.AugAssign, ast.AnnAssign)):
+        targets = [last.target]
+    if len(targets) == 1 and isinstance(targets[0], ast.Name):
+        name = ast.copy_location(ast.Name(targets[0].id, ast.Load()), last)
+        return [*body, ast.copy_location(ast.Expr(name), last)]
+    return body
+
+
+def _module(body: list[ast.stmt], like: ast.Module) -> ast.Module:
+    """A module whose new nodes stand on the first line of the old one's body."""
+    line = like.body[0].lineno if like.body else 1
+    for node in body:
+        if not hasattr(node, "lineno"):
+            node.lineno, node.col_offset = line, 0
+            node.end_lineno, node.end_col_offset = line, 0
+    return ast.fix_missing_locations(ast.Module(body, like.type_ignores))

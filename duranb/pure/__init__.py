@@ -1,0 +1,1 @@
+"""Values and functions without input or output: what everything above speaks in."""

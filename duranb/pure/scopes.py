@@ -1,0 +1,279 @@
+"""What functions, classes, lambdas and comprehensions touch outside of themselves.
+
+Python decides by its scope rules which names of a nested block are the module's. This module
+follows those rules over a syntax tree, without caring in which order things happen: that is
+:mod:`duranb.pure.dataflow`'s part, for the cell's own statements.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from duranb.pure import namespaces
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+
+
+@dataclass
+class Touched:
+    """Names outside of a block. ``now`` are loaded where the block stands, ``later`` only when the
+    function or class it makes is used; ``stores`` are bound or deleted by ``global``; ``binds`` are
+    bound around a comprehension by ``:=``.
+    """
+
+    now: set[str] = field(default_factory=set)
+    later: set[str] = field(default_factory=set)
+    stores: set[str] = field(default_factory=set)
+    binds: set[str] = field(default_factory=set)
+    imports: set[str] = field(default_factory=set)
+    opaque: str = ""
+
+
+def function(node: Function) -> Touched:
+    """What a function's body touches when it is called (all of it ``later``), annotations too.
+
+    Decorators and defaults belong to the scope around it, and are left out.
+    """
+    scope = _Scope("function")
+    for each in type_params(node):
+        scope.binds.add(each)
+    arguments = node.args
+    for argument in _arguments(arguments):
+        scope.binds.add(argument.arg)
+        if argument.annotation is not None:
+            scope.visit(argument.annotation)
+    if isinstance(node, ast.Lambda):
+        scope.visit(node.body)
+    else:
+        if node.returns is not None:
+            scope.visit(node.returns)
+        scope.visit_all(node.body)
+    found = scope.leave()
+    found.later |= found.now
+    found.now = set()
+    return found
+
+
+def class_(node: ast.ClassDef) -> Touched:
+    """What a class touches: its body ``now``, its methods ``later``. Bases are left out."""
+    scope = _Scope("class")
+    scope.binds |= {"__module__", "__qualname__", *type_params(node)}
+    scope.visit_all(node.body)
+    return scope.leave()
+
+
+def comprehension(node: Comprehension) -> Touched:
+    """What a comprehension touches, its first iterable left out, which is evaluated around it."""
+    scope = _Scope("comprehension")
+    for number, each in enumerate(node.generators):
+        scope.visit(each.target)
+        if number:
+            scope.visit(each.iter)
+        scope.visit_all(each.ifs)
+    if isinstance(node, ast.DictComp):
+        scope.visit(node.key)
+        scope.visit(node.value)
+    else:
+        scope.visit(node.elt)
+    return scope.leave()
+
+
+def type_params(node: ast.AST) -> list[str]:
+    """The type parameters of a generic function, class or alias (none before Python 3.12)."""
+    return [p.name for p in getattr(node, "type_params", ())]
+
+
+def defaults(arguments: ast.arguments) -> list[ast.expr]:
+    """The default values of a function, which are evaluated where it is defined."""
+    return [*arguments.defaults, *(d for d in arguments.kw_defaults if d is not None)]
+
+
+def imported(node: ast.Import | ast.ImportFrom) -> tuple[list[str], list[str]]:
+    """The names an import binds, and the modules (absolute, perhaps with a name in one) it reads."""
+    if isinstance(node, ast.Import):
+        bound = [a.asname or a.name.partition(".")[0] for a in node.names]
+        return bound, [a.name for a in node.names]
+    module = node.module or ""
+    bound = [a.asname or a.name for a in node.names if a.name != "*"]
+    if node.level:
+        return bound, []
+    return bound, [module, *(f"{module}.{a.name}" for a in node.names if a.name != "*")]
+
+
+def bound_by(pattern: ast.AST) -> Iterable[str]:
+    """The names that one node of a ``match`` pattern captures."""
+    if isinstance(pattern, (ast.MatchAs, ast.MatchStar)):
+        return (pattern.name,) if pattern.name else ()
+    if isinstance(pattern, ast.MatchMapping):
+        return (pattern.rest,) if pattern.rest else ()
+    return ()
+
+
+def _arguments(arguments: ast.arguments) -> list[ast.arg]:
+    found = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    return found + [a for a in (arguments.vararg, arguments.kwarg) if a is not None]
+
+
+class _Scope:
+    """One block while it is read. A function's names are its own wherever it binds them; a
+    class's only from there on."""
+
+    def __init__(self, sort: str) -> None:
+        self.sort = sort
+        self.loads: set[str] = set()
+        self.binds: set[str] = set()
+        self.globals: set[str] = set()
+        self.nonlocals: set[str] = set()
+        self.inner: set[str] = set()
+        self.found = Touched()
+
+    def visit(self, node: ast.AST) -> None:
+        handler = _HANDLERS.get(type(node))
+        if handler is not None:
+            handler(self, node)
+        else:
+            self.visit_children(node)
+
+    def visit_all(self, nodes: Iterable[ast.AST]) -> None:
+        for node in nodes:
+            self.visit(node)
+
+    def visit_children(self, node: ast.AST) -> None:
+        for child in ast.iter_child_nodes(node):
+            self.visit(child)
+
+    def leave(self) -> Touched:
+        """What is left over for the scope around."""
+        own = self.binds - self.globals - self.nonlocals
+        found = self.found
+        # Methods do not see the names of their class.
+        found.later |= self.inner if self.sort == "class" else self.inner - own
+        found.now |= self.loads if self.sort == "class" else self.loads - own
+        found.now |= self.globals & self.loads
+        found.stores |= self.globals & self.binds
+        return found
+
+    # -- names -----------------------------------------------------------------------------
+
+    def bind(self, name: str) -> None:
+        self.binds.add(name)
+
+    def load(self, name: str) -> None:
+        if self.sort != "class" or name not in self.binds:
+            self.loads.add(name)
+        if name in namespaces.OPAQUE:
+            self.found.opaque = self.found.opaque or name
+
+    def name(self, node: ast.Name) -> None:
+        if isinstance(node.ctx, ast.Load):
+            self.load(node.id)
+        else:
+            self.bind(node.id)
+
+    def declare_global(self, node: ast.Global) -> None:
+        self.globals.update(node.names)
+
+    def declare_nonlocal(self, node: ast.Nonlocal) -> None:
+        self.nonlocals.update(node.names)
+
+    # -- statements and expressions that are not just their children, in order --------------
+
+    def assign(self, node: ast.Assign | ast.AnnAssign | ast.AugAssign) -> None:
+        if node.value is not None:
+            self.visit(node.value)
+        if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+            self.load(node.target.id)
+        if isinstance(node, ast.AnnAssign) and self.sort == "class":
+            self.visit(node.annotation)  # a function does not evaluate those of its locals
+        self.visit_all(node.targets if isinstance(node, ast.Assign) else [node.target])
+
+    def loop(self, node: ast.For | ast.AsyncFor) -> None:
+        self.visit_all([node.iter, node.target, *node.body, *node.orelse])
+
+    def import_(self, node: ast.Import | ast.ImportFrom) -> None:
+        bound, modules = imported(node)
+        self.binds.update(bound)
+        self.found.imports.update(modules)
+        if "__main__" in modules:
+            self.found.opaque = self.found.opaque or "import __main__"
+
+    def handler(self, node: ast.ExceptHandler) -> None:
+        if node.name:
+            self.bind(node.name)
+        self.visit_children(node)
+
+    def pattern(self, node: ast.AST) -> None:
+        self.binds.update(bound_by(node))
+        self.visit_children(node)
+
+    def attribute(self, node: ast.Attribute) -> None:
+        if node.attr in namespaces.OPAQUE_ATTRIBUTES:
+            self.found.opaque = self.found.opaque or node.attr
+        self.visit(node.value)
+
+    def call(self, node: ast.Call) -> None:
+        for name in namespaces.named_in_strings(node):
+            self.load(name)
+        self.visit_children(node)
+
+    def walrus(self, node: ast.NamedExpr) -> None:
+        self.visit(node.value)
+        if self.sort == "comprehension":
+            self.found.binds.add(node.target.id)
+            # Loads of it, here and around, mean the name in the scope around.
+        else:
+            self.bind(node.target.id)
+
+    def alias(self, node: ast.AST) -> None:
+        name = getattr(node, "name", None)
+        self.binds.update(type_params(node))
+        self.visit_all(n for n in (name, getattr(node, "value", None)) if isinstance(n, ast.AST))
+
+    # -- nested blocks ---------------------------------------------------------------------
+
+    def nested_function(self, node: Function) -> None:
+        if not isinstance(node, ast.Lambda):
+            self.visit_all(node.decorator_list)
+        self.visit_all(defaults(node.args))
+        inner = function(node)
+        self.absorb(inner)
+        self.inner |= inner.later
+        if not isinstance(node, ast.Lambda):
+            self.bind(node.name)
+
+    def nested_class(self, node: ast.ClassDef) -> None:
+        self.visit_all([*node.decorator_list, *node.bases, *node.keywords])
+        inner = class_(node)
+        self.absorb(inner)
+        for name in inner.now:
+            self.load(name)
+        self.inner |= inner.later
+        self.bind(node.name)
+
+    def nested_comprehension(self, node: Comprehension) -> None:
+        self.visit(node.generators[0].iter)
+        inner = comprehension(node)
+        self.absorb(inner)
+        if self.sort == "class":
+            self.inner |= inner.now  # nor do comprehensions see the names of a class
+        else:
+            self.loads |= inner.now
+        self.inner |= inner.later
+        if self.sort == "comprehension":
+            self.found.binds |= inner.binds
+        else:
+            self.binds |= inner.binds
+
+    def absorb(self, inner: Touched) -> None:
+        self.found.stores |= inner.stores
+        self.found.imports |= inner.imports
+        self.found.opaque = self.found.opaque or inner.opaque
+
+
+_Handler = Callable[[_Scope, "ast.AST"], None]
+_HANDLERS: dict[type[ast.AST], _Handler] = {
+    ast.Name: _Scope.name,  # type: ignore[dict-item]
+}

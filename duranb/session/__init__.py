@@ -1,0 +1,6 @@
+"""One façade over one store: what the magics, the timeline and the shell all call."""
+
+from duranb.session.plan import Plan
+from duranb.session.session import Session
+
+__all__ = ["Plan", "Session"]

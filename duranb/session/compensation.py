@@ -1,0 +1,39 @@
+"""``compensate``: undo what a step did to the outside world."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from duranb.engine import saga
+from duranb.session.plan import Plan, count, listed
+
+if TYPE_CHECKING:
+    from duranb.session.session import Session
+
+
+def compensate(session: Session, step: str) -> Plan:
+    """Undo one step, with the inputs and outputs recorded at the time."""
+    runtime = session.runtime
+    execution = session.history.find(step)
+    if execution.of:
+        execution = session.history.executions[execution.of]
+    undoing = saga.undoing(runtime, execution)
+    lines, warnings = [], []
+    if undoing.source:
+        lines.append(f"runs its %%compensate cell with what execution {execution.id} recorded")
+    elif undoing.effects:
+        shown = [f"{c.name}({c.preview})" for c in undoing.effects]
+        lines.append(f"undoes {count(len(shown), 'effect')}, latest first: {listed(shown, 4)}")
+    else:
+        lines.append("nothing undoes this step")
+    if undoing.without:
+        shown = [c.name for c in undoing.without]
+        warnings.append(f"{count(len(shown), 'effect')} cannot be undone: {listed(shown)}")
+    lines.append("its variables stay; the step runs again, with its effects, when its cell does")
+
+    async def apply() -> str:
+        number = saga.compensate(runtime, execution, session.need_bodies().run_body)
+        return f"compensated {execution.step} (execution {number})"
+
+    title = f"compensate {execution.step}@{execution.id}"
+    return Plan("compensate", title, tuple(lines), apply, tuple(warnings))

@@ -1,0 +1,161 @@
+"""Verbs that move the head: rewind, fork, switch. Nothing is rewritten, nothing runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from duranb.engine import saga
+from duranb.pure import events as e
+from duranb.pure.errors import NoSuchStep, UsageError
+from duranb.pure.events import Binding
+from duranb.pure.model import Execution, Status
+from duranb.session.plan import Plan, count, listed
+
+if TYPE_CHECKING:
+    from duranb.session.session import Session
+
+
+def rewind(
+    session: Session, step: str = "", before: bool = False, compensate: bool = False
+) -> Plan:
+    """Bring the namespace back to where it was after (or before) a step; the head without one.
+
+    ``compensate`` undoes what was done since, latest first.
+    """
+    history = session.history
+    if step:
+        execution = history.find(step)
+        snapshot = execution.before if before else execution.snapshot
+        if not before and not execution.snapshot:
+            raise NoSuchStep(
+                f"step {execution.step!r} (execution {execution.id}) is {execution.status}: it "
+                f"left no state to rewind to. Use --before for the state it started from"
+            )
+        where = f"{'before' if before else 'after'} {execution.step}@{execution.id}"
+    else:
+        snapshot, where = history.head, "the head of the history"
+    since = _since(session, snapshot)
+    lines, _ = _difference(session, snapshot)
+    effects = [x for x in since if saga.effects_of(session.runtime, x)]
+    warnings = []
+    if since:
+        lines.append(
+            f"{count(len(since), 'later step')} stay in the history: "
+            f"{listed([x.step for x in since])}"
+        )
+    if effects and compensate:
+        lines.insert(0, f"compensates {listed([x.step for x in reversed(effects)])}, in this order")
+    elif effects:
+        done = sum(len(saga.effects_of(session.runtime, x)) for x in effects)
+        warnings.append(
+            f"{count(done, 'effect')} of {listed([x.step for x in effects])} stay done: "
+            "--compensate undoes them"
+        )
+
+    async def apply() -> str:
+        if compensate:
+            for each in reversed(effects):
+                saga.compensate(session.runtime, each, session.need_bodies().run_body)
+        lost = move(session, history.branch, snapshot, "rewind")
+        return f"rewound to {where}" + _placeholders(lost)
+
+    title = f"rewind to {where}"
+    return Plan("rewind", title, tuple(lines), apply, tuple(warnings))
+
+
+def fork(session: Session, name: str, at: str = "") -> Plan:
+    """Begin a branch at a step (the head without one) and stand on it."""
+    history = session.history
+    _check_branch_name(session, name)
+    snapshot = history.find(at).snapshot if at else history.head
+    if at and not snapshot:
+        raise NoSuchStep(f"step {at!r} left no state to fork from")
+    lines, _ = _difference(session, snapshot)
+    parent = history.branch
+
+    async def apply() -> str:
+        created = e.BranchCreated(branch=name, parent=parent, snapshot=snapshot)
+        session.runtime.record(created, wait=False)
+        lost = move(session, name, snapshot, "fork")
+        return f"on branch {name}, forked from {parent}" + _placeholders(lost)
+
+    where = f"after {at}" if at else "at the head"
+    return Plan("fork", f"fork {name} from {parent} {where}", tuple(lines), apply)
+
+
+def switch(session: Session, name: str) -> Plan:
+    """Stand on another branch, at its head."""
+    history = session.history
+    branch = history.branches.get(name)
+    if branch is None:
+        raise NoSuchStep(
+            f"there is no branch {name!r}; the branches are {listed(list(history.branches))}"
+        )
+    lines, _ = _difference(session, branch.head)
+
+    async def apply() -> str:
+        lost = move(session, name, branch.head, "switch")
+        return f"on branch {name}" + _placeholders(lost)
+
+    return Plan("switch", f"switch from {history.branch} to {name}", tuple(lines), apply)
+
+
+def move(session: Session, branch: str, snapshot: int, reason: str) -> list[str]:
+    """Bring the namespace to a snapshot and the head with it; the names left as placeholders."""
+    runtime = session.runtime
+    runtime.catch_up()
+    runtime.store.flush()
+    target = runtime.history.namespace(snapshot)
+    lost = runtime.namespace.restore(
+        target, delete=_surplus(session, target), random=runtime.history.random_at(snapshot)
+    )
+    runtime.record(e.HeadMoved(branch=branch, snapshot=snapshot, reason=reason))
+    runtime.at = snapshot
+    runtime.failed.clear()
+    return lost
+
+
+def _surplus(session: Session, target: Mapping[str, Binding]) -> list[str]:
+    return [n for n in session.runtime.namespace.bindings() if n not in target]
+
+
+def _difference(session: Session, snapshot: int) -> tuple[list[str], list[str]]:
+    """What moving to a snapshot does to the variables, in sentences."""
+    now = session.runtime.namespace.bindings()
+    target = session.history.namespace(snapshot)
+    back = sorted(n for n, b in target.items() if n not in now or now[n].version != b.version)
+    gone = sorted(_surplus(session, target))
+    lost = [n for n in back if not target[n].artifact]
+    lines = []
+    if back:
+        lines.append(f"brings back {count(len(back), 'variable')}: {listed(back)}")
+    if gone:
+        lines.append(f"removes {count(len(gone), 'variable')}: {listed(gone)}")
+    if lost:
+        lines.append(f"cannot bring back {listed(lost)}: they were never stored")
+    if not lines:
+        lines.append("the variables are as they were there")
+    return lines, back
+
+
+def _since(session: Session, snapshot: int) -> list[Execution]:
+    """The completed executions between a snapshot and the head, oldest first."""
+    history = session.history
+    kept = history.lineage(snapshot) if snapshot else set()
+    return [
+        x
+        for x in history.line()
+        if x.snapshot not in kept and x.status in (Status.COMPLETED, Status.COMPENSATION_FAILED)
+    ]
+
+
+def _check_branch_name(session: Session, name: str) -> None:
+    if name in session.history.branches:
+        raise UsageError(f"there is a branch {name!r} already: switch to it, or take another name")
+    if not name or any(c.isspace() for c in name):
+        raise UsageError("a branch's name is one word")
+
+
+def _placeholders(lost: list[str]) -> str:
+    return f"; {listed(lost)} could not be stored and say so when used" if lost else ""

@@ -1,0 +1,36 @@
+"""A verb that changes something first says what it would do."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a verb would do, in sentences, and the deed itself.
+
+    ``lines`` say what happens, ``warnings`` what cannot be undone or is lost from view. Nothing
+    has changed until ``apply`` is called; it returns one sentence about what was done.
+    """
+
+    verb: str
+    title: str
+    lines: tuple[str, ...]
+    apply: Callable[[], Awaitable[str]] = field(repr=False, compare=False)
+    warnings: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        text = [self.title, *(f"  {line}" for line in self.lines)]
+        return "\n".join(text + [f"  ! {warning}" for warning in self.warnings])
+
+
+def listed(names: list[str] | tuple[str, ...], limit: int = 6) -> str:
+    """Names for a sentence: all of them, or the first few and how many more."""
+    shown = ", ".join(names[:limit])
+    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"
+
+
+def count(number: int, noun: str) -> str:
+    """``1 step``, ``3 steps``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,128 @@
+"""``replay``: run recorded steps again, with the inputs recorded at the time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from duranb.pure.errors import NoSuchStep, UsageError
+from duranb.pure.model import CallStatus, Execution
+from duranb.pure.staleness import latest, stale as stale_steps
+from duranb.session.plan import Plan, count, listed
+
+if TYPE_CHECKING:
+    from duranb.session.session import Session
+
+
+def replay(
+    session: Session,
+    step: str = "",
+    from_: str = "",
+    stale: bool = False,
+    live: bool = False,
+    with_: dict[str, str] | None = None,
+) -> Plan:
+    """Run a step again (``step``), it and what follows (``from_``), or what is ``stale``.
+
+    The first one gets its inputs as recorded, with ``with_`` (name to expression) in their place;
+    those that follow take what is there now, and are restored where nothing they use changed.
+    Calls are answered from the journal; ``live`` makes them anew.
+    """
+    if sum(map(bool, (step, from_, stale))) != 1:
+        raise UsageError("replay takes a STEP, or --from STEP, or --stale")
+    forced = None if stale else _replayable(session, step or from_)
+    following = _following(session, forced) if from_ else []
+    if stale:
+        line = latest(session.history)
+        following = [line[name] for name in stale_steps(session.history)]
+    lines = []
+    if forced is not None:
+        lines += _about(session, forced, live)
+    if following:
+        lines.append(f"then {listed([x.step for x in following])}, restored where nothing changed")
+    if not forced and not following:
+        lines.append("no step is stale: nothing to do")
+    if with_ and forced is not None:
+        lines.append(f"with {listed([f'{n} = {x}' for n, x in with_.items()])}")
+    effects = _effects(session, forced)
+    warnings = (
+        (f"{count(effects, 'effect')} will not be done again: recorded results are used",)
+        if effects
+        else ()
+    )
+
+    async def apply() -> str:
+        bodies = session.need_bodies()
+        if forced is not None:
+            _give_inputs(session, forced, with_ or {})
+            await bodies.run_step(forced.source, replays=forced.id, fresh=live)
+        for each in following:
+            await bodies.run_step(each.source, replays=0, fresh=False)
+        names = ([forced.step] if forced else []) + [x.step for x in following]
+        return f"replayed {listed(names)}" if names else "nothing was stale"
+
+    what = "what is stale" if stale else f"{'from ' if from_ else ''}{step or from_}"
+    return Plan("replay", f"replay {what}{' live' if live else ''}", tuple(lines), apply, warnings)
+
+
+def _replayable(session: Session, reference: str) -> Execution:
+    execution = session.history.find(reference)
+    if execution.sort != "cell":
+        raise NoSuchStep(f"{execution.step!r} is not a cell: run the cell that calls it")
+    return execution
+
+
+def _following(session: Session, first: Execution | None) -> list[Execution]:
+    line = list(latest(session.history).values())
+    steps = [x.step for x in line]
+    if first is None or first.step not in steps:
+        return []
+    return line[steps.index(first.step) + 1 :]
+
+
+def _about(session: Session, execution: Execution, live: bool) -> list[str]:
+    history = session.history
+    own = history.calls_of(execution.of or execution.id)
+    calls = [c for c in own if c.status is CallStatus.COMPLETED and c.sort == "llm"]
+    number = len(calls) + sum(
+        history.calls[i].sort == "llm" for i in execution.served if i in history.calls
+    )
+    lines = [f"runs {execution.step} with the inputs of execution {execution.id}"]
+    if number and live:
+        lines.append(f"makes its {count(number, 'call')} to models anew, and pays for them")
+    elif number:
+        lines.append(f"answers up to {count(number, 'call')} to models from the journal")
+    now = history.namespace()
+    moved = [n for n, v in execution.inputs.items() if n in now and now[n].version != v]
+    if moved:
+        lines.append(f"puts {listed(moved)} back to what it was then")
+    users = [
+        x.step
+        for x in latest(history).values()
+        if x.step != execution.step and set(x.inputs) & set(execution.outputs)
+    ]
+    if users:
+        lines.append(f"{listed(users)} use its outputs, and go stale if those change")
+    return lines
+
+
+def _effects(session: Session, execution: Execution | None) -> int:
+    if execution is None:
+        return 0
+    own = session.history.calls_of(execution.of or execution.id)
+    return sum(c.effect and c.status is CallStatus.COMPLETED for c in own)
+
+
+def _give_inputs(session: Session, execution: Execution, replacements: dict[str, str]) -> None:
+    """Put the recorded inputs in place; expressions are evaluated after that."""
+    runtime = session.runtime
+    recorded = runtime.history.namespace(execution.before)
+    inputs = {n: recorded[n] for n in execution.inputs if n in recorded}
+    runtime.namespace.restore(inputs)
+    live = runtime.namespace.live
+    for name, expression in replacements.items():
+        try:
+            live[name] = eval(expression, live)
+        except Exception as error:
+            raise UsageError(
+                f"--with {name}={expression}: {type(error).__name__}: {error}"
+            ) from error

@@ -1,0 +1,52 @@
+"""duranb outside of notebooks: a script whose ``@duranb.step`` functions are durable."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from duranb import llm
+from duranb.engine.runtime import Settings
+from duranb.pure.errors import UsageError
+from duranb.session.session import Session
+from duranb.store import store_path
+
+_current: Session | None = None
+
+
+@contextlib.contextmanager
+def durable(script: str | Path) -> Iterator[Session]:
+    """Make the steps called inside durable; their store lies beside ``script``.
+
+    Run the script again after a crash and it goes on where it stopped. Raises
+    :class:`duranb.errors.StoreLocked` while another process runs it.
+    """
+    path = Path(script).resolve()
+    headless = os.environ.get("DURANB_HEADLESS") == "1"
+    session = Session.open(path, store_path(path), {}, Settings(headless=headless))
+    llm.install()
+    make_current(session)
+    try:
+        yield session
+    finally:
+        make_current(None)
+        llm.uninstall()
+        session.close()
+
+
+def current() -> Session:
+    """The session of this kernel or script: its verbs as methods (``plan``, ``answer``, …).
+
+    Raises :class:`duranb.errors.UsageError` when none is open.
+    """
+    if _current is None:
+        raise UsageError("no store is open: %load_ext duranb in a notebook, or duranb.durable()")
+    return _current
+
+
+def make_current(session: Session | None) -> None:
+    """Set what :func:`current` gives; the surface that opens a session does."""
+    global _current
+    _current = session

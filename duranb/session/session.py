@@ -1,0 +1,180 @@
+"""The session: an open store, its history, the live namespace, and the verbs."""
+
+from __future__ import annotations
+
+import os
+import platform
+import secrets
+import socket
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import duranb
+from duranb.engine import runtime as engine
+from duranb.engine.runtime import Runtime, Settings
+from duranb.pure import events as e
+from duranb.pure.artifacts import Artifacts
+from duranb.pure.errors import UsageError
+from duranb.pure.fingerprint import Uses
+from duranb.pure.history import History
+from duranb.session import compensation, moving, replaying, resolving
+from duranb.session.plan import Plan
+from duranb.state import Namespace
+from duranb.store import Store
+
+
+class Bodies(Protocol):
+    """How the surface runs cells' sources. The seam between the session and Jupyter."""
+
+    def run_step(self, source: str, *, replays: int, fresh: bool) -> Awaitable[None]:
+        """Run a durable cell again; ``replays`` is the execution it replays, 0 to let it decide."""
+
+    def run_body(self, source: str, namespace: dict[str, Any]) -> Any:
+        """Run a cell's source in a namespace of its own; may return an awaitable."""
+
+
+class Session:
+    """One notebook's durable state in this process. Surfaces call it, never the storage."""
+
+    def __init__(self, notebook: Path, runtime: Runtime) -> None:
+        self.notebook = notebook
+        self.runtime = runtime
+        self.bodies: Bodies | None = None
+        self._subscribers: list[Callable[[int], None]] = []
+        runtime.store.listeners.append(self._tell)
+
+    @classmethod
+    def open(cls, notebook: Path, store: Path, live: dict[str, Any], settings: Settings) -> Session:
+        """Open (or create) a notebook's store and make it the active one.
+
+        ``live`` is the namespace it follows. Raises :class:`duranb.errors.StoreLocked` when
+        another process holds it, and the other :class:`duranb.errors.StoreError`.
+        """
+        opened = Store.open(store)
+        try:
+            history = History(opened.events())
+            uses = Uses(live, root=notebook.parent)
+            runtime = Runtime(opened, history, Namespace(live, opened, uses), settings)
+        except BaseException:
+            opened.close()
+            raise
+        session = cls(notebook, runtime)
+        session._begin()
+        engine.activate(runtime)
+        return session
+
+    def _begin(self) -> None:
+        bodies: list[e.EventBody] = []
+        if not self.history.run:
+            bodies.append(
+                e.RunStarted(
+                    run=secrets.token_hex(4),
+                    notebook=str(self.notebook),
+                    python=platform.python_version(),
+                    version=duranb.__version__,
+                )
+            )
+        bodies.append(e.SessionOpened(pid=os.getpid(), host=socket.gethostname()))
+        self.runtime.record(*bodies)
+
+    def close(self) -> None:
+        """Flush and let go of the store; the namespace stays as it is."""
+        if engine.active() is self.runtime:
+            engine.activate(None)
+        self.runtime.store.close()
+
+    # -- reading ---------------------------------------------------------------------------
+
+    @property
+    def history(self) -> History:
+        """All that is recorded. Hold :attr:`lock` to iterate over it."""
+        return self.runtime.history
+
+    @property
+    def lock(self) -> Any:
+        """Guards the history against the thread that folds new events in."""
+        return self.runtime.lock
+
+    @property
+    def artifacts(self) -> Artifacts:
+        """Where recorded bytes are read from."""
+        return self.runtime.store
+
+    @property
+    def store_path(self) -> Path:
+        """The store's folder."""
+        return self.runtime.store.path
+
+    def query(self, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Column names and rows of a read-only SQL query over the history."""
+        return self.runtime.store.query(sql)
+
+    def events(self) -> list[e.Event]:
+        """Every event so far, oldest first."""
+        return self.runtime.store.events()
+
+    def trust(self) -> int:
+        """Sign all artifacts of the store with this user's key; how many there are.
+
+        After this they are unpickled when they are needed: only for a store you trust.
+        """
+        return self.runtime.store.trust()
+
+    def subscribe(self, callback: Callable[[int], None]) -> Callable[[], None]:
+        """Have ``callback(seq)`` called, on the store's thread, whenever the history has grown.
+
+        Returns the function that ends it.
+        """
+        self._subscribers.append(callback)
+        return lambda: self._subscribers.remove(callback)
+
+    def _tell(self, events: Any) -> None:
+        for callback in list(self._subscribers):
+            callback(events[-1].seq)
+
+    # -- verbs that change something -------------------------------------------------------
+
+    def plan(self, verb: str, **arguments: Any) -> Plan:
+        """What a verb would do; ``await plan.apply()`` does it.
+
+        Verbs: rewind(step, before, compensate), replay(step, from_, stale, live, with_),
+        fork(name, at), switch(name), compensate(step), resolve(step, happened, not_happened,
+        compensate, result). Raises :class:`UsageError` or :class:`NoSuchStep`.
+        """
+        planner = _VERBS.get(verb)
+        if planner is None:
+            raise UsageError(f"there is no verb {verb!r}; the verbs are {', '.join(_VERBS)}")
+        self.runtime.catch_up()
+        self.runtime.store.flush()
+        with self.lock:
+            return planner(self, **arguments)
+
+    def answer(self, number: int, value: Any) -> str:
+        """Answer question ``number``; the step that waits goes on when it is run again."""
+        question = self.history.calls.get(number)
+        if question is None or question.sort != "ask":
+            raise UsageError(f"there is no question {number}")
+        self.runtime.record(e.Answered(call=number, value=value))
+        return f"answered question {number}: run step {question.step!r} again and it goes on"
+
+    def register_compensation(self, step: str, source: str) -> None:
+        """Give a step its undo: the source of a ``%%compensate`` cell."""
+        if self.history.compensations.get(step) != source:
+            self.runtime.record(e.CompensationRegistered(step=step, source=source))
+
+    def need_bodies(self) -> Bodies:
+        """The surface that can run cells. Raises :class:`UsageError` where there is none."""
+        if self.bodies is None:
+            raise UsageError("this verb runs cells: use it in the notebook")
+        return self.bodies
+
+
+_VERBS: dict[str, Callable[..., Plan]] = {
+    "rewind": moving.rewind,
+    "fork": moving.fork,
+    "switch": moving.switch,
+    "replay": replaying.replay,
+    "compensate": compensation.compensate,
+    "resolve": resolving.resolve,
+}

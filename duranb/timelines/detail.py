@@ -1,0 +1,346 @@
+"""A look into one execution, on request: code, inputs and outputs, calls, attempts, differences.
+
+Values are shown by the previews recorded when they were stored; nothing is unpickled. Recorded
+output messages and HTTP exchanges are read as the JSON and text that they are.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+import msgspec
+
+from duranb.pure.errors import DuranbError
+from duranb.pure.events import Binding, ErrorInfo
+from duranb.pure.history import History
+from duranb.pure.model import Attempt, Call, Execution, Origin
+from duranb.timelines.protocol import Reader
+
+MOST_TEXT = 60_000
+"""Characters of one text (a source, a printed output, a message) that are sent."""
+
+MOST_CALLS = 500
+"""Calls listed for one execution."""
+
+MOST_MESSAGES = 100
+"""Output messages shown for one execution."""
+
+
+class Name(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A variable or parameter. ``moved`` says that it has another version now; ``by`` is the
+    execution it came from; ``why`` is set where the value could not be stored."""
+
+    name: str
+    type: str = ""
+    preview: str = ""
+    size: int = 0
+    version: str = ""
+    moved: bool = False
+    by: int = 0
+    by_step: str = ""
+    why: str = ""
+
+
+class CallLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A call as the inspector lists it; its exchange is another request."""
+
+    id: int
+    sort: str
+    name: str
+    status: str
+    attempt: int
+    occurrence: int
+    started: int = 0
+    ended: int = 0
+    served: bool = False
+    model: str = ""
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    cost: float = 0.0
+    priced: bool = False
+    streamed: bool = False
+    http_status: int = 0
+    preview: str = ""
+    result: str = ""
+    error: str = ""
+    reason: str = ""
+    idempotency_key: str = ""
+    idempotent: bool = False
+    compensate: str = ""
+    exchange: bool = False
+
+
+class AttemptDetail(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An attempt with its traceback; ``wait`` is in seconds, -1 when nothing followed."""
+
+    number: int
+    started: int
+    ended: int = 0
+    cause: str = ""
+    wait: float = -1.0
+    type: str = ""
+    message: str = ""
+    traceback: str = ""
+
+
+class Difference(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How an execution differs from the one of the same step before it."""
+
+    execution: int
+    code: list[str] = []
+    inputs: list[str] = []
+    uses: list[str] = []
+    outputs: list[str] = []
+
+
+class Detail(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """All there is to see of one execution."""
+
+    id: int
+    step: str
+    why: str
+    source: str = ""
+    snapshot: int = 0
+    before: int = 0
+    fingerprint: str = ""
+    options: dict[str, Any] = {}
+    uses: list[str] = []
+    inputs: list[Name] = []
+    outputs: list[Name] = []
+    deleted: list[str] = []
+    unstored: dict[str, str] = {}
+    result: Name | None = None
+    messages: list[dict[str, Any]] = []
+    messages_note: str = ""
+    calls: list[CallLine] = []
+    calls_left: int = 0
+    attempts: list[AttemptDetail] = []
+    error: ErrorInfo | None = None
+    undo: str = ""
+    difference: Difference | None = None
+
+
+def detail(history: History, artifacts: Reader, number: int) -> Detail:
+    """What the inspector shows of execution ``number``. Raises :class:`DuranbError` if none."""
+    this = history.find(f"@{number}")
+    done = history.executions.get(this.of, this)
+    messages, note = _messages(artifacts, this.messages)
+    calls = _calls(history, this, done)
+    return Detail(
+        id=this.id,
+        step=this.step,
+        why=why(history, this),
+        source=_cut(this.source),
+        snapshot=this.snapshot,
+        before=this.before,
+        fingerprint=this.fingerprint,
+        options={k: v for k, v in this.options.items() if v not in (None, "", False, [], {}, 0)},
+        uses=sorted(this.uses),
+        inputs=_inputs(history, this),
+        outputs=[_named(n, b) for n, b in this.outputs.items()],
+        deleted=list(this.deleted),
+        unstored=this.unstored,
+        result=_named(this.result_name, this.result) if this.result else None,
+        messages=messages,
+        messages_note=note,
+        calls=calls[:MOST_CALLS],
+        calls_left=max(0, len(calls) - MOST_CALLS),
+        attempts=[_attempt(a) for a in done.attempts],
+        error=this.error,
+        undo=_cut(history.compensations.get(this.step, "")),
+        difference=difference(history, done),
+    )
+
+
+def why(history: History, this: Execution) -> str:
+    """Why it ran, or why it did not have to, as a sentence."""
+    if this.origin is Origin.RESTORED:
+        return f"nothing ran: code, inputs and options are those of execution {this.of}"
+    if this.compensates:
+        undone = history.executions.get(this.compensates)
+        return f"undoes {undone.step if undone else 'a step'}, execution {this.compensates}"
+    if this.replays:
+        return f"replays execution {this.replays}" + (f": {this.reason}" if this.reason else "")
+    return this.reason
+
+
+def difference(history: History, this: Execution) -> Difference | None:
+    """What changed since the execution of the step before this one; None for the first."""
+    earlier = [x for x in history.executions_of(this.step) if x.id < this.id and not x.of]
+    if not earlier:
+        return None
+    old = earlier[-1]
+    code = difflib.unified_diff(old.source.splitlines(), this.source.splitlines(), lineterm="", n=2)
+    outputs = {n: b.version for n, b in this.outputs.items()}
+    return Difference(
+        execution=old.id,
+        code=list(code)[2:],
+        inputs=_changed(old.inputs, this.inputs),
+        uses=_changed(old.uses, this.uses),
+        outputs=_changed({n: b.version for n, b in old.outputs.items()}, outputs),
+    )
+
+
+def _changed(old: dict[str, str], new: dict[str, str]) -> list[str]:
+    return sorted(n for n in old.keys() | new.keys() if old.get(n) != new.get(n))
+
+
+def _cut(text: str) -> str:
+    if len(text) <= MOST_TEXT:
+        return text
+    return f"{text[:MOST_TEXT]}\n… {len(text) - MOST_TEXT:,} more characters"
+
+
+def _named(name: str, binding: Binding, **more: Any) -> Name:
+    return Name(
+        name=name,
+        type=binding.type,
+        preview=binding.preview,
+        size=binding.size,
+        version=binding.version,
+        why=binding.why,
+        **more,
+    )
+
+
+def _inputs(history: History, this: Execution) -> list[Name]:
+    """What it read, as it was, and which step each came from."""
+    now, then = history.namespace(), history.namespace(this.before)
+    sources = _producers(history, this.before, set(this.inputs))
+    found = []
+    for name, version in this.inputs.items():
+        moved = name in now and now[name].version != version
+        binding = then.get(name)
+        if binding is None or binding.version != version:
+            found.append(Name(name=name, version=version, moved=moved))
+            continue
+        by = sources.get(name)
+        step = by.step if by else ""
+        found.append(_named(name, binding, moved=moved, by=by.id if by else 0, by_step=step))
+    return found
+
+
+def _producers(history: History, snapshot: int, names: set[str]) -> dict[str, Execution]:
+    """The executions that bound names as they are at a snapshot, where steps did."""
+    found: dict[str, Execution] = {}
+    for each in history.walk(snapshot):
+        for name in names & each.changed.keys():
+            names = names - {name}
+            if each.execution in history.executions:
+                found[name] = history.executions[each.execution]
+        if not names:
+            break
+    return found
+
+
+def _calls(history: History, this: Execution, done: Execution) -> list[CallLine]:
+    """Its calls, those from the journal included, in the order they were first made."""
+    own = {c.id: c for c in history.calls_of(done.id)}
+    served = {i: history.calls[i] for i in done.served if i in history.calls}
+    restored = this.origin is Origin.RESTORED
+    return [
+        _call(c, served=restored or c.id in served) for _, c in sorted({**served, **own}.items())
+    ]
+
+
+def _call(call: Call, *, served: bool) -> CallLine:
+    used = call.usage
+    error = call.error
+    return CallLine(
+        id=call.id,
+        sort=call.sort,
+        name=call.name,
+        status=call.status.value,
+        attempt=call.attempt,
+        occurrence=call.occurrence,
+        started=call.started,
+        ended=call.ended,
+        served=served,
+        model=used.model if used else "",
+        input_tokens=used.input_tokens if used else 0,
+        output_tokens=used.output_tokens if used else 0,
+        cached_tokens=used.cached_tokens if used else 0,
+        cost=used.cost if used else 0.0,
+        priced=used.priced if used else False,
+        streamed=call.streamed,
+        http_status=call.http_status,
+        preview=call.preview,
+        result=call.result.preview if call.result else "",
+        error=f"{error.type}: {error.message}"[:2000] if error else "",
+        reason=call.reason,
+        idempotency_key=call.idempotency_key,
+        idempotent=call.idempotent,
+        compensate=call.compensate,
+        exchange=bool(call.response),
+    )
+
+
+def _attempt(attempt: Attempt) -> AttemptDetail:
+    error = attempt.error
+    return AttemptDetail(
+        number=attempt.number,
+        started=attempt.started,
+        ended=attempt.ended,
+        cause=attempt.cause.value if attempt.cause else "",
+        wait=attempt.wait,
+        type=error.type if error else "",
+        message=_cut(error.message) if error else "",
+        traceback=_cut(error.traceback) if error else "",
+    )
+
+
+def _messages(artifacts: Reader, digest: str) -> tuple[list[dict[str, Any]], str]:
+    """What the step put out, and a sentence about what of it cannot be shown."""
+    if not digest:
+        return [], ""
+    try:
+        found = msgspec.json.decode(artifacts.get(digest), type=list[dict[str, Any]])
+    except DuranbError as error:
+        return [], error.message
+    shown = [_message(m) for m in _settled(found)]
+    left = len(shown) - MOST_MESSAGES
+    return shown[:MOST_MESSAGES], f"{left} more outputs are in the history" if left > 0 else ""
+
+
+def _settled(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The output area these messages leave behind: what was cleared is gone, updates are in."""
+    left: list[dict[str, Any]] = []
+    clear = False
+    for message in messages:
+        kind, content = message.get("type"), message.get("content", {})
+        if kind == "clear_output":
+            clear = True
+            if not content.get("wait"):
+                left.clear()
+                clear = False
+            continue
+        if clear:
+            left.clear()
+            clear = False
+        if kind == "update_display_data":
+            _update(left, content)
+        else:
+            left.append(message)
+    return left
+
+
+def _update(messages: list[dict[str, Any]], content: dict[str, Any]) -> None:
+    display = content.get("transient", {}).get("display_id")
+    for index, old in enumerate(messages):
+        if display and old.get("content", {}).get("transient", {}).get("display_id") == display:
+            messages[index] = {**old, "content": content}
+
+
+def _message(message: dict[str, Any]) -> dict[str, Any]:
+    """``{stream, text}`` or ``{data}`` with the few types the inspector can show."""
+    content = message.get("content", {})
+    if message.get("type") == "stream":
+        return {"stream": content.get("name", "stdout"), "text": _cut(content.get("text", ""))}
+    data = content.get("data", {})
+    kept = {k: data[k] for k in ("text/html", "text/plain", "image/png", "image/jpeg") if k in data}
+    kept = {k: "".join(v) if isinstance(v, list) else v for k, v in kept.items()}
+    if kept.keys() & {"image/png", "image/jpeg"}:
+        kept.pop("text/html", None)
+    return {"data": {k: v if k.startswith("image/") else _cut(v) for k, v in kept.items()}}

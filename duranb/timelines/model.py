@@ -1,0 +1,156 @@
+"""What changed since the front end last looked.
+
+A refresh compares the history's objects by identity (they are frozen, so a changed execution is
+another object) and builds only the rows that need it: its cost is a walk over ids, not a rebuild.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import AbstractContextManager
+from typing import Any
+
+import msgspec
+
+from duranb.pure.history import History
+from duranb.pure.model import Branch, Call, Execution, Ledger, Status
+from duranb.pure.staleness import stale
+from duranb.timelines.rows import Row, row
+
+
+class Totals(msgspec.Struct, frozen=True, kw_only=True):
+    """The sums over all rows, and how many times the notebook came back after its process ended.
+
+    ``saved_*`` are about calls answered from the journal instead of being made again.
+    """
+
+    executions: int
+    running: int
+    restarts: int
+    unpriced: int
+    ledger: Ledger
+
+
+class Update(msgspec.Struct, frozen=True, kw_only=True):
+    """The rows that changed after ``since``, up to event ``seq``, and what is about all of them.
+
+    ``now`` is this machine's time in microseconds: the front end may run on another one.
+    """
+
+    since: int
+    seq: int
+    now: int
+    notebook: str
+    run: str
+    branch: str
+    rows: list[Row]
+    branches: list[Branch]
+    totals: Totals
+
+
+class Model:
+    """The rows of one history. Give it the lock that guards the history, if others fold it."""
+
+    def __init__(self, history: History, lock: AbstractContextManager[Any]) -> None:
+        self._history = history
+        self._lock = lock
+        self._rows: dict[int, Row] = {}
+        self._changed_at: dict[int, int] = {}
+        self._executions: dict[int, Execution] = {}
+        self._calls: dict[int, Call] = {}
+        self._answers = 0
+        self._compensations: dict[str, str] = {}
+        self._line: set[int] = set()
+        self._last = 0
+        self._stale: dict[int, tuple[str, ...]] = {}
+        self._seq = -1
+
+    def since(self, seq: int) -> Update:
+        """The rows that changed after event ``seq``; all of them for -1."""
+        with self._lock:
+            self._refresh()
+            history = self._history
+            changed = [r for i, r in self._rows.items() if self._changed_at[i] > seq]
+            return Update(
+                since=seq,
+                seq=self._seq,
+                now=time.time_ns() // 1000,
+                notebook=history.notebook,
+                run=history.run,
+                branch=history.branch,
+                rows=changed,
+                branches=list(history.branches.values()),
+                totals=self._totals(),
+            )
+
+    def _refresh(self) -> None:
+        history = self._history
+        if history.seq == self._seq:
+            return
+        dirty = self._changed_objects() | self._moved_marks()
+        for number in sorted(dirty):
+            this = history.executions.get(number)
+            if this is None:
+                continue
+            new = row(
+                history,
+                this,
+                line=number in self._line,
+                head=number == self._last,
+                stale=self._stale.get(number, ()),
+            )
+            if new != self._rows.get(number):
+                self._rows[number] = new
+                self._changed_at[number] = history.seq
+        self._seq = history.seq
+
+    def _changed_objects(self) -> set[int]:
+        """Executions that changed, or one of whose calls did, since the last refresh."""
+        history, seen, calls = self._history, self._executions, self._calls
+        dirty = {i for i, x in history.executions.items() if seen.get(i) is not x}
+        dirty |= {c.execution for i, c in history.calls.items() if calls.get(i) is not c}
+        dirty |= {x.id for x in history.executions.values() if x.of in dirty}
+        if len(history.answers) != self._answers:
+            dirty |= {history.calls[i].execution for i in history.answers if i in history.calls}
+        if history.compensations != self._compensations:
+            dirty |= {x.id for x in history.executions.values() if x.step in history.compensations}
+        self._executions, self._calls = dict(history.executions), dict(history.calls)
+        self._answers, self._compensations = len(history.answers), dict(history.compensations)
+        return dirty
+
+    def _moved_marks(self) -> set[int]:
+        """Executions that came onto the line to the head or left it, or whose staleness changed."""
+        history = self._history
+        on_line = history.line()
+        line, last = {x.id for x in on_line}, on_line[-1].id if on_line else 0
+        by_step = {x.step: x.id for x in on_line}
+        gone_stale = {
+            by_step[step]: tuple(names)
+            for step, names in stale(history).items()
+            if step in by_step
+        }
+        moved = line ^ self._line | {last, self._last}
+        moved |= {
+            i
+            for i in gone_stale.keys() | self._stale.keys()
+            if gone_stale.get(i) != self._stale.get(i)
+        }
+        self._line, self._last, self._stale = line, last, gone_stale
+        return moved
+
+    def _totals(self) -> Totals:
+        rows = self._rows.values()
+        ledgers = [r.ledger for r in rows]
+        return Totals(
+            executions=len(ledgers),
+            running=sum(r.status == Status.RUNNING for r in rows),
+            restarts=max(0, self._history.sessions - 1),
+            unpriced=sum(r.unpriced for r in rows),
+            ledger=total(ledgers),
+        )
+
+
+def total(ledgers: list[Ledger]) -> Ledger:
+    """The sum of ledgers, field by field."""
+    fields = Ledger.__struct_fields__
+    return Ledger(**{f: sum(getattr(each, f) for each in ledgers) for f in fields})

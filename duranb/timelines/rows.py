@@ -1,0 +1,171 @@
+"""One row of the timeline for each execution, as plain data for the front end.
+
+Field names are those of :mod:`duranb.pure.model`, and the front end's (``widgets/src/data.ts``):
+one word, one meaning. Times are microseconds since the epoch, UTC; 0 means "not yet".
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from duranb.pure.history import History
+from duranb.pure.model import Attempt, Call, CallStatus, Execution, Ledger, Status
+
+MOST_SPANS = 200
+"""Calls drawn in one row's bar; more could not be told apart, and would slow the page down."""
+
+LINE = 300
+"""Characters of an error or a preview that a row shows."""
+
+
+class AttemptRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An attempt's span, and why it failed. ``wait`` is in seconds, -1 when nothing followed."""
+
+    number: int
+    started: int
+    ended: int = 0
+    cause: str = ""
+    wait: float = -1.0
+    error: str = ""
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """A call the user can settle: a question to answer, or an effect in doubt."""
+
+    call: int
+    name: str
+    text: str
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An execution, as the list shows it.
+
+    ``spans`` are its calls as (started, ended, sort, status). ``ledger`` is about its own calls.
+    ``line`` says that it lies on the way to the head, ``head`` that it is the last one there;
+    ``stale`` are the inputs that changed since. ``rewindable`` is false where it left no state.
+    """
+
+    id: int
+    step: str
+    sort: str
+    status: str
+    origin: str
+    run: str
+    branch: str
+    started: int
+    ended: int = 0
+    parent: int = 0
+    of: int = 0
+    replays: int = 0
+    compensates: int = 0
+    compensated_by: int = 0
+    attempts: tuple[AttemptRow, ...] = ()
+    spans: tuple[tuple[int, int, str, str], ...] = ()
+    made: int = 0
+    served: int = 0
+    effects: int = 0
+    unpriced: int = 0
+    ledger: Ledger = Ledger()
+    reason: str = ""
+    error: str = ""
+    questions: tuple[Question, ...] = ()
+    doubts: tuple[Question, ...] = ()
+    compensable: bool = False
+    rewindable: bool = False
+    line: bool = False
+    head: bool = False
+    stale: tuple[str, ...] = ()
+
+
+def row(
+    history: History, this: Execution, *, line: bool, head: bool, stale: tuple[str, ...]
+) -> Row:
+    """The row of one execution."""
+    calls = history.calls_of(this.id)
+    source = calls if not this.of else history.calls_of(this.of)
+    done = [c for c in source if c.effect and c.status is CallStatus.COMPLETED]
+    undoable = this.step in history.compensations or any(c.compensate for c in done)
+    return Row(
+        id=this.id,
+        step=this.step,
+        sort=this.sort,
+        status=this.status.value,
+        origin=this.origin.value,
+        run=this.run,
+        branch=this.branch,
+        started=this.started,
+        ended=this.ended,
+        parent=this.parent,
+        of=this.of,
+        replays=this.replays,
+        compensates=this.compensates,
+        compensated_by=this.compensated_by,
+        attempts=tuple(map(attempt_row, this.attempts)),
+        spans=tuple(map(_span, _some(calls))),
+        made=len(calls),
+        served=len(this.served),
+        effects=len(done),
+        unpriced=sum(_unpriced(c) for c in calls),
+        ledger=history.ledger(this.id),
+        reason=this.reason,
+        error=one_line(f"{this.error.type}: {this.error.message}") if this.error else "",
+        questions=tuple(_questions(history, this, calls)),
+        doubts=tuple(_question(c) for c in calls if c.status is CallStatus.IN_DOUBT),
+        compensable=undoable and this.sort != "compensation" and this.status in _UNDOABLE,
+        rewindable=this.snapshot > 0,
+        line=line,
+        head=head,
+        stale=stale,
+    )
+
+
+_UNDOABLE = (Status.COMPLETED, Status.COMPENSATION_FAILED, Status.FAILED, Status.IN_DOUBT)
+
+
+def attempt_row(attempt: Attempt) -> AttemptRow:
+    """An attempt without its traceback."""
+    error = attempt.error
+    return AttemptRow(
+        number=attempt.number,
+        started=attempt.started,
+        ended=attempt.ended,
+        cause=attempt.cause.value if attempt.cause else "",
+        wait=attempt.wait,
+        error=one_line(f"{error.type}: {error.message}") if error else "",
+    )
+
+
+def one_line(text: str, most: int = LINE) -> str:
+    """Text on one line, cut at ``most`` characters."""
+    joined = " ".join(text[: most * 4].split())
+    return joined if len(joined) <= most else joined[: most - 1] + "…"
+
+
+def _some(calls: list[Call]) -> list[Call]:
+    """All calls, or evenly chosen ones where there are too many to draw."""
+    if len(calls) <= MOST_SPANS:
+        return calls
+    return [calls[i * len(calls) // MOST_SPANS] for i in range(MOST_SPANS)]
+
+
+def _span(call: Call) -> tuple[int, int, str, str]:
+    return call.started or call.ended, call.ended, call.sort, call.status.value
+
+
+def _unpriced(call: Call) -> bool:
+    used = call.usage
+    return used is not None and not used.priced and bool(used.input_tokens or used.output_tokens)
+
+
+def _questions(history: History, this: Execution, calls: list[Call]) -> list[Question]:
+    if this.status is not Status.WAITING:
+        return []
+    return [
+        _question(c)
+        for c in calls
+        if c.sort == "ask" and c.status is CallStatus.INTENDED and c.id not in history.answers
+    ]
+
+
+def _question(call: Call) -> Question:
+    return Question(call=call.id, name=call.name, text=one_line(call.preview))

@@ -1,0 +1,292 @@
+"""A durable cell is a cell: what it shows, keeps and restores in a real kernel."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.kernel.harness import Kernel
+
+BODIES = {
+    "print": "print('a'); x = 1",
+    "value": "x = 41\nx + 1",
+    "quiet": "x = 41\nx + 1;",
+    "display": "from IPython.display import display, HTML\ndisplay(HTML('<b>x</b>'))\nx = 1",
+    "await": "import asyncio\nawait asyncio.sleep(0)\nx = 5\nx",
+    "async for": (
+        "async def three():\n    for i in range(3):\n        yield i\n"
+        "x = []\nasync for i in three():\n    x.append(i)\nx"
+    ),
+    "shell": "x = !echo hello\nx[0]",
+    "line magic": "%time x = 3\nx",
+    "cell magic below": "%%capture out\nprint('hidden')\nx = 2",
+    "threads": (
+        "import threading\nt = threading.Thread(target=lambda: print('from a thread'))\n"
+        "t.start(); t.join(); x = 1"
+    ),
+    "error": "x = 1\ny = 2\nraise KeyError('z')",
+    "nested error": "def f():\n    return 1 / 0\nx = 1\nf()",
+    "future": "from __future__ import annotations\ndef f(a: Undefined) -> None: ...\nx = 1",
+    "syntax error": "x = (1\n",
+    "loose break": "x = 1\nbreak",
+    "underscore": "x = 7\nx",
+    "stderr": "import sys\nprint('oops', file=sys.stderr); x = 1",
+    "clear": "from IPython.display import clear_output\nprint('a'); clear_output(); print('b')\nx = 1",
+    "semicolon in string": "x = 'a;'\nx",
+    "walrus and loop": "for i in range(3):\n    x = (y := i) + 1\n(x, y, i)",
+}
+
+
+def seen(kernel: Kernel, code: str) -> tuple[object, object]:
+    """What a person sees of a cell: outputs without duranb's own lines, and the error."""
+    result = kernel.run(code)
+    shown = [
+        (kind, content.get("text") or content.get("data") or {})
+        for kind, content in result.messages
+        if not str((content.get("data") or {}).get("text/html", "")).startswith(
+            '<div class="duranb'
+        )
+    ]
+    error = None
+    if result.error is not None:
+        arrow = [line for line in result.error[2].splitlines() if "--->" in line]
+        error = (result.error[0], re.sub(r"\d+\.py", "cell.py", result.error[1]), len(arrow))
+    return shown, error
+
+
+@pytest.mark.parametrize("body", BODIES, ids=lambda k: k.replace(" ", "-"))
+def test_durable_cell_shows_what_a_plain_cell_shows(kernel: Kernel, body: str) -> None:
+    """The same body gives the same outputs, result and error with and without the first line."""
+    code = BODIES[body]
+    plain = seen(kernel, code if code.startswith("%%") else f"# a comment\n{code}")
+    durable = seen(kernel, f"%%durable step_x\n{code}")
+    if body == "line magic":  # %time prints the time it took
+        assert plain[1] == durable[1]
+    else:
+        assert plain == durable
+
+
+def test_restores_after_a_restart(kernel: Kernel) -> None:
+    """After a restart a step's variables, prints, rich output and result are back; nothing ran."""
+    cell = (
+        "%%durable first\n"
+        "import pathlib\n"
+        "p = pathlib.Path('ran.txt'); n = int(p.read_text()) + 1 if p.exists() else 1\n"
+        "p.write_text(str(n))\n"
+        "print('printed')\n"
+        "data = {'n': n, 'list': [1, 2]}\n"
+        "same = data['list']\n"
+        "data"
+    )
+    before = kernel.run(cell)
+    kernel.restart()
+    after = kernel.run(cell)
+    assert after.error is None, after.text
+    assert after.stdout == before.stdout == "printed\n"
+    assert after.value == before.value
+    assert "restored" in after.notices
+    assert kernel.value("(data, same is data['list'], _ is data)") == kernel.value(
+        "({'n': 1, 'list': [1, 2]}, True, True)"
+    )
+    assert (kernel.notebook.parent / "ran.txt").read_text() == "1"
+
+
+def test_runs_again_only_when_code_or_inputs_change(kernel: Kernel) -> None:
+    """A comment or layout restores; a changed value, body or helper runs the step again."""
+    kernel.run("def double(v):\n    return v * 2\nn = 2")
+    kernel.run("%%durable s\nprint('ran')\nout = double(n)")
+
+    def runs(cell: str = "%%durable s\nprint('ran')\nout = double(n)") -> bool:
+        result = kernel.run(cell)
+        assert result.error is None, result.text
+        return "restored" not in result.notices
+
+    assert not runs()
+    assert not runs("%%durable s\n# new comment\nprint( 'ran' )\n\nout = double(n)")
+    kernel.run("n = 3")
+    assert runs()
+    assert kernel.value("out") == "6"
+    kernel.run("n = 2")
+    assert not runs()
+    assert kernel.value("out") == "4"
+    kernel.run("def double(v):\n    return v * 20  # changed")
+    assert runs()
+    assert kernel.value("out") == "40"
+    kernel.run("def double(v):\n    # only a comment\n    return v * 20")
+    assert not runs()
+
+
+def test_in_place_change_of_an_input_runs_the_step_again(kernel: Kernel) -> None:
+    """A plain cell that changes an input in place, even through an alias, is seen."""
+    kernel.run("docs = [1, 2]; alias = docs")
+    cell = "%%durable total\nt = sum(docs)"
+    kernel.run(cell)
+    kernel.run("alias.append(3)")
+    assert "restored" not in kernel.run(cell).notices
+    assert kernel.value("t") == "6"
+
+
+def test_always_and_fresh_run_every_time(kernel: Kernel) -> None:
+    """--always and --fresh never restore."""
+    for flag in ("--always", "--fresh"):
+        cell = f"%%durable s{flag[2:]} {flag}\nprint('ran')\nv = 1"
+        assert kernel.run(cell).stdout == "ran\n"
+        assert kernel.run(cell).stdout == "ran\n"
+
+
+def test_transport_failure_is_retried_and_starts_clean(kernel: Kernel) -> None:
+    """A retried attempt sees its inputs, new names and random state as the first one did."""
+    kernel.run("tries = []; box = [0]\nimport random, pathlib; random.seed(1)")
+    result = kernel.run(
+        "%%durable s --retries 2 --backoff 0\n"
+        "p = pathlib.Path('n.txt'); n = int(p.read_text()) if p.exists() else 0\n"
+        "p.write_text(str(n + 1))\n"
+        "clean = 'left' not in globals()\n"
+        "left = 1\n"
+        "box.append(n)\n"
+        "draw = random.random()\n"
+        "if n < 2: raise ConnectionError('down')\n"
+    )
+    assert result.error is None, result.text
+    assert "attempt 1 of 3 failed" in result.notices
+    assert kernel.value("(box, clean)") == "([0, 2], True)"
+    kernel.run("random.seed(1)")
+    assert kernel.value("draw == random.random()") == "True"
+
+
+def test_code_failure_is_not_retried_and_leaves_its_variables(kernel: Kernel) -> None:
+    """A KeyError stops at once; what it left can be looked at; the next run starts clean."""
+    kernel.run("log = []")
+    bad = kernel.run("%%durable s\nlog.append(1)\nhalf = 5\nraise KeyError('no')")
+    assert bad.error is not None and bad.error[0] == "KeyError"
+    assert kernel.value("(log, half)") == "([1], 5)"
+    good = kernel.run("%%durable s\nlog.append(1)\nfound = 'half' in globals()")
+    assert good.error is None, good.text
+    assert kernel.value("(log, found)") == "([1], False)"
+
+
+def test_failed_start_is_left_alone_where_the_user_mended_it(kernel: Kernel) -> None:
+    """What a plain cell changed after the failure is not put back."""
+    kernel.run("d = {'a': 1}")
+    kernel.run("%%durable s\nd['b'] = 2\nraise KeyError('no')")
+    kernel.run("d = {'a': 10}")
+    kernel.run("%%durable s\nd['c'] = 3")
+    assert kernel.value("d") == "{'a': 10, 'c': 3}"
+
+
+def test_validate_rejects(kernel: Kernel) -> None:
+    """A --validate that does not hold fails the step; with no model's answer it is code."""
+    result = kernel.run("%%durable s --validate 'x > 3'\nx = 1")
+    assert result.error is not None and "x > 3" in result.error[1]
+    assert kernel.run("%%durable s --validate 'x > 3'\nx = 5").error is None
+
+
+def test_timeout_interrupts_sync_and_async(kernel: Kernel) -> None:
+    """--timeout ends a blocking sync body and an async one; both say so."""
+    for name, body in (
+        ("a", "import time\ntime.sleep(30)"),
+        ("b", "import asyncio\nawait asyncio.sleep(30)"),
+    ):
+        result = kernel.run(f"%%durable {name} --timeout 0.3 --retries 0\nx = 1\n{body}")
+        assert result.error is not None and result.error[0] == "StepTimeout", result.text
+        assert "--timeout of 0.3 s" in result.error[1]
+
+
+def test_interrupt_cancels_like_a_plain_cell(kernel: Kernel) -> None:
+    """Stop raises KeyboardInterrupt in a sync and in an async durable cell; the kernel goes on."""
+    import time
+
+    for name, body in (
+        ("a", "import time\ntime.sleep(30)"),
+        ("b", "import asyncio\nawait asyncio.sleep(30)"),
+    ):
+        sent = kernel.submit(f"%%durable {name}\nx = 1\n{body}")
+        time.sleep(1.0)
+        kernel.interrupt()
+        result = kernel.collect(sent, timeout=15)
+        assert result.error is not None
+        assert result.error[0] in ("KeyboardInterrupt", "CancelledError")
+        assert f"{name}" in kernel.run("%duranb status").text
+    assert "cancelled" in kernel.run("%duranb status").text
+
+
+@pytest.mark.parametrize(
+    ("line", "word"),
+    [
+        ("s --retri 3", "did you mean --retries"),
+        ("s --retries many", "whole number"),
+        ("s two", "two names"),
+        ("s --validate", "needs a value"),
+        ("s --validate 'x >'", "no expression"),
+        ("1s", "no step name"),
+        ("s --timeout -1", "number of seconds"),
+        ("s 'unclosed", "quotation"),
+    ],
+)
+def test_bad_first_line_is_one_clear_message(kernel: Kernel, line: str, word: str) -> None:
+    """A bad option names itself, runs nothing and loses nothing."""
+    result = kernel.run(f"%%durable {line}\nx = 1")
+    assert result.error is not None and result.error[0] == "UsageError"
+    assert word.lower() in result.error[1].lower()
+    assert "Traceback" not in result.error[2]
+    assert kernel.value("'x' in globals()") == "False"
+
+
+def test_unnamed_step_takes_its_first_output(kernel: Kernel) -> None:
+    """Without NAME a step is called after the first name it assigns; with none it is refused."""
+    kernel.run("%%durable\ntotal = 1\nother = 2")
+    assert "total" in kernel.run("%duranb status").text
+    refused = kernel.run("%%durable\nprint('x')")
+    assert refused.error is not None and "%%durable NAME" in refused.error[1]
+
+
+def test_two_cells_with_one_name_are_refused(kernel: Kernel) -> None:
+    """A name that another cell of the saved notebook carries is refused; the first one is safe."""
+    import nbformat
+
+    cells = [nbformat.v4.new_code_cell("%%durable s\na = 1", id="cell-one")]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), kernel.notebook)
+    assert kernel.run("%%durable s\na = 1", cell_id="cell-one").error is None
+    second = kernel.run("%%durable s\nb = 2", cell_id="cell-two")
+    assert second.error is not None and "two cells" in second.error[1]
+    assert kernel.run("%%durable s\na = 1", cell_id="cell-one").error is None
+
+
+def test_unpicklable_output_is_named_and_takes_nothing_with_it(kernel: Kernel) -> None:
+    """What cannot be stored is named at once; the rest is back after a restart."""
+    cell = "%%durable s\ngen = (i for i in range(3))\nok = [1, 2]"
+    first = kernel.run(cell)
+    assert first.error is None and "gen" in first.notices
+    kernel.restart()
+    kernel.run(cell)
+    assert kernel.value("ok") == "[1, 2]"
+    used = kernel.run("next(gen)")
+    assert used.error is not None and used.error[0] == "NotRestorable"
+    assert "generator" in used.error[1]
+
+
+def test_second_kernel_is_refused_with_the_holder(
+    kernel: Kernel, kernels: Callable[..., Kernel]
+) -> None:
+    """A second kernel on the same notebook is told who holds the store."""
+    kernel.run("%%durable s\nx = 1")
+    other = kernels("agent").start()
+    result = other.run("%%durable s\nx = 1")
+    assert result.error is not None and result.error[0] == "StoreLocked"
+    assert str(kernel.pid) in result.error[1]
+    assert kernel.run("%%durable s\nx = 1").error is None
+
+
+def test_read_only_folder_is_one_clear_message(
+    kernels: Callable[..., Kernel], tmp_path: Path
+) -> None:
+    """Where nothing can be written the step says so before it runs anything."""
+    folder = tmp_path / "ro"
+    folder.mkdir()
+    (folder / ".duranb").write_text("a file where the folder should be")
+    result = kernels("ro/agent").start().run("%%durable s\nx = 1")
+    assert result.error is not None and result.error[0] == "StoreUnwritable"
+    assert "Traceback" not in result.error[2]

@@ -1,0 +1,73 @@
+"""Folders are layers, and imports only go down."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import duranb
+
+PACKAGE = Path(duranb.__file__).parent
+LAYERS = (
+    "pure",
+    "store",
+    "state",
+    "engine",
+    "llm",
+    "session",
+    "views",
+    "timelines",
+    "export",
+    "jupyter",
+    "demo",
+    "cli",
+    "testing",
+)
+"""Lowest first. Modules at the top of the package stand above all of them."""
+
+MODULES = sorted(p.relative_to(PACKAGE) for p in PACKAGE.rglob("*.py"))
+
+
+def layer_of(module: Path) -> str:
+    return module.parts[0] if len(module.parts) > 1 else "duranb"
+
+
+def imported(module: Path) -> Iterator[tuple[int, str]]:
+    """Line and layer of each import of duranb, those inside functions and for types included."""
+    for node in ast.walk(ast.parse((PACKAGE / module).read_bytes())):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}:{node.lineno} imports relatively"
+            parent = node.module or ""
+            names = [parent] if parent != "duranb" else [f"duranb.{a.name}" for a in node.names]
+        else:
+            continue
+        for name in names:
+            parts = name.split(".")
+            if parts[0] == "duranb":
+                yield node.lineno, parts[1] if len(parts) > 1 else "duranb"
+
+
+@pytest.mark.parametrize("module", MODULES, ids=str)
+def test_imports_go_down(module: Path) -> None:
+    """A module imports its own layer and those below it, and nothing above."""
+    here = layer_of(module)
+    if here == "duranb":
+        return
+    below = {*LAYERS[: LAYERS.index(here) + 1], "duranb", "__version__"}
+    wrong = [
+        f"duranb/{module}:{line}: {here} -> {layer} points up"
+        for line, layer in imported(module)
+        if layer not in below
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_every_folder_is_a_layer() -> None:
+    """A new folder has to be given its place in the order."""
+    folders = {layer_of(module) for module in MODULES} - {"duranb"}
+    assert folders <= set(LAYERS), f"not in the order: {sorted(folders - set(LAYERS))}"
