@@ -54,7 +54,7 @@ def inputs_of(runtime: Runtime, spec: Spec) -> tuple[dict[str, str], dict[str, s
     namespace = runtime.namespace
     live = namespace.live
     reads = set(spec.inputs) if spec.inputs else set(spec.reads)
-    reach = namespace.uses.of(reads)
+    reach = namespace.uses.of(reads, spec.imports)
     names = (reads | reach.data) - set(spec.ignore) - set(reach.uses)
     inputs = {}
     for name in sorted(names):

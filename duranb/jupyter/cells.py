@@ -173,6 +173,11 @@ class Cells(ast.NodeTransformer):
         for name in (instrument.HANDLE, "__duranb_attempt__"):
             self._shell.user_ns.pop(name, None)
 
+    @property
+    def busy(self) -> bool:
+        """Whether a cell is running."""
+        return bool(self._stack)
+
     def unknown_code_ran(self) -> None:
         """Something other than a cell ran (a widget's callback): it may have changed anything."""
         session = self._session()
@@ -221,6 +226,7 @@ class Cells(ast.NodeTransformer):
             source=cell.raw,
             fingerprint=fingerprint.of_tree(tree),
             reads=names.reads,
+            imports=names.imports,
             loads=None if names.opaque else names.loads | set(names.writes) | names.deletes,
             policy=options.policy,
             validate=options.validate,

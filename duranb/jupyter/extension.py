@@ -6,12 +6,14 @@ import asyncio
 import json
 import os
 import signal
+import threading
 from pathlib import Path
 from typing import Any
 
 from duranb import llm
 from duranb.engine import questions
 from duranb.engine.runtime import Settings
+from duranb.jupyter.actions import Actions
 from duranb.jupyter.cells import Cells, comment_out, notice
 from duranb.jupyter.magics import DuranbMagics, await_verbs
 from duranb.jupyter.options import first_line
@@ -19,6 +21,7 @@ from duranb.jupyter.outputs import Outputs
 from duranb.jupyter.where import notebook_path
 from duranb.pure.errors import DuranbError, UsageError
 from duranb.session import Session
+from duranb.session.scripts import make_current
 from duranb.store import store_path
 from duranb.views import lines as say
 
@@ -36,6 +39,7 @@ class Extension:
         self._cells.need_session = self.need_session
         self._cells.is_duplicate = self._is_duplicate
         self._woken_by_signals = False
+        self._actions = Actions(lambda: self._cells.busy)
 
     def load(self) -> None:
         """Install the hooks and say what there is to come back to."""
@@ -48,12 +52,12 @@ class Extension:
         shell.input_transformers_post.append(await_verbs)
         shell.ast_transformers.append(self._cells)
         shell.events.register("pre_run_cell", self._cells.before)
-        shell.events.register("post_run_cell", self._cells.after)
+        shell.events.register("post_run_cell", self._after_cell)
         shell.events.register("post_execute", self._cells.unknown_code_ran)
         shell.register_magics(DuranbMagics(shell, self.need_session, self._confirm, self.timeline))
         llm.install()
         questions.prompt_with(self._prompt)
-        shell.events.register("pre_execute", self._let_stop_reach_async_cells)
+        shell.events.register("pre_execute", self._on_loop)
         if store_path(self.notebook).exists():
             self._greet()
 
@@ -64,13 +68,14 @@ class Extension:
         shell.input_transformers_post.remove(await_verbs)
         if self._cells in shell.ast_transformers:
             shell.ast_transformers.remove(self._cells)
-        shell.events.unregister("pre_execute", self._let_stop_reach_async_cells)
+        shell.events.unregister("pre_execute", self._on_loop)
         shell.events.unregister("pre_run_cell", self._cells.before)
-        shell.events.unregister("post_run_cell", self._cells.after)
+        shell.events.unregister("post_run_cell", self._after_cell)
         shell.events.unregister("post_execute", self._cells.unknown_code_ran)
         self._outputs.close()
         llm.uninstall()
         if self.session is not None:
+            make_current(None)
             self.session.close()
             self.session = None
 
@@ -85,6 +90,8 @@ class Extension:
                 Settings(headless=headless),
             )
             self.session.bodies = self._cells
+            self.session.submit = self._actions.submit
+            make_current(self.session)
             self.session.runtime.namespace.touched(None)
             damage = self.session.runtime.store.damage
             if damage:
@@ -135,6 +142,18 @@ class Extension:
                 line = first_line("".join(source))
                 return line is not None and line.split()[:1] in ([name], [])
         return False
+
+    def _on_loop(self) -> None:
+        """``pre_execute``: on the kernel's loop, or on a subshell's, which is not ours to use."""
+        if threading.current_thread() is not threading.main_thread():
+            return
+        self._actions.on_loop()
+        self._let_stop_reach_async_cells()
+
+    def _after_cell(self, result: Any) -> None:
+        """``post_run_cell``."""
+        self._cells.after(result)
+        self._actions.wake()
 
     def _let_stop_reach_async_cells(self) -> None:
         """A loop that idles in select() does not see SIGINT (ipykernel#881) unless it handles

@@ -40,7 +40,7 @@ class History:
         self.branch = ""
         self.head = 0
         self.pid = 0
-        self.sessions = 0
+        self.sessions: list[int] = []
         self.notebook = ""
         self.executions: dict[int, Execution] = {}
         self.calls: dict[int, Call] = {}
@@ -223,7 +223,7 @@ class History:
 
     def _session_opened(self, ts: int, b: e.SessionOpened) -> None:
         self.pid = b.pid
-        self.sessions += 1
+        self.sessions.append(ts)
         died = e.ErrorInfo(type="KernelDied", message="the kernel died while this step was running")
         for number in sorted(self._running):
             attempts = self.executions[number].attempts

@@ -10,8 +10,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
-from duranb.pure import namespaces
+from duranb.pure import magics
+from duranb.pure.bytecode import OPAQUE, OPAQUE_ATTRIBUTES
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
@@ -81,6 +83,17 @@ def comprehension(node: Comprehension) -> Touched:
     return scope.leave()
 
 
+def alias(node: Any) -> Touched:
+    """What the value of ``type X = …`` touches: it is evaluated when it is first asked for."""
+    scope = _Scope("function")
+    scope.binds.update(type_params(node))
+    scope.visit(node.value)
+    found = scope.leave()
+    found.later |= found.now
+    found.now = set()
+    return found
+
+
 def type_params(node: ast.AST) -> list[str]:
     """The type parameters of a generic function, class or alias (none before Python 3.12)."""
     return [p.name for p in getattr(node, "type_params", ())]
@@ -92,7 +105,7 @@ def defaults(arguments: ast.arguments) -> list[ast.expr]:
 
 
 def imported(node: ast.Import | ast.ImportFrom) -> tuple[list[str], list[str]]:
-    """The names an import binds, and the modules (absolute, perhaps with a name in one) it reads."""
+    """The names an import binds, and what it imports: modules, or names in them, absolute."""
     if isinstance(node, ast.Import):
         bound = [a.asname or a.name.partition(".")[0] for a in node.names]
         return bound, [a.name for a in node.names]
@@ -164,8 +177,11 @@ class _Scope:
     def load(self, name: str) -> None:
         if self.sort != "class" or name not in self.binds:
             self.loads.add(name)
-        if name in namespaces.OPAQUE:
-            self.found.opaque = self.found.opaque or name
+        if name in OPAQUE:
+            self.see_opaque(name)
+
+    def see_opaque(self, why: str) -> None:
+        self.found.opaque = self.found.opaque or why
 
     def name(self, node: ast.Name) -> None:
         if isinstance(node.ctx, ast.Load):
@@ -198,7 +214,7 @@ class _Scope:
         self.binds.update(bound)
         self.found.imports.update(modules)
         if "__main__" in modules:
-            self.found.opaque = self.found.opaque or "import __main__"
+            self.see_opaque("import __main__")
 
     def handler(self, node: ast.ExceptHandler) -> None:
         if node.name:
@@ -210,14 +226,21 @@ class _Scope:
         self.visit_children(node)
 
     def attribute(self, node: ast.Attribute) -> None:
-        if node.attr in namespaces.OPAQUE_ATTRIBUTES:
-            self.found.opaque = self.found.opaque or node.attr
+        if node.attr in OPAQUE_ATTRIBUTES:
+            self.see_opaque(node.attr)
         self.visit(node.value)
 
     def call(self, node: ast.Call) -> None:
-        for name in namespaces.named_in_strings(node):
+        for name in magics.named_in_strings(node):
             self.load(name)
-        self.visit_children(node)
+        shell = magics.read(node)
+        if shell is None:
+            self.visit_children(node)
+            return
+        for name in shell.reads:
+            self.load(name)
+        if shell.body is not None or shell.binds or shell.opaque:
+            self.see_opaque(shell.opaque or "get_ipython()")
 
     def walrus(self, node: ast.NamedExpr) -> None:
         self.visit(node.value)
@@ -227,10 +250,9 @@ class _Scope:
         else:
             self.bind(node.target.id)
 
-    def alias(self, node: ast.AST) -> None:
-        name = getattr(node, "name", None)
-        self.binds.update(type_params(node))
-        self.visit_all(n for n in (name, getattr(node, "value", None)) if isinstance(n, ast.AST))
+    def alias(self, node: Any) -> None:
+        self.inner |= alias(node).later
+        self.bind(node.name.id)
 
     # -- nested blocks ---------------------------------------------------------------------
 
@@ -258,7 +280,7 @@ class _Scope:
         inner = comprehension(node)
         self.absorb(inner)
         if self.sort == "class":
-            self.inner |= inner.now  # nor do comprehensions see the names of a class
+            self.found.now |= inner.now  # a comprehension does not see the names of its class
         else:
             self.loads |= inner.now
         self.inner |= inner.later
@@ -273,7 +295,32 @@ class _Scope:
         self.found.opaque = self.found.opaque or inner.opaque
 
 
-_Handler = Callable[[_Scope, "ast.AST"], None]
-_HANDLERS: dict[type[ast.AST], _Handler] = {
-    ast.Name: _Scope.name,  # type: ignore[dict-item]
+_HANDLERS: dict[type[ast.AST], Callable[[_Scope, Any], None]] = {
+    ast.Name: _Scope.name,
+    ast.Global: _Scope.declare_global,
+    ast.Nonlocal: _Scope.declare_nonlocal,
+    ast.Assign: _Scope.assign,
+    ast.AnnAssign: _Scope.assign,
+    ast.AugAssign: _Scope.assign,
+    ast.For: _Scope.loop,
+    ast.AsyncFor: _Scope.loop,
+    ast.Import: _Scope.import_,
+    ast.ImportFrom: _Scope.import_,
+    ast.ExceptHandler: _Scope.handler,
+    ast.MatchAs: _Scope.pattern,
+    ast.MatchStar: _Scope.pattern,
+    ast.MatchMapping: _Scope.pattern,
+    ast.Attribute: _Scope.attribute,
+    ast.Call: _Scope.call,
+    ast.NamedExpr: _Scope.walrus,
+    ast.FunctionDef: _Scope.nested_function,
+    ast.AsyncFunctionDef: _Scope.nested_function,
+    ast.Lambda: _Scope.nested_function,
+    ast.ClassDef: _Scope.nested_class,
+    ast.ListComp: _Scope.nested_comprehension,
+    ast.SetComp: _Scope.nested_comprehension,
+    ast.DictComp: _Scope.nested_comprehension,
+    ast.GeneratorExp: _Scope.nested_comprehension,
 }
+if hasattr(ast, "TypeAlias"):
+    _HANDLERS[ast.TypeAlias] = _Scope.alias

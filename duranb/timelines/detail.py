@@ -7,6 +7,7 @@ output messages and HTTP exchanges are read as the JSON and text that they are.
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -122,8 +123,16 @@ class Detail(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     difference: Difference | None = None
 
 
-def detail(history: History, artifacts: Reader, number: int) -> Detail:
-    """What the inspector shows of execution ``number``. Raises :class:`DuranbError` if none."""
+def detail(
+    history: History,
+    artifacts: Reader,
+    number: int,
+    now: Mapping[str, Binding] | None = None,
+) -> Detail:
+    """What the inspector shows of execution ``number``. Raises :class:`DuranbError` if none.
+
+    ``now`` is the head's namespace, for who asks about many executions.
+    """
     this = history.find(f"@{number}")
     done = history.executions.get(this.of, this)
     messages, note = _messages(artifacts, this.messages)
@@ -138,7 +147,7 @@ def detail(history: History, artifacts: Reader, number: int) -> Detail:
         fingerprint=this.fingerprint,
         options={k: v for k, v in this.options.items() if v not in (None, "", False, [], {}, 0)},
         uses=sorted(this.uses),
-        inputs=_inputs(history, this),
+        inputs=_inputs(history, this, history.namespace() if now is None else now),
         outputs=[_named(n, b) for n, b in this.outputs.items()],
         deleted=list(this.deleted),
         unstored=this.unstored,
@@ -205,34 +214,28 @@ def _named(name: str, binding: Binding, **more: Any) -> Name:
     )
 
 
-def _inputs(history: History, this: Execution) -> list[Name]:
+def _inputs(history: History, this: Execution, now: Mapping[str, Binding]) -> list[Name]:
     """What it read, as it was, and which step each came from."""
-    now, then = history.namespace(), history.namespace(this.before)
-    sources = _producers(history, this.before, set(this.inputs))
-    found = []
+    found = {}
+    left = set(this.inputs)
+    for snapshot in history.walk(this.before):
+        for name in left & snapshot.changed.keys():
+            found[name] = snapshot
+        left -= snapshot.changed.keys() | set(snapshot.deleted)
+        if not left:
+            break
+    names = []
     for name, version in this.inputs.items():
         moved = name in now and now[name].version != version
-        binding = then.get(name)
-        if binding is None or binding.version != version:
-            found.append(Name(name=name, version=version, moved=moved))
+        source = found.get(name)
+        if source is None or source.changed[name].version != version:
+            names.append(Name(name=name, version=version, moved=moved))
             continue
-        by = sources.get(name)
+        by = history.executions.get(source.execution)
         step = by.step if by else ""
-        found.append(_named(name, binding, moved=moved, by=by.id if by else 0, by_step=step))
-    return found
-
-
-def _producers(history: History, snapshot: int, names: set[str]) -> dict[str, Execution]:
-    """The executions that bound names as they are at a snapshot, where steps did."""
-    found: dict[str, Execution] = {}
-    for each in history.walk(snapshot):
-        for name in names & each.changed.keys():
-            names = names - {name}
-            if each.execution in history.executions:
-                found[name] = history.executions[each.execution]
-        if not names:
-            break
-    return found
+        binding = source.changed[name]
+        names.append(_named(name, binding, moved=moved, by=by.id if by else 0, by_step=step))
+    return names
 
 
 def _calls(history: History, this: Execution, done: Execution) -> list[CallLine]:

@@ -35,6 +35,7 @@ class Update(msgspec.Struct, frozen=True, kw_only=True):
     """The rows that changed after ``since``, up to event ``seq``, and what is about all of them.
 
     ``now`` is this machine's time in microseconds: the front end may run on another one.
+    ``sessions`` are the times at which a process took the store.
     """
 
     since: int
@@ -45,6 +46,7 @@ class Update(msgspec.Struct, frozen=True, kw_only=True):
     branch: str
     rows: list[Row]
     branches: list[Branch]
+    sessions: list[int]
     totals: Totals
 
 
@@ -60,7 +62,7 @@ class Model:
         self._calls: dict[int, Call] = {}
         self._answers = 0
         self._compensations: dict[str, str] = {}
-        self._line: set[int] = set()
+        self._lineage: set[int] = set()
         self._last = 0
         self._stale: dict[int, tuple[str, ...]] = {}
         self._seq = -1
@@ -80,6 +82,7 @@ class Model:
                 branch=history.branch,
                 rows=changed,
                 branches=list(history.branches.values()),
+                sessions=history.sessions,
                 totals=self._totals(),
             )
 
@@ -95,7 +98,7 @@ class Model:
             new = row(
                 history,
                 this,
-                line=number in self._line,
+                line=this.snapshot in self._lineage,
                 head=number == self._last,
                 stale=self._stale.get(number, ()),
             )
@@ -119,23 +122,23 @@ class Model:
         return dirty
 
     def _moved_marks(self) -> set[int]:
-        """Executions that came onto the line to the head or left it, or whose staleness changed."""
+        """Executions that came onto the way to the head or left it, or whose staleness changed."""
         history = self._history
-        on_line = history.line()
-        line, last = {x.id for x in on_line}, on_line[-1].id if on_line else 0
+        lineage, on_line = history.lineage(), history.line()
+        last = on_line[-1].id if on_line else 0
         by_step = {x.step: x.id for x in on_line}
-        gone_stale = {
-            by_step[step]: tuple(names)
-            for step, names in stale(history).items()
-            if step in by_step
+        now_stale = {
+            by_step[step]: tuple(names) for step, names in stale(history).items() if step in by_step
         }
-        moved = line ^ self._line | {last, self._last}
+        swapped = lineage ^ self._lineage
+        moved = {x.id for x in history.executions.values() if x.snapshot in swapped}
+        moved |= {last, self._last}
         moved |= {
             i
-            for i in gone_stale.keys() | self._stale.keys()
-            if gone_stale.get(i) != self._stale.get(i)
+            for i in now_stale.keys() | self._stale.keys()
+            if now_stale.get(i) != self._stale.get(i)
         }
-        self._line, self._last, self._stale = line, last, gone_stale
+        self._lineage, self._last, self._stale = lineage, last, now_stale
         return moved
 
     def _totals(self) -> Totals:
@@ -144,7 +147,7 @@ class Model:
         return Totals(
             executions=len(ledgers),
             running=sum(r.status == Status.RUNNING for r in rows),
-            restarts=max(0, self._history.sessions - 1),
+            restarts=max(0, len(self._history.sessions) - 1),
             unpriced=sum(r.unpriced for r in rows),
             ledger=total(ledgers),
         )

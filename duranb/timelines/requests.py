@@ -102,7 +102,7 @@ class Requests:
         if isinstance(result, Future):
             result.add_done_callback(lambda done: reply({"id": number, **_outcome(done)}))
         else:
-            reply({"id": number, "result": msgspec.to_builtins(result)})
+            reply({"id": number, "result": result})
 
     def _rows(self, request: dict[str, Any]) -> object:
         return self._model.since(int(request.get("since", -1)))

@@ -42,7 +42,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     ``spans`` are its calls as (started, ended, sort, status). ``ledger`` is about its own calls.
     ``line`` says that it lies on the way to the head, ``head`` that it is the last one there;
-    ``stale`` are the inputs that changed since. ``rewindable`` is false where it left no state.
+    ``stale`` are the inputs that changed since. ``snapshot`` is 0 where it left no state.
     """
 
     id: int
@@ -71,7 +71,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     questions: tuple[Question, ...] = ()
     doubts: tuple[Question, ...] = ()
     compensable: bool = False
-    rewindable: bool = False
+    snapshot: int = 0
     line: bool = False
     head: bool = False
     stale: tuple[str, ...] = ()
@@ -112,7 +112,7 @@ def row(
         questions=tuple(_questions(history, this, calls)),
         doubts=tuple(_question(c) for c in calls if c.status is CallStatus.IN_DOUBT),
         compensable=undoable and this.sort != "compensation" and this.status in _UNDOABLE,
-        rewindable=this.snapshot > 0,
+        snapshot=this.snapshot,
         line=line,
         head=head,
         stale=stale,

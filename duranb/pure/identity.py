@@ -1,0 +1,261 @@
+"""The identity of functions and classes: what they are made of, as a digest.
+
+Equal across processes, and equal for an object and its stored and restored copy. A function is
+its code, defaults, annotations and what its closure holds; a class is its bases and attributes.
+Values that have no short and certain description (a data frame in a closure) stand for
+themselves only by their type; :func:`captured` gives them to whoever can digest them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import functools
+import sys
+import types
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import blake3
+
+from duranb.pure import bytecode
+
+MOST = 2000
+"""How many values a description may go through; what comes after is told by its type only."""
+
+_SIMPLE = (str, int, float, complex, bytes, bool, type(None), type(Ellipsis))
+_CLASS_NOISE = frozenset(
+    {"__module__", "__dict__", "__weakref__", "__firstlineno__", "__static_attributes__"}
+    | {"__abstractmethods__", "_abc_impl", "__signature__", "__dataclass_params__"}
+    | {"__class_vars__", "__private_attributes__"}
+)
+_PYDANTIC = "__pydantic_"
+_PYDANTIC_TOLD = frozenset({"__pydantic_fields__", "__pydantic_computed_fields__"})
+
+
+def of_function(function: types.FunctionType) -> str:
+    """The identity of a function, methods and lambdas included: 32 hex characters."""
+    extras = function.__closure__ or function.__defaults__ or function.__kwdefaults__
+    if not (extras or function.__annotations__ or function.__dict__):
+        return bytecode.identity(function.__code__)
+    return _digest(_Tokens().function(function))
+
+
+def of_class(cls: type) -> str:
+    """The identity of a class, with its own bases: 32 hex characters."""
+    return _digest(_Tokens().class_(cls))
+
+
+def of_callable(value: object) -> str:
+    """The identity of a function, a class, or anything that wraps one: 32 hex characters."""
+    if isinstance(value, types.FunctionType):
+        return of_function(value)
+    if isinstance(value, type):
+        return of_class(value)
+    return _digest(_Tokens().token(value))
+
+
+def captured(function: types.FunctionType) -> list[object]:
+    """The values that a function holds in its closure and defaults and that :func:`of_function`
+    tells apart by their types only, in a fixed order."""
+    tokens = _Tokens()
+    tokens.function(function)
+    return tokens.data
+
+
+def unwrapped(value: Any) -> Iterator[object]:
+    """The functions and classes directly inside of a callable: what it wraps, is bound to, or
+    holds in its closure and defaults."""
+    if isinstance(value, types.FunctionType):
+        held = [*_cells(value), *(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values()]
+        yield from _callables(held)
+    elif isinstance(value, functools.partial):
+        yield from _callables([value.func, *value.args, *value.keywords.values()])
+    elif isinstance(value, types.MethodType):
+        yield value.__func__
+        yield type(value.__self__)
+    elif isinstance(value, (staticmethod, classmethod)):
+        yield value.__func__
+    elif isinstance(value, property):
+        yield from _callables([value.fget, value.fset, value.fdel])
+    elif isinstance(value, functools.cached_property):
+        yield value.func
+    wrapped = own(value).get("__wrapped__")
+    if wrapped is not None:
+        yield wrapped
+
+
+def own(value: object) -> Mapping[str, Any]:
+    """An object's own attributes, without asking the object: a placeholder or a proxy answers
+    for itself when it is asked."""
+    try:
+        found = object.__getattribute__(value, "__dict__")
+    except AttributeError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def library(value: types.FunctionType | type) -> bool:
+    """Whether a function or class belongs to a module under its own name, and so needs no more
+    description than that name."""
+    if value.__module__ == "__main__" or "<locals>" in value.__qualname__:
+        return False
+    return value.__module__ in sys.modules
+
+
+def _callables(values: Iterable[object]) -> Iterator[object]:
+    for value in values:
+        if callable(value):
+            yield value
+
+
+def _cells(function: types.FunctionType) -> list[object]:
+    """The contents of a closure; a name that is not bound yet stands as Ellipsis."""
+    found = []
+    for cell in function.__closure__ or ():
+        try:
+            found.append(cell.cell_contents)
+        except ValueError:  # not assigned yet
+            found.append(Ellipsis)
+    return found
+
+
+def _digest(token: object) -> str:
+    return blake3.blake3(repr(token).encode(errors="surrogatepass")).hexdigest(16)
+
+
+def _full_name(value: Any) -> str:
+    name = getattr(value, "__qualname__", None) or getattr(value, "__name__", "?")
+    return f"{getattr(value, '__module__', '?')}.{name}"
+
+
+class _Tokens:
+    """Turns a value into nested tuples of strings. ``data`` collects what it could not."""
+
+    def __init__(self) -> None:
+        self.data: list[object] = []
+        self._inside: list[object] = []
+        self._left = MOST
+
+    def token(self, value: object) -> object:
+        if isinstance(value, _SIMPLE) and type(value) in _SIMPLE:
+            return (type(value).__name__, repr(value))
+        if any(value is outer for outer in self._inside):
+            return "itself"
+        self._left -= 1
+        if self._left < 0:
+            self.data.append(value)
+            return _full_name(type(value))
+        self._inside.append(value)
+        try:
+            return self._deep(value)
+        finally:
+            self._inside.pop()
+
+    def _deep(self, value: Any) -> object:
+        if isinstance(value, types.FunctionType):
+            return _full_name(value) if library(value) else self.function(value)
+        if isinstance(value, type):
+            return _full_name(value) if library(value) else self.class_(value)
+        if isinstance(value, enum.Enum):
+            return (_full_name(type(value)), value.name)
+        if type(value) in _CONTAINERS:
+            return self._container(value)
+        if isinstance(value, functools.partial):
+            parts = [value.func, *value.args, *sorted(value.keywords.items())]
+            return ("partial", [self.token(p) for p in parts])
+        if isinstance(value, dataclasses.Field):
+            return ("field", [self.token(getattr(value, n)) for n in _FIELD])
+        if isinstance(value, types.ModuleType):
+            return ("module", value.__name__)
+        if isinstance(value, _NAMED):
+            return (type(value).__name__, _full_name(value))
+        inner = [self.token(v) for v in unwrapped(value)]
+        if inner:
+            return (type(value).__name__, inner)
+        return self._described(value)
+
+    def _container(self, value: Any) -> object:
+        if isinstance(value, dict):
+            return ("dict", [(self.token(k), self.token(v)) for k, v in value.items()])
+        tokens = [self.token(v) for v in value]
+        if isinstance(value, (set, frozenset)):
+            tokens.sort(key=repr)
+        return (type(value).__name__, tokens)
+
+    def _described(self, value: object) -> object:
+        """By ``repr`` where that says all (types, pydantic's fields), else by type only."""
+        name = _full_name(type(value))
+        if type(value).__module__ in _TELLING:
+            text = repr(value)
+            if " at 0x" not in text:
+                return (name, text)
+        self.data.append(value)
+        return name
+
+    def function(self, function: types.FunctionType) -> object:
+        extra = dict(function.__dict__)
+        wrapped = extra.pop("__wrapped__", None)
+        return (
+            bytecode.identity(function.__code__),
+            [self.token(v) for v in function.__defaults__ or ()],
+            self.token(function.__kwdefaults__),
+            [(n, self.token(v)) for n, v in function.__annotations__.items()],
+            [self.token(v) for v in _cells(function)],
+            [(k, self.token(v)) for k, v in extra.items()],
+            # By its code wherever it is from: being wrapped makes it part of this function.
+            self.function(wrapped) if isinstance(wrapped, types.FunctionType) else None,
+        )
+
+    def class_(self, cls: type) -> object:
+        known = len(self.data)
+        self._inside.append(cls)
+        attributes = {k: v for k, v in vars(cls).items() if not _noise(k, v)}
+        if issubclass(cls, enum.Enum):
+            fields: Any = [(n, self.token(m.value)) for n, m in cls.__members__.items()]
+            attributes = {k: v for k, v in attributes.items() if isinstance(v, _METHODS)}
+        else:
+            fields = [self.token(f) for f in attributes.pop("__dataclass_fields__", {}).values()]
+        token = (
+            cls.__qualname__,
+            _full_name(type(cls)),
+            [self.token(b) for b in cls.__bases__],
+            fields,
+            [(k, self.token(v)) for k, v in attributes.items()],
+        )
+        self._inside.pop()
+        del self.data[known:]  # what a class holds is told by type only
+        return token
+
+
+def _noise(name: str, value: object) -> bool:
+    """Whether a class's attribute says nothing of its own: bookkeeping, and methods generated from
+    fields, which are described themselves."""
+    if name in _CLASS_NOISE or (name.startswith(_PYDANTIC) and name not in _PYDANTIC_TOLD):
+        return True
+    code = getattr(value, "__code__", None) if isinstance(value, types.FunctionType) else None
+    return name.startswith("__") and code is not None and code.co_filename == "<string>"
+
+
+_CONTAINERS: tuple[type, ...] = (list, tuple, set, frozenset, dict)
+_FIELD = (
+    "name",
+    "type",
+    "default",
+    "default_factory",
+    "init",
+    "repr",
+    "hash",
+    "compare",
+    "kw_only",
+)
+_METHODS = (types.FunctionType, staticmethod, classmethod, property)
+_NAMED = (
+    types.BuiltinFunctionType,
+    types.MemberDescriptorType,
+    types.GetSetDescriptorType,
+    types.WrapperDescriptorType,
+    types.MethodDescriptorType,
+    types.MethodWrapperType,
+)
+_TELLING = ("types", "typing", "pydantic.fields", "typing_extensions", "re", "datetime", "pathlib")

@@ -1,0 +1,152 @@
+"""The project's own modules: which ones a notebook's code reaches, and their fingerprints.
+
+A module counts when its file lies under the project's root and is no installed package. It is
+identified by its file, read once for each time it is loaded: what was edited on disk since is
+not the code that runs. (Reading these files is the one thing in this layer that does I/O.)
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import blake3
+
+_INSTALLED = frozenset(
+    {"site-packages", "dist-packages", "__pypackages__", ".venv", "venv", ".tox"}
+)
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A module's file as it was read. ``spec`` is that of the loaded module, if it was."""
+
+    spec: object
+    stamp: tuple[int, int]
+    fingerprint: str
+    imports: tuple[str, ...]
+
+
+class ProjectModules:
+    """The modules under ``root``; ``fingerprint`` digests a syntax tree."""
+
+    def __init__(self, root: Path, fingerprint: Callable[[ast.Module], str]) -> None:
+        self._root = root.resolve()
+        self._fingerprint = fingerprint
+        self._read: dict[str, _Source] = {}
+        self._own: dict[str, bool] = {}
+        self._searched: tuple[tuple[str, ...], list[Path]] = ((), [])
+        installed = [Path(sys.prefix), Path(sys.base_prefix), Path(__file__).parents[1]]
+        self._installed = [
+            folder
+            for folder in (p.resolve() for p in installed)
+            if folder.is_relative_to(self._root) and folder != self._root
+        ]
+
+    def owns(self, module: str) -> bool:
+        """Whether ``module``, by its absolute name, is one of the project's own."""
+        return self._file(module) is not None
+
+    def reach(self, module: str) -> dict[str, str]:
+        """``module:NAME`` and fingerprint of a project module and of all it imports, transitively.
+
+        Empty for other modules.
+        """
+        found: dict[str, str] = {}
+        stack = _with_parents(module)
+        while stack:
+            name = stack.pop()
+            file = None if f"module:{name}" in found else self._file(name)
+            if file is None:
+                continue
+            source = self._source(name, file)
+            found[f"module:{name}"] = source.fingerprint
+            for imported in source.imports:
+                stack += _with_parents(imported)
+        return found
+
+    def _file(self, name: str) -> Path | None:
+        if name == "__main__":
+            return None
+        loaded = getattr(sys.modules.get(name), "__file__", None)
+        if loaded is not None:
+            if loaded not in self._own:
+                self._own[loaded] = loaded.endswith(".py") and self._is_own(Path(loaded).resolve())
+            return Path(loaded) if self._own[loaded] else None
+        return None if name in sys.modules else self._search(name)
+
+    def _search(self, name: str) -> Path | None:
+        """A module that is not imported yet: where it would be found."""
+        top = name.partition(".")[0]
+        if top in sys.stdlib_module_names or (top != name and not self.owns(top)):
+            return None
+        path = Path(*name.split("."))
+        for folder in self._folders(tuple(sys.path)):
+            for candidate in (folder / path.with_suffix(".py"), folder / path / "__init__.py"):
+                if candidate.is_file():
+                    return candidate
+        return None
+
+    def _folders(self, search: tuple[str, ...]) -> list[Path]:
+        """The folders of the project that ``search`` (``sys.path``) leads to, the root first."""
+        if self._searched[0] != search:
+            folders = dict.fromkeys([self._root, *(Path(p).resolve() for p in search)])
+            self._searched = (search, [f for f in folders if self._is_own(f)])
+        return self._searched[1]
+
+    def _is_own(self, file: Path) -> bool:
+        if not file.is_relative_to(self._root):
+            return False
+        if not _INSTALLED.isdisjoint(file.relative_to(self._root).parts):
+            return False
+        return not any(file.is_relative_to(folder) for folder in self._installed)
+
+    def _source(self, name: str, file: Path) -> _Source:
+        spec = getattr(sys.modules.get(name), "__spec__", None)
+        known = self._read.get(name)
+        if known is not None and spec is not None and known.spec is spec:
+            return known
+        try:
+            status = file.stat()
+            stamp = (status.st_mtime_ns, status.st_size)
+            if known is None or known.stamp != stamp:
+                package = name if file.name == "__init__.py" else name.rpartition(".")[0]
+                known = self._parsed(file.read_bytes(), package, stamp)
+        except OSError as error:  # removed since it was loaded, say
+            known = _Source(spec, (0, 0), f"unreadable: {error.strerror}", ())
+        self._read[name] = replace(known, spec=spec)
+        return self._read[name]
+
+    def _parsed(self, source: bytes, package: str, stamp: tuple[int, int]) -> _Source:
+        try:
+            tree = ast.parse(source)
+        except (SyntaxError, ValueError):  # its importer will be told
+            return _Source(None, stamp, blake3.blake3(source).hexdigest(16), ())
+        return _Source(None, stamp, self._fingerprint(tree), _imports(tree, package))
+
+
+def _with_parents(name: str) -> list[str]:
+    """``a.b.c`` runs ``a`` and ``a.b`` too."""
+    parts = name.split(".")
+    return [".".join(parts[: n + 1]) for n in range(len(parts))]
+
+
+def _imports(tree: ast.Module, package: str) -> tuple[str, ...]:
+    """The absolute names of all that a module imports anywhere (perhaps names in modules)."""
+    found: dict[str, None] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found.update(dict.fromkeys(a.name for a in node.names))
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parts = package.split(".")
+                above = parts[: len(parts) - node.level + 1]
+                base = ".".join([*above, *([base] if base else [])])
+            if base:
+                found[base] = None
+                found.update(dict.fromkeys(f"{base}.{a.name}" for a in node.names))
+    return tuple(found)

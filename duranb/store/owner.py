@@ -1,0 +1,193 @@
+"""The owner thread: the only one that touches the database.
+
+DuckDB has no group commit, so everything that is queued when the thread looks is written in one
+transaction. A query on the main thread would turn an interrupt into a half-known outcome; here it
+cannot reach.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from queue import SimpleQueue
+from typing import Any, Generic, TypeVar
+
+import duckdb
+
+from duranb.pure.errors import StoreError, StoreUnwritable
+from duranb.store.database import Database, Row
+
+T = TypeVar("T")
+
+
+class Ticket(Generic[T]):
+    """What a caller waits on: a bare lock, since it is made for each durable call."""
+
+    __slots__ = ("_lock", "error", "value")
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._lock.acquire()
+        self.value: T | None = None
+        self.error: BaseException | None = None
+
+    def settle(self) -> None:
+        """Wake the caller; on the owner thread."""
+        self._lock.release()
+
+    def wait(self) -> T | None:
+        """The value, when it is there; raises the error, if that is what it is."""
+        self._lock.acquire()
+        self._lock.release()
+        if self.error is not None:
+            raise self.error
+        return self.value
+
+
+class Draft:
+    """Events on their way to the table: not numbered yet. ``ticket`` is None if nobody waits."""
+
+    __slots__ = ("make", "ticket")
+
+    def __init__(
+        self, make: Callable[[int, bytes], tuple[list[Row], Any]], ticket: Ticket[None] | None
+    ) -> None:
+        self.make = make
+        self.ticket = ticket
+
+
+class Owner:
+    """Runs a :class:`Database` on a thread of its own.
+
+    ``committed(rows, extras)`` is called there after each commit, before anybody is woken.
+    """
+
+    def __init__(
+        self,
+        open_database: Callable[[], Database],
+        committed: Callable[[Sequence[Row], Sequence[Any]], None],
+        check: Callable[[], None],
+    ) -> None:
+        self._queue: SimpleQueue[Draft | tuple[Callable[[Database], Any], Ticket[Any]] | None]
+        self._queue = SimpleQueue()
+        self._committed = committed
+        self._check = check
+        self._failure: StoreError | None = None
+        self.last = 0
+        self.hash = b""
+        opened: Ticket[None] = Ticket()
+        self._thread = threading.Thread(
+            target=self._run, args=(open_database, opened), name="duranb-store", daemon=True
+        )
+        self._thread.start()
+        opened.wait()
+
+    def append(self, draft: Draft) -> None:
+        """Queue events. Raises an earlier failure of events that nobody waited for."""
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
+        self._queue.put(draft)
+
+    def do(self, work: Callable[[Database], T]) -> T:
+        """Run ``work`` on the owner thread, after all that is queued, and give its value."""
+        ticket: Ticket[T] = Ticket()
+        self._queue.put((work, ticket))
+        return ticket.wait()  # type: ignore[return-value]
+
+    def close(self) -> None:
+        """Write what is queued, close the database, end the thread."""
+        self._queue.put(None)
+        self._thread.join()
+
+    # -- on the thread ---------------------------------------------------------------------
+
+    def _run(self, open_database: Callable[[], Database], opened: Ticket[None]) -> None:
+        try:
+            database = open_database()
+        except BaseException as error:
+            opened.error = error
+            opened.settle()
+            return
+        opened.settle()
+        going = True
+        while going:
+            drafts: list[Draft] = []
+            item = self._queue.get()
+            while True:
+                if isinstance(item, Draft):
+                    drafts.append(item)
+                else:
+                    self._write(database, drafts)
+                    drafts = []
+                    if item is None:
+                        going = False
+                        break
+                    self._serve(database, *item)
+                if self._queue.empty():
+                    break
+                item = self._queue.get()
+            self._write(database, drafts)
+        database.close()
+
+    @staticmethod
+    def _serve(database: Database, work: Callable[[Database], Any], ticket: Ticket[Any]) -> None:
+        try:
+            ticket.value = work(database)
+        except BaseException as error:
+            ticket.error = error
+        ticket.settle()
+
+    def _write(self, database: Database, drafts: Sequence[Draft]) -> None:
+        if not drafts:
+            return
+        error: BaseException | None = None
+        try:
+            self._commit(database, drafts)
+        except duckdb.Error as problem:
+            error = StoreUnwritable(
+                f"the store could not write: {problem}. Nothing acknowledged is lost; free some "
+                "space if the disk is full, and run the cell again"
+            )
+            error.__cause__ = problem
+        except BaseException as problem:
+            error = problem
+        if isinstance(error, StoreError) and any(d.ticket is None for d in drafts):
+            self._failure = error
+        for draft in drafts:
+            if draft.ticket is not None:
+                draft.ticket.error = error
+                draft.ticket.settle()
+
+    def _commit(self, database: Database, drafts: Sequence[Draft]) -> None:
+        self._check()
+        rows: list[Row] = []
+        extras: list[Any] = []
+        last, digest = self.last, self.hash
+        for draft in drafts:
+            made, extra = draft.make(last, digest)
+            rows += made
+            extras.append(extra)
+            if made:
+                last, digest = made[-1].seq, made[-1].hash
+        if not rows:
+            return
+        try:
+            database.insert(rows)
+        except duckdb.Error:
+            if not self._reconciled(database, last):
+                raise
+        self.last, self.hash = last, digest
+        self._committed(rows, extras)
+
+    def _reconciled(self, database: Database, last: int) -> bool:
+        """Whether the rows are there although the insert raised.
+
+        A full disk at a checkpoint kills the connection after the commit succeeded, so the
+        database is asked, and nothing is ever written a second time unasked.
+        """
+        try:
+            return database.last() == last
+        except duckdb.Error:
+            database.reopen()
+            return database.last() == last

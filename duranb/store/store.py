@@ -1,0 +1,359 @@
+"""The store of one notebook: its events, and artifacts by their content."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import blake3
+import duckdb
+import msgspec
+
+from duranb.pure import events as e
+from duranb.pure.artifacts import Buffer
+from duranb.pure.errors import StoreDamaged, StoreError, StoreUnwritable, Untrusted
+from duranb.pure.events import ArtifactStored, Event, EventBody
+from duranb.store import chain, files, keys
+from duranb.store.database import Database, Result, Row
+from duranb.store.lock import StoreLock
+from duranb.store.owner import Draft, Owner, Ticket
+
+INLINE = 16 * 1024
+"""Bytes up to which an artifact lies in the database; measured by tests/benchmarks/bench_store.py.
+
+Below it a payload rides along in a commit that has to be made anyway; above it a file is faster to
+read, and is not rewritten by checkpoints."""
+
+DATABASE = "store.duckdb"
+
+
+def store_path(notebook: Path) -> Path:
+    """The folder of a notebook's store: ``.duranb/<name>/`` beside it."""
+    return notebook.parent / ".duranb" / notebook.stem
+
+
+class Store:
+    """Open, and owned by this process. Safe from any thread.
+
+    ``listeners`` are called on the owner thread with each batch of committed events, before
+    whoever waits for them is woken. ``damage`` says what had to be set aside at open, or is empty.
+    """
+
+    def __init__(self, path: Path, lock: StoreLock) -> None:
+        self.path = path
+        self.damage = ""
+        self.listeners: list[Callable[[Sequence[Event]], None]] = []
+        self._lock = lock
+        self._pid = os.getpid()
+        self._key = keys.user_key()
+        self._mutex = threading.Lock()
+        self._unsent: list[tuple[ArtifactStored, bytes | None]] = []
+        self._fresh: dict[str, bytes] = {}
+        self._where: dict[str, tuple[int, ArtifactStored]] = {}
+        self._loaded: list[Event] = []
+        self._tail = chain.Tail(path / "tail")
+        self._identity: tuple[int, int] | None = None
+        self._owner = Owner(self._open_database, self._committed, self._check_folder)
+        self._owner.last = self._loaded[-1].seq if self._loaded else 0
+        self._owner.hash = self._loaded[-1].hash if self._loaded else chain.GENESIS
+        self._tail.write(self._owner.last, self._owner.hash)
+        atexit.register(self.close)
+
+    @classmethod
+    def open(cls, path: Path) -> Store:
+        """Open a store, made if there is none.
+
+        Raises :class:`StoreLocked`, :class:`StoreTooNew`, :class:`StoreDamaged` or
+        :class:`StoreUnwritable`; nothing is changed then.
+        """
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            (path / "artifacts").mkdir(exist_ok=True)
+            lock = StoreLock(path / "lock")
+        except OSError as error:
+            raise files.unwritable(path, error) from error
+        try:
+            return cls(path, lock)
+        except OSError as error:
+            lock.release()
+            raise files.unwritable(path, error) from error
+        except BaseException:
+            lock.release()
+            raise
+
+    # -- opening (on the owner thread) -----------------------------------------------------
+
+    def _open_database(self) -> Database:
+        file, wal = self.path / DATABASE, self.path / f"{DATABASE}.wal"
+        aside = self.path / "quarantine" / f"{time.time_ns()}"
+        kept = wal.exists() and wal.stat().st_size > 0
+        if kept:
+            # Opening may drop a damaged part of it unseen, so a copy is there until it is compared.
+            aside.mkdir(parents=True)
+            shutil.copy2(wal, aside / wal.name)
+        database = self._connected(file, wal, aside)
+        wanted, wanted_hash = self._tail.read()
+        problem = self._load(database)
+        last = self._loaded[-1].seq if self._loaded else 0
+        at_tail = next((x for x in reversed(self._loaded) if x.seq == wanted), None)
+        if last < wanted:
+            problem = f"{wanted - last} acknowledged events are missing"
+        elif at_tail is not None and at_tail.hash != wanted_hash:
+            problem = f"event {wanted} is not the one that was acknowledged"
+        if problem or self.damage:
+            self._set_aside(file, aside, problem)
+        elif kept:
+            shutil.rmtree(aside)
+            if not any(aside.parent.iterdir()):
+                aside.parent.rmdir()
+        found = file.stat()
+        self._identity = (found.st_dev, found.st_ino)
+        return database
+
+    def _connected(self, file: Path, wal: Path, aside: Path) -> Database:
+        try:
+            return Database(file)
+        except StoreError:
+            raise
+        except duckdb.Error as error:
+            if "WAL" in str(error) and wal.exists():
+                wal.unlink()  # a copy is in quarantine
+                self.damage = f"the write-ahead log is damaged ({_first(error)})"
+                return self._connected(file, wal, aside)
+            raise StoreDamaged(
+                f"the database {file} cannot be opened: {_first(error)}. It was left as it is. "
+                f"Move {file.parent} away to begin a new store, or put a backup in its place"
+            ) from error
+
+    def _load(self, database: Database) -> str:
+        """Decode all events; a sentence about what is wrong with the chain, or an empty string."""
+        before, expected, problem = chain.GENESIS, 1, ""
+        for seq, ts, data, digest in database.lines():
+            body = e.decode(data)
+            unsigned = _chained(body, data)
+            if seq != expected or chain.link(before, seq, ts, unsigned) != digest:
+                problem = problem or f"the chain of events is broken at event {seq}"
+            before, expected = digest, seq + 1
+            self._loaded.append(Event(seq, ts, body, digest))
+            if isinstance(body, ArtifactStored):
+                self._where[body.digest] = (seq, body)
+        return problem
+
+    def _set_aside(self, file: Path, aside: Path, problem: str) -> None:
+        aside.mkdir(parents=True, exist_ok=True)
+        # A copy through another handle would cost us DuckDB's own lock; ours is a different file.
+        shutil.copy2(file, aside / file.name)
+        what = "; ".join(x for x in (self.damage, problem) if x)
+        self.damage = (
+            f"the store {self.path} was damaged: {what}. What can be read is in use (up to event "
+            f"{self._loaded[-1].seq if self._loaded else 0}); the files as they were found are in "
+            f"{aside}"
+        )
+
+    # -- artifacts -------------------------------------------------------------------------
+
+    def put(self, parts: Sequence[Buffer]) -> str:
+        """Keep bytes by their content; see :class:`duranb.pure.artifacts.Artifacts`.
+
+        A small artifact becomes durable with the next :meth:`append`, a large one at once.
+        """
+        self._check_process()
+        views = [memoryview(p).cast("B") for p in parts]
+        size = sum(len(v) for v in views)
+        hasher = blake3.blake3(max_threads=blake3.blake3.AUTO if size > 1 << 20 else 1)
+        for view in views:
+            hasher.update(view)
+        digest: str = hasher.hexdigest()
+        with self._mutex:
+            if digest in self._where or digest in self._fresh:
+                return digest
+        in_file = size > INLINE
+        payload = None
+        if in_file:
+            files.write(self.path, digest, views)
+        else:
+            payload = b"".join(views)
+        body = ArtifactStored(
+            digest=digest, size=size, signature=keys.sign(digest, self._key), in_file=in_file
+        )
+        with self._mutex:
+            if digest not in self._where and digest not in self._fresh:
+                self._fresh[digest] = payload if payload is not None else b""
+                self._unsent.append((body, payload))
+        return digest
+
+    def get(self, digest: str) -> memoryview:
+        """The bytes of a digest; see :class:`duranb.pure.artifacts.Artifacts`."""
+        found = self._where.get(digest)
+        if found is None:
+            fresh = self._fresh.get(digest)
+            if fresh is None:
+                found = self._where.get(digest)  # committed between the two looks
+                if found is None:
+                    raise StoreDamaged(f"the store {self.path} has no artifact {digest[:12]}")
+            elif fresh:
+                return memoryview(fresh)
+            else:
+                return files.read(self.path, digest)
+        seq, body = found
+        check_signature(body, self._key, self.path)
+        if body.in_file:
+            data = files.read(self.path, digest)
+        else:
+            data = memoryview(self._owner.do(lambda db: db.payload(seq)) or b"")
+        check_digest(data, digest, self.path)
+        return data
+
+    # -- events ----------------------------------------------------------------------------
+
+    def events(self) -> list[Event]:
+        """Every event so far, oldest first."""
+        self.flush()
+        with self._mutex:
+            return list(self._loaded)
+
+    def append(self, *bodies: EventBody, wait: bool = True) -> None:
+        """Append events, in this order, with the artifacts put since the last append before them.
+
+        With ``wait`` they are durable when this returns; without, a failure is raised by a later
+        append or flush. Raises :class:`StoreUnwritable`.
+        """
+        self._check_process()
+        with self._mutex:
+            sent, self._unsent = self._unsent, []
+            ticket: Ticket[None] | None = Ticket() if wait else None
+            lines = [(b, p, e.encode(b)) for b, p in sent]
+            lines += [(b, None, e.encode(b)) for b in bodies]
+
+            def make(last: int, digest: bytes) -> tuple[list[Row], list[EventBody]]:
+                return _rows(lines, last, digest), [b for b, _, _ in lines]
+
+            self._owner.append(Draft(make, ticket))
+        if ticket is not None:
+            ticket.wait()
+
+    def flush(self) -> None:
+        """Wait until all that was appended is durable. Raises what went wrong with it."""
+        self.append()
+
+    def query(self, sql: str, parameters: Sequence[object] = ()) -> Result:
+        """Column names and rows of a read-only query over the events and their views."""
+        self._check_process()
+        return self._owner.do(lambda db: db.query(sql, parameters))
+
+    def trust(self) -> int:
+        """Sign every artifact with this user's key; how many there are."""
+        self._check_process()
+        with self._mutex:
+            known = list(self._where.values())
+        signed = {
+            seq: msgspec.structs.replace(body, signature=keys.sign(body.digest, self._key))
+            for seq, body in known
+        }
+        rows = [(e.encode(body)[1], seq) for seq, body in signed.items()]
+        self._owner.do(lambda db: db.resign(rows))
+        with self._mutex:
+            self._where.update({body.digest: (seq, body) for seq, body in signed.items()})
+        return len(signed)
+
+    def close(self) -> None:
+        """Write what is queued and let go of the store. Once closed it stays so."""
+        if os.getpid() != self._pid:
+            return
+        atexit.unregister(self.close)
+        self._owner.close()
+        self._tail.close()
+        self._lock.release()
+        self._pid = -1
+
+    # -- on the owner thread ---------------------------------------------------------------
+
+    def _committed(self, rows: Sequence[Row], extras: Sequence[Sequence[EventBody]]) -> None:
+        bodies = [body for batch in extras for body in batch]
+        events = [
+            Event(row.seq, row.ts, body, row.hash) for row, body in zip(rows, bodies, strict=True)
+        ]
+        self._tail.write(rows[-1].seq, rows[-1].hash)
+        with self._mutex:
+            self._loaded += events
+            for event in events:
+                if isinstance(event.body, ArtifactStored):
+                    self._where[event.body.digest] = (event.seq, event.body)
+                    self._fresh.pop(event.body.digest, None)
+        for listener in self.listeners:
+            listener(events)
+
+    def _check_folder(self) -> None:
+        try:
+            found = (self.path / DATABASE).stat()
+        except FileNotFoundError:
+            found = None
+        if found is None or (found.st_dev, found.st_ino) != self._identity:
+            raise StoreUnwritable(
+                f"the store {self.path} was removed or replaced while this kernel had it open. "
+                "Put it back, or restart the kernel to begin a new one"
+            )
+
+    def _check_process(self) -> None:
+        if os.getpid() != self._pid:
+            raise StoreError(
+                "the store belongs to another process (this one was forked from it, or the store "
+                "was closed): record from the kernel itself"
+            )
+
+
+def check_signature(body: ArtifactStored, key: bytes, path: Path) -> None:
+    """Raise :class:`Untrusted` unless the artifact is signed with this user's key."""
+    if body.signature != keys.sign(body.digest, key):
+        raise Untrusted(
+            f"the store {path} was written by somebody else: its values are code when they are "
+            "loaded. If you trust where it comes from: %duranb trust (or: duranb trust NOTEBOOK)"
+        )
+
+
+def check_digest(data: memoryview, digest: str, path: Path) -> None:
+    """Raise :class:`StoreDamaged` unless the bytes are those of the digest."""
+    hasher = blake3.blake3(max_threads=blake3.blake3.AUTO if len(data) > 1 << 20 else 1)
+    if hasher.update(data).hexdigest() != digest:
+        raise StoreDamaged(
+            f"artifact {digest[:12]} in {path} is not what was stored. Run the step that made it "
+            "again, or put a backup of the file in its place"
+        )
+
+
+def _rows(
+    lines: Sequence[tuple[EventBody, bytes | None, tuple[str, str]]], last: int, digest: bytes
+) -> list[Row]:
+    rows = []
+    for body, payload, (kind, data) in lines:
+        last, ts = last + 1, time.time_ns() // 1000
+        digest = chain.link(digest, last, ts, _chained(body, data))
+        rows.append(
+            Row(
+                last,
+                ts,
+                kind,
+                getattr(body, "execution", None),
+                getattr(body, "step", None),
+                data,
+                payload,
+                digest,
+            )
+        )
+    return rows
+
+
+def _chained(body: EventBody, data: str) -> str:
+    """What of an event the chain covers: all but a signature, which ``trust`` renews."""
+    if isinstance(body, ArtifactStored):
+        return f"artifact {body.digest} {body.size} {body.in_file}"
+    return data
+
+
+def _first(error: BaseException) -> str:
+    return str(error).splitlines()[0]

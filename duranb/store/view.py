@@ -1,0 +1,130 @@
+"""Reading a store from another process, while its kernel runs or after it died.
+
+DuckDB lets no second process open the file, so a consistent copy is read: the write-ahead log is
+copied first and the database after it (the other order can miss a checkpoint between the two).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+import duckdb
+import msgspec
+
+from duranb.pure import events as e
+from duranb.pure.artifacts import Buffer
+from duranb.pure.errors import StoreDamaged, StoreError, StoreTooNew
+from duranb.pure.events import ArtifactStored, Event
+from duranb.store import files, keys
+from duranb.store.database import Database, Result
+from duranb.store.lock import holder
+from duranb.store.store import DATABASE, check_digest, check_signature
+
+TRIES = 10
+
+
+class StoreView:
+    """A store as it was when this was opened; a context manager. Never changes anything."""
+
+    def __init__(self, path: Path, folder: tempfile.TemporaryDirectory[str]) -> None:
+        self.path = path
+        self._folder = folder
+        self._database = Database(Path(folder.name) / DATABASE)
+        self._key = keys.user_key()
+        self._where: dict[str, tuple[int, ArtifactStored]] = {}
+        self._events: list[Event] = []
+        for seq, ts, data, digest in self._database.lines():
+            body = e.decode(data)
+            self._events.append(Event(seq, ts, body, digest))
+            if isinstance(body, ArtifactStored):
+                self._where[body.digest] = (seq, body)
+
+    @classmethod
+    def open(cls, path: Path) -> StoreView:
+        """Copy and open. Raises :class:`StoreError` when there is no store, and
+        :class:`StoreDamaged` when it cannot be read."""
+        if not (path / DATABASE).exists():
+            raise StoreError(f"there is no store at {path}: no durable cell has run there yet")
+        problem: BaseException | None = None
+        for attempt in range(TRIES):
+            folder = tempfile.TemporaryDirectory(prefix="duranb-view-")
+            try:
+                _copy(path, Path(folder.name))
+                return cls(path, folder)
+            except StoreTooNew:
+                folder.cleanup()
+                raise
+            except (duckdb.Error, OSError, msgspec.MsgspecError) as error:
+                folder.cleanup()
+                problem = error
+                time.sleep(0.01 * 2**attempt)
+        raise StoreDamaged(f"the store {path} cannot be read: {problem}") from problem
+
+    @property
+    def holder(self) -> int | None:
+        """The pid of the process that has the store open, or None."""
+        return holder(self.path)
+
+    def events(self) -> list[Event]:
+        """Every event, oldest first."""
+        return list(self._events)
+
+    def get(self, digest: str) -> memoryview:
+        """The bytes of an artifact; see :class:`duranb.pure.artifacts.Artifacts`."""
+        data, body = self.raw(digest)
+        check_signature(body, self._key, self.path)
+        check_digest(data, digest, self.path)
+        return data
+
+    def raw(self, digest: str) -> tuple[memoryview, ArtifactStored]:
+        """The bytes of an artifact as they are, unchecked, with what the history says of them."""
+        found = self._where.get(digest)
+        if found is None:
+            raise StoreDamaged(f"the store {self.path} has no artifact {digest[:12]}")
+        seq, body = found
+        if body.in_file:
+            return files.read(self.path, digest), body
+        return memoryview(self._database.payload(seq) or b""), body
+
+    def put(self, parts: Sequence[Buffer]) -> str:
+        """A view keeps nothing."""
+        raise StoreError("a view of a store cannot be written")
+
+    def digests(self) -> list[str]:
+        """The digests of all artifacts."""
+        return list(self._where)
+
+    def query(self, sql: str, parameters: Sequence[object] = ()) -> Result:
+        """Column names and rows of a read-only query."""
+        return self._database.query(sql, parameters)
+
+    def close(self) -> None:
+        """Remove the copy."""
+        self._database.close()
+        self._folder.cleanup()
+
+    def __enter__(self) -> StoreView:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _copy(source: Path, target: Path) -> None:
+    wal = source / f"{DATABASE}.wal"
+    if wal.exists():
+        # A checkpoint may take it away between the two looks: all of it is in the database then.
+        with contextlib.suppress(FileNotFoundError):
+            shutil.copyfile(wal, target / wal.name)
+    shutil.copyfile(source / DATABASE, target / DATABASE)

@@ -1,0 +1,87 @@
+"""The timeline as one offline HTML file: the same front end, with the data inlined.
+
+What is inlined was made by models, web servers and notebooks that may come from elsewhere, so it
+is data and stays data: JSON in script elements of a type that no browser runs, with every ``<``
+escaped, under a content security policy that lets only the bundle run and nothing load.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterator
+from contextlib import nullcontext
+from html import escape
+
+import msgspec
+
+from duranb.pure.history import History
+from duranb.timelines.bundle import bundled
+from duranb.timelines.detail import detail
+from duranb.timelines.exchange import exchange
+from duranb.timelines.model import Model
+from duranb.timelines.protocol import Reader
+from duranb.timelines.table import table_html
+
+MOST_BYTES = 40_000_000
+"""How much detail a file may hold. Beyond it the oldest executions keep their rows only."""
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>{css}</style>
+</head>
+<body class="duranb-page">
+<div id="duranb-root" data-title="{title}"></div>
+<noscript>{table}</noscript>
+{data}
+<script type="module">{script}</script>
+</body>
+</html>
+"""
+
+
+def timeline_html(history: History, artifacts: Reader, title: str) -> str:
+    """The whole file. It needs no kernel, no server and no network; nothing is unpickled."""
+    update = Model(history, nullcontext()).since(-1)
+    script = bundled("timeline.js")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    policy = (
+        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
+    data = [_data("id", "duranb-rows", msgspec.json.encode(update))]
+    data += _details(history, artifacts)
+    return _PAGE.format(
+        policy=policy,
+        title=escape(title),
+        css=bundled("timeline.css").replace("</", "<\\/"),
+        table=table_html(update, "duranb-static"),
+        data="\n".join(data),
+        script=script,
+    )
+
+
+def _details(history: History, artifacts: Reader) -> Iterator[str]:
+    """One element for each execution and each recorded exchange, the newest first."""
+    left, now = MOST_BYTES, history.namespace()
+    for number in reversed(history.executions):
+        found = detail(history, artifacts, number, now)
+        elements = [_data("data-execution", str(number), msgspec.json.encode(found))]
+        for call in history.calls_of(number):
+            if call.response:
+                seen = exchange(call, artifacts)
+                elements.append(_data("data-call", str(call.id), msgspec.json.encode(seen)))
+        left -= sum(map(len, elements))
+        if left < 0:
+            return
+        yield from elements
+
+
+def _data(attribute: str, value: str, json: bytes) -> str:
+    safe = json.decode().replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    return f'<script type="application/json" {attribute}="{escape(value)}">{safe}</script>'

@@ -1,0 +1,100 @@
+"""The timeline as a plain HTML table and as text, for where no front end runs."""
+
+from __future__ import annotations
+
+from html import escape
+
+from duranb.timelines.model import Update
+from duranb.timelines.rows import Row
+
+MOST_ROWS = 200
+
+_STYLE = "padding:2px 10px 2px 0;text-align:{};white-space:nowrap;vertical-align:top"
+
+
+def table_html(update: Update, css_class: str) -> str:
+    """A self-contained fragment: no script, no style sheet, everything escaped."""
+    rows = _shown(update)
+    head = "".join(f'<th style="{_STYLE.format(side)}">{name}</th>' for name, side in _COLUMNS)
+    body = "".join(
+        "<tr>"
+        + "".join(
+            f'<td style="{_STYLE.format(side)}">{escape(cell)}</td>'
+            for cell, (_, side) in zip(_cells(row), _COLUMNS, strict=True)
+        )
+        + "</tr>"
+        for row in rows
+    )
+    left = len(update.rows) - len(rows)
+    more = f"<p>{left} earlier rows are not shown</p>" if left else ""
+    return (
+        f'<div class="{escape(css_class)}"><p>{escape(summary(update))}</p>{more}'
+        f'<table style="border-collapse:collapse"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )
+
+
+def table_text(update: Update) -> str:
+    """The same as lines of text."""
+    lines = ["  ".join(filter(None, _cells(row))) for row in _shown(update)]
+    return "\n".join([summary(update), *lines])
+
+
+def summary(update: Update) -> str:
+    """One line about the whole history."""
+    sums = update.totals.ledger
+    parts = [
+        f"{update.totals.executions} executions",
+        f"{sums.calls} calls made ({money(sums.cost)})",
+        f"{sums.saved_calls} calls saved ({money(sums.saved_cost)})",
+        f"{update.totals.restarts} restarts survived",
+    ]
+    return f"duranb timeline, branch {update.branch}: " + ", ".join(parts)
+
+
+_COLUMNS = (
+    ("step", "left"),
+    ("status", "left"),
+    ("how", "left"),
+    ("attempts", "right"),
+    ("calls", "right"),
+    ("tokens", "right"),
+    ("cost", "right"),
+    ("saved", "right"),
+    ("took", "right"),
+    ("note", "left"),
+)
+
+
+def _cells(row: Row) -> list[str]:
+    sums = row.ledger
+    return [
+        f"{'· ' if row.parent else ''}{row.step}",
+        row.status,
+        row.origin,
+        str(len(row.attempts) or ""),
+        str(sums.calls or ""),
+        f"{sums.tokens:,}" if sums.tokens else "",
+        money(sums.cost) if sums.cost else "",
+        f"{sums.saved_calls} calls" if sums.saved_calls else "",
+        took(row.ended - row.started) if row.ended > row.started else "",
+        row.error or (f"stale: {', '.join(row.stale)}" if row.stale else ""),
+    ]
+
+
+def _shown(update: Update) -> list[Row]:
+    return update.rows[-MOST_ROWS:]
+
+
+def money(dollars: float) -> str:
+    """US dollars: cents where there are any, else as many digits as it takes to see something."""
+    return f"${dollars:,.2f}" if dollars >= 1 or not dollars else f"${dollars:.4f}"
+
+
+def took(microseconds: int) -> str:
+    """A duration for people."""
+    seconds = microseconds / 1e6
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

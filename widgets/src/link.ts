@@ -1,0 +1,177 @@
+// How the page reaches the history: a kernel, or data inlined in the file.
+
+import type { Update } from "./data.js";
+
+/** Whether the kernel answers: "file" never has one. */
+export type Liveness = "live" | "lost" | "file";
+
+export interface Link {
+  readonly liveness: Liveness;
+  /** Rejects with a sentence. */
+  request<T>(verb: string, body?: Record<string, unknown>): Promise<T>;
+  onUpdate(callback: (update: Update) => void): void;
+  onLiveness(callback: (liveness: Liveness) => void): void;
+}
+
+/** A link to the standalone file's own data, which Python wrote beside the bundle. */
+export class FileLink implements Link {
+  readonly liveness = "file";
+  constructor(private readonly page: Document) {}
+
+  request<T>(verb: string, body: Record<string, unknown> = {}): Promise<T> {
+    const selector = {
+      rows: "#duranb-rows",
+      detail: `[data-execution="${body["execution"]}"]`,
+      call: `[data-call="${body["call"]}"]`,
+    }[verb];
+    const found = selector && this.page.querySelector(`script[type="application/json"]${selector}`);
+    if (!found) return Promise.reject(new Error("this is not in the file, which would have become too large"));
+    return Promise.resolve(JSON.parse(found.textContent ?? "null") as T);
+  }
+
+  onUpdate(): void {}
+  onLiveness(): void {}
+}
+
+/** The part of anywidget's model that is used. */
+export interface Model {
+  get(key: string): unknown;
+  send(content: unknown): void;
+  on(event: string, callback: (...args: never[]) => void): void;
+  off(event: string, callback?: (...args: never[]) => void): void;
+  widget_manager?: Manager;
+}
+
+/** Jupyter's widget manager and its models, as far as re-attaching needs them. */
+interface Manager {
+  get_model(id: string): Promise<RawModel>;
+  has_model?(id: string): boolean;
+  _create_comm?(target: string, id: string, data: unknown): Promise<unknown>;
+  kernel?: { status?: string; connectionStatus?: string } | null;
+}
+
+interface RawModel extends Model {
+  comm_live?: boolean;
+}
+
+const TARGET = "duranb.timeline";
+const LOOK_EVERY = 1500;
+const ANSWER_WITHIN = 20_000;
+
+interface Pending {
+  resolve(value: unknown): void;
+  reject(error: Error): void;
+}
+
+/** A link to a kernel. After a restart it finds the widget's new model and goes on with that. */
+export class KernelLink implements Link {
+  liveness: Liveness = "live";
+  private pending = new Map<string, Pending>();
+  private updated: (update: Update) => void = () => {};
+  private changed: (liveness: Liveness) => void = () => {};
+  private current: Model;
+  private raw: RawModel | null = null;
+  private nextId = 0;
+  private asked = 0;
+  private readonly prefix = Math.random().toString(36).slice(2, 10);
+
+  constructor(model: Model, private readonly signal: AbortSignal) {
+    this.current = model;
+    this.listen(model);
+    const key = String(model.get("key"));
+    const timer = setInterval(() => void this.look(key), LOOK_EVERY);
+    signal.addEventListener("abort", () => {
+      clearInterval(timer);
+      this.current.off("msg:custom", this.receive);
+    });
+  }
+
+  request<T>(verb: string, body: Record<string, unknown> = {}): Promise<T> {
+    if (this.liveness === "lost") return Promise.reject(new Error("the kernel is not connected"));
+    const id = `${this.prefix}-${this.nextId++}`;
+    return new Promise<T>((resolve, reject) => {
+      this.pending.set(id, { resolve: resolve as (value: unknown) => void, reject });
+      // What changes the notebook waits for the running cell, however long that takes.
+      if (verb !== "apply")
+        setTimeout(() => this.settle(id, { error: "the kernel has not answered in time: is it busy?" }), ANSWER_WITHIN);
+      this.current.send({ ...body, id, verb });
+    });
+  }
+
+  onUpdate(callback: (update: Update) => void): void {
+    this.updated = callback;
+  }
+
+  onLiveness(callback: (liveness: Liveness) => void): void {
+    this.changed = callback;
+  }
+
+  private listen(model: Model): void {
+    model.on("msg:custom", this.receive);
+  }
+
+  private readonly receive = (content: { id?: string; push?: string }, buffers: DataView[] = []): void => {
+    const buffer = buffers[0];
+    if (!buffer) return;
+    const bytes = new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+    const message: unknown = JSON.parse(new TextDecoder().decode(bytes));
+    if (content.push) this.updated(message as Update);
+    else if (content.id) this.settle(content.id, message as { result?: unknown; error?: string });
+  };
+
+  private settle(id: string, answer: { result?: unknown; error?: string }): void {
+    const pending = this.pending.get(id);
+    this.pending.delete(id);
+    if (answer.error !== undefined) pending?.reject(new Error(answer.error));
+    else pending?.resolve(answer.result);
+  }
+
+  /** Notice that the kernel is gone, or that another one has taken its place. */
+  private async look(key: string): Promise<void> {
+    const manager = this.current.widget_manager ?? this.raw?.widget_manager;
+    if (!manager || this.signal.aborted) return;
+    let found: RawModel | null = null;
+    try {
+      if (manager.has_model?.(key) !== false) found = await manager.get_model(key);
+    } catch {
+      found = null; // the manager says so by rejecting: no such model
+    }
+    if (found && !this.raw) this.raw = found;
+    if (found && found !== this.raw && found.comm_live !== false) this.rebind(found, manager);
+    else if (!found || found.comm_live === false) await this.lose(manager);
+  }
+
+  private rebind(model: RawModel, manager: Manager): void {
+    this.current.off("msg:custom", this.receive);
+    this.raw = model;
+    // Backbone's `off` with a callback removes it whatever its context was.
+    this.current = {
+      get: (name) => model.get(name),
+      send: (content) => model.send(content),
+      on: (event, callback) => model.on(event, callback),
+      off: (event, callback) => model.off(event, callback),
+      widget_manager: manager,
+    };
+    this.listen(this.current);
+    this.become("live");
+  }
+
+  private async lose(manager: Manager): Promise<void> {
+    this.become("lost");
+    for (const id of [...this.pending.keys()]) this.settle(id, { error: "the kernel ended before it answered" });
+    const idle = manager.kernel?.status === "idle" && manager.kernel.connectionStatus !== "disconnected";
+    if (!idle || Date.now() - this.asked < 2 * LOOK_EVERY) return;
+    this.asked = Date.now();
+    try {
+      await manager._create_comm?.(TARGET, crypto.randomUUID(), {});
+    } catch {
+      return; // no kernel to talk to yet: the next look tries again
+    }
+  }
+
+  private become(liveness: Liveness): void {
+    if (this.liveness === liveness) return;
+    this.liveness = liveness;
+    this.changed(liveness);
+  }
+}

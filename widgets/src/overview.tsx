@@ -1,0 +1,202 @@
+// The first tab: what became of it, why it ran, what it cost, what is different.
+
+import type { ComponentChildren, JSX } from "preact";
+import { useState } from "preact/hooks";
+import type { Intent } from "./actions.js";
+import type { Detail, Question, Row } from "./data.js";
+import { compact, count, moment, money, took } from "./format.js";
+import { Icon } from "./icons.js";
+import type { State } from "./state.js";
+import { leftBehind } from "./state.js";
+import { Plain } from "./text.js";
+
+interface Props {
+  row: Row;
+  detail: Detail;
+  state: State;
+  choose(intent: Intent): void;
+}
+
+export function Overview({ row, detail, state, choose }: Props): JSX.Element {
+  const { ledger } = row;
+  const end = row.ended || state.now();
+  const live = state.link.liveness === "live";
+  return (
+    <>
+      {detail.why && <p class="db-why">{detail.why}</p>}
+      {row.stale.length > 0 && (
+        <p class="db-notice db-amber">
+          Stale: <b>{row.stale.join(", ")}</b> changed since it ran.
+        </p>
+      )}
+      {leftBehind(row) && <p class="db-notice">Not on the way to where the kernel stands: rewind to it or switch branch.</p>}
+      {row.questions.map((question) => (
+        <Answer key={question.call} question={question} state={state} live={live} />
+      ))}
+      {row.doubts.map((doubt) => (
+        <p class="db-notice db-amber" key={doubt.call}>
+          <b>
+            {doubt.name}({doubt.text})
+          </b>{" "}
+          was begun and the process died: nobody knows whether it happened.{" "}
+          {live && (
+            <button class="db-primary" onClick={() => choose({ verb: "resolve", row })}>
+              Resolve
+            </button>
+          )}
+        </p>
+      ))}
+      {detail.error && (
+        <section class="db-error">
+          <b>{detail.error.type}</b>
+          <Plain text={detail.error.message} />
+          {detail.error.traceback && (
+            <details>
+              <summary>Traceback</summary>
+              <Plain text={detail.error.traceback} />
+            </details>
+          )}
+        </section>
+      )}
+      <dl class="db-facts">
+        <Fact name="Status">
+          {row.status}
+          {row.sort === "compensation" ? ", a compensation" : `, ${row.origin}`}
+          {row.of > 0 && <Jump state={state} id={row.of} text={` from #${row.of}`} />}
+          {row.compensated_by > 0 && <Jump state={state} id={row.compensated_by} text={` by #${row.compensated_by}`} />}
+          {row.compensates > 0 && <Jump state={state} id={row.compensates} text={` of #${row.compensates}`} />}
+          {row.replays > 0 && <Jump state={state} id={row.replays} text={` of #${row.replays}`} />}
+        </Fact>
+        <Fact name="Started">{moment(row.started)}</Fact>
+        {row.origin !== "restored" && <Fact name={row.ended ? "Took" : "Running for"}>{took(end - row.started)}</Fact>}
+        {(ledger.calls > 0 || ledger.cost > 0) && (
+          <Fact name="Paid">
+            {count(ledger.calls, "call")}, {compact(ledger.tokens)} tokens, {money(ledger.cost)}
+            {row.unpriced > 0 && ` and ${count(row.unpriced, "call")} without a price`}
+          </Fact>
+        )}
+        {ledger.saved_calls > 0 && (
+          <Fact name="Saved">
+            <span class="db-saved">
+              {count(ledger.saved_calls, "call")}, {compact(ledger.saved_tokens)} tokens, {money(ledger.saved_cost)},{" "}
+              {took(ledger.saved_seconds * 1e6)}
+            </span>
+          </Fact>
+        )}
+        {row.effects > 0 && <Fact name="Effects">{count(row.effects, "change")} to the outside world</Fact>}
+        <Fact name="Branch">{row.branch}</Fact>
+        {detail.snapshot > 0 && <Fact name="Snapshot">{`${detail.before || "empty"} → ${detail.snapshot}`}</Fact>}
+        {Object.keys(detail.options).length > 0 && (
+          <Fact name="Options">
+            <code>{Object.entries(detail.options).map(([name, value]) => `${name}=${show(value)}`).join("  ")}</code>
+          </Fact>
+        )}
+        {detail.uses.length > 0 && <Fact name="Uses">{detail.uses.join(", ")}</Fact>}
+        {row.parent > 0 && (
+          <Fact name="Inside">
+            <Jump state={state} id={row.parent} text={`${state.rows.get(row.parent)?.step ?? ""} #${row.parent}`} />
+          </Fact>
+        )}
+      </dl>
+      <Since detail={detail} state={state} />
+    </>
+  );
+}
+
+const show = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value));
+
+const Fact = ({ name, children }: { name: string; children: ComponentChildren }): JSX.Element => (
+  <>
+    <dt>{name}</dt>
+    <dd>{children}</dd>
+  </>
+);
+
+export const Jump = ({ state, id, text }: { state: State; id: number; text: string }): JSX.Element => (
+  <button class="db-link" onClick={() => state.select(id)}>
+    {text}
+  </button>
+);
+
+function Since({ detail, state }: { detail: Detail; state: State }): JSX.Element | null {
+  const difference = detail.difference;
+  if (!difference) return null;
+  const parts: string[] = [];
+  if (difference.code?.length) parts.push("its code");
+  if (difference.inputs?.length) parts.push(`input ${difference.inputs.join(", ")}`);
+  if (difference.uses?.length) parts.push(`helper ${difference.uses.join(", ")}`);
+  const outputs = difference.outputs ?? [];
+  return (
+    <section class="db-since">
+      <h4>
+        Compared with <Jump state={state} id={difference.execution} text={`#${difference.execution}`} />
+      </h4>
+      <p>
+        {parts.length ? `Changed before: ${parts.join("; ")}.` : "Code, inputs and helpers are the same."}{" "}
+        {outputs.length ? `Changed after: ${outputs.join(", ")}.` : "Its outputs are the same."}
+      </p>
+    </section>
+  );
+}
+
+interface AnswerProps {
+  question: Question;
+  state: State;
+  live: boolean;
+}
+
+function Answer({ question, state, live }: AnswerProps): JSX.Element {
+  const [text, setText] = useState("");
+  const [said, setSaid] = useState("");
+  const [failed, setFailed] = useState(false);
+  const send = (value: unknown): void => {
+    state.link.request<string>("answer", { call: question.call, value }).then(
+      (message) => {
+        setFailed(false);
+        setSaid(message);
+      },
+      (error: Error) => {
+        setFailed(true);
+        setSaid(error.message);
+      },
+    );
+  };
+  const typed = (): unknown => {
+    try {
+      return JSON.parse(text) as unknown;
+    } catch {
+      return text; // not JSON: the answer is the text itself
+    }
+  };
+  return (
+    <section class="db-notice db-ask">
+      <p>
+        <Icon name="warning" /> <b>It waits for an answer:</b> {question.text}
+      </p>
+      {live && (
+        <form
+          onSubmit={(event) => {
+            event.preventDefault();
+            send(typed());
+          }}
+        >
+          <input type="text" aria-label="Your answer" value={text} onInput={(event) => setText(event.currentTarget.value)} />
+          <button class="db-primary" type="submit" disabled={text === ""}>
+            Answer
+          </button>
+          <button type="button" onClick={() => send(true)}>
+            Yes
+          </button>
+          <button type="button" onClick={() => send(false)}>
+            No
+          </button>
+        </form>
+      )}
+      {said && (
+        <p class={failed ? "db-problem" : "db-done"} role="status">
+          {said}
+        </p>
+      )}
+    </section>
+  );
+}

@@ -1,0 +1,199 @@
+// What is on the page. One owner: components read it and call its methods, which announce changes.
+
+import { addLedgers, toRow } from "./data.js";
+import type { Branch, Ledger, Row, Totals, Update } from "./data.js";
+import type { Link } from "./link.js";
+
+/** A row as it is listed: below its parent when that is open. */
+export interface Line {
+  row: Row;
+  depth: number;
+  children: number;
+  open: boolean;
+  /** Its own calls and, where it has children, theirs. */
+  ledger: Ledger;
+}
+
+export type Show = "all" | "attention" | "line";
+
+/** Parents with more children than this begin closed. */
+const MANY = 8;
+
+export class State {
+  readonly rows = new Map<number, Row>();
+  branches: Branch[] = [];
+  sessions: number[] = [];
+  totals: Totals | null = null;
+  notebook = "";
+  branch = "";
+  seq = -1;
+  lines: Line[] = [];
+  selected = 0;
+  search = "";
+  show: Show = "all";
+  follow = true;
+  problem = "";
+  /** Whether the inspector is on the page. */
+  inspecting = true;
+  private clockAhead = 0;
+  private readonly toggled = new Set<number>();
+  private readonly children = new Map<number, number[]>();
+  private readonly callbacks = new Set<() => void>();
+  private loading = false;
+
+  constructor(readonly link: Link) {
+    link.onUpdate((update) => {
+      if (update.since > this.seq) void this.load();
+      else this.take(update);
+    });
+    link.onLiveness((liveness) => {
+      if (liveness === "live") void this.load();
+      this.announce();
+    });
+  }
+
+  /** The time on the kernel's machine, in microseconds. */
+  now(): number {
+    return Date.now() * 1000 + this.clockAhead;
+  }
+
+  subscribe(callback: () => void): () => void {
+    this.callbacks.add(callback);
+    return () => this.callbacks.delete(callback);
+  }
+
+  async load(): Promise<void> {
+    if (this.loading) return;
+    this.loading = true;
+    try {
+      this.take(await this.link.request<Update>("rows", { since: this.seq }));
+      this.problem = "";
+    } catch (error) {
+      this.problem = (error as Error).message;
+      this.announce();
+    } finally {
+      this.loading = false;
+    }
+  }
+
+  private take(update: Update): void {
+    if (update.seq < this.seq) {
+      this.rows.clear();
+      this.children.clear();
+    }
+    for (const sent of update.rows) {
+      const row = toRow(sent);
+      if (row.parent && !this.rows.has(row.id)) {
+        const siblings = this.children.get(row.parent);
+        if (siblings) siblings.push(row.id);
+        else this.children.set(row.parent, [row.id]);
+      }
+      this.rows.set(row.id, row);
+    }
+    Object.assign(this, {
+      branches: update.branches,
+      sessions: update.sessions,
+      totals: update.totals,
+      notebook: update.notebook,
+      branch: update.branch,
+      seq: update.seq,
+    });
+    if (this.link.liveness !== "file") this.clockAhead = update.now - Date.now() * 1000;
+    this.arrange();
+    if (!this.rows.has(this.selected)) this.selected = this.head()?.id ?? this.lines.at(-1)?.row.id ?? 0;
+    this.announce();
+  }
+
+  /** The last execution on the way to the head. */
+  head(): Row | undefined {
+    for (const row of this.rows.values()) if (row.head) return row;
+    return undefined;
+  }
+
+  row(): Row | undefined {
+    return this.rows.get(this.selected);
+  }
+
+  select(id: number): void {
+    this.selected = id;
+    let row = this.rows.get(id);
+    while (row?.parent) {
+      if (!this.isOpen(row.parent)) this.toggle(row.parent);
+      row = this.rows.get(row.parent);
+    }
+    if (!this.lines.some((line) => line.row.id === id)) this.set({ search: "", show: "all" });
+    this.announce();
+  }
+
+  set(changes: Partial<Pick<State, "search" | "show" | "follow" | "inspecting">>): void {
+    Object.assign(this, changes);
+    this.arrange();
+    this.announce();
+  }
+
+  toggle(id: number): void {
+    if (!this.toggled.delete(id)) this.toggled.add(id);
+    this.arrange();
+    this.announce();
+  }
+
+  isOpen(id: number): boolean {
+    const few = (this.children.get(id)?.length ?? 0) <= MANY;
+    return few !== this.toggled.has(id);
+  }
+
+  private arrange(): void {
+    const ids = [...this.rows.keys()].sort((a, b) => a - b);
+    const lines: Line[] = [];
+    const narrowed = this.search.trim() !== "" || this.show !== "all";
+    const visit = (id: number, depth: number): void => {
+      const row = this.rows.get(id);
+      if (!row) return;
+      const below = this.children.get(id) ?? [];
+      const open = narrowed || this.isOpen(id);
+      if (!narrowed || this.wanted(row))
+        lines.push({ row, depth: narrowed ? 0 : depth, children: below.length, open, ledger: this.sum(row) });
+      if (open) for (const child of below) visit(child, depth + 1);
+    };
+    for (const id of ids) {
+      const row = this.rows.get(id)!;
+      if (!row.parent || !this.rows.has(row.parent)) visit(id, 0);
+    }
+    this.lines = lines;
+  }
+
+  private wanted(row: Row): boolean {
+    const text = this.search.trim().toLowerCase();
+    if (text && !`${row.step} ${row.status} ${row.origin} ${row.branch} ${row.error}`.toLowerCase().includes(text))
+      return false;
+    if (this.show === "line") return row.line || row.status === "running" || row.status === "waiting";
+    if (this.show === "attention") return needsAttention(row);
+    return true;
+  }
+
+  private sum(row: Row): Ledger {
+    let ledger = row.ledger;
+    for (const id of this.children.get(row.id) ?? []) {
+      const child = this.rows.get(id);
+      if (child) ledger = addLedgers(ledger, this.sum(child));
+    }
+    return ledger;
+  }
+
+  announce(): void {
+    for (const callback of this.callbacks) callback();
+  }
+}
+
+export function needsAttention(row: Row): boolean {
+  return (
+    ["failed", "in doubt", "waiting", "compensation failed"].includes(row.status) ||
+    row.stale.length > 0 ||
+    row.doubts.length > 0
+  );
+}
+
+/** Whether the row's state was left behind by a rewind or lies on another branch. */
+export function leftBehind(row: Row): boolean {
+  return row.snapshot > 0 && !row.line;
+}

@@ -1,0 +1,111 @@
+// What the whole history comes to, and the ways to narrow the list.
+
+import type { JSX } from "preact";
+import { compact, money, took } from "./format.js";
+import { Icon } from "./icons.js";
+import type { Show, State } from "./state.js";
+
+export function TopBar({ state }: { state: State }): JSX.Element {
+  const totals = state.totals;
+  const sums = totals?.ledger;
+  const plus = totals && totals.unpriced > 0 ? "+" : "";
+  const name = state.notebook.split(/[\\/]/).pop() || "timeline";
+  return (
+    <header class="db-top">
+      <div class="db-title">
+        <Mark />
+        <div>
+          <b title={state.notebook}>{name}</b>
+          <Liveness state={state} />
+        </div>
+      </div>
+      <dl class="db-tiles">
+        <Tile label="calls made" value={sums ? compact(sums.calls) : "–"} note={sums ? `${compact(sums.tokens)} tokens` : ""} />
+        <Tile label="spent" value={sums ? money(sums.cost) + plus : "–"} note={plus ? `${totals!.unpriced} unpriced` : "on models"} />
+        <Tile label="calls saved" value={sums ? compact(sums.saved_calls) : "–"} note={sums ? `${compact(sums.saved_tokens)} tokens` : ""} good={!!sums?.saved_calls} />
+        <Tile label="money saved" value={sums ? money(sums.saved_cost) : "–"} note={sums ? `and ${took(sums.saved_seconds * 1e6)}` : ""} good={!!sums?.saved_cost} />
+        <Tile label="restarts survived" value={String(totals?.restarts ?? "–")} note="nothing lost" good={!!totals?.restarts} />
+      </dl>
+    </header>
+  );
+}
+
+function Tile({ label, value, note, good }: { label: string; value: string; note: string; good?: boolean }): JSX.Element {
+  return (
+    <div class={`db-tile ${good ? "db-good" : ""}`}>
+      <dt>{label}</dt>
+      <dd>
+        {value} <small>{note}</small>
+      </dd>
+    </div>
+  );
+}
+
+function Liveness({ state }: { state: State }): JSX.Element {
+  const running = state.totals?.running ?? 0;
+  const { liveness } = state.link;
+  const text =
+    liveness === "file"
+      ? `${state.totals?.executions ?? 0} executions, saved as a file`
+      : liveness === "lost"
+        ? "kernel not connected: as of its last word"
+        : running
+          ? `running, ${state.totals?.executions} executions`
+          : `live, ${state.totals?.executions ?? 0} executions`;
+  return <small class={`db-live db-${liveness} ${running ? "db-busy" : ""}`}>{text}</small>;
+}
+
+export function Filters({ state }: { state: State }): JSX.Element {
+  const choices: [Show, string, string][] = [
+    ["all", "All", "every execution"],
+    ["line", "On this line", "what led to where the kernel stands"],
+    ["attention", "Needs you", "failed, waiting, in doubt or stale"],
+  ];
+  return (
+    <div class="db-filters">
+      <div class="db-choice" role="group" aria-label="Show">
+        {choices.map(([show, label, title]) => (
+          <button aria-pressed={state.show === show} title={title} onClick={() => state.set({ show })}>
+            {label}
+          </button>
+        ))}
+      </div>
+      <label class="db-search">
+        <Icon name="search" />
+        <input
+          type="search"
+          placeholder="Find a step"
+          aria-label="Find a step"
+          value={state.search}
+          onInput={(event) => state.set({ search: event.currentTarget.value })}
+        />
+      </label>
+      <button
+        class="db-tool"
+        aria-pressed={state.follow}
+        title="Keep the latest execution in view"
+        aria-label="Follow the latest"
+        onClick={() => state.set({ follow: !state.follow })}
+      >
+        <Icon name="follow" />
+      </button>
+      <button
+        class="db-tool"
+        aria-pressed={state.inspecting}
+        title="Show the inspector"
+        aria-label="Show the inspector"
+        onClick={() => state.set({ inspecting: !state.inspecting })}
+      >
+        <Icon name="panel" />
+      </button>
+    </div>
+  );
+}
+
+const Mark = (): JSX.Element => (
+  <svg class="db-mark" viewBox="0 0 24 24" width="26" height="26" aria-hidden="true">
+    <rect width="24" height="24" rx="6" fill="var(--db-accent)" />
+    <path d="M6 8h9M6 12h12M6 16h6" stroke="#fff" stroke-width="2.2" stroke-linecap="round" />
+    <circle cx="17" cy="16.2" r="1.8" fill="#fff" />
+  </svg>
+);
