@@ -70,7 +70,7 @@ class Runtime:
 
     def snapshot(self, delta: Delta) -> tuple[int, list[EventBody]]:
         """The id of the state after ``delta``, and the events that must be recorded for it."""
-        if not (delta.changed or delta.deleted or delta.random) and self.at:
+        if not (delta.changed or delta.deleted or delta.random):
             return self.at, []
         number = self.next_id("snapshot")
         body = SnapshotCaptured(

@@ -25,7 +25,7 @@ from duranb.pure.modules import ProjectModules
 
 __all__ = ["Reach", "Uses", "captured", "of_class", "of_function", "of_tree"]
 
-_SAMPLE = 256
+_SAMPLE = 100
 """How many elements of a value are asked for their class. Values hold few different ones."""
 
 _UNTOLD = ("ctx", "kind", "type_comment", "type_ignores")
@@ -173,14 +173,15 @@ class _Walk:
 
     def inside(self, value: object) -> None:
         """Follow what a function or wrapper calls and wraps."""
-        if id(value) in self._seen:
-            return
-        self._seen.add(id(value))
         if isinstance(value, type):
             self.class_(value)
             return
+        if id(value) in self._seen:
+            return
+        self._seen.add(id(value))
         if isinstance(value, types.FunctionType):
             self._function(value)
+            self.classes_in(identity.held(value))
         for inner in identity.unwrapped(value):
             self.inside(inner)
 

@@ -67,8 +67,7 @@ def unwrapped(value: Any) -> Iterator[object]:
     """The functions and classes directly inside of a callable: what it wraps, is bound to, or
     holds in its closure and defaults."""
     if isinstance(value, types.FunctionType):
-        held = [*_cells(value), *(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values()]
-        yield from _callables(held)
+        yield from _callables(held(value))
     elif isinstance(value, functools.partial):
         yield from _callables([value.func, *value.args, *value.keywords.values()])
     elif isinstance(value, types.MethodType):
@@ -83,6 +82,12 @@ def unwrapped(value: Any) -> Iterator[object]:
     wrapped = own(value).get("__wrapped__")
     if wrapped is not None:
         yield wrapped
+
+
+def held(function: types.FunctionType) -> list[object]:
+    """What a function holds in its closure and its defaults."""
+    defaults = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
+    return _cells(function) + defaults
 
 
 def own(value: object) -> Mapping[str, Any]:

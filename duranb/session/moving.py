@@ -34,7 +34,7 @@ def rewind(
             )
         where = f"{'before' if before else 'after'} {execution.step}@{execution.id}"
     else:
-        snapshot, where = history.head, "the head of the history"
+        snapshot, where = session.head, "the head of the history"
     since = _since(session, snapshot)
     lines, _ = _difference(session, snapshot)
     effects = [x for x in since if saga.effects_of(session.runtime, x)]
@@ -68,7 +68,7 @@ def fork(session: Session, name: str, at: str = "") -> Plan:
     """Begin a branch at a step (the head without one) and stand on it."""
     history = session.history
     _check_branch_name(session, name)
-    snapshot = history.find(at).snapshot if at else history.head
+    snapshot = history.find(at).snapshot if at else session.head
     if at and not snapshot:
         raise NoSuchStep(f"step {at!r} left no state to fork from")
     lines, _ = _difference(session, snapshot)

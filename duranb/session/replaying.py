@@ -10,7 +10,7 @@ from duranb.pure.staleness import latest, stale as stale_steps
 from duranb.session.plan import Plan, count, listed
 
 if TYPE_CHECKING:
-    from duranb.session.session import Session
+    from duranb.session.session import Bodies, Session
 
 
 def replay(
@@ -37,7 +37,9 @@ def replay(
     lines = []
     if forced is not None:
         lines += _about(session, forced, live)
-    if following:
+    if following and stale:
+        lines.append(f"runs {listed([x.step for x in following])}, then what goes stale by that")
+    elif following:
         lines.append(f"then {listed([x.step for x in following])}, restored where nothing changed")
     if not forced and not following:
         lines.append("no step is stale: nothing to do")
@@ -55,13 +57,31 @@ def replay(
         if forced is not None:
             _give_inputs(session, forced, with_ or {})
             await bodies.run_step(forced.source, replays=forced.id, fresh=live)
-        for each in following:
+        names = [forced.step] if forced is not None else []
+        if stale:
+            names += await _run_stale(session, bodies)
+        for each in following if not stale else ():
             await bodies.run_step(each.source, replays=0, fresh=False)
-        names = ([forced.step] if forced else []) + [x.step for x in following]
+            names.append(each.step)
         return f"replayed {listed(names)}" if names else "nothing was stale"
 
     what = "what is stale" if stale else f"{'from ' if from_ else ''}{step or from_}"
     return Plan("replay", f"replay {what}{' live' if live else ''}", tuple(lines), apply, warnings)
+
+
+async def _run_stale(session: Session, bodies: Bodies) -> list[str]:
+    """Run what is stale, and what its running makes stale, each once, in order."""
+    done: list[str] = []
+    while True:
+        session.runtime.catch_up()
+        session.runtime.store.flush()
+        with session.lock:
+            line = latest(session.history)
+            left = [line[name] for name in stale_steps(session.history) if name not in done]
+        if not left:
+            return done
+        await bodies.run_step(left[0].source, replays=0, fresh=False)
+        done.append(left[0].step)
 
 
 def _replayable(session: Session, reference: str) -> Execution:

@@ -6,7 +6,7 @@ import os
 import platform
 import secrets
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -46,6 +46,7 @@ class Session:
         self.runtime = runtime
         self.bodies: Bodies | None = None
         self.submit: Submit | None = None
+        self._left_at = runtime.history.head
         self._subscribers: list[Callable[[int], None]] = []
         runtime.store.listeners.append(self._tell)
 
@@ -134,7 +135,15 @@ class Session:
         self._subscribers.append(callback)
         return lambda: self._subscribers.remove(callback)
 
-    def _tell(self, events: Any) -> None:
+    @property
+    def head(self) -> int:
+        """The snapshot to come back to: in a fresh kernel, until a step runs or the head is moved,
+        the one that the life before left; plain cells alone do not take its place."""
+        return self._left_at or self.history.head
+
+    def _tell(self, events: Sequence[e.Event]) -> None:
+        if any(isinstance(x.body, _MOVING) for x in events):
+            self._left_at = 0
         for callback in list(self._subscribers):
             callback(events[-1].seq)
 
@@ -174,6 +183,8 @@ class Session:
             raise UsageError("this verb runs cells: use it in the notebook")
         return self.bodies
 
+
+_MOVING = (e.ExecutionStarted, e.ExecutionRestored, e.HeadMoved)
 
 _VERBS: dict[str, Callable[..., Plan]] = {
     "rewind": moving.rewind,

@@ -22,7 +22,8 @@ from duranb.pure.fingerprint import Uses, captured, of_class, of_function, of_tr
 def run(source: str, live: dict[str, Any] | None = None) -> dict[str, Any]:
     """A notebook's namespace after a cell."""
     live = {"__name__": "__main__"} if live is None else live
-    exec(compile(textwrap.dedent(source), f"<cell {random.random()}>", "exec"), live)
+    name = f"<cell {random.random()}>"
+    exec(compile(textwrap.dedent(source), name, "exec", dont_inherit=True), live)
     return live
 
 
@@ -86,7 +87,7 @@ def f(x, k=3):   # and another
     )
     for i in range(
         x
-    ): 
+    ):
         # inside
         try: total += k if i else len({'a', 'b', 'c'} & set(str(i)))
         except ValueError as error: print(error)

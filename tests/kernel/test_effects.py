@@ -1,0 +1,240 @@
+"""Effects, questions and compensation in a real kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.kernel.harness import Kernel, KernelDied
+
+LOG = """
+import duranb, os, pathlib, time
+def note(text):
+    with open('log.txt', 'a') as out:
+        out.write(text + '\\n')
+def undo(result, *args):
+    note(f'undo {result}')
+@duranb.tool(compensate=undo)
+def send(to, text):
+    '''Send a message.
+
+    To somebody.
+    '''
+    note(f'send {to} {duranb.context().idempotency_key}')
+    return f'receipt {to}'
+"""
+
+
+def log(kernel: Kernel) -> list[str]:
+    """What reached the outside world, in order."""
+    file = kernel.notebook.parent / "log.txt"
+    return file.read_text().splitlines() if file.exists() else []
+
+
+def test_an_effect_is_done_once_over_edits_and_restarts(kernel: Kernel) -> None:
+    """A resumed or edited step gets the recorded result; outside a step it is a plain call."""
+    kernel.run(LOG)
+    kernel.run("%%durable mail\nr = send('ann', 'hi')\nraise KeyError('later')")
+    kernel.restart()
+    kernel.run(LOG)
+    result = kernel.run("%%durable mail\nr = send('ann', 'hi')\nprint(r)")
+    assert result.error is None and result.stdout == "receipt ann\n"
+    assert len(log(kernel)) == 1
+
+
+def test_two_identical_effects_in_one_step_are_two(kernel: Kernel) -> None:
+    """The n-th identical effect is the n-th: each has its own idempotency key."""
+    kernel.run(LOG)
+    kernel.run("%%durable mail\nfor _ in range(2): send('ann', 'hi')\ndone = True")
+    assert len(set(log(kernel))) == 2
+
+
+def test_death_inside_an_effect_leaves_it_in_doubt(kernel: Kernel) -> None:
+    """It is never silently done twice: the user says what happened, and the step goes on."""
+    kernel.run(LOG)
+    cell = (
+        "%%durable pay\n"
+        "def charge(n):\n"
+        "    note(f'charge {n}')\n"
+        "    if not os.path.exists('calm'): os.kill(os.getpid(), 9)\n"
+        "    return n\n"
+        "paid = duranb.call(charge, 7)"
+    )
+    try:
+        kernel.run(cell)
+        raise AssertionError("the kernel should have died")
+    except KernelDied:
+        pass
+    kernel.stop()
+    (kernel.notebook.parent / "calm").touch()
+    kernel.start()
+    kernel.run(LOG)
+    stopped = kernel.run(cell)
+    assert stopped.error is not None and stopped.error[0] == "InDoubt"
+    assert "resolve pay --happened" in stopped.error[1]
+    assert log(kernel) == ["charge 7"]
+    assert "in doubt" in kernel.run("%duranb status").text
+    assert "it happened" in kernel.run("%duranb resolve pay --happened 700 --dry-run").stdout
+    kernel.run("%duranb resolve pay --happened 700 --yes")
+    assert kernel.run(cell).error is None
+    assert kernel.value("paid") == "700"
+    assert log(kernel) == ["charge 7"]
+
+
+def test_not_happened_does_it_again(kernel: Kernel) -> None:
+    """--not-happened lets the next run carry the effect out."""
+    kernel.run(LOG)
+    cell = (
+        "%%durable pay\n"
+        "def charge(n):\n"
+        "    note(f'charge {n}')\n"
+        "    if not os.path.exists('calm'): raise TimeoutError('no answer')\n"
+        "    return n\n"
+        "paid = duranb.call(charge, 7)"
+    )
+    stopped = kernel.run(cell)
+    assert stopped.error is not None and stopped.error[0] == "InDoubt"
+    (kernel.notebook.parent / "calm").touch()
+    assert kernel.run(cell).error[0] == "InDoubt"  # type: ignore[index]
+    kernel.run("%duranb resolve pay --not-happened --yes")
+    assert kernel.run(cell).error is None
+    assert log(kernel) == ["charge 7", "charge 7"]
+
+
+def test_idempotent_effect_runs_again_with_the_same_key(kernel: Kernel) -> None:
+    """Declared idempotent, it is repeated after a death, under the key it began with."""
+    kernel.run(LOG)
+    cell = (
+        "%%durable pay\n"
+        "def charge(n):\n"
+        "    note(duranb.context().idempotency_key)\n"
+        "    if not os.path.exists('calm'): os.kill(os.getpid(), 9)\n"
+        "    return n\n"
+        "paid = duranb.call(charge, 7, idempotent=True)"
+    )
+    try:
+        kernel.run(cell)
+    except KernelDied:
+        pass
+    kernel.stop()
+    (kernel.notebook.parent / "calm").touch()
+    kernel.start()
+    kernel.run(LOG)
+    assert kernel.run(cell).error is None
+    first, second = log(kernel)
+    assert first == second
+
+
+def test_a_swallowed_doubt_still_stops_the_step(kernel: Kernel) -> None:
+    """A body's broad except cannot make a step complete over an effect in doubt."""
+    kernel.run(LOG)
+    result = kernel.run(
+        "%%durable pay\n"
+        "def charge(n): raise TimeoutError('no answer')\n"
+        "try:\n    duranb.call(charge, 7)\nexcept Exception:\n    pass\nx = 1"
+    )
+    assert result.error is not None and result.error[0] == "InDoubt"
+
+
+def test_compensation_of_effects_runs_once_in_reverse(kernel: Kernel) -> None:
+    """Undoing a step undoes its effects, latest first, with what was recorded; then it is done
+    anew when its cell runs again, under a new key."""
+    kernel.run(LOG)
+    cell = "%%durable mail\nsend('ann', 'hi')\nsend('bob', 'hi')\ndone = True"
+    kernel.run(cell)
+    shown = kernel.run("%duranb compensate mail --dry-run").stdout
+    assert "undoes 2 effects" in shown
+    assert kernel.run("%duranb compensate mail --yes").error is None
+    assert [x for x in log(kernel) if "undo" in x] == ["undo receipt bob", "undo receipt ann"]
+    again = kernel.run("%duranb compensate mail --yes")
+    assert again.error is not None
+    assert sum("undo" in x for x in log(kernel)) == 2
+    assert kernel.run(cell).error is None
+    sends = [x for x in log(kernel) if x.startswith("send")]
+    assert len(sends) == 4 and len(set(sends)) == 4
+
+
+def test_compensate_cell_gets_what_was_recorded(kernel: Kernel) -> None:
+    """``%%compensate`` runs with the step's inputs and outputs of the time, not today's, also
+    after a restart, and awaits."""
+    kernel.run(LOG)
+    kernel.run("who = 'ann'")
+    kernel.run("%%durable mail\nreceipt = 'for ' + who")
+    kernel.run(
+        "%%compensate mail\nimport asyncio\nawait asyncio.sleep(0)\nnote(f'undo {receipt} {who}')"
+    )
+    kernel.run("who = 'bob'; receipt = 'changed'")
+    kernel.restart()
+    kernel.run(LOG)
+    assert kernel.run("%duranb compensate mail --yes").error is None
+    assert log(kernel) == ["undo for ann ann"]
+
+
+def test_a_failing_compensation_stops_and_says_so(kernel: Kernel) -> None:
+    """One that fails leaves ``compensation failed`` behind; mended, it goes on where it stopped."""
+    kernel.run(LOG)
+    kernel.run(
+        "def undo(result, *args):\n"
+        "    if result.endswith('ann') and not os.path.exists('calm'): raise KeyError('stuck')\n"
+        "    note(f'undo {result}')\n"
+        "@duranb.tool(compensate=undo)\n"
+        "def send(to): return f'receipt {to}'"
+    )
+    kernel.run("%%durable mail\nsend('ann')\nsend('bob')\ndone = True")
+    failed = kernel.run("%duranb compensate mail --yes")
+    assert failed.error is not None
+    assert "compensation failed" in kernel.run("%duranb status").text
+    (kernel.notebook.parent / "calm").touch()
+    assert kernel.run("%duranb compensate mail --yes").error is None
+    assert log(kernel) == ["undo receipt bob", "undo receipt ann"]
+
+
+def test_ask_waits_and_goes_on_with_the_answer(kernel: Kernel) -> None:
+    """Without anybody to ask the step waits; answered, it goes on, and is never asked again."""
+    kernel.run(LOG)
+    cell = "%%durable gate\nnote('before')\nok = duranb.ask('Ship it?')\nprint(ok)"
+    waiting = kernel.run(cell)
+    assert waiting.error is not None and waiting.error[0] == "Waiting"
+    assert "waiting" in kernel.run("%duranb status").text
+    number = waiting.error[1].split("question ")[1].split(":")[0]
+    assert kernel.run(f"%duranb answer {number} true").error is None
+    assert kernel.run(cell).stdout == "True\n"
+    kernel.restart()
+    kernel.run(LOG)
+    assert kernel.run(cell + "\n# again\nagain = 1").stdout == "True\n"
+
+
+def test_headless_ask_takes_its_default(kernels: Callable[..., Kernel]) -> None:
+    """With nobody at the keyboard a default is the answer."""
+    kernel = kernels("agent", DURANB_HEADLESS="1").start()
+    kernel.run("import duranb")
+    assert kernel.run("%%durable g\nok = duranb.ask('Ship it?', default='no')").error is None
+    assert kernel.value("ok") == "'no'"
+
+
+def test_values_are_the_same_when_a_step_resumes(kernel: Kernel) -> None:
+    """now(), uuid4() and random() give a resumed step what they gave it the first time."""
+    kernel.run("import duranb")
+    body = "v = (duranb.now(), duranb.uuid4(), duranb.random(), duranb.random())\nprint(v)"
+    first = kernel.run(f"%%durable s\n{body}\nraise KeyError('x')")
+    kernel.restart()
+    kernel.run("import duranb")
+    assert kernel.run(f"%%durable s\n{body}").stdout == first.stdout
+
+
+def test_tool_describes_itself_to_chat_apis(kernel: Kernel) -> None:
+    """A tool's schema has its name, first paragraph and typed parameters."""
+    kernel.run(
+        "import duranb\n@duranb.tool\ndef add(a: int, b: int = 2) -> int:\n"
+        "    '''Add two numbers.\n\n    More.'''\n    return a + b"
+    )
+    assert kernel.value("add.schema['function']['parameters']['required']") == "['a']"
+    assert kernel.value("add.schema['function']['description']") == "'Add two numbers.'"
+    assert kernel.value("add(1)") == "3"
+
+
+def test_store_path_is_beside_the_notebook(kernel: Kernel) -> None:
+    """The store lies in .duranb/<name>/ beside the notebook."""
+    kernel.run("%%durable s\nx = 1")
+    folder: Path = kernel.notebook.parent / ".duranb" / "agent"
+    assert (folder / "store.duckdb").exists()

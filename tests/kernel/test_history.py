@@ -1,0 +1,95 @@
+"""Rewind, replay, fork and switch in a real kernel."""
+
+from __future__ import annotations
+
+from tests.kernel.harness import Kernel
+
+SETUP = "base = [1]"
+ONE = "%%durable one\na = base + [2]"
+TWO = "%%durable two\nb = sum(a)"
+THREE = "%%durable three\nc = b * 10\na.append('late')"
+
+
+def run(kernel: Kernel, *cells: str) -> None:
+    """Run cells that must work."""
+    for cell in cells:
+        result = kernel.run(cell)
+        assert result.error is None, result.text
+
+
+def test_rewind_brings_back_the_state(kernel: Kernel) -> None:
+    """Values, deletions and in-place changes are undone; nothing runs; the history keeps all."""
+    run(kernel, SETUP, ONE, TWO, THREE)
+    shown = kernel.run("%duranb rewind two --dry-run")
+    assert "brings back 1 variable: a" in shown.stdout and "removes 1 variable: c" in shown.stdout
+    assert kernel.value("('c' in globals(), a)") == "(True, [1, 2, 'late'])"
+    run(kernel, "%duranb rewind two --yes")
+    assert kernel.value("('c' in globals(), a, b)") == "(False, [1, 2], 3)"
+    run(kernel, "%duranb rewind one --before --yes")
+    assert kernel.value("('a' in globals(), base)") == "(False, [1])"
+    run(kernel, "%duranb rewind three --yes")
+    assert kernel.value("(a, b, c)") == "([1, 2, 'late'], 3, 30)"
+
+
+def test_rewind_without_a_step_in_a_fresh_kernel(kernel: Kernel) -> None:
+    """The whole namespace of the head comes back without running a cell, functions included."""
+    run(kernel, "def f(x):\n    return x + k\nk = 1", SETUP, ONE, TWO, "%%durable z\nq = f(b)")
+    kernel.restart()
+    run(kernel, "%duranb rewind --yes")
+    assert kernel.value("(a, b, q, f(1))") == "([1, 2], 3, 4, 2)"
+    run(kernel, "k = 10")
+    assert kernel.value("f(1)") == "11"
+
+
+def test_replay_uses_the_recorded_inputs(kernel: Kernel) -> None:
+    """A step replayed alone sees its inputs as they were, and later ones go stale, not away."""
+    run(kernel, SETUP, ONE, TWO, THREE, "base = [100]")
+    run(kernel, "%duranb replay one --yes")
+    assert kernel.value("(base, a, c)") == "([1], [1, 2], 30)"
+    run(kernel, "%duranb replay one --with base=[5] --yes")
+    assert kernel.value("(a, c)") == "([5, 2], 30)"
+    run(kernel, "%duranb replay --stale --yes")
+    assert kernel.value("(b, c)") == "(7, 70)"
+
+
+def test_replay_from_runs_what_follows(kernel: Kernel) -> None:
+    """--from replays a step and what comes after it, restored where nothing changed."""
+    run(kernel, SETUP, ONE, TWO, THREE)
+    run(kernel, "%duranb replay --from one --with base=[7] --yes")
+    assert kernel.value("(b, c)") == "(9, 90)"
+
+
+def test_fork_and_switch_keep_both_lines(kernel: Kernel) -> None:
+    """Two branches each have their own state; switching brings it back."""
+    run(kernel, SETUP, ONE, TWO)
+    run(kernel, "%duranb fork other --at one --yes")
+    assert kernel.value("'b' in globals()") == "False"
+    run(kernel, "%%durable two\nb = 'other'")
+    run(kernel, "%duranb switch main --yes")
+    assert kernel.value("b") == "3"
+    run(kernel, "%duranb switch other --yes")
+    assert kernel.value("b") == "'other'"
+    again = kernel.run("%duranb fork main --yes")
+    assert again.error is not None and "already" in again.error[1]
+
+
+def test_unknown_words_are_one_message(kernel: Kernel) -> None:
+    """A step, branch, verb or option that is not there is said plainly, with what there is."""
+    run(kernel, SETUP, ONE)
+    for line, word in (
+        ("rewind nowhere", "the steps are: one"),
+        ("switch nowhere", "the branches are main"),
+        ("rewnd one", "no verb"),
+        ("rewind one --bad", "unrecognized"),
+        ("replay one --stale", "replay takes"),
+    ):
+        result = kernel.run(f"%duranb {line}")
+        assert result.error is not None and word in result.error[1], result.text
+        assert "Traceback" not in result.error[2]
+
+
+def test_without_yes_and_nobody_to_ask_nothing_changes(kernel: Kernel) -> None:
+    """A verb that nobody confirms changes nothing."""
+    run(kernel, SETUP, ONE, TWO)
+    assert "nothing was changed" in kernel.run("%duranb rewind one").stdout
+    assert kernel.value("b") == "3"
