@@ -78,7 +78,7 @@ def start_clean(runtime: Runtime, step: str) -> None:
         for name, version in start.left.items()
         if (bindings[name].version if name in bindings else ABSENT) == version
     }
-    runtime.namespace.rollback(start.mark, untouched)
+    runtime.namespace.rollback(start.mark, untouched, only=untouched)
 
 
 def _why(runtime: Runtime, spec: Spec, inputs: dict[str, str], uses: dict[str, str]) -> str:

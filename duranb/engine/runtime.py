@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from duranb.pure.events import Event, EventBody, SnapshotCaptured
 from duranb.pure.history import History
-from duranb.state import Delta, Namespace
+from duranb.state import Delta, Mark, Namespace
 from duranb.store import Store
 
 
@@ -100,7 +100,7 @@ class FailedStart:
     something else has changed since is not put back.
     """
 
-    mark: object
+    mark: Mark
     left: dict[str, str] = field(default_factory=dict)
 
 

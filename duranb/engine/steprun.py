@@ -320,11 +320,9 @@ def restore(
     assert source is not None
     namespace = runtime.namespace
     recorded = runtime.history.snapshots.get(source.snapshot)
-    before = namespace.bindings()
     random = recorded.random if recorded is not None and source.snapshot != source.before else ""
-    changed = {n: b for n, b in source.outputs.items() if before.get(n) != b}
-    deleted = [n for n in source.deleted if n in before]
     namespace.restore(source.outputs, delete=source.deleted, random=random)
+    delta = namespace.sync()
     messages: list[dict[str, Any]] = []
     if source.messages:
         messages = msgspec.json.decode(runtime.store.get(source.messages))
@@ -333,7 +331,7 @@ def restore(
         result = namespace.live.get(source.result_name, NOTHING)
     elif source.result is not None:
         result = namespace.load_value(source.result)
-    snapshot, bodies = runtime.snapshot(Delta(changed, deleted, random))
+    snapshot, bodies = runtime.snapshot(Delta(delta.changed, delta.deleted, random))
     runtime.record(
         *bodies,
         e.ExecutionRestored(

@@ -110,6 +110,7 @@ def move(session: Session, branch: str, snapshot: int, reason: str) -> list[str]
     lost = runtime.namespace.restore(
         target, delete=_surplus(session, target), random=runtime.history.random_at(snapshot)
     )
+    runtime.namespace.is_recorded()
     runtime.record(e.HeadMoved(branch=branch, snapshot=snapshot, reason=reason))
     runtime.at = snapshot
     runtime.failed.clear()

@@ -14,6 +14,9 @@ from duranb.pure.model import Attempt, Call, CallStatus, Execution, Ledger, Stat
 MOST_SPANS = 200
 """Calls drawn in one row's bar; more could not be told apart, and would slow the page down."""
 
+DIED = "KernelDied"
+"""The error type that the history gives to what was running when its process ended."""
+
 LINE = 300
 """Characters of an error or a preview that a row shows."""
 
@@ -41,6 +44,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An execution, as the list shows it.
 
     ``spans`` are its calls as (started, ended, sort, status). ``ledger`` is about its own calls.
+    ``died`` says that its process ended meanwhile: then ``ended`` is its last sign of life.
     ``line`` says that it lies on the way to the head, ``head`` that it is the last one there;
     ``stale`` are the inputs that changed since. ``snapshot`` is 0 where it left no state.
     """
@@ -54,6 +58,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     branch: str
     started: int
     ended: int = 0
+    died: bool = False
     parent: int = 0
     of: int = 0
     replays: int = 0
@@ -84,6 +89,8 @@ def row(
     calls = history.calls_of(this.id)
     source = calls if not this.of else history.calls_of(this.of)
     done = [c for c in source if c.effect and c.status is CallStatus.COMPLETED]
+    died = this.error is not None and this.error.type == DIED
+    ended = _last_sign(this, calls) if died else this.ended
     undoable = this.step in history.compensations or any(c.compensate for c in done)
     return Row(
         id=this.id,
@@ -94,13 +101,14 @@ def row(
         run=this.run,
         branch=this.branch,
         started=this.started,
-        ended=this.ended,
+        ended=ended,
+        died=died,
         parent=this.parent,
         of=this.of,
         replays=this.replays,
         compensates=this.compensates,
         compensated_by=this.compensated_by,
-        attempts=tuple(map(attempt_row, this.attempts)),
+        attempts=tuple(attempt_row(a, ended if died else a.ended) for a in this.attempts),
         spans=tuple(map(_span, _some(calls))),
         made=len(calls),
         served=len(this.served),
@@ -122,17 +130,23 @@ def row(
 _UNDOABLE = (Status.COMPLETED, Status.COMPENSATION_FAILED, Status.FAILED, Status.IN_DOUBT)
 
 
-def attempt_row(attempt: Attempt) -> AttemptRow:
-    """An attempt without its traceback."""
+def attempt_row(attempt: Attempt, latest: int) -> AttemptRow:
+    """An attempt without its traceback, over by ``latest`` at the latest."""
     error = attempt.error
     return AttemptRow(
         number=attempt.number,
         started=attempt.started,
-        ended=attempt.ended,
+        ended=min(attempt.ended, latest) or attempt.ended,
         cause=attempt.cause.value if attempt.cause else "",
         wait=attempt.wait,
         error=one_line(f"{error.type}: {error.message}") if error else "",
     )
+
+
+def _last_sign(this: Execution, calls: list[Call]) -> int:
+    """The last time something was recorded of an execution whose process ended."""
+    signs = [this.started, *(a.started for a in this.attempts), *(c.ended for c in calls)]
+    return max([*signs, *(c.started for c in calls)])
 
 
 def one_line(text: str, most: int = LINE) -> str:

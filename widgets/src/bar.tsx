@@ -21,7 +21,9 @@ export function Bar({ row, axis, now }: { row: Row; axis: Axis; now: number }): 
       </div>
     );
   const end = row.ended || now;
-  const title = `${clock(row.started)}, ${row.ended ? "took" : "for"} ${took(end - row.started)}`;
+  const verb = row.died ? "killed after" : row.ended ? "took" : "for";
+  const title = `${clock(row.started)}, ${verb} ${took(end - row.started)}`;
+  const flip = axis.place(end) > 0.8;
   return (
     <div class="db-track" role="gridcell" title={title}>
       <i class={`db-bar db-s-${row.status.replace(" ", "-")} db-whole`} style={span(axis, row.started, end)} />
@@ -31,7 +33,9 @@ export function Bar({ row, axis, now }: { row: Row; axis: Axis; now: number }): 
       {row.spans.map(([from, to, sort, status]) => (
         <i class={`db-call db-k-${sort} db-q-${status.replace(" ", "-")}`} style={span(axis, from, to || end)} />
       ))}
-      <span class="db-took" style={{ left: percent(axis.place(end)) }} data-flip={axis.place(end) > 0.82}>
+      {row.died && <i class="db-cut" style={{ left: percent(axis.place(end)) }} />}
+      <span class="db-took" style={{ left: percent(axis.place(flip ? row.started : end)) }} data-flip={flip}>
+        {row.died && "> "}
         {took(end - row.started)}
       </span>
     </div>

@@ -52,6 +52,8 @@ export interface Row {
   branch: string;
   started: number;
   ended: number;
+  /** Its process ended meanwhile; `ended` is its last sign of life. */
+  died: boolean;
   parent: number;
   of: number;
   replays: number;
@@ -236,6 +238,7 @@ const ROW: Row = {
   branch: "",
   started: 0,
   ended: 0,
+  died: false,
   parent: 0,
   of: 0,
   replays: 0,

@@ -33,7 +33,7 @@ export function useTicking(when: boolean, ms: number): void {
 }
 
 /** The size of an element's content box, in pixels. */
-export function useSize(ref: RefObject<HTMLElement>): { width: number; height: number } {
+export function useSize(ref: RefObject<HTMLElement | null>): { width: number; height: number } {
   const [size, setSize] = useState({ width: 0, height: 0 });
   useEffect(() => {
     if (!ref.current) return undefined;

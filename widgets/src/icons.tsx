@@ -1,7 +1,7 @@
 // Drawn here, so that the page loads nothing.
 
 import type { JSX } from "preact";
-import type { Status } from "./data.js";
+import type { Row, Status } from "./data.js";
 
 const box = { viewBox: "0 0 16 16", width: 16, height: 16, fill: "none", "aria-hidden": true } as const;
 const line = { stroke: "currentColor", "stroke-width": 1.6, "stroke-linecap": "round", "stroke-linejoin": "round" } as const;
@@ -57,3 +57,13 @@ export const Icon = ({ name }: { name: IconName }): JSX.Element => (
     <path d={PATHS[name]} {...line} stroke-width={1.4} />
   </svg>
 );
+
+const SETTLED: readonly Status[] = ["completed", "compensated", "compensation failed"];
+
+/** How the result came about; where there is none, what there is instead. */
+export function Badge({ row }: { row: Row }): JSX.Element {
+  if (row.sort === "compensation") return <span class="db-badge db-o-undo">undo</span>;
+  if (SETTLED.includes(row.status)) return <span class={`db-badge db-o-${row.origin}`}>{row.origin}</span>;
+  const text = row.died ? "killed" : row.status;
+  return <span class={`db-badge db-o-${row.status.replace(" ", "-")}`}>{text}</span>;
+}

@@ -6,7 +6,7 @@ import { Calls } from "./calls.js";
 import type { Intent } from "./actions.js";
 import type { Detail, Row } from "./data.js";
 import { useDetail, useTicking } from "./hooks.js";
-import { StatusIcon } from "./icons.js";
+import { Badge, StatusIcon } from "./icons.js";
 import { Attempts, Code, Values } from "./panels.js";
 import { Overview } from "./overview.js";
 import type { State } from "./state.js";
@@ -42,9 +42,7 @@ export function Inspector({ state, choose }: Props): JSX.Element {
         <StatusIcon status={row.status} />
         <h2 title={row.step}>{row.step}</h2>
         <small>#{row.id}</small>
-        <span class={`db-badge db-o-${row.sort === "compensation" ? "undo" : row.origin}`}>
-          {row.sort === "compensation" ? "undo" : row.origin}
-        </span>
+        <Badge row={row} />
       </div>
       <div class="db-tabs" role="tablist" ref={tabs} onKeyDown={keyed}>
         {TABS.map((name) => (

@@ -9,7 +9,7 @@ import { clock, compact, count, money, took } from "./format.js";
 import { makeLanes } from "./graph.js";
 import type { Lane } from "./graph.js";
 import { useSize, useTicking } from "./hooks.js";
-import { Icon, StatusIcon } from "./icons.js";
+import { Badge, Icon, StatusIcon } from "./icons.js";
 import { leftBehind } from "./state.js";
 import type { Line, State } from "./state.js";
 
@@ -204,9 +204,7 @@ function RowView({ line, index, lanes, gutter, axis, state }: RowProps): JSX.Ele
       </span>
       <Attempts line={line} />
       <span role="gridcell">
-        <span class={`db-badge db-o-${row.sort === "compensation" ? "undo" : row.origin}`}>
-          {row.sort === "compensation" ? "undo" : row.origin}
-        </span>
+        <Badge row={row} />
       </span>
       <Calls line={line} />
       <span class="db-num" role="gridcell">

@@ -60,15 +60,15 @@ export function Overview({ row, detail, state, choose }: Props): JSX.Element {
       )}
       <dl class="db-facts">
         <Fact name="Status">
-          {row.status}
-          {row.sort === "compensation" ? ", a compensation" : `, ${row.origin}`}
+          {row.sort === "compensation" ? `${row.status}, a compensation` : row.status}
+          {row.status === "completed" && row.sort !== "compensation" && `, ${row.origin}`}
           {row.of > 0 && <Jump state={state} id={row.of} text={` from #${row.of}`} />}
           {row.compensated_by > 0 && <Jump state={state} id={row.compensated_by} text={` by #${row.compensated_by}`} />}
           {row.compensates > 0 && <Jump state={state} id={row.compensates} text={` of #${row.compensates}`} />}
           {row.replays > 0 && <Jump state={state} id={row.replays} text={` of #${row.replays}`} />}
         </Fact>
         <Fact name="Started">{moment(row.started)}</Fact>
-        {row.origin !== "restored" && <Fact name={row.ended ? "Took" : "Running for"}>{took(end - row.started)}</Fact>}
+        {row.origin !== "restored" && <Fact name={row.died ? "Killed after" : row.ended ? "Took" : "Running for"}>{took(end - row.started)}</Fact>}
         {(ledger.calls > 0 || ledger.cost > 0) && (
           <Fact name="Paid">
             {count(ledger.calls, "call")}, {compact(ledger.tokens)} tokens, {money(ledger.cost)}
@@ -99,9 +99,26 @@ export function Overview({ row, detail, state, choose }: Props): JSX.Element {
         )}
       </dl>
       <Since detail={detail} state={state} />
+      {detail.outputs.length > 0 && (
+        <section>
+          <h4>What it made</h4>
+          <ul class="db-names">
+            {detail.outputs.slice(0, MOST_OUTPUTS).map((name) => (
+              <li>
+                <code>{name.name}</code>
+                <small>{name.type}</small>
+                {name.preview && <span class="db-preview">{name.preview}</span>}
+              </li>
+            ))}
+          </ul>
+          {detail.outputs.length > MOST_OUTPUTS && <p class="db-note">and {detail.outputs.length - MOST_OUTPUTS} more</p>}
+        </section>
+      )}
     </>
   );
 }
+
+const MOST_OUTPUTS = 5;
 
 const show = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value));
 

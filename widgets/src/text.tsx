@@ -51,5 +51,8 @@ export function Html({ html }: { html: string }): JSX.Element {
     :root { color-scheme: ${dark ? "dark" : "light"} } body { font: 12px system-ui, sans-serif; margin: 4px }
     table { border-collapse: collapse } td, th { padding: 2px 8px; text-align: right; border: 0 }
     tbody tr:nth-child(odd) { background: #8881 }</style>${html}`;
-  return <iframe class="db-html" sandbox="" srcdoc={page} title="displayed HTML" />;
+  // The frame is closed to this page, which so cannot measure what is in it.
+  const lines = (html.match(/<(tr|p|li|h\d|br|pre|div)\b/g)?.length ?? 0) + 1;
+  const height = `${Math.min(280, 24 + lines * 21)}px`;
+  return <iframe class="db-html" sandbox="" srcdoc={page} style={{ height }} title="displayed HTML" />;
 }

@@ -20,11 +20,11 @@ export function TopBar({ state }: { state: State }): JSX.Element {
         </div>
       </div>
       <dl class="db-tiles">
-        <Tile label="calls made" value={sums ? compact(sums.calls) : "–"} note={sums ? `${compact(sums.tokens)} tokens` : ""} />
+        <Tile label="calls made" value={sums ? compact(sums.calls) : "–"} note={sums?.tokens ? `${compact(sums.tokens)} tokens` : ""} />
         <Tile label="spent" value={sums ? money(sums.cost) + plus : "–"} note={plus ? `${totals!.unpriced} unpriced` : "on models"} />
-        <Tile label="calls saved" value={sums ? compact(sums.saved_calls) : "–"} note={sums ? `${compact(sums.saved_tokens)} tokens` : ""} good={!!sums?.saved_calls} />
-        <Tile label="money saved" value={sums ? money(sums.saved_cost) : "–"} note={sums ? `and ${took(sums.saved_seconds * 1e6)}` : ""} good={!!sums?.saved_cost} />
-        <Tile label="restarts survived" value={String(totals?.restarts ?? "–")} note="nothing lost" good={!!totals?.restarts} />
+        <Tile label="calls saved" value={sums ? compact(sums.saved_calls) : "–"} note={sums?.saved_tokens ? `${compact(sums.saved_tokens)} tokens` : ""} good={!!sums?.saved_calls} />
+        <Tile label="money saved" value={sums ? money(sums.saved_cost) : "–"} note={sums?.saved_seconds ? `and ${took(sums.saved_seconds * 1e6)}` : ""} good={!!sums?.saved_cost} />
+        <Tile label="restarts survived" value={String(totals?.restarts ?? "–")} note={totals?.restarts ? "nothing lost" : ""} good={!!totals?.restarts} />
       </dl>
     </header>
   );

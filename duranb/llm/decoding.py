@@ -1,0 +1,79 @@
+"""Undoing content encodings piece by piece, while a body is passed on as it came.
+
+What is recorded is decompressed, so that it can be read and replayed in an environment that lacks
+the codec. Brotli and Zstandard come from the packages that made the HTTP client advertise them.
+"""
+
+from __future__ import annotations
+
+import importlib
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+Decode = Callable[[bytes], bytes]
+
+
+def decoder(encoding: str) -> Decode | None:
+    """What decodes the next piece of a body, or None for an encoding that is not known here."""
+    match encoding.strip().lower():
+        case "" | "identity":
+            return bytes
+        case "gzip" | "x-gzip":
+            return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress
+        case "deflate":
+            return _deflate()
+        case "br":
+            return _brotli()
+        case "zstd":
+            return _zstandard()
+    return None
+
+
+def _deflate() -> Decode:
+    """Some servers send the zlib format, as they should, and some the bare one."""
+    inner = zlib.decompressobj()
+    first = True
+
+    def decode(piece: bytes) -> bytes:
+        nonlocal inner, first
+        try:
+            return inner.decompress(piece)
+        except zlib.error:
+            if not first:
+                raise
+            inner = zlib.decompressobj(-zlib.MAX_WBITS)
+            return inner.decompress(piece)
+        finally:
+            first = False
+
+    return decode
+
+
+def _brotli() -> Decode | None:
+    for name in ("brotli", "brotlicffi"):
+        module = _module(name)
+        if module is not None:
+            inner = module.Decompressor()
+            decode: Decode = getattr(inner, "process", None) or inner.decompress
+            return decode
+    return None
+
+
+def _zstandard() -> Decode | None:
+    module = _module("compression.zstd") or _module("backports.zstd")
+    if module is not None:
+        decode: Decode = module.ZstdDecompressor().decompress
+        return decode
+    module = _module("zstandard")
+    if module is not None:
+        older: Decode = module.ZstdDecompressor().decompressobj().decompress
+        return older
+    return None
+
+
+def _module(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None  # not installed: then the client has not advertised it either

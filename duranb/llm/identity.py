@@ -1,0 +1,116 @@
+"""What makes two requests the same: method, host, path, query and canonical body.
+
+Headers do not count: they carry credentials, retry counters and client versions. The scheme does
+not either. The port does: two models served on one machine are two models.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+import blake3
+import msgspec
+
+from duranb.llm import private
+from duranb.llm.endpoints import Endpoint, call_name, recognise
+
+_encoder = msgspec.json.Encoder(order="deterministic")
+_decoder = msgspec.json.Decoder()
+_BOUNDARY = re.compile(r'boundary="?([^";]+)"?', re.IGNORECASE)
+
+UNTOUCHED = ("/v1/traces", "/v1/metrics", "/v1/logs", "/traces/ingest")
+"""Ends of paths that telemetry is sent to. It is sent from threads of its own, may belong to
+anything, and must neither be journaled nor make a strict replay fail."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request as the journal knows it.
+
+    ``key`` identifies it within its step; ``body`` is its decoded JSON body, or None; ``endpoint``
+    is None when it is not a model that is asked.
+    """
+
+    key: str
+    name: str
+    endpoint: Endpoint | None
+    method: str
+    url: str
+    content_type: str
+    content: bytes
+    body: Any
+
+    @property
+    def sort(self) -> str:
+        """``llm`` or ``http``, as :class:`duranb.pure.events.CallCompleted` has it."""
+        return "http" if self.endpoint is None else "llm"
+
+
+def identify(
+    method: str, url: str, target: bytes, host: str, headers: Mapping[str, str], content: bytes
+) -> Asked | None:
+    """The identity of a request, or None when it is none of the journal's business.
+
+    ``target`` is path and query as they are sent, ``host`` the host with its port if that is not
+    the scheme's own; ``headers`` must look names up in lower case.
+    """
+    raw_path, _, raw_query = target.partition(b"?")
+    path, query = raw_path.decode("ascii", "replace"), raw_query.decode("ascii", "replace")
+    content_type = headers.get("content-type", "")
+    body = _decoded(content)
+    if (
+        path.rstrip("/").endswith(UNTOUCHED)
+        or private.hands_out_credentials(path, content_type, content)
+        or private.opens_session(headers, body)
+    ):
+        return None
+    endpoint = recognise(method, path, body)
+    canonical = content if body is None else _encoder.encode(body)
+    if content_type.startswith("multipart/"):
+        canonical = _without_boundary(content_type, content)
+    hasher = blake3.blake3()
+    for part in (method, host, path, _canonical_query(query, endpoint)):
+        hasher.update(part.encode())
+        hasher.update(b"\0")
+    hasher.update(canonical)
+    return Asked(
+        key=hasher.hexdigest(16),
+        name=call_name(endpoint, method, host, path, body),
+        endpoint=endpoint,
+        method=method,
+        url=private.public_url(url),
+        content_type=content_type,
+        content=content,
+        body=body,
+    )
+
+
+def _decoded(content: bytes) -> Any:
+    if content[:1] not in (b"{", b"["):
+        return None
+    try:
+        return _decoder.decode(content)
+    except (msgspec.DecodeError, RecursionError):
+        return None  # not JSON after all: its bytes identify it
+
+
+def _canonical_query(query: str, endpoint: Endpoint | None) -> str:
+    """Sorted by name. A model's key in the URL is left out, so that a new key finds the old
+    answers; elsewhere ``key=`` may well say what is asked for, so it counts."""
+    if not query:
+        return ""
+    pairs = parse_qsl(query, keep_blank_values=True)
+    if endpoint is not None:
+        pairs = [(name, value) for name, value in pairs if not private.is_secret_parameter(name)]
+    return "&".join(f"{name}={value}" for name, value in sorted(pairs, key=lambda pair: pair[0]))
+
+
+def _without_boundary(content_type: str, content: bytes) -> bytes:
+    found = _BOUNDARY.search(content_type)
+    if found is None:
+        return content
+    return content.replace(b"--" + found.group(1).encode(), b"--boundary")

@@ -1,0 +1,192 @@
+"""The version of a value: a digest of its content that is the same in every process.
+
+Pickled bytes are no identity: they differ with interning, set order and memoisation. A pickler
+without a memo does not see which of two equal strings is the same object; where sets or cycles are
+inside, a slower walk sorts the one and numbers the other. A dict's order counts, since code sees
+it.
+"""
+
+from __future__ import annotations
+
+import copyreg
+import enum
+import pickle
+import types
+from typing import Any
+
+import xxhash
+
+from duranb.pure import identity
+from duranb.pure.codec import NotebookPickler, Reducer
+from duranb.pure.immutable import ATOMS
+
+_SETS = (b"\x8f", b"\x91")  # EMPTY_SET and FROZENSET
+_LARGEST = 1 << 28
+_DEEPEST = 300
+
+
+class _Tag:
+    """Stands in a canonical pickle for something that is told by its digest."""
+
+    def __init__(self, digest: str) -> None:
+        self.digest = digest
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Tag, (self.digest,)
+
+
+class _Sink:
+    """Hashes what is written, and notices sets."""
+
+    def __init__(self) -> None:
+        self.hasher = xxhash.xxh3_128()
+        self.sets = False
+        self.size = 0
+
+    def write(self, data: Any) -> int:
+        view = bytes(data) if len(data) < 1 << 20 else data
+        if not self.sets and isinstance(view, bytes):
+            self.sets = any(mark in view for mark in _SETS)
+        self.hasher.update(view)
+        self.size += len(data)
+        if self.size > _LARGEST:
+            raise _TooLarge
+        return len(data)
+
+
+class _TooLarge(Exception):
+    """Shared parts made the memo-less pickle explode."""
+
+
+class _Canonical(NotebookPickler):
+    """Functions and classes as their fingerprints, everything else by content."""
+
+    def reducer_override(self, obj: Any) -> Any:
+        token = _token(obj)
+        if token is not None:
+            return NotImplemented if token == _BY_NAME else (_Tag, (token,))
+        if self._reducer is not None:
+            found = self._reducer(obj)
+            if found is not None:
+                return found
+        return NotImplemented
+
+
+_BY_NAME = ""
+"""The token of what a library holds under its own name: pickle tells it by that."""
+
+
+def _token(obj: Any) -> str | None:
+    if isinstance(obj, types.FunctionType):
+        if identity.library(obj):
+            return _BY_NAME
+        return f"function {identity.of_function(obj)}"
+    if isinstance(obj, type):
+        if identity.library(obj):
+            return _BY_NAME
+        return f"class {identity.of_class(obj)}"
+    if isinstance(obj, types.ModuleType):
+        return f"module {obj.__name__}"
+    return None
+
+
+def version(value: object, live: dict[str, Any], reducer: Reducer | None = None) -> str:
+    """The digest of a value's content: 32 hex characters, or ``unstorable:TYPE``.
+
+    What cannot be pickled (a client, a lock) is told by its type alone: another one of the type
+    does as well.
+    """
+    kind = type(value)
+    if kind in ATOMS:
+        return xxhash.xxh3_128_hexdigest(f"{kind.__name__} {value!r}".encode(errors="replace"))
+    sink = _Sink()
+    pickler = _Canonical(sink, live, lambda b: sink.hasher.update(b.raw()), reducer)
+    pickler.fast = True
+    try:
+        pickler.dump(value)
+        if not sink.sets:
+            return sink.hasher.hexdigest()
+    except (ValueError, RecursionError, _TooLarge):
+        pass  # a cycle, or too much shared: the walk below numbers what it has seen
+    except Exception:
+        return f"unstorable:{_type_name(value)}"
+    try:
+        walk = _Walk(live, reducer)
+        walk.value(value, 0)
+        return walk.hasher.hexdigest()
+    except Exception:
+        return f"unstorable:{_type_name(value)}"
+
+
+def _type_name(value: object) -> str:
+    return f"{type(value).__module__}.{type(value).__qualname__}"
+
+
+class _Walk:
+    """The slow way: sets sorted by the digests of their elements, cycles by number."""
+
+    def __init__(self, live: dict[str, Any], reducer: Reducer | None) -> None:
+        self.hasher = xxhash.xxh3_128()
+        self._live = live
+        self._reducer = reducer
+        self._open: dict[int, int] = {}
+        self._keep: list[object] = []
+
+    def say(self, text: str) -> None:
+        self.hasher.update(text.encode(errors="surrogatepass") + b"\0")
+
+    def value(self, value: Any, depth: int) -> None:
+        kind = type(value)
+        if kind in ATOMS:
+            self.say(f"{kind.__name__} {value!r}")
+            return
+        token = _token(value)
+        if token is not None:
+            self.say(token or f"{value.__module__}.{value.__qualname__}")
+            return
+        if id(value) in self._open:
+            self.say(f"again {len(self._open) - self._open[id(value)]}")
+            return
+        if depth > _DEEPEST:
+            raise RecursionError
+        self._open[id(value)] = len(self._open)
+        self._keep.append(value)
+        self._inside(value, kind, depth + 1)
+        del self._open[id(value)]
+
+    def _inside(self, value: Any, kind: type, depth: int) -> None:
+        if kind in (list, tuple):
+            self.say(f"{kind.__name__} {len(value)}")
+            for item in value:
+                self.value(item, depth)
+        elif kind is dict:
+            self.say(f"dict {len(value)}")
+            for key, item in value.items():
+                self.value(key, depth)
+                self.value(item, depth)
+        elif kind in (set, frozenset):
+            self.say(f"{kind.__name__} {len(value)}")
+            for digest in sorted(version(item, self._live, self._reducer) for item in value):
+                self.say(digest)
+        elif isinstance(value, enum.Enum):
+            self.say(f"enum {value.name}")
+            self.value(kind, depth)
+        elif isinstance(value, pickle.PickleBuffer):
+            self.hasher.update(value.raw())
+        else:
+            self._reduced(value, depth)
+
+    def _reduced(self, value: Any, depth: int) -> None:
+        found = self._reducer(value) if self._reducer is not None else None
+        if found is None:
+            special = copyreg.dispatch_table.get(type(value))
+            found = special(value) if special else value.__reduce_ex__(5)
+        self.say("object")
+        if isinstance(found, str):
+            self.say(found)
+            return
+        for part in found[:3]:
+            self.value(part, depth)
+        for items in found[3:5]:
+            for item in items or ():
+                self.value(item, depth)

@@ -1,0 +1,205 @@
+"""Python values as bytes and back, in a live namespace.
+
+cloudpickle (protocol 5, buffers out of band) with four differences. A notebook's functions are
+stored without their globals and bound to the live namespace when they are loaded, so that a
+restored function sees today's names. A notebook's classes are loaded as the live class where that
+still is the same code. NumPy views keep sharing their buffer. And the pickler's memo is kept for a
+moment: it tells, at C speed, which objects a value reached, and so which values share state.
+
+Layout of the bytes: the pickle and its buffers one after the other, after a msgspec header with
+their lengths.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import struct
+import sys
+import types
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+import cloudpickle
+import msgspec
+import xxhash
+
+from duranb.pure import identity
+from duranb.pure.artifacts import Buffer
+from duranb.pure.immutable import is_immutable
+
+Reducer = Callable[[Any], tuple[Any, ...] | None]
+"""Gives the pickle reduction of a value that cannot be pickled as it is, or None."""
+
+_HEAD = struct.Struct("<I")
+_live: ContextVar[dict[str, Any]] = ContextVar("duranb_live")
+
+
+@dataclass
+class Dump:
+    """A value as bytes. ``reached`` are the mutable objects in it by id, and is only true while
+    ``keep`` is alive: it holds what pickling made on the way."""
+
+    parts: list[Buffer]
+    reached: dict[int, object]
+    keep: object
+
+    @property
+    def size(self) -> int:
+        """Bytes in all."""
+        return sum(memoryview(p).nbytes for p in self.parts)
+
+    def digest(self) -> str:
+        """A digest of the bytes: the same object unchanged gives the same one in this process."""
+        hasher = xxhash.xxh3_128()
+        for part in self.parts:
+            hasher.update(part)
+        return hasher.hexdigest()
+
+
+class NotebookPickler(cloudpickle.Pickler):
+    """cloudpickle that knows the live namespace."""
+
+    def __init__(
+        self,
+        file: Any,
+        live: dict[str, Any],
+        buffer_callback: Callable[[Any], Any] | None,
+        reducer: Reducer | None,
+        inside: frozenset[type] = frozenset(),
+    ) -> None:
+        super().__init__(file, protocol=5, buffer_callback=buffer_callback)
+        self._namespace = live
+        self._reducer = reducer
+        self._inside = inside
+
+    def reducer_override(self, obj: Any) -> Any:
+        kind = type(obj)
+        if kind is types.FunctionType:
+            if obj.__globals__ is self._namespace:
+                return self._function(obj)
+        elif isinstance(obj, type):
+            if obj.__module__ == "__main__" and obj not in self._inside:
+                return self._class(obj)
+        elif kind is _ndarray():
+            reduced = _view(obj)
+            if reduced is not None:
+                return reduced
+        elif self._reducer is not None:
+            found = self._reducer(obj)
+            if found is not None:
+                return found
+        return super().reducer_override(obj)
+
+    def _function(self, function: types.FunctionType) -> Any:
+        """As cloudpickle does it, but for the globals."""
+        make, arguments, state, *rest = self._dynamic_function_reduce(function)
+        code, _, *others = arguments
+        state[1]["__globals__"] = {}
+        return (make, (code, _LIVE, *others), state, *rest)
+
+    def _class(self, cls: type) -> Any:
+        """By its fingerprint, with the definition beside it for when the live one is another."""
+        sink = io.BytesIO()
+        inner = NotebookPickler(sink, self._namespace, None, self._reducer, self._inside | {cls})
+        inner.dump(cls)
+        return _load_class, (cls.__qualname__, identity.of_class(cls), sink.getvalue())
+
+
+class _Live:
+    """Stands for the live namespace in a pickle."""
+
+    def __reduce__(self) -> Any:
+        return live_namespace, ()
+
+
+def live_namespace() -> dict[str, Any]:
+    """The namespace that is being loaded into."""
+    return _live.get()
+
+
+_LIVE = _Live()
+
+
+def _load_class(name: str, fingerprint: str, definition: bytes) -> type:
+    live = _live.get().get(name)
+    if isinstance(live, type) and identity.of_class(live) == fingerprint:
+        return live
+    loaded = pickle.loads(definition)
+    assert isinstance(loaded, type)
+    return loaded
+
+
+def _ndarray() -> object:
+    numpy = sys.modules.get("numpy")
+    return getattr(numpy, "ndarray", None)
+
+
+def _view(array: Any) -> tuple[Any, ...] | None:
+    """A view as its base and where in it, so that two views of one buffer share it again."""
+    base = array.base
+    if base is None or type(base) is not type(array) or base.dtype.hasobject or not base.size:
+        return None
+    if base.nbytes > 4 * max(array.nbytes, 1024):
+        return None  # a small window on a large array is stored as what it shows
+    if not (base.flags.c_contiguous or base.flags.f_contiguous):
+        return None
+    offset = array.__array_interface__["data"][0] - base.__array_interface__["data"][0]
+    if offset < 0:
+        return None
+    return _load_view, (base, array.shape, array.dtype, offset, array.strides)
+
+
+def _load_view(base: Any, shape: Any, dtype: Any, offset: int, strides: Any) -> Any:
+    import numpy
+
+    flat = base if base.flags.c_contiguous else base.T
+    return numpy.ndarray(shape, dtype, flat.reshape(-1).view(numpy.uint8).data, offset, strides)
+
+
+def dump(value: object, live: dict[str, Any], reducer: Reducer | None = None) -> Dump:
+    """A value as bytes. Raises whatever pickling it raises."""
+    sink = io.BytesIO()
+    buffers: list[pickle.PickleBuffer] = []
+    pickler = NotebookPickler(sink, live, buffers.append, reducer)
+    pickler.dump(value)
+    memo = pickler.memo.copy()
+    reached = {i: obj for i, (_, obj) in memo.items() if not is_immutable(obj)}
+    raw = [b.raw() for b in buffers]
+    body = sink.getbuffer()
+    lengths = msgspec.msgpack.encode([len(body), *(b.nbytes for b in raw)])
+    head = _HEAD.pack(len(lengths)) + lengths
+    return Dump([head, body, *raw], reached, (memo, buffers))
+
+
+def load(data: memoryview, live: dict[str, Any]) -> Any:
+    """The value that :func:`dump` wrote. Buffers are copied, so that arrays can be written to.
+
+    Loading runs code that the bytes name: only ever give it bytes whose signature was checked.
+    """
+    (length,) = _HEAD.unpack_from(data)
+    sizes: list[int] = msgspec.msgpack.decode(data[_HEAD.size : _HEAD.size + length])
+    at = _HEAD.size + length
+    pieces = []
+    for size in sizes:
+        pieces.append(data[at : at + size])
+        at += size
+    with _bound(live):
+        return pickle.loads(pieces[0], buffers=[bytearray(p) for p in pieces[1:]])
+
+
+@contextmanager
+def _bound(live: dict[str, Any]) -> Any:
+    token = _live.set(live)
+    try:
+        yield
+    finally:
+        _live.reset(token)
+
+
+def joined(parts: Sequence[Buffer]) -> memoryview:
+    """The concatenation of a dump's parts."""
+    return memoryview(b"".join(parts))

@@ -1,0 +1,72 @@
+"""Values as artifacts: one name, a group of names, or a value without one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from duranb.pure import canonical, codec
+from duranb.pure.artifacts import Artifacts
+from duranb.pure.events import Binding
+from duranb.state import reconnect
+from duranb.state.placeholder import Placeholder
+from duranb.state.previews import preview, type_name
+
+NO_NAME = ""
+"""The name under which a value without one lies in its artifact."""
+
+UNSTORABLE = "unstorable:"
+
+
+class Capture:
+    """Dumps values of one live namespace, and loads them back into it."""
+
+    def __init__(self, live: dict[str, Any], artifacts: Artifacts) -> None:
+        self._live = live
+        self._artifacts = artifacts
+
+    def dump(self, names: Iterable[str]) -> codec.Dump:
+        """The values of some names, together. Raises what pickling raises."""
+        values = {name: self._live[name] for name in sorted(names)}
+        made = codec.dump(values, self._live, reconnect.reduction)
+        made.reached.pop(id(values), None)
+        return made
+
+    def keep(self, dump: codec.Dump) -> str:
+        """Store a dump; its digest."""
+        return self._artifacts.put(dump.parts)
+
+    def version(self, value: object) -> str:
+        """The version of a value: equal content, equal version, in every process."""
+        return canonical.version(value, self._live, reconnect.reduction)
+
+    def binding(self, value: object, artifact: str, size: int) -> Binding:
+        """What is recorded of a stored value."""
+        return Binding(artifact, self.version(value), type_name(value), "", size, preview(value))
+
+    @staticmethod
+    def refusal(value: object, error: BaseException) -> Binding:
+        """What is recorded of a value that could not be stored."""
+        why = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+        kind = type_name(value)
+        return Binding("", UNSTORABLE + kind, kind, why, 0, preview(value))
+
+    def value(self, value: object) -> Binding:
+        """Store a value that has no name: a result, arguments."""
+        try:
+            made = codec.dump({NO_NAME: value}, self._live, reconnect.reduction)
+        except Exception as error:  # of any kind: pickling runs the value's own code
+            return self.refusal(value, error)
+        return self.binding(value, self.keep(made), made.size)
+
+    def load(self, artifact: str) -> dict[str, Any]:
+        """The names and values of an artifact. Raises what loading raises, and
+        :class:`duranb.errors.StoreError`."""
+        found: dict[str, Any] = codec.load(self._artifacts.get(artifact), self._live)
+        return found
+
+    def load_value(self, binding: Binding, name: str) -> Any:
+        """One value; a placeholder where it was never stored."""
+        if not binding.artifact:
+            return Placeholder(name or "the result", binding)
+        return self.load(binding.artifact)[name]

@@ -1,0 +1,59 @@
+"""Which names share mutable state, and so have to be stored together.
+
+Two names share when pickling each reached the same mutable object. Ids only mean something while
+the objects live: what pickling made on the way must not be taken for something shared, so a
+suspicion is confirmed with both dumps held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+
+def components(reached: Mapping[str, Iterable[int]]) -> list[frozenset[str]]:
+    """The names grouped by the ids they reached in common."""
+    parent = {name: name for name in reached}
+
+    def root(name: str) -> str:
+        while parent[name] != name:
+            parent[name] = parent[parent[name]]
+            name = parent[name]
+        return name
+
+    first: dict[int, str] = {}
+    for name, ids in reached.items():
+        for number in ids:
+            other = first.setdefault(number, name)
+            if other != name:
+                parent[root(name)] = root(other)
+    found: dict[str, set[str]] = {}
+    for name in reached:
+        found.setdefault(root(name), set()).add(name)
+    return [frozenset(group) for group in found.values()]
+
+
+class Holders:
+    """Which names reached an object, by its id. A suspicion, to be confirmed."""
+
+    def __init__(self) -> None:
+        self._of: dict[int, set[str]] = {}
+        self._ids: dict[str, frozenset[int]] = {}
+
+    def set(self, name: str, ids: frozenset[int]) -> None:
+        """Note what a name reached; an empty set forgets it."""
+        for number in self._ids.pop(name, frozenset()):
+            names = self._of[number]
+            names.discard(name)
+            if not names:
+                del self._of[number]
+        if ids:
+            self._ids[name] = ids
+            for number in ids:
+                self._of.setdefault(number, set()).add(name)
+
+    def of(self, ids: Iterable[int]) -> set[str]:
+        """The names that reached one of these."""
+        found: set[str] = set()
+        for number in ids:
+            found |= self._of.get(number, set())
+        return found

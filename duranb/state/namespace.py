@@ -1,0 +1,410 @@
+"""One live namespace, followed: what changed since the last look, and back.
+
+Only what the executed code could have touched is looked at, and only what changed is stored. A
+name that was bound anew shows by its object; one that was changed in place shows by its bytes
+(the same object pickles the same in one process). Where analysis cannot see, everything is looked
+at; where bytes differ although nothing changed, it is stored again: a change is never missed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from duranb.pure import codec
+from duranb.pure.artifacts import Artifacts
+from duranb.pure.errors import StoreError
+from duranb.pure.events import Binding
+from duranb.pure.fingerprint import Uses
+from duranb.pure.immutable import is_atom
+from duranb.state import randomness
+from duranb.state.capture import NO_NAME, Capture
+from duranb.state.groups import Holders, components
+from duranb.state.hidden import is_hidden
+from duranb.state.placeholder import Placeholder
+
+
+@dataclass(frozen=True)
+class Delta:
+    """What changed: names and what they are bound to now, names that are gone, and the digest of
+    the random generators' state if that changed."""
+
+    changed: dict[str, Binding] = field(default_factory=dict)
+    deleted: list[str] = field(default_factory=list)
+    random: str = ""
+
+
+@dataclass(slots=True)
+class _Tracked:
+    """A name as it was last seen. ``digest`` is of its group's bytes; empty for atoms and for
+    what cannot be pickled."""
+
+    value: object
+    binding: Binding
+    group: frozenset[str]
+    digest: str = ""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A state to go back to within this process: objects, bindings, random generators."""
+
+    values: dict[str, object]
+    tracked: dict[str, _Tracked]
+    random: dict[str, Any]
+
+
+class Namespace:
+    """Follows ``live``. Not for more than one thread at a time."""
+
+    def __init__(self, live: dict[str, Any], artifacts: Artifacts, uses: Uses) -> None:
+        self.live = live
+        self.uses = uses
+        self._artifacts = artifacts
+        self._capture = Capture(live, artifacts)
+        self._tracked: dict[str, _Tracked] = {}
+        self._recorded: dict[str, Binding] = {}
+        self._holders = Holders()
+        self._touched: set[str] = set()
+        self._anything = True
+        self._random = ""
+
+    # -- looking ---------------------------------------------------------------------------
+
+    def touched(self, loads: Collection[str] | None) -> None:
+        """Code ran that could touch these names (None: any name)."""
+        if loads is None:
+            self._anything = True
+        else:
+            self._touched.update(loads)
+
+    def note_rebinds(self) -> None:
+        """Let go of objects whose names are bound to something else by now."""
+        live = self.live
+        for name, seen in self._tracked.items():
+            if live.get(name) is not seen.value:
+                seen.value = _GONE
+
+    def names(self) -> list[str]:
+        """The user's names."""
+        return [n for n in self.live if not is_hidden(n)]
+
+    def sync(self) -> Delta:
+        """Capture everything that changed since the last sync, for the caller to record."""
+        names = self.names()
+        fresh, gone = self._rebound(names)
+        changed = fresh | self._changed_in_place(fresh)
+        for name in gone:
+            self._forget(name)
+        self._keep(changed)
+        self._touched.clear()
+        self._anything = False
+        before, self._recorded = self._recorded, self.bindings()
+        return Delta(
+            {n: b for n, b in self._recorded.items() if before.get(n) != b},
+            [n for n in before if n not in self._recorded],
+            self._random_delta(),
+        )
+
+    def is_recorded(self) -> None:
+        """The state as it is now is on record already: a snapshot was returned to."""
+        self._recorded = self.bindings()
+
+    def _rebound(self, names: Iterable[str]) -> tuple[set[str], list[str]]:
+        """Names that are new or bound to another object, and names that are gone."""
+        live, tracked = self.live, self._tracked
+        fresh = {n for n in names if n not in tracked or tracked[n].value is not live[n]}
+        return fresh, [n for n in tracked if n not in live]
+
+    def _changed_in_place(self, fresh: Collection[str]) -> set[str]:
+        """Names whose object is the same and whose content may not be, fresh ones left out."""
+        found: set[str] = set()
+        seen: set[frozenset[str]] = set()
+        for name in self._suspects():
+            group = self._tracked[name].group
+            if group in seen:
+                continue
+            seen.add(group)
+            present = {n for n in group if n in self.live and n in self._tracked}
+            same = present == group and not (present & set(fresh))
+            if not (same and self._unchanged(group)):
+                found |= present - set(fresh)
+        return found
+
+    def _suspects(self) -> list[str]:
+        """Tracked names that the code that ran could have changed in place."""
+        tracked = self._tracked
+        if not self._anything and self._touched:
+            reach = self.uses.of(self._touched & self.live.keys())
+            self._anything = bool(reach.opaque)
+            self._touched |= reach.data | reach.stores | reach.uses.keys()
+        names = tracked if self._anything else self._touched & tracked.keys()
+        return [n for n in names if could_change(tracked[n])]
+
+    def _unchanged(self, group: frozenset[str]) -> bool:
+        """Whether a group's bytes are what they were. Its objects must be the same ones."""
+        seen = self._tracked[next(iter(group))]
+        if not seen.binding.artifact:
+            return True  # never stored: there is nothing to compare, and nothing to keep
+        try:
+            return self._capture.dump(group).digest() == seen.digest
+        except Exception:  # became unpicklable: it changed
+            return False
+
+    # -- keeping ---------------------------------------------------------------------------
+
+    def _keep(self, changed: set[str]) -> None:
+        """Store these names, with those that share state with them; ``changed`` grows by them."""
+        dumps: dict[str, codec.Dump] = {}
+        pending = list(changed)
+        while pending:
+            name = pending.pop()
+            value = self.live[name]
+            if is_atom(value):
+                self._keep_atom(name, value)
+                continue
+            if type(value) is Placeholder and name in self._tracked:
+                continue
+            try:
+                dumps[name] = self._capture.dump([name])
+            except Exception as error:  # of any kind: pickling runs the value's own code
+                self._set(name, value, self._capture.refusal(value, error), frozenset([name]), "")
+                continue
+            for other in self._sharing(dumps, name, changed):
+                changed.add(other)
+                pending.append(other)
+        for group in components({n: d.reached for n, d in dumps.items()}):
+            self._keep_group(group, dumps)
+
+    def _sharing(
+        self, dumps: Mapping[str, codec.Dump], name: str, changed: Collection[str]
+    ) -> set[str]:
+        """Unchanged names that do share state with ``name``, with the rest of their groups."""
+        found: set[str] = set()
+        reached = dumps[name].reached
+        for other in self._holders.of(reached) - set(changed):
+            if other not in self.live or self._tracked[other].value is not self.live[other]:
+                continue
+            if other not in found and not reached.keys().isdisjoint(
+                self._capture.dump([other]).reached
+            ):
+                found |= {n for n in self._tracked[other].group if n in self.live}
+        return found - set(changed)
+
+    def _keep_atom(self, name: str, value: object) -> None:
+        dump = self._capture.dump([name])
+        version = self._capture.version(value)
+        seen = self._tracked.get(name)
+        group = frozenset([name])
+        if seen is not None and seen.binding.artifact and seen.binding.version == version:
+            self._set(name, value, seen.binding, group, "")
+            return
+        artifact = self._capture.keep(dump)
+        self._set(name, value, self._capture.binding(value, artifact, dump.size), group, "")
+
+    def _keep_group(self, group: frozenset[str], dumps: Mapping[str, codec.Dump]) -> None:
+        single = len(group) == 1
+        dump = dumps[next(iter(group))] if single else self._capture.dump(group)
+        digest, artifact = dump.digest(), ""
+        versions = {n: self._capture.version(self.live[n]) for n in group}
+        before = [self._tracked.get(n) for n in group]
+        same = all(
+            b is not None and b.group == group and b.binding.version == versions[n]
+            for n, b in zip(group, before, strict=True)
+        )
+        same = same and all(b is not None and b.binding.artifact for b in before)
+        if not same:
+            artifact = self._capture.keep(dump)
+        for name in group:
+            value = self.live[name]
+            if same:
+                binding = self._tracked[name].binding
+            else:
+                binding = self._capture.binding(value, artifact, dump.size)
+            self._set(name, value, binding, group, digest)
+            self._holders.set(name, frozenset(dumps[name].reached))
+
+    def _set(
+        self, name: str, value: object, binding: Binding, group: frozenset[str], digest: str
+    ) -> None:
+        self._tracked[name] = _Tracked(value, binding, group, digest)
+        if not digest:
+            self._holders.set(name, frozenset())
+
+    def _forget(self, name: str) -> None:
+        del self._tracked[name]
+        self._holders.set(name, frozenset())
+
+    def _random_delta(self) -> str:
+        state = randomness.state()
+        now = randomness.fingerprint(state)
+        if now == self._random:
+            return ""
+        self._random = now
+        return self._artifacts.put([randomness.encode(state)])
+
+    # -- asking ----------------------------------------------------------------------------
+
+    def version(self, name: str) -> str:
+        """The version of a name's value, as of the last sync."""
+        seen = self._tracked.get(name)
+        return seen.binding.version if seen is not None else self.version_of(self.live[name])
+
+    def version_of(self, value: object) -> str:
+        """The version of any value, by its content."""
+        return self._capture.version(value)
+
+    def bindings(self) -> dict[str, Binding]:
+        """What each name was bound to at the last sync."""
+        return {n: seen.binding for n, seen in self._tracked.items()}
+
+    def capture_value(self, value: object) -> Binding:
+        """Store a value that has no name: a result, an argument."""
+        return self._capture.value(value)
+
+    def load_value(self, binding: Binding, name: str = NO_NAME) -> Any:
+        """A stored value: that of ``name`` in its artifact, or one without a name."""
+        return self._capture.load_value(binding, name)
+
+    # -- going back ------------------------------------------------------------------------
+
+    def mark(self) -> Mark:
+        """The state now, to come back to. Call it right after a sync."""
+        values = {n: self.live[n] for n in self._tracked if n in self.live}
+        copies = {
+            n: _Tracked(s.value, s.binding, s.group, s.digest) for n, s in self._tracked.items()
+        }
+        return Mark(values, copies, randomness.state())
+
+    def rollback(
+        self,
+        mark: Mark,
+        loads: Collection[str] | None,
+        only: Collection[str] | None = None,
+    ) -> list[str]:
+        """Go back to a mark, after code that loads ``loads`` ran; the names that could not be.
+
+        Objects whose content is what it was stay themselves; what was changed in place comes from
+        its artifact. ``only`` leaves all other names alone.
+        """
+        self.touched(loads)
+        names = self.names()
+        wanted = None if only is None else set(only)
+        for name in names:
+            if name not in mark.values and (wanted is None or name in wanted):
+                del self.live[name]
+        damaged = self._put_back(mark, wanted)
+        lost = self._load_groups({n: mark.tracked[n].binding for n in damaged})
+        randomness.set_state(mark.random)
+        return sorted(lost)
+
+    def _put_back(self, mark: Mark, wanted: Collection[str] | None) -> set[str]:
+        """Bind the marked objects again; the names whose objects were changed in place."""
+        self._suspects()  # widens what was touched by what it reaches
+        suspects = set(mark.values) if self._anything else self._touched & mark.values.keys()
+        suspects |= {n for n, v in mark.values.items() if self.live.get(n) is not v}
+        if wanted is not None:
+            suspects &= set(wanted)
+        damaged: set[str] = set()
+        for name in list(suspects):
+            seen = mark.tracked[name]
+            self.live[name] = mark.values[name]
+            self._tracked[name] = seen
+            suspects |= seen.group & mark.values.keys()
+        for name in suspects:
+            seen = mark.tracked[name]
+            if wanted is not None and name not in wanted:
+                continue
+            if self.live.get(name) is not mark.values[name]:
+                self.live[name] = mark.values[name]
+                self._tracked[name] = seen
+            if could_change(seen) and not self._unchanged(seen.group):
+                damaged |= seen.group & mark.values.keys()
+        return damaged
+
+    def restore(
+        self,
+        target: Mapping[str, Binding],
+        *,
+        delete: Collection[str] = (),
+        random: str = "",
+    ) -> list[str]:
+        """Bind names as ``target`` says and remove ``delete``; the names left as placeholders.
+
+        Live objects that are right already stay. Nothing is bound before everything is loaded, so
+        a store that fails half-way leaves the namespace as it was. Raises :class:`StoreError`.
+        """
+        state = randomness.decode(self._artifacts.get(random)) if random else None
+        wrong = {n: b for n, b in target.items() if not self._is_right(n, b)}
+        shared = {b.artifact for b in wrong.values() if b.artifact}
+        wrong |= {n: b for n, b in target.items() if b.artifact in shared}
+        lost = self._load_groups(wrong)
+        for name in delete:
+            self.live.pop(name, None)
+            if name in self._tracked:
+                self._forget(name)
+        if state is not None:
+            randomness.set_state(state)
+            self._random = randomness.fingerprint(state)
+        return sorted(lost)
+
+    def _is_right(self, name: str, binding: Binding) -> bool:
+        seen = self._tracked.get(name)
+        if seen is None or name not in self.live or self.live[name] is not seen.value:
+            return False
+        if type(seen.value) is Placeholder and binding.artifact:
+            return False
+        if seen.binding.version != binding.version:
+            return False
+        return seen.binding.artifact == binding.artifact or len(seen.group) == 1
+
+    def _load_groups(self, wanted: Mapping[str, Binding]) -> list[str]:
+        """Load and bind names by their artifacts, all or none; the names left as placeholders."""
+        values: dict[str, Any] = {}
+        lost: dict[str, Binding] = {}
+        for artifact in {b.artifact for b in wanted.values()}:
+            names = [n for n, b in wanted.items() if b.artifact == artifact]
+            if not artifact:
+                lost |= {n: wanted[n] for n in names}
+                continue
+            try:
+                loaded = self._capture.load(artifact)
+                values |= {n: loaded[n] for n in names}
+            except StoreError:
+                raise
+            except Exception as error:  # loading runs the value's own code
+                why = f"loading it raised {type(error).__name__}: {error}"
+                for name in names:
+                    was = wanted[name]
+                    lost[name] = Binding("", was.version, was.type, why, 0, was.preview)
+        self.live.update(values)
+        self.live.update({n: Placeholder(n, b) for n, b in lost.items()})
+        for artifact in {wanted[n].artifact for n in values}:
+            self._follow(frozenset(n for n in values if wanted[n].artifact == artifact), wanted)
+        for name in lost:
+            self._set(name, self.live[name], wanted[name], frozenset([name]), "")
+        return list(lost)
+
+    def _follow(self, group: frozenset[str], wanted: Mapping[str, Binding]) -> None:
+        """Track loaded names under the versions they were stored with."""
+        digest = "" if all(is_atom(self.live[n]) for n in group) else self._digest(group)
+        for name in group:
+            self._set(name, self.live[name], wanted[name], group, digest)
+            if digest:
+                reached = self._capture.dump([name]).reached
+                self._holders.set(name, frozenset(reached))
+
+    def _digest(self, group: frozenset[str]) -> str:
+        try:
+            return self._capture.dump(group).digest()
+        except Exception:  # loads but does not dump: every look finds it changed
+            return "unknown"
+
+
+def could_change(seen: _Tracked) -> bool:
+    """Whether a value can be changed in place at all. Where knowledge about code goes in."""
+    return bool(seen.digest)
+
+
+_GONE = object()

@@ -1,0 +1,50 @@
+"""What stands for a value that could not be stored."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from duranb.pure.errors import NotRestorable
+from duranb.pure.events import Binding
+
+
+class Placeholder:
+    """Says on first use what it was, why it is not there, and what to do."""
+
+    __slots__ = ("_duranb_message",)
+
+    def __init__(self, name: str, binding: Binding) -> None:
+        object.__setattr__(
+            self,
+            "_duranb_message",
+            f"{name} was a {binding.type} and could not be stored ({binding.why}). Run the cell "
+            f"that makes it again, or register how with duranb.reconnect({binding.type!r})",
+        )
+
+    def __repr__(self) -> str:
+        return f"<not restored: {object.__getattribute__(self, '_duranb_message')}>"
+
+    def __getattribute__(self, name: str) -> Any:
+        # IPython looks for display methods on anything it shows; that is no use of the value.
+        if name.startswith(("__", "_repr_", "_ipython_", "_duranb_")) and name != "__dict__":
+            return object.__getattribute__(self, name)
+        return _refuse(self)
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        _refuse(self)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a value that could not be stored")
+
+
+def _refuse(self: Any, *args: object, **kwargs: object) -> NoReturn:
+    raise NotRestorable(object.__getattribute__(self, "_duranb_message"))
+
+
+for _name in (
+    *("call", "iter", "next", "len", "getitem", "setitem", "delitem", "contains", "bool"),
+    *("add", "radd", "sub", "mul", "truediv", "enter", "exit", "await", "aiter", "anext"),
+    *("aenter", "aexit", "eq", "lt", "gt", "le", "ge", "int", "float", "index", "str"),
+):
+    setattr(Placeholder, f"__{_name}__", _refuse)
+Placeholder.__hash__ = object.__hash__  # type: ignore[method-assign]

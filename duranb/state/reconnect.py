@@ -1,0 +1,190 @@
+"""Values that cannot be stored but can be made again: clients, connections, locks, files.
+
+A factory says how to describe one, as plain data, and how to make one from the description. Keys
+and passwords are never part of it: clients find theirs where they found them the first time.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class _Factory:
+    describe: Callable[[Any], dict[str, Any] | None]
+    make: Callable[..., Any]
+
+
+_factories: dict[str, _Factory] = {}
+
+
+def reconnect(
+    kind: type | str, *, describe: Callable[[Any], dict[str, Any]] | None = None
+) -> Callable[[F], F]:
+    """Register the decorated function as the way to make a value of type ``kind`` again.
+
+    ``kind`` is the type or its qualified name. ``describe(value)`` gives the keyword arguments
+    that the function is called with (plain, picklable data; none when left out).
+    """
+    name = kind if isinstance(kind, str) else full_name(kind)
+
+    def register(make: F) -> F:
+        _factories[name] = _Factory(describe or (lambda value: {}), make)
+        return make
+
+    return register
+
+
+def full_name(kind: type) -> str:
+    """The name under which a type's factory is registered."""
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def reduction(value: Any) -> tuple[Any, ...] | None:
+    """The pickle reduction of a value that has a factory, or None."""
+    factory = _factories.get(full_name(type(value)))
+    if factory is None:
+        return None
+    described = factory.describe(value)
+    if described is None:
+        return None
+    return remake, (full_name(type(value)), described)
+
+
+def remake(name: str, described: dict[str, Any]) -> Any:
+    """Make a described value again. Raises LookupError where its factory is not registered."""
+    factory = _factories.get(name)
+    if factory is None:
+        raise LookupError(
+            f"nothing is registered that makes a {name}: register it with duranb.reconnect "
+            "before going back"
+        )
+    return factory.make(**described)
+
+
+# -- the common ones ---------------------------------------------------------------------------
+
+
+def _client(value: Any) -> dict[str, Any]:
+    return {
+        "base_url": str(value.base_url),
+        "timeout": value.timeout if isinstance(value.timeout, (int, float)) else None,
+        "max_retries": value.max_retries,
+    }
+
+
+def _client_maker(module: str, name: str) -> Callable[..., Any]:
+    def make(base_url: str, timeout: float | None, max_retries: int) -> Any:
+        kind = getattr(__import__(module), name)
+        options: dict[str, Any] = {"base_url": base_url, "max_retries": max_retries}
+        if timeout is not None:
+            options["timeout"] = timeout
+        key = f"{module.upper()}_API_KEY"
+        if not os.environ.get(key):
+            # The key is never stored; a local server wants none, and any other will say so.
+            options["api_key"] = "not-stored"
+        return kind(**options)
+
+    return make
+
+
+for _module, _name in (
+    ("openai", "OpenAI"),
+    ("openai", "AsyncOpenAI"),
+    ("anthropic", "Anthropic"),
+    ("anthropic", "AsyncAnthropic"),
+):
+    _home = f"{_module}._client.{_name}"
+    reconnect(_home, describe=_client)(_client_maker(_module, _name))
+
+
+def _http_client(value: Any) -> dict[str, Any]:
+    return {"base_url": str(value.base_url), "follow_redirects": value.follow_redirects}
+
+
+def _http_maker(module: str, name: str) -> Callable[..., Any]:
+    def make(**options: Any) -> Any:
+        return getattr(__import__(module), name)(**options)
+
+    return make
+
+
+for _module in ("httpx", "httpx2"):
+    for _name in ("Client", "AsyncClient"):
+        for _home in (f"{_module}.{_name}", f"{_module}._client.{_name}"):
+            reconnect(_home, describe=_http_client)(_http_maker(_module, _name))
+
+reconnect(type(threading.Lock()))(threading.Lock)
+reconnect(type(threading.RLock()))(threading.RLock)
+reconnect(threading.Event, describe=lambda e: {"is_set": e.is_set()})(
+    lambda is_set: _set_event(is_set)
+)
+
+
+def _set_event(is_set: bool) -> threading.Event:
+    event = threading.Event()
+    if is_set:
+        event.set()
+    return event
+
+
+@reconnect(logging.Logger, describe=lambda logger: {"name": logger.name})
+def _logger(name: str) -> logging.Logger:
+    return logging.getLogger(name)
+
+
+def _pool(pool: ThreadPoolExecutor) -> dict[str, Any]:
+    return {"max_workers": pool._max_workers}
+
+
+@reconnect(ThreadPoolExecutor, describe=_pool)
+def _thread_pool(max_workers: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers)
+
+
+def _sqlite(connection: sqlite3.Connection) -> dict[str, Any] | None:
+    for _, name, file in connection.execute("PRAGMA database_list"):
+        if name == "main" and file:
+            return {"file": file}
+    return None  # in memory: its content is nowhere else
+
+
+@reconnect(sqlite3.Connection, describe=_sqlite)  # type: ignore[arg-type]
+def _sqlite_again(file: str) -> sqlite3.Connection:
+    return sqlite3.connect(file)
+
+
+def _text_file(file: io.TextIOWrapper) -> dict[str, Any] | None:
+    if file.closed or file.mode not in ("r", "rt") or not isinstance(file.name, str):
+        return None
+    return {"name": os.path.abspath(file.name), "encoding": file.encoding, "at": file.tell()}
+
+
+@reconnect(io.TextIOWrapper, describe=_text_file)  # type: ignore[arg-type]
+def _text_again(name: str, encoding: str, at: int) -> Any:
+    file = open(name, encoding=encoding)  # noqa: SIM115 the user's code closes it
+    file.seek(at)
+    return file
+
+
+def _binary_file(file: io.BufferedReader) -> dict[str, Any] | None:
+    if file.closed or not isinstance(file.name, str):
+        return None
+    return {"name": os.path.abspath(file.name), "at": file.tell()}
+
+
+@reconnect(io.BufferedReader, describe=_binary_file)  # type: ignore[arg-type]
+def _binary_again(name: str, at: int) -> Any:
+    file = open(name, "rb")  # noqa: SIM115 the user's code closes it
+    file.seek(at)
+    return file

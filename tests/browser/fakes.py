@@ -1,0 +1,66 @@
+"""A session for the timeline over a made-up history, in a test or in a notebook's kernel."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from duranb.pure import events as e
+from duranb.pure.events import Event
+from duranb.pure.history import History
+from tests.browser.story import Story
+
+
+@dataclass(frozen=True)
+class Plan:
+    """As a session makes them."""
+
+    verb: str
+    title: str
+    lines: tuple[str, ...]
+    apply: Callable[[], Awaitable[str]]
+    warnings: tuple[str, ...] = ()
+
+
+class Host:
+    """What the timeline asks of a session; its verbs do nothing but say that they were used."""
+
+    def __init__(self, story: Story, folder: Path) -> None:
+        self.story = story
+        self.notebook = folder / "licences.ipynb"
+        self.store_path = folder / ".duranb" / "licences"
+        self.history = History(story.events)
+        self.artifacts = story
+        self.lock = threading.RLock()
+        self.done: list[tuple[str, dict[str, Any]]] = []
+        self.answered: dict[int, Any] = {}
+        self.warnings: tuple[str, ...] = ()
+        self._subscribers: list[Callable[[int], None]] = []
+
+    def tell(self, *bodies: e.EventBody, after: float = 1.0) -> None:
+        """Record events, as a step that runs does."""
+        with self.lock:
+            for body in bodies:
+                self.story.tell(body, after)
+                seq = self.history.seq + 1
+                self.history.apply(Event(seq=seq, ts=self.story.now, body=body))
+        for callback in list(self._subscribers):
+            callback(self.history.seq)
+
+    def plan(self, verb: str, **arguments: Any) -> Plan:
+        async def apply() -> str:
+            self.done.append((verb, arguments))
+            return f"{verb} was done"
+
+        return Plan(verb, f"{verb} it", (f"with {arguments}",), apply, self.warnings)
+
+    def answer(self, number: int, value: Any) -> str:
+        self.answered[number] = value
+        return f"answered question {number}"
+
+    def subscribe(self, callback: Callable[[int], None]) -> Callable[[], None]:
+        self._subscribers.append(callback)
+        return lambda: self._subscribers.remove(callback)

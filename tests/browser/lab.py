@@ -1,0 +1,180 @@
+"""A real JupyterLab on a port of 127.0.0.1, and a notebook in it driven through its own commands."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Locator, Page
+
+READY = """async () => {
+  const panel = window.jupyterapp?.shell.currentWidget;
+  if (!panel?.sessionContext || !panel.content?.widgets?.length) return false;
+  await panel.context.ready;
+  await panel.sessionContext.ready;
+  return panel.sessionContext.session?.kernel?.status === 'idle';
+}"""
+
+RUN = """async (index) => {
+  const { shell, commands } = window.jupyterapp;
+  shell.currentWidget.content.activeCellIndex = index;
+  shell.currentWidget.content.deselectAll();
+  await commands.execute('notebook:run-cell');
+}"""
+
+START = """(index) => {
+  const { shell, commands } = window.jupyterapp;
+  shell.currentWidget.content.activeCellIndex = index;
+  shell.currentWidget.content.deselectAll();
+  void commands.execute('notebook:run-cell');
+}"""
+
+
+class Lab:
+    """One server with folders of its own; a context manager. Its process ends with it, by pid."""
+
+    def __init__(self, folder: Path, env: dict[str, str] | None = None) -> None:
+        self.folder = folder
+        self._home = folder / ".jupyter-home"
+        self._env = env or {}
+        self._process: subprocess.Popen[bytes] | None = None
+        self.url = ""
+
+    def __enter__(self) -> Lab:
+        settings = self._home / "settings" / "@jupyterlab" / "apputils-extension"
+        settings.mkdir(parents=True)
+        quiet = {"fetchNews": "false", "checkForUpdates": False}
+        (settings / "notification.jupyterlab-settings").write_text(json.dumps(quiet))
+        port = _free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        own = {
+            "JUPYTER_CONFIG_DIR": "config",
+            "JUPYTER_RUNTIME_DIR": "runtime",
+            "JUPYTER_DATA_DIR": "data",
+            "JUPYTERLAB_SETTINGS_DIR": "settings",
+            "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+            "IPYTHONDIR": "ipython",
+        }
+        env = {**os.environ, **{k: str(self._home / v) for k, v in own.items()}, **self._env}
+        command = [
+            *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
+            *("--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0"),
+            *("--IdentityProvider.token=", "--ServerApp.password="),
+            *("--expose-app-in-browser", f"--ServerApp.root_dir={self.folder}"),
+        ]
+        log = (self._home / "lab.log").open("wb")
+        self._process = subprocess.Popen(
+            command, env=env, cwd=self.folder, stdout=log, stderr=log, start_new_session=True
+        )
+        self._wait()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        process = self._process
+        if process is None:
+            return
+        process.send_signal(signal.SIGTERM)  # it ends its kernels first
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            try:
+                urllib.request.urlopen(f"{self.url}/api/status", timeout=2).close()
+                return
+            except (urllib.error.URLError, OSError):
+                assert self._process is not None
+                assert self._process.poll() is None, (self._home / "lab.log").read_text()
+                time.sleep(0.2)
+        raise TimeoutError(f"JupyterLab did not answer: {(self._home / 'lab.log').read_text()}")
+
+    def write(self, name: str, cells: list[str], kernel: str = "python3") -> Path:
+        """Write a notebook of code cells."""
+        code = [
+            {
+                "cell_type": "code",
+                "id": f"cell-{i}",
+                "metadata": {},
+                "execution_count": None,
+                "outputs": [],
+                "source": source,
+            }
+            for i, source in enumerate(cells)
+        ]
+        spec = {"name": kernel, "display_name": kernel, "language": "python"}
+        content = {"cells": code, "metadata": {"kernelspec": spec}, "nbformat": 4}
+        path = self.folder / name
+        path.write_text(json.dumps({**content, "nbformat_minor": 5}))
+        return path
+
+    def open(self, page: Page, name: str) -> Notebook:
+        """Open a notebook of the folder and wait for its kernel."""
+        page.goto(f"{self.url}/lab/tree/{name}?reset")
+        page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.sessionContext")
+        notebook = Notebook(page)
+        notebook.wait_ready()
+        return notebook
+
+
+class Notebook:
+    """The notebook that is open on a page."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+
+    def wait_ready(self) -> None:
+        """Wait until the kernel is idle."""
+        self.page.wait_for_function(READY)
+
+    def run(self, index: int) -> None:
+        """Run a cell and wait until it is done."""
+        self.page.evaluate(RUN, index)
+
+    def start(self, index: int) -> None:
+        """Run a cell without waiting."""
+        self.page.evaluate(START, index)
+
+    def run_all(self) -> None:
+        """*Run All Cells*, and wait until they are done."""
+        self.page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
+        self.wait_ready()
+
+    def output(self, index: int) -> Locator:
+        """A cell's output area."""
+        return self.page.locator(".jp-Notebook .jp-Cell").nth(index).locator(".jp-Cell-outputArea")
+
+    def restart(self) -> None:
+        """Restart the kernel through the menu, as a person does, and wait until it is back."""
+        before = self._connection()
+        self.page.click("text=Kernel >> nth=0")
+        self.page.click("text=Restart Kernel… >> visible=true")
+        self.page.click(".jp-Dialog button.jp-mod-accept, .jp-Dialog button.jp-mod-warn")
+        self.page.wait_for_function(
+            "before => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel"
+            ".info.then(() => true) && before",
+            arg=before,
+        )
+        self.wait_ready()
+
+    def _connection(self) -> Any:
+        kernel = "window.jupyterapp.shell.currentWidget.sessionContext.session.kernel"
+        return self.page.evaluate(f"() => {kernel}.id")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
