@@ -98,6 +98,9 @@ class Identified:
         return (" OR " if self.choice else " AND ").join(self.spdx) or "NOASSERTION"
 
 
+_MARGIN = re.compile(r"(?m)^[ \t]*(?:/?\*+/?|#+|//+|;+)")
+"""What comments put in front of a line."""
+
 _CHOICE = re.compile(
     r"either of the licenses|under the terms of either|dual.licensed|your choice of|"
     r"at your option|either the .{1,40} or the "
@@ -107,7 +110,7 @@ _CHOICE = re.compile(
 def identify(text: str) -> Identified:
     """Which licences ``text`` contains, and the kind of the one that asks most (or least, where
     the text leaves the choice)."""
-    plain = re.sub(r"\s+", " ", text).lower()
+    plain = " ".join(_MARGIN.sub(" ", text).split()).lower()
     found: dict[str, tuple[int, str]] = {}
     for family in FAMILIES:
         places = [re.search(mark, plain) for mark in family.marks]
@@ -121,3 +124,36 @@ def identify(text: str) -> Identified:
     if not kinds:
         return Identified((), UNKNOWN, False)
     return Identified(spdx, kinds[0] if choice else kinds[-1], choice)
+
+
+_NAMES = {
+    "Apache-2.0": "apache",
+    "MPL-2.0": "mpl|mozilla",
+    "AGPL-3.0": "agpl|affero",
+    "LGPL": "lgpl|lesser general|library general",
+    "GPL": r"\bgpl|gnu general",
+    "EPL-2.0": "epl|eclipse",
+    "BSD": r"\bbsd|bsd\b",
+    "0BSD": "0bsd|bsd zero",
+    "ISC": r"\bisc",
+    "MIT": r"\bmit\b(?!-)",
+    "MIT-0": "mit-0",
+    "BSL-1.0": "bsl|boost",
+    "PSF-2.0": r"psf|python software foundation|python-2\.0",
+    "Zlib": "zlib",
+    "Unlicense": "unlicense",
+    "CC0-1.0": "cc0",
+    "CC-BY-4.0": "cc-by",
+    "OFL-1.1": "ofl|open font",
+    "NCSA": "ncsa",
+}
+
+
+def names(expression: str) -> frozenset[str]:
+    """The licences that an expression or a classifier names, coarsely: for comparing what a
+    package declares (``BSD License``) with what a text was read as (``BSD-3-Clause``)."""
+    plain = expression.lower()
+    found = {name for name, wording in _NAMES.items() if re.search(wording, plain)}
+    if "0BSD" in found and not re.search(r"\bbsd", plain):
+        found.discard("BSD")
+    return frozenset(found)

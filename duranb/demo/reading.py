@@ -1,4 +1,4 @@
-"""Reading a licence with rules: what it is, what it asks, where it bites, and which sentence says so.
+"""Reading a licence with rules: what it is, what it asks, where it bites, and where it says so.
 
 This is what stands behind the stand-in model. It is no lawyer and no language model: a clause is
 found when its wording is a usual one, and each finding quotes the sentence it rests on.
@@ -173,13 +173,15 @@ RISKS = (
         "no warranty",
         "delivered as it is, at your risk",
         "low",
-        r"[\"'`]?as[ -]is[\"'`]?[ ,].{0,80}",
+        r"\bas[ -]is\b",
         r"without (any )?warrant(y|ies)",
         r"no warranty",
     ),
 )
 
-_PATENT_GRANT = re.compile(r"patent (license|claims)", re.IGNORECASE)
+_GRANTS_PATENTS = {"Apache-2.0", "MPL-2.0", "EPL-2.0", "GPL", "LGPL", "AGPL-3.0"}
+_PATENTS = re.compile(r"patent (license|claims)", re.IGNORECASE)
+_ELSEWHERE = re.compile(r"licenses? found in|(in|see) (the )?(files? )?(license|copying)", re.I)
 _SENTENCE = re.compile(r"(?<=[.;:])\s+(?=[\"'(*A-Z0-9])")
 _PARAGRAPH = re.compile(r"\n\s*\n")
 
@@ -191,13 +193,12 @@ def read(text: str) -> Reading:
     obligations = tuple(_find(rule, sentences) for rule in OBLIGATIONS)
     risks = [_find(rule, sentences) for rule in RISKS]
     if licence.kind == families.UNKNOWN:
-        risks.insert(
-            0,
-            Clause(
-                "unknown licence", "no usual licence was recognised: ask a lawyer", "high", ""
-            ),
+        elsewhere = _find(
+            _Rule("refers elsewhere", "the terms are in another file", "medium", _ELSEWHERE),
+            sentences,
         )
-    elif licence.kind == families.PERMISSIVE and not _PATENT_GRANT.search(text):
+        risks.insert(0, elsewhere or Clause("unknown licence", "ask a lawyer", "high", ""))
+    elif not _GRANTS_PATENTS & set(licence.spdx) and not _PATENTS.search(text):
         risks.append(Clause("no patent grant", "the text says nothing about patents", "low", ""))
     if len(licence.spdx) > 1 and not licence.choice:
         meaning = f"{len(licence.spdx)} licences apply together: {', '.join(licence.spdx)}"

@@ -6,7 +6,7 @@ import ast
 import difflib
 import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from duranb.engine.retry import Policy
 from duranb.pure.errors import UsageError
@@ -32,7 +32,7 @@ class Options:
     """A durable cell's options; ``name`` is empty when the cell's first output names it."""
 
     name: str = ""
-    policy: Policy = Policy()
+    policy: Policy = field(default_factory=Policy)
     validate: str = ""
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()

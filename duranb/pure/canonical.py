@@ -177,7 +177,7 @@ class _Walk:
             self._reduced(value, depth)
 
     def _reduced(self, value: Any, depth: int) -> None:
-        found = self._reducer(value) if self._reducer is not None else None
+        found: Any = self._reducer(value) if self._reducer is not None else None
         if found is None:
             special = copyreg.dispatch_table.get(type(value))
             found = special(value) if special else value.__reduce_ex__(5)

@@ -6,7 +6,8 @@ calls :meth:`History.apply` for each event in order. Everybody else reads. It ke
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import msgspec
 
@@ -141,7 +142,8 @@ class History:
         ids = self._journal.get((self.run, step, key), {}).get(occurrence, ())
         usable = [c for c in (self.calls[i] for i in ids) if self._serves(c)]
         here = [c for c in usable if self.executions[c.execution].branch == self.branch]
-        return (here or usable or [None])[-1]
+        found = here or usable
+        return found[-1] if found else None
 
     def _serves(self, call: Call) -> bool:
         undone = self.executions[call.execution].status is Status.COMPENSATED
@@ -493,7 +495,7 @@ class History:
         """Artifacts are the store's own business."""
 
 
-_APPLY = {
+_APPLY: dict[type, Callable[[History, int, Any], None]] = {
     e.RunStarted: History._run_started,
     e.SessionOpened: History._session_opened,
     e.ArtifactStored: History._nothing,

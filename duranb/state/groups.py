@@ -39,7 +39,7 @@ class Holders:
         self._of: dict[int, set[str]] = {}
         self._ids: dict[str, frozenset[int]] = {}
 
-    def set(self, name: str, ids: frozenset[int]) -> None:
+    def note(self, name: str, ids: frozenset[int]) -> None:
         """Note what a name reached; an empty set forgets it."""
         for number in self._ids.pop(name, frozenset()):
             names = self._of[number]

@@ -223,18 +223,18 @@ class Namespace:
             else:
                 binding = self._capture.binding(value, artifact, dump.size)
             self._set(name, value, binding, group, digest)
-            self._holders.set(name, frozenset(dumps[name].reached))
+            self._holders.note(name, frozenset(dumps[name].reached))
 
     def _set(
         self, name: str, value: object, binding: Binding, group: frozenset[str], digest: str
     ) -> None:
         self._tracked[name] = _Tracked(value, binding, group, digest)
         if not digest:
-            self._holders.set(name, frozenset())
+            self._holders.note(name, frozenset())
 
     def _forget(self, name: str) -> None:
         del self._tracked[name]
-        self._holders.set(name, frozenset())
+        self._holders.note(name, frozenset())
 
     def _random_delta(self) -> str:
         state = randomness.state()
@@ -393,7 +393,7 @@ class Namespace:
             self._set(name, self.live[name], wanted[name], group, digest)
             if digest:
                 reached = self._capture.dump([name]).reached
-                self._holders.set(name, frozenset(reached))
+                self._holders.note(name, frozenset(reached))
 
     def _digest(self, group: frozenset[str]) -> str:
         try:

@@ -35,11 +35,11 @@ def set_state(found: dict[str, Any]) -> None:
 
 def fingerprint(found: dict[str, Any]) -> str:
     """Tells whether a state is the one it was, in this process."""
-    hasher = xxhash.xxh3_64(str(hash(found["random"])))
+    hasher = xxhash.xxh3_64(str(hash(found["random"])).encode())
     if "numpy" in found:
         name, keys, position, has_gauss, gauss = found["numpy"]
         hasher.update(keys.tobytes())
-        hasher.update(f"{name} {position} {has_gauss} {gauss}")
+        hasher.update(f"{name} {position} {has_gauss} {gauss}".encode())
     if "torch" in found:
         hasher.update(found["torch"].numpy().tobytes())
     return hasher.hexdigest()

@@ -37,6 +37,10 @@ def store_path(notebook: Path) -> Path:
     return notebook.parent / ".duranb" / notebook.stem
 
 
+_Line = tuple[EventBody, bytes | None, tuple[str, str]]
+"""An event, its payload, and its kind and JSON."""
+
+
 class Store:
     """Open, and owned by this process. Safe from any thread.
 
@@ -227,7 +231,7 @@ class Store:
         with self._mutex:
             sent, self._unsent = self._unsent, []
             ticket: Ticket[None] | None = Ticket() if wait else None
-            lines = [(b, p, e.encode(b)) for b, p in sent]
+            lines: list[_Line] = [(b, p, e.encode(b)) for b, p in sent]
             lines += [(b, None, e.encode(b)) for b in bodies]
 
             def make(last: int, digest: bytes) -> tuple[list[Row], list[EventBody]]:
@@ -327,7 +331,7 @@ def check_digest(data: memoryview, digest: str, path: Path) -> None:
 
 
 def _rows(
-    lines: Sequence[tuple[EventBody, bytes | None, tuple[str, str]]], last: int, digest: bytes
+    lines: Sequence[_Line], last: int, digest: bytes
 ) -> list[Row]:
     rows = []
     for body, payload, (kind, data) in lines:

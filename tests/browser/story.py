@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator
 from typing import Any
 
 from duranb.pure import events as e
@@ -39,11 +38,11 @@ tickets = [file_ticket(f["package"], f["risk"]) for f in findings if f["risk"] =
 class Story:
     """Tells events; ``bodies`` and ``times`` are what a store would have recorded."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: int = START) -> None:
         self.bodies: list[e.EventBody] = []
         self.times: list[int] = []
         self.artifacts: dict[str, bytes] = {}
-        self.now = START
+        self.now = now
         self._ids = {name: itertools.count(1) for name in ("execution", "call", "snapshot")}
         self.head = 0
         self.branch = "main"
@@ -228,15 +227,17 @@ def printed(text: str) -> dict[str, Any]:
     return {"type": "stream", "content": {"name": "stdout", "text": text}, "at": START}
 
 
-def agent() -> Story:
+def agent(start: int = START) -> Story:
     """The licence agent's day: two kills, a rewind, a fork, a compensation, an open question."""
-    s = Story()
+    s = Story(start)
     s.tell(e.RunStarted(run="a1b2c3d4", notebook="/home/ada/licences.ipynb", python="3.11.7"))
     s.session()
 
     collect = s.start("collect", COLLECT)
     s.attempt(collect)
-    licences = bound("licences", "list", "['MIT License\\n\\nCopyright (c) …', …] (48 items)", 412_334)
+    licences = bound(
+        "licences", "list", "['MIT License\\n\\nCopyright (c) …', …] (48 items)", 412_334
+    )
     s.now += 1_400_000
     table = (
         "<table><thead><tr><th>package</th><th>chars</th></tr></thead><tbody>"
@@ -274,12 +275,20 @@ def agent() -> Story:
         again, {"findings": findings}, origin="resumed", attempts=2, served=[*asked, more[0]]
     )
 
-    reconcile = s.start("reconcile", "%%durable reconcile\nmatrix = reconcile(findings)", inputs={"findings": "v-findings-1"})
+    reconcile = s.start(
+        "reconcile",
+        "%%durable reconcile\nmatrix = reconcile(findings)",
+        inputs={"findings": "v-findings-1"},
+    )
     s.attempt(reconcile)
     bad = s.llm(reconcile, "reconcile", "do these licences conflict?", tokens=(3900, 420))
     s.tell(e.CallRejected(call=bad, reason="1 validation error for Matrix: rows is empty"))
     s.fail(
-        reconcile, 1, "content", ErrorInfo(type="ValidationError", message="rows is empty"), wait=0.0
+        reconcile,
+        1,
+        "content",
+        ErrorInfo(type="ValidationError", message="rows is empty"),
+        wait=0.0,
     )
     s.attempt(reconcile, 2)
     s.llm(reconcile, "reconcile", "do these licences conflict?", attempt=2, tokens=(3900, 510))
@@ -298,24 +307,48 @@ def agent() -> Story:
         ("reconcile", reconcile, third),
     ):
         s.restore(step, of, snapshot)
-    drafted = s.start("draft", DRAFT, inputs={"findings": "v-findings-1", "matrix": "v-matrix-1"}, reason="the kernel died")
+    drafted = s.start(
+        "draft",
+        DRAFT,
+        inputs={"findings": "v-findings-1", "matrix": "v-matrix-1"},
+        reason="the kernel died",
+    )
     s.attempt(drafted)
-    s.llm(drafted, "draft", "a report on 48 licences", seconds=4.2, model="gpt-5", tokens=(6100, 1480), streamed=True)
+    s.llm(
+        drafted,
+        "draft",
+        "a report on 48 licences",
+        seconds=4.2,
+        model="gpt-5",
+        tokens=(6100, 1480),
+        streamed=True,
+    )
     report = bound("report", "str", "'# Licence report\\n\\nThree packages need attention…'", 7_410)
     fourth = s.complete(drafted, {"report": report})
 
-    filed = s.start("file_tickets", TICKETS, inputs={"findings": "v-findings-1"}, uses={"file_ticket": "u2"})
+    filed = s.start(
+        "file_tickets", TICKETS, inputs={"findings": "v-findings-1"}, uses={"file_ticket": "u2"}
+    )
     s.attempt(filed)
     effects = [_ticket(s, filed, package) for package in ("numpy", "pyzmq", "lark")]
     s.complete(filed, {"tickets": bound("tickets", "list", "[101, 102, 103]", 64)})
 
     for i, package in enumerate(("rich", "attrs", "jedi", "duckdb"), 1):
-        item = s.start(f"check[{i}]", "def check(package): …", sort="function", parent=filed, after=0.02)
+        item = s.start(
+            f"check[{i}]", "def check(package): …", sort="function", parent=filed, after=0.02
+        )
         s.attempt(item, after=0.001)
         s.llm(item, f"check[{i}]", f"is {package} listed?", seconds=0.3, tokens=(300, 12))
         s.tell(e.ExecutionCompleted(execution=item, origin="executed", attempts=1, snapshot=0))
 
-    undone = s.start("file_tickets", "for t in tickets: tracker.close(t)", sort="compensation", compensates=filed, reason="", after=14)
+    undone = s.start(
+        "file_tickets",
+        "for t in tickets: tracker.close(t)",
+        sort="compensation",
+        compensates=filed,
+        reason="",
+        after=14,
+    )
     s.attempt(undone)
     for call in reversed(effects):
         s.tell(e.CallCompensated(call=call, by=undone), 0.2)
@@ -327,12 +360,28 @@ def agent() -> Story:
     s.tell(e.HeadMoved(branch="concise", snapshot=third, reason="fork"))
     s.branch, s.head = "concise", third
     shorter = DRAFT.replace("ask(findings)", "ask(findings, words=150)")
-    short = s.start("draft", shorter, inputs={"findings": "v-findings-1", "matrix": "v-matrix-1"}, reason="its code changed", after=1)
+    short = s.start(
+        "draft",
+        shorter,
+        inputs={"findings": "v-findings-1", "matrix": "v-matrix-1"},
+        reason="its code changed",
+        after=1,
+    )
     s.attempt(short)
-    s.llm(short, "draft", "a report on 48 licences in 150 words", seconds=2.1, model="gpt-5", tokens=(6110, 390), streamed=True)
+    s.llm(
+        short,
+        "draft",
+        "a report on 48 licences in 150 words",
+        seconds=2.1,
+        model="gpt-5",
+        tokens=(6110, 390),
+        streamed=True,
+    )
     s.complete(short, {"report": bound("report", "str", "'# Licences in brief…'", 1_204, "2")})
 
-    broken = s.start("publish", "%%durable publish\npublish(report, to=wiki)", inputs={"report": "v-report-2"})
+    broken = s.start(
+        "publish", "%%durable publish\npublish(report, to=wiki)", inputs={"report": "v-report-2"}
+    )
     s.attempt(broken)
     name = ErrorInfo(
         type="NameError",
@@ -342,7 +391,11 @@ def agent() -> Story:
     s.fail(broken, 1, "code", name)
     s.tell(e.ExecutionEnded(execution=broken, status="failed", attempts=1, error=name))
 
-    approve = s.start("approve", "%%durable approve\nok = duranb.ask('Publish the report?')", inputs={"report": "v-report-2"})
+    approve = s.start(
+        "approve",
+        "%%durable approve\nok = duranb.ask('Publish the report?')",
+        inputs={"report": "v-report-2"},
+    )
     s.attempt(approve)
     s.tell(
         e.CallIntended(
@@ -394,9 +447,3 @@ def long(steps: int) -> Story:
         s.llm(number, f"step_{i}", f"question {i}", seconds=0.5)
         s.complete(number, {"x": bound("x", "int", str(i), 28, str(i))})
     return s
-
-
-def seconds(events: list[Event]) -> Iterator[float]:
-    """When each event happened, in seconds from the first."""
-    for event in events:
-        yield (event.ts - events[0].ts) / 1e6

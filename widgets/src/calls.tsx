@@ -88,18 +88,18 @@ function Opened({ call, state }: { call: Call; state: State }): JSX.Element {
   ];
   return (
     <div class="db-opened">
-      <dl class="db-facts">
+      <div class="db-facts">
         {facts.map(([name, value]) =>
           value ? (
             <>
-              <dt>{name}</dt>
-              <dd>
+              <span>{name}</span>
+              <span>
                 <code>{value}</code>
-              </dd>
+              </span>
             </>
           ) : null,
         )}
-      </dl>
+      </div>
       {problem && <p class="db-problem">{problem}</p>}
       {seen?.note && <p class="db-note">{seen.note}</p>}
       {seen?.request?.map((said, i) => <Bubble key={`q${i}`} said={said} side="sent" />)}

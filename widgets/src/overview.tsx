@@ -58,7 +58,7 @@ export function Overview({ row, detail, state, choose }: Props): JSX.Element {
           )}
         </section>
       )}
-      <dl class="db-facts">
+      <div class="db-facts">
         <Fact name="Status">
           {row.sort === "compensation" ? `${row.status}, a compensation` : row.status}
           {row.status === "completed" && row.sort !== "compensation" && `, ${row.origin}`}
@@ -97,7 +97,7 @@ export function Overview({ row, detail, state, choose }: Props): JSX.Element {
             <Jump state={state} id={row.parent} text={`${state.rows.get(row.parent)?.step ?? ""} #${row.parent}`} />
           </Fact>
         )}
-      </dl>
+      </div>
       <Since detail={detail} state={state} />
       {detail.outputs.length > 0 && (
         <section>
@@ -124,8 +124,8 @@ const show = (value: unknown): string => (typeof value === "string" ? value : JS
 
 const Fact = ({ name, children }: { name: string; children: ComponentChildren }): JSX.Element => (
   <>
-    <dt>{name}</dt>
-    <dd>{children}</dd>
+    <span>{name}</span>
+    <span>{children}</span>
   </>
 );
 

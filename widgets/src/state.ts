@@ -78,8 +78,8 @@ export class State {
 
   private take(update: Update): void {
     if (update.seq < this.seq) {
-      this.rows.clear();
-      this.children.clear();
+      this.forget();
+      return;
     }
     for (const sent of update.rows) {
       const row = toRow(sent);
@@ -102,6 +102,14 @@ export class State {
     this.arrange();
     if (!this.rows.has(this.selected)) this.selected = this.head()?.id ?? this.lines.at(-1)?.row.id ?? 0;
     this.announce();
+  }
+
+  /** Another history than the one on the page: begin anew. */
+  private forget(): void {
+    this.rows.clear();
+    this.children.clear();
+    this.seq = -1;
+    setTimeout(() => void this.load());
   }
 
   /** The last execution on the way to the head. */

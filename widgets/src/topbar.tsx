@@ -19,13 +19,13 @@ export function TopBar({ state }: { state: State }): JSX.Element {
           <Liveness state={state} />
         </div>
       </div>
-      <dl class="db-tiles">
+      <div class="db-tiles">
         <Tile label="calls made" value={sums ? compact(sums.calls) : "–"} note={sums?.tokens ? `${compact(sums.tokens)} tokens` : ""} />
         <Tile label="spent" value={sums ? money(sums.cost) + plus : "–"} note={plus ? `${totals!.unpriced} unpriced` : "on models"} />
         <Tile label="calls saved" value={sums ? compact(sums.saved_calls) : "–"} note={sums?.saved_tokens ? `${compact(sums.saved_tokens)} tokens` : ""} good={!!sums?.saved_calls} />
         <Tile label="money saved" value={sums ? money(sums.saved_cost) : "–"} note={sums?.saved_seconds ? `and ${took(sums.saved_seconds * 1e6)}` : ""} good={!!sums?.saved_cost} />
         <Tile label="restarts survived" value={String(totals?.restarts ?? "–")} note={totals?.restarts ? "nothing lost" : ""} good={!!totals?.restarts} />
-      </dl>
+      </div>
     </header>
   );
 }
@@ -33,10 +33,10 @@ export function TopBar({ state }: { state: State }): JSX.Element {
 function Tile({ label, value, note, good }: { label: string; value: string; note: string; good?: boolean }): JSX.Element {
   return (
     <div class={`db-tile ${good ? "db-good" : ""}`}>
-      <dt>{label}</dt>
-      <dd>
+      <span class="db-figure">
         {value} <small>{note}</small>
-      </dd>
+      </span>
+      <small>{label}</small>
     </div>
   );
 }

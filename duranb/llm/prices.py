@@ -1,0 +1,61 @@
+"""What a call cost, in US dollars, by the prices that come with ``genai-prices``.
+
+The price list takes a third of a second to load, so it is loaded while the first request is on its
+way, not when duranb is imported.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Any
+
+from duranb.llm.shapes.common import Tokens
+
+_log = logging.getLogger(__name__)
+_warming: threading.Thread | None = None
+
+
+def warm() -> None:
+    """Begin to load the price list in the background; does so once."""
+    global _warming
+    if _warming is None:
+        _warming = threading.Thread(target=_snapshot, name="duranb-prices", daemon=True)
+        _warming.start()
+
+
+def cost_of(tokens: Tokens, url: str, provider: str) -> float | None:
+    """The price of ``tokens``, or None when there is no price for their model.
+
+    The provider is the one whose API ``url`` is, else the one that makes the model (a proxy, a
+    stand-in), else ``provider``, which is the one whose API shape was spoken.
+    """
+    if not tokens.model or not (tokens.input or tokens.output):
+        return None
+    from genai_prices import Usage
+
+    used = {
+        "input_tokens": tokens.input,
+        "output_tokens": tokens.output,
+        "cache_read_tokens": tokens.cached,
+        "cache_write_tokens": tokens.cache_write,
+        "input_audio_tokens": tokens.input_audio,
+        "output_audio_tokens": tokens.output_audio,
+    }
+    usage = Usage(**{name: count for name, count in used.items() if count})
+    for where in ((None, url), (None, None), (provider or None, None)):
+        try:
+            found = _snapshot().calc(usage, tokens.model, *where, None)
+        except LookupError:
+            continue  # not theirs: the next way to find the model
+        except (ValueError, TypeError) as error:
+            _log.warning("no price for a call of %s: %s", tokens.model, error)
+            return None
+        return float(found.total_price)
+    return None
+
+
+def _snapshot() -> Any:
+    from genai_prices.data_snapshot import get_snapshot
+
+    return get_snapshot()

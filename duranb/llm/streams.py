@@ -1,0 +1,104 @@
+"""Byte streams for either HTTP library: one that tees, one that replays.
+
+httpx and httpx2 tell streams by their own base classes, so these are mixed with them when a
+library is hooked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from datetime import timedelta
+from typing import Any
+
+from duranb.llm.tape import Tape
+
+
+class Tee:
+    """A response's stream, taken down on a tape. Its state is the tape's, so it may be iterated
+    again from where it stands, which SDKs do to drain a connection."""
+
+    def __init__(self, inner: Any, tape: Tape) -> None:
+        self._inner = inner
+        self._tape = tape
+
+    @property
+    def elapsed(self) -> timedelta | None:
+        """The time until the stream was closed, where the library keeps it on the stream."""
+        found: timedelta | None = getattr(self._inner, "elapsed", None)
+        return found
+
+
+class SyncTee(Tee):
+    """For ``Client``."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        source = iter(self._inner)
+        while True:
+            try:
+                raw = next(source)
+            except StopIteration:
+                break
+            except Exception as error:
+                yield from self._tape.cut(error)
+                raise
+            yield from self._tape.feed(raw)
+        yield from self._tape.end()
+
+    def close(self) -> None:
+        """Closed by the response, whether its body was read to the end or not."""
+        try:
+            self._tape.close()
+        finally:
+            self._inner.close()
+
+
+class AsyncTee(Tee):
+    """For ``AsyncClient``. Making an answer durable holds the loop for about a millisecond; handing
+    it to a thread would take longer, and a cancellation could come between answer and record."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        source = self._inner.__aiter__()
+        try:
+            while True:
+                try:
+                    raw = await source.__anext__()
+                except StopAsyncIteration:
+                    break
+                except Exception as error:
+                    for piece in self._tape.cut(error):
+                        yield piece
+                    raise
+                for piece in self._tape.feed(raw):
+                    yield piece
+            for piece in self._tape.end():
+                yield piece
+        finally:
+            if isinstance(source, AsyncGenerator):
+                await source.aclose()
+
+    async def aclose(self) -> None:
+        """Closed by the response, whether its body was read to the end or not."""
+        try:
+            self._tape.close()
+        finally:
+            await self._inner.aclose()
+
+
+class Replayed:
+    """A recorded body, in the pieces in which it came; goes on where an earlier iteration stopped."""
+
+    def __init__(self, pieces: Sequence[bytes]) -> None:
+        self._left = iter(pieces)
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from self._left
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for piece in self._left:
+            yield piece
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
