@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import itertools
 import math
 import re
 import struct
@@ -22,7 +23,7 @@ def embed(text: str, dimensions: int = DIMENSIONS) -> list[float]:
     """A unit vector in which texts that share words and word pairs lie close to each other."""
     vector = [0.0] * dimensions
     words = re.findall(r"\w+", text.lower())
-    for feature in (*words, *(f"{a} {b}" for a, b in zip(words, words[1:], strict=False))):
+    for feature in (*words, *(f"{a} {b}" for a, b in itertools.pairwise(words))):
         number = int.from_bytes(hashlib.blake2b(feature.encode(), digest_size=8).digest(), "little")
         vector[(number >> 1) % dimensions] += 1.0 if number & 1 else -1.0
     length = math.sqrt(sum(x * x for x in vector))

@@ -33,8 +33,10 @@ _BSD = "redistribution and use in source and binary forms"
 _ENDORSE = r"neither the names? |may not be used to endorse|not be used to endorse"
 _ADVERTISE = "all advertising materials mentioning features"
 _ISC = "permission to use, copy, modify,? (and/or|and|or) distribute this software"
+_ISC_NOTICE = "provided that the above copyright notice"
 _MIT = "permission is hereby granted, free of charge, to any person obtaining a copy"
 _MIT_NOTICE = "this permission notice shall be included"
+_MIT_NAMED = r"licensed under the (terms of the )?mit licen[sc]e"
 _VERBATIM = "permitted to copy and distribute verbatim copies"
 _UNDER = "redistribute it and/or modify it under the terms of the gnu "
 
@@ -60,15 +62,11 @@ FAMILIES = (
     Family("BSD-4-Clause", PERMISSIVE, (_BSD, _ADVERTISE)),
     Family("BSD-3-Clause", PERMISSIVE, (_BSD, _ENDORSE), unless=_ADVERTISE),
     Family("BSD-2-Clause", PERMISSIVE, (_BSD,), unless=_ENDORSE),
-    Family(
-        "ISC", PERMISSIVE, (_ISC, r"provided that the above copyright notice"), unless="psf|stichting"
-    ),
+    Family("ISC", PERMISSIVE, (_ISC, _ISC_NOTICE), unless="psf|stichting"),
     Family("0BSD", PUBLIC_DOMAIN, (_ISC,), unless="provided that"),
     Family("MIT", PERMISSIVE, (_MIT, _MIT_NOTICE)),
     Family("MIT-0", PUBLIC_DOMAIN, (_MIT,), unless=_MIT_NOTICE),
-    Family(
-        "MIT", PERMISSIVE, (r"licensed under the (terms of the )?mit licen[sc]e",), unless=_MIT_NOTICE
-    ),
+    Family("MIT", PERMISSIVE, (_MIT_NAMED,), unless=_MIT_NOTICE),
     Family("BSL-1.0", PERMISSIVE, (r"boost software licen[sc]e",)),
     Family(
         "PSF-2.0",

@@ -7,6 +7,7 @@ import json
 import os
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -55,20 +56,26 @@ class Journal:
         if file.stat().st_size:
             os.write(self._file, b"\n")  # a line that a kill cut short ends here
 
-    def next_number(self) -> int:
-        """The number the next request gets."""
-        return max(self._requests, default=0) + 1
-
-    def begin(self, request: Request) -> Request:
-        """Write down that a request arrived; it is given its number here."""
+    def begin(self, path: str, body: Any, fate: Callable[[int], str]) -> Request:
+        """Write down that a request arrived; ``fate`` says from its number what becomes of it."""
+        asked = body if isinstance(body, dict) else {}
         with self._lock:
-            request = replace(request, number=self.next_number(), at=_now())
-            self._requests[request.number] = request
+            number = max(self._requests, default=0) + 1
+            request = Request(
+                number=number,
+                at=_now(),
+                path=path,
+                digest=digest(path, body),
+                model=str(asked.get("model", "")),
+                stream=bool(asked.get("stream")),
+                fate=fate(number),
+            )
+            self._requests[number] = request
             self._write(asdict(request))
         return request
 
     def end(self, number: int, **outcome: Any) -> None:
-        """Write down what became of it: ``status``, ``sent``, ``tokens``, ``fate``."""
+        """Write down what became of it: ``status``, ``sent``, ``tokens``."""
         with self._lock:
             outcome["ended"] = _now()
             self._requests[number] = replace(self._requests[number], **outcome)

@@ -230,7 +230,7 @@ def _around(sentence: str, start: int, end: int) -> str:
 
 def _sentences(text: str) -> list[str]:
     """Sentences with single spaces; a clause that runs over a line break stays whole."""
-    found = []
+    found: list[str] = []
     for paragraph in _PARAGRAPH.split(text):
         flat = " ".join(paragraph.split())
         found.extend(part for part in _SENTENCE.split(flat) if part)

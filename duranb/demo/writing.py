@@ -57,9 +57,7 @@ def report(findings: list[dict[str, Any]], emphasis: str, signature: str) -> str
 
 
 def _clauses(finding: dict[str, Any], key: str) -> list[dict[str, str]]:
-    return [
-        {"name": "", "meaning": "", **c} for c in finding.get(key) or () if isinstance(c, dict)
-    ]
+    return [{"name": "", "meaning": "", **c} for c in finding.get(key) or () if isinstance(c, dict)]
 
 
 def _scope(finding: dict[str, Any]) -> str:

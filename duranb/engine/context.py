@@ -17,7 +17,7 @@ import blake3
 
 from duranb.engine.runtime import Runtime, active
 from duranb.pure.artifacts import Buffer
-from duranb.pure.errors import StepError, Unrecorded
+from duranb.pure.errors import DuranbError, Unrecorded
 from duranb.pure.events import CallCompleted, CallFailed, CallRejected, ErrorInfo, Usage
 from duranb.pure.model import Call, CallStatus
 
@@ -61,7 +61,7 @@ class StepContext:
         self._served: dict[int, None] = {}
         self._answers: list[int] = []
         self._previous: StepContext | None = None
-        self.stopped: StepError | None = None
+        self.stopped: DuranbError | None = None
 
     # -- the journal -----------------------------------------------------------------------
 
@@ -172,7 +172,7 @@ class StepContext:
         with self._lock:
             self._taken.get(key, set()).discard(occurrence)
 
-    def stop(self, error: StepError) -> StepError:
+    def stop(self, error: DuranbError) -> DuranbError:
         """Note that the step must not go on, even if its code swallows ``error``; returns it."""
         self.stopped = error
         return error

@@ -173,11 +173,6 @@ class Cells(ast.NodeTransformer):
         for name in (instrument.HANDLE, "__duranb_attempt__"):
             self._shell.user_ns.pop(name, None)
 
-    @property
-    def busy(self) -> bool:
-        """Whether a cell is running."""
-        return bool(self._stack)
-
     def unknown_code_ran(self) -> None:
         """Something other than a cell ran (a widget's callback): it may have changed anything."""
         session = self._session()
@@ -256,7 +251,9 @@ class Cells(ast.NodeTransformer):
             hook.update_user_ns(result)
             hook.fill_exec_result(result)
         session.runtime.store.flush()
-        notice(self._outputs, say.restored(session.history, source))
+        with session.lock:
+            text = say.restored(session.history, source, session.history.last_execution)
+        notice(self._outputs, text)
 
     def _touched(self, tree: ast.Module) -> None:
         session = self._session()

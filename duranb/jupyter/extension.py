@@ -13,7 +13,6 @@ from typing import Any
 from duranb import llm
 from duranb.engine import questions
 from duranb.engine.runtime import Settings
-from duranb.jupyter.actions import Actions
 from duranb.jupyter.cells import Cells, comment_out, notice
 from duranb.jupyter.magics import DuranbMagics, await_verbs
 from duranb.jupyter.options import first_line
@@ -39,7 +38,6 @@ class Extension:
         self._cells.need_session = self.need_session
         self._cells.is_duplicate = self._is_duplicate
         self._woken_by_signals = False
-        self._actions = Actions(lambda: self._cells.busy)
 
     def load(self) -> None:
         """Install the hooks and say what there is to come back to."""
@@ -52,12 +50,12 @@ class Extension:
         shell.input_transformers_post.append(await_verbs)
         shell.ast_transformers.append(self._cells)
         shell.events.register("pre_run_cell", self._cells.before)
-        shell.events.register("post_run_cell", self._after_cell)
+        shell.events.register("post_run_cell", self._cells.after)
         shell.events.register("post_execute", self._cells.unknown_code_ran)
         shell.register_magics(DuranbMagics(shell, self.need_session, self._confirm, self.timeline))
         llm.install()
         questions.prompt_with(self._prompt)
-        shell.events.register("pre_execute", self._on_loop)
+        shell.events.register("pre_execute", self._let_stop_reach_async_cells)
         if store_path(self.notebook).exists():
             self._greet()
 
@@ -68,9 +66,9 @@ class Extension:
         shell.input_transformers_post.remove(await_verbs)
         if self._cells in shell.ast_transformers:
             shell.ast_transformers.remove(self._cells)
-        shell.events.unregister("pre_execute", self._on_loop)
+        shell.events.unregister("pre_execute", self._let_stop_reach_async_cells)
         shell.events.unregister("pre_run_cell", self._cells.before)
-        shell.events.unregister("post_run_cell", self._after_cell)
+        shell.events.unregister("post_run_cell", self._cells.after)
         shell.events.unregister("post_execute", self._cells.unknown_code_ran)
         self._outputs.close()
         llm.uninstall()
@@ -90,7 +88,6 @@ class Extension:
                 Settings(headless=headless),
             )
             self.session.bodies = self._cells
-            self.session.submit = self._actions.submit
             make_current(self.session)
             self.session.runtime.namespace.touched(None)
             damage = self.session.runtime.store.damage
@@ -143,22 +140,11 @@ class Extension:
                 return line is not None and line.split()[:1] in ([name], [])
         return False
 
-    def _on_loop(self) -> None:
-        """``pre_execute``: on the kernel's loop, or on a subshell's, which is not ours to use."""
-        if threading.current_thread() is not threading.main_thread():
-            return
-        self._actions.on_loop()
-        self._let_stop_reach_async_cells()
-
-    def _after_cell(self, result: Any) -> None:
-        """``post_run_cell``."""
-        self._cells.after(result)
-        self._actions.wake()
-
     def _let_stop_reach_async_cells(self) -> None:
         """A loop that idles in select() does not see SIGINT (ipykernel#881) unless it handles
         some signal itself: then every signal wakes it. Done at the first cell, when it runs."""
-        if self._woken_by_signals or not hasattr(signal, "SIGURG"):
+        in_main = threading.current_thread() is threading.main_thread()
+        if self._woken_by_signals or not in_main or not hasattr(signal, "SIGURG"):
             return
         self._woken_by_signals = True
         try:

@@ -68,7 +68,7 @@ def is_secret_parameter(name: str) -> bool:
 
 
 def public_url(url: str) -> str:
-    """A URL without its user, and with the values of parameters that may hold a credential hidden."""
+    """A URL without its user, with the values of parameters that may hold a credential hidden."""
     parts = urlsplit(url)
     netloc = parts.netloc.rpartition("@")[2]
     query = parts.query

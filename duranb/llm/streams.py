@@ -85,7 +85,7 @@ class AsyncTee(Tee):
 
 
 class Replayed:
-    """A recorded body, in the pieces in which it came; goes on where an earlier iteration stopped."""
+    """A recorded body in the pieces in which it came; goes on where an earlier iteration ended."""
 
     def __init__(self, pieces: Sequence[bytes]) -> None:
         self._left = iter(pieces)

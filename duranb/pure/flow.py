@@ -119,7 +119,7 @@ class Flow(Walker):
         after = self.assigned
         self.assigned = set(start)
         finished = self.block(node.finalbody)
-        self.assigned = (after | (self.assigned - start)) - (start - self.assigned)
+        self.assigned |= after
         return reached and finished
 
     def with_(self, node: ast.With | ast.AsyncWith) -> bool:

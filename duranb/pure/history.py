@@ -199,6 +199,11 @@ class History:
             saved_seconds=sum(c.ended - c.started for c in free if c.started) / 1e6,
         )
 
+    @property
+    def last_execution(self) -> int:
+        """The id of the latest execution, 0 for none."""
+        return next(reversed(self.executions), 0)
+
     def next_id(self, what: str) -> int:
         """A fresh id for an ``execution``, ``call`` or ``snapshot``."""
         self._last_id[what] += 1

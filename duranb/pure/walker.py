@@ -68,7 +68,7 @@ class Walker:
         self.writes.setdefault(name)
 
     def delete(self, name: str) -> None:
-        self.assigned.discard(name)
+        self.assigned.add(name)  # what it is from now on, nothing, does not come from outside
         self.deletes.add(name)
 
     def leave(self) -> None:

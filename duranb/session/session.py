@@ -34,10 +34,6 @@ class Bodies(Protocol):
         """Run a cell's source in a namespace of its own; may return an awaitable."""
 
 
-Submit = Callable[[Plan, Callable[[str, BaseException | None], None]], bool]
-"""Applies a plan when no cell runs, then calls back with a message or an error; True: it waits."""
-
-
 class Session:
     """One notebook's durable state in this process. Surfaces call it, never the storage."""
 
@@ -45,7 +41,6 @@ class Session:
         self.notebook = notebook
         self.runtime = runtime
         self.bodies: Bodies | None = None
-        self.submit: Submit | None = None
         self._left_at = runtime.history.head
         self._subscribers: list[Callable[[int], None]] = []
         runtime.store.listeners.append(self._tell)

@@ -36,8 +36,7 @@ _PAGE = """<!DOCTYPE html>
 <style>{css}</style>
 </head>
 <body class="duranb-page">
-<div id="duranb-root" data-title="{title}"></div>
-<noscript>{table}</noscript>
+<div id="duranb-root">{table}</div>
 {data}
 <script type="module">{script}</script>
 </body>

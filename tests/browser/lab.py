@@ -1,4 +1,4 @@
-"""A real JupyterLab on a port of 127.0.0.1, and a notebook in it driven through its own commands."""
+"""A real JupyterLab on a port of 127.0.0.1, and a notebook in it driven by its own commands."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import Any
 
 from playwright.sync_api import Locator, Page
 
@@ -36,6 +35,16 @@ START = """(index) => {
   shell.currentWidget.content.activeCellIndex = index;
   shell.currentWidget.content.deselectAll();
   void commands.execute('notebook:run-cell');
+}"""
+
+WATCH_RESTART = """() => {
+  const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
+  window.restarted = false;
+  let began = false;
+  kernel.statusChanged.connect((_, status) => {
+    began ||= status === 'restarting' || status === 'autorestarting';
+    if (began && status === 'idle') window.restarted = true;
+  });
 }"""
 
 
@@ -71,10 +80,10 @@ class Lab:
             *("--IdentityProvider.token=", "--ServerApp.password="),
             *("--expose-app-in-browser", f"--ServerApp.root_dir={self.folder}"),
         ]
-        log = (self._home / "lab.log").open("wb")
-        self._process = subprocess.Popen(
-            command, env=env, cwd=self.folder, stdout=log, stderr=log, start_new_session=True
-        )
+        with (self._home / "lab.log").open("wb") as log:
+            self._process = subprocess.Popen(
+                command, env=env, cwd=self.folder, stdout=log, stderr=log, start_new_session=True
+            )
         self._wait()
         return self
 
@@ -158,20 +167,12 @@ class Notebook:
 
     def restart(self) -> None:
         """Restart the kernel through the menu, as a person does, and wait until it is back."""
-        before = self._connection()
-        self.page.click("text=Kernel >> nth=0")
-        self.page.click("text=Restart Kernel… >> visible=true")
-        self.page.click(".jp-Dialog button.jp-mod-accept, .jp-Dialog button.jp-mod-warn")
-        self.page.wait_for_function(
-            "before => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel"
-            ".info.then(() => true) && before",
-            arg=before,
-        )
+        self.page.evaluate(WATCH_RESTART)
+        self.page.click(".lm-MenuBar-item:has-text('Kernel')")
+        self.page.click(".lm-Menu-item:has-text('Restart Kernel…') >> nth=0")
+        self.page.click(".jp-Dialog button.jp-mod-warn")
+        self.page.wait_for_function("() => window.restarted")
         self.wait_ready()
-
-    def _connection(self) -> Any:
-        kernel = "window.jupyterapp.shell.currentWidget.sessionContext.session.kernel"
-        return self.page.evaluate(f"() => {kernel}.id")
 
 
 def _free_port() -> int:

@@ -386,7 +386,7 @@ def agent(start: int = START) -> Story:
     name = ErrorInfo(
         type="NameError",
         message="name 'wiki' is not defined",
-        traceback="Traceback (most recent call last):\n  Cell In[9], line 2\nNameError: name 'wiki' …",
+        traceback="Traceback (most recent call last):\n  Cell In[9], line 2\nNameError: wiki",
     )
     s.fail(broken, 1, "code", name)
     s.tell(e.ExecutionEnded(execution=broken, status="failed", attempts=1, error=name))

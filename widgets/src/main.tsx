@@ -43,4 +43,7 @@ export default {
 };
 
 const root = document.getElementById("duranb-root");
-if (root && document.body.classList.contains("duranb-page")) mount(root, new State(new FileLink(document)));
+if (root && document.body.classList.contains("duranb-page")) {
+  root.replaceChildren(); // the plain table, for where this does not run
+  mount(root, new State(new FileLink(document)));
+}

@@ -1,0 +1,206 @@
+"""The hook on the wire: ``Client.send`` and ``AsyncClient.send`` of httpx and httpx2.
+
+Every SDK that is built on them passes here exactly once for each try, whatever of its own layers
+it was called through, and in clients made before or after the hook went in. Transports would miss
+the SDKs that bring their own; methods of the SDKs, their raw, parsing and streaming variants.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import sys
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from types import ModuleType
+from typing import Any
+
+import wrapt
+
+from duranb.engine.context import StepContext, current
+from duranb.llm import websockets
+from duranb.llm.flight import Flight
+from duranb.llm.library import Library
+
+LIBRARIES = ("httpx", "httpx2")
+
+Send = Callable[..., Any]
+
+
+class _State:
+    """Whether we listen, and which classes carry a hook of ours (with what was there before)."""
+
+    installed = False
+    awaiting_imports = False
+    hooked: dict[type, tuple[Send, Send]] = {}
+
+
+class _Sending:
+    """What a client sends while it sends (a token for its auth flow) is part of that request.
+
+    A task that was started meanwhile inherits the context variable and outlives the request, so
+    there is a switch in it.
+    """
+
+    on = True
+
+
+_sending: ContextVar[_Sending | None] = ContextVar("duranb_sending", default=None)
+
+
+def install() -> None:
+    """Journal the HTTP requests of steps from now on. Twice is as good as once.
+
+    Libraries that are imported later are hooked when they are; requests outside of steps pass
+    untouched.
+    """
+    _State.installed = True
+    if not _State.awaiting_imports:
+        _State.awaiting_imports = True
+        for name in LIBRARIES:
+            wrapt.register_post_import_hook(_hook, name)
+        websockets.watch()
+        return
+    for name in LIBRARIES:
+        if name in sys.modules:
+            _hook(sys.modules[name])
+
+
+def uninstall() -> None:
+    """Take the hooks out. Where somebody else has wrapped ours, it stays and does nothing."""
+    _State.installed = False
+    for cls, (original, hooked) in list(_State.hooked.items()):
+        if cls.__dict__.get("send") is hooked:
+            cls.send = original  # type: ignore[attr-defined]
+            del _State.hooked[cls]
+
+
+def _hook(module: ModuleType) -> None:
+    if not _State.installed:
+        return
+    library = Library.of(module)
+    found: Any = module
+    # httpx2 can be installed under httpx's name: then both are the same classes.
+    for cls, make in ((found.Client, _sync), (found.AsyncClient, _async)):
+        if cls not in _State.hooked:
+            original = cls.send
+            hooked = make(library, original)
+            _State.hooked[cls] = (original, hooked)
+            cls.send = hooked
+
+
+def _sync(library: Library, original: Send) -> Send:
+    @functools.wraps(original)
+    def send(client: Any, request: Any, *, stream: bool = False, **options: Any) -> Any:
+        step = _listening(client, request, library.sync_stream)
+        if step is None:
+            return original(client, request, stream=stream, **options)
+        request.read()
+        flight = Flight.take(library, step, request)
+        if flight is None:
+            return original(client, request, stream=stream, **options)
+        if flight.recorded:
+            response = flight.replay(client, request)
+            if not stream:
+                response.read()
+            return response
+        try:
+            with _part_of_this():
+                response = original(client, request, stream=True, **options)
+        except BaseException as error:
+            flight.broke(error)
+            raise
+        try:
+            if not response.is_success:
+                if not stream:
+                    response.read()
+                flight.refused(response)
+            elif response.is_stream_consumed:
+                flight.read_already(response)
+            else:
+                response.stream = library.tee(response.stream, flight.tape(response))
+                if not stream:
+                    response.read()
+        except BaseException:
+            response.close()
+            flight.release()
+            raise
+        return response
+
+    return send
+
+
+def _async(library: Library, original: Send) -> Send:
+    @functools.wraps(original)
+    async def send(client: Any, request: Any, *, stream: bool = False, **options: Any) -> Any:
+        step = _listening(client, request, library.async_stream)
+        if step is None:
+            return await original(client, request, stream=stream, **options)
+        await request.aread()
+        flight = Flight.take(library, step, request)
+        if flight is None:
+            return await original(client, request, stream=stream, **options)
+        if flight.recorded:
+            response = flight.replay(client, request)
+            if not stream:
+                await response.aread()
+            return response
+        try:
+            with _part_of_this():
+                response = await original(client, request, stream=True, **options)
+        except BaseException as error:
+            flight.broke(error)
+            raise
+        try:
+            if not response.is_success:
+                if not stream:
+                    await response.aread()
+                flight.refused(response)
+            elif response.is_stream_consumed:
+                flight.read_already(response)
+            else:
+                response.stream = library.async_tee(response.stream, flight.tape(response))
+                if not stream:
+                    await response.aread()
+        except BaseException:
+            await response.aclose()
+            flight.release()
+            raise
+        return response
+
+    return send
+
+
+def _listening(client: Any, request: Any, stream_type: Any) -> StepContext | None:
+    """The step whose request this is; None when it is to pass untouched.
+
+    A closed client and a request of the wrong colour pass: the library refuses them itself.
+    Raises what stopped the step, if its code went on regardless.
+    """
+    if not _State.installed:
+        return None
+    step = current()
+    if step is None:
+        return None
+    around = _sending.get()
+    if around is not None and around.on:
+        return None
+    if client.is_closed or not isinstance(request.stream, stream_type):
+        return None
+    if "upgrade" in request.headers:
+        websockets.say(request.url.host)
+        return None
+    if step.stopped is not None:
+        raise step.stopped
+    return step
+
+
+@contextlib.contextmanager
+def _part_of_this() -> Iterator[None]:
+    around = _Sending()
+    token = _sending.set(around)
+    try:
+        yield
+    finally:
+        around.on = False
+        _sending.reset(token)

@@ -1,0 +1,1 @@
+"""What people read: status, log, show and diff, and every one-line message."""

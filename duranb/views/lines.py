@@ -1,0 +1,61 @@
+"""Every one-line message of a durable cell."""
+
+from __future__ import annotations
+
+from html import escape
+
+from duranb.pure.history import History
+from duranb.pure.model import Execution, Origin, Status
+from duranb.pure.staleness import latest
+from duranb.views.words import clock, count, saved
+
+
+def quiet_html(text: str) -> str:
+    """A message as a quiet line of a notebook's output area."""
+    return (
+        '<div class="duranb-line" style="color: var(--jp-ui-font-color2, #777); '
+        f'font-size: 90%; white-space: pre-wrap">{escape(text)}</div>'
+    )
+
+
+def restored(history: History, source: Execution, restored_as: int) -> str:
+    """Nothing ran: where the step's values came from, and what that saved."""
+    kept = saved(history.ledger(restored_as))
+    line = f"↺ {source.step}: restored from {clock(source.ended)}, nothing ran"
+    return f"{line} · {kept}" if kept else line
+
+
+def completed(history: History, execution: int) -> str:
+    """What is worth saying of a completed step: what came from the journal, what was not stored.
+    Empty for the ordinary case: a durable cell is as quiet as a plain one."""
+    this = history.executions[execution]
+    lines = []
+    if this.origin in (Origin.RESUMED, Origin.REPLAYED) and this.served:
+        made = history.ledger(execution).calls
+        line = f"↻ {this.step}: {this.origin}, {count(len(this.served), 'call')} from the journal"
+        line += f", {made} made" if made else ""
+        kept = saved(history.ledger(execution))
+        lines.append(f"{line} · {kept}" if kept else line)
+    for name, why in this.unstored.items():
+        kind = this.outputs[name].type if name in this.outputs else "value"
+        lines.append(
+            f"! {this.step}: {name} ({kind}) cannot be stored: {why}. After a restart it says so "
+            "when it is used; duranb.reconnect can register how to make it again"
+        )
+    return "\n".join(lines)
+
+
+def greeting(history: History) -> str:
+    """After a restart: what there is to come back to. Empty when nothing was done yet."""
+    steps = latest(history)
+    if not history.executions:
+        return ""
+    done = [s for s, x in steps.items() if x.status is Status.COMPLETED]
+    parts = [f"{count(len(done), 'completed step')} to come back to"]
+    last = history.executions[history.last_execution]
+    if last.status is not Status.COMPLETED:
+        parts.append(f"{last.step} is {last.status}")
+    return (
+        f"duranb: {'; '.join(parts)}. Run All restores them step by step; "
+        "%duranb rewind brings all variables back without running a cell"
+    )

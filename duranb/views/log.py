@@ -1,0 +1,88 @@
+"""``log``: the history as sentences, newest last."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.table import Table
+from rich.text import Text
+
+from duranb.pure import events as e
+from duranb.pure.events import Event
+from duranb.pure.history import History
+from duranb.views.render import View
+from duranb.views.words import clock
+
+
+def view(history: History, events: Sequence[Event], most: int = 30) -> View:
+    """The last ``most`` events that say something (stored artifacts are left out)."""
+    told = [x for x in events if not isinstance(x.body, e.ArtifactStored)]
+    table = Table.grid(padding=(0, 2))
+    for event in told[-most:]:
+        table.add_row(str(event.seq), clock(event.ts), Text(sentence(history, event.body)))
+    return View(table)
+
+
+def sentence(history: History, body: e.EventBody) -> str:
+    """One event, as a sentence."""
+    match body:
+        case e.RunStarted():
+            return f"run {body.run} began"
+        case e.SessionOpened():
+            return f"process {body.pid} opened the store"
+        case e.SnapshotCaptured():
+            names = [*body.changed, *(f"-{n}" for n in body.deleted)]
+            return f"snapshot {body.snapshot}: {', '.join(names) or 'random state'}"
+        case e.BranchCreated():
+            return f"branch {body.branch} was forked from {body.parent}"
+        case e.HeadMoved():
+            return f"{body.reason} to snapshot {body.snapshot} of branch {body.branch}"
+        case e.ExecutionStarted():
+            return f"{body.step}@{body.execution} began ({body.reason or body.sort})"
+        case e.ExecutionRestored():
+            return f"{body.step}@{body.execution} was restored from execution {body.of}"
+        case e.ExecutionCompleted():
+            names = ", ".join(body.outputs) or "no outputs"
+            return f"{_step(history, body.execution)} completed ({body.origin}): {names}"
+        case e.ExecutionEnded():
+            why = f": {body.error.type}: {body.error.message}" if body.error else ""
+            return f"{_step(history, body.execution)} ended {body.status}{_short(why)}"
+        case e.ExecutionCompensated():
+            how = "was compensated" if body.ok else "could not be compensated"
+            return f"{_step(history, body.execution)} {how} by execution {body.by}"
+        case e.AttemptStarted():
+            return f"{_step(history, body.execution)}: attempt {body.attempt}"
+        case e.AttemptFailed():
+            then = f", again in {body.wait:.1f} s" if body.wait >= 0 else ""
+            what = _short(f"{body.error.type}: {body.error.message}")
+            step = _step(history, body.execution)
+            return f"{step}: attempt {body.attempt} failed ({body.cause}: {what}){then}"
+        case e.CallIntended():
+            return f"{body.step}: {body.name}({_short(body.preview)}) is about to happen"
+        case e.CallCompleted():
+            return f"{body.step}: {body.name} returned {_short(body.preview)}".rstrip()
+        case e.CallFailed():
+            what = _short(f"{body.error.type}: {body.error.message}")
+            return f"{body.step}: {body.name} failed ({body.status or what})"
+        case e.CallRejected():
+            return f"call {body.call} was rejected: {_short(body.reason)}"
+        case e.CallResolved():
+            return f"call {body.call} was resolved: {body.verdict}"
+        case e.CallCompensated():
+            return f"call {body.call} was undone by execution {body.by}"
+        case e.CompensationRegistered():
+            return f"{body.step} has a compensation"
+        case e.Answered():
+            return f"question {body.call} was answered: {_short(str(body.value))}"
+        case e.ArtifactStored():
+            return f"artifact {body.digest[:12]} was stored ({body.size} bytes)"
+
+
+def _step(history: History, execution: int) -> str:
+    this = history.executions.get(execution)
+    return f"{this.step}@{execution}" if this else f"execution {execution}"
+
+
+def _short(text: str) -> str:
+    first = text.splitlines()[0] if text else ""
+    return first if len(first) <= 90 else first[:89] + "…"

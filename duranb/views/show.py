@@ -1,0 +1,105 @@
+"""``show STEP``: everything about one execution."""
+
+from __future__ import annotations
+
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+from duranb.pure.history import History
+from duranb.pure.model import Call, Execution, Origin
+from duranb.views.render import View
+from duranb.views.words import MARKS, STYLES, clock, duration, money, saved, tokens
+
+
+def view(history: History, reference: str) -> View:
+    """``STEP`` (its latest), ``STEP@ID`` or ``ID``. Raises :class:`NoSuchStep`."""
+    this = history.find(reference)
+    parts: list[Text | Table | Syntax] = [_headline(history, this)]
+    if this.error is not None:
+        parts.append(Text(f"{this.error.type}: {this.error.message}", style="red"))
+    parts.append(_heading("code"))
+    parts.append(Syntax(this.source.rstrip(), "python", background_color="default"))
+    if this.inputs or this.uses:
+        parts += [_heading("inputs"), _inputs(history, this)]
+    if this.outputs:
+        parts += [_heading("outputs"), _bindings(this)]
+    if len(this.attempts) > 1 or this.error:
+        parts += [_heading("attempts"), _attempts(this)]
+    calls = history.calls_of(this.of or this.id)
+    served = [history.calls[i] for i in this.served if i in history.calls]
+    if calls or served:
+        parts += [_heading("calls"), _calls(calls, served)]
+    if this.step in history.compensations:
+        parts += [
+            _heading("compensation"),
+            Syntax(history.compensations[this.step], "python", background_color="default"),
+        ]
+    others = [x for x in history.executions_of(this.step) if x.id != this.id]
+    if others:
+        known = ", ".join(f"@{x.id} {x.status}" for x in others[-8:])
+        parts.append(Text(f"other executions: {known}", style="dim"))
+    return View(*parts)
+
+
+def _heading(text: str) -> Text:
+    return Text(f"\n{text}", style="bold dim")
+
+
+def _headline(history: History, this: Execution) -> Text:
+    text = Text(f"{this.step}@{this.id}  ", style="bold")
+    text.append(f"{MARKS[this.status]} {this.status}", style=STYLES[this.status])
+    if this.origin is not Origin.EXECUTED:
+        text.append(f" · {this.origin}")
+    if this.of:
+        text.append(f" from @{this.of}")
+    text.append(f" · {clock(this.started)} · branch {this.branch}")
+    if this.ended and not this.of:
+        text.append(f" · {duration((this.ended - this.started) / 1e6)}")
+    kept = saved(history.ledger(this.id))
+    if kept:
+        text.append(f" · {kept}", style="green")
+    if this.reason:
+        text.append(f"\nran because: {this.reason}")
+    return text
+
+
+def _inputs(history: History, this: Execution) -> Table:
+    before = history.namespace(this.before)
+    table = Table.grid(padding=(0, 2))
+    for name, version in this.inputs.items():
+        seen = before.get(name)
+        table.add_row(name, seen.type if seen else "", Text(seen.preview if seen else version))
+    for name in this.uses:
+        table.add_row(name, "code", Text(this.uses[name][:12], style="dim"))
+    return table
+
+
+def _bindings(this: Execution) -> Table:
+    table = Table.grid(padding=(0, 2))
+    for name, binding in this.outputs.items():
+        value = Text(binding.preview)
+        if binding.why:
+            value.append(f"  not stored: {binding.why}", style="yellow")
+        table.add_row(name, binding.type, value)
+    return table
+
+
+def _attempts(this: Execution) -> Table:
+    table = Table.grid(padding=(0, 2))
+    for attempt in this.attempts:
+        took = duration((attempt.ended - attempt.started) / 1e6) if attempt.ended else ""
+        what = f"{attempt.error.type}: {attempt.error.message}" if attempt.error else "ok"
+        pause = f"then waited {duration(attempt.wait)}" if attempt.wait > 0 else ""
+        table.add_row(str(attempt.number), took, str(attempt.cause or ""), Text(what[:90]), pause)
+    return table
+
+
+def _calls(made: list[Call], served: list[Call]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    for call, how in [*((c, str(c.status)) for c in made), *((c, "journal") for c in served)]:
+        usage = call.usage
+        spent = tokens(usage.input_tokens + usage.output_tokens) if usage else ""
+        cost = money(usage.cost) if usage else ""
+        table.add_row(f"#{call.id}", call.name, how, spent, cost, Text(call.preview[:70]))
+    return table

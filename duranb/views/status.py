@@ -1,0 +1,129 @@
+"""``status``: where the notebook stands, on one screen."""
+
+from __future__ import annotations
+
+from rich.table import Table
+from rich.text import Text
+
+from duranb.pure.history import History
+from duranb.pure.model import Call, CallStatus, Execution, Origin, Status
+from duranb.pure.staleness import latest, stale
+from duranb.views.render import View
+from duranb.views.words import MARKS, STYLES, clock, count, duration, money, tokens
+
+
+def view(history: History, holder: int | None = None) -> View:
+    """Every step with its latest execution, and what waits for the user.
+
+    ``holder`` is the pid of the kernel that has the store open, where that is not this process.
+    """
+    rows = _steps(history)
+    parts: list[Table | Text] = [_headline(history, holder)]
+    if rows:
+        parts.append(_table(history, rows))
+    parts += [Text(line, style="yellow") for line in needs(history)]
+    return View(*parts)
+
+
+def _headline(history: History, holder: int | None) -> Text:
+    line = f"run {history.run or '(none yet)'} · branch {history.branch or '-'}"
+    others = [b for b in history.branches if b != history.branch]
+    if others:
+        line += f" (others: {', '.join(others)})"
+    if holder:
+        line += f" · kernel {holder} has it open"
+    if not history.executions:
+        line += "\nno durable cell has run yet: begin one with %%durable NAME"
+    return Text(line, style="bold")
+
+
+def _steps(history: History) -> list[Execution]:
+    """The latest execution of each step: on the way to the head where there is one."""
+    line = latest(history)
+    found = {}
+    for step in history.steps:
+        last = history.executions_of(step)[-1]
+        found[step] = last if last.status is not Status.COMPLETED else line.get(step, last)
+    return list(found.values())
+
+
+def _table(history: History, rows: list[Execution]) -> Table:
+    old = stale(history)
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name, justify in (
+        ("step", "left"),
+        ("status", "left"),
+        ("how", "left"),
+        ("tries", "right"),
+        ("calls", "right"),
+        ("tokens", "right"),
+        ("cost", "right"),
+        ("saved", "right"),
+        ("took", "right"),
+        ("when", "left"),
+    ):
+        table.add_column(name, justify=justify)  # type: ignore[arg-type]
+    for this in rows:
+        ledger = history.ledger(this.id)
+        state = Text(f"{MARKS[this.status]} {this.status}", style=STYLES[this.status])
+        if this.step in old:
+            state.append(f" stale ({', '.join(old[this.step])})", style="magenta")
+        took = duration((this.ended - this.started) / 1e6) if this.ended else ""
+        table.add_row(
+            f"{this.step}@{this.id}",
+            state,
+            "" if this.origin is Origin.EXECUTED else str(this.origin),
+            str(len(this.attempts) or ""),
+            str(ledger.calls or ""),
+            tokens(ledger.tokens),
+            money(ledger.cost),
+            money(ledger.saved_cost) or (str(ledger.saved_calls) if ledger.saved_calls else ""),
+            "" if this.origin is Origin.RESTORED else took,
+            clock(this.started),
+        )
+    return table
+
+
+def needs(history: History) -> list[str]:
+    """What only the user can settle, with the words that do it."""
+    lines = []
+    for this in _steps(history):
+        for call in history.calls_of(this.id):
+            if call.sort == "ask" and call.status is CallStatus.INTENDED and _waits(this):
+                lines.append(
+                    f"{this.step} waits: {call.preview}  →  %duranb answer {call.id} VALUE, "
+                    "then run the cell again"
+                )
+            elif call.effect and _open(call) and this.status is not Status.RUNNING:
+                lines.append(
+                    f"{this.step} is in doubt: {call.name}({call.preview}) was begun and its "
+                    f"outcome never recorded  →  %duranb resolve {this.step} --happened [RESULT] "
+                    "| --not-happened | --compensate"
+                )
+    unfinished = [
+        x
+        for x in history.executions.values()
+        if x.compensates
+        and x.status is Status.FAILED
+        and history.executions[x.compensates].status is not Status.COMPENSATED
+    ]
+    for this in unfinished[-1:]:
+        step = history.executions[this.compensates].step
+        lines.append(f"the compensation of {step} did not end  →  %duranb compensate {step}")
+    return lines
+
+
+def _waits(this: Execution) -> bool:
+    return this.status is Status.WAITING
+
+
+def _open(call: Call) -> bool:
+    unsettled = call.status in (CallStatus.IN_DOUBT, CallStatus.INTENDED)
+    return unsettled and not call.idempotent
+
+
+def summary(history: History) -> str:
+    """One line: how many steps are done, and how many are not."""
+    steps = _steps(history)
+    done = sum(x.status is Status.COMPLETED for x in steps)
+    return f"{count(done, 'step')} completed of {len(steps)}"

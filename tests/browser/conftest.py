@@ -1,0 +1,64 @@
+"""Fixtures for tests in headless Chromium."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.browser import chromium
+from tests.browser.lab import Lab
+
+ROOT = Path(__file__).parents[2]
+
+NewPage = Callable[..., Page]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The system's Chromium, headless."""
+    path = chromium.find()
+    if not path:
+        pytest.fail(chromium.MISSING)
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=path, args=chromium.ARGUMENTS)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def new_page(browser: Browser) -> Iterator[NewPage]:
+    """Makes pages; an error that a page's own script raises fails the test."""
+    pages: list[Page] = []
+    errors: list[str] = []
+
+    def make(width: int = 1440, height: int = 900, **options: object) -> Page:
+        size = {"width": width, "height": height}
+        page = browser.new_page(viewport=size, **options)  # type: ignore[arg-type]
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.set_default_timeout(60_000)
+        pages.append(page)
+        return page
+
+    yield make
+    for page in pages:
+        page.close()
+    assert not errors
+
+
+@pytest.fixture
+def page(new_page: NewPage) -> Page:
+    """One page of a common size."""
+    return new_page()
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    """A JupyterLab whose kernels can import these tests, in a folder of its own."""
+    env = {"PYTHONPATH": str(ROOT), "DURANB_HOME": str(tmp_path / "home")}
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    with Lab(folder, env) as started:
+        yield started

@@ -1,0 +1,156 @@
+"""The timeline as one offline HTML file, in a browser with no kernel and no network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from duranb.pure import events as e
+from duranb.pure.history import History
+from duranb.timelines.html import timeline_html
+from tests.browser import story
+from tests.browser.conftest import NewPage
+
+
+def save(told: story.Story, folder: Path, title: str = "licences.ipynb") -> str:
+    """Write the file; its URL."""
+    path = folder / "timeline.html"
+    path.write_text(timeline_html(History(told.events), told, title), encoding="utf-8")
+    return path.as_uri()
+
+
+@pytest.fixture
+def opened(page: Page, tmp_path: Path) -> Page:
+    """The licence agent's file, open."""
+    page.goto(save(story.agent(), tmp_path))
+    page.wait_for_selector(".db-row")
+    return page
+
+
+def row(page: Page, number: int) -> str:
+    return page.locator(f"#db-row-{number}").inner_text().replace("\n", " ")
+
+
+def test_rows_say_what_became_of_each_execution(opened: Page) -> None:
+    """Every execution has a row with its name, how its result came about and what it saved."""
+    assert opened.locator(".db-row").count() == 19
+    assert "killed" in row(opened, 2)
+    assert "resumed" in row(opened, 4)
+    assert "+6" in row(opened, 4)
+    assert "restored" in row(opened, 8)
+    assert "undo file_tickets" in row(opened, 16)
+    assert "head" in row(opened, 17)
+    assert "waiting" in row(opened, 19)
+    expect(opened.locator(".db-tiles")).to_contain_text("2 nothing lost")
+
+
+def test_verbs_are_not_offered_without_a_kernel(opened: Page) -> None:
+    """A file cannot change a notebook, so it has no buttons that would."""
+    assert opened.locator(".db-action").count() == 0
+    assert opened.locator(".db-branch:enabled").count() == 0
+
+
+def test_inspector_shows_attempts_calls_values_and_code(opened: Page) -> None:
+    """What is known of an execution is in the file: causes, calls, values, outputs, differences."""
+    panel = opened.locator(".db-panel")
+    opened.click("#db-row-4")
+    opened.click('[data-tab="Attempts"]')
+    expect(panel).to_contain_text("429 Too Many Requests")
+    expect(panel).to_contain_text("waited 1.6 s before the next")
+    opened.click('[data-tab="Calls"]')
+    assert panel.get_by_text("from the journal").count() == 6
+    expect(panel).to_contain_text("HTTP 429")
+    opened.click("#db-row-1")
+    opened.click('[data-tab="Inputs & outputs"]')
+    expect(panel).to_contain_text("licences")
+    expect(panel).to_contain_text("48 licence texts")
+    frame = panel.locator("iframe").content_frame
+    expect(frame.locator("td").first).to_have_text("numpy")
+    opened.click("#db-row-17")
+    opened.click('[data-tab="Code"]')
+    expect(panel.locator(".db-plus")).to_contain_text("words=150")
+
+
+def test_recorded_text_is_never_run(page: Page, tmp_path: Path) -> None:
+    """Names, previews, outputs and errors that are markup stay text, wherever they are shown."""
+    bad = "</script><script>window.hacked = 1</script><img src=x onerror='window.hacked = 2'>"
+    told = story.Story()
+    told.tell(e.RunStarted(run="r", notebook=bad))
+    told.session()
+    number = told.start(bad, bad, reason=bad)
+    told.attempt(number)
+    told.llm(number, bad, bad)
+    html = {"type": "display_data", "content": {"data": {"text/html": bad}}}
+    name = {bad: story.bound("x", bad, bad)}
+    told.complete(number, name, messages=[story.printed(bad), html], unstored={bad: bad})
+    page.goto(save(told, tmp_path, title=bad))
+    page.wait_for_selector(".db-row")
+    for tab in ("Overview", "Calls", "Inputs & outputs", "Code", "Attempts"):
+        page.click(f'[data-tab="{tab}"]')
+        page.wait_for_selector(".db-panel :first-child")
+    assert page.evaluate("window.hacked") is None
+    assert page.title() == bad
+
+
+def test_nothing_is_loaded(page: Page, tmp_path: Path) -> None:
+    """The file is whole: opening it asks for nothing else."""
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    url = save(story.agent(), tmp_path)
+    page.goto(url)
+    page.wait_for_selector(".db-row")
+    assert asked == [url]
+
+
+def test_keyboard_alone_reaches_everything(opened: Page) -> None:
+    """Arrows walk the rows and the tabs, left and right close and open, / typing narrows."""
+    opened.locator(".db-scroll").focus()
+    opened.keyboard.press("Home")
+    expect(opened.locator(".db-what h2")).to_have_text("collect")
+    for _ in range(10):
+        opened.keyboard.press("ArrowDown")
+    expect(opened.locator(".db-what h2")).to_have_text("file_tickets")
+    opened.keyboard.press("ArrowLeft")
+    expect(opened.locator("#db-row-12")).to_have_count(0)
+    opened.keyboard.press("ArrowRight")
+    expect(opened.locator("#db-row-12")).to_have_count(1)
+    opened.locator('[role="tab"][aria-selected="true"]').focus()
+    opened.keyboard.press("ArrowRight")
+    expect(opened.locator('[data-tab="Calls"]')).to_have_attribute("aria-selected", "true")
+
+
+def test_list_narrows_to_what_is_looked_for(opened: Page) -> None:
+    """Searching and the filters leave the rows that match, and say so when there are none."""
+    opened.click("text=Needs you")
+    assert [r.split()[0] for r in opened.locator(".db-name").all_inner_texts()] == [
+        "analyse",
+        "draft",
+        "publish",
+        "approve",
+    ]
+    opened.fill(".db-search input", "publish")
+    expect(opened.locator(".db-row")).to_have_count(1)
+    opened.fill(".db-search input", "no such step")
+    expect(opened.locator(".db-empty")).to_have_text("No execution matches.")
+
+
+def test_long_history_keeps_few_rows_on_the_page(page: Page, tmp_path: Path) -> None:
+    """20,000 events: only rows in view are elements, and scrolling shows the others."""
+    told = story.long(4000)
+    assert len(told.events) > 20_000
+    page.goto(save(told, tmp_path))
+    page.wait_for_selector("#db-row-4000")
+    assert page.locator(".db-row").count() < 80
+    page.locator(".db-scroll").evaluate("box => { box.scrollTop = 0 }")
+    expect(page.locator("#db-row-1")).to_be_visible()
+    page.click("#db-row-3")
+    expect(page.locator(".db-panel")).to_contain_text("it has not run yet")
+
+
+def test_table_stands_in_where_no_script_runs(new_page: NewPage, tmp_path: Path) -> None:
+    """Without JavaScript the file still lists what happened."""
+    page = new_page(java_script_enabled=False)
+    page.goto(save(story.agent(), tmp_path))
+    expect(page.locator("tr", has_text="file_tickets").first).to_contain_text("compensated")
