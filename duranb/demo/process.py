@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import signal
 import subprocess
 import sys
 import urllib.error
@@ -26,6 +29,11 @@ class StandIn:
     url: str
     pid: int
     journal: Path
+
+    def stop(self) -> None:
+        """End it; it may have ended by itself."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGTERM)
 
     def requests(self) -> list[Request]:
         """Everything that ever reached it."""

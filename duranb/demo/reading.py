@@ -220,12 +220,14 @@ def _find(rule: _Rule, sentences: list[str]) -> Clause | None:
 
 
 def _around(sentence: str, start: int, end: int) -> str:
-    """The sentence, or as much of it around the wording as a quote may have."""
+    """The sentence, or whole words of it around the wording, with ``…`` where it goes on."""
     if len(sentence) <= LONGEST_QUOTE:
         return sentence
     first = max(0, min(start, end - LONGEST_QUOTE))
     first = sentence.rfind(" ", 0, first) + 1 if first else 0
-    return sentence[first : first + LONGEST_QUOTE].rstrip()
+    last = first + LONGEST_QUOTE
+    last = sentence.rfind(" ", first, last) if last < len(sentence) else len(sentence)
+    return "…" * (first > 0) + sentence[first:last] + "…" * (last < len(sentence))
 
 
 def _sentences(text: str) -> list[str]:

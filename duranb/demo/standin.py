@@ -12,6 +12,7 @@ schedule (:mod:`duranb.demo.mishaps`), as they do with real providers.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import select
 import socket
@@ -182,11 +183,13 @@ class Handler(BaseHTTPRequestHandler):
         """Server-sent events, each in a chunk of its own."""
         self._start(200, "text/event-stream", {"Transfer-Encoding": "chunked"})
         for data in events:
+            self._think(0.012)
             name = f"event: {json.loads(data)['type']}\n" if named else ""
             line = f"{name}data: {data}\n\n".encode()
             self.wfile.write(b"%x\r\n%s\r\n" % (len(line), line))
-            self._think(0.012)
-        self.wfile.write(b"0\r\n\r\n")
+        # Clients close at the last event; that the chunks end here is news to nobody then.
+        with contextlib.suppress(ConnectionError):
+            self.wfile.write(b"0\r\n\r\n")
 
     def _start(self, status: int, content: str, headers: dict[str, str]) -> None:
         self._check_client()

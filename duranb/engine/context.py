@@ -56,7 +56,8 @@ class StepContext:
         self.fresh = fresh
         self.strict = strict or runtime.settings.strict
         self._scope = scope
-        self._lock = threading.Lock()
+        # Re-entrant: a stream that is garbage collected frees its place, wherever we are just then.
+        self._lock = threading.RLock()
         self._taken: dict[str, set[int]] = {}
         self._served: dict[int, None] = {}
         self._answers: list[int] = []

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, ParamSpec, TypeVar, cast, overload
 
 from duranb.engine import context as ctx, saga
-from duranb.engine.decide import Decision
+from duranb.engine.decide import ABSENT, Decision
 from duranb.engine.keeping import NoState
 from duranb.engine.retry import Policy
 from duranb.engine.runtime import Runtime, active
@@ -173,7 +173,9 @@ class _Step:
         )
         reach = namespace.uses.of_object(self.fn)
         uses = dict(reach.uses)
-        inputs |= {n: namespace.version_of(namespace.live[n]) for n in reach.data}
+        live = namespace.live
+        for name in reach.data:
+            inputs[name] = namespace.version_of(live[name]) if name in live else ABSENT
         identity = spec.identity(inputs, uses)
         recorded = runtime.history.completed(self.name, identity)
         if self.always or self.fresh:

@@ -18,10 +18,10 @@ from IPython.core.error import InputRejected
 from duranb.engine import steprun
 from duranb.engine.decide import Decision, decide
 from duranb.engine.keeping import CellState
+from duranb.engine.options import Options, first_line, parse
 from duranb.engine.spec import Spec
 from duranb.engine.steprun import NOTHING, StepRun
 from duranb.jupyter import instrument
-from duranb.jupyter.options import Options, first_line, parse
 from duranb.jupyter.outputs import Outputs
 from duranb.pure import dataflow, fingerprint
 from duranb.pure.errors import StepError, UsageError

@@ -12,16 +12,17 @@ from typing import Any
 
 from duranb import llm
 from duranb.engine import questions
+from duranb.engine.options import first_line
 from duranb.engine.runtime import Settings
 from duranb.jupyter.cells import Cells, comment_out, notice
 from duranb.jupyter.magics import DuranbMagics, await_verbs
-from duranb.jupyter.options import first_line
 from duranb.jupyter.outputs import Outputs
 from duranb.jupyter.where import notebook_path
 from duranb.pure.errors import DuranbError, UsageError
 from duranb.session import Session
 from duranb.session.scripts import make_current
 from duranb.store import store_path
+from duranb.timelines import kernel as timeline_kernel
 from duranb.views import lines as say
 
 
@@ -38,6 +39,7 @@ class Extension:
         self._cells.need_session = self.need_session
         self._cells.is_duplicate = self._is_duplicate
         self._woken_by_signals = False
+        self._timeline: Any = None
 
     def load(self) -> None:
         """Install the hooks and say what there is to come back to."""
@@ -56,6 +58,7 @@ class Extension:
         llm.install()
         questions.prompt_with(self._prompt)
         shell.events.register("pre_execute", self._let_stop_reach_async_cells)
+        timeline_kernel.listen(self._kernel, self.timeline)
         if store_path(self.notebook).exists():
             self._greet()
 
@@ -70,6 +73,10 @@ class Extension:
         shell.events.unregister("pre_run_cell", self._cells.before)
         shell.events.unregister("post_run_cell", self._cells.after)
         shell.events.unregister("post_execute", self._cells.unknown_code_ran)
+        timeline_kernel.stop_listening(self._kernel)
+        if self._timeline is not None:
+            self._timeline.close()
+            self._timeline = None
         self._outputs.close()
         llm.uninstall()
         if self.session is not None:
@@ -107,9 +114,11 @@ class Extension:
 
     def timeline(self) -> object:
         """The timeline widget of this session, made once."""
-        from duranb.timelines.widget import Timeline
+        if self._timeline is None:
+            from duranb.timelines.widget import Timeline
 
-        return Timeline(self.need_session())
+            self._timeline = Timeline(self.need_session(), self._kernel)
+        return self._timeline
 
     # -- talking to the user ---------------------------------------------------------------
 

@@ -50,6 +50,8 @@ class Outputs:
     def _keep(self, kind: str, content: Any, metadata: Any) -> None:
         if kind not in KEPT or content is None:
             return
+        if content.get("metadata", {}).get("duranb"):
+            return  # duranb's own, put out from another thread while the cell ran
         kept = self._kept
         assert kept is not None
         if kind == "stream" and kept and kept[-1]["type"] == "stream":

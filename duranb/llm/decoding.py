@@ -31,21 +31,22 @@ def decoder(encoding: str) -> Decode | None:
 
 
 def _deflate() -> Decode:
-    """Some servers send the zlib format, as they should, and some the bare one."""
-    inner = zlib.decompressobj()
-    first = True
+    """Some servers send the zlib format, as they should, and some the bare one: the first two
+    bytes tell."""
+    inner: Any = None
+    start = b""
 
     def decode(piece: bytes) -> bytes:
-        nonlocal inner, first
-        try:
-            return inner.decompress(piece)
-        except zlib.error:
-            if not first:
-                raise
-            inner = zlib.decompressobj(-zlib.MAX_WBITS)
-            return inner.decompress(piece)
-        finally:
-            first = False
+        nonlocal inner, start
+        if inner is None:
+            start += piece
+            if len(start) < 2:
+                return b""
+            wrapped = start[0] & 0x0F == 8 and int.from_bytes(start[:2], "big") % 31 == 0
+            inner = zlib.decompressobj(zlib.MAX_WBITS if wrapped else -zlib.MAX_WBITS)
+            piece = start
+        data: bytes = inner.decompress(piece)
+        return data
 
     return decode
 

@@ -67,7 +67,8 @@ class Flight:
 
     def replay(self, client: Any, request: Any) -> Any:
         """The recorded answer as an unread response."""
-        return replay.response(self._library, client, request, decode(self._step.load(self._slot)))
+        recorded = decode(self._step.load(self._slot))
+        return replay.response(self._library, client, request, recorded, self.release)
 
     # -- the answer on its way -------------------------------------------------------------
 
@@ -102,7 +103,7 @@ class Flight:
             decode_piece or bytes,
             events=content_type.startswith("text/event-stream") and decode_piece is not None,
             ends_silently=shape not in _MARKED,
-            holds_reason=shape == "gemini",
+            holds_reason=bool(shape) and not _asks_for_several(self._asked.body),
         )
 
     def read_already(self, response: Any) -> None:
@@ -203,6 +204,14 @@ class Flight:
     def _fail(self, error: BaseException, status: int = 0) -> None:
         self._landed = True
         self._step.fail(self._slot, error=error, status=status, started=self._began)
+
+
+def _asks_for_several(body: Any) -> bool:
+    """Whether answers come side by side in one stream: one of them may end before the others."""
+    asked = body if isinstance(body, dict) else {}
+    config = asked.get("generationConfig")
+    several = config.get("candidateCount") if isinstance(config, dict) else asked.get("n")
+    return several not in (None, 1)
 
 
 def _error_text(content: bytes) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -9,10 +10,17 @@ from duranb.llm.exchange import Exchange
 from duranb.llm.library import Library
 
 
-def response(library: Library, client: Any, request: Any, recorded: Exchange) -> Any:
+def response(
+    library: Library,
+    client: Any,
+    request: Any,
+    recorded: Exchange,
+    abandoned: Callable[[], None],
+) -> Any:
     """An unread ``Response`` for ``request``: its body is a stream of the recorded pieces.
 
-    It is built anew for each call, so no two callers share one.
+    It is built anew for each call, so no two callers share one. ``abandoned`` is called when it is
+    closed before its end.
     """
     header = recorded.header
     hops = []
@@ -27,7 +35,7 @@ def response(library: Library, client: Any, request: Any, recorded: Exchange) ->
     made = library.Response(
         header.status,
         headers=header.headers,
-        stream=library.replayed(recorded.chunks()),
+        stream=library.replayed(recorded.chunks(), abandoned),
         request=request,
         extensions=extensions,
         history=hops,

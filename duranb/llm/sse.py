@@ -19,7 +19,7 @@ _OPEN_MARKER = re.compile(
     re.MULTILINE,
 )
 _HINTS = (b"[DONE]", b"response.", b"message_stop", b"error")
-_FINISHED = re.compile(rb'"(?:finish_reason|stop_reason|finishReason)" ?: ?"')
+_FINISHED = re.compile(rb'"(?:finish_reason|stop_reason|finishReason)"\s*:\s*"[^"]')
 _LAST = frozenset({"response.completed", "response.incomplete", "message_stop"})
 _FAILED = frozenset({"response.failed", "error"})
 
@@ -32,9 +32,12 @@ class Verdict(Enum):
     FAILED = "failed"
 
 
+_NULL = msgspec.Raw(b"null")
+
+
 class _Peek(msgspec.Struct):
     type: str | None = None
-    error: msgspec.Raw | None = None
+    error: msgspec.Raw = _NULL
 
 
 _peek = msgspec.json.Decoder(_Peek)
@@ -94,7 +97,7 @@ def verdict(event: bytes) -> Verdict:
         except msgspec.DecodeError:
             peeked = _Peek()  # not an object of the shape that carries a marker
         kind = peeked.type or name
-        error = peeked.error is not None and bytes(peeked.error) != b"null"
+        error = bytes(peeked.error) != b"null"
     if kind in _LAST:
         return Verdict.LAST
     if kind in _FAILED or (error and not kind):

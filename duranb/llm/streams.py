@@ -6,7 +6,7 @@ library is hooked.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -85,20 +85,29 @@ class AsyncTee(Tee):
 
 
 class Replayed:
-    """A recorded body in the pieces in which it came; goes on where an earlier iteration ended."""
+    """A recorded body in the pieces in which it came; goes on where an earlier iteration ended.
 
-    def __init__(self, pieces: Sequence[bytes]) -> None:
-        self._left = iter(pieces)
+    Closed before its end it calls ``abandoned``, since a live stream that is abandoned frees its
+    place in the journal for the next identical request: on replay the same one must be free.
+    """
+
+    def __init__(self, pieces: Sequence[bytes], abandoned: Callable[[], None]) -> None:
+        self._left = list(reversed(pieces))
+        self._abandoned = abandoned
 
     def __iter__(self) -> Iterator[bytes]:
-        yield from self._left
+        while self._left:
+            yield self._left.pop()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        for piece in self._left:
-            yield piece
+        while self._left:
+            yield self._left.pop()
 
     def close(self) -> None:
         """Nothing is open."""
+        if self._left:
+            self._abandoned()
 
     async def aclose(self) -> None:
         """Nothing is open."""
+        self.close()

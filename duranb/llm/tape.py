@@ -33,7 +33,8 @@ class Tape:
     ``decode`` undoes the content encoding piece by piece. With ``events`` the body is a stream of
     server-sent events, whose last one is told by its content; anything else ends where it ends, so
     its newest piece is held back. ``ends_silently``: without a marker, the body's end is the
-    answer's end. ``holds_reason``: an event that gives a reason for the end is the last one.
+    answer's end. ``holds_reason``: nothing but the marker and the bill comes after an event that
+    gives the reason for the end, so a caller may well stop there; it waits for them.
     """
 
     def __init__(
@@ -103,11 +104,7 @@ class Tape:
 
     def close(self) -> None:
         """The caller reads no further."""
-        if self._settled:
-            return
-        if self._splitter is not None and self._splitter.ending:
-            self._complete()
-        else:
+        if not self._settled:
             self._settled = True
             self._journal.release()
 

@@ -88,14 +88,24 @@ class Flow(Walker):
     ) -> bool:
         """``start`` is assigned if the body never runs, which ``once`` rules out."""
         self.loops.append(_Loop())
+        made = dict(self.made)
         reached = self.block(node.body)
         loop = self.loops.pop()
         ends = loop.continues + ([self.assigned] if reached else [])
+        if ends and made != self.made:
+            self.next_round(set.intersection(*ends), made)
         exhausted = set.intersection(*ends) if once and ends else start
         after = loop.breaks
         if not endless:
             self.branch(exhausted, node.orelse, after)
         return self.join(after, start)
+
+    def next_round(self, assigned: set[str], made: dict[str, set[str]]) -> None:
+        """Functions made in a loop's body may be called above, when it begins anew."""
+        self.assigned = assigned
+        for name in self.loads & self.made.keys():
+            if self.made[name] != made.get(name):
+                self.need(name)
 
     def try_(self, node: Any) -> bool:
         start = set(self.assigned)

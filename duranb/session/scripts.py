@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from duranb import llm
 from duranb.engine.runtime import Settings
@@ -25,7 +27,7 @@ def durable(script: str | Path) -> Iterator[Session]:
     """
     path = Path(script).resolve()
     headless = os.environ.get("DURANB_HEADLESS") == "1"
-    session = Session.open(path, store_path(path), {}, Settings(headless=headless))
+    session = Session.open(path, store_path(path), _globals(path), Settings(headless=headless))
     llm.install()
     make_current(session)
     try:
@@ -34,6 +36,15 @@ def durable(script: str | Path) -> Iterator[Session]:
         make_current(None)
         llm.uninstall()
         session.close()
+
+
+def _globals(script: Path) -> dict[str, Any]:
+    """The globals of a script that is running or imported: what its functions see."""
+    for module in list(sys.modules.values()):
+        file = getattr(module, "__file__", None)
+        if file and os.path.basename(file) == script.name and Path(file).resolve() == script:
+            return vars(module)
+    return {}
 
 
 def current() -> Session:

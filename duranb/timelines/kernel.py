@@ -64,6 +64,13 @@ def listen(kernel: Any, make: Callable[[], object]) -> None:
     manager.register_target(TARGET, opened)
 
 
+def stop_listening(kernel: Any) -> None:
+    """Undo :func:`listen`."""
+    manager = getattr(kernel, "comm_manager", None)
+    if manager is not None and TARGET in manager.targets:
+        manager.unregister_target(TARGET, manager.targets[TARGET])
+
+
 def answer_on_subshell(comm: Any) -> None:
     """Let requests be handled on the subshell they were sent to.
 

@@ -6,6 +6,7 @@ from html import escape
 
 from duranb.timelines.model import Update
 from duranb.timelines.rows import Row
+from duranb.views.words import count, duration, money
 
 MOST_ROWS = 200
 
@@ -44,10 +45,10 @@ def summary(update: Update) -> str:
     """One line about the whole history."""
     sums = update.totals.ledger
     parts = [
-        f"{update.totals.executions} executions",
-        f"{sums.calls} calls made ({money(sums.cost)})",
-        f"{sums.saved_calls} calls saved ({money(sums.saved_cost)})",
-        f"{update.totals.restarts} restarts survived",
+        count(update.totals.executions, "execution"),
+        f"{count(sums.calls, 'call')} made ({money(sums.cost) or '$0'})",
+        f"{count(sums.saved_calls, 'call')} saved ({money(sums.saved_cost) or '$0'})",
+        f"{count(update.totals.restarts, 'restart')} survived",
     ]
     return f"duranb timeline, branch {update.branch}: " + ", ".join(parts)
 
@@ -75,26 +76,12 @@ def _cells(row: Row) -> list[str]:
         str(len(row.attempts) or ""),
         str(sums.calls or ""),
         f"{sums.tokens:,}" if sums.tokens else "",
-        money(sums.cost) if sums.cost else "",
-        f"{sums.saved_calls} calls" if sums.saved_calls else "",
-        took(row.ended - row.started) if row.ended > row.started else "",
+        money(sums.cost),
+        count(sums.saved_calls, "call") if sums.saved_calls else "",
+        duration((row.ended - row.started) / 1e6) if row.ended > row.started else "",
         row.error or (f"stale: {', '.join(row.stale)}" if row.stale else ""),
     ]
 
 
 def _shown(update: Update) -> list[Row]:
     return update.rows[-MOST_ROWS:]
-
-
-def money(dollars: float) -> str:
-    """US dollars: cents where there are any, else as many digits as it takes to see something."""
-    return f"${dollars:,.2f}" if dollars >= 1 or not dollars else f"${dollars:.4f}"
-
-
-def took(microseconds: int) -> str:
-    """A duration for people."""
-    seconds = microseconds / 1e6
-    if seconds < 60:
-        return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

@@ -13,7 +13,7 @@ import anywidget
 import msgspec
 import traitlets
 from IPython.core.getipython import get_ipython
-from IPython.display import display
+from IPython.display import DisplayHandle, display
 
 from duranb.timelines.bundle import bundled
 from duranb.timelines.kernel import answer_on_subshell, carrier
@@ -53,7 +53,7 @@ class Timeline(anywidget.AnyWidget):
         self._requests = Requests(session, self._rows, carrier(kernel))
         self._pusher = Pusher(self._rows, self._push, self._refresh_table)
         self._unsubscribe = session.subscribe(self._pusher.notify)
-        self._table: Any = None
+        self._table: DisplayHandle | None = None
         self.on_msg(self._asked)
 
     def close(self) -> None:
@@ -92,9 +92,8 @@ class Timeline(anywidget.AnyWidget):
         JupyterLab shows an error in place of a widget whose kernel is gone; the table stays.
         """
         data, _ = self._repr_mimebundle_()
-        show: Any = display
-        show(data, raw=True, metadata=OWN_OUTPUT)
-        self._table = show(self._table_bundle(), raw=True, metadata=OWN_OUTPUT, display_id=True)
+        display(data, raw=True, metadata=OWN_OUTPUT)
+        self._table = display(self._table_bundle(), raw=True, metadata=OWN_OUTPUT, display_id=True)
 
     def _table_bundle(self) -> dict[str, str]:
         update = self._rows.since(-1)

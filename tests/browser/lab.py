@@ -161,6 +161,34 @@ class Notebook:
         self.page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
         self.wait_ready()
 
+    def index(self, cell: str) -> int:
+        """Where the cell with an id is."""
+        return int(
+            self.page.evaluate(
+                "id => window.jupyterapp.shell.currentWidget.content.widgets"
+                ".findIndex(w => w.model.sharedModel.id === id)",
+                cell,
+            )
+        )
+
+    def write(self, index: int, source: str) -> None:
+        """Replace a cell's text."""
+        self.page.evaluate(
+            "([index, source]) => window.jupyterapp.shell.currentWidget.content.widgets[index]"
+            ".model.sharedModel.setSource(source)",
+            [index, source],
+        )
+
+    def read(self, index: int) -> str:
+        """A cell's text."""
+        return str(
+            self.page.evaluate(
+                "index => window.jupyterapp.shell.currentWidget.content.widgets[index]"
+                ".model.sharedModel.getSource()",
+                index,
+            )
+        )
+
     def output(self, index: int) -> Locator:
         """A cell's output area."""
         return self.page.locator(".jp-Notebook .jp-Cell").nth(index).locator(".jp-Cell-outputArea")

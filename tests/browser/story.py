@@ -6,6 +6,7 @@ import itertools
 import json
 from typing import Any
 
+from duranb.llm.exchange import Header, encode
 from duranb.pure import events as e
 from duranb.pure.events import Binding, ErrorInfo, Event, Usage
 
@@ -125,7 +126,7 @@ class Story:
             occurrence=0,
             sort="llm",
             name="POST /v1/chat/completions",
-            response=self.keep({"asked": preview}),
+            response=self._exchange(model, preview, streamed),
             started=began,
             usage=Usage(
                 model=model,
@@ -140,6 +141,35 @@ class Story:
         )
         self.tell(completed, seconds)
         return number
+
+    def _exchange(self, model: str, asked: str, streamed: bool) -> str:
+        sent = {
+            "model": model,
+            "temperature": 0.2,
+            "stream": streamed,
+            "messages": [
+                {"role": "system", "content": "You read licences closely. Answer in JSON."},
+                {"role": "user", "content": f"Tell me the {asked}."},
+            ],
+        }
+        said = f'{{"about": "{asked}", "risk": "low", "obligations": ["keep the notice"]}}'
+        choice = {"index": 0, "message": {"role": "assistant", "content": said}}
+        answer = {"object": "chat.completion", "model": model, "choices": [choice]}
+        request, body = json.dumps(sent).encode(), json.dumps(answer).encode()
+        header = Header(
+            method="POST",
+            url="http://127.0.0.1:8080/v1/chat/completions",
+            content_type="application/json",
+            request_size=len(request),
+            request_kept=len(request),
+            headers=[("content-type", "application/json")],
+            chunks=[len(body)],
+            streamed=streamed,
+            elapsed=1_100_000,
+        )
+        name = f"{len(self.artifacts):032x}"
+        self.artifacts[name] = b"".join(bytes(part) for part in encode(header, request, [body]))
+        return name
 
     def refused(self, execution: int, step: str, attempt: int, status: int = 429) -> None:
         """A call the server refused."""
@@ -342,7 +372,7 @@ def agent(start: int = START) -> Story:
         s.tell(e.ExecutionCompleted(execution=item, origin="executed", attempts=1, snapshot=0))
 
     undone = s.start(
-        "file_tickets",
+        "compensate file_tickets",
         "for t in tickets: tracker.close(t)",
         sort="compensation",
         compensates=filed,

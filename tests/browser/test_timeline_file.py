@@ -40,7 +40,7 @@ def test_rows_say_what_became_of_each_execution(opened: Page) -> None:
     assert "resumed" in row(opened, 4)
     assert "+6" in row(opened, 4)
     assert "restored" in row(opened, 8)
-    assert "undo file_tickets" in row(opened, 16)
+    assert "compensate file_tickets" in row(opened, 16)
     assert "head" in row(opened, 17)
     assert "waiting" in row(opened, 19)
     expect(opened.locator(".db-tiles")).to_contain_text("2 nothing lost")

@@ -64,8 +64,9 @@ CELLS = [
     ),
 ]
 
-NAMESPACE = "(docs, notes, pairs, parts, title, report, seen, seen['docs'] is docs, " \
-    "seen['pairs'] is pairs)"
+NAMESPACE = (
+    "(docs, notes, pairs, parts, title, report, seen, seen['docs'] is docs, seen['pairs'] is pairs)"
+)
 
 
 @dataclass
@@ -95,7 +96,9 @@ def acknowledged(notebook: Path) -> set[str]:
     with StoreView.open(folder) as view:
         history = History(view.events())
         done = [
-            c for c in history.calls.values() if c.sort == "llm" and c.status is CallStatus.COMPLETED
+            c
+            for c in history.calls.values()
+            if c.sort == "llm" and c.status is CallStatus.COMPLETED
         ]
         return {f"{c.step}/{c.key}/{c.occurrence}" for c in done}
 

@@ -127,6 +127,12 @@ def test_a_function_used_in_two_branches_reads_in_both() -> None:
     assert reads(source) == {"c", "x"}
 
 
+def test_a_function_made_in_a_loop_may_run_in_the_next_round() -> None:
+    """A call at the top of a loop's body can reach a function that is made at its end."""
+    assert reads("f = g\nfor i in [1, 2]:\n    f()\n    def f(): return x") == {"g", "x"}
+    assert reads("for i in r:\n    def f(): return i\n    f()") == {"r"}
+
+
 def test_a_function_handed_to_an_unknown_decorator_may_run() -> None:
     """Such a function counts as called, by the end of the cell at the latest."""
     assert reads("@register\ndef go(): return limit") == {"register", "limit"}

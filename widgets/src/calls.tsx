@@ -85,6 +85,8 @@ function Opened({ call, state }: { call: Call; state: State }): JSX.Element {
     ["idempotency key", call.idempotency_key],
     ["undone by", call.compensate],
     ["cached tokens", call.cached_tokens ? compact(call.cached_tokens) : undefined],
+    ["sent to", seen?.url],
+    ["settings", settings(seen)],
   ];
   return (
     <div class="db-opened">
@@ -107,6 +109,12 @@ function Opened({ call, state }: { call: Call; state: State }): JSX.Element {
       {call.exchange && !seen && !problem && <p class="db-note">Reading what was recorded…</p>}
     </div>
   );
+}
+
+function settings(seen: Exchange | null): string {
+  return Object.entries(seen?.settings ?? {})
+    .map(([name, value]) => `${name} ${String(value)}`)
+    .join(", ");
 }
 
 const LONG = 900;

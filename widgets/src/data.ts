@@ -207,6 +207,8 @@ export interface Said {
 
 export interface Exchange {
   call: number;
+  url?: string;
+  settings?: Record<string, unknown>;
   request?: Said[];
   answer?: Said[];
   note?: string;

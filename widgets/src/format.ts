@@ -37,9 +37,18 @@ export function took(us: number): string {
 const two = (n: number): string => String(n).padStart(2, "0");
 
 /** The time of day, local, of a time in microseconds. */
-export function clock(us: number, seconds = true): string {
+export function clock(us: number): string {
   const d = new Date(us / 1000);
-  return `${two(d.getHours())}:${two(d.getMinutes())}${seconds ? `:${two(d.getSeconds())}` : ""}`;
+  return `${two(d.getHours())}:${two(d.getMinutes())}:${two(d.getSeconds())}`;
+}
+
+/** The same for an axis, as exact as its ticks (microseconds apart) ask for. */
+export function tickLabel(us: number, apart: number): string {
+  const whole = clock(us);
+  if (apart >= 60e6) return whole.slice(0, 5);
+  if (apart >= 1e6) return whole;
+  const digits = apart >= 1e5 ? 1 : 2;
+  return `${whole.slice(3)}${((us % 1e6) / 1e6).toFixed(digits).slice(1)}`;
 }
 
 /** Day and time of day, local. */

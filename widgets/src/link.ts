@@ -47,7 +47,18 @@ interface Manager {
   get_model(id: string): Promise<RawModel>;
   has_model?(id: string): boolean;
   _create_comm?(target: string, id: string, data: unknown): Promise<unknown>;
-  kernel?: { status?: string; connectionStatus?: string } | null;
+  kernel?: Kernel | null;
+}
+
+interface Kernel {
+  status?: string;
+  connectionStatus?: string;
+  iopubMessage?: Signal<{ header: { msg_type: string } }>;
+}
+
+interface Signal<T> {
+  connect(slot: (sender: unknown, args: T) => void): void;
+  disconnect(slot: (sender: unknown, args: T) => void): void;
 }
 
 interface RawModel extends Model {
@@ -72,7 +83,9 @@ export class KernelLink implements Link {
   private current: Model;
   private raw: RawModel | null = null;
   private nextId = 0;
-  private asked = 0;
+  /** Whether it is worth asking the kernel for a widget: it is new, or has run a cell since. */
+  private promising = true;
+  private watched: Kernel | null = null;
   private readonly prefix = Math.random().toString(36).slice(2, 10);
 
   constructor(model: Model, private readonly signal: AbortSignal) {
@@ -83,6 +96,7 @@ export class KernelLink implements Link {
     signal.addEventListener("abort", () => {
       clearInterval(timer);
       this.current.off("msg:custom", this.receive);
+      this.watched?.iopubMessage?.disconnect(this.heard);
     });
   }
 
@@ -159,19 +173,33 @@ export class KernelLink implements Link {
   private async lose(manager: Manager): Promise<void> {
     this.become("lost");
     for (const id of [...this.pending.keys()]) this.settle(id, { error: "the kernel ended before it answered" });
-    const idle = manager.kernel?.status === "idle" && manager.kernel.connectionStatus !== "disconnected";
-    if (!idle || Date.now() - this.asked < 2 * LOOK_EVERY) return;
-    this.asked = Date.now();
+    const kernel = manager.kernel;
+    if (kernel && kernel !== this.watched) this.watch(kernel);
+    const idle = kernel?.status === "idle" && kernel.connectionStatus !== "disconnected";
+    if (!idle || !this.promising) return;
+    this.promising = false;
     try {
       await manager._create_comm?.(TARGET, crypto.randomUUID(), {});
     } catch {
-      return; // no kernel to talk to yet: the next look tries again
+      this.promising = true; // the kernel was not there yet: the next look tries again
     }
   }
+
+  private watch(kernel: Kernel): void {
+    this.watched?.iopubMessage?.disconnect(this.heard);
+    this.watched = kernel;
+    kernel.iopubMessage?.connect(this.heard);
+  }
+
+  /** A cell that ran may have loaded the extension. */
+  private readonly heard = (_: unknown, message: { header: { msg_type: string } }): void => {
+    if (message.header.msg_type === "execute_input") this.promising = true;
+  };
 
   private become(liveness: Liveness): void {
     if (this.liveness === liveness) return;
     this.liveness = liveness;
+    this.promising = true;
     this.changed(liveness);
   }
 }

@@ -5,7 +5,7 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { makeAxis } from "./axis.js";
 import type { Axis } from "./axis.js";
 import { Bar, Marks } from "./bar.js";
-import { clock, compact, count, money, took } from "./format.js";
+import { compact, count, money, tickLabel, took } from "./format.js";
 import { makeLanes } from "./graph.js";
 import type { Lane } from "./graph.js";
 import { useSize, useTicking } from "./hooks.js";
@@ -99,8 +99,8 @@ export function List({ state }: { state: State }): JSX.Element {
         <span class="db-num">Saved</span>
         <div class="db-track" ref={track}>
           {axis.ticks.map((tick) => (
-            <span class="db-tick" style={{ left: `${tick.x * 100}%` }}>
-              {clock(tick.at, axis.step < 60e6)}
+            <span class="db-tick" hidden={tick.x * width > width - 56} style={{ left: `${tick.x * 100}%` }}>
+              {tickLabel(tick.at, axis.step)}
             </span>
           ))}
         </div>
@@ -190,7 +190,7 @@ function RowView({ line, index, lanes, gutter, axis, state }: RowProps): JSX.Ele
             <Icon name="open" />
           </button>
         )}
-        <b title={row.step}>{row.sort === "compensation" ? `undo ${row.step}` : row.step}</b>
+        <b title={row.step}>{row.step}</b>
         <small>#{row.id}</small>
         {line.children > 0 && <small class="db-chip">{count(line.children, "item")}</small>}
         {row.head && <small class="db-chip db-c-head">head</small>}

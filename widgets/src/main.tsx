@@ -14,10 +14,23 @@ interface View {
 
 function mount(el: HTMLElement, state: State): () => void {
   el.classList.add("db-root");
-  // JupyterLab leaves all keys to elements with this mark; the page's own handlers still run.
-  el.dataset["lmSuppressShortcuts"] = "true";
   renderTree(<App state={state} />, el);
   return () => renderTree(null, el);
+}
+
+/**
+ * Keep plain keys from the notebook's shortcuts; those with Ctrl or Cmd (save, undo) stay its own.
+ *
+ * The mark has to be on the focused element: the notebook's shortcuts are bound to `:focus`, which
+ * matches before a mark further up is seen. The window hears of a key before JupyterLab does.
+ */
+function keepKeys(el: HTMLElement, signal: AbortSignal): void {
+  const mark = (event: KeyboardEvent): void => {
+    const target = event.target;
+    if (target instanceof Element && el.contains(target))
+      target.toggleAttribute("data-lm-suppress-shortcuts", !event.ctrlKey && !event.metaKey);
+  };
+  window.addEventListener("keydown", mark, { capture: true, signal });
 }
 
 /** The plain table is for where this does not run. */
@@ -33,6 +46,7 @@ export default {
   render({ model, el }: View): () => void {
     const gone = new AbortController();
     const unmount = mount(el, new State(new KernelLink(model, gone.signal)));
+    keepKeys(el, gone.signal);
     const showTable = hidePlainTable(String(model.get("key")));
     return () => {
       gone.abort();

@@ -1,0 +1,5 @@
+"""``python -m duranb``."""
+
+from duranb.cli import main
+
+main()

@@ -1,0 +1,222 @@
+"""Running a notebook without anybody watching, through any number of kernels.
+
+The store is what remembers; this only runs the cells in order. When the kernel dies it starts
+another one and begins at the top: what was done is restored, and the cell that died goes on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from jupyter_client.kernelspec import NoSuchKernel
+from jupyter_client.manager import AsyncKernelManager
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, DeadKernelError
+
+from duranb.engine.options import first_line, parse
+from duranb.pure.errors import UsageError
+from duranb.pure.history import History
+from duranb.store import StoreView, store_path
+
+DONE, FAILED, WAITING, INTERRUPTED = 0, 1, 75, 130
+"""Exit codes; 75 is what ``sysexits.h`` calls a temporary failure: run it again later."""
+
+RESTARTS = 10
+
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """How a headless run ended. ``error`` is what to tell the user, or empty."""
+
+    exit_code: int
+    restarts: int
+    error: str = ""
+
+
+@dataclass
+class Hooks:
+    """What a caller wants to be told: cells as they begin, and kernels as they start."""
+
+    on_cell: Callable[[int, int, str], None] = lambda number, total, label: None
+    on_kernel: Callable[[int], None] = lambda pid: None
+    on_restart: Callable[[int], None] = lambda number: None
+
+
+def run(
+    notebook: Path,
+    *,
+    parameters: Mapping[str, Any] | None = None,
+    out: Path | None = None,
+    restarts: int = RESTARTS,
+    kernel: str = "",
+    timeout: float | None = None,
+    hooks: Hooks | None = None,
+) -> RunResult:
+    """Run a notebook to its end, to a question, or to an error.
+
+    ``parameters`` are assigned in a cell after the one tagged ``parameters``; ``out`` is where the
+    executed notebook is written (the source is never changed); ``restarts`` bounds how many dead
+    kernels in a row may make no progress; ``timeout`` is seconds for each cell. Raises
+    :class:`UsageError` before anything runs when the notebook cannot be one.
+    """
+    hooks = hooks or Hooks()
+    document = read(notebook)
+    check_names(document, notebook)
+    if parameters:
+        _inject(document, parameters)
+    died = in_vain = 0
+    while True:
+        before = _progress(notebook)
+        try:
+            _run_once(notebook, document, kernel, timeout, hooks)
+            result = RunResult(DONE, died)
+        except DeadKernelError:
+            died += 1
+            in_vain = 0 if _progress(notebook) > before else in_vain + 1
+            if in_vain < max(restarts, 1) and restarts:
+                hooks.on_restart(died)
+                continue
+            result = RunResult(
+                FAILED, died, f"the kernel died {died} times; duranb run {notebook} goes on"
+            )
+        except CellExecutionError as error:
+            result = _stopped(notebook, error, died)
+        except KeyboardInterrupt:
+            result = RunResult(INTERRUPTED, died, "interrupted: run it again and it goes on")
+        break
+    if out is not None:
+        nbformat.write(document, out)
+    return result
+
+
+def read(notebook: Path) -> nbformat.NotebookNode:
+    """The notebook's document. Raises :class:`UsageError` when there is none."""
+    try:
+        return nbformat.read(notebook, as_version=4)
+    except FileNotFoundError:
+        raise UsageError(f"there is no notebook {notebook}") from None
+    except Exception as error:
+        raise UsageError(f"{notebook} is not a notebook: {error}") from error
+
+
+def check_names(document: nbformat.NotebookNode, notebook: Path) -> None:
+    """Refuse a notebook in which two cells are the same step, or a first line does not parse."""
+    seen: dict[str, int] = {}
+    for number, cell in enumerate(document.cells, 1):
+        line = first_line(cell.source) if cell.cell_type == "code" else None
+        if line is None:
+            continue
+        name = parse(line).name
+        if name in seen and name:
+            raise UsageError(
+                f"{notebook}: cells {seen[name]} and {number} are both the step {name!r}; give "
+                "one of them another name"
+            )
+        seen[name] = number
+
+
+def _run_once(
+    notebook: Path,
+    document: nbformat.NotebookNode,
+    kernel: str,
+    timeout: float | None,
+    hooks: Hooks,
+) -> None:
+    named = kernel or document.metadata.get("kernelspec", {}).get("name", "python3")
+    manager = _manager(named)
+    client = NotebookClient(document, km=manager, timeout=timeout, allow_errors=False)
+    client.on_cell_execute = lambda cell, cell_index: _tell(hooks, document, cell, cell_index)
+    env = {
+        **os.environ,
+        "DURANB_NOTEBOOK": str(notebook.resolve()),
+        "DURANB_HEADLESS": "1",
+    }
+    with _closing(client):
+        client.extra_arguments = ["--ext=duranb"]
+        client.start_new_kernel(env=env, cwd=str(notebook.resolve().parent))
+        client.start_new_kernel_client()
+        hooks.on_kernel(int(manager.provisioner.pid))  # type: ignore[union-attr]
+        for index, cell in enumerate(document.cells):
+            client.execute_cell(cell, index)
+
+
+@contextlib.contextmanager
+def _closing(client: NotebookClient) -> Any:
+    try:
+        yield
+    finally:
+        client._cleanup_kernel()
+
+
+def _manager(name: str) -> AsyncKernelManager:
+    manager = AsyncKernelManager(kernel_name=name)
+    try:
+        assert manager.kernel_spec is not None
+    except NoSuchKernel:
+        manager = AsyncKernelManager(kernel_name="python3")
+    return manager
+
+
+def _tell(
+    hooks: Hooks, document: nbformat.NotebookNode, cell: nbformat.NotebookNode, index: int
+) -> None:
+    if cell.cell_type != "code":
+        return
+    line = first_line(cell.source)
+    label = (line.split() or ["(unnamed step)"])[0] if line is not None else ""
+    hooks.on_cell(index + 1, len(document.cells), label)
+
+
+def _stopped(notebook: Path, error: CellExecutionError, died: int) -> RunResult:
+    text = _ANSI.sub("", error.evalue)
+    if error.ename == "Waiting":
+        return RunResult(WAITING, died, text)
+    detail = text if error.ename in _PLAIN else _ANSI.sub("", str(error))
+    return RunResult(
+        FAILED, died, f"{detail.rstrip()}\n\nmend the cell and run {notebook} again: it goes on"
+    )
+
+
+_PLAIN = ("UsageError", "InDoubt", "StoreLocked", "StoreUnwritable", "StoreTooNew", "Untrusted")
+
+
+def _progress(notebook: Path) -> int:
+    """How far the history of a notebook has got: calls and steps that are done."""
+    folder = store_path(notebook.resolve())
+    if not (folder / "store.duckdb").exists():
+        return 0
+    with StoreView.open(folder) as view:
+        history = History(view.events())
+    return len(history.calls) + sum(bool(x.ended) for x in history.executions.values())
+
+
+def _inject(document: nbformat.NotebookNode, parameters: Mapping[str, Any]) -> None:
+    lines = [f"{name} = {value!r}" for name, value in parameters.items()]
+    cell = nbformat.v4.new_code_cell("# parameters\n" + "\n".join(lines))
+    tagged = [
+        i
+        for i, c in enumerate(document.cells)
+        if "parameters" in c.get("metadata", {}).get("tags", ())
+    ]
+    document.cells.insert(tagged[0] + 1 if tagged else 0, cell)
+
+
+def parameter(text: str) -> tuple[str, Any]:
+    """``NAME=VALUE``; a value that is JSON is that, any other one is text."""
+    name, sign, value = text.partition("=")
+    if not (name.isidentifier() and sign):
+        raise UsageError(f"-p takes NAME=VALUE, not {text!r}")
+    try:
+        return name, json.loads(value)
+    except json.JSONDecodeError:
+        return name, value

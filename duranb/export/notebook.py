@@ -1,0 +1,118 @@
+"""A notebook's cells as Python, told apart: plain, durable, compensation."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+from IPython.core.inputtransformer2 import TransformerManager
+
+from duranb.engine.options import Options, first_line, parse
+from duranb.export.errors import ExportError
+from duranb.export.shell import plain_python
+from duranb.pure.errors import UsageError
+
+PLAIN = "plain"
+DURABLE = "durable"
+COMPENSATION = "compensation"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One code cell. ``number`` counts code cells from 1, as error messages do.
+
+    ``source`` is plain Python, the first line and all magics taken out or translated; ``heading``
+    is the last heading above it; ``undoes`` the step a compensation is for. ``fingerprint_of`` is
+    the source as IPython would run it, from which the identity of its code is taken.
+    """
+
+    number: int
+    kind: str
+    source: str
+    tree: ast.Module
+    heading: str = ""
+    options: Options | None = None
+    undoes: str = ""
+    transformed: str = ""
+
+    @property
+    def label(self) -> str:
+        """How messages call it."""
+        if self.options is not None and self.options.name:
+            return f"code cell {self.number} (step {self.options.name!r})"
+        if self.undoes:
+            return f"code cell {self.number} (compensation of {self.undoes!r})"
+        return f"code cell {self.number}"
+
+
+def read(path: Path) -> tuple[str, list[Cell]]:
+    """The notebook's title (empty if it has none) and its code cells, in order.
+
+    Raises :class:`ExportError` for a file that is no notebook, and for a cell that is no Python.
+    """
+    try:
+        notebook = nbformat.read(path, as_version=4)
+    except OSError as error:
+        raise ExportError(f"cannot read {path}: {error.strerror}") from error
+    except Exception as error:  # nbformat raises as many types as there are ways to be damaged
+        raise ExportError(f"{path} is no notebook: {error}") from error
+    return cells_of([(c.cell_type, c.source) for c in notebook.cells])
+
+
+def cells_of(sources: list[tuple[str, str]]) -> tuple[str, list[Cell]]:
+    """Title and code cells of a notebook given as pairs of cell type and source."""
+    title = heading = ""
+    found: list[Cell] = []
+    for sort, source in sources:
+        if sort == "markdown":
+            heading = _heading(source) or heading
+            title = title or heading
+        elif sort == "code" and source.strip():
+            cell = _cell(len(found) + 1, source, "" if heading == title else heading)
+            found.append(cell)
+            heading = "" if cell.kind != COMPENSATION else heading
+    return title, found
+
+
+def _heading(markdown: str) -> str:
+    lines = [line.strip() for line in markdown.splitlines()]
+    return next((line.lstrip("# ").strip() for line in lines if line.startswith("#")), "")
+
+
+def _cell(number: int, source: str, heading: str) -> Cell:
+    line = first_line(source)
+    options = None
+    undoes = ""
+    kind = PLAIN
+    body = source
+    label = f"code cell {number}"
+    if line is not None:
+        kind = DURABLE
+        body = source.lstrip().partition("\n")[2]
+        try:
+            options = parse(line)
+        except UsageError as error:
+            raise ExportError(f"{label}: {error.message}") from error
+    elif source.lstrip().startswith("%%compensate"):
+        first, _, body = source.lstrip().partition("\n")
+        kind, undoes = COMPENSATION, first.removeprefix("%%compensate").strip()
+    transformed = TransformerManager().transform_cell(body)
+    try:
+        ast.parse(transformed)
+    except SyntaxError as error:
+        raise ExportError(
+            f"{label}, line {error.lineno}: {error.msg}: {(error.text or '').strip()}"
+        ) from error
+    python = plain_python(transformed, label)
+    return Cell(
+        number=number,
+        kind=kind,
+        source=python,
+        tree=ast.parse(python),
+        heading=heading,
+        options=options,
+        undoes=undoes,
+        transformed=transformed,
+    )

@@ -1,0 +1,122 @@
+"""Which statements become the shared module, and which run in order with the steps.
+
+What stands before the first step runs when the module is loaded, as it did in the notebook. After
+it, only what makes no difference by being early moves there: imports, definitions, and constants
+that nobody changes. A name that is bound more than once stays where it is, so that redefining it is
+plain rebinding.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+
+from duranb.export.notebook import DURABLE, PLAIN, Cell
+from duranb.export.statements import Statement, statements
+
+
+@dataclass
+class Placed:
+    """One cell's statements: those of the module, and those that stay in the flow."""
+
+    cell: Cell
+    module: list[Statement] = field(default_factory=list)
+    flow: list[Statement] = field(default_factory=list)
+
+
+def place(cells: list[Cell]) -> list[Placed]:
+    """The plain and durable cells, in order, with their statements placed."""
+    placer = _Placer([(c, statements(c.source)) for c in cells if c.kind in (PLAIN, DURABLE)])
+    return placer.run()
+
+
+class _Placer:
+    def __init__(self, cells: list[tuple[Cell, list[Statement]]]) -> None:
+        self._cells = cells
+        self._binders: dict[str, set[str]] = {}
+        self._mutated: set[str] = set()
+        self._flow_bound: set[str] = set()
+        self._started = False
+        for _, found in cells:
+            for number, statement in enumerate(found):
+                self._mutated |= statement.mutates
+                for name, binder in _binders(statement, number, id(found)):
+                    self._binders.setdefault(name, set()).add(binder)
+
+    def run(self) -> list[Placed]:
+        found = []
+        for cell, its in self._cells:
+            placed = Placed(cell)
+            if cell.kind == DURABLE:
+                self._durable(placed, its)
+            else:
+                self._plain(placed, its)
+            found.append(placed)
+        return found
+
+    def _plain(self, placed: Placed, its: list[Statement]) -> None:
+        for statement in its:
+            early = not self._started or self._declares(statement)
+            if early and self._can_move(statement):
+                placed.module.append(statement)
+            else:
+                self._started = True
+                placed.flow.append(statement)
+                self._flow_bound |= set(statement.names.writes)
+
+    def _durable(self, placed: Placed, its: list[Statement]) -> None:
+        self._started = True
+        moving = [s for s in its if (s.is_definition or s.is_import) and self._can_move(s, once=True)]
+        while True:
+            staying = [s for s in its if s not in moving]
+            local = {n for s in staying for n in s.names.writes}
+            stuck = next((s for s in moving if s.names.loads & local), None)
+            if stuck is None:
+                break
+            needed = stuck.names.loads & local
+            constants = [
+                s
+                for s in staying
+                if self._is_constant(s) and self._can_move(s) and needed & set(s.names.writes)
+            ]
+            if {n for s in constants for n in s.names.writes} >= needed:
+                moving += constants
+            else:
+                moving.remove(stuck)
+        placed.module = [s for s in its if s in moving]
+        placed.flow = [s for s in its if s not in moving]
+        self._flow_bound |= {n for s in placed.flow for n in s.names.writes}
+
+    def _declares(self, statement: Statement) -> bool:
+        if statement.is_definition or statement.is_import:
+            return self._bound_once(statement)
+        return self._is_constant(statement)
+
+    def _is_constant(self, statement: Statement) -> bool:
+        names = set(statement.names.writes)
+        changed = names & self._mutated
+        return statement.is_literal and self._bound_once(statement) and not changed
+
+    def _bound_once(self, statement: Statement) -> bool:
+        return all(len(self._binders[n]) == 1 for n in statement.names.writes)
+
+    def _can_move(self, statement: Statement, *, once: bool = False) -> bool:
+        if statement.awaits or statement.names.reads & self._flow_bound:
+            return False
+        return not once or self._bound_once(statement)
+
+
+def _binders(statement: Statement, number: int, cell: int) -> list[tuple[str, str]]:
+    """Each name a statement binds, with what tells this binding from others: importing the same
+    thing twice is one."""
+    node = statement.node
+    if isinstance(node, (ast.Import, ast.ImportFrom)):
+        module = getattr(node, "module", "")
+        return [
+            (a.asname or a.name.partition(".")[0], f"{module} {a.name.partition('.')[0]}")
+            if isinstance(node, ast.Import)
+            else (a.asname or a.name, f"{module} {a.name}")
+            for a in node.names
+        ]
+    here = f"{cell} {number}"
+    return [(name, here) for name in (*statement.names.writes, *statement.names.deletes)]

@@ -1,0 +1,185 @@
+"""Magics and shell commands as plain Python, or the reason why there is none.
+
+Works on what IPython made of a cell: ``%cd x`` is ``get_ipython().run_line_magic('cd', 'x')`` by
+then, ``!ls`` is ``get_ipython().system('ls')``.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass
+
+from IPython.core.inputtransformer2 import TransformerManager
+
+from duranb.export.chunks import replaced
+from duranb.export.errors import ExportError
+
+_SHOWING = frozenset(
+    {"alias", "autoawait", "autoreload", "cat", "clear", "colors", "config", "dhist", "dirs"}
+    | {"doctest_mode", "hist", "history", "less", "load_ext", "ls", "ll", "lsmagic", "magic"}
+    | {"man", "matplotlib", "more", "pastebin", "pdef", "pdoc", "pfile", "pinfo", "pinfo2"}
+    | {"pprint", "precision", "psource", "pycat", "quickref", "reload_ext", "tb", "timeit"}
+    | {"unload_ext", "who", "who_ls", "whos", "xmode"}
+)
+"""Line magics that only show something or set up the notebook: left out."""
+
+_INSTALLING = frozenset({"conda", "mamba", "micromamba", "pip", "uv"})
+_COMMANDS = frozenset({"cp", "mkdir", "mv", "rm", "rmdir", "system", "sx"})
+_CELL_SHOWING = frozenset(
+    {"HTML", "SVG", "duranb_sql", "html", "javascript", "js", "latex", "markdown", "svg"}
+)
+_CHANGING = ("rewind", "replay", "fork", "switch", "compensate", "resolve", "answer", "gc")
+_INSTALL = re.compile(r"^\s*(?:python3? -m )?(?:pip3?|uv|conda|mamba)\s")
+_EXPANDED = re.compile(r"\$(\w+)|\{([^{}]*)\}")
+
+
+@dataclass(frozen=True)
+class _Plain:
+    """The Python for one magic: empty to leave it out. ``expression`` says it has a value."""
+
+    text: str
+    imports: tuple[str, ...] = ()
+    expression: bool = False
+
+
+def plain_python(transformed: str, label: str) -> str:
+    """A transformed cell without ``get_ipython()``. Raises :class:`ExportError`."""
+    tree = ast.parse(transformed)
+    edits: list[tuple[ast.AST, str]] = []
+    imports: dict[str, None] = {}
+    seen: set[ast.AST] = set()
+    for parent in ast.walk(tree):
+        for child in ast.iter_child_nodes(parent):
+            call = child.value if isinstance(child, (ast.Expr, ast.Await)) else child
+            if call in seen or not _is_shell(call):
+                continue
+            seen |= {call, call.func, call.func.value, call.func.value.func}
+            bare = isinstance(child, ast.Expr)
+            plain = _translated(call, label, bare=bare)
+            imports.update(dict.fromkeys(plain.imports))
+            inside = bare and not isinstance(parent, ast.Module)
+            edits.append((child, plain.text or ("pass" if inside else "")))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and node.id == "get_ipython" and node not in seen:
+            raise ExportError(f"{label}, line {node.lineno}: a script has no get_ipython()")
+    if not edits:
+        return transformed
+    return "".join(f"{line}\n" for line in imports) + replaced(transformed, edits)
+
+
+def _is_shell(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and isinstance(node.func.value, ast.Call)
+        and isinstance(node.func.value.func, ast.Name)
+        and node.func.value.func.id == "get_ipython"
+    )
+
+
+def _translated(call: ast.Call, label: str, *, bare: bool) -> _Plain:
+    assert isinstance(call.func, ast.Attribute)
+    words = [a.value for a in call.args if isinstance(a, ast.Constant)]
+    where = f"{label}, line {call.lineno}"
+    match call.func.attr, words:
+        case "system", [str(command)]:
+            return _command(command)
+        case "getoutput", [str(command)]:
+            return _output(command)
+        case "run_line_magic", [str(name), str(line)]:
+            return _line_magic(name, line, where, bare=bare)
+        case "run_cell_magic", [str(name), str(line), str(body)]:
+            return _cell_magic(name, line, body, label, where)
+    raise ExportError(f"{where}: a script has no get_ipython().{call.func.attr}()")
+
+
+def _line_magic(name: str, line: str, where: str, *, bare: bool) -> _Plain:
+    if name == "duranb" and line.split()[:1] and line.split()[0] not in _CHANGING:
+        return _Plain("")
+    if name in _INSTALLING or (name in _SHOWING and bare):
+        return _Plain("")
+    if name in ("time", "prun"):
+        return _Plain(line.strip())
+    if name in ("env", "set_env") and line.strip():
+        key, _, value = line.strip().partition("=" if "=" in line else " ")
+        if value:
+            text = f"os.environ[{key.strip()!r}] = {expanded(value.strip())}"
+            return _Plain(text, ("import os",))
+    if name == "cd" and line.strip():
+        return _Plain(f"os.chdir({expanded(line.strip())})", ("import os",))
+    if name == "pwd":
+        return _Plain("" if bare else "os.getcwd()", ("import os",))
+    if name in _COMMANDS:
+        command = line if name in ("system", "sx") else f"{name} {line}"
+        return _command(command) if bare else _output(command)
+    raise ExportError(f"{where}: %{name} has no counterpart in a script")
+
+
+def _cell_magic(name: str, line: str, body: str, label: str, where: str) -> _Plain:
+    if name in _CELL_SHOWING:
+        return _Plain("")
+    if name in ("time", "timeit", "prun", "capture"):
+        if name == "capture" and any(word.isidentifier() for word in line.split()):
+            raise ExportError(f"{where}: %%capture {line}: a script cannot capture what it prints")
+        transformed = TransformerManager().transform_cell(body)
+        try:
+            return _Plain(plain_python(transformed, label).rstrip("\n"))
+        except SyntaxError as error:
+            raise ExportError(f"{where}: the body of %%{name} is no Python: {error.msg}") from error
+    if name in ("bash", "sh"):
+        return _Plain(
+            f"subprocess.run([{name!r}, '-c', {_block(body)}], check=True)", ("import subprocess",)
+        )
+    if name in ("!", "sx", "system"):
+        return _command(body.rstrip("\n"))
+    if name == "writefile":
+        words = [w for w in line.split() if w != "-a"]
+        if len(words) == 1:
+            mode = "a" if "-a" in line.split() else "w"
+            text = f"with open({words[0]!r}, {mode!r}, encoding='utf-8') as file:\n"
+            return _Plain(f"{text}    file.write({_block(body)})")
+    raise ExportError(f"{where}: %%{name} has no counterpart in a script")
+
+
+def _command(command: str) -> _Plain:
+    if _INSTALL.match(command):
+        return _Plain("")
+    text = f"subprocess.run({expanded(command)}, shell=True, check=False)"
+    return _Plain(text, ("import subprocess",))
+
+
+def _output(command: str) -> _Plain:
+    text = (
+        f"subprocess.run({expanded(command)}, shell=True, check=False, "
+        "stdout=subprocess.PIPE, text=True).stdout.splitlines()"
+    )
+    return _Plain(text, ("import subprocess",))
+
+
+def _block(body: str) -> str:
+    """A text of several lines as a literal that can be read."""
+    if '"""' in body or "\\" in body or body.endswith('"'):
+        return repr(body)
+    return f'"""{body}"""'
+
+
+def expanded(command: str) -> str:
+    """A command as a literal, as an f-string where IPython would put values into it."""
+    values: list[ast.expr] = []
+    end = 0
+    for found in _EXPANDED.finditer(command):
+        name, expression = found.groups()
+        try:
+            value = ast.parse(name or expression.strip(), mode="eval").body
+        except SyntaxError:
+            if expression is None:
+                continue  # $1 is the shell's
+            return repr(command)  # awk '{print $1}': then IPython puts in nothing at all
+        values.append(ast.Constant(command[end : found.start()]))
+        values.append(ast.FormattedValue(value, -1))
+        end = found.end()
+    if not values or any(isinstance(v.value, ast.Constant) for v in values[1::2]):
+        return repr(command)
+    values.append(ast.Constant(command[end:]))
+    return ast.unparse(ast.JoinedStr(values))

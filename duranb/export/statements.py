@@ -1,0 +1,123 @@
+"""What each statement of a cell does to names, as far as an export has to know."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from duranb.export.chunks import Chunk, cut
+from duranb.pure import dataflow
+from duranb.pure.dataflow import CellNames
+from duranb.pure.flow import Flow
+
+_MUTATORS = frozenset(
+    {"add", "append", "appendleft", "clear", "difference_update", "discard", "extend"}
+    | {"extendleft", "insert", "intersection_update", "pop", "popitem", "popleft", "put"}
+    | {"remove", "reverse", "setdefault", "sort", "symmetric_difference_update", "update"}
+)
+_FIRST_ARGUMENT = frozenset({"heappush", "heappop", "heapify", "shuffle", "insort"})
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One top-level statement of a cell.
+
+    ``mutates`` are names whose value it, or a function it defines, visibly changes in place.
+    """
+
+    chunk: Chunk
+    names: CellNames
+    mutates: frozenset[str]
+    awaits: bool
+
+    @property
+    def node(self) -> ast.stmt:
+        """Its syntax tree."""
+        return self.chunk.node
+
+    @property
+    def is_definition(self) -> bool:
+        """Whether it defines a function or a class."""
+        return isinstance(self.node, _DEFINITIONS)
+
+    @property
+    def is_import(self) -> bool:
+        """Whether it imports, and does nothing else."""
+        return isinstance(self.node, (ast.Import, ast.ImportFrom))
+
+    @property
+    def is_literal(self) -> bool:
+        """Whether it gives one name a value that is written out."""
+        node = self.node
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        if isinstance(node, ast.AnnAssign):
+            targets = [node.target]
+        if len(targets) != 1 or not isinstance(targets[0], ast.Name):
+            return False
+        value = getattr(node, "value", None)
+        return value is not None and all(isinstance(n, _LITERAL) for n in ast.walk(value))
+
+
+def statements(source: str) -> list[Statement]:
+    """The statements of a cell's Python."""
+    return [_facts(chunk) for chunk in cut(source)]
+
+
+def together(several: Iterable[Statement]) -> CellNames:
+    """The names of several statements, one after the other."""
+    return dataflow.analyse(ast.Module([s.node for s in several], []))
+
+
+def surely_assigned(several: Iterable[Statement]) -> frozenset[str]:
+    """The names that several statements have assigned whichever way they go."""
+    flow = Flow()
+    flow.block([s.node for s in several])
+    return frozenset(flow.assigned - flow.deletes)
+
+
+def _facts(chunk: Chunk) -> Statement:
+    tree = ast.Module([chunk.node], [])
+    names = dataflow.analyse(tree)
+    return Statement(
+        chunk=chunk,
+        names=names,
+        mutates=frozenset(_mutated(chunk.node)) & names.loads,
+        awaits=dataflow.is_async(tree),
+    )
+
+
+_LITERAL = (ast.Constant, ast.Tuple, ast.List, ast.Set, ast.Dict, ast.BinOp, ast.UnaryOp) + (
+    ast.operator,
+    ast.unaryop,
+    ast.JoinedStr,
+    ast.FormattedValue,
+    ast.expr_context,
+)
+
+
+def _mutated(node: ast.AST) -> set[str]:
+    """Names whose value some statement inside of ``node`` visibly changes in place."""
+    found: set[str] = set()
+    for each in ast.walk(node):
+        if isinstance(each, (ast.Attribute, ast.Subscript)):
+            if isinstance(each.ctx, (ast.Store, ast.Del)):
+                found |= _root(each)
+        elif isinstance(each, ast.Call):
+            called = each.func
+            if isinstance(called, ast.Attribute):
+                inplace = any(k.arg == "inplace" for k in each.keywords)
+                if called.attr in _MUTATORS or inplace:
+                    found |= _root(called)
+            name = getattr(called, "attr", getattr(called, "id", ""))
+            if name in _FIRST_ARGUMENT and each.args:
+                found |= _root(each.args[0])
+    return found
+
+
+def _root(node: ast.expr) -> set[str]:
+    """``a`` of ``a.b[0].c``."""
+    while isinstance(node, (ast.Attribute, ast.Subscript)):
+        node = node.value
+    return {node.id} if isinstance(node, ast.Name) else set()

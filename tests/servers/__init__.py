@@ -1,0 +1,1 @@
+"""Servers that tests run against, as processes of their own that survive a killed kernel."""

@@ -1,0 +1,76 @@
+"""Starting the counting server as a process, and asking it what it saw."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+class CountingServer:
+    """A counting server in a process of its own; a context manager. ``url`` has no path."""
+
+    def __init__(self, port: int = 0) -> None:
+        command = [sys.executable, "-m", "tests.servers.counting", "--port", str(port)]
+        self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"the counting server did not start: {self._process.wait()}")
+        self.url = f"http://127.0.0.1:{int(line)}"
+
+    @property
+    def journal(self) -> list[dict[str, Any]]:
+        """Every request to a model that arrived; see :class:`tests.servers.counting.Request`."""
+        found: list[dict[str, Any]] = self._get("/__journal")
+        return found
+
+    @property
+    def count(self) -> int:
+        """How many requests to a model arrived."""
+        return len(self.journal)
+
+    @property
+    def effects(self) -> dict[str, dict[str, int]]:
+        """``effects`` and ``undone``: how often, by idempotency key."""
+        found: dict[str, dict[str, int]] = self._get("/__effects")
+        return found
+
+    def configure(self, **settings: Any) -> None:
+        """Change what it does; see :class:`tests.servers.counting.Config`."""
+        self._post("/__config", settings)
+
+    def reset(self) -> None:
+        """Forget every request, effect and setting."""
+        self._post("/__reset", {})
+
+    def stop(self) -> None:
+        """End the process."""
+        self._process.kill()
+        self._process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+    def __enter__(self) -> CountingServer:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.stop()
+
+    def _get(self, path: str) -> Any:
+        with urllib.request.urlopen(self.url + path, timeout=10) as reply:
+            return json.load(reply)
+
+    def _post(self, path: str, body: Any) -> None:
+        request = urllib.request.Request(
+            self.url + path,
+            data=json.dumps(body).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=10) as reply:
+            reply.read()
