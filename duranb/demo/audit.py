@@ -30,15 +30,15 @@ class Tickets:
 class Audit:
     """What was asked and paid for. Money is US dollars.
 
-    ``requests`` reached the server, of which it answered ``answered`` and refused or delayed the
-    others; None without a stand-in, whose journal tells. ``recorded`` answers are in the store.
-    ``plain_*`` is what the same runs would have taken without duranb. ``again`` are answers that
-    were acknowledged and yet asked for again: there must be none.
+    ``requests`` reached the server (None without a stand-in, whose journal tells), ``paid`` are
+    those it answered, and of these ``lost`` went to a kernel that died before it could record
+    them. ``plain_*`` is what the same runs would have taken without duranb. ``again`` are answers
+    that were acknowledged and yet asked for again: there must be none.
     """
 
     requests: int | None
-    answered: int | None
-    recorded: int
+    paid: int
+    lost: int
     tokens: int
     cost: float
     plain_calls: int
@@ -53,19 +53,25 @@ def audit(history: History, view: StoreView, requests: list[Request] | None) -> 
     ledgers = [history.ledger(i) for i in history.executions]
     kept = [c for c in _answers(history) if c.status is CallStatus.COMPLETED]
     again = _recorded_twice(kept)
-    if requests is not None:
-        again += asked_again(
-            {n: c.ended for c in kept if (n := _request_number(view, c)) is not None}, requests
-        )
+    numbers = {n: c.ended for c in answers if (n := _request_number(view, c)) is not None}
+    again += asked_again(
+        {n: c.ended for c in kept if (n := _request_number(view, c)) is not None}, requests or []
+    )
+    unrecorded = _unrecorded(numbers, requests or [])
+    lost_tokens = sum(r.read + r.written for r in unrecorded)
+    lost_cost = sum(map(_price, unrecorded))
+    tokens = sum(x.tokens for x in ledgers) + lost_tokens
+    cost = sum(x.cost for x in ledgers) + lost_cost
+    paid = sum(x.calls for x in ledgers) + len(unrecorded)
     return Audit(
         requests=None if requests is None else len(requests),
-        answered=None if requests is None else sum(r.answered for r in requests),
-        recorded=len(kept),
-        tokens=sum(x.tokens for x in ledgers),
-        cost=sum(x.cost for x in ledgers),
-        plain_calls=sum(x.calls + x.saved_calls for x in ledgers),
-        plain_tokens=sum(x.tokens + x.saved_tokens for x in ledgers),
-        plain_cost=sum(x.cost + x.saved_cost for x in ledgers),
+        paid=paid,
+        lost=len(unrecorded),
+        tokens=tokens,
+        cost=cost,
+        plain_calls=paid + sum(x.saved_calls for x in ledgers),
+        plain_tokens=tokens + sum(x.saved_tokens for x in ledgers),
+        plain_cost=cost + sum(x.saved_cost for x in ledgers),
         seconds_saved=sum(x.saved_seconds for x in ledgers),
         again=tuple(again),
     )

@@ -18,7 +18,7 @@ class Request:
     """One request to the stand-in. Times are microseconds since the epoch, UTC; 0: not yet.
 
     ``digest`` is equal for requests that ask for the same. ``sent`` is whether the whole answer
-    went out while the client was still there. ``tokens`` counts those read and written.
+    went out while the client was still there. ``read`` and ``written`` count tokens.
     """
 
     number: int
@@ -31,7 +31,8 @@ class Request:
     status: int = 0
     sent: bool = False
     ended: int = 0
-    tokens: int = 0
+    read: int = 0
+    written: int = 0
 
     @property
     def answered(self) -> bool:
@@ -75,7 +76,7 @@ class Journal:
         return request
 
     def end(self, number: int, **outcome: Any) -> None:
-        """Write down what became of it: ``status``, ``sent``, ``tokens``."""
+        """Write down what became of it: ``status``, ``sent``, ``read``, ``written``."""
         with self._lock:
             outcome["ended"] = _now()
             self._requests[number] = replace(self._requests[number], **outcome)

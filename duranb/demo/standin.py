@@ -104,9 +104,9 @@ class Handler(BaseHTTPRequestHandler):
             return
         path = self.path.partition("?")[0]
         request = self.server.journal.begin(path, body, self.server.fate)
-        status, tokens, sent = 0, 0, False
+        status, sent, read, written = 0, False, 0, 0
         try:
-            status, tokens = self._serve(request, body)
+            status, read, written = self._serve(request, body)
             sent = True
         except prompts.BadRequest as refusal:
             status = 400
@@ -114,10 +114,12 @@ class Handler(BaseHTTPRequestHandler):
         except ConnectionError:
             self.close_connection = True
         finally:
-            self.server.journal.end(request.number, status=status, sent=sent, tokens=tokens)
+            self.server.journal.end(
+                request.number, status=status, sent=sent, read=read, written=written
+            )
 
-    def _serve(self, request: Request, body: dict[str, Any]) -> tuple[int, int]:
-        """Answer; the status and the tokens counted."""
+    def _serve(self, request: Request, body: dict[str, Any]) -> tuple[int, int, int]:
+        """Answer; the status, and the tokens read and written."""
         self._number = request.number
         match request.fate:
             case Mishap.RATE_LIMITED:
@@ -126,24 +128,24 @@ class Handler(BaseHTTPRequestHandler):
                     "retry-after-ms": str(round(RETRY_AFTER * 1000)),
                 }
                 self._send_json(429, wire.error("too fast: wait a little", "rate_limit"), waits)
-                return 429, 0
+                return 429, 0, 0
             case Mishap.FAILED:
                 self._think(0.05)
                 self._send_json(500, wire.error("something broke on purpose", "server_error"))
-                return 500, 0
+                return 500, 0, 0
             case Mishap.SLOW:
                 self._think(SLOW)
         if request.path == EMBEDDINGS:
             answer = embedding.body(body)
             self._think(0.05)
             self._send_json(200, answer)
-            return 200, int(answer["usage"]["total_tokens"])
+            return 200, int(answer["usage"]["total_tokens"]), 0
         if request.path not in (CHAT, RESPONSES):
             self._send_json(404, wire.error(f"there is no {request.path} here", "not_found"))
-            return 404, 0
-        return 200, self._answer(request, body)
+            return 404, 0, 0
+        return 200, *self._answer(request, body)
 
-    def _answer(self, request: Request, body: dict[str, Any]) -> int:
+    def _answer(self, request: Request, body: dict[str, Any]) -> tuple[int, int]:
         chat = request.path == CHAT
         prompt = prompts.of_chat(body) if chat else prompts.of_responses(body)
         reply = reply_to(prompt)
@@ -155,7 +157,7 @@ class Handler(BaseHTTPRequestHandler):
         else:
             whole = wire.chat if chat else wire.response
             self._send_json(200, whole(prompt, reply, request.number, created))
-        return wire.tokens(prompt.text) + wire.tokens(reply.written)
+        return wire.tokens(prompt.text), wire.tokens(reply.written)
 
     # -- the wire --------------------------------------------------------------------------
 

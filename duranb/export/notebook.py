@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import nbformat
@@ -24,8 +24,8 @@ class Cell:
     """One code cell. ``number`` counts code cells from 1, as error messages do.
 
     ``source`` is plain Python, the first line and all magics taken out or translated; ``heading``
-    is the last heading above it; ``undoes`` the step a compensation is for. ``fingerprint_of`` is
-    the source as IPython would run it, from which the identity of its code is taken.
+    is the last heading above it; ``undoes`` the step a compensation is for; ``as_run`` is the tree
+    that IPython would run.
     """
 
     number: int
@@ -35,7 +35,7 @@ class Cell:
     heading: str = ""
     options: Options | None = None
     undoes: str = ""
-    transformed: str = ""
+    as_run: ast.Module = field(default_factory=lambda: ast.Module([], []))
 
     @property
     def label(self) -> str:
@@ -100,7 +100,7 @@ def _cell(number: int, source: str, heading: str) -> Cell:
         kind, undoes = COMPENSATION, first.removeprefix("%%compensate").strip()
     transformed = TransformerManager().transform_cell(body)
     try:
-        ast.parse(transformed)
+        as_run = ast.parse(transformed)
     except SyntaxError as error:
         raise ExportError(
             f"{label}, line {error.lineno}: {error.msg}: {(error.text or '').strip()}"
@@ -114,5 +114,5 @@ def _cell(number: int, source: str, heading: str) -> Cell:
         heading=heading,
         options=options,
         undoes=undoes,
-        transformed=transformed,
+        as_run=as_run,
     )

@@ -66,7 +66,9 @@ class _Placer:
 
     def _durable(self, placed: Placed, its: list[Statement]) -> None:
         self._started = True
-        moving = [s for s in its if (s.is_definition or s.is_import) and self._can_move(s, once=True)]
+        moving = [
+            s for s in its if (s.is_definition or s.is_import) and self._can_move(s, once=True)
+        ]
         while True:
             staying = [s for s in its if s not in moving]
             local = {n for s in staying for n in s.names.writes}

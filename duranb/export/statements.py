@@ -38,6 +38,12 @@ class Statement:
         return self.chunk.node
 
     @property
+    def targets(self) -> set[str]:
+        """The variables of its loops and ``with`` clauses: means, hardly ever results."""
+        found = {t for n in ast.walk(self.node) for t in _loop_targets(n)}
+        return {n.id for t in found for n in ast.walk(t) if isinstance(n, ast.Name)}
+
+    @property
     def is_definition(self) -> bool:
         """Whether it defines a function or a class."""
         return isinstance(self.node, _DEFINITIONS)
@@ -63,6 +69,11 @@ class Statement:
 def statements(source: str) -> list[Statement]:
     """The statements of a cell's Python."""
     return [_facts(chunk) for chunk in cut(source)]
+
+
+def expression(text: str) -> CellNames:
+    """The names of an expression; of none if it is empty."""
+    return dataflow.analyse(ast.parse(text))
 
 
 def together(several: Iterable[Statement]) -> CellNames:
@@ -95,6 +106,14 @@ _LITERAL = (ast.Constant, ast.Tuple, ast.List, ast.Set, ast.Dict, ast.BinOp, ast
     ast.FormattedValue,
     ast.expr_context,
 )
+
+
+def _loop_targets(node: ast.AST) -> list[ast.expr]:
+    if isinstance(node, (ast.For, ast.AsyncFor)):
+        return [node.target]
+    if isinstance(node, (ast.With, ast.AsyncWith)):
+        return [i.optional_vars for i in node.items if i.optional_vars is not None]
+    return []
 
 
 def _mutated(node: ast.AST) -> set[str]:

@@ -134,12 +134,21 @@ def _conversation(
 def _answer(shape: Shape | None, content_type: str, body: bytes) -> Any:
     """The decoded answer; of a stream, what the API would have answered without streaming."""
     if content_type.startswith("text/event-stream"):
-        events = [_json(data) for data in sse.payloads(body)]
+        events = _events(body)
         return shape.fold(events) if shape else next((x for x in reversed(events) if x), None)
     if body[:1] not in (b"{", b"["):
         return None
     answer = shape.load(body) if shape else _json(body)
     return shape.fold(answer) if shape and isinstance(answer, list) else answer
+
+
+def _events(body: bytes) -> list[Any]:
+    found = sse.payloads(body)
+    try:  # one array decodes in half the time of its items
+        events: list[Any] = msgspec.json.decode(b"[" + b",".join(found) + b"]")
+    except msgspec.DecodeError:
+        events = [_json(data) for data in found]  # some event is not JSON
+    return events
 
 
 def _failure(answer: Any) -> str:

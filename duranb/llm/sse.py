@@ -18,7 +18,7 @@ _OPEN_MARKER = re.compile(
     rb'|"type" ?: ?"(?:response\.(?:completed|incomplete|failed)|message_stop)"',
     re.MULTILINE,
 )
-_HINTS = (b"[DONE]", b"response.", b"message_stop", b"error")
+_HINT = re.compile(rb"\[DONE\]|response\.(?:completed|incomplete|failed)|message_stop|error")
 _FINISHED = re.compile(rb'"(?:finish_reason|stop_reason|finishReason)"\s*:\s*"[^"]')
 _LAST = frozenset({"response.completed", "response.incomplete", "message_stop"})
 _FAILED = frozenset({"response.failed", "error"})
@@ -85,7 +85,7 @@ def fields(event: bytes) -> tuple[str, bytes]:
 
 def verdict(event: bytes) -> Verdict:
     """Whether an event ends its stream, and how."""
-    if not any(hint in event for hint in _HINTS):
+    if _HINT.search(event) is None:
         return Verdict.MORE
     name, data = fields(event)
     if data.strip() == b"[DONE]":
@@ -112,9 +112,13 @@ def finishes(event: bytes) -> bool:
 
 def payloads(body: bytes) -> list[bytes]:
     """The data of each event in a whole body, markers left out."""
-    splitter = Splitter()
-    events = splitter.feed(body)
-    if splitter.rest.strip():
-        events.append(splitter.rest)
-    found = (fields(event)[1] for event in events)
-    return [data for data in found if data and data.strip() != b"[DONE]"]
+    found = []
+    plain = b"\r" not in body
+    for event in body.split(b"\n\n") if plain else _BLANK_LINE.split(body):
+        if plain and event.startswith(b"data: ") and b"\n" not in event:
+            data = event[6:]
+        else:
+            data = fields(event)[1]
+        if data and data.strip() != b"[DONE]":
+            found.append(data)
+    return found

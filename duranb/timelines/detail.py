@@ -148,7 +148,7 @@ def detail(
         options={k: v for k, v in this.options.items() if v not in (None, "", False, [], {}, 0)},
         uses=sorted(this.uses),
         inputs=_inputs(history, this, history.namespace() if now is None else now),
-        outputs=[_named(n, b) for n, b in this.outputs.items()],
+        outputs=sorted((_named(n, b) for n, b in this.outputs.items()), key=_is_code),
         deleted=list(this.deleted),
         unstored=this.unstored,
         result=_named(this.result_name, this.result) if this.result else None,
@@ -212,6 +212,11 @@ def _named(name: str, binding: Binding, **more: Any) -> Name:
         why=binding.why,
         **more,
     )
+
+
+def _is_code(name: Name) -> bool:
+    """Whether it is a function, a class or a module: those are listed after the data."""
+    return name.type in ("function", "type", "module") or name.type.endswith(("Meta", "ABCMeta"))
 
 
 def _inputs(history: History, this: Execution, now: Mapping[str, Binding]) -> list[Name]:

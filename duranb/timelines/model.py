@@ -62,7 +62,7 @@ class Model:
         self._calls: dict[int, Call] = {}
         self._answers = 0
         self._compensations: dict[str, str] = {}
-        self._lineage: set[int] = set()
+        self._line: set[int] = set()
         self._last = 0
         self._stale: dict[int, tuple[str, ...]] = {}
         self._seq = -1
@@ -98,7 +98,7 @@ class Model:
             new = row(
                 history,
                 this,
-                line=this.snapshot in self._lineage,
+                line=number in self._line,
                 head=number == self._last,
                 stale=self._stale.get(number, ()),
             )
@@ -124,22 +124,35 @@ class Model:
     def _moved_marks(self) -> set[int]:
         """Executions that came onto the way to the head or left it, or whose staleness changed."""
         history = self._history
-        lineage, on_line = history.lineage(), history.line()
+        on_line = history.line()
         last = on_line[-1].id if on_line else 0
         by_step = {x.step: x.id for x in on_line}
         now_stale = {
             by_step[step]: tuple(names) for step, names in stale(history).items() if step in by_step
         }
-        swapped = lineage ^ self._lineage
-        moved = {x.id for x in history.executions.values() if x.snapshot in swapped}
-        moved |= {last, self._last}
+        line = self._find_line(on_line)
+        moved = line ^ self._line | {last, self._last}
         moved |= {
             i
             for i in now_stale.keys() | self._stale.keys()
             if now_stale.get(i) != self._stale.get(i)
         }
-        self._lineage, self._last, self._stale = lineage, last, now_stale
+        self._line, self._last, self._stale = line, last, now_stale
         return moved
+
+    def _find_line(self, on_line: list[Execution]) -> set[int]:
+        """Executions that lie on the way to the head, or whose results do.
+
+        A new kernel begins with an empty namespace, and restoring a step makes a snapshot of its
+        own: what was executed in an earlier life is not left behind by that.
+        """
+        lineage = self._history.lineage()
+        sources = {x.of or x.id for x in on_line}
+        return {
+            x.id
+            for x in self._history.executions.values()
+            if x.snapshot in lineage or (x.of or x.id) in sources
+        }
 
     def _totals(self) -> Totals:
         rows = self._rows.values()

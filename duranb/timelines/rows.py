@@ -45,8 +45,9 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     ``spans`` are its calls as (started, ended, sort, status). ``ledger`` is about its own calls.
     ``died`` says that its process ended meanwhile: then ``ended`` is its last sign of life.
-    ``line`` says that it lies on the way to the head, ``head`` that it is the last one there;
-    ``stale`` are the inputs that changed since. ``snapshot`` is 0 where it left no state.
+    ``line`` says that it, or what was restored from it, lies on the way to the head, ``head`` that
+    it is the last one there; ``stale`` are the inputs that changed since. ``snapshot`` is 0 where
+    it left no state.
     """
 
     id: int

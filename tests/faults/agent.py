@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from duranb.llm import reading
 from duranb.pure.history import History
 from duranb.pure.model import CallStatus, Status
 from duranb.store import StoreView, store_path
@@ -36,9 +39,9 @@ def post(path, key):
 CELLS = [
     SETUP,
     "%%durable collect\ndocs = [f'licence {i}' for i in range(6)]\nseen = {'docs': docs}",
-    "%%durable analyse --backoff 0.05\nnotes = {}\nfor d in docs:\n    notes[d] = ask('analyse ' + d)",
+    "%%durable analyse --retries 20 --backoff 0.05\nnotes = {}\nfor d in docs:\n    notes[d] = ask('analyse ' + d)",
     (
-        "%%durable compare --backoff 0.05\n"
+        "%%durable compare --retries 20 --backoff 0.05\n"
         "async def one(i):\n"
         "    answer = await aclient.chat.completions.create(model='gpt-4o-mini',\n"
         "        messages=[{'role': 'user', 'content': f'compare {i}'}])\n"
@@ -47,7 +50,7 @@ CELLS = [
         "seen['pairs'] = pairs"
     ),
     (
-        "%%durable draft --backoff 0.05\n"
+        "%%durable draft --retries 20 --backoff 0.05\n"
         "parts = []\n"
         "for i in range(2):\n"
         "    stream = client.chat.completions.create(model='gpt-4o-mini', stream=True,\n"
@@ -56,7 +59,7 @@ CELLS = [
         "print(len(parts), 'parts')"
     ),
     (
-        "%%durable file --backoff 0.05\n"
+        "%%durable file --retries 20 --backoff 0.05\n"
         "ticket = open_ticket('obligations')\n"
         "title = ask('title')\n"
         "report = json.dumps([notes, pairs, parts, title], sort_keys=True)\n"
@@ -67,6 +70,9 @@ CELLS = [
 NAMESPACE = (
     "(docs, notes, pairs, parts, title, report, seen, seen['docs'] is docs, seen['pairs'] is pairs)"
 )
+
+
+OnDeath = Callable[[], None]
 
 
 @dataclass
@@ -91,7 +97,7 @@ def run_cells(kernel: Kernel, url: str) -> list[Result]:
 def acknowledged(notebook: Path) -> set[str]:
     """The questions whose answers the store holds: none of them may be asked again."""
     folder = store_path(notebook)
-    if not folder.exists():
+    if not (folder / "store.duckdb").exists():
         return set()
     with StoreView.open(folder) as view:
         history = History(view.events())
@@ -100,7 +106,12 @@ def acknowledged(notebook: Path) -> set[str]:
             for c in history.calls.values()
             if c.sort == "llm" and c.status is CallStatus.COMPLETED
         ]
-        return {f"{c.step}/{c.key}/{c.occurrence}" for c in done}
+        return {question(reading.describe(view.get(c.response))) for c in done}
+
+
+def question(described: Any) -> str:
+    """The text of the user's message in a described exchange."""
+    return str(described["request"][-1]["text"])
 
 
 def all_completed(notebook: Path) -> bool:
@@ -112,20 +123,15 @@ def all_completed(notebook: Path) -> bool:
         )
 
 
-def live_until_done(
-    make: Callable[[], Kernel], url: str, kills: list[float], on_death: Callable[[], None]
-) -> Life:
-    """Run the agent, killing its kernel after each of ``kills`` seconds of a life, until it ends."""
-    import threading
-
+def live_until_done(kernel: Kernel, url: str, kills: list[float], on_death: OnDeath) -> Life:
+    """Run the agent to its end, killing its kernel after each of ``kills`` seconds of a life."""
     life = Life()
     waits = list(kills)
     while True:
-        kernel = make().start()
+        kernel.start()
         life.lives += 1
-        timer = None
-        if waits:
-            timer = threading.Timer(waits.pop(0), kernel.kill_process)
+        timer = threading.Timer(waits.pop(0), kernel.kill_process) if waits else None
+        if timer is not None:
             timer.start()
         try:
             life.results = run_cells(kernel, url)

@@ -80,6 +80,19 @@ def test_rewind_changes_what_is_on_the_line() -> None:
     }
 
 
+def test_restart_leaves_nothing_behind() -> None:
+    """After a restart, which begins with an empty namespace, what was restored counts as being on
+    the way to the head in the row of its first execution too."""
+    told = story.long(2)
+    told.session(after=5)
+    told.head = 0
+    snapshot = told.next("snapshot")
+    told.tell(e.SnapshotCaptured(snapshot=snapshot, parent=0, branch="main"))
+    told.restore("step_0", 1, snapshot)
+    rows = by_id(model(told)[0].since(-1))
+    assert {i: row.line for i, row in rows.items()} == {1: True, 2: False, 3: True}
+
+
 def test_stale_steps_say_which_input_changed() -> None:
     """A step whose input has another version at the head is stale, by that input's name."""
     told = story.Story()

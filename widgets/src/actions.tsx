@@ -156,6 +156,7 @@ export function Popover({ state, intent, close }: PopoverProps): JSX.Element {
       (said) => {
         setBusy(false);
         setDone(said);
+        box.current?.focus(); // the button that had the focus is gone
       },
       (error: Error) => {
         setBusy(false);

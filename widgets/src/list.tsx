@@ -191,7 +191,7 @@ function RowView({ line, index, lanes, gutter, axis, state }: RowProps): JSX.Ele
           </button>
         )}
         <b title={row.step}>{row.step}</b>
-        <small>#{row.id}</small>
+        <small class="db-number">#{row.id}</small>
         {line.children > 0 && <small class="db-chip">{count(line.children, "item")}</small>}
         {row.head && <small class="db-chip db-c-head">head</small>}
         {row.stale.length > 0 && (

@@ -66,39 +66,57 @@ def _tokens(response: Any) -> Tokens:
 
 
 def _fold(events: list[Any]) -> dict[str, Any]:
-    whole: dict[str, Any] = {"choices": []}
-    choices: dict[int, dict[str, Any]] = {}
+    whole: dict[str, Any] = {}
+    choices: dict[int, _Choice] = {}
     for chunk in map(record, events):
         for name in ("model", "usage"):
             if chunk.get(name):
                 whole[name] = chunk[name]
         for choice in map(record, items(chunk.get("choices"))):
-            at = count(choice.get("index"))
-            into = choices.setdefault(at, {"message": {}, "tools": {}})
-            _add(into, record(choice.get("delta")))
-            into["text"] = string(into.get("text")) + string(choice.get("text"))
-    for at in sorted(choices):
-        choice = choices[at]
-        tools = choice.pop("tools")
-        choice["message"]["tool_calls"] = [{"function": tools[n]} for n in sorted(tools)]
-        whole["choices"].append(choice)
+            choices.setdefault(count(choice.get("index")), _Choice()).add(choice)
+    whole["choices"] = [choices[at].whole() for at in sorted(choices)]
     return whole
 
 
-def _add(choice: dict[str, Any], delta: dict[str, Any]) -> None:
-    message = choice["message"]
-    for name in ("content", "refusal", "reasoning_content", "reasoning"):
-        if string(delta.get(name)):
-            message[name] = string(message.get(name)) + delta[name]
-    spoken = string(record(delta.get("audio")).get("transcript"))
-    if spoken:
-        heard = string(record(message.get("audio")).get("transcript"))
-        message["audio"] = {"transcript": heard + spoken}
-    for part in map(record, items(delta.get("tool_calls"))):
-        tool = choice["tools"].setdefault(count(part.get("index")), {"name": "", "arguments": ""})
-        function = record(part.get("function"))
-        tool["name"] += string(function.get("name"))
-        tool["arguments"] += string(function.get("arguments"))
+class _Choice:
+    """One of the answers that a stream carries side by side, put together from its pieces."""
+
+    def __init__(self) -> None:
+        self._texts: dict[str, list[str]] = {}
+        self._tools: dict[int, dict[str, str]] = {}
+
+    def add(self, choice: dict[str, Any]) -> None:
+        delta = record(choice.get("delta"))
+        for name, value in delta.items():
+            if name in _TEXTS:
+                self._text(name, value)
+            elif name == "audio":
+                self._text("transcript", record(value).get("transcript"))
+            elif name == "tool_calls":
+                self._tool_calls(value)
+        if "text" in choice:
+            self._text("text", choice["text"])
+
+    def _text(self, name: str, value: Any) -> None:
+        if value and isinstance(value, str):
+            self._texts.setdefault(name, []).append(value)
+
+    def _tool_calls(self, parts: Any) -> None:
+        for part in map(record, items(parts)):
+            new = {"name": "", "arguments": ""}
+            tool = self._tools.setdefault(count(part.get("index")), new)
+            function = record(part.get("function"))
+            tool["name"] += string(function.get("name"))
+            tool["arguments"] += string(function.get("arguments"))
+
+    def whole(self) -> dict[str, Any]:
+        message: dict[str, Any] = {name: "".join(said) for name, said in self._texts.items()}
+        message["audio"] = {"transcript": message.pop("transcript", "")}
+        message["tool_calls"] = [{"function": self._tools[n]} for n in sorted(self._tools)]
+        return {"message": message, "text": message.pop("text", "")}
+
+
+_TEXTS = frozenset({"content", "refusal", "reasoning_content", "reasoning"})
 
 
 def _prompts(request: Any) -> list[Said]:

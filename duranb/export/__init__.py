@@ -1,0 +1,49 @@
+"""A notebook as a graph that runs, or that can be looked at, without Jupyter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from duranb.export import mermaid, script
+from duranb.export.build import build
+from duranb.export.errors import ExportError
+from duranb.export.graph import Graph
+from duranb.export.notebook import read
+from duranb.pure.history import History
+from duranb.store import StoreView, store_path
+
+__all__ = ["TARGETS", "ExportError", "Graph", "build", "export", "graph_of"]
+
+TARGETS: dict[str, Callable[[Graph, str], str]] = {
+    "mermaid": mermaid.render,
+    "script": script.render,
+}
+
+
+def export(notebook: Path, target: str) -> str:
+    """The text of a notebook exported to one of :data:`TARGETS`.
+
+    What was recorded of its runs is used where there is a store. Raises :class:`ExportError` that
+    names the cell when there is something that cannot leave the notebook.
+    """
+    if target not in TARGETS:
+        raise ExportError(f"there is no target {target!r}; there are: {', '.join(TARGETS)}")
+    return TARGETS[target](graph_of(notebook), notebook.name)
+
+
+def graph_of(notebook: Path) -> Graph:
+    """The graph of a notebook file, corrected by what its store has recorded."""
+    title, cells = read(notebook)
+    graph = build(title, cells, _history(notebook))
+    if not graph.steps:
+        raise ExportError(f"{notebook} has no durable cell: there is no step to export")
+    return graph
+
+
+def _history(notebook: Path) -> History | None:
+    folder = store_path(notebook.resolve())
+    if not (folder / "store.duckdb").exists():
+        return None
+    with StoreView.open(folder) as view:
+        return History(view.events())

@@ -1,0 +1,32 @@
+"""Names for the functions of the exported module, which nothing else has."""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+import re
+from itertools import chain, count
+
+from duranb.export.notebook import Cell
+from duranb.pure.dataflow import analyse
+
+_OURS = ("main", "asyncio", "duranb")
+
+
+class Names:
+    """Gives names away. Those that occur anywhere in the notebook are taken."""
+
+    def __init__(self, cells: list[Cell]) -> None:
+        self._taken = {*dir(builtins), *keyword.kwlist, *_OURS}
+        for cell in cells:
+            names = analyse(cell.tree)
+            self._taken |= names.loads | set(names.writes) | names.deletes
+
+    def function(self, step: str, *, named: bool) -> str:
+        """A function name for a step. One that was not ``named`` is called after its output."""
+        name = re.sub(r"\W", "_", step)
+        candidates = [name, f"{name}_step"] if named else [f"make_{name}", f"{name}_step"]
+        numbered = (f"{name}_{n}" for n in count(2))
+        found = next(c for c in chain(candidates, numbered) if c not in self._taken)
+        self._taken.add(found)
+        return found

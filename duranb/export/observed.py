@@ -1,0 +1,31 @@
+"""What a notebook's recorded runs tell about its steps that reading the code cannot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from duranb.engine.decide import ABSENT
+from duranb.export.notebook import Cell
+from duranb.pure.fingerprint import of_tree
+from duranb.pure.history import SETTLED, History
+
+
+@dataclass(frozen=True)
+class Observed:
+    """The latest execution of a step with the code it has now: names that had no value when it
+    began, and names it changed, in place too."""
+
+    absent: frozenset[str]
+    changed: frozenset[str]
+
+
+def observed(history: History | None, step: str, cell: Cell) -> Observed | None:
+    """What is recorded of a step as it stands in the notebook; None if it has not run so."""
+    if history is None:
+        return None
+    fingerprint = of_tree(cell.as_run)
+    for execution in reversed(history.executions_of(step)):
+        if execution.status in SETTLED and execution.fingerprint == fingerprint:
+            absent = frozenset(n for n, v in execution.inputs.items() if v == ABSENT)
+            return Observed(absent, frozenset(execution.outputs))
+    return None

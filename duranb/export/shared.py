@@ -1,0 +1,46 @@
+"""The shared module: what it binds, and what its functions do to the rest."""
+
+from __future__ import annotations
+
+from duranb.export.statements import Statement
+
+
+class Shared:
+    """The statements that every step can see the results of.
+
+    ``bound`` are the names they bind, ``fixed`` those among them that are no data (imports,
+    functions, classes), ``read_by_functions`` the names their functions read when called.
+    """
+
+    def __init__(self, module: list[Statement]) -> None:
+        self.bound = {n for s in module for n in s.names.writes}
+        self.fixed = {n for s in module if s.is_import or s.is_definition for n in s.names.writes}
+        self.star = {"*" for s in module if s.names.opaque.startswith("from ")}
+        self._reads: dict[str, set[str]] = {}
+        self._changes: dict[str, set[str]] = {}
+        for statement in module:
+            names = statement.names
+            later = names.loads - (frozenset() if statement.is_definition else names.reads)
+            for name in names.writes:
+                self._reads.setdefault(name, set()).update(later)
+                if statement.is_definition:
+                    self._changes.setdefault(name, set()).update(statement.mutates)
+        self.read_by_functions = {n for reads in self._reads.values() for n in reads}
+
+    def reached(self, names: frozenset[str]) -> set[str]:
+        """What functions read that are called by code which loads ``names``."""
+        return {n for called in self._called(names) for n in self._reads[called]}
+
+    def changed_by(self, names: frozenset[str]) -> set[str]:
+        """What functions visibly change in place that are called by code which loads ``names``."""
+        return {n for called in self._called(names) for n in self._changes.get(called, ())}
+
+    def _called(self, names: frozenset[str]) -> set[str]:
+        found: set[str] = set()
+        stack = [n for n in names if n in self._reads]
+        while stack:
+            name = stack.pop()
+            if name not in found:
+                found.add(name)
+                stack += [n for n in self._reads[name] if n in self._reads]
+        return found
