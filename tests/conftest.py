@@ -1,4 +1,4 @@
-"""What all tests share: markers by folder, and a home of their own."""
+"""What all tests share: a marker by folder, and a home of their own."""
 
 from __future__ import annotations
 
@@ -8,17 +8,15 @@ from pathlib import Path
 
 import pytest
 
-MARKERS = {"benchmarks": "bench", "browser": "browser"}
+BROWSER = Path(__file__).parent / "browser"
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test by the folder it lies in, before ``-m`` chooses among them."""
-    here = Path(__file__).parent
+    """Mark the browser tests by their folder, before ``-m`` chooses."""
     for item in items:
-        folder = item.path.relative_to(here).parts[0]
-        if folder in MARKERS:
-            item.add_marker(MARKERS[folder])
+        if BROWSER in item.path.parents:
+            item.add_marker("browser")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from duranb.demo.journal import Request
 from duranb.llm.exchange import decode
+from duranb.llm.prices import cost_of
+from duranb.llm.shapes.common import Tokens
 from duranb.pure.history import History
 from duranb.pure.model import Call, CallStatus
 from duranb.store import StoreView
@@ -48,32 +50,30 @@ class Audit:
     again: tuple[str, ...]
 
 
-def audit(history: History, view: StoreView, requests: list[Request] | None) -> Audit:
-    """Settle the accounts. ``requests`` is the stand-in's journal, if it was the model."""
+def audit(history: History, view: StoreView, journal: list[Request] | None) -> Audit:
+    """Settle the accounts. ``journal`` is the stand-in's, if it was the model."""
+    requests = journal or []
     ledgers = [history.ledger(i) for i in history.executions]
-    kept = [c for c in _answers(history) if c.status is CallStatus.COMPLETED]
-    again = _recorded_twice(kept)
-    numbers = {n: c.ended for c in answers if (n := _request_number(view, c)) is not None}
-    again += asked_again(
-        {n: c.ended for c in kept if (n := _request_number(view, c)) is not None}, requests or []
-    )
-    unrecorded = _unrecorded(numbers, requests or [])
-    lost_tokens = sum(r.read + r.written for r in unrecorded)
-    lost_cost = sum(map(_price, unrecorded))
-    tokens = sum(x.tokens for x in ledgers) + lost_tokens
-    cost = sum(x.cost for x in ledgers) + lost_cost
-    paid = sum(x.calls for x in ledgers) + len(unrecorded)
+    paid = [c for c in history.calls.values() if c.sort == "llm" and c.response]
+    kept = [c for c in paid if c.status is CallStatus.COMPLETED]
+    number_of = {c.id: _request_number(view, c) for c in paid} if requests else {}
+    acknowledged = {number_of[c.id]: c.ended for c in kept if c.id in number_of}
+    recorded = set(number_of.values())
+    lost = [r for r in requests if r.answered and r.number not in recorded]
+    calls = len(paid) + len(lost)
+    tokens = sum(x.tokens for x in ledgers) + sum(r.read + r.written for r in lost)
+    cost = sum(x.cost for x in ledgers) + sum(map(_price, lost))
     return Audit(
-        requests=None if requests is None else len(requests),
-        paid=paid,
-        lost=len(unrecorded),
+        requests=None if journal is None else len(journal),
+        paid=calls,
+        lost=len(lost),
         tokens=tokens,
         cost=cost,
-        plain_calls=paid + sum(x.saved_calls for x in ledgers),
+        plain_calls=calls + sum(x.saved_calls for x in ledgers),
         plain_tokens=tokens + sum(x.saved_tokens for x in ledgers),
         plain_cost=cost + sum(x.saved_cost for x in ledgers),
         seconds_saved=sum(x.saved_seconds for x in ledgers),
-        again=tuple(again),
+        again=(*_recorded_twice(kept), *asked_again(acknowledged, requests)),
     )
 
 
@@ -92,10 +92,6 @@ def asked_again(acknowledged: dict[int, int], requests: list[Request]) -> list[s
     ]
 
 
-def _answers(history: History) -> list[Call]:
-    return [c for c in history.calls.values() if c.sort == "llm"]
-
-
 def _recorded_twice(kept: list[Call]) -> list[str]:
     """Answers for which the store has two: then the second one was paid for in vain."""
     first: dict[tuple[str, str, int], int] = {}
@@ -108,11 +104,15 @@ def _recorded_twice(kept: list[Call]) -> list[str]:
     return twice
 
 
-def _request_number(view: StoreView, call: Call) -> int | None:
-    """Which of the stand-in's requests a recorded answer answers."""
+def _request_number(view: StoreView, call: Call) -> int:
+    """Which of the stand-in's requests a recorded answer answers; 0 when it is not one of them."""
     header = decode(view.get(call.response)).header
     found = _NUMBER.fullmatch(header.response_header("x-request-id"))
-    return int(found[1]) if found else None
+    return int(found[1]) if found else 0
+
+
+def _price(request: Request) -> float:
+    return cost_of(Tokens(request.model, request.read, request.written), "", "openai") or 0.0
 
 
 def tickets(tracker: Path) -> Tickets:

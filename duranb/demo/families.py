@@ -101,7 +101,7 @@ _MARGIN = re.compile(r"(?m)^[ \t]*(?:/?\*+/?|#+|//+|;+)")
 
 _CHOICE = re.compile(
     r"either of the licenses|under the terms of either|dual.licensed|your choice of|"
-    r"at your option|either the .{1,40} or the "
+    r"at your option|alternatively, it is licensed|either the .{1,40} or the "
 )
 
 

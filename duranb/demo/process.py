@@ -22,6 +22,10 @@ FOLDER = ".duranb/.standin"
 """Where it keeps its port and its journal, below the folder it is started for."""
 
 
+_children: dict[int, subprocess.Popen[bytes]] = {}
+"""Those that this process started: it has to wait for their end, or they stay as zombies."""
+
+
 @dataclass(frozen=True)
 class StandIn:
     """A running stand-in. ``url`` is the base URL for clients, ``pid`` its process."""
@@ -31,9 +35,12 @@ class StandIn:
     journal: Path
 
     def stop(self) -> None:
-        """End it; it may have ended by itself."""
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, signal.SIGTERM)
+        """End it, unless it has ended by itself (its pid may be another process's by now)."""
+        if is_standin(self.url):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGTERM)
+        if self.pid in _children:
+            _children.pop(self.pid).wait()
 
     def requests(self) -> list[Request]:
         """Everything that ever reached it."""
@@ -105,4 +112,5 @@ def _start(home: Path, port: int, options: list[str]) -> StandIn:
     if not said.startswith("listening on "):
         process.wait()
         raise RuntimeError(f"the stand-in did not start: see {home / 'log'}")
+    _children[process.pid] = process
     return StandIn(said.split()[-1], process.pid, journal)

@@ -54,7 +54,7 @@ def reply_to(prompt: Prompt) -> Reply:
             calls = tuple(_tool_calls(prompt, findings))
             if calls:
                 return Reply(calls=calls)
-        if any(m.role == "tool" for m in prompt.messages):
+        if prompt.tools:
             return _either(prompt, _reconciled(prompt, findings))
         write = checklist if len(findings) == 1 else report
         return _either(prompt, write(findings, _emphasis(prompt), I_AM))

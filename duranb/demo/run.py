@@ -13,16 +13,31 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from nbclient.exceptions import CellExecutionError
+
 from duranb.demo.audit import Audit, audit, tickets
 from duranb.demo.show import Show, answers, completed_answers, steps_table
 from duranb.demo.stage import NOTEBOOK, Stage, kill, set_up
 from duranb.pure.history import History
+from duranb.pure.model import Status
 from duranb.store import StoreView
 
 FOLDER = Path(".duranb-demo")
 
-CALLS = {"analyse": 36, "reconcile": 2, "duties": 12, "draft": 1}
-"""About how many calls to expect: for the bars, and to kill in the middle of the work."""
+STEPS = {
+    "collect": 0,
+    "analyse": 36,
+    "reconcile": 2,
+    "duties": 12,
+    "draft": 1,
+    "approve": 0,
+    "file_tickets": 0,
+    "publish": 0,
+}
+"""The tutorial's steps, and about how many calls each needs."""
+
+MOMENTS = {"analyse": 2.5, "reconcile": 0.5, "duties": 1.5, "draft": 1.5}
+"""Seconds from the beginning of a step in which it may be killed: less than it takes."""
 
 EDITED = (
     "Say what the NOTICE file means for us.",
@@ -69,7 +84,7 @@ def main(arguments: list[str] | None = None) -> int:
         show.say(f"in {stage.folder}, with --seed {seed}", "dim")
         try:
             return Demo(stage, show, random.Random(seed)).play()
-        except Failed as failure:
+        except (Failed, CellExecutionError) as failure:
             show.say(str(failure), "red")
             return 1
 
@@ -81,15 +96,12 @@ class Demo:
         self._stage = stage
         self._show = show
         self._chance = chance
-        self._expected = dict(CALLS)
+        self._expected = dict(STEPS)
         self._kills = 0
 
     def play(self) -> int:
         """Play all of it; the exit code."""
-        total = sum(CALLS.values())
-        first = self._chance.randint(3, total // 2)
-        second = self._chance.randint(first + 4, total - 4)
-        self._survive(first, second)
+        self._survive()
         self._finish()
         self._rewind()
         self._replay()
@@ -98,14 +110,14 @@ class Demo:
 
     # -- acts ------------------------------------------------------------------------------
 
-    def _survive(self, first: int, second: int) -> None:
+    def _survive(self) -> None:
         """Two kills: of the kernel alone, then of everything."""
         self._show.act("duranb run, and kill -9 of its kernel")
         runner = self._stage.command("run", NOTEBOOK)
-        self._kill_at(runner, first)
-        self._show.say("duranb run starts another kernel by itself and goes on")
+        if self._kill_in(runner, "analyse"):
+            self._show.say("duranb run starts another kernel by itself and goes on")
         self._show.act("kill -9 of the kernel and of duranb run, as when the machine goes down")
-        self._kill_at(runner, second, runner.pid)
+        self._kill_in(runner, self._chance.choice(list(MOMENTS)[1:]), runner.pid)
         runner.wait()
 
     def _finish(self) -> None:
@@ -113,9 +125,6 @@ class Demo:
         self._run("resume")
         history = self._history()
         served = sum(history.ledger(i).saved_calls for i in history.executions)
-        self._expected = {
-            step: answers(history, history.executions_of(step)[-1]) for step in history.steps
-        }
         filed = tickets(self._stage.folder / "tracker.db")
         self._show.say(f"done: {served} answers came from the store, {filed.open} tickets are open")
 
@@ -140,7 +149,7 @@ class Demo:
         self._run("run")
         history = self._history()
         paid = completed_answers(history) - before
-        used = sum(answers(history, history.executions_of(s)[-1]) for s in CALLS)
+        used = sum(answers(history, history.executions_of(s)[-1]) for s in STEPS)
         self._show.say(
             f"{paid} of {used} calls were paid for: the changed checklist, and the report on it"
         )
@@ -179,19 +188,22 @@ class Demo:
         self._checked(runner)
         self._show.console.print(steps_table(self._history(), self._expected))
 
-    def _kill_at(self, runner: subprocess.Popen[str], calls: int, *others: int) -> None:
-        """Kill the kernel a random moment after its store holds so many answers."""
-        self._watch(runner, lambda history: completed_answers(history) >= calls)
-        time.sleep(self._chance.uniform(0.0, 0.5))
+    def _kill_in(self, runner: subprocess.Popen[str], step: str, *others: int) -> bool:
+        """Kill the kernel a random moment after a step of it began; False: it was faster."""
+        gone = self._stage.kernel() if self._kills else None
+        self._watch(runner, lambda history: self._stage.kernel() != gone and runs(history, step))
+        time.sleep(self._chance.uniform(0.0, MOMENTS[step]))
         victim = self._stage.kernel()
         if victim is None:
-            raise Failed("the run was over before its kernel could be killed")
+            self._show.say("the run was over before it could be killed", "yellow")
+            return False
         for pid in (*others, victim):
             kill(pid)
         self._kills += 1
+        self._show.say(f"kill -9 {' '.join(map(str, (*others, victim)))}, in {step}", "bold red")
         done = completed_answers(self._history())
-        self._show.say(f"kill -9 {' '.join(map(str, (*others, victim)))}", "bold red")
         self._show.say(f"{done} answers are in the store: those are paid for, once")
+        return True
 
     def _watch(self, runner: subprocess.Popen[str], until: Callable[[History], bool]) -> None:
         """Show the steps until something is so in the history, or the run is over."""
@@ -218,6 +230,11 @@ class Demo:
         if history is None:
             raise Failed("the run ended before it made a store")
         return history
+
+
+def runs(history: History, step: str) -> bool:
+    """Whether the latest execution of a step is running."""
+    return any(x.status is Status.RUNNING for x in history.executions_of(step)[-1:])
 
 
 def verdict(result: Audit, filed_twice: int) -> int:

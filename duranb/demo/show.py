@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rich.console import Console, Group
+from rich.console import Console
 from rich.live import Live
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
@@ -44,8 +44,9 @@ class Show:
         self.console.print(f"\n[bold cyan]{self._act}  {title}")
 
     def say(self, text: str, style: str = "") -> None:
-        """One line."""
-        self.console.print(Text(f"   {text}", style=style))
+        """One line; what does not fit on it is cut."""
+        line = Text(f"   {text}", style=style)
+        self.console.print(line, no_wrap=True, overflow="ellipsis")
 
     @contextmanager
     def steps(self, expected: dict[str, int]) -> Iterator[Live]:
@@ -65,27 +66,30 @@ class Show:
         self.console.print(f"\nThe timeline, in one file: [bold]{timeline}")
 
 
-def steps_table(history: History | None, expected: dict[str, int]) -> Group:
+def steps_table(history: History | None, expected: dict[str, int]) -> Table:
     """The steps, each with how far its calls have come.
 
-    ``expected`` maps the steps to how many calls their last run had; 0 where that is not known.
+    ``expected`` maps the steps, in their order, to how many calls each is thought to need.
     """
     table = Table.grid(padding=(0, 2))
-    for step in history.steps if history else ():
-        assert history is not None
-        latest = next((x for x in reversed(history.executions_of(step)) if x.sort == "cell"), None)
-        if latest is None:
+    for step, calls in expected.items():
+        latest = history.executions_of(step)[-1:] if history else []
+        if not latest:
+            table.add_row(Text("   ○", style="dim"), Text(step, style="dim"), "", "", "")
             continue
-        sign, colour = _SIGNS.get(latest.status, _OTHER)
-        done = answers(history, latest)
-        total = max(expected.get(step, 0), done)
-        filled = total if latest.status is Status.COMPLETED else done
-        bar = ProgressBar(total=max(total, 1), completed=filled if total else 1, width=BAR)
-        calls = f"{done}/{total} calls" if total else ""
+        assert history is not None
+        (this,) = latest
+        done = answers(history, this)
+        total = done if this.status is Status.COMPLETED else max(calls, done)
+        sign, colour = _SIGNS.get(this.status, _OTHER)
         table.add_row(
-            Text(f"   {sign}", style=colour), step, bar if total else "", calls, how(latest)
+            Text(f"   {sign}", style=colour),
+            step,
+            ProgressBar(total=total, completed=done, width=BAR) if total else "",
+            f"{done}/{total} calls" if total else "",
+            how(this),
         )
-    return Group(table)
+    return table
 
 
 def answers(history: History, execution: Execution) -> int:
@@ -108,35 +112,21 @@ def how(execution: Execution) -> str:
 def accounts(audit: Audit, tickets: Tickets, kills: int) -> Table:
     """The table at the end."""
     table = Table(border_style="cyan", title="What it took", title_style="bold")
-    table.add_column("")
-    table.add_column("a plain notebook", justify="right")
+    table.add_column("", no_wrap=True)
+    table.add_column("plain notebook", justify="right")
     table.add_column("with duranb", justify="right", style="bold green")
     table.add_column("saved", justify="right")
-    if audit.requests is not None and audit.answered is not None:
-        refused = audit.requests - audit.answered
-        table.add_row("requests the server saw", "", str(audit.requests), "")
-        table.add_row("  refused, broken or given up", "", str(refused), "")
-        lost = max(0, audit.answered - audit.recorded)
-        table.add_row("  answered to a kernel that was dead", "", str(lost), "")
-    table.add_row(
-        "calls to pay for",
-        str(audit.plain_calls),
-        str(audit.recorded if audit.answered is None else audit.answered),
-        str(audit.plain_calls - audit.recorded),
-    )
-    table.add_row(
-        "tokens",
-        f"{audit.plain_tokens:,}",
-        f"{audit.tokens:,}",
-        f"{audit.plain_tokens - audit.tokens:,}",
-    )
-    table.add_row(
-        "money",
-        f"${audit.plain_cost:.4f}",
-        f"${audit.cost:.4f}",
-        f"${audit.plain_cost - audit.cost:.4f}",
-    )
-    table.add_row("time waiting for the model", "", "", f"{audit.seconds_saved:.0f} s")
+    if audit.requests is not None:
+        table.add_row("requests that the server saw", "", str(audit.requests), "")
+        table.add_row("  refused, broken or given up", "", str(audit.requests - audit.paid), "")
+        table.add_row("  answered to a kernel just killed", "", str(audit.lost), "")
+    for name, plain, paid, show in (
+        ("calls to pay for", audit.plain_calls, audit.paid, "{:,.0f}"),
+        ("tokens", audit.plain_tokens, audit.tokens, "{:,.0f}"),
+        ("money", audit.plain_cost, audit.cost, "${:.4f}"),
+    ):
+        table.add_row(name, show.format(plain), show.format(paid), show.format(plain - paid))
+    table.add_row("waiting for the model", "", "", f"{audit.seconds_saved:.0f} s")
     table.add_section()
     table.add_row("restarts survived", "", str(kills), "")
     table.add_row("tickets filed twice", "", str(len(tickets.twice)), "")

@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import nbformat
@@ -39,6 +39,7 @@ class Stage:
 
     folder: Path
     standin: StandIn | None
+    _started: list[subprocess.Popen[str]] = field(default_factory=list)
 
     @property
     def notebook(self) -> Path:
@@ -76,7 +77,7 @@ class Stage:
 
     def command(self, *words: str) -> subprocess.Popen[str]:
         """Start ``duranb WORDS``; what it says can be read from its ``stdout``."""
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "duranb", *words],
             cwd=self.folder,
             env=self.environment,
@@ -85,6 +86,17 @@ class Stage:
             stderr=subprocess.STDOUT,
             text=True,
         )
+        self._started.append(process)
+        return process
+
+    def clear(self) -> None:
+        """End what was started here and still runs, the stand-in included."""
+        for process in self._started:
+            if process.poll() is None:
+                process.terminate()
+                process.communicate()
+        if self.standin is not None:
+            self.standin.stop()
 
     def cells(self, *sources: str) -> list[str]:
         """Run cells in a fresh kernel of the notebook; what each of them printed.
@@ -97,6 +109,8 @@ class Stage:
         client.execute(
             env={**self.environment, "DURANB_NOTEBOOK": str(self.notebook)},
             cwd=str(self.folder),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         return [_said(cell) for cell in code]
 
@@ -121,14 +135,12 @@ def set_up(folder: Path) -> Iterator[Stage]:
     _empty(folder)
     (folder / MARK).touch()
     shutil.copyfile(tutorial(), folder / NOTEBOOK)
-    if {"OPENAI_API_KEY", "OPENAI_BASE_URL"} & os.environ.keys():
-        yield Stage(folder, None)
-        return
-    standin = start_standin(folder)
+    real = {"OPENAI_API_KEY", "OPENAI_BASE_URL"} & os.environ.keys()
+    stage = Stage(folder, None if real else start_standin(folder))
     try:
-        yield Stage(folder, standin)
+        yield stage
     finally:
-        standin.stop()
+        stage.clear()
 
 
 def tutorial() -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import Any
 
@@ -9,19 +10,23 @@ from duranb.demo.families import KINDS, UNKNOWN
 
 LEVELS = ("high", "medium", "low")
 
+MARK = "▸"
+"""Stands before what a checklist was asked to mind."""
+
 
 def checklist(findings: list[dict[str, Any]], emphasis: str, signature: str) -> str:
     """Markdown: what to do under one licence, each point with the sentence that asks for it."""
     (finding,) = findings
     lines = [f"**{finding.get('licence', 'unknown')}** ({_scope(finding)})", ""]
+    asked = _words(emphasis)
     duties = _clauses(finding, "obligations")
-    lines += [f"- [ ] {c['meaning']}{_quoted(c)}" for c in duties]
+    lines += [f"- [ ] {_marked(c, asked)}{c['meaning']}{_quoted(c)}" for c in duties]
     if not duties:
         lines.append("- [ ] nothing to do: the text asks for nothing")
     lines += [
-        f"- ⚠ {c['name']}: {c['meaning']}{_quoted(c)}"
+        f"- ⚠ {_marked(c, asked)}{c['name']}: {c['meaning']}{_quoted(c)}"
         for c in _clauses(finding, "risks")
-        if c.get("level") != "low"
+        if c.get("level") != "low" or asked & _words(c["name"])
     ]
     return "\n".join([*lines, "", _signed(emphasis, signature)])
 
@@ -52,8 +57,22 @@ def report(findings: list[dict[str, Any]], emphasis: str, signature: str) -> str
     lines += ["", "## Licence by licence", ""]
     for finding in by_need:
         duties = "; ".join(c["meaning"] for c in _clauses(finding, "obligations"))
-        lines.append(f"- **{finding.get('licence')}** ({_scope(finding)}): {duties or 'no duties'}")
+        mind = ", ".join(re.findall(rf"{MARK} \*\*(.+?)\*\*", str(finding.get("checklist", ""))))
+        lines.append(
+            f"- **{finding.get('licence')}** ({_scope(finding)}): {duties or 'no duties'}"
+            + (f". Mind: {mind}" if mind else "")
+        )
     return "\n".join([*lines, "", _signed(emphasis, signature)])
+
+
+def _words(text: str) -> set[str]:
+    """The words that tell clauses from each other."""
+    return set(re.findall(r"\w{5,}", text.lower())) - {"files", "clause", "licence", "means"}
+
+
+def _marked(clause: dict[str, str], asked: set[str]) -> str:
+    """A mark before a clause that the question asks about."""
+    return f"{MARK} **{clause['name']}** — " if asked & _words(clause["name"]) else ""
 
 
 def _clauses(finding: dict[str, Any], key: str) -> list[dict[str, str]]:

@@ -116,7 +116,6 @@ class StepRun:
                 cell=self.spec.cell,
                 arguments=self._arguments,
             ),
-            e.AttemptStarted(execution=self.id, attempt=1),
             wait=False,
         )
 

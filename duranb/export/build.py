@@ -12,7 +12,7 @@ from duranb.export.notebook import COMPENSATION, Cell
 from duranb.export.observed import Observed, observed
 from duranb.export.place import Placed, place
 from duranb.export.shared import Shared
-from duranb.export.statements import Statement, expression, statements, surely_assigned, together
+from duranb.export.statements import Statement, expression, flow_of, gone, statements, together
 from duranb.pure import dataflow
 from duranb.pure.history import History
 
@@ -33,6 +33,7 @@ class _Node:
     loads: frozenset[str]
     changes: frozenset[str]
     absent: frozenset[str]
+    shows: bool
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
 
@@ -74,7 +75,9 @@ class _Builder:
             self._compensation(n) for n in flow if isinstance(n, Step) and n.name in self._undos
         )
         bound = {n for node in flow for n in node.outputs}
-        used = self._shared.read_by_functions | {n for s in self._undo_needs.values() for n in s}
+        used = set(self._shared.read_by_functions)
+        for undo in undos:
+            used |= self._undo_needs[undo.step.name] - {*undo.inputs, *undo.outputs}
         code = [s for p in self._placed for s in (*p.module, *p.flow)]
         return Graph(
             title=title,
@@ -92,6 +95,7 @@ class _Builder:
         cell = placed.cell
         names = together(placed.flow)
         needs, reads = needed(names), set(names.reads)
+        needs |= flow_of(placed.flow).unset
         step = ""
         seen: Observed | None = None
         if cell.options is not None:
@@ -112,10 +116,11 @@ class _Builder:
             step=step,
             needs=frozenset(needs),
             reads=frozenset(reads),
-            writes=tuple(n for n in names.writes if n not in names.deletes),
+            writes=tuple(n for n in names.writes if n not in gone(placed.flow)),
             loads=names.loads,
             changes=seen.changed if seen is not None else frozenset(changes),
             absent=seen.absent if seen is not None else frozenset(),
+            shows=seen is not None and seen.shows,
         )
 
     def _step_name(self, cell: Cell) -> str:
@@ -190,7 +195,7 @@ class _Builder:
         wanted = tuple(n for n in changed if n in later)
         if wanted:
             return wanted
-        sure = surely_assigned(node.flow) - {n for s in node.flow for n in s.targets}
+        sure = flow_of(node.flow).assigned - {n for s in node.flow for n in s.targets}
         return tuple(n for n in node.writes if n in sure and not n.startswith("_"))
 
     def _finished(self, node: _Node) -> Step | Plain:
@@ -215,6 +220,7 @@ class _Builder:
             outputs=node.outputs,
             globals=tuple(sorted(clash)),
             is_async=any(s.awaits for s in body),
+            shows=node.shows,
             body=body,
         )
 

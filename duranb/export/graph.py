@@ -35,7 +35,8 @@ class Plain:
 @dataclass(frozen=True)
 class Step:
     """A durable cell. ``function`` is a name for it that nothing else has; ``globals`` are names
-    it assigns that functions of the module read."""
+    it assigns that functions of the module read; ``shows``: its last expression is known to have a
+    value."""
 
     name: str
     function: str
@@ -46,6 +47,7 @@ class Step:
     outputs: tuple[str, ...]
     globals: tuple[str, ...]
     is_async: bool
+    shows: bool
     body: tuple[Statement, ...]
 
 

@@ -82,11 +82,11 @@ def comment(heading: str) -> str:
     return f"# {heading}\n" if heading else ""
 
 
-def shown(statements: Sequence[Statement]) -> list[Statement]:
+def shown(statements: Sequence[Statement], *, surely: bool = False) -> list[Statement]:
     """Statements of a cell where the last one's value, which a notebook shows, is printed.
 
-    A call is left as it is: what it is for may be what it does. What a semicolon hides, and a bare
-    constant, is left out.
+    A call is left as it is unless it ``surely`` has a value: what it is for may be what it does.
+    What a semicolon hides, and a bare constant, is left out.
     """
     if not statements or not isinstance(statements[-1].node, ast.Expr):
         return list(statements)
@@ -96,11 +96,12 @@ def shown(statements: Sequence[Statement]) -> list[Statement]:
     node = tree.body[0]
     assert isinstance(node, ast.Expr)
     value = node.value
-    if isinstance(value, (ast.Call, ast.Await, ast.Yield, ast.YieldFrom)):
+    line = text.split("\n")[(node.end_lineno or 1) - 1]
+    hidden = line.encode()[node.end_col_offset or 0 :].lstrip().startswith(b";")
+    acts = isinstance(value, (ast.Call, ast.Await, ast.Yield, ast.YieldFrom))
+    if acts and (hidden or not surely):
         return list(statements)
-    lines = text.split("\n")
-    tail = lines[(node.end_lineno or 1) - 1].encode()[node.end_col_offset or 0 :].decode()
-    if tail.lstrip().startswith(";") or isinstance(value, ast.Constant):
+    if hidden or isinstance(value, ast.Constant):
         return list(statements[:-1])
     segment = ast.get_source_segment(text, value, padded=False) or ast.unparse(value)
     edited = replaced(text, [(value, f"print({segment})")])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -78,7 +79,8 @@ def cells_of(sources: list[tuple[str, str]]) -> tuple[str, list[Cell]]:
 
 def _heading(markdown: str) -> str:
     lines = [line.strip() for line in markdown.splitlines()]
-    return next((line.lstrip("# ").strip() for line in lines if line.startswith("#")), "")
+    found = next((line.lstrip("# ").strip() for line in lines if line.startswith("#")), "")
+    return re.sub(r"^\d+[.)]\s*", "", found)
 
 
 def _cell(number: int, source: str, heading: str) -> Cell:

@@ -13,10 +13,11 @@ from duranb.pure.history import SETTLED, History
 @dataclass(frozen=True)
 class Observed:
     """The latest execution of a step with the code it has now: names that had no value when it
-    began, and names it changed, in place too."""
+    began, names it changed, in place too, and whether its last expression had a value to show."""
 
     absent: frozenset[str]
     changed: frozenset[str]
+    shows: bool
 
 
 def observed(history: History | None, step: str, cell: Cell) -> Observed | None:
@@ -27,5 +28,6 @@ def observed(history: History | None, step: str, cell: Cell) -> Observed | None:
     for execution in reversed(history.executions_of(step)):
         if execution.status in SETTLED and execution.fingerprint == fingerprint:
             absent = frozenset(n for n, v in execution.inputs.items() if v == ABSENT)
-            return Observed(absent, frozenset(execution.outputs))
+            shows = execution.result is not None or bool(execution.result_name)
+            return Observed(absent, frozenset(execution.outputs), shows)
     return None

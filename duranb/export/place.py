@@ -66,9 +66,8 @@ class _Placer:
 
     def _durable(self, placed: Placed, its: list[Statement]) -> None:
         self._started = True
-        moving = [
-            s for s in its if (s.is_definition or s.is_import) and self._can_move(s, once=True)
-        ]
+        declared = [s for s in its if s.is_definition or s.is_import]
+        moving = [s for s in declared if self._can_move(s) and self._bound_once(s)]
         while True:
             staying = [s for s in its if s not in moving]
             local = {n for s in staying for n in s.names.writes}
@@ -102,10 +101,8 @@ class _Placer:
     def _bound_once(self, statement: Statement) -> bool:
         return all(len(self._binders[n]) == 1 for n in statement.names.writes)
 
-    def _can_move(self, statement: Statement, *, once: bool = False) -> bool:
-        if statement.awaits or statement.names.reads & self._flow_bound:
-            return False
-        return not once or self._bound_once(statement)
+    def _can_move(self, statement: Statement) -> bool:
+        return not statement.awaits and not statement.names.reads & self._flow_bound
 
 
 def _binders(statement: Statement, number: int, cell: int) -> list[tuple[str, str]]:

@@ -12,9 +12,10 @@ from duranb.export.graph import Compensation, Graph, Plain, Step
 from duranb.export.statements import Statement
 
 _ABOUT = """
-Exported from {source} by duranb. Run it with ``python``. Killed at any point, it goes on where
-it stopped when it is run again: steps that are done are restored, calls that were paid for are
-answered from the journal.
+Exported by duranb from {source}.
+
+Run it with ``python``. Killed at any point, it goes on where it stopped when it is run again: steps
+that are done are restored, calls that were paid for are answered from the journal.
 """
 
 
@@ -28,7 +29,9 @@ def render(graph: Graph, source: str) -> str:
     parts.append(_main(graph))
     run = "asyncio.run(main())" if graph.is_async else "main()"
     parts.append(f'if __name__ == "__main__":\n    {run}')
-    return "\n\n\n".join(parts) + "\n"
+    head = parts.pop(0)
+    between = "\n\n" if head.endswith('"""') else "\n\n\n"
+    return head + between + "\n\n\n".join(parts) + "\n"
 
 
 def _head(graph: Graph, source: str, futures: list[str]) -> str:
@@ -74,7 +77,7 @@ def _step(step: Step) -> str:
         ending.append(_check(step.options.validate))
     if step.outputs:
         ending.append(layout.sequence(step.outputs, start="return ", end="", indent=4))
-    body = layout.inner(layout.shown(step.body))
+    body = layout.inner(layout.shown(step.body, surely=step.shows))
     return layout.function(
         step.function,
         step.inputs,
@@ -87,7 +90,7 @@ def _step(step: Step) -> str:
 
 def _check(validate: str) -> str:
     """``--validate`` asks the model again, as in the notebook."""
-    return f"if not ({validate}):\n    raise duranb.Reject({f'not valid: {validate}'!r})"
+    return f"if not ({validate}):\n    raise duranb.Reject({_quoted(f'not valid: {validate}')})"
 
 
 def _options(step: Step) -> list[str]:
@@ -120,7 +123,7 @@ def _literal(value: object) -> str:
 
 
 def _quoted(text: str) -> str:
-    return f'"{text}"'
+    return repr(text) if '"' in text or "\\" in text else f'"{text}"'
 
 
 def _compensation(undo: Compensation) -> str:
@@ -132,7 +135,7 @@ def _compensation(undo: Compensation) -> str:
     return layout.function(
         undo.function,
         parameters,
-        [unpacked, layout.inner(undo.body)],
+        ["\n".join(p for p in (unpacked, layout.inner(undo.body)) if p)],
         decorator=f"@duranb.compensation({_quoted(undo.step.name)})",
         is_async=undo.is_async,
         doc=undo.heading or f"Undo step {undo.step.name}",

@@ -52,9 +52,9 @@ def plain_python(transformed: str, label: str) -> str:
     for parent in ast.walk(tree):
         for child in ast.iter_child_nodes(parent):
             call = child.value if isinstance(child, (ast.Expr, ast.Await)) else child
-            if call in seen or not _is_shell(call):
+            if call in seen or not isinstance(call, ast.Call) or not _is_shell(call):
                 continue
-            seen |= {call, call.func, call.func.value, call.func.value.func}
+            seen.update(ast.walk(call))
             bare = isinstance(child, ast.Expr)
             plain = _translated(call, label, bare=bare)
             imports.update(dict.fromkeys(plain.imports))
@@ -68,10 +68,9 @@ def plain_python(transformed: str, label: str) -> str:
     return "".join(f"{line}\n" for line in imports) + replaced(transformed, edits)
 
 
-def _is_shell(node: ast.AST) -> bool:
+def _is_shell(node: ast.Call) -> bool:
     return (
-        isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
+        isinstance(node.func, ast.Attribute)
         and isinstance(node.func.value, ast.Call)
         and isinstance(node.func.value.func, ast.Name)
         and node.func.value.func.id == "get_ipython"
@@ -176,10 +175,12 @@ def expanded(command: str) -> str:
             if expression is None:
                 continue  # $1 is the shell's
             return repr(command)  # awk '{print $1}': then IPython puts in nothing at all
+        if isinstance(value, ast.Constant):
+            continue
         values.append(ast.Constant(command[end : found.start()]))
         values.append(ast.FormattedValue(value, -1))
         end = found.end()
-    if not values or any(isinstance(v.value, ast.Constant) for v in values[1::2]):
+    if not values:
         return repr(command)
     values.append(ast.Constant(command[end:]))
     return ast.unparse(ast.JoinedStr(values))

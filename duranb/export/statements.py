@@ -81,11 +81,20 @@ def together(several: Iterable[Statement]) -> CellNames:
     return dataflow.analyse(ast.Module([s.node for s in several], []))
 
 
-def surely_assigned(several: Iterable[Statement]) -> frozenset[str]:
-    """The names that several statements have assigned whichever way they go."""
+def flow_of(several: Iterable[Statement]) -> Flow:
+    """Several statements walked in order."""
     flow = Flow()
     flow.block([s.node for s in several])
-    return frozenset(flow.assigned - flow.deletes)
+    return flow
+
+
+def gone(several: Iterable[Statement]) -> set[str]:
+    """The names that are deleted when several statements have run."""
+    found: set[str] = set()
+    for statement in several:
+        found -= set(statement.names.writes)
+        found |= statement.names.deletes
+    return found
 
 
 def _facts(chunk: Chunk) -> Statement:
@@ -99,13 +108,9 @@ def _facts(chunk: Chunk) -> Statement:
     )
 
 
-_LITERAL = (ast.Constant, ast.Tuple, ast.List, ast.Set, ast.Dict, ast.BinOp, ast.UnaryOp) + (
-    ast.operator,
-    ast.unaryop,
-    ast.JoinedStr,
-    ast.FormattedValue,
-    ast.expr_context,
-)
+_CONTAINERS = (ast.Tuple, ast.List, ast.Set, ast.Dict)
+_ARITHMETIC = (ast.BinOp, ast.UnaryOp, ast.operator, ast.unaryop)
+_LITERAL = (ast.Constant, ast.expr_context, *_CONTAINERS, *_ARITHMETIC)
 
 
 def _loop_targets(node: ast.AST) -> list[ast.expr]:

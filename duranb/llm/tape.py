@@ -13,6 +13,10 @@ from typing import Protocol
 from duranb.llm.decoding import Decode
 from duranb.llm.sse import Splitter, Verdict, fields, finishes, verdict
 
+LONGEST_ANSWER = 64 * 1024 * 1024
+"""Bytes of an answer that are taken down. What is longer is a download, not an answer: it passes
+on unrecorded, and the history says so."""
+
 
 class Journal(Protocol):
     """What becomes of the answer on a tape; exactly one of these is called, once."""
@@ -53,6 +57,7 @@ class Tape:
         self._holds_reason = holds_reason
         self._held: list[bytes] = []
         self._pieces: list[bytes] = []
+        self._size = 0
         self._settled = False
         self._finished = False
 
@@ -71,6 +76,11 @@ class Tape:
             return self.cut(error)
         if piece:
             self._pieces.append(piece)
+            self._size += len(piece)
+        if self._size > LONGEST_ANSWER:
+            self._pieces.clear()
+            limit = LONGEST_ANSWER // 1024 // 1024
+            return self.cut(OverflowError(f"passed on, but longer than {limit} MiB: not recorded"))
         if self._splitter is None:
             return self._let_go(keep=1)
         for event in self._splitter.feed(piece):

@@ -110,13 +110,14 @@ class SnapshotCaptured(Body, frozen=True, tag="snapshot.captured"):
 
 
 class ExecutionStarted(Body, frozen=True, tag="execution.started"):
-    """A step begins to be carried out. ``sort`` is cell, function or compensation.
+    """A step begins to be carried out, and its first attempt. ``sort`` is cell, function or
+    compensation.
 
     ``inputs`` maps each name (or parameter) the code can read to the version it has; ``uses`` maps
     each helper and project module to its fingerprint; ``identity`` digests code, helpers and
     inputs: a completed execution with the same one can be restored; ``reason`` says why it runs
-    and was not restored; ``before`` is the snapshot it starts from; ``arguments`` is the digest of a function
-    step's arguments, kept where a compensation is registered that will want them.
+    and was not restored; ``before`` is the snapshot it starts from; ``arguments`` is the digest of
+    a function step's arguments, kept where a compensation is registered that will want them.
     """
 
     execution: int
@@ -140,7 +141,7 @@ class ExecutionStarted(Body, frozen=True, tag="execution.started"):
 
 
 class AttemptStarted(Body, frozen=True, tag="attempt.started"):
-    """Attempt number ``attempt`` (from 1) of an execution begins."""
+    """Attempt number ``attempt`` of an execution begins; the first begins with the execution."""
 
     execution: int
     attempt: int

@@ -297,6 +297,7 @@ class History:
                 reason=b.reason,
                 cell=b.cell,
                 arguments=b.arguments,
+                attempts=(Attempt(number=1, started=ts),),
             )
         )
 

@@ -36,6 +36,8 @@ class Walker:
         self.writes: dict[str, None] = {}
         self.stores: set[str] = set()
         self.deletes: set[str] = set()
+        self.unset: set[str] = set()
+        """Names that may be deleted before the cell has assigned them."""
         self.imports: set[str] = set()
         self.opaque = ""
         self.made: dict[str, set[str]] = {}
@@ -68,6 +70,8 @@ class Walker:
         self.writes.setdefault(name)
 
     def delete(self, name: str) -> None:
+        if name not in self.assigned:
+            self.unset.add(name)
         self.assigned.add(name)  # what it is from now on, nothing, does not come from outside
         self.deletes.add(name)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from duranb import llm
+from duranb.engine import threads
 from duranb.engine.runtime import Settings
 from duranb.pure.errors import UsageError
 from duranb.session.session import Session
@@ -31,7 +32,8 @@ def durable(script: str | Path) -> Iterator[Session]:
     llm.install()
     make_current(session)
     try:
-        yield session
+        with threads.inherited():
+            yield session
     finally:
         make_current(None)
         llm.uninstall()

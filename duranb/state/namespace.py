@@ -8,7 +8,7 @@ at; where bytes differ although nothing changed, it is stored again: a change is
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,7 +35,7 @@ class Delta:
     random: str = ""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Tracked:
     """A name as it was last seen. ``digest`` is of its group's bytes; empty for atoms and for
     what cannot be pickled."""
@@ -50,7 +50,6 @@ class _Tracked:
 class Mark:
     """A state to go back to within this process: objects, bindings, random generators."""
 
-    values: dict[str, object]
     tracked: dict[str, _Tracked]
     random: dict[str, Any]
 
@@ -66,6 +65,7 @@ class Namespace:
         self._tracked: dict[str, _Tracked] = {}
         self._recorded: dict[str, Binding] = {}
         self._holders = Holders()
+        self._last = ""
         self._touched: set[str] = set()
         self._anything = True
         self._random = ""
@@ -82,28 +82,43 @@ class Namespace:
     def note_rebinds(self) -> None:
         """Let go of objects whose names are bound to something else by now."""
         live = self.live
-        for name, seen in self._tracked.items():
+        for name, seen in list(self._tracked.items()):
             if live.get(name) is not seen.value:
-                seen.value = _GONE
+                self._tracked[name] = _Tracked(_GONE, seen.binding, seen.group, seen.digest)
 
-    def names(self) -> list[str]:
-        """The user's names."""
-        return [n for n in self.live if not is_hidden(n)]
+    def _new_names(self) -> list[str]:
+        """The user's names that are not tracked.
+
+        A dict keeps its order, so those bound since the last sync come after what was last then;
+        IPython adds two names of its own for every cell, which would all be gone through.
+        """
+        known = self._tracked
+        if self._last not in self.live:
+            return [n for n in self.live if n not in known and not is_hidden(n)]
+        found = []
+        for name in reversed(self.live):
+            if name == self._last:
+                break
+            if name not in known and not is_hidden(name):
+                found.append(name)
+        return found
 
     def sync(self) -> Delta:
         """Capture everything that changed since the last sync, for the caller to record."""
-        names = self.names()
-        fresh, gone = self._rebound(names)
+        fresh, gone = self._rebound()
         changed = fresh | self._changed_in_place(fresh)
         for name in gone:
             self._forget(name)
         self._keep(changed)
         self._touched.clear()
         self._anything = False
-        before, self._recorded = self._recorded, self.bindings()
+        # A name with two underscores may be ours, and gone when the cell is over.
+        self._last = next((n for n in reversed(self.live) if n[:2] != "__"), "")
+        before, now = self._recorded, self.bindings()
+        self._recorded = now
         return Delta(
-            {n: b for n, b in self._recorded.items() if before.get(n) != b},
-            [n for n in before if n not in self._recorded],
+            {n: b for n, b in now.items() if (b_old := before.get(n)) is not b and b_old != b},
+            [n for n in before if n not in now],
             self._random_delta(),
         )
 
@@ -111,11 +126,12 @@ class Namespace:
         """The state as it is now is on record already: a snapshot was returned to."""
         self._recorded = self.bindings()
 
-    def _rebound(self, names: Iterable[str]) -> tuple[set[str], list[str]]:
+    def _rebound(self) -> tuple[set[str], list[str]]:
         """Names that are new or bound to another object, and names that are gone."""
-        live, tracked = self.live, self._tracked
-        fresh = {n for n in names if n not in tracked or tracked[n].value is not live[n]}
-        return fresh, [n for n in tracked if n not in live]
+        live = self.live
+        moved = [n for n, s in self._tracked.items() if live.get(n, _GONE) is not s.value]
+        gone = [n for n in self._tracked if n not in live]
+        return {*self._new_names(), *moved} - set(gone), gone
 
     def _changed_in_place(self, fresh: Collection[str]) -> set[str]:
         """Names whose object is the same and whose content may not be, fresh ones left out."""
@@ -271,11 +287,7 @@ class Namespace:
 
     def mark(self) -> Mark:
         """The state now, to come back to. Call it right after a sync."""
-        values = {n: self.live[n] for n in self._tracked if n in self.live}
-        copies = {
-            n: _Tracked(s.value, s.binding, s.group, s.digest) for n, s in self._tracked.items()
-        }
-        return Mark(values, copies, randomness.state())
+        return Mark(dict(self._tracked), randomness.state())
 
     def rollback(
         self,
@@ -289,10 +301,9 @@ class Namespace:
         its artifact. ``only`` leaves all other names alone.
         """
         self.touched(loads)
-        names = self.names()
         wanted = None if only is None else set(only)
-        for name in names:
-            if name not in mark.values and (wanted is None or name in wanted):
+        for name in [n for n in self.live if n not in mark.tracked and not is_hidden(n)]:
+            if wanted is None or name in wanted:
                 del self.live[name]
         damaged = self._put_back(mark, wanted)
         lost = self._load_groups({n: mark.tracked[n].binding for n in damaged})
@@ -302,26 +313,20 @@ class Namespace:
     def _put_back(self, mark: Mark, wanted: Collection[str] | None) -> set[str]:
         """Bind the marked objects again; the names whose objects were changed in place."""
         self._suspects()  # widens what was touched by what it reaches
-        suspects = set(mark.values) if self._anything else self._touched & mark.values.keys()
-        suspects |= {n for n, v in mark.values.items() if self.live.get(n) is not v}
+        marked = mark.tracked
+        suspects = set(marked) if self._anything else self._touched & marked.keys()
+        suspects |= {n for n, s in marked.items() if self.live.get(n, _GONE) is not s.value}
         if wanted is not None:
             suspects &= set(wanted)
-        damaged: set[str] = set()
         for name in list(suspects):
-            seen = mark.tracked[name]
-            self.live[name] = mark.values[name]
-            self._tracked[name] = seen
-            suspects |= seen.group & mark.values.keys()
+            suspects |= marked[name].group & marked.keys()
         for name in suspects:
-            seen = mark.tracked[name]
-            if wanted is not None and name not in wanted:
-                continue
-            if self.live.get(name) is not mark.values[name]:
-                self.live[name] = mark.values[name]
-                self._tracked[name] = seen
-            if could_change(seen) and not self._unchanged(seen.group):
-                damaged |= seen.group & mark.values.keys()
-        return damaged
+            self.live[name] = marked[name].value
+            self._tracked[name] = marked[name]
+        return {n for n in suspects if could_change(marked[n]) and not self._intact(marked[n])}
+
+    def _intact(self, seen: _Tracked) -> bool:
+        return seen.group <= self.live.keys() and self._unchanged(seen.group)
 
     def restore(
         self,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 
 import duckdb
@@ -56,6 +56,12 @@ class Draft:
         self.ticket = ticket
 
 
+_Item = Draft | tuple[Callable[[Database], Any], Ticket[Any]] | None
+
+PATIENCE = 0.05
+"""Seconds that events nobody waits for may wait for company."""
+
+
 class Owner:
     """Runs a :class:`Database` on a thread of its own.
 
@@ -68,8 +74,7 @@ class Owner:
         committed: Callable[[Sequence[Row], Sequence[Any]], None],
         check: Callable[[], None],
     ) -> None:
-        self._queue: SimpleQueue[Draft | tuple[Callable[[Database], Any], Ticket[Any]] | None]
-        self._queue = SimpleQueue()
+        self._queue: SimpleQueue[_Item] = SimpleQueue()
         self._committed = committed
         self._check = check
         self._failure: StoreError | None = None
@@ -112,23 +117,33 @@ class Owner:
         opened.settle()
         going = True
         while going:
-            drafts: list[Draft] = []
-            item = self._queue.get()
-            while True:
-                if isinstance(item, Draft):
-                    drafts.append(item)
-                else:
-                    self._write(database, drafts)
-                    drafts = []
-                    if item is None:
-                        going = False
-                        break
-                    self._serve(database, *item)
-                if self._queue.empty():
-                    break
-                item = self._queue.get()
+            drafts, item = self._gather()
             self._write(database, drafts)
+            if item is None:
+                going = False
+            elif not isinstance(item, Draft):
+                self._serve(database, *item)
         database.close()
+
+    def _gather(self) -> tuple[list[Draft], _Item]:
+        """What to write next, and what made it urgent.
+
+        Events that nobody waits for ride along with the next that somebody does; alone they are
+        written after a moment. What is queued behind an urgent one comes along too.
+        """
+        drafts: list[Draft] = []
+        patience: float | None = None
+        urgent = False
+        while True:
+            try:
+                item = self._queue.get(not urgent, patience)
+            except Empty:
+                return drafts, drafts[-1]
+            if not isinstance(item, Draft):
+                return drafts, item
+            drafts.append(item)
+            urgent = urgent or item.ticket is not None
+            patience = PATIENCE
 
     @staticmethod
     def _serve(database: Database, work: Callable[[Database], Any], ticket: Ticket[Any]) -> None:

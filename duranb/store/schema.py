@@ -61,13 +61,13 @@ FROM events WHERE kind IN ('call.completed', 'call.failed')
 
 _ATTEMPTS = """
 CREATE VIEW attempts AS
-SELECT s.execution, CAST(s.data->>'$.attempt' AS INTEGER) AS attempt,
+SELECT s.execution, coalesce(CAST(s.data->>'$.attempt' AS INTEGER), 1) AS attempt,
        make_timestamp(s.ts) AS started, f.data->>'$.cause' AS cause,
        f.data->>'$.error.type' AS error, f.data->>'$.error.message' AS message
 FROM events s
 LEFT JOIN events f ON f.kind = 'attempt.failed' AND f.execution = s.execution
-     AND f.data->>'$.attempt' = s.data->>'$.attempt'
-WHERE s.kind = 'attempt.started'
+     AND f.data->>'$.attempt' = coalesce(s.data->>'$.attempt', '1')
+WHERE s.kind IN ('execution.started', 'attempt.started')
 """
 
 _SNAPSHOTS = """
@@ -99,8 +99,8 @@ def migrate(connection: duckdb.DuckDBPyConnection, folder: str) -> None:
     connection.execute(
         "CREATE TABLE IF NOT EXISTS migrations (version INTEGER, name VARCHAR, applied BIGINT)"
     )
-    found = connection.execute("SELECT coalesce(max(version), 0) FROM migrations").fetchone()
-    current = int(found[0]) if found else 0
+    found = connection.execute("SELECT coalesce(max(version), 0) FROM migrations").fetchall()
+    current = int(found[0][0])
     if current > MIGRATIONS[-1].version:
         raise StoreTooNew(
             f"the store {folder} was written by a later duranb (its schema is version {current}, "

@@ -330,9 +330,7 @@ def check_digest(data: memoryview, digest: str, path: Path) -> None:
         )
 
 
-def _rows(
-    lines: Sequence[_Line], last: int, digest: bytes
-) -> list[Row]:
+def _rows(lines: Sequence[_Line], last: int, digest: bytes) -> list[Row]:
     rows = []
     for body, payload, (kind, data) in lines:
         last, ts = last + 1, time.time_ns() // 1000

@@ -71,11 +71,17 @@ def stop_listening(kernel: Any) -> None:
         manager.unregister_target(TARGET, manager.targets[TARGET])
 
 
-def answer_on_subshell(comm: Any) -> None:
-    """Let requests be handled on the subshell they were sent to.
+def set_apart(comm: Any) -> None:
+    """Keep a widget's requests apart from the cells'.
 
     A comm of ipykernel routes messages to the shell that last published on it: the main one, as
-    rows are pushed while a cell runs, and then a click waits until the cell is done.
+    rows are pushed while a cell runs, and then a click waits until the cell is done. So requests
+    stay on the subshell that they were sent to.
+
+    Each message of a comm also counts as code that ran: ``pre_execute`` and ``post_execute`` fire,
+    here on another thread, for requests that touch no variable. So they are handled without.
     """
     if hasattr(comm, "_reply_subshell_for"):
         comm._reply_subshell_for = lambda data, default: default
+    if getattr(comm, "_msg_callback", None) is not None:
+        comm.handle_msg = comm._msg_callback

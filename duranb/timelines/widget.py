@@ -16,7 +16,7 @@ from IPython.core.getipython import get_ipython
 from IPython.display import DisplayHandle, display
 
 from duranb.timelines.bundle import bundled
-from duranb.timelines.kernel import answer_on_subshell, carrier
+from duranb.timelines.kernel import carrier, set_apart
 from duranb.timelines.model import Model, Update
 from duranb.timelines.protocol import Host
 from duranb.timelines.push import Pusher
@@ -47,7 +47,7 @@ class Timeline(anywidget.AnyWidget):
         )
         if kernel is None:
             kernel = getattr(get_ipython(), "kernel", None)
-        answer_on_subshell(self.comm)
+        set_apart(self.comm)
         self._session = session
         self._rows = Model(session.history, session.lock)
         self._requests = Requests(session, self._rows, carrier(kernel))

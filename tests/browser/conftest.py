@@ -16,9 +16,13 @@ ROOT = Path(__file__).parents[2]
 NewPage = Callable[..., Page]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The system's Chromium, headless."""
+    """The system's Chromium, headless.
+
+    One for each module: while Playwright is open, its event loop counts as running, and no other
+    test could use ``asyncio.run``.
+    """
     path = chromium.find()
     if not path:
         pytest.fail(chromium.MISSING)

@@ -112,7 +112,7 @@ class Lab:
 
     def write(self, name: str, cells: list[str], kernel: str = "python3") -> Path:
         """Write a notebook of code cells."""
-        code = [
+        code: list[dict[str, object]] = [
             {
                 "cell_type": "code",
                 "id": f"cell-{i}",

@@ -448,7 +448,7 @@ def agent(start: int = START) -> Story:
 
 def _ticket(s: Story, execution: int, package: str) -> int:
     number = s.next("call")
-    common = {
+    common: dict[str, Any] = {
         "call": number,
         "execution": execution,
         "attempt": 1,

@@ -404,3 +404,26 @@ def test_a_websocket_in_a_step_is_called_out_once(
         http.get(f"{server.url}/v1/models", headers=upgrade)
     assert server.count == 2
     assert not notebook.calls()
+
+
+@pytest.mark.parametrize("colour", ["sync", "async"])
+def test_the_realtime_client_is_called_out(
+    colour: str, notebook: Notebook, client: openai.OpenAI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenAI's realtime client goes through the websockets package, which is watched as well."""
+    monkeypatch.setattr("duranb.llm.websockets._State.said", False)
+
+    async def connect() -> None:
+        async with openai.AsyncOpenAI(base_url=client.base_url, api_key="x") as aclient:
+            await aclient.realtime.connect(model="gpt-realtime").enter()
+
+    def go() -> None:
+        if colour == "sync":
+            client.realtime.connect(model="gpt-realtime").enter()
+        else:
+            asyncio.run(connect())
+
+    warned = pytest.warns(UserWarning, match="not recorded")
+    with notebook.step(), warned, pytest.raises(Exception, match="404") as refused:
+        go()
+    assert type(refused.value).__module__.startswith("websockets")

@@ -130,6 +130,17 @@ def test_a_body_that_is_no_event_stream_waits_with_its_newest_piece() -> None:
     assert notes.completed == [b"ab"]
 
 
+def test_a_download_is_passed_on_and_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is too long to be an answer gets through, is not recorded, and that is noted."""
+    monkeypatch.setattr("duranb.llm.tape.LONGEST_ANSWER", 10)
+    notes = Notes()
+    tape = Tape(notes, bytes, events=False)
+    passed = [piece for _ in range(5) for piece in tape.feed(b"12345678")] + tape.end()
+    assert b"".join(passed) == b"12345678" * 5
+    assert notes.completed == []
+    assert "not recorded" in str(notes.failures[0])
+
+
 def _compressors() -> dict[str, Callable[[bytes], bytes]]:
     import brotli
     import zstandard

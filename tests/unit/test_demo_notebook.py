@@ -1,0 +1,122 @@
+"""The tutorial: what it looks like in the repository, and that it runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from duranb.demo import StandIn, start_standin
+from duranb.demo.run import EDITED, MOMENTS, STEPS, main
+from duranb.demo.stage import MARK, NOTEBOOK, set_up, tutorial
+from duranb.engine.options import first_line, parse
+from duranb.pure.errors import UsageError
+from duranb.pure.history import History
+from duranb.pure.model import Origin
+from duranb.store import StoreView, store_path
+
+
+@pytest.fixture(scope="module")
+def document() -> nbformat.NotebookNode:
+    read: nbformat.NotebookNode = nbformat.read(tutorial(), as_version=4)
+    return read
+
+
+def test_the_tutorial_is_a_clean_notebook(document: nbformat.NotebookNode) -> None:
+    """It is valid, has no outputs, names its cells, and explains each step before it."""
+    nbformat.validate(document)
+    for before, cell in zip(document.cells, document.cells[1:], strict=False):
+        if cell.cell_type != "code":
+            continue
+        assert cell.outputs == []
+        assert cell.execution_count is None
+        if first_line(cell.source) is not None:
+            assert cell.id == parse(first_line(cell.source) or "").name
+            assert before.cell_type == "markdown" or first_line(before.source) is None
+
+
+def test_the_demo_knows_the_tutorial(document: nbformat.NotebookNode) -> None:
+    """The steps it shows, kills and counts, and the prompt it edits, are those of the notebook."""
+    lines = [first_line(c.source) for c in document.cells if c.cell_type == "code"]
+    assert [parse(line).name for line in lines if line is not None] == list(STEPS)
+    assert set(MOMENTS) <= set(STEPS)
+    assert sum(c.source.count(EDITED[0]) for c in document.cells) == 1
+
+
+def test_the_demo_leaves_other_folders_alone(tmp_path: Path) -> None:
+    """A folder that no demo made is not emptied, and says so."""
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(UsageError, match="not empty"):
+        main(["--folder", str(tmp_path)])
+    assert (tmp_path / "thesis.txt").read_text() == "mine"
+
+
+def test_the_stage_is_set_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An earlier demo's folder starts from nothing, with the notebook and nobody's key."""
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+    folder = tmp_path / "demo"
+    folder.mkdir()
+    (folder / MARK).touch()
+    (folder / "tracker.db").touch()
+    with set_up(folder) as stage:
+        assert not (folder / "tracker.db").exists()
+        assert stage.notebook.read_bytes() == tutorial().read_bytes()
+        assert stage.standin is not None
+        assert stage.environment["DURANB_STANDIN_URL"] == stage.standin.url
+        stage.edit(*EDITED)
+        assert EDITED[1] in stage.notebook.read_text()
+
+
+def test_a_real_model_needs_no_standin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With OPENAI_BASE_URL the demo uses that model."""
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+    with set_up(tmp_path / "demo") as stage:
+        assert stage.standin is None
+
+
+def run(notebook: Path, standin: StandIn) -> None:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("OPENAI_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "duranb", "run", str(notebook), "-p", "MOST_TEXTS=6"],
+        env={**environment, "DURANB_STANDIN_URL": standin.url},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_tutorial_runs_and_is_restored(tmp_path: Path) -> None:
+    """Headless and without a network it runs to its end, with every step completed; run again,
+    nothing is asked, filed or written anew."""
+    notebook = tmp_path / NOTEBOOK
+    notebook.write_bytes(tutorial().read_bytes())
+    standin = start_standin(tmp_path, calm=True, pace=0.05)
+    try:
+        run(notebook, standin)
+        asked = len(standin.requests())
+        run(notebook, standin)
+        assert len(standin.requests()) == asked
+    finally:
+        standin.stop()
+    with StoreView.open(store_path(notebook)) as view:
+        history = History(view.events())
+    assert history.steps == list(STEPS)
+    latest = [history.executions_of(step)[-1] for step in STEPS]
+    assert [x.origin for x in latest] == [Origin.RESTORED] * len(STEPS)
+    analysed = history.ledger(history.executions_of("analyse")[0].id)
+    assert (analysed.calls, analysed.cost > 0) == (6, True)
+    assert "# Licence report" in (tmp_path / "licence-report.md").read_text()
+
+
+def test_no_key_is_stored(tmp_path: Path) -> None:
+    """The tutorial's cells keep no API key in a variable: variables are stored."""
+    source = json.dumps([c.source for c in nbformat.read(tutorial(), 4).cells])
+    assert 'environ["OPENAI_API_KEY"]' not in source
+    assert 'get(\\"OPENAI_API_KEY\\"' not in source
