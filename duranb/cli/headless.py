@@ -102,11 +102,12 @@ def run(
 def read(notebook: Path) -> nbformat.NotebookNode:
     """The notebook's document. Raises :class:`UsageError` when there is none."""
     try:
-        return nbformat.read(notebook, as_version=4)
+        document: nbformat.NotebookNode = nbformat.read(notebook, as_version=4)
     except FileNotFoundError:
         raise UsageError(f"there is no notebook {notebook}") from None
     except Exception as error:
         raise UsageError(f"{notebook} is not a notebook: {error}") from error
+    return document
 
 
 def check_names(document: nbformat.NotebookNode, notebook: Path) -> None:

@@ -50,11 +50,11 @@ def reply_to(prompt: Prompt) -> Reply:
     """Answer a prompt. The same prompt gets the same answer."""
     findings = _findings(prompt)
     if findings is not None:
-        if prompt.tools and not any(m.role == "tool" for m in prompt.messages):
-            calls = tuple(_tool_calls(prompt, findings))
-            if calls:
-                return Reply(calls=calls)
-        if prompt.tools:
+        told = any(m.role == "tool" for m in prompt.messages)
+        calls = () if told else tuple(_tool_calls(prompt, findings))
+        if calls:
+            return Reply(calls=calls)
+        if told or prompt.tools:
             return _either(prompt, _reconciled(prompt, findings))
         write = checklist if len(findings) == 1 else report
         return _either(prompt, write(findings, _emphasis(prompt), I_AM))

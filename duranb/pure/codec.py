@@ -60,7 +60,7 @@ class Dump:
         return hasher.hexdigest()
 
 
-class NotebookPickler(cloudpickle.Pickler):
+class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
     """cloudpickle that knows the live namespace."""
 
     def __init__(

@@ -57,7 +57,7 @@ class Store:
         self._key = keys.user_key()
         self._mutex = threading.Lock()
         self._unsent: list[tuple[ArtifactStored, bytes | None]] = []
-        self._fresh: dict[str, bytes] = {}
+        self._fresh: dict[str, bytes | None] = {}
         self._where: dict[str, tuple[int, ArtifactStored]] = {}
         self._loaded: list[Event] = []
         self._tail = chain.Tail(path / "tail")
@@ -187,23 +187,19 @@ class Store:
         )
         with self._mutex:
             if digest not in self._where and digest not in self._fresh:
-                self._fresh[digest] = payload if payload is not None else b""
+                self._fresh[digest] = payload
                 self._unsent.append((body, payload))
         return digest
 
     def get(self, digest: str) -> memoryview:
         """The bytes of a digest; see :class:`duranb.pure.artifacts.Artifacts`."""
-        found = self._where.get(digest)
-        if found is None:
+        with self._mutex:
+            found = self._where.get(digest)
+            if found is None and digest not in self._fresh:
+                raise StoreDamaged(f"the store {self.path} has no artifact {digest[:12]}")
             fresh = self._fresh.get(digest)
-            if fresh is None:
-                found = self._where.get(digest)  # committed between the two looks
-                if found is None:
-                    raise StoreDamaged(f"the store {self.path} has no artifact {digest[:12]}")
-            elif fresh:
-                return memoryview(fresh)
-            else:
-                return files.read(self.path, digest)
+        if found is None:
+            return files.read(self.path, digest) if fresh is None else memoryview(fresh)
         seq, body = found
         check_signature(body, self._key, self.path)
         if body.in_file:

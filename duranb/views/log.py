@@ -31,8 +31,8 @@ def sentence(history: History, body: e.EventBody) -> str:
         case e.SessionOpened():
             return f"process {body.pid} opened the store"
         case e.SnapshotCaptured():
-            names = [*body.changed, *(f"-{n}" for n in body.deleted)]
-            return f"snapshot {body.snapshot}: {', '.join(names) or 'random state'}"
+            moved = [*body.changed, *(f"-{n}" for n in body.deleted)]
+            return f"snapshot {body.snapshot}: {', '.join(moved) or 'random state'}"
         case e.BranchCreated():
             return f"branch {body.branch} was forked from {body.parent}"
         case e.HeadMoved():

@@ -39,7 +39,10 @@ def post(path, key):
 CELLS = [
     SETUP,
     "%%durable collect\ndocs = [f'licence {i}' for i in range(6)]\nseen = {'docs': docs}",
-    "%%durable analyse --retries 20 --backoff 0.05\nnotes = {}\nfor d in docs:\n    notes[d] = ask('analyse ' + d)",
+    (
+        "%%durable analyse --retries 20 --backoff 0.05\n"
+        "notes = {}\nfor d in docs:\n    notes[d] = ask('analyse ' + d)"
+    ),
     (
         "%%durable compare --retries 20 --backoff 0.05\n"
         "async def one(i):\n"

@@ -123,10 +123,11 @@ STREAM = (
 def dies(kernel: Kernel, *cells: str) -> None:
     """Run cells of which the last one kills the kernel; then a calm new one is started."""
     kernel.start()
+    for cell in cells[:-1]:
+        result = kernel.run(cell)
+        assert result.error is None, result.text
     with pytest.raises(KernelDied):
-        for cell in cells:
-            result = kernel.run(cell)
-            assert result.error is None, result.text
+        kernel.run(cells[-1])
     kernel.stop()
     (kernel.notebook.parent / "calm").touch()
     kernel.start()

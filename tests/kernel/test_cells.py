@@ -34,7 +34,7 @@ BODIES = {
     "loose break": "x = 1\nbreak",
     "underscore": "x = 7\nx",
     "stderr": "import sys\nprint('oops', file=sys.stderr); x = 1",
-    "clear": "from IPython.display import clear_output\nprint('a'); clear_output(); print('b')\nx = 1",
+    "clear": "from IPython import display\nprint('a'); display.clear_output(); print('b')\nx = 1",
     "semicolon in string": "x = 'a;'\nx",
     "walrus and loop": "for i in range(3):\n    x = (y := i) + 1\n(x, y, i)",
 }

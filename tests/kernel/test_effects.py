@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -112,10 +113,8 @@ def test_idempotent_effect_runs_again_with_the_same_key(kernel: Kernel) -> None:
         "    return n\n"
         "paid = duranb.call(charge, 7, idempotent=True)"
     )
-    try:
+    with contextlib.suppress(KernelDied):
         kernel.run(cell)
-    except KernelDied:
-        pass
     kernel.stop()
     (kernel.notebook.parent / "calm").touch()
     kernel.start()

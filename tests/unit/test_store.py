@@ -1,0 +1,297 @@
+"""The store: what it keeps, and what it refuses."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from duranb.errors import (
+    StoreDamaged,
+    StoreError,
+    StoreLocked,
+    StoreTooNew,
+    StoreUnwritable,
+    Untrusted,
+    UsageError,
+)
+from duranb.pure.events import Answered, ArtifactStored, RunStarted
+from duranb.store import Store, StoreView, store_path
+from duranb.store.schema import MIGRATIONS
+from duranb.store.store import DATABASE, INLINE
+from duranb.store.verify import verify
+
+
+@pytest.fixture(autouse=True)
+def own_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user's key of its own for each test."""
+    monkeypatch.setenv("DURANB_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where the store of a notebook lies."""
+    return store_path(tmp_path / "agent.ipynb")
+
+
+@pytest.fixture
+def store(folder: Path) -> Iterator[Store]:
+    """An open store."""
+    made = Store.open(folder)
+    yield made
+    made.close()
+
+
+def bodies(store: Store | StoreView) -> list[object]:
+    """Event bodies without the stored artifacts."""
+    return [x.body for x in store.events() if not isinstance(x.body, ArtifactStored)]
+
+
+def test_events_are_there_after_reopening_in_order(folder: Path) -> None:
+    """Events come back numbered from 1, with the chain unbroken."""
+    first = Store.open(folder)
+    for number in range(120):
+        first.append(Answered(call=number, value=number), wait=number % 3 == 0)
+    first.close()
+    again = Store.open(folder)
+    assert [b.call for b in bodies(again)] == list(range(120))  # type: ignore[attr-defined]
+    assert [x.seq for x in again.events()] == list(range(1, len(again.events()) + 1))
+    assert again.damage == ""
+    again.close()
+    with StoreView.open(folder) as view:
+        assert verify(view) == []
+
+
+def test_listeners_hear_before_the_caller_goes_on(store: Store) -> None:
+    """Who waits for an event finds it folded already."""
+    heard: list[object] = []
+    store.listeners.append(lambda events: heard.extend(x.body for x in events))
+    store.append(RunStarted(run="r"))
+    assert heard == [RunStarted(run="r")]
+
+
+@pytest.mark.parametrize("size", [0, 1, INLINE, INLINE + 1, 3_000_000])
+def test_artifacts_come_back_by_their_content(folder: Path, size: int) -> None:
+    """Small ones from the database, large ones from files; the same bytes are kept once."""
+    data = os.urandom(size)
+    store = Store.open(folder)
+    digest = store.put([data[: size // 2], data[size // 2 :]])
+    assert bytes(store.get(digest)) == data, "before it was written"
+    store.append(RunStarted(run="r"))
+    assert store.put([data]) == digest
+    store.append(RunStarted(run="s"))
+    store.close()
+    again = Store.open(folder)
+    assert bytes(again.get(digest)) == data
+    assert sum(isinstance(x.body, ArtifactStored) for x in again.events()) == 1
+    assert (again.path / "artifacts" / digest[:2] / digest).exists() == (size > INLINE)
+    again.close()
+
+
+def test_many_threads_lose_nothing(store: Store) -> None:
+    """Appends from several threads are all there, each thread's in its own order."""
+
+    def work(who: int) -> None:
+        for number in range(50):
+            store.append(Answered(call=who, value=number))
+
+    threads = [threading.Thread(target=work, args=(who,)) for who in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for who in range(8):
+        mine = [b.value for b in bodies(store) if b.call == who]  # type: ignore[attr-defined]
+        assert mine == list(range(50))
+
+
+def test_second_holder_is_refused_with_the_pid(store: Store, folder: Path) -> None:
+    """A store that is open says who has it."""
+    with pytest.raises(StoreLocked, match=str(os.getpid())) as caught:
+        Store.open(folder)
+    assert caught.value.pid == os.getpid()
+
+
+def test_view_reads_while_the_owner_writes(store: Store, folder: Path) -> None:
+    """Another reader always gets a consistent, verified copy, never an older one."""
+    stop = threading.Event()
+
+    def write() -> None:
+        while not stop.is_set():
+            store.append(Answered(call=1, value="x" * 500))
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    seen = 0
+    try:
+        for _ in range(10):
+            with StoreView.open(folder) as view:
+                assert view.holder == os.getpid()
+                assert len(view.events()) >= seen
+                seen = len(view.events())
+                assert verify(view) == []
+    finally:
+        stop.set()
+        writer.join()
+
+
+def test_later_schema_is_refused_untouched(folder: Path) -> None:
+    """A store from a later version is neither read nor changed."""
+    Store.open(folder).close()
+    connection = duckdb.connect(str(folder / DATABASE))
+    later = MIGRATIONS[-1].version + 1
+    connection.execute("INSERT INTO migrations VALUES (?, 'later', 0)", [later])
+    connection.close()
+    before = (folder / DATABASE).read_bytes()
+    with pytest.raises(StoreTooNew, match="pip install -U duranb"):
+        Store.open(folder)
+    assert (folder / DATABASE).read_bytes() == before
+
+
+def _unclean_copy(source: Path, target: Path) -> None:
+    """What a kill leaves behind: the files as they are, without the checkpoint of a close."""
+    shutil.copytree(source, target, ignore=shutil.ignore_patterns("lock"))
+
+
+@pytest.mark.parametrize("harm", ["truncate", "flip", "header"])
+def test_damaged_log_is_noticed_and_set_aside(folder: Path, tmp_path: Path, harm: str) -> None:
+    """DuckDB may drop a damaged log without a word; the store says so and keeps the original."""
+    store = Store.open(folder)
+    for number in range(40):
+        store.append(Answered(call=number, value="x" * 100))
+    copy = tmp_path / "copy"
+    _unclean_copy(folder, copy)
+    store.close()
+    wal = copy / f"{DATABASE}.wal"
+    data = bytearray(wal.read_bytes())
+    if harm == "truncate":
+        del data[len(data) // 2 :]
+    else:
+        at = 0 if harm == "header" else len(data) // 2
+        data[at] ^= 0xFF
+    wal.write_bytes(bytes(data))
+    again = Store.open(copy)
+    assert "quarantine" in again.damage
+    kept = [p.read_bytes() for p in (copy / "quarantine").rglob("*.wal")]
+    assert bytes(data) in kept
+    again.append(RunStarted(run="goes on"))
+    again.close()
+    last = Store.open(copy)
+    assert last.damage == ""
+    assert bodies(last)[-1] == RunStarted(run="goes on")
+    last.close()
+
+
+def test_undamaged_log_after_a_kill_is_no_damage(folder: Path, tmp_path: Path) -> None:
+    """An unclean end alone is nothing to talk about."""
+    store = Store.open(folder)
+    store.append(RunStarted(run="r"))
+    copy = tmp_path / "copy"
+    _unclean_copy(folder, copy)
+    store.close()
+    again = Store.open(copy)
+    assert again.damage == "" and bodies(again) == [RunStarted(run="r")]
+    assert not (copy / "quarantine").exists()
+    again.close()
+
+
+def test_garbage_instead_of_a_database_is_left_alone(folder: Path) -> None:
+    """What is no database is refused and stays as it is."""
+    folder.mkdir(parents=True)
+    (folder / DATABASE).write_bytes(b"not a database" * 500)
+    with pytest.raises(StoreDamaged, match="left as it is"):
+        Store.open(folder)
+    assert (folder / DATABASE).read_bytes().startswith(b"not a database")
+
+
+def test_changed_artifact_is_never_served(folder: Path) -> None:
+    """A file that is not what was stored is refused, and verify names it."""
+    store = Store.open(folder)
+    digest = store.put([b"x" * (INLINE + 1)])
+    store.append(RunStarted(run="r"))
+    (folder / "artifacts" / digest[:2] / digest).write_bytes(b"y" * (INLINE + 1))
+    with pytest.raises(StoreDamaged, match=digest[:12]):
+        store.get(digest)
+    store.close()
+    with StoreView.open(folder) as view:
+        assert any(digest[:12] in problem for problem in verify(view))
+
+
+def test_store_from_elsewhere_is_data_until_trusted(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Artifacts signed with another key are not handed out to be unpickled; trust() signs them."""
+    store = Store.open(folder)
+    digest = store.put([b"payload"])
+    store.append(RunStarted(run="r"))
+    store.close()
+    monkeypatch.setenv("DURANB_HOME", str(tmp_path / "somebody-else"))
+    other = Store.open(folder)
+    with pytest.raises(Untrusted, match="duranb trust"):
+        other.get(digest)
+    assert other.trust() == 1
+    assert bytes(other.get(digest)) == b"payload"
+    other.close()
+    again = Store.open(folder)
+    assert again.damage == "" and bytes(again.get(digest)) == b"payload"
+    again.close()
+
+
+def test_removed_folder_is_said_plainly(store: Store, folder: Path) -> None:
+    """Writing into a store whose folder is gone is an error, not a silent loss."""
+    store.append(RunStarted(run="r"))
+    shutil.rmtree(folder)
+    with pytest.raises(StoreUnwritable, match="was removed"):
+        store.append(RunStarted(run="s"))
+
+
+def test_unwritable_place_is_said_plainly(tmp_path: Path) -> None:
+    """Where the folder cannot be made, opening says so."""
+    (tmp_path / ".duranb").write_text("in the way")
+    with pytest.raises(StoreUnwritable):
+        Store.open(store_path(tmp_path / "agent.ipynb"))
+
+
+def _append_in_child(store: Store, answer: multiprocessing.connection.Connection) -> None:
+    try:
+        store.append(RunStarted(run="child"))
+        answer.send("written")
+    except StoreError as error:
+        answer.send(error.message)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_forked_child_is_refused(store: Store) -> None:
+    """A forked child cannot write: its writes would be lost."""
+    here, there = multiprocessing.Pipe()
+    child = multiprocessing.get_context("fork").Process(
+        target=_append_in_child, args=(store, there)
+    )
+    child.start()
+    assert "another process" in here.recv()
+    child.join()
+    store.append(RunStarted(run="parent"))
+
+
+def test_queries_only_read(store: Store) -> None:
+    """SQL over the history is a SELECT; anything else, and nonsense, is a clear refusal."""
+    store.append(RunStarted(run="r"))
+    columns, rows = store.query("SELECT kind, count(*) AS n FROM events GROUP BY kind")
+    assert columns == ["kind", "n"] and rows == [("run.started", 1)]
+    for sql in ("DELETE FROM events", "SELECT 1; DROP TABLE events", "SELEC 1", "ATTACH 'x'"):
+        with pytest.raises(UsageError):
+            store.query(sql)
+    for view in ("executions", "calls", "attempts", "artifacts", "snapshots"):
+        store.query(f"SELECT * FROM {view}")
+
+
+def test_no_store_is_no_view(folder: Path) -> None:
+    """Looking at a notebook that has no store says so."""
+    with pytest.raises(StoreError, match="no store"):
+        StoreView.open(folder)
