@@ -155,6 +155,7 @@ class DuranbMagics(Magics):
         step = line.strip()
         if not step:
             raise UsageError("%%compensate STEP: name the step that this undoes")
+        assert self.shell is not None
         compile(
             self.shell.transform_cell(cell),
             "<%%compensate>",

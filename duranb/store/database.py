@@ -17,6 +17,7 @@ CONFIG: dict[str, Any] = {
     "autoload_known_extensions": False,
 }
 
+
 class Row(NamedTuple):
     """A line of the ``events`` table."""
 
