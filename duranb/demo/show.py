@@ -119,7 +119,7 @@ def accounts(audit: Audit, tickets: Tickets, kills: int) -> Table:
     if audit.requests is not None:
         table.add_row("requests that the server saw", "", str(audit.requests), "")
         table.add_row("  refused, broken or given up", "", str(audit.requests - audit.paid), "")
-        table.add_row("  answered to a kernel just killed", "", str(audit.lost), "")
+        table.add_row("  answered, but not recorded in time", "", str(audit.lost), "")
     for name, plain, paid, show in (
         ("calls to pay for", audit.plain_calls, audit.paid, "{:,.0f}"),
         ("tokens", audit.plain_tokens, audit.tokens, "{:,.0f}"),

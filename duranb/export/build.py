@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from duranb.export.errors import ExportError
 from duranb.export.graph import Block, Compensation, Graph, Plain, Step
@@ -23,19 +23,21 @@ _GIVEN = frozenset({"display", "__name__", "__file__", "__doc__"})
 @dataclass
 class _Node:
     """A cell of the flow while its place is found. ``needs`` are names that it takes from outside
-    of itself, ``reads`` those that it cannot do without, ``changes`` those it changes in place."""
+    of itself, ``reads`` those that it cannot do without, ``changes`` those it changes in place,
+    ``made`` those that functions read which it makes for others."""
 
     placed: Placed
     step: str
     needs: frozenset[str]
     reads: frozenset[str]
+    unset: frozenset[str]
     writes: tuple[str, ...]
     loads: frozenset[str]
-    changes: frozenset[str]
-    absent: frozenset[str]
-    shows: bool
+    changes: set[str]
+    seen: Observed | None
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
+    made: set[str] = field(default_factory=set)
 
     @property
     def cell(self) -> Cell:
@@ -95,7 +97,7 @@ class _Builder:
         cell = placed.cell
         names = together(placed.flow)
         needs, reads = needed(names), set(names.reads)
-        needs |= flow_of(placed.flow).unset
+        unset = flow_of(placed.flow).unset
         step = ""
         seen: Observed | None = None
         if cell.options is not None:
@@ -109,18 +111,18 @@ class _Builder:
                 f"{cell.label}: {names.opaque} can reach any name, so its inputs and outputs "
                 "cannot be told; name what it uses instead"
             )
-        changes = {n for s in placed.flow for n in s.mutates}
-        changes |= self._shared.changed_by(names.loads)
+        used = {n for s in placed.flow for n in s.names.loads}
+        changes = {n for s in placed.flow if not s.makes or s.makes & used for n in s.mutates}
         return _Node(
             placed=placed,
             step=step,
-            needs=frozenset(needs),
+            needs=frozenset(needs | unset),
             reads=frozenset(reads),
+            unset=frozenset(unset),
             writes=tuple(n for n in names.writes if n not in gone(placed.flow)),
             loads=names.loads,
-            changes=seen.changed if seen is not None else frozenset(changes),
-            absent=seen.absent if seen is not None else frozenset(),
-            shows=seen is not None and seen.shows,
+            changes=changes,
+            seen=seen,
         )
 
     def _step_name(self, cell: Cell) -> str:
@@ -166,26 +168,52 @@ class _Builder:
     # -- cells together --------------------------------------------------------------------
 
     def _link(self, nodes: list[_Node]) -> None:
+        self._share_functions(nodes)
         bound: dict[str, None] = {}
         for index, node in enumerate(nodes):
-            later = {n for other in nodes[index + 1 :] for n in other.needs}
-            later |= self._shared.read_by_functions
-            later |= {n for needs in self._undo_needs.values() for n in needs}
+            later = self._later(nodes, index)
             known = self._shared.bound | bound.keys()
-            own = set(node.writes) | node.absent | {n for s in node.flow for n in s.names.deletes}
+            own = set(node.writes) | {n for s in node.flow for n in s.names.deletes}
+            own |= node.seen.absent if node.seen is not None else frozenset()
             self._check_known(node.cell, node.reads, known | own | self._shared.star)
+            node.changes |= self._shared.changed_by(node.loads)
+            if node.seen is not None:
+                node.changes = set(node.seen.changed)
             data = known - self._shared.fixed
             changed = list(dict.fromkeys([*node.writes, *sorted(node.changes & data)]))
             if node.step:
                 node.outputs = self._outputs(node, changed, later)
-                node.inputs = tuple(
-                    [n for n in bound if n in node.needs]
-                    + [n for n in changed if n in node.needs & data and n not in bound]
-                )
+                # What is perhaps not assigned is given back as it came.
+                kept = known & (set(node.outputs) - flow_of(node.flow).assigned)
+                needs = node.needs | kept
+                again = [n for n in changed if n in needs & known and n not in bound]
+                node.inputs = (*(n for n in bound if n in needs), *again)
             else:
                 node.inputs = tuple(n for n in bound if n in node.needs)
                 node.outputs = node.writes
             bound.update(dict.fromkeys(node.outputs))
+
+    def _later(self, nodes: list[_Node], index: int) -> set[str]:
+        """The names that anything after a node may want."""
+        later = {n for other in nodes[index + 1 :] for n in other.needs}
+        later |= {n for needs in self._undo_needs.values() for n in needs}
+        return later | self._shared.read_by_functions
+
+    def _share_functions(self, nodes: list[_Node]) -> None:
+        """Functions made in the flow and used further down read globals as the module's do."""
+        left = [(i, s) for i, node in enumerate(nodes) for s in node.flow if s.makes]
+        while True:
+            leaving = [(i, s) for i, s in left if s.makes & self._later(nodes, i)]
+            if not leaving:
+                return
+            for index, statement in leaving:
+                self._shared.add(statement)
+                nodes[index].made |= statement.names.loads
+                left.remove((index, statement))
+                staying = [s for s in nodes[index].flow if (index, s) in left or not s.makes]
+                loads = {n for s in staying for n in s.names.loads}
+                node = nodes[index]
+                node.needs = node.reads | node.unset | (loads - set(node.writes))
 
     def _outputs(self, node: _Node, changed: list[str], later: set[str]) -> tuple[str, ...]:
         options = node.cell.options
@@ -204,12 +232,10 @@ class _Builder:
         if options is None:
             return Plain(node.cell.label, node.cell.heading, node.inputs, node.outputs, body)
         clash = set(node.writes) & self._shared.reached(node.loads)
-        if clash & set(node.inputs):
-            name = min(clash & set(node.inputs))
-            raise ExportError(
-                f"{node.cell.label} gives {name!r} another value and calls a function that reads "
-                f"{name!r} as a global: give it to the function as an argument"
-            )
+        clash |= node.made & {*node.writes, *node.inputs}
+        parameters = tuple(
+            self._names.free(f"{n}_before") if n in clash else n for n in node.inputs
+        )
         return Step(
             name=node.step,
             function=self._names.function(node.step, named=bool(options.name)),
@@ -217,10 +243,11 @@ class _Builder:
             heading=node.cell.heading,
             options=options,
             inputs=node.inputs,
+            parameters=parameters,
             outputs=node.outputs,
             globals=tuple(sorted(clash)),
             is_async=any(s.awaits for s in body),
-            shows=node.shows,
+            shows=node.seen is not None and node.seen.shows,
             body=body,
         )
 

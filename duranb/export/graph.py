@@ -34,9 +34,9 @@ class Plain:
 
 @dataclass(frozen=True)
 class Step:
-    """A durable cell. ``function`` is a name for it that nothing else has; ``globals`` are names
-    it assigns that functions of the module read; ``shows``: its last expression is known to have a
-    value."""
+    """A durable cell. ``function`` is a name for it that nothing else has. ``globals`` are names it
+    gives a value that functions read as globals; ``parameters`` is how it calls its ``inputs``, by
+    another name if they are such. ``shows``: its last expression is known to have a value."""
 
     name: str
     function: str
@@ -44,6 +44,7 @@ class Step:
     heading: str
     options: Options
     inputs: tuple[str, ...]
+    parameters: tuple[str, ...]
     outputs: tuple[str, ...]
     globals: tuple[str, ...]
     is_async: bool

@@ -26,7 +26,11 @@ class Names:
         """A function name for a step. One that was not ``named`` is called after its output."""
         name = re.sub(r"\W", "_", step)
         candidates = [name, f"{name}_step"] if named else [f"make_{name}", f"{name}_step"]
-        numbered = (f"{name}_{n}" for n in count(2))
+        return self.free(*candidates)
+
+    def free(self, *candidates: str) -> str:
+        """The first candidate that is not taken, or the last one with a number."""
+        numbered = (f"{candidates[-1]}_{n}" for n in count(2))
         found = next(c for c in chain(candidates, numbered) if c not in self._taken)
         self._taken.add(found)
         return found

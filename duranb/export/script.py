@@ -72,6 +72,8 @@ def _blocks(graph: Graph) -> tuple[list[str], list[str]]:
 
 def _step(step: Step) -> str:
     declared = [f"global {', '.join(step.globals)}"] if step.globals else []
+    renamed = [(n, p) for n, p in zip(step.inputs, step.parameters, strict=True) if n != p]
+    declared += [f"{name} = {parameter}" for name, parameter in renamed]
     ending = []
     if step.options.validate:
         ending.append(_check(step.options.validate))
@@ -80,7 +82,7 @@ def _step(step: Step) -> str:
     body = layout.inner(layout.shown(step.body, surely=step.shows))
     return layout.function(
         step.function,
-        step.inputs,
+        step.parameters,
         ["\n".join(p for p in (*declared, body, *ending) if p)],
         decorator=layout.call("@duranb.step", _options(step)),
         is_async=step.is_async,
@@ -100,7 +102,8 @@ def _options(step: Step) -> list[str]:
         value = getattr(policy, option)
         if value != getattr(usual, option):
             given.append(f"{option}={_literal(value)}")
-    ignored = _ignored(step.options, step.inputs)
+    given_as = dict(zip(step.inputs, step.parameters, strict=True))
+    ignored = tuple(given_as.get(n, n) for n in _ignored(step.options, step.inputs))
     if ignored:
         given.append(f"ignore={_literal(ignored)}")
     for option in ("always", "fresh"):
@@ -127,7 +130,9 @@ def _quoted(text: str) -> str:
 
 
 def _compensation(undo: Compensation) -> str:
-    parameters = [*undo.inputs, *(["result"] if undo.outputs else [])]
+    given = dict(zip(undo.step.inputs, undo.step.parameters, strict=True))
+    parameters = [*(given[n] for n in undo.inputs), *(["result"] if undo.outputs else [])]
+    renamed = [f"{n} = {given[n]}" for n in undo.inputs if given[n] != n]
     unpacked = ""
     if undo.outputs and undo.step.outputs != ("result",):
         names = [n if n in undo.outputs else "_" for n in undo.step.outputs]
@@ -135,7 +140,7 @@ def _compensation(undo: Compensation) -> str:
     return layout.function(
         undo.function,
         parameters,
-        ["\n".join(p for p in (unpacked, layout.inner(undo.body)) if p)],
+        ["\n".join(p for p in (*renamed, unpacked, layout.inner(undo.body)) if p)],
         decorator=f"@duranb.compensation({_quoted(undo.step.name)})",
         is_async=undo.is_async,
         doc=undo.heading or f"Undo step {undo.step.name}",

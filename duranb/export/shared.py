@@ -18,14 +18,19 @@ class Shared:
         self.star = {"*" for s in module if s.names.opaque.startswith("from ")}
         self._reads: dict[str, set[str]] = {}
         self._changes: dict[str, set[str]] = {}
+        self.read_by_functions: set[str] = set()
         for statement in module:
-            names = statement.names
-            later = names.loads - (frozenset() if statement.is_definition else names.reads)
-            for name in names.writes:
-                self._reads.setdefault(name, set()).update(later)
-                if statement.is_definition:
-                    self._changes.setdefault(name, set()).update(statement.mutates)
-        self.read_by_functions = {n for reads in self._reads.values() for n in reads}
+            self.add(statement)
+
+    def add(self, statement: Statement) -> None:
+        """Take note of what the functions of a statement read and change when they are called."""
+        names = statement.names
+        later = names.loads - (frozenset() if statement.is_definition else names.reads)
+        self.read_by_functions |= later
+        for name in names.writes:
+            self._reads.setdefault(name, set()).update(later)
+            if statement.is_definition:
+                self._changes.setdefault(name, set()).update(statement.mutates)
 
     def reached(self, names: frozenset[str]) -> set[str]:
         """What functions read that are called by code which loads ``names``."""

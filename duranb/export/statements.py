@@ -44,6 +44,13 @@ class Statement:
         return {n.id for t in found for n in ast.walk(t) if isinstance(n, ast.Name)}
 
     @property
+    def makes(self) -> set[str]:
+        """The functions and classes it makes."""
+        value = getattr(self.node, "value", None)
+        made = self.is_definition or isinstance(value, ast.Lambda)
+        return set(self.names.writes) if made else set()
+
+    @property
     def is_definition(self) -> bool:
         """Whether it defines a function or a class."""
         return isinstance(self.node, _DEFINITIONS)

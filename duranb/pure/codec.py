@@ -167,7 +167,7 @@ def dump(value: object, live: dict[str, Any], reducer: Reducer | None = None) ->
     pickler = NotebookPickler(sink, live, buffers.append, reducer)
     pickler.dump(value)
     memo = pickler.memo.copy()
-    reached = {i: obj for i, (_, obj) in memo.items() if not is_immutable(obj)}
+    reached = {i: obj for i, (_, obj) in memo.items() if obj is not _LIVE and not is_immutable(obj)}
     raw = [b.raw() for b in buffers]
     body = sink.getbuffer()
     lengths = msgspec.msgpack.encode([len(body), *(b.nbytes for b in raw)])

@@ -26,6 +26,7 @@ MOST = 2000
 _SIMPLE = (str, int, float, complex, bytes, bool, type(None), type(Ellipsis))
 _CLASS_NOISE = frozenset(
     {"__module__", "__dict__", "__weakref__", "__firstlineno__", "__static_attributes__"}
+    | {"__slotnames__"}  # put there when an instance is pickled
     | {"__abstractmethods__", "_abc_impl", "__signature__", "__dataclass_params__"}
     | {"__class_vars__", "__private_attributes__"}
 )

@@ -104,8 +104,8 @@ for _module, _name in (
     ("anthropic", "Anthropic"),
     ("anthropic", "AsyncAnthropic"),
 ):
-    _home = f"{_module}._client.{_name}"
-    reconnect(_home, describe=_client)(_client_maker(_module, _name))
+    for _home in (f"{_module}.{_name}", f"{_module}._client.{_name}"):
+        reconnect(_home, describe=_client)(_client_maker(_module, _name))
 
 
 def _http_client(value: Any) -> dict[str, Any]:

@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser import chromium
 from tests.browser.lab import Lab
 
 ROOT = Path(__file__).parents[2]
+
+# A machine may be busy; what does come to pass is not waited for any longer than it takes.
+expect.set_options(timeout=30_000)
 
 NewPage = Callable[..., Page]
 

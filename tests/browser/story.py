@@ -97,8 +97,8 @@ class Story:
         self.tell(started, after)
         return number
 
-    def attempt(self, execution: int, number: int = 1, after: float = 0.01) -> None:
-        """An attempt begins."""
+    def attempt(self, execution: int, number: int, after: float = 0.01) -> None:
+        """A further attempt begins; the first begins with its execution."""
         self.tell(e.AttemptStarted(execution=execution, attempt=number), after)
 
     def llm(
@@ -264,7 +264,6 @@ def agent(start: int = START) -> Story:
     s.session()
 
     collect = s.start("collect", COLLECT)
-    s.attempt(collect)
     licences = bound(
         "licences", "list", "['MIT License\\n\\nCopyright (c) …', …] (48 items)", 412_334
     )
@@ -280,7 +279,6 @@ def agent(start: int = START) -> Story:
 
     read = {"licences": "v-licences-1", "PROMPT": "v-PROMPT-1"}
     analyse = s.start("analyse", ANALYSE, inputs=read, uses={"ask": "u1"}, options={"retries": 4})
-    s.attempt(analyse)
     asked = [
         s.llm(analyse, "analyse", f"obligations and risks of {name}", seconds=0.8 + i * 0.13)
         for i, name in enumerate(("numpy", "pyzmq", "tornado", "duckdb", "jedi"))
@@ -289,7 +287,6 @@ def agent(start: int = START) -> Story:
 
     s.restore("collect", collect, first)
     again = s.start("analyse", ANALYSE, inputs=read, uses={"ask": "u1"}, reason="the kernel died")
-    s.attempt(again)
     more = [s.llm(again, "analyse", "obligations and risks of lark")]
     s.refused(again, "analyse", 1)
     limit = ErrorInfo(
@@ -310,7 +307,6 @@ def agent(start: int = START) -> Story:
         "%%durable reconcile\nmatrix = reconcile(findings)",
         inputs={"findings": "v-findings-1"},
     )
-    s.attempt(reconcile)
     bad = s.llm(reconcile, "reconcile", "do these licences conflict?", tokens=(3900, 420))
     s.tell(e.CallRejected(call=bad, reason="1 validation error for Matrix: rows is empty"))
     s.fail(
@@ -326,8 +322,7 @@ def agent(start: int = START) -> Story:
     unstored = {"client": "openai.OpenAI holds a connection; it comes back when it is first used"}
     third = s.complete(reconcile, {"matrix": matrix}, attempts=2, unstored=unstored)
 
-    draft = s.start("draft", DRAFT, inputs={"findings": "v-findings-1", "matrix": "v-matrix-1"})
-    s.attempt(draft)
+    s.start("draft", DRAFT, inputs={"findings": "v-findings-1", "matrix": "v-matrix-1"})
     s.now += 2_300_000
     s.session(after=9)
 
@@ -343,7 +338,6 @@ def agent(start: int = START) -> Story:
         inputs={"findings": "v-findings-1", "matrix": "v-matrix-1"},
         reason="the kernel died",
     )
-    s.attempt(drafted)
     s.llm(
         drafted,
         "draft",
@@ -359,7 +353,6 @@ def agent(start: int = START) -> Story:
     filed = s.start(
         "file_tickets", TICKETS, inputs={"findings": "v-findings-1"}, uses={"file_ticket": "u2"}
     )
-    s.attempt(filed)
     effects = [_ticket(s, filed, package) for package in ("numpy", "pyzmq", "lark")]
     s.complete(filed, {"tickets": bound("tickets", "list", "[101, 102, 103]", 64)})
 
@@ -367,7 +360,6 @@ def agent(start: int = START) -> Story:
         item = s.start(
             f"check[{i}]", "def check(package): …", sort="function", parent=filed, after=0.02
         )
-        s.attempt(item, after=0.001)
         s.llm(item, f"check[{i}]", f"is {package} listed?", seconds=0.3, tokens=(300, 12))
         s.tell(e.ExecutionCompleted(execution=item, origin="executed", attempts=1, snapshot=0))
 
@@ -379,7 +371,6 @@ def agent(start: int = START) -> Story:
         reason="",
         after=14,
     )
-    s.attempt(undone)
     for call in reversed(effects):
         s.tell(e.CallCompensated(call=call, by=undone), 0.2)
     s.tell(e.ExecutionCompleted(execution=undone, origin="executed", attempts=1, snapshot=0), 0.1)
@@ -397,7 +388,6 @@ def agent(start: int = START) -> Story:
         reason="its code changed",
         after=1,
     )
-    s.attempt(short)
     s.llm(
         short,
         "draft",
@@ -412,7 +402,6 @@ def agent(start: int = START) -> Story:
     broken = s.start(
         "publish", "%%durable publish\npublish(report, to=wiki)", inputs={"report": "v-report-2"}
     )
-    s.attempt(broken)
     name = ErrorInfo(
         type="NameError",
         message="name 'wiki' is not defined",
@@ -426,7 +415,6 @@ def agent(start: int = START) -> Story:
         "%%durable approve\nok = duranb.ask('Publish the report?')",
         inputs={"report": "v-report-2"},
     )
-    s.attempt(approve)
     s.tell(
         e.CallIntended(
             call=s.next("call"),
@@ -473,7 +461,6 @@ def long(steps: int) -> Story:
     s.session()
     for i in range(steps):
         number = s.start(f"step_{i}", f"%%durable step_{i}\nx = {i}", after=0.4)
-        s.attempt(number)
         s.llm(number, f"step_{i}", f"question {i}", seconds=0.5)
         s.complete(number, {"x": bound("x", "int", str(i), 28, str(i))})
     return s

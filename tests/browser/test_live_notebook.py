@@ -59,7 +59,7 @@ def use(page: Page, verb: str) -> str:
     page.click(f'[data-verb="{verb}"]')
     page.click(".db-popover .db-primary")
     done = page.locator(".db-done")
-    expect(done).to_be_visible(timeout=30_000)
+    expect(done).to_be_visible()
     said = done.inner_text()
     page.keyboard.press("Escape")
     return said

@@ -80,7 +80,6 @@ def test_recorded_text_is_never_run(page: Page, tmp_path: Path) -> None:
     told.tell(e.RunStarted(run="r", notebook=bad))
     told.session()
     number = told.start(bad, bad, reason=bad)
-    told.attempt(number)
     told.llm(number, bad, bad)
     html = {"type": "display_data", "content": {"data": {"text/html": bad}}}
     name = {bad: story.bound("x", bad, bad)}
@@ -138,10 +137,10 @@ def test_list_narrows_to_what_is_looked_for(opened: Page) -> None:
 
 def test_long_history_keeps_few_rows_on_the_page(page: Page, tmp_path: Path) -> None:
     """20,000 events: only rows in view are elements, and scrolling shows the others."""
-    told = story.long(4000)
+    told = story.long(5100)
     assert len(told.events) > 20_000
     page.goto(save(told, tmp_path))
-    page.wait_for_selector("#db-row-4000")
+    page.wait_for_selector("#db-row-5100")
     assert page.locator(".db-row").count() < 80
     page.locator(".db-scroll").evaluate("box => { box.scrollTop = 0 }")
     expect(page.locator("#db-row-1")).to_be_visible()

@@ -68,7 +68,6 @@ def test_output_area_is_as_the_cell_left_it() -> None:
     told = story.Story()
     told.tell(e.RunStarted(run="r"))
     number = told.start("show", "…")
-    told.attempt(number)
 
     def shown(kind: str, data: dict[str, str], display: str = "") -> dict[str, object]:
         return {"type": kind, "content": {"data": data, "transient": {"display_id": display}}}

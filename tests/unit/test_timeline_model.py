@@ -51,7 +51,6 @@ def test_only_changed_rows_are_sent() -> None:
     known = history.seq
     shown.since(-1)
     number = told.start("next", "x = 1")
-    told.attempt(number)
     go_on(history, told, known)
     update = shown.since(known)
     assert [row.id for row in update.rows] == [number]
@@ -98,15 +97,12 @@ def test_stale_steps_say_which_input_changed() -> None:
     told = story.Story()
     told.tell(e.RunStarted(run="r"))
     first = told.start("first", "x = 1")
-    told.attempt(first)
     told.complete(first, {"x": story.bound("x", "int", "1", version="1")})
     second = told.start("second", "y = x", inputs={"x": "v-x-1"})
-    told.attempt(second)
     told.complete(second, {"y": story.bound("y", "int", "1")})
     shown, history = model(told)
     assert by_id(shown.since(-1))[2].stale == ()
     again = told.start("first", "x = 2")
-    told.attempt(again)
     told.complete(again, {"x": story.bound("x", "int", "2", version="2")})
     known = history.seq
     go_on(history, told, known)
@@ -119,7 +115,6 @@ def test_killed_execution_ends_with_its_last_sign_of_life() -> None:
     told.tell(e.RunStarted(run="r"))
     told.session()
     number = told.start("work", "…")
-    told.attempt(number)
     told.llm(number, "work", "a question", seconds=2)
     last = told.now
     told.session(after=3600)
@@ -143,7 +138,6 @@ def test_many_calls_are_thinned_out() -> None:
     told = story.Story()
     told.tell(e.RunStarted(run="r"))
     number = told.start("many", "…")
-    told.attempt(number)
     for i in range(3 * MOST_SPANS):
         told.llm(number, "many", str(i), seconds=0.01)
     row = by_id(model(told)[0].since(-1))[number]
@@ -170,7 +164,6 @@ def test_effects_in_doubt_are_in_the_row() -> None:
     told.tell(e.RunStarted(run="r"))
     told.session()
     number = told.start("file", "…")
-    told.attempt(number)
     told.tell(
         e.CallIntended(
             call=told.next("call"),
@@ -206,7 +199,6 @@ def test_errors_are_shown_on_one_line() -> None:
     told = story.Story()
     told.tell(e.RunStarted(run="r"))
     number = told.start("bad", "…")
-    told.attempt(number)
     error = ErrorInfo(type="ValueError", message="first\nsecond\n" + "x" * 5000)
     told.fail(number, 1, "code", error)
     told.tell(e.ExecutionEnded(execution=number, status="failed", attempts=1, error=error))

@@ -1,0 +1,215 @@
+"""The hook itself: where it sits, what it leaves alone, and what it never stores."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import openai
+import pytest
+
+from duranb import llm
+from tests.servers.process import CountingServer
+from tests.servers.steps import Notebook
+
+ASK: dict[str, Any] = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "read"}]}
+PROMPT: dict[str, Any] = {"contents": [{"parts": [{"text": "read"}]}]}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[CountingServer]:
+    with CountingServer() as running:
+        yield running
+
+
+@pytest.fixture
+def notebook(tmp_path: Path, server: CountingServer) -> Iterator[Notebook]:
+    server.reset()
+    server.configure(unique=True)
+    opened = Notebook(tmp_path)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def client(server: CountingServer) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(base_url=f"{server.url}/v1", api_key="sk-secret", max_retries=0) as made:
+        yield made
+
+
+def test_response_hooks_may_read_the_body(notebook: Notebook, server: CountingServer) -> None:
+    """A client whose response hook reads the body is recorded as any other."""
+    seen: list[bytes] = []
+
+    def look(response: httpx2.Response) -> None:
+        seen.append(response.read())
+
+    server.configure(gzip=True)
+    for _ in range(2):
+        with notebook.step(), httpx2.Client(event_hooks={"response": [look]}) as http:
+            assert http.post(f"{server.url}/x", json={}).content == seen[0]
+    assert server.count == 1
+
+
+def test_what_an_auth_flow_sends_is_part_of_the_request(
+    notebook: Notebook, server: CountingServer
+) -> None:
+    """Requests that a client makes while it sends one are not journaled on their own."""
+
+    class Token(httpx2.Auth):
+        def auth_flow(self, request: httpx2.Request) -> Iterator[httpx2.Request]:
+            with httpx2.Client() as inner:
+                inner.post(f"{server.url}/whoami", json={})
+            yield request
+
+    with notebook.step(), httpx2.Client(auth=Token()) as http:
+        http.post(f"{server.url}/x", json={})
+    assert server.count == 2
+    assert [call.name.rpartition("/")[2] for call in notebook.calls()] == ["x"]
+
+
+def test_credentials_are_never_stored(
+    notebook: Notebook, client: openai.OpenAI, server: CountingServer
+) -> None:
+    """No key of a header, a URL, a body, a cookie or a granted token is in the store."""
+    gemini = f"{server.url}/v1beta/models/gemini-2.5-flash:generateContent?key=url-secret"
+    with notebook.step(), httpx2.Client(auth=("user", "header-secret")) as http:
+        client.chat.completions.create(**ASK)
+        http.post(gemini, json=PROMPT)
+        http.post(f"{server.url}/x?api_key=query-secret", json={"api_key": "body-secret"})
+        http.post(f"{server.url}/oauth/token", data={"grant_type": "client_credentials"})
+    calls = notebook.calls()
+    assert len(calls) == 3
+    stored = b"".join(notebook.stored(call) for call in calls)
+    assert b"secret" not in stored
+    with notebook.step(), httpx2.Client() as http:
+        http.post(gemini.replace("url-secret", "rotated"), json=PROMPT)
+    assert server.count == 3
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "body"),
+    [
+        ("/v1/traces", {}, {"spans": []}),
+        ("/mcp", {"accept": "application/json, text/event-stream"}, {"jsonrpc": "2.0"}),
+        ("/mcp", {"mcp-session-id": "1"}, {"jsonrpc": "2.0"}),
+    ],
+    ids=["telemetry", "mcp", "mcp session"],
+)
+def test_some_requests_are_none_of_the_journals_business(
+    path: str,
+    headers: dict[str, str],
+    body: dict[str, Any],
+    notebook: Notebook,
+    server: CountingServer,
+) -> None:
+    """Telemetry and protocol sessions pass untouched, in a strict replay as well."""
+    with notebook.step(strict=True), httpx2.Client() as http:
+        assert http.post(f"{server.url}{path}", json=body, headers=headers).is_success
+    assert server.count == 1
+    assert not notebook.calls()
+
+
+def test_hooks_go_in_and_out_cleanly(
+    notebook: Notebook, client: openai.OpenAI, server: CountingServer
+) -> None:
+    """Installing twice hooks once; uninstalling puts back what was there, and stops listening."""
+    hooked = httpx2.Client.send
+    llm.install()
+    assert httpx2.Client.send is hooked
+    llm.uninstall()
+    assert httpx2.Client.send is not hooked
+    assert httpx2.Client.send.__module__.startswith("httpx2")
+    with notebook.step():
+        client.chat.completions.create(**ASK)
+    assert not notebook.calls()
+    llm.install()
+    with notebook.step():
+        client.chat.completions.create(**ASK)
+    assert len(notebook.calls()) == 1
+
+
+def test_a_hook_on_top_of_ours_survives_uninstalling(
+    notebook: Notebook,
+    client: openai.OpenAI,
+    server: CountingServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where somebody wrapped our hook, theirs stays, and ours does nothing until it is back."""
+    ours = httpx2.Client.send
+    seen = []
+
+    def theirs(self: httpx2.Client, request: httpx2.Request, **options: Any) -> httpx2.Response:
+        seen.append(request.url.path)
+        return ours(self, request, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(httpx2.Client, "send", theirs)
+        llm.uninstall()
+        assert httpx2.Client.send is theirs
+        with notebook.step():
+            client.chat.completions.create(**ASK)
+        assert not notebook.calls()
+        llm.install()
+        with notebook.step():
+            client.chat.completions.create(**ASK)
+    assert len(notebook.calls()) == 1
+    assert len(seen) == 2
+
+
+def test_libraries_imported_later_are_hooked_and_nothing_is_imported_early() -> None:
+    """Installing imports no HTTP library and no price list; one that comes later is hooked."""
+    script = (
+        "import sys; from duranb import llm; llm.install()\n"
+        "assert not {'httpx', 'httpx2', 'genai_prices'} & set(sys.modules)\n"
+        "import httpx, httpx2\n"
+        "for library in (httpx, httpx2):\n"
+        "    for client in (library.Client, library.AsyncClient):\n"
+        "        assert client.send.__wrapped__.__module__.startswith(library.__name__)\n"
+        "llm.uninstall()\n"
+        "assert not hasattr(httpx.Client.send, '__wrapped__')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_websocket_in_a_step_is_called_out_once(
+    notebook: Notebook, server: CountingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Opening a realtime connection in a step warns once, and is left alone."""
+    monkeypatch.setattr("duranb.llm.websockets._State.said", False)
+    upgrade = {"connection": "upgrade", "upgrade": "websocket"}
+    with notebook.step(), httpx2.Client() as http:
+        with pytest.warns(UserWarning, match=r"websocket to 127\.0\.0\.1"):
+            http.get(f"{server.url}/v1/models", headers=upgrade)
+        http.get(f"{server.url}/v1/models", headers=upgrade)
+    assert server.count == 2
+    assert not notebook.calls()
+
+
+@pytest.mark.parametrize("colour", ["sync", "async"])
+def test_the_realtime_client_is_called_out(
+    colour: str, notebook: Notebook, client: openai.OpenAI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenAI's realtime client goes through the websockets package, which is watched as well."""
+    monkeypatch.setattr("duranb.llm.websockets._State.said", False)
+
+    async def connect() -> None:
+        async with openai.AsyncOpenAI(base_url=client.base_url, api_key="x") as aclient:
+            await aclient.realtime.connect(model="gpt-realtime").enter()
+
+    def go() -> None:
+        if colour == "sync":
+            client.realtime.connect(model="gpt-realtime").enter()
+        else:
+            asyncio.run(connect())
+
+    warned = pytest.warns(UserWarning, match="not recorded")
+    with notebook.step(), warned, pytest.raises(Exception, match="404") as refused:
+        go()
+    assert type(refused.value).__module__.startswith("websockets")

@@ -1,0 +1,387 @@
+"""The live namespace: what changed, what is shared, and back."""
+
+from __future__ import annotations
+
+import copy
+import random
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import blake3
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from duranb.errors import NotRestorable
+from duranb.pure.artifacts import Buffer
+from duranb.pure.events import Binding
+from duranb.pure.fingerprint import Uses
+from duranb.state import Delta, Namespace
+
+
+class Memory:
+    """Artifacts in memory."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+
+    def put(self, parts: Sequence[Buffer]) -> str:
+        data = b"".join(bytes(p) for p in parts)
+        digest: str = blake3.blake3(data).hexdigest()
+        self.kept[digest] = data
+        return digest
+
+    def get(self, digest: str) -> memoryview:
+        return memoryview(self.kept[digest])
+
+
+class Kernel:
+    """A namespace that code is run in, as a kernel would; a second life shares the artifacts."""
+
+    def __init__(self, artifacts: Memory | None = None) -> None:
+        self.live: dict[str, Any] = {"__name__": "__main__", "__builtins__": __builtins__}
+        self.artifacts = artifacts or Memory()
+        self.namespace = Namespace(self.live, self.artifacts, Uses(self.live, Path("/nowhere")))
+        self.namespace.sync()
+
+    def run(self, code: str, loads: set[str] | None = None) -> Delta:
+        """Run code that may touch ``loads`` (None: anything), and sync."""
+        exec(code, self.live)
+        self.namespace.touched(loads)
+        return self.namespace.sync()
+
+    def __getitem__(self, name: str) -> Any:
+        return self.live[name]
+
+
+@pytest.fixture
+def kernel() -> Kernel:
+    """A fresh one."""
+    return Kernel()
+
+
+def test_new_rebound_changed_and_deleted_names_are_found(kernel: Kernel) -> None:
+    """Each way a name can change shows in the delta, and only what changed."""
+    assert set(kernel.run("a = [1]; b = 'x'; c = 3").changed) == {"a", "b", "c"}
+    assert kernel.run("pass").changed == {}
+    assert set(kernel.run("c = 4").changed) == {"c"}
+    assert set(kernel.run("a.append(2)").changed) == {"a"}
+    delta = kernel.run("del b")
+    assert delta.deleted == ["b"] and delta.changed == {}
+
+
+def test_only_what_could_be_touched_is_looked_at(kernel: Kernel) -> None:
+    """A name that the code does not load is not examined, whatever happened to it."""
+    kernel.run("a = [1]; b = [1]")
+    assert set(kernel.run("a.append(2); b.append(2)", {"a"}).changed) == {"a"}
+    assert set(kernel.run("pass", None).changed) == {"b"}
+
+
+@pytest.mark.parametrize(
+    ("setup", "change", "loads", "found"),
+    [
+        ("a = [1]; b = a", "b.append(2)", {"b"}, {"a", "b"}),
+        ("a = {'x': [1]}; b = a['x']", "b.append(2)", {"b"}, {"a", "b"}),
+        ("box = [0]\ndef bump():\n    box[0] += 1", "bump()", {"bump"}, {"box"}),
+        ("class C: pass\nc = C(); c.x = [1]", "c.x.append(2)", {"c"}, {"c"}),
+        (
+            "log = []\nclass C:\n    def hit(self): log.append(1)\nc = C()",
+            "c.hit()",
+            {"c"},
+            {"log"},
+        ),
+        (
+            "def make():\n    n = [0]\n    def inc(): n[0] += 1\n    return inc\nf = make()",
+            "f()",
+            {"f"},
+            {"f"},
+        ),
+        ("import numpy as np\na = np.zeros(50); v = a[10:20]", "v[0] = 1", {"v"}, {"a", "v"}),
+        (
+            "import pandas as pd\ndf = pd.DataFrame({'x': [1, 2]})",
+            "df.loc[0, 'x'] = 9",
+            {"df"},
+            {"df"},
+        ),
+    ],
+    ids=["alias", "inner", "function", "attribute", "method", "closure", "view", "frame"],
+)
+def test_in_place_changes_are_never_missed(
+    kernel: Kernel, setup: str, change: str, loads: set[str], found: set[str]
+) -> None:
+    """Through an alias, a helper's global, a method, a closure, a view: the change is found."""
+    kernel.run(setup)
+    assert set(kernel.run(change, loads).changed) == found
+
+
+def restored(kernel: Kernel, bindings: dict[str, Binding]) -> Kernel:
+    """The bindings in a fresh kernel of the same store."""
+    other = Kernel(kernel.artifacts)
+    assert other.namespace.restore(bindings) == []
+    return other
+
+
+def test_shared_objects_are_shared_again(kernel: Kernel) -> None:
+    """Containers, attributes, closures and views share again after a restart; what only had an
+    immutable in common stays apart."""
+    kernel.run(
+        "import numpy as np\n"
+        "a = [1]; b = {'a': a}\n"
+        "s = 'interned'; t = ['interned']; u = ['interned']\n"
+        "base = np.arange(100.0); view = base[5:]\n"
+        "class C: pass\nc = C(); c.a = a"
+    )
+    bindings = kernel.namespace.bindings()
+    assert bindings["t"].artifact != bindings["u"].artifact or bindings["t"] == bindings["u"]
+    other = restored(kernel, bindings)
+    assert other["b"]["a"] is other["a"] and other["c"].a is other["a"]
+    other["base"][5] = -1
+    assert other["view"][0] == -1
+    other["t"].append(1)
+    assert other["u"] == ["interned"]
+
+
+def test_functions_are_bound_to_the_live_namespace(kernel: Kernel) -> None:
+    """A restored function sees today's globals, and instances belong to the live class."""
+    kernel.run(
+        "k = 1\ndef f(x): return x + k\n"
+        "class P:\n    def __init__(self, n): self.n = n\n"
+        "    def double(self): return f(self.n) * 2\n"
+        "p = P(3)"
+    )
+    other = Kernel(kernel.artifacts)
+    exec(
+        "class P:\n    def __init__(self, n): self.n = n\n"
+        "    def double(self): return f(self.n) * 2\n",
+        other.live,
+    )
+    bindings = kernel.namespace.bindings()
+    other.namespace.restore({n: bindings[n] for n in ("k", "f", "p")})
+    assert isinstance(other["p"], other["P"]) and other["p"].double() == 8
+    other.live["k"] = 10
+    assert other["f"](1) == 11
+
+
+def test_versions_are_content(kernel: Kernel) -> None:
+    """Equal content has an equal version whatever its identity; a dict's order counts."""
+    version = kernel.namespace.version_of
+    word = "".join(["ab", "cd"])
+    assert version(["abcd", "abcd"]) == version([word, "abcd"])
+    assert version({1, 2, 3}) == version({3, 2, 1})
+    assert version({"a", "b", "c"}) == version(set("cba"))
+    assert version({"a": 1, "b": 2}) != version({"b": 2, "a": 1})
+    assert version(1) != version(True) and version(1) != version(1.0)
+    assert version(np.arange(5)) == version(np.arange(5)) != version(np.arange(6))
+    assert version(pd.DataFrame({"a": [1]})) == version(pd.DataFrame({"a": [1]}))
+    loop: list[Any] = [1]
+    loop.append(loop)
+    same: list[Any] = [1]
+    same.append(same)
+    assert version(loop) == version(same)
+
+
+def test_versions_are_the_same_in_every_process(tmp_path: Path) -> None:
+    """Hash seeds and notebook-defined classes do not show in a version."""
+    import subprocess
+    import sys
+
+    code = (
+        "from duranb.pure.canonical import version\n"
+        'exec(\'class P:\\n    def __init__(self): self.tags = {"x", "y", "z"}\\np = P()\')\n'
+        "print(version([p, {'k': frozenset(['a', 'b'])}], globals()))"
+    )
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={"PYTHONHASHSEED": seed, "PATH": ""},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(found) == 1
+
+
+def test_equal_content_bound_anew_is_no_change(kernel: Kernel) -> None:
+    """Running a cell again that makes an equal value changes no version and stores nothing."""
+    kernel.run("docs = [{'a': 1}, {'b': 2}]")
+    before = len(kernel.artifacts.kept)
+    assert kernel.run("docs = [{'a': 1}, {'b': 2}]").changed == {}
+    assert len(kernel.artifacts.kept) == before
+
+
+def test_one_unstorable_value_takes_no_other_with_it(kernel: Kernel) -> None:
+    """It is named with the reason, and comes back as a placeholder that says so when used."""
+    kernel.run("g = (i for i in ()); ok = [1]; n = g")
+    bindings = kernel.namespace.bindings()
+    assert not bindings["g"].artifact and "generator" in bindings["g"].why
+    other = Kernel(kernel.artifacts)
+    assert other.namespace.restore(bindings) == ["g", "n"]
+    assert other["ok"] == [1]
+    for use in (lambda g: next(g), lambda g: g.send, lambda g: [*g], lambda g: len(g)):
+        with pytest.raises(NotRestorable, match="was a generator"):
+            use(other["g"])
+    assert "not restored" in repr(other["g"])
+
+
+def test_clients_and_locks_are_made_again_without_keys(
+    kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Common unpicklable objects come back through their factories; no key is ever stored."""
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    kernel.run(
+        "import openai, threading, logging\n"
+        "client = openai.OpenAI(api_key='sk-very-secret', base_url='http://127.0.0.1:1/v1')\n"
+        "lock = threading.Lock(); logger = logging.getLogger('x')\n"
+        "agent = {'client': client, 'memory': [1]}"
+    )
+    other = restored(kernel, kernel.namespace.bindings())
+    assert str(other["client"].base_url) == "http://127.0.0.1:1/v1/"
+    assert other["agent"]["memory"] == [1]
+    assert other["logger"] is kernel["logger"]
+    assert not any(b"sk-very-secret" in data for data in kernel.artifacts.kept.values())
+
+
+def test_restore_keeps_what_is_right_already(kernel: Kernel) -> None:
+    """Objects whose content is what it should be stay themselves."""
+    kernel.run("a = [1]; b = [2]")
+    then = kernel.namespace.bindings()
+    kernel.run("b.append(3)")
+    kept = kernel["a"]
+    kernel.namespace.restore(then)
+    assert kernel["a"] is kept and kernel["b"] == [2]
+
+
+def test_failed_restore_changes_nothing(kernel: Kernel) -> None:
+    """When an artifact cannot be read, the namespace stays as it was."""
+    from duranb.errors import StoreDamaged
+
+    kernel.run("a = [1]; b = [2]")
+    then = kernel.namespace.bindings()
+    kernel.run("a = 5; b = 6")
+
+    def broken(digest: str) -> memoryview:
+        raise StoreDamaged("gone")
+
+    kernel.artifacts.get = broken  # type: ignore[method-assign]
+    with pytest.raises(StoreDamaged):
+        kernel.namespace.restore(then)
+    assert (kernel["a"], kernel["b"]) == (5, 6)
+
+
+def test_rollback_puts_back_names_contents_and_randomness(kernel: Kernel) -> None:
+    """After a failed attempt: objects that did not change are themselves, in-place changes are
+    undone, new names gone, deleted ones back, the random generators as they were."""
+    kernel.run("a = [1]; b = [2]; c = [3]; keep = [4]")
+    mark = kernel.namespace.mark()
+    kept, expected = kernel["keep"], random.random()
+    random.setstate(mark.random["random"])
+    exec("a.append(9); b = 'other'; del c; new = 1; import random; random.random()", kernel.live)
+    assert kernel.namespace.rollback(mark, None) == []
+    assert (kernel["a"], kernel["b"], kernel["c"]) == ([1], [2], [3])
+    assert "new" not in kernel.live and kernel["keep"] is kept
+    assert random.random() == expected
+
+
+def test_random_state_is_part_of_a_delta(kernel: Kernel) -> None:
+    """Drawing a number shows as a new state, which restore puts back."""
+    kernel.run("import random; random.seed(3)")
+    first = kernel.run("random.random()")
+    assert first.random
+    draw = random.random()
+    kernel.run("pass")
+    kernel.namespace.restore({}, random=first.random)
+    assert random.random() == draw
+
+
+def test_rebound_large_objects_are_not_kept_alive(kernel: Kernel) -> None:
+    """After a plain cell the tracker holds nothing that its name no longer holds."""
+    import weakref
+
+    kernel.run("import numpy as np\nbig = np.zeros(1000)")
+    gone = weakref.ref(kernel["big"])
+    exec("big = None", kernel.live)
+    kernel.namespace.note_rebinds()
+    assert gone() is None
+
+
+# -- any program of small cells against a plain deep-copied model --------------------------------
+
+NAMES = ("a", "b", "c", "d")
+
+
+def _bind(name: str, other: str, number: int) -> str:
+    return f"{name} = [{number}]"
+
+
+def _alias(name: str, other: str, number: int) -> str:
+    return f"{name} = globals().get('{other}', [])"
+
+
+def _nest(name: str, other: str, number: int) -> str:
+    return f"{name} = {{'in': globals().get('{other}', [0])}}"
+
+
+def _mutate(name: str, other: str, number: int) -> str:
+    return (
+        f"x = globals().get('{name}')\n"
+        f"if isinstance(x, list): x.append({number})\n"
+        f"elif isinstance(x, dict): x[{number}] = [{number}]\n"
+        "del x"
+    )
+
+
+def _delete(name: str, other: str, number: int) -> str:
+    return f"globals().pop('{name}', None)"
+
+
+CELLS: tuple[Callable[[str, str, int], str], ...] = (_bind, _alias, _nest, _mutate, _delete)
+
+program = st.lists(
+    st.tuples(
+        st.sampled_from(CELLS),
+        st.sampled_from(NAMES),
+        st.sampled_from(NAMES),
+        st.integers(0, 9),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+def shape(live: dict[str, Any]) -> Any:
+    """Values and who shares what with whom."""
+    values = {n: live[n] for n in NAMES if n in live}
+    ids: dict[int, int] = {}
+
+    def walk(value: Any) -> Any:
+        if isinstance(value, (list, dict)):
+            number = ids.setdefault(id(value), len(ids))
+            items = value.items() if isinstance(value, dict) else enumerate(value)
+            return (number, type(value).__name__, [(k, walk(v)) for k, v in items])
+        return value
+
+    return {n: walk(values[n]) for n in sorted(values)}
+
+
+@settings(max_examples=120, deadline=None)
+@given(program, st.data())
+def test_any_program_can_be_rewound_anywhere(steps: list[Any], data: st.DataObject) -> None:
+    """After any cells, going back to any earlier state gives exactly it, aliasing included, in
+    the same kernel and in a fresh one."""
+    kernel = Kernel()
+    states: list[tuple[dict[str, Binding], Any]] = []
+    for make, name, other, number in steps:
+        kernel.run(make(name, other, number))
+        model = copy.deepcopy({n: kernel.live[n] for n in NAMES if n in kernel.live})
+        states.append((kernel.namespace.bindings(), shape(model)))
+    for _ in range(3):
+        bindings, expected = data.draw(st.sampled_from(states))
+        surplus = [n for n in kernel.namespace.bindings() if n not in bindings]
+        kernel.namespace.restore(bindings, delete=surplus)
+        kernel.namespace.sync()
+        assert shape(kernel.live) == expected
+        assert shape(restored(kernel, bindings).live) == expected
