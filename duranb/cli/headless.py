@@ -143,7 +143,8 @@ def _run_once(
         "DURANB_HEADLESS": "1",
     }
     with _closing(client):
-        client.extra_arguments = ["--ext=duranb"]
+        # ipykernel warns on every start that it listens on this machine's own loopback.
+        client.extra_arguments = ["--ext=duranb", "--log-level=ERROR"]
         client.start_new_kernel(env=env, cwd=str(notebook.resolve().parent))
         client.start_new_kernel_client()
         hooks.on_kernel(int(manager.provisioner.pid))  # type: ignore[union-attr]

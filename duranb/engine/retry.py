@@ -69,10 +69,9 @@ class Policy:
         if not self.backoff:
             pause = 0.0
         else:
-            jitter = min(self.backoff, 1.0) / 2
-            pause = tenacity.wait_exponential_jitter(
-                initial=self.backoff, max=LONGEST_WAIT, jitter=jitter
-            )(state)
+            growing = tenacity.wait_exponential(multiplier=self.backoff, max=LONGEST_WAIT)
+            pause = growing(state) + tenacity.wait_random(0, min(self.backoff, 1.0) / 2)(state)
+            pause = min(pause, LONGEST_WAIT)
         return max(pause, retry_after(error))
 
 

@@ -1,0 +1,197 @@
+"""The fold: what the events say."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, strategies as st
+
+from duranb.errors import NoSuchStep
+from duranb.pure import events as e
+from duranb.pure.events import Binding, Event
+from duranb.pure.history import History
+from duranb.pure.model import CallStatus, Origin, Status
+from duranb.pure.staleness import stale
+
+
+def fold(*bodies: e.EventBody) -> History:
+    """A history of these bodies, after a run began."""
+    all_bodies = [e.RunStarted(run="r"), *bodies]
+    return History(Event(i, i * 1000, b) for i, b in enumerate(all_bodies, 1))
+
+
+def begun(number: int, step: str = "s", **more: object) -> e.ExecutionStarted:
+    """An execution that began."""
+    return e.ExecutionStarted(execution=number, step=step, run="r", branch="main", **more)  # type: ignore[arg-type]
+
+
+def call(number: int, execution: int, occurrence: int = 0, **more: object) -> e.CallCompleted:
+    """An answered LLM call with key ``k``."""
+    return e.CallCompleted(
+        call=number,
+        execution=execution,
+        attempt=1,
+        step="s",
+        key="k",
+        occurrence=occurrence,
+        sort=more.pop("sort", "llm"),
+        name="chat",
+        **more,  # type: ignore[arg-type]
+    )
+
+
+def done(number: int, snapshot: int = 0, **more: object) -> e.ExecutionCompleted:
+    """A completion."""
+    return e.ExecutionCompleted(
+        execution=number,
+        origin="executed",
+        attempts=1,
+        snapshot=snapshot,
+        **more,  # type: ignore[arg-type]
+    )
+
+
+def snap(number: int, parent: int, **names: str) -> e.SnapshotCaptured:
+    """A snapshot that binds names to versions; ``gone`` deletes."""
+    gone = names.pop("gone", "")
+    return e.SnapshotCaptured(
+        snapshot=number,
+        parent=parent,
+        branch="main",
+        changed={n: Binding(v, v) for n, v in names.items()},
+        deleted=[gone] if gone else [],
+    )
+
+
+def test_every_event_survives_its_encoding() -> None:
+    """What the store writes decodes to the same body, also with fields a later version adds."""
+    for body in (
+        begun(1, inputs={"a": "1"}),
+        call(1, 1),
+        done(1, outputs={"x": Binding("d", "v")}),
+    ):
+        kind, text = e.encode(body)
+        assert e.decode(text) == body and kind == e.kind_of(body)
+        assert e.decode(text[:-1] + ',"later":1}') == body
+
+
+def test_the_nth_request_is_answered_from_the_nth() -> None:
+    """Occurrences are told apart; a rejected answer is never served; the latest good one is."""
+    history = fold(begun(1), call(1, 1, 0), call(2, 1, 1))
+    assert [history.recorded("s", "k", n).id for n in (0, 1)] == [1, 2]  # type: ignore[union-attr]
+    assert history.recorded("s", "k", 2) is None and history.recorded("t", "k", 0) is None
+    again = fold(begun(1), call(1, 1), e.CallRejected(call=1, reason="no"))
+    assert again.recorded("s", "k", 0) is None
+    assert again.calls[1].status is CallStatus.REJECTED
+    newer = fold(begun(1), call(1, 1), begun(2), call(2, 2))
+    assert newer.recorded("s", "k", 0).id == 2  # type: ignore[union-attr]
+
+
+def test_a_branch_prefers_its_own_answers() -> None:
+    """What another branch recorded is used only where this one has nothing."""
+    fork = e.BranchCreated(branch="b", parent="main", snapshot=0)
+    there = e.ExecutionStarted(execution=2, step="s", run="r", branch="b")
+    moved = e.HeadMoved(branch="b", snapshot=0)
+    history = fold(begun(1), call(1, 1), fork, moved, there, call(2, 2))
+    assert history.recorded("s", "k", 0).id == 2  # type: ignore[union-attr]
+    back = fold(
+        begun(1), call(1, 1), fork, moved, there, call(2, 2), e.HeadMoved(branch="main", snapshot=0)
+    )
+    assert back.recorded("s", "k", 0).id == 1  # type: ignore[union-attr]
+
+
+def test_what_was_undone_is_done_again_but_not_paid_again() -> None:
+    """A compensated execution restores nothing and serves no request but to models."""
+    history = fold(
+        begun(1, identity="i"),
+        call(1, 1),
+        call(2, 1, 1, sort="http"),
+        done(1),
+        e.ExecutionCompensated(execution=1, by=2),
+    )
+    assert history.completed("s", "i") is None
+    assert history.recorded("s", "k", 0) is not None and history.recorded("s", "k", 1) is None
+
+
+def test_a_death_settles_what_was_running() -> None:
+    """What ran when a process died is failed; with an effect under way it is in doubt."""
+    intent = e.CallIntended(
+        call=1, execution=2, attempt=1, step="t", key="k", occurrence=0, sort="effect", name="pay"
+    )
+    history = fold(begun(1), begun(2, "t"), intent, e.SessionOpened(pid=2))
+    assert history.executions[1].status is Status.FAILED
+    assert history.executions[1].error.type == "KernelDied"  # type: ignore[union-attr]
+    assert history.executions[2].status is Status.IN_DOUBT
+    assert history.calls[1].status is CallStatus.IN_DOUBT
+
+
+def test_namespaces_follow_the_tree_of_snapshots() -> None:
+    """A snapshot's names are those of its line, newest first, without what was deleted."""
+    history = fold(
+        snap(1, 0, a="1", b="1"), snap(2, 1, a="2", gone="b"), snap(3, 1, c="3"), snap(4, 2, b="4")
+    )
+    names = {n: {k: b.version for k, b in history.namespace(n).items()} for n in (1, 2, 3, 4)}
+    assert names == {
+        1: {"a": "1", "b": "1"},
+        2: {"a": "2"},
+        3: {"a": "1", "b": "1", "c": "3"},
+        4: {"a": "2", "b": "4"},
+    }
+
+
+def test_references_name_executions() -> None:
+    """STEP, STEP@ID and ID; anything else says what there is."""
+    history = fold(snap(1, 0), begun(1), done(1, 1), begun(2))
+    assert history.find("s").id == 1, "the completed one on the way to the head"
+    assert history.find("s@2").id == 2 and history.find("2").id == 2
+    for wrong in ("nope", "s@9", "other@1", ""):
+        with pytest.raises(NoSuchStep):
+            history.find(wrong)
+
+
+def test_stale_is_what_stands_on_something_else_now() -> None:
+    """A step is stale when an input has another version now; one it changes itself is none."""
+    history = fold(
+        snap(1, 0, a="1"),
+        begun(1, inputs={"a": "1"}, before=1),
+        snap(2, 1, b="1"),
+        done(1, 2, outputs={"b": Binding("1", "1")}),
+        snap(3, 2, a="2"),
+    )
+    assert stale(history) == {"s": ["a"]}
+    own = fold(
+        snap(1, 0, a="1"),
+        begun(1, inputs={"a": "1"}, before=1),
+        snap(2, 1, a="2"),
+        done(1, 2, outputs={"a": Binding("2", "2")}),
+    )
+    assert stale(own) == {}
+
+
+def test_ledger_counts_what_was_made_and_what_was_saved() -> None:
+    """Calls of its own cost; served and restored ones save what they cost when they were made."""
+    usage = e.Usage(model="m", input_tokens=10, output_tokens=5, cost=0.5)
+    restored = e.ExecutionRestored(
+        execution=3, of=2, step="s", run="r", branch="main", before=0, snapshot=0
+    )
+    history = fold(
+        begun(1),
+        call(1, 1, usage=usage),
+        begun(2),
+        call(2, 2, 1, usage=usage),
+        done(2, served=[1]),
+        restored,
+    )
+    second, third = history.ledger(2), history.ledger(3)
+    assert (second.calls, second.cost, second.saved_calls, second.saved_cost) == (1, 0.5, 1, 0.5)
+    assert (third.calls, third.saved_calls, third.saved_tokens) == (0, 2, 30)
+    assert history.executions[3].origin is Origin.RESTORED
+
+
+@given(st.lists(st.integers(0, 3), max_size=30))
+def test_ids_only_grow(kinds: list[int]) -> None:
+    """A fresh id is larger than any in the history, whatever it holds."""
+    bodies: list[e.EventBody] = [begun(5)]
+    bodies += [call(7 + i, 5, k) for i, k in enumerate(kinds)]
+    history = fold(*bodies)
+    assert history.next_id("call") > max([0, *history.calls])
+    assert history.next_id("execution") == 6
