@@ -61,6 +61,7 @@ def step(
     validate: str = "",
     retry_on: tuple[str, ...] = (),
     no_retry_on: tuple[str, ...] = (),
+    ignore: tuple[str, ...] = (),
     always: bool = False,
     fresh: bool = False,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
@@ -75,19 +76,21 @@ def step(
     validate: str = "",
     retry_on: tuple[str, ...] = (),
     no_retry_on: tuple[str, ...] = (),
+    ignore: tuple[str, ...] = (),
     always: bool = False,
     fresh: bool = False,
 ) -> Callable[P, R] | Callable[[Callable[P, R]], Callable[P, R]]:
     """Make a function a durable step: called again with equal arguments, it is restored.
 
-    The options are those of ``%%durable``; ``validate`` is an expression over ``result``. Works
-    with ``async def``. While no store is open (outside ``duranb.durable()`` and notebooks) it is
-    the plain function.
+    The options are those of ``%%durable``; ``validate`` is an expression over ``result``, and
+    ``ignore`` names parameters (and globals) whose value does not count. Works with ``async
+    def``. While no store is open (outside ``duranb.durable()`` and notebooks) it is the plain
+    function.
     """
     policy = Policy(retries, backoff, timeout, retry_on, no_retry_on)
 
     def wrap(inner: Callable[P, R]) -> Callable[P, R]:
-        made = _Step(inner, name or inner.__name__, policy, validate, always, fresh)
+        made = _Step(inner, name or inner.__name__, policy, validate, ignore, always, fresh)
         if inspect.iscoroutinefunction(inner):
 
             @functools.wraps(inner)
@@ -112,6 +115,7 @@ class _Step:
         name: str,
         policy: Policy,
         validate: str,
+        ignore: tuple[str, ...],
         always: bool,
         fresh: bool,
     ) -> None:
@@ -119,6 +123,7 @@ class _Step:
         self.name = name
         self.policy = policy
         self.validate = validate
+        self.ignore = ignore
         self.always = always
         self.fresh = fresh
         self._signature = inspect.signature(fn)
@@ -168,6 +173,7 @@ class _Step:
             sort="function",
             policy=self.policy,
             validate=self.validate,
+            ignore=self.ignore,
             always=self.always,
             fresh=self.fresh,
         )
@@ -176,6 +182,9 @@ class _Step:
         live = namespace.live
         for name in reach.data:
             inputs[name] = namespace.version_of(live[name]) if name in live else ABSENT
+        for name in self.ignore:
+            inputs.pop(name, None)
+            uses.pop(name, None)
         identity = spec.identity(inputs, uses)
         recorded = runtime.history.completed(self.name, identity)
         if self.always or self.fresh:
@@ -202,7 +211,7 @@ def _run(
         decision,
         host,
         NoState(runtime),
-        scope=repr([(n, decision.inputs[n]) for n in sorted(arguments)]),
+        scope=repr([(n, decision.inputs[n]) for n in sorted(arguments) if n in decision.inputs]),
         parent=outer.execution if outer is not None else 0,
         arguments=kept,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from duranb.engine import saga
 from duranb.session.plan import Plan, count, listed
@@ -32,7 +32,11 @@ def compensate(session: Session, step: str) -> Plan:
     lines.append("its variables stay; the step runs again, with its effects, when its cell does")
 
     async def apply() -> str:
-        number = saga.compensate(runtime, execution, session.need_bodies().run_body)
+        # Only a %%compensate cell needs who can run cells; functions undo anywhere.
+        def run_body(source: str, names: dict[str, Any]) -> Any:
+            return session.need_bodies().run_body(source, names)
+
+        number = saga.compensate(runtime, execution, run_body)
         return f"compensated {execution.step} (execution {number})"
 
     title = f"compensate {execution.step}@{execution.id}"

@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from duranb import llm
-from duranb.engine import threads
+from duranb.engine import questions, threads
 from duranb.engine.runtime import Settings
-from duranb.pure.errors import UsageError
+from duranb.pure.errors import UsageError, Waiting
 from duranb.session.session import Session
 from duranb.store import store_path
+
+WAITING = 75
+"""Exit code of a script that waits for an answer: a temporary failure, in ``sysexits.h``."""
 
 _current: Session | None = None
 
@@ -23,17 +26,22 @@ _current: Session | None = None
 def durable(script: str | Path) -> Iterator[Session]:
     """Make the steps called inside durable; their store lies beside ``script``.
 
-    Run the script again after a crash and it goes on where it stopped. Raises
+    Run the script again after a crash and it goes on where it stopped. A question is asked at
+    the terminal; without one the process exits with 75, and goes on when it is answered. Raises
     :class:`duranb.errors.StoreLocked` while another process runs it.
     """
     path = Path(script).resolve()
     headless = os.environ.get("DURANB_HEADLESS") == "1"
     session = Session.open(path, store_path(path), _globals(path), Settings(headless=headless))
     llm.install()
+    questions.prompt_with(_ask_at_the_terminal)
     make_current(session)
     try:
         with threads.inherited():
             yield session
+    except Waiting as waiting:
+        print(waiting, file=sys.stderr)
+        raise SystemExit(WAITING) from None
     finally:
         make_current(None)
         llm.uninstall()
@@ -63,3 +71,10 @@ def make_current(session: Session | None) -> None:
     """Set what :func:`current` gives; the surface that opens a session does."""
     global _current
     _current = session
+
+
+def _ask_at_the_terminal(question: str) -> object:
+    try:
+        return input(f"{question.rstrip()} ")
+    except EOFError:
+        return questions.NO_ANSWER

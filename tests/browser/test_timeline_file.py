@@ -148,6 +148,23 @@ def test_long_history_keeps_few_rows_on_the_page(page: Page, tmp_path: Path) -> 
     expect(page.locator(".db-panel")).to_contain_text("it has not run yet")
 
 
+def test_list_shows_its_rows_again_after_it_was_hidden(new_page: NewPage, tmp_path: Path) -> None:
+    """Hiding the page's content and showing it again, as changing JupyterLab's theme does, leaves
+    the list where it was scrolled to."""
+    page = new_page(1000, 420)
+    page.goto(save(story.long(100), tmp_path))
+    expect(page.locator("#db-row-100")).to_be_visible()
+    frame = "requestAnimationFrame(() => requestAnimationFrame(done))"
+    for display in ("none", "block"):
+        page.evaluate(
+            "display => new Promise(done => {"
+            f"document.querySelector('.db-root').style.display = display; {frame} }})",
+            display,
+        )
+    expect(page.locator("#db-row-100")).to_be_visible()
+    expect(page.locator("#db-row-1")).to_have_count(0)
+
+
 def test_table_stands_in_where_no_script_runs(new_page: NewPage, tmp_path: Path) -> None:
     """Without JavaScript the file still lists what happened."""
     page = new_page(java_script_enabled=False)

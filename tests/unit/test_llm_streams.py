@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from duranb.llm.decoding import decoder
+from duranb.llm.sse import Splitter
 from duranb.llm.tape import Tape
 from tests.servers import answers
 from tests.servers.process import CountingServer
@@ -88,6 +89,16 @@ def test_the_end_of_a_stream_waits_for_its_record(kind: str, cuts: list[int]) ->
     assert marker.encode() not in notes.shown
     assert not notes.failures
     assert not notes.released
+
+
+@given(kind=st.sampled_from(sorted(BODIES)), cuts=st.lists(st.integers(0, 5000), max_size=40))
+def test_events_are_found_wherever_they_are_cut(kind: str, cuts: list[int]) -> None:
+    """The events of a stream do not depend on the pieces in which it comes."""
+    body = BODIES[kind][0].encode()
+    whole, piecewise = Splitter(), Splitter()
+    events = [event for piece in cut_up(body, cuts) for event in piecewise.feed(piece)]
+    assert events == whole.feed(body)
+    assert piecewise.rest == whole.rest
 
 
 @pytest.mark.parametrize(

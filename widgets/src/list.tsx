@@ -42,7 +42,7 @@ export function List({ state }: { state: State }): JSX.Element {
 
   const scrolled = (): void => {
     const box = scroller.current;
-    if (!box) return;
+    if (!box || box.clientHeight === 0) return; // hidden, which scrolls to the top and back
     const grew = box.scrollTop >= top;
     setTop(box.scrollTop);
     const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < ROW;

@@ -1,0 +1,111 @@
+"""A script whose steps are durable, as a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+SCRIPT = """
+import asyncio, sys
+import duranb
+
+def count(name):
+    with open("ran.txt", "a") as out:
+        out.write(name + "\\n")
+
+@duranb.step(retries=1, backoff=0)
+def double(n):
+    count(f"double {n}")
+    return n * 2
+
+@duranb.step
+async def wait(n):
+    count("wait")
+    await asyncio.sleep(0)
+    return n + 1
+
+@duranb.compensation("order")
+def cancel(item, result):
+    count(f"cancel {item} {result}")
+
+@duranb.step
+def order(item):
+    count(f"order {item}")
+    return f"receipt {item}"
+
+@duranb.step
+def gate():
+    return duranb.ask("Go?")
+
+def main():
+    with duranb.durable(__file__) as session:
+        print(double(2), double(3), asyncio.run(wait(1)), order("tea"))
+        if "undo" in sys.argv:
+            print(asyncio.run(session.plan("compensate", step="order").apply()))
+        if "ask" in sys.argv:
+            print(gate())
+
+main()
+"""
+
+
+def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run the script as a user would."""
+    file = folder / "script.py"
+    if not file.exists():
+        file.write_text(SCRIPT)
+    return subprocess.run(
+        [sys.executable, str(file), *words],
+        cwd=folder,
+        env={**os.environ, "DURANB_HOME": str(folder / "home")},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def ran(folder: Path) -> list[str]:
+    """What the steps' bodies did."""
+    return (folder / "ran.txt").read_text().split("\n")[:-1]
+
+
+def test_a_second_run_restores_everything(tmp_path: Path) -> None:
+    """Steps are told apart by their arguments, and run once; sync and async."""
+    first, second = run(tmp_path), run(tmp_path)
+    assert first.stdout == second.stdout == "4 6 2 receipt tea\n", first.stderr
+    assert ran(tmp_path) == ["double 2", "double 3", "wait", "order tea"]
+
+
+def test_edited_code_runs_again_and_nothing_else(tmp_path: Path) -> None:
+    """A changed body makes its step run; the others are restored."""
+    run(tmp_path)
+    file = tmp_path / "script.py"
+    file.write_text(file.read_text().replace("return n * 2", "return n * 20"))
+    assert run(tmp_path).stdout == "40 60 2 receipt tea\n"
+    assert ran(tmp_path)[4:] == ["double 2", "double 3"]
+
+
+def test_compensation_gets_the_recorded_arguments(tmp_path: Path) -> None:
+    """A function's undo gets its arguments and result by name; the step is done anew later."""
+    run(tmp_path)
+    undone = run(tmp_path, "undo")
+    assert "compensated order" in undone.stdout, undone.stderr
+    assert ran(tmp_path)[-1] == "cancel tea receipt tea"
+    run(tmp_path)
+    assert ran(tmp_path)[-1] == "order tea"
+
+
+def test_a_question_without_a_terminal_exits_with_75(tmp_path: Path) -> None:
+    """It waits, says how to answer, and goes on once it is answered."""
+    from duranb.engine import questions
+    from duranb.store import store_path
+
+    waiting = run(tmp_path, "ask")
+    assert waiting.returncode == 75 and "waits for an answer" in waiting.stderr
+    assert "Traceback" not in waiting.stderr
+    number = int(waiting.stderr.split("question ")[1].split(":")[0])
+    questions.post(store_path(tmp_path / "script.py"), number, "yes")
+    assert run(tmp_path, "ask").stdout.endswith("yes\n")
