@@ -17,7 +17,7 @@ from duranb.engine import questions
 from duranb.pure.errors import DuranbError, UsageError
 from duranb.pure.history import History
 from duranb.pure.model import CallStatus
-from duranb.store import Store, StoreView, store_path
+from duranb.store import Store, StoreView, adopt as take_over, left_behind, store_path
 from duranb.views import (
     diff as diff_view,
     log as log_view,
@@ -65,7 +65,11 @@ def _folder(notebook: Path) -> Path:
         return notebook
     folder = store_path(notebook.resolve())
     if not (folder / "store.duckdb").exists():
-        raise UsageError(f"{notebook} has no store at {folder}: no durable cell of it has run yet")
+        left = left_behind(notebook.resolve())
+        hint = f"; if it was called {left[0]}: duranb adopt {notebook} {left[0]}" if left else ""
+        raise UsageError(
+            f"{notebook} has no store at {folder}: no durable cell of it has run yet{hint}"
+        )
     return folder
 
 
@@ -321,6 +325,20 @@ def trust(notebook: Path, yes: bool) -> None:
         click.echo(f"{store.trust()} artifacts are signed with your key")
     finally:
         store.close()
+
+
+@cli.command()
+@NOTEBOOK
+@click.argument("old")
+@plainly
+def adopt(notebook: Path, old: str) -> None:
+    """Let NOTEBOOK go on with the history it had when it was called OLD.
+
+    Example: duranb adopt agent_v2.ipynb agent
+    """
+    click.echo(
+        f"{notebook} goes on with the history of {old}: {take_over(notebook.resolve(), old)}"
+    )
 
 
 @cli.group()

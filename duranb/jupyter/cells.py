@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import ast
 import sys
+import tokenize
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from IPython.core.displayhook import DisplayHook
 from IPython.core.error import InputRejected
 
 from duranb.engine import steprun
@@ -56,9 +58,10 @@ class Cell:
 class Running:
     """What a rewritten body finds under its handle, and the engine's host for it."""
 
-    def __init__(self, shell: Any, outputs: Outputs) -> None:
+    def __init__(self, shell: Any, outputs: Outputs, source: str) -> None:
         self._shell = shell
         self._outputs = outputs
+        self._source = source
         self._value: object = NOTHING
         self.run: StepRun | None = None
         self.error: BaseException | None = None
@@ -67,7 +70,9 @@ class Running:
     # what the body calls
 
     def show(self, value: object) -> None:
-        """Display the last expression's value, as IPython does."""
+        """Display the last expression's value, as IPython does: not before a semicolon."""
+        if _ends_quietly(self._source):
+            return
         self._value = value
         sys.displayhook(value)
 
@@ -104,6 +109,15 @@ class Running:
         text = say.completed(self.run.runtime.history, execution)
         if text:
             notice(self._outputs, text)
+
+
+def _ends_quietly(source: str) -> bool:
+    """Whether the cell ends with a semicolon. The display hook would look at the last cell of the
+    input history, which a replayed one is not."""
+    try:
+        return ";" in source and DisplayHook.semicolon_at_end_of_expression(source)
+    except (tokenize.TokenError, SyntaxError):
+        return False  # IPython's own syntax, which is no Python until it is transformed
 
 
 def notice(outputs: Outputs, text: str) -> None:
@@ -150,7 +164,7 @@ class Cells(ast.NodeTransformer):
         cell.tree = node
         if cell.line is None:
             return node
-        running = Running(self._shell, self._outputs)
+        running = Running(self._shell, self._outputs, cell.raw)
         self._shell.user_ns[instrument.HANDLE] = running
         try:
             return self._decide(cell, node, running)

@@ -21,7 +21,7 @@ from duranb.jupyter.where import notebook_path
 from duranb.pure.errors import DuranbError, UsageError
 from duranb.session import Session
 from duranb.session.scripts import make_current
-from duranb.store import store_path
+from duranb.store import adopt, left_behind, store_path
 from duranb.timelines import kernel as timeline_kernel
 from duranb.views import lines as say
 
@@ -54,13 +54,16 @@ class Extension:
         shell.events.register("pre_run_cell", self._cells.before)
         shell.events.register("post_run_cell", self._cells.after)
         shell.events.register("post_execute", self._cells.unknown_code_ran)
-        shell.register_magics(DuranbMagics(shell, self.need_session, self._confirm, self.timeline))
+        magics = DuranbMagics(shell, self.need_session, self._confirm, self.timeline, self.adopt)
+        shell.register_magics(magics)
         llm.install()
         questions.prompt_with(self._prompt)
         shell.events.register("pre_execute", self._let_stop_reach_async_cells)
         timeline_kernel.listen(self._kernel, self.timeline)
         if store_path(self.notebook).exists():
             self._greet()
+        elif left := left_behind(self.notebook):
+            notice(self._outputs, say.left_behind(left))
 
     def unload(self) -> None:
         """Take every hook out and let go of the store; the namespace stays."""
@@ -111,6 +114,11 @@ class Extension:
         text = say.greeting(session.history)
         if text:
             notice(self._outputs, text)
+
+    def adopt(self, old: str) -> None:
+        """Take over the store of the notebook this one was renamed from."""
+        adopt(self.notebook, old)
+        self._greet()
 
     def timeline(self) -> object:
         """The timeline widget of this session, made once."""

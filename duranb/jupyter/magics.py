@@ -24,7 +24,7 @@ from duranb.views.render import View
 CHANGING = ("rewind", "replay", "fork", "switch", "compensate", "resolve")
 """Verbs that change something: planned, shown, confirmed, and awaited."""
 
-READING = ("status", "log", "show", "diff", "timeline", "answer", "trust")
+OTHER = ("status", "log", "show", "diff", "timeline", "answer", "trust", "adopt")
 
 
 def await_verbs(lines: list[str]) -> list[str]:
@@ -67,7 +67,7 @@ def _parser(verb: str) -> _Parser:
     if verb == "fork":
         add("name")
         add("--at", default="", metavar="STEP")
-    if verb == "switch":
+    if verb in ("switch", "adopt"):
         add("name")
     if verb == "resolve":
         add("--happened", nargs="?", const="", default=None, metavar="RESULT")
@@ -89,20 +89,22 @@ class DuranbMagics(Magics):
         session: Callable[[], Session],
         confirm: Callable[[str], bool],
         timeline: Callable[[], object],
+        adopt: Callable[[str], None],
     ) -> None:
         super().__init__(shell)
         self._session = session
         self._confirm = confirm
         self._timeline = timeline
+        self._adopt = adopt
 
     @line_magic
     def duranb(self, line: str) -> object:
         """``%duranb VERB``: status, log, show, diff, timeline, rewind, replay, fork, switch,
-        compensate, resolve, answer, trust."""
+        compensate, resolve, answer, trust, adopt."""
         verb, _, rest = line.strip().partition(" ")
         verb = verb or "status"
-        if verb not in CHANGING + READING:
-            raise UsageError(f"%duranb: no verb {verb!r}; {', '.join(READING + CHANGING)}")
+        if verb not in CHANGING + OTHER:
+            raise UsageError(f"%duranb: no verb {verb!r}; {', '.join(OTHER + CHANGING)}")
         try:
             words = shlex.split(rest)
         except ValueError as error:
@@ -110,6 +112,8 @@ class DuranbMagics(Magics):
         given = _parser(verb).parse_args(words)
         if verb in CHANGING:
             return self._change(verb, given)
+        if verb == "adopt":
+            return self._adopt(given.name)
         return self._read(verb, given)
 
     def _read(self, verb: str, given: argparse.Namespace) -> View | object:

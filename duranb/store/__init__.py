@@ -1,6 +1,7 @@
 """DuckDB behind one owner thread: the events, and artifacts by their content."""
 
+from duranb.store.moving import adopt, left_behind
 from duranb.store.store import Store, store_path
 from duranb.store.view import StoreView
 
-__all__ = ["Store", "StoreView", "store_path"]
+__all__ = ["Store", "StoreView", "adopt", "left_behind", "store_path"]

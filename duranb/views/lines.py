@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 
 from duranb.pure.history import History
@@ -58,4 +59,13 @@ def greeting(history: History) -> str:
     return (
         f"duranb: {'; '.join(parts)}. Run All restores them step by step; "
         "%duranb rewind brings all variables back without running a cell"
+    )
+
+
+def left_behind(names: Sequence[str]) -> str:
+    """This notebook has no store, but notebooks that are gone have left theirs."""
+    others = f" (or of {', '.join(names[1:4])})" if names[1:] else ""
+    return (
+        f"duranb: was this notebook called {names[0]}? That one is gone, and has left its history"
+        f"{others}: %duranb adopt {names[0]} goes on with it"
     )

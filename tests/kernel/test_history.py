@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 from tests.kernel.harness import Kernel
 
 SETUP = "base = [1]"
@@ -71,6 +74,32 @@ def test_fork_and_switch_keep_both_lines(kernel: Kernel) -> None:
     assert kernel.value("b") == "'other'"
     again = kernel.run("%duranb fork main --yes")
     assert again.error is not None and "already" in again.error[1]
+
+
+def test_renamed_notebook_is_offered_what_it_left_behind(
+    kernels: Callable[..., Kernel], tmp_path: Path
+) -> None:
+    """A kernel of the new name says so, and one word goes on with the old history."""
+    old = kernels("draft")
+    old.notebook.write_text("{}")
+    old.start().run("%%durable one\na = 1\nprint('ran')")
+    refused = kernels("draft2").start().run("%duranb adopt draft")
+    assert refused.error is not None and "left behind are: none" in refused.error[1]
+    old.stop()
+    old.notebook.rename(tmp_path / "final.ipynb")
+    new = kernels("final").start(extension=False)
+    assert "%duranb adopt draft" in new.run("%load_ext duranb").notices
+    assert "come back to" in new.run("%duranb adopt draft").notices
+    assert "nothing ran" in new.run("%%durable one\na = 1\nprint('ran')").notices
+    again = new.run("%duranb adopt draft")
+    assert again.error is not None and "a store of its own" in again.error[1]
+
+
+def test_replay_shows_what_the_cell_shows(kernel: Kernel) -> None:
+    """A value is shown again by a replay; after a semicolon it is not."""
+    run(kernel, "%%durable loud\nx = 41\nx + 1", "%%durable quiet\ny = 1\ny + 6;")
+    assert kernel.run("%duranb replay loud --yes").value == "42"
+    assert kernel.run("%duranb replay quiet --yes").value is None
 
 
 def test_unknown_words_are_one_message(kernel: Kernel) -> None:

@@ -1,0 +1,51 @@
+"""A notebook that was renamed: the store it left behind, and taking it over."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from duranb.pure.errors import StoreLocked, UsageError
+from duranb.store.lock import holder
+from duranb.store.store import DATABASE, store_path
+
+
+def left_behind(notebook: Path) -> list[str]:
+    """Names of the stores beside a notebook whose own notebooks are gone, latest used first.
+
+    Empty when the notebook has a store of its own.
+    """
+    own = store_path(notebook)
+    if (own / DATABASE).exists() or not own.parent.is_dir():
+        return []
+    found = [
+        file.parent
+        for file in own.parent.glob(f"*/{DATABASE}")
+        if not (notebook.parent / f"{file.parent.name}.ipynb").exists()
+    ]
+    found.sort(key=lambda folder: (folder / DATABASE).stat().st_mtime, reverse=True)
+    return [folder.name for folder in found]
+
+
+def adopt(notebook: Path, old: str) -> Path:
+    """Make the store of the notebook once called ``old`` this notebook's own; its folder.
+
+    Raises :class:`UsageError` when this notebook has a store, or there is no such one left
+    behind, and :class:`StoreLocked` while a kernel holds it.
+    """
+    name, own = old.removesuffix(".ipynb"), store_path(notebook)
+    if (own / DATABASE).exists():
+        raise UsageError(f"{notebook.name} has a store of its own, {own}: nothing was changed")
+    known = left_behind(notebook)
+    if name not in known:
+        raise UsageError(
+            f"there is no store of a notebook {name}.ipynb that is gone; "
+            f"left behind are: {', '.join(known) or 'none'}"
+        )
+    folder = own.with_name(name)
+    pid = holder(folder)
+    if pid is not None:
+        raise StoreLocked(f"the store {folder} is in use by process {pid}: shut it down first", pid)
+    if own.is_dir():
+        own.rmdir()
+    folder.rename(own)
+    return own

@@ -1,0 +1,225 @@
+"""``duranb`` as a shell command: running notebooks headless, and reading their stores."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import nbformat
+import pytest
+
+from duranb.cli.main import cli
+from duranb.store import store_path
+from tests.kernel.harness import Kernel
+
+
+def write(folder: Path, *cells: str, tags: tuple[str, ...] = ()) -> Path:
+    """A notebook with these code cells; ``tags`` are the first one's."""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
+    notebook.cells[0].metadata["tags"] = list(tags)
+    path = folder / "agent.ipynb"
+    nbformat.write(notebook, path)
+    return path
+
+
+def duranb(folder: Path, *words: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run the command as a user would."""
+    return subprocess.run(
+        [sys.executable, "-m", "duranb", *map(str, words)],
+        cwd=folder,
+        env={**os.environ, "DURANB_HOME": str(folder / "home"), "COLUMNS": "100", **env},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def ran(folder: Path) -> list[str]:
+    """What the bodies noted that they did."""
+    file = folder / "ran.txt"
+    return file.read_text().split() if file.exists() else []
+
+
+NOTE = "def note(word):\n    open('ran.txt', 'a').write(word + '\\n')"
+
+
+def test_run_goes_on_through_kernels_that_die(tmp_path: Path) -> None:
+    """A killed kernel is started again; what was done is restored, and the exit code is 0."""
+    die = (
+        "%%durable deadly\nimport os, signal, pathlib\nnote('deadly')\n"
+        "if len(pathlib.Path('ran.txt').read_text().split()) < 4:\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\ny = x + 1"
+    )
+    path = write(tmp_path, NOTE, "%%durable first\nnote('first')\nx = 1", die)
+    done = duranb(tmp_path, "run", path, "-o", tmp_path / "done.ipynb")
+    assert done.returncode == 0, done.stderr
+    assert ran(tmp_path) == ["first", "deadly", "deadly", "deadly"]
+    assert "through 2 restarts" in done.stderr
+    assert len(nbformat.read(tmp_path / "done.ipynb", as_version=4).cells) == 3
+    assert not any(c.get("outputs") for c in nbformat.read(path, as_version=4).cells), "changed"
+
+
+def test_run_gives_up_on_a_kernel_that_always_dies(tmp_path: Path) -> None:
+    """Deaths without progress are bounded."""
+    path = write(tmp_path, NOTE, "import os\nnote('died')\nos._exit(1)")
+    failed = duranb(tmp_path, "run", path, "--restarts", "2")
+    assert failed.returncode == 1 and "kernel died 2 times" in failed.stderr
+    assert ran(tmp_path) == ["died", "died"]
+
+
+def test_failed_cell_is_shown_and_the_next_run_goes_on(tmp_path: Path) -> None:
+    """Exit 1 with the traceback; mended, only what failed runs."""
+    cells = (NOTE, "%%durable first\nnote('first')\nx = 1", "%%durable second\ny = 1 / 0")
+    path = write(tmp_path, *cells)
+    failed = duranb(tmp_path, "run", path)
+    assert failed.returncode == 1 and "ZeroDivisionError" in failed.stderr
+    path = write(tmp_path, *cells[:2], "%%durable second\ny = x / 1")
+    assert duranb(tmp_path, "resume", path).returncode == 0
+    assert ran(tmp_path) == ["first"]
+
+
+def test_question_waits_with_75_and_goes_on_when_answered(tmp_path: Path) -> None:
+    """Nobody is there to ask: exit 75, with the words that answer it."""
+    gate = "%%durable gate\nnote('before')\ngo = duranb.ask('Go on?')"
+    path = write(tmp_path, NOTE + "\nimport duranb", gate, "note(f'went {go}')")
+    waiting = duranb(tmp_path, "run", path)
+    assert waiting.returncode == 75, waiting.stderr
+    number = re.search(r"answer NOTEBOOK (\d+) VALUE", waiting.stderr)
+    assert number is not None, waiting.stderr
+    assert "Go on?" in duranb(tmp_path, "status", path).stdout
+    wrong = duranb(tmp_path, "answer", path, "999", "yes")
+    assert wrong.returncode == 2 and f"open questions: {number[1]}" in wrong.stderr
+    answered = duranb(tmp_path, "answer", path, number[1], "true")
+    assert answered.returncode == 0, answered.stderr
+    assert duranb(tmp_path, "resume", path).returncode == 0
+    assert ran(tmp_path)[-2:] == ["went", "True"]
+
+
+def test_parameters_come_after_the_tagged_cell(tmp_path: Path) -> None:
+    """-p overrides what the parameters cell says, and what depends on it runs again."""
+    cells = ("limit = 1\nname = 'a'", NOTE, "%%durable s\nnote(f'{limit}-{name}')\nx = limit")
+    path = write(tmp_path, *cells, tags=("parameters",))
+    for words in ((), ("-p", "limit=3", "-p", "name=b c"), ()):
+        assert duranb(tmp_path, "run", path, *words).returncode == 0
+    assert (tmp_path / "ran.txt").read_text() == "1-a\n3-b c\n"
+    bad = duranb(tmp_path, "run", path, "-p", "limit")
+    assert bad.returncode == 2 and "NAME=VALUE" in bad.stderr
+
+
+@pytest.mark.parametrize(
+    ("cells", "words"),
+    [
+        (("%%durable s\na = 1", "%%durable s\nb = 2"), "cells 1 and 2 are both the step 's'"),
+        (("%%durable s --retri 2\na = 1",), "did you mean --retries"),
+    ],
+)
+def test_notebook_that_cannot_run_is_refused_first(
+    tmp_path: Path, cells: tuple[str, ...], words: str
+) -> None:
+    """Exit 2, before any cell has run."""
+    refused = duranb(tmp_path, "run", write(tmp_path, *cells))
+    assert refused.returncode == 2 and words in refused.stderr
+    assert not store_path(tmp_path / "agent.ipynb").exists()
+
+
+def test_wrong_files_are_one_sentence(tmp_path: Path) -> None:
+    """No notebook, no store, no such step: one line each, no traceback."""
+    (tmp_path / "text.ipynb").write_text("not json")
+    path = write(tmp_path, "%%durable s\nx = 1")
+    assert duranb(tmp_path, "run", path).returncode == 0
+    for words, said in (
+        (("run", "nowhere.ipynb"), "there is no notebook"),
+        (("run", "text.ipynb"), "is not a notebook"),
+        (("status", "nowhere.ipynb"), "has no store"),
+        (("resume", "text.ipynb"), "has no store"),
+        (("show", path, "nowhere"), "the steps are: s"),
+    ):
+        refused = duranb(tmp_path, *words)
+        assert refused.returncode in (1, 2) and said in refused.stderr, (words, refused)
+        assert len(refused.stderr.strip().splitlines()) == 1, refused.stderr
+
+
+def test_reading_commands_read_what_happened(tmp_path: Path) -> None:
+    """status, log, show, diff, verify, timeline and export of a notebook that has run twice."""
+    path = write(tmp_path, "%%durable one\nx = 1", "%%durable two\ny = x + 1\nprint('y is', y)")
+    duranb(tmp_path, "run", path)
+    write(tmp_path, "%%durable one\nx = 5", "%%durable two\ny = x + 1\nprint('y is', y)")
+    duranb(tmp_path, "run", path)
+    for words, said in (
+        (("status", path), ("one", "two")),
+        (("log", path, "-n", "100"), ("one", "two")),
+        (("show", path, "two"), ("y = x + 1", "x")),
+        (("diff", path, "one@1", "one@3"), ("x = 5",)),
+        (("verify", path), ("all as acknowledged",)),
+        (("timeline", path, "-o", "out.html"), ("out.html",)),
+        (("export", path, "--target", "mermaid"), ("one", "two")),
+        (("export", path, "--target", "script", "-o", "agent.py"), ("agent.py",)),
+    ):
+        shown = duranb(tmp_path, *words)
+        assert shown.returncode == 0, (words, shown.stderr)
+        assert all(word in shown.stdout for word in said), (words, shown.stdout)
+    assert "<html" in (tmp_path / "out.html").read_text()
+    for printed in ("y is 6\n", ""):  # the second time nothing runs
+        script = subprocess.run(
+            [sys.executable, "agent.py"],
+            cwd=tmp_path,
+            env={**os.environ, "DURANB_HOME": str(tmp_path / "home")},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert script.stdout == printed
+
+
+def test_other_processes_read_while_the_kernel_is_stuck(kernel: Kernel) -> None:
+    """status, log and show work while a cell holds the GIL in a C call."""
+    assert kernel.run("%%durable one\nx = 1").error is None
+    kernel.submit("%%durable stuck\nr = sum(range(10**11))")
+    folder = kernel.notebook.parent
+    try:
+        for words in (("status",), ("log",), ("show",)):
+            step = ("one",) if words == ("show",) else ()
+            shown = duranb(folder, *words, kernel.notebook, *step)
+            assert shown.returncode == 0 and "one" in shown.stdout, shown.stderr
+        assert str(kernel.pid) in duranb(folder, "status", kernel.notebook).stdout
+    finally:
+        kernel.kill()
+
+
+def test_kernel_install_writes_a_kernel_that_loads_duranb(tmp_path: Path) -> None:
+    """The kernel 'Python 3 (durable)' starts with duranb loaded."""
+    env = {"JUPYTER_DATA_DIR": str(tmp_path / "data")}
+    done = duranb(tmp_path, "kernel", "install", **env)
+    assert done.returncode == 0, done.stderr
+    found = list((tmp_path / "data" / "kernels").glob("*/kernel.json"))
+    spec = json.loads(found[0].read_text())
+    assert spec["display_name"] == "Python 3 (durable)"
+    assert "--ext=duranb" in spec["argv"]
+
+
+def commands(group: click.Group, *at: str) -> list[tuple[str, ...]]:
+    """The words of every command."""
+    found: list[tuple[str, ...]] = []
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            found += commands(command, *at, name)
+        else:
+            found.append((*at, name))
+    return found
+
+
+@pytest.mark.parametrize("words", commands(cli), ids=" ".join)
+def test_every_command_has_help_with_an_example(words: tuple[str, ...]) -> None:
+    """-h says what it does and shows a line to copy."""
+    from click.testing import CliRunner
+
+    shown = CliRunner().invoke(cli, [*words, "-h"])
+    assert shown.exit_code == 0
+    assert f"duranb {' '.join(words)}" in shown.output.split("Example:")[1]
