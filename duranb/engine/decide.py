@@ -42,9 +42,10 @@ def decide(runtime: Runtime, spec: Spec, *, replay: bool = False) -> Decision:
     before = runtime.catch_up()
     inputs, uses = inputs_of(runtime, spec)
     identity = spec.identity(inputs, uses)
-    recorded = runtime.history.completed(spec.name, identity)
-    if recorded is not None and not (spec.always or spec.fresh or replay):
-        return Decision(inputs, uses, identity, before, recorded, "")
+    if not (spec.always or spec.fresh or replay):
+        recorded = runtime.history.completed(spec.name, identity)
+        if recorded is not None:
+            return Decision(inputs, uses, identity, before, recorded, "")
     reason = "replayed" if replay else _why(runtime, spec, inputs, uses)
     return Decision(inputs, uses, identity, before, None, reason)
 
@@ -86,14 +87,9 @@ def _why(runtime: Runtime, spec: Spec, inputs: dict[str, str], uses: dict[str, s
         return "--always"
     if spec.fresh:
         return "--fresh"
-    earlier = [
-        x
-        for x in runtime.history.executions_of(spec.name)
-        if not x.of and x.run == runtime.history.run
-    ]
-    if not earlier:
+    last = runtime.history.last_carried_out(spec.name)
+    if last is None:
         return "first run"
-    last = earlier[-1]
     changes = changed(last, spec.fingerprint, inputs, uses)
     if changes:
         return "; ".join(changes)

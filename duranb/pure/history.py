@@ -71,6 +71,14 @@ class History:
         """All executions of a step, oldest first."""
         return [self.executions[i] for i in self._of_step.get(step, ())]
 
+    def last_carried_out(self, step: str) -> Execution | None:
+        """The latest execution of a step in this run in which its body ran."""
+        for number in reversed(self._of_step.get(step, ())):
+            this = self.executions[number]
+            if not this.of and this.run == self.run:
+                return this
+        return None
+
     def calls_of(self, execution: int) -> list[Call]:
         """The calls made (not served from the journal) by an execution, oldest first."""
         return [self.calls[i] for i in self._of_execution.get(execution, ())]

@@ -87,6 +87,16 @@ class Database:
             self._appender = None  # it keeps the rows it failed with
             raise
 
+    def catch_up(self, rows: Sequence[Row]) -> None:
+        """Insert those of ``rows`` that follow the last one here, without a gap."""
+        following, last = [], self.last()
+        for row in rows:
+            if row.seq == last + 1:
+                following.append(row)
+                last = row.seq
+        if following:
+            self.insert(following)
+
     def query(self, sql: str, parameters: Sequence[object]) -> Result:
         """A read-only query. Raises :class:`UsageError` for anything else, and for its errors."""
         try:

@@ -1,8 +1,8 @@
-"""The owner thread: the only one that touches the database.
+"""The owner thread: the only one that touches the journal and the database.
 
-DuckDB has no group commit, so everything that is queued when the thread looks is written in one
-transaction. A query on the main thread would turn an interrupt into a half-known outcome; here it
-cannot reach.
+Everything that is queued when the thread looks is one batch, durable once it is in the journal.
+The database gets the batches together, when nothing is going on, or before it is asked something.
+A query on the main thread would turn an interrupt into a half-known outcome; here it cannot reach.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import duckdb
 
 from duranb.pure.errors import StoreError, StoreUnwritable
 from duranb.store.database import Database, Row
+from duranb.store.journal import Journal
 
 T = TypeVar("T")
 
@@ -56,10 +57,20 @@ class Draft:
         self.ticket = ticket
 
 
-_Item = Draft | tuple[Callable[[Database], Any], Ticket[Any]] | None
+class _Idle:
+    """Nothing came for a while."""
+
+
+_Item = Draft | tuple[Callable[[Database], Any], Ticket[Any]] | type[_Idle] | None
 
 PATIENCE = 0.05
 """Seconds that events nobody waits for may wait for company."""
+
+QUIET = 0.25
+"""Seconds without events after which the database gets what is in the journal."""
+
+MOST = 500
+"""Rows in the journal after which the database gets them, quiet or not."""
 
 
 class Owner:
@@ -71,10 +82,14 @@ class Owner:
     def __init__(
         self,
         open_database: Callable[[], Database],
+        journal: Journal,
         committed: Callable[[Sequence[Row], Sequence[Any]], None],
         check: Callable[[], None],
     ) -> None:
         self._queue: SimpleQueue[_Item] = SimpleQueue()
+        self._journal = journal
+        self._journaled: list[Row] = []
+        self._payloads: dict[int, bytes] = {}
         self._committed = committed
         self._check = check
         self._failure: StoreError | None = None
@@ -100,6 +115,11 @@ class Owner:
         self._queue.put((work, ticket))
         return ticket.wait()  # type: ignore[return-value]
 
+    def payload(self, seq: int) -> bytes:
+        """The payload of an event."""
+        found = self._payloads.get(seq)
+        return self.do(lambda db: db.payload(seq)) or b"" if found is None else found
+
     def close(self) -> None:
         """Write what is queued, close the database, end the thread."""
         self._queue.put(None)
@@ -118,11 +138,14 @@ class Owner:
         going = True
         while going:
             drafts, item = self._gather()
-            self._write(database, drafts)
+            self._write(drafts)
             if item is None:
                 going = False
-            elif not isinstance(item, Draft):
+            elif isinstance(item, tuple):
                 self._serve(database, *item)
+            elif item is _Idle or len(self._journaled) >= MOST:
+                self._settle(database)
+        self._settle(database)
         database.close()
 
     def _gather(self) -> tuple[list[Draft], _Item]:
@@ -132,39 +155,37 @@ class Owner:
         written after a moment. What is queued behind an urgent one comes along too.
         """
         drafts: list[Draft] = []
-        patience: float | None = None
+        patience = QUIET if self._journaled else None
         urgent = False
         while True:
             try:
                 item = self._queue.get(not urgent, patience)
             except Empty:
-                return drafts, drafts[-1]
+                return drafts, drafts[-1] if drafts else _Idle
             if not isinstance(item, Draft):
                 return drafts, item
             drafts.append(item)
             urgent = urgent or item.ticket is not None
             patience = PATIENCE
 
-    @staticmethod
-    def _serve(database: Database, work: Callable[[Database], Any], ticket: Ticket[Any]) -> None:
+    def _serve(
+        self, database: Database, work: Callable[[Database], Any], ticket: Ticket[Any]
+    ) -> None:
         try:
+            self._insert(database)
             ticket.value = work(database)
+        except duckdb.Error as problem:
+            ticket.error = _unwritable(problem)
         except BaseException as error:
             ticket.error = error
         ticket.settle()
 
-    def _write(self, database: Database, drafts: Sequence[Draft]) -> None:
+    def _write(self, drafts: Sequence[Draft]) -> None:
         if not drafts:
             return
         error: BaseException | None = None
         try:
-            self._commit(database, drafts)
-        except duckdb.Error as problem:
-            error = StoreUnwritable(
-                f"the store could not write: {problem}. Nothing acknowledged is lost; free some "
-                "space if the disk is full, and run the cell again"
-            )
-            error.__cause__ = problem
+            self._commit(drafts)
         except BaseException as problem:
             error = problem
         if isinstance(error, StoreError) and any(d.ticket is None for d in drafts):
@@ -174,7 +195,7 @@ class Owner:
                 draft.ticket.error = error
                 draft.ticket.settle()
 
-    def _commit(self, database: Database, drafts: Sequence[Draft]) -> None:
+    def _commit(self, drafts: Sequence[Draft]) -> None:
         self._check()
         rows: list[Row] = []
         extras: list[Any] = []
@@ -187,22 +208,49 @@ class Owner:
                 last, digest = made[-1].seq, made[-1].hash
         if not rows:
             return
-        try:
-            database.insert(rows)
-        except duckdb.Error:
-            if not self._reconciled(database, last):
-                raise
+        self._journal.append(rows)
+        self._journaled += rows
+        self._payloads |= {row.seq: row.payload for row in rows if row.payload is not None}
         self.last, self.hash = last, digest
         self._committed(rows, extras)
 
-    def _reconciled(self, database: Database, last: int) -> bool:
-        """Whether the rows are there although the insert raised.
-
-        A full disk at a checkpoint kills the connection after the commit succeeded, so the
-        database is asked, and nothing is ever written a second time unasked.
-        """
+    def _settle(self, database: Database) -> None:
+        """Give the database what is in the journal; a failure is raised by the next append."""
         try:
-            return database.last() == last
+            self._insert(database)
+        except duckdb.Error as problem:
+            self._failure = _unwritable(problem)
+
+    def _insert(self, database: Database) -> None:
+        rows = self._journaled
+        if not rows:
+            return
+        try:
+            database.insert(rows)
         except duckdb.Error:
-            database.reopen()
-            return database.last() == last
+            if not _is_there(database, rows[-1].seq):
+                raise
+        self._journal.clear()
+        self._journaled, self._payloads = [], {}
+
+
+def _is_there(database: Database, seq: int) -> bool:
+    """Whether rows are there although their insert raised.
+
+    A full disk at a checkpoint kills the connection after the commit succeeded, so the database is
+    asked, and nothing is ever inserted a second time unasked.
+    """
+    try:
+        return database.last() == seq
+    except duckdb.Error:
+        database.reopen()
+        return database.last() == seq
+
+
+def _unwritable(problem: duckdb.Error) -> StoreUnwritable:
+    error = StoreUnwritable(
+        f"the database could not write: {problem}. Nothing acknowledged is lost; free some space "
+        "if the disk is full, and run the cell again"
+    )
+    error.__cause__ = problem
+    return error

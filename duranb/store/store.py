@@ -18,7 +18,7 @@ from duranb.pure import events as e
 from duranb.pure.artifacts import Buffer
 from duranb.pure.errors import StoreDamaged, StoreError, StoreUnwritable, Untrusted
 from duranb.pure.events import ArtifactStored, Event, EventBody
-from duranb.store import chain, files, keys
+from duranb.store import chain, files, journal, keys
 from duranb.store.database import Database, Result, Row
 from duranb.store.lock import StoreLock
 from duranb.store.owner import Draft, Owner, Ticket
@@ -30,6 +30,7 @@ Below it a payload rides along in a commit that has to be made anyway; above it 
 read, and is not rewritten by checkpoints."""
 
 DATABASE = "store.duckdb"
+JOURNAL = "journal"
 
 
 def store_path(notebook: Path) -> Path:
@@ -62,7 +63,8 @@ class Store:
         self._loaded: list[Event] = []
         self._tail = chain.Tail(path / "tail")
         self._identity: tuple[int, int] | None = None
-        self._owner = Owner(self._open_database, self._committed, self._check_folder)
+        self._journal = journal.Journal(path / JOURNAL)
+        self._owner = Owner(self._open_database, self._journal, self._committed, self._check_folder)
         self._owner.last = self._loaded[-1].seq if self._loaded else 0
         self._owner.hash = self._loaded[-1].hash if self._loaded else chain.GENESIS
         self._tail.write(self._owner.last, self._owner.hash)
@@ -94,13 +96,16 @@ class Store:
 
     def _open_database(self) -> Database:
         file, wal = self.path / DATABASE, self.path / f"{DATABASE}.wal"
+        logs = [x for x in (wal, self.path / JOURNAL) if x.exists() and x.stat().st_size > 0]
         aside = self.path / "quarantine" / f"{time.time_ns()}"
-        kept = wal.exists() and wal.stat().st_size > 0
-        if kept:
-            # Opening may drop a damaged part of it unseen, so a copy is there until it is compared.
-            aside.mkdir(parents=True)
-            shutil.copy2(wal, aside / wal.name)
+        for log in logs:
+            # What is damaged in them may be dropped unseen, so copies are there until all is
+            # compared.
+            aside.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(log, aside / log.name)
         database = self._connected(file, wal, aside)
+        database.catch_up(journal.read(self.path / JOURNAL))
+        self._journal.clear()
         wanted, wanted_hash = self._tail.read()
         problem = self._load(database)
         last = self._loaded[-1].seq if self._loaded else 0
@@ -111,7 +116,7 @@ class Store:
             problem = f"event {wanted} is not the one that was acknowledged"
         if problem or self.damage:
             self._set_aside(file, aside, problem)
-        elif kept:
+        elif logs:
             shutil.rmtree(aside)
             if not any(aside.parent.iterdir()):
                 aside.parent.rmdir()
@@ -205,7 +210,7 @@ class Store:
         if body.in_file:
             data = files.read(self.path, digest)
         else:
-            data = memoryview(self._owner.do(lambda db: db.payload(seq)) or b"")
+            data = memoryview(self._owner.payload(seq))
         check_digest(data, digest, self.path)
         return data
 
@@ -268,6 +273,7 @@ class Store:
         atexit.unregister(self.close)
         self._owner.close()
         self._tail.close()
+        self._journal.close()
         self._lock.release()
         self._pid = -1
 

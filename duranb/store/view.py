@@ -1,7 +1,8 @@
 """Reading a store from another process, while its kernel runs or after it died.
 
-DuckDB lets no second process open the file, so a consistent copy is read: the write-ahead log is
-copied first and the database after it (the other order can miss a checkpoint between the two).
+DuckDB lets no second process open the file, so a consistent copy is read. What moves from one file
+to the next is copied in that order: the journal, DuckDB's write-ahead log, the database. (The
+other order can miss what moved between the two looks.)
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ from duranb.pure import events as e
 from duranb.pure.artifacts import Buffer
 from duranb.pure.errors import StoreDamaged, StoreError, StoreTooNew
 from duranb.pure.events import ArtifactStored, Event
-from duranb.store import files, keys
+from duranb.store import files, journal, keys
 from duranb.store.database import Database, Result
 from duranb.store.lock import holder
-from duranb.store.store import DATABASE, check_digest, check_signature
+from duranb.store.store import DATABASE, JOURNAL, check_digest, check_signature
 
 TRIES = 10
 
@@ -36,6 +37,7 @@ class StoreView:
         self.path = path
         self._folder = folder
         self._database = Database(Path(folder.name) / DATABASE)
+        self._database.catch_up(journal.read(Path(folder.name) / JOURNAL))
         self._key = keys.user_key()
         self._where: dict[str, tuple[int, ArtifactStored]] = {}
         self._events: list[Event] = []
@@ -122,9 +124,8 @@ class StoreView:
 
 
 def _copy(source: Path, target: Path) -> None:
-    wal = source / f"{DATABASE}.wal"
-    if wal.exists():
-        # A checkpoint may take it away between the two looks: all of it is in the database then.
+    for log in (JOURNAL, f"{DATABASE}.wal"):
+        # The log may go between the two looks: all of it is further down by then.
         with contextlib.suppress(FileNotFoundError):
-            shutil.copyfile(wal, target / wal.name)
+            shutil.copyfile(source / log, target / log)
     shutil.copyfile(source / DATABASE, target / DATABASE)

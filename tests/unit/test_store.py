@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import shutil
@@ -24,7 +25,7 @@ from duranb.errors import (
 from duranb.pure.events import Answered, ArtifactStored, RunStarted
 from duranb.store import Store, StoreView, store_path
 from duranb.store.schema import MIGRATIONS
-from duranb.store.store import DATABASE, INLINE
+from duranb.store.store import DATABASE, INLINE, JOURNAL
 from duranb.store.verify import verify
 
 
@@ -159,17 +160,23 @@ def _unclean_copy(source: Path, target: Path) -> None:
     shutil.copytree(source, target, ignore=shutil.ignore_patterns("lock"))
 
 
+@pytest.mark.parametrize("log", [f"{DATABASE}.wal", JOURNAL])
 @pytest.mark.parametrize("harm", ["truncate", "flip", "header"])
-def test_damaged_log_is_noticed_and_set_aside(folder: Path, tmp_path: Path, harm: str) -> None:
+def test_damaged_log_is_noticed_and_set_aside(
+    folder: Path, tmp_path: Path, harm: str, log: str
+) -> None:
     """DuckDB may drop a damaged log without a word; the store says so and keeps the original."""
     store = Store.open(folder)
     for number in range(40):
         store.append(Answered(call=number, value="x" * 100))
+    if log != JOURNAL:
+        store.query("SELECT 1")  # has the database take over what the journal holds
     copy = tmp_path / "copy"
     _unclean_copy(folder, copy)
     store.close()
-    wal = copy / f"{DATABASE}.wal"
+    wal = copy / log
     data = bytearray(wal.read_bytes())
+    assert len(data) > 40 * 100
     if harm == "truncate":
         del data[len(data) // 2 :]
     else:
@@ -178,7 +185,7 @@ def test_damaged_log_is_noticed_and_set_aside(folder: Path, tmp_path: Path, harm
     wal.write_bytes(bytes(data))
     again = Store.open(copy)
     assert "quarantine" in again.damage
-    kept = [p.read_bytes() for p in (copy / "quarantine").rglob("*.wal")]
+    kept = [p.read_bytes() for p in (copy / "quarantine").rglob(log)]
     assert bytes(data) in kept
     again.append(RunStarted(run="goes on"))
     again.close()
@@ -198,6 +205,32 @@ def test_undamaged_log_after_a_kill_is_no_damage(folder: Path, tmp_path: Path) -
     again = Store.open(copy)
     assert again.damage == "" and bodies(again) == [RunStarted(run="r")]
     assert not (copy / "quarantine").exists()
+    again.close()
+
+
+def test_full_disk_loses_nothing_and_passes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing more can be written the append says so; what was acknowledged is there, and
+    once there is space again it goes on."""
+    store = Store.open(folder)
+    store.append(RunStarted(run="before"))
+    write, begun = os.pwrite, []
+
+    def half(descriptor: int, data: memoryview, at: int) -> int:
+        begun.append(at)
+        if len(begun) % 2 == 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(descriptor, data[:7], at)
+
+    with monkeypatch.context() as full:
+        full.setattr(os, "pwrite", half)
+        for number in range(3):
+            with pytest.raises(StoreUnwritable, match=r"disk of .+ is full"):
+                store.append(Answered(call=number, value=""))
+    store.append(RunStarted(run="after"))
+    store.close()
+    again = Store.open(folder)
+    assert again.damage == ""
+    assert bodies(again) == [RunStarted(run="before"), RunStarted(run="after")]
     again.close()
 
 
