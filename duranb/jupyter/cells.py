@@ -8,6 +8,7 @@ cleans up. Between them the body runs as IPython runs any cell.
 from __future__ import annotations
 
 import ast
+import contextlib
 import sys
 import tokenize
 from collections.abc import Callable
@@ -26,8 +27,9 @@ from duranb.engine.steprun import NOTHING, StepRun
 from duranb.jupyter import instrument
 from duranb.jupyter.outputs import Outputs
 from duranb.pure import dataflow, fingerprint
-from duranb.pure.errors import StepError, UsageError
+from duranb.pure.errors import StepError, StoreError, UsageError
 from duranb.session import Session
+from duranb.state import Namespace
 from duranb.views import lines as say
 
 
@@ -99,6 +101,8 @@ class Running:
         return self._value
 
     def evaluate(self, expression: str) -> object:
+        assert self.run is not None
+        need(self.run.runtime.namespace, ast.parse(expression))
         return eval(expression, self._shell.user_ns)
 
     def notice(self, text: str) -> None:
@@ -109,6 +113,14 @@ class Running:
         text = say.completed(self.run.runtime.history, execution)
         if text:
             notice(self._outputs, text)
+
+
+def need(namespace: Namespace, tree: ast.Module) -> None:
+    """Load the pending values that code could use."""
+    if namespace.has_pending:
+        names = dataflow.analyse(tree)
+        everything = names.loads | set(names.writes) | names.deletes
+        namespace.need(None if names.opaque else everything)
 
 
 def _ends_quietly(source: str) -> bool:
@@ -157,12 +169,15 @@ class Cells(ast.NodeTransformer):
     def visit(self, node: ast.AST) -> ast.AST:
         """The AST transformer: decide on a durable cell, take note of a plain one."""
         cell = self._stack[-1] if self._stack else None
-        if cell is None or cell.tree is not None or not isinstance(node, ast.Module):
-            if isinstance(node, ast.Module):
-                self._touched(node)
+        if not isinstance(node, ast.Module):
+            return node
+        if cell is None or cell.tree is not None:
+            self._load_what_it_needs(node)
+            self._touched(node)
             return node
         cell.tree = node
         if cell.line is None:
+            self._load_what_it_needs(node)
             return node
         running = Running(self._shell, self._outputs, cell.raw)
         self._shell.user_ns[instrument.HANDLE] = running
@@ -202,6 +217,7 @@ class Cells(ast.NodeTransformer):
         jump = instrument.loose_jump(tree)
         if jump is not None:
             return tree  # IPython itself says that it is a syntax error, and where
+        need(session.runtime.namespace, tree)
         spec = self._spec(cell, tree, options)
         self._check_name(spec.name, cell)
         runtime = session.runtime
@@ -268,6 +284,14 @@ class Cells(ast.NodeTransformer):
         with session.lock:
             text = say.restored(session.history, source, session.history.last_execution)
         notice(self._outputs, text)
+
+    def _load_what_it_needs(self, tree: ast.Module) -> None:
+        """Load the pending values that a plain cell could use. What cannot be loaded says so when
+        it is used: IPython would take an error here for a broken transformer."""
+        session = self._session()
+        if session is not None:
+            with contextlib.suppress(StoreError):
+                need(session.runtime.namespace, tree)
 
     def _touched(self, tree: ast.Module) -> None:
         session = self._session()

@@ -22,3 +22,10 @@ class Artifacts(Protocol):
 
         Raises :class:`duranb.errors.StoreDamaged` or :class:`duranb.errors.Untrusted`.
         """
+
+    def copy(self, digest: str) -> memoryview:
+        """The same bytes, checked the same way, for the caller to write to: nothing that is
+        written reaches what is kept. Large ones are mapped, and read when they are touched.
+
+        Raises what :meth:`get` raises.
+        """

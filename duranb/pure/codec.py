@@ -6,8 +6,9 @@ restored function sees today's names. A notebook's classes are loaded as the liv
 still is the same code. NumPy views keep sharing their buffer. And the pickler's memo is kept for a
 moment: it tells, at C speed, which objects a value reached, and so which values share state.
 
-Layout of the bytes: the pickle and its buffers one after the other, after a msgspec header with
-their lengths.
+Layout of the bytes: the pickle and its small buffers one after the other, after a msgspec header
+with their lengths. A large buffer is an artifact of its own, and the header has its digest: it is
+kept once however often what is around it changes, never copied, and mapped when it is loaded.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import pickle
 import struct
 import sys
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ import msgspec
 import xxhash
 
 from duranb.pure import identity
-from duranb.pure.artifacts import Buffer
+from duranb.pure.artifacts import Artifacts, Buffer
 from duranb.pure.immutable import is_immutable
 
 Reducer = Callable[[Any], tuple[Any, ...] | None]
@@ -38,26 +39,56 @@ _HEAD = struct.Struct("<I")
 _live: ContextVar[dict[str, Any]] = ContextVar("duranb_live")
 
 
+LARGE = 1 << 18
+"""Bytes from which a buffer is an artifact of its own."""
+
+
 @dataclass
 class Dump:
-    """A value as bytes. ``reached`` are the mutable objects in it by id, and is only true while
+    """A value as bytes: its pickle in pieces, and the buffers beside it, which are the live
+    objects' own memory. ``reached`` are the mutable objects in it by id, and is only true while
     ``keep`` is alive: it holds what pickling made on the way."""
 
-    parts: list[Buffer]
+    body: list[Buffer]
+    buffers: list[memoryview]
     reached: dict[int, object]
     keep: object
 
     @property
     def size(self) -> int:
         """Bytes in all."""
-        return sum(memoryview(p).nbytes for p in self.parts)
+        return sum(len(p) for p in self.body) + sum(b.nbytes for b in self.buffers)
 
     def digest(self) -> str:
         """A digest of the bytes: the same object unchanged gives the same one in this process."""
         hasher = xxhash.xxh3_128()
-        for part in self.parts:
+        for part in (*self.body, *self.buffers):
             hasher.update(part)
         return hasher.hexdigest()
+
+    def put(self, artifacts: Artifacts) -> str:
+        """Keep it; its digest. Raises :class:`duranb.errors.StoreUnwritable`."""
+        table: list[int | str] = [sum(len(p) for p in self.body)]
+        small: list[Buffer] = []
+        for buffer in self.buffers:
+            if buffer.nbytes >= LARGE:
+                table.append(artifacts.put([buffer]))
+            else:
+                table.append(buffer.nbytes)
+                small.append(buffer)
+        head = msgspec.msgpack.encode(table)
+        return artifacts.put([_HEAD.pack(len(head)) + head, *self.body, *small])
+
+
+class _Pieces:
+    """A file that keeps what is written in pieces: a large string is never copied."""
+
+    def __init__(self) -> None:
+        self.pieces: list[Buffer] = []
+
+    def write(self, data: Buffer) -> int:
+        self.pieces.append(data if isinstance(data, bytes) else bytes(data))
+        return len(data)
 
 
 class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
@@ -162,33 +193,35 @@ def _load_view(base: Any, shape: Any, dtype: Any, offset: int, strides: Any) -> 
 
 def dump(value: object, live: dict[str, Any], reducer: Reducer | None = None) -> Dump:
     """A value as bytes. Raises whatever pickling it raises."""
-    sink = io.BytesIO()
+    sink = _Pieces()
     buffers: list[pickle.PickleBuffer] = []
     pickler = NotebookPickler(sink, live, buffers.append, reducer)
     pickler.dump(value)
     memo = pickler.memo.copy()
     reached = {i: obj for i, (_, obj) in memo.items() if obj is not _LIVE and not is_immutable(obj)}
-    raw = [b.raw() for b in buffers]
-    body = sink.getbuffer()
-    lengths = msgspec.msgpack.encode([len(body), *(b.nbytes for b in raw)])
-    head = _HEAD.pack(len(lengths)) + lengths
-    return Dump([head, body, *raw], reached, (memo, buffers))
+    return Dump(sink.pieces, [b.raw() for b in buffers], reached, (memo, buffers))
 
 
-def load(data: memoryview, live: dict[str, Any]) -> Any:
-    """The value that :func:`dump` wrote. Buffers are copied, so that arrays can be written to.
+def load(artifacts: Artifacts, digest: str, live: dict[str, Any]) -> Any:
+    """The value that :meth:`Dump.put` kept. Its arrays can be written to.
 
-    Loading runs code that the bytes name: only ever give it bytes whose signature was checked.
+    Loading runs code that the bytes name: ``artifacts`` only gives out what the user has signed.
+    Raises what loading raises, and :class:`duranb.errors.StoreError`.
     """
+    data = artifacts.get(digest)
     (length,) = _HEAD.unpack_from(data)
-    sizes: list[int] = msgspec.msgpack.decode(data[_HEAD.size : _HEAD.size + length])
     at = _HEAD.size + length
-    pieces = []
-    for size in sizes:
-        pieces.append(data[at : at + size])
-        at += size
+    table: list[int | str] = msgspec.msgpack.decode(data[_HEAD.size : at])
+    pieces: list[memoryview] = []
+    for entry in table:
+        if isinstance(entry, str):
+            pieces.append(artifacts.copy(entry))
+        else:
+            piece = data[at : at + entry]
+            pieces.append(memoryview(bytearray(piece)) if pieces else piece)
+            at += entry
     with _bound(live):
-        return pickle.loads(pieces[0], buffers=[bytearray(p) for p in pieces[1:]])
+        return pickle.loads(pieces[0], buffers=pieces[1:])
 
 
 @contextmanager
@@ -198,8 +231,3 @@ def _bound(live: dict[str, Any]) -> Any:
         yield
     finally:
         _live.reset(token)
-
-
-def joined(parts: Sequence[Buffer]) -> memoryview:
-    """The concatenation of a dump's parts."""
-    return memoryview(b"".join(parts))

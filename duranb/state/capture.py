@@ -8,7 +8,7 @@ from typing import Any
 from duranb.pure import canonical, codec
 from duranb.pure.artifacts import Artifacts
 from duranb.pure.events import Binding
-from duranb.state import reconnect
+from duranb.state import pending, reconnect
 from duranb.state.placeholder import Placeholder
 from duranb.state.previews import preview, type_name
 
@@ -16,6 +16,13 @@ NO_NAME = ""
 """The name under which a value without one lies in its artifact."""
 
 UNSTORABLE = "unstorable:"
+
+
+def reduction(value: Any) -> tuple[Any, ...] | None:
+    """How a value is pickled that cannot be as it is, or None."""
+    if pending.is_pending(value):
+        return pending.same, (pending.itself(value),)
+    return reconnect.reduction(value)
 
 
 class Capture:
@@ -28,17 +35,19 @@ class Capture:
     def dump(self, names: Iterable[str]) -> codec.Dump:
         """The values of some names, together. Raises what pickling raises."""
         values = {name: self._live[name] for name in sorted(names)}
-        made = codec.dump(values, self._live, reconnect.reduction)
+        made = codec.dump(values, self._live, reduction)
         made.reached.pop(id(values), None)
         return made
 
     def keep(self, dump: codec.Dump) -> str:
         """Store a dump; its digest."""
-        return self._artifacts.put(dump.parts)
+        return dump.put(self._artifacts)
 
     def version(self, value: object) -> str:
         """The version of a value: equal content, equal version, in every process."""
-        return canonical.version(value, self._live, reconnect.reduction)
+        if pending.is_pending(value):
+            value = pending.itself(value)
+        return canonical.version(value, self._live, reduction)
 
     def binding(self, value: object, artifact: str, size: int) -> Binding:
         """What is recorded of a stored value."""
@@ -54,7 +63,7 @@ class Capture:
     def value(self, value: object) -> Binding:
         """Store a value that has no name: a result, arguments."""
         try:
-            made = codec.dump({NO_NAME: value}, self._live, reconnect.reduction)
+            made = codec.dump({NO_NAME: value}, self._live, reduction)
         except Exception as error:  # of any kind: pickling runs the value's own code
             return self.refusal(value, error)
         return self.binding(value, self.keep(made), made.size)
@@ -62,7 +71,7 @@ class Capture:
     def load(self, artifact: str) -> dict[str, Any]:
         """The names and values of an artifact. Raises what loading raises, and
         :class:`duranb.errors.StoreError`."""
-        found: dict[str, Any] = codec.load(self._artifacts.get(artifact), self._live)
+        found: dict[str, Any] = codec.load(self._artifacts, artifact, self._live)
         return found
 
     def load_value(self, binding: Binding, name: str) -> Any:

@@ -8,8 +8,10 @@ at; where bytes differ although nothing changed, it is stored again: a change is
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from duranb.pure import codec
@@ -22,7 +24,11 @@ from duranb.state import randomness
 from duranb.state.capture import NO_NAME, Capture
 from duranb.state.groups import Holders, components
 from duranb.state.hidden import is_hidden
+from duranb.state.pending import Pending, is_pending, is_used
 from duranb.state.placeholder import Placeholder
+
+LATE = 1 << 20
+"""Bytes from which a stored value is loaded when it is first needed, not when it is bound."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +75,8 @@ class Namespace:
         self._touched: set[str] = set()
         self._anything = True
         self._random = ""
+        self._pending: dict[str, Binding] = {}
+        self._alone = threading.RLock()  # a pending value may be used first by another thread
 
     # -- looking ---------------------------------------------------------------------------
 
@@ -105,6 +113,10 @@ class Namespace:
 
     def sync(self) -> Delta:
         """Capture everything that changed since the last sync, for the caller to record."""
+        with self._alone:
+            return self._sync()
+
+    def _sync(self) -> Delta:
         fresh, gone = self._rebound()
         changed = fresh | self._changed_in_place(fresh)
         for name in gone:
@@ -245,11 +257,13 @@ class Namespace:
         self, name: str, value: object, binding: Binding, group: frozenset[str], digest: str
     ) -> None:
         self._tracked[name] = _Tracked(value, binding, group, digest)
+        self._pending.pop(name, None)
         if not digest:
             self._holders.note(name, frozenset())
 
     def _forget(self, name: str) -> None:
         del self._tracked[name]
+        self._pending.pop(name, None)
         self._holders.note(name, frozenset())
 
     def _random_delta(self) -> str:
@@ -323,9 +337,13 @@ class Namespace:
         for name in suspects:
             self.live[name] = marked[name].value
             self._tracked[name] = marked[name]
-        return {n for n in suspects if could_change(marked[n]) and not self._intact(marked[n])}
+        return {n for n in suspects if not self._intact(marked[n])}
 
     def _intact(self, seen: _Tracked) -> bool:
+        if is_pending(seen.value):
+            return not is_used(seen.value)
+        if not could_change(seen):
+            return True
         return seen.group <= self.live.keys() and self._unchanged(seen.group)
 
     def restore(
@@ -337,14 +355,17 @@ class Namespace:
     ) -> list[str]:
         """Bind names as ``target`` says and remove ``delete``; the names left as placeholders.
 
-        Live objects that are right already stay. Nothing is bound before everything is loaded, so
-        a store that fails half-way leaves the namespace as it was. Raises :class:`StoreError`.
+        Large values are loaded when they are needed (see :meth:`need`). Live objects that are
+        right already stay. Nothing is bound before everything else is loaded, so a store that
+        fails half-way leaves the namespace as it was. Raises :class:`StoreError`.
         """
         state = randomness.decode(self._artifacts.get(random)) if random else None
         wrong = {n: b for n, b in target.items() if not self._is_right(n, b)}
         shared = {b.artifact for b in wrong.values() if b.artifact}
         wrong |= {n: b for n, b in target.items() if b.artifact in shared}
-        lost = self._load_groups(wrong)
+        late = {n: b for n, b in wrong.items() if b.size >= LATE and b.artifact}
+        lost = self._load_groups({n: b for n, b in wrong.items() if n not in late})
+        self._bind_late(late)
         for name in delete:
             self.live.pop(name, None)
             if name in self._tracked:
@@ -363,6 +384,55 @@ class Namespace:
         if seen.binding.version != binding.version:
             return False
         return seen.binding.artifact == binding.artifact or len(seen.group) == 1
+
+    @property
+    def has_pending(self) -> bool:
+        """Whether any value is still to be loaded."""
+        return bool(self._pending)
+
+    # -- loading ---------------------------------------------------------------------------
+
+    def need(self, names: Collection[str] | None) -> None:
+        """Load what is still pending of these names (None: of all), and of what they reach.
+
+        Call it before code runs that could use them. Raises :class:`StoreError`.
+        """
+        if not self._pending:
+            return
+        if names is None:
+            names = set(self.live)
+        with self._alone:
+            self._load_pending(names)
+            while self._pending:
+                reach = self.uses.of(set(names) & self.live.keys())
+                names = {*reach.data, *reach.stores, *reach.uses}
+                if reach.opaque:
+                    names = set(self._pending)
+                if names.isdisjoint(self._pending):
+                    return
+                self._load_pending(names)
+
+    def _load_pending(self, names: Collection[str]) -> None:
+        live, tracked = self.live, self._tracked
+        for name in [n for n in self._pending if live.get(n) is not tracked[n].value]:
+            del self._pending[name]  # the user's code has bound it to something else
+        artifacts = {self._pending[n].artifact for n in names if n in self._pending}
+        self._load_groups({n: b for n, b in self._pending.items() if b.artifact in artifacts})
+
+    def _bind_late(self, wanted: Mapping[str, Binding]) -> None:
+        for name, binding in wanted.items():
+            group = frozenset(n for n, b in wanted.items() if b.artifact == binding.artifact)
+            self.live[name] = Pending(partial(self._now, name, binding))
+            self._set(name, self.live[name], binding, group, "")
+            self._pending[name] = binding
+
+    def _now(self, name: str, binding: Binding) -> Any:
+        """The value of a pending name that something uses before any code was known to need it."""
+        with self._alone:
+            if self._pending.get(name) == binding and is_pending(self.live.get(name)):
+                self._load_pending([name])
+                return self.live[name]
+        return self._capture.load_value(binding, name)
 
     def _load_groups(self, wanted: Mapping[str, Binding]) -> list[str]:
         """Load and bind names by their artifacts, all or none; the names left as placeholders."""

@@ -39,11 +39,13 @@ def write(folder: Path, digest: str, parts: Sequence[Buffer]) -> None:
         raise unwritable(folder, error) from error
 
 
-def read(folder: Path, digest: str) -> memoryview:
-    """The bytes of an artifact's file, mapped and not copied."""
+def read(folder: Path, digest: str, *, writable: bool = False) -> memoryview:
+    """The bytes of an artifact's file, mapped and not copied. What is written to a ``writable``
+    one stays in this process."""
+    access = mmap.ACCESS_COPY if writable else mmap.ACCESS_READ
     try:
         with place(folder, digest).open("rb") as source:
-            return memoryview(mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_READ))
+            return memoryview(mmap.mmap(source.fileno(), 0, access=access))
     except FileNotFoundError as error:
         raise StoreDamaged(
             f"artifact {digest[:12]} is missing from {folder / 'artifacts'}: the history names it, "

@@ -198,17 +198,27 @@ class Store:
 
     def get(self, digest: str) -> memoryview:
         """The bytes of a digest; see :class:`duranb.pure.artifacts.Artifacts`."""
+        return self._get(digest, writable=False)
+
+    def copy(self, digest: str) -> memoryview:
+        """The bytes of a digest, to write to; see :class:`duranb.pure.artifacts.Artifacts`."""
+        data = self._get(digest, writable=True)
+        return memoryview(bytearray(data)) if data.readonly else data
+
+    def _get(self, digest: str, *, writable: bool) -> memoryview:
         with self._mutex:
             found = self._where.get(digest)
             if found is None and digest not in self._fresh:
                 raise StoreDamaged(f"the store {self.path} has no artifact {digest[:12]}")
             fresh = self._fresh.get(digest)
         if found is None:
-            return files.read(self.path, digest) if fresh is None else memoryview(fresh)
+            if fresh is None:
+                return files.read(self.path, digest, writable=writable)
+            return memoryview(fresh)
         seq, body = found
         check_signature(body, self._key, self.path)
         if body.in_file:
-            data = files.read(self.path, digest)
+            data = files.read(self.path, digest, writable=writable)
         else:
             data = memoryview(self._owner.payload(seq))
         check_digest(data, digest, self.path)

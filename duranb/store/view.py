@@ -84,6 +84,10 @@ class StoreView:
         check_digest(data, digest, self.path)
         return data
 
+    def copy(self, digest: str) -> memoryview:
+        """The bytes of an artifact, to write to."""
+        return memoryview(bytearray(self.get(digest)))
+
     def raw(self, digest: str) -> tuple[memoryview, ArtifactStored]:
         """The bytes of an artifact as they are, unchecked, with what the history says of them."""
         found = self._where.get(digest)

@@ -45,7 +45,8 @@ def _kernel(folder: Path, **env: str) -> Kernel:
 
 def asked(server: CountingServer) -> Counter[str]:
     """How often each question reached the server."""
-    return Counter(str(r["body"]["messages"][-1]["content"]) for r in server.journal)
+    whole = (r["body"] for r in server.journal if r["body"])  # a kill may cut a request off
+    return Counter(str(body["messages"][-1]["content"]) for body in whole)
 
 
 def survive(

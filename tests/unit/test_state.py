@@ -36,6 +36,9 @@ class Memory:
     def get(self, digest: str) -> memoryview:
         return memoryview(self.kept[digest])
 
+    def copy(self, digest: str) -> memoryview:
+        return memoryview(bytearray(self.get(digest)))
+
 
 class Kernel:
     """A namespace that code is run in, as a kernel would; a second life shares the artifacts."""
@@ -306,6 +309,99 @@ def test_rebound_large_objects_are_not_kept_alive(kernel: Kernel) -> None:
     exec("big = None", kernel.live)
     kernel.namespace.note_rebinds()
     assert gone() is None
+
+
+# -- large values ---------------------------------------------------------------------------------
+
+BIG = "import numpy as np\nbig = np.arange(300_000.0); text = 'x' * 2_000_000; small = [1]\n"
+
+
+class Counting(Memory):
+    """Counts what is read."""
+
+    def __init__(self, kept: dict[str, bytes]) -> None:
+        super().__init__()
+        self.kept = kept
+        self.read: list[str] = []
+
+    def get(self, digest: str) -> memoryview:
+        self.read.append(digest)
+        return super().get(digest)
+
+
+def later(kernel: Kernel) -> tuple[Kernel, Counting]:
+    """A fresh kernel with everything bound, and what it has read since."""
+    artifacts = Counting(kernel.artifacts.kept)
+    other = Kernel(artifacts)
+    assert other.namespace.restore(kernel.namespace.bindings()) == []
+    other.namespace.is_recorded()
+    artifacts.read.clear()
+    return other, artifacts
+
+
+def test_large_values_are_loaded_when_they_are_needed(kernel: Kernel) -> None:
+    """Only what code could use is read, through helpers too, and then it is the value itself."""
+    kernel.run(BIG + "def helper(): return big.sum()\nplain = 1")
+    other, artifacts = later(kernel)
+    assert other.namespace.sync() == Delta()
+    other.namespace.need({"small", "plain"})
+    assert artifacts.read == []
+    other.namespace.need({"helper"})
+    assert type(other["big"]) is np.ndarray and other["helper"]() == kernel["helper"]()
+    assert type(other["text"]) is not str and len(artifacts.read) == 2  # a head and a buffer
+    other.namespace.need(None)
+    assert type(other["text"]) is str and not other.namespace.has_pending
+    assert other.namespace.sync() == Delta()
+
+
+def test_what_is_used_unexpectedly_loads_itself(kernel: Kernel) -> None:
+    """A callback that nobody saw coming finds the value; changing it is noticed as ever."""
+    kernel.run(BIG + "rows = [[1]] * 600_000")
+    other, _ = later(kernel)
+    proxy = other["rows"]
+    assert len(proxy) == 600_000 and proxy[3] == [1]
+    assert type(other["rows"]) is list
+    assert set(other.run("rows[0].append(2)", {"rows"}).changed) == {"rows"}
+    other["big"][0] = 5.0
+    assert set(other.run("pass", {"big"}).changed) == {"big"}
+
+
+def test_rebinding_what_was_never_loaded_loads_nothing(kernel: Kernel) -> None:
+    """A name that is bound to something else, or deleted, stays so."""
+    kernel.run(BIG)
+    other, artifacts = later(kernel)
+    delta = other.run("big = 5\ndel text", set())
+    assert set(delta.changed) == {"big"} and delta.deleted == ["text"]
+    other.namespace.need(None)
+    assert artifacts.read == [] and other["big"] == 5 and "text" not in other.live
+
+
+def test_a_retry_gets_what_a_callback_spoiled_anew(kernel: Kernel) -> None:
+    """A pending value that was used and changed in a failed attempt is as stored in the next."""
+    kernel.run(BIG)
+    other, _ = later(kernel)
+    other.namespace.sync()
+    mark = other.namespace.mark()
+    other["big"][0] = -1.0
+    assert other.namespace.rollback(mark, set()) == []
+    assert other["big"][0] == 0.0
+
+
+def test_changing_a_restored_array_leaves_the_store_alone(kernel: Kernel) -> None:
+    """What is loaded is the user's to write to: the next restore has it as it was stored."""
+    kernel.run(BIG)
+    other, _ = later(kernel)
+    other.namespace.need({"big"})
+    other["big"][:] = 0
+    assert np.array_equal(later(kernel)[0]["big"] + 0, kernel["big"])
+
+
+def test_a_large_buffer_is_kept_once(kernel: Kernel) -> None:
+    """What changes around a large array does not store the array again."""
+    kernel.run("import numpy as np\nbox = {'data': np.arange(300_000.0), 'notes': []}")
+    before = sum(map(len, kernel.artifacts.kept.values()))
+    kernel.run("box['notes'].append('seen')")
+    assert sum(map(len, kernel.artifacts.kept.values())) - before < 2_000
 
 
 # -- any program of small cells against a plain deep-copied model --------------------------------
