@@ -83,8 +83,12 @@ def timeline() -> Any:
 
 def load_ipython_extension(shell: Any) -> None:
     """``%load_ext duranb``."""
+    import random
+
+    state = random.getstate()
     from duranb.jupyter.extension import load
 
+    random.setstate(state)  # rich draws a number when it is imported: the user's next one
     load(shell)
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import xxhash
 
 from duranb.pure import identity
-from duranb.pure.codec import NotebookPickler, Reducer
+from duranb.pure.codec import NotebookPickler, Reducer, special
 from duranb.pure.immutable import ATOMS
 
 _SETS = (b"\x8f", b"\x91")  # EMPTY_SET and FROZENSET
@@ -65,11 +65,8 @@ class _Canonical(NotebookPickler):
         token = _token(obj)
         if token is not None:
             return NotImplemented if token == _BY_NAME else (_Tag, (token,))
-        if self._reducer is not None:
-            found = self._reducer(obj)
-            if found is not None:
-                return found
-        return NotImplemented
+        found = special(obj, self._reducer)
+        return NotImplemented if found is None else found
 
 
 _BY_NAME = ""

@@ -28,7 +28,7 @@ import cloudpickle
 import msgspec
 import xxhash
 
-from duranb.pure import identity
+from duranb.pure import identity, tensors
 from duranb.pure.artifacts import Artifacts, Buffer
 from duranb.pure.immutable import is_immutable
 
@@ -119,8 +119,8 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
             reduced = _view(obj)
             if reduced is not None:
                 return reduced
-        elif self._reducer is not None:
-            found = self._reducer(obj)
+        else:
+            found = special(obj, self._reducer)
             if found is not None:
                 return found
         return super().reducer_override(obj)
@@ -138,6 +138,12 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         inner = NotebookPickler(sink, self._namespace, None, self._reducer, self._inside | {cls})
         inner.dump(cls)
         return _load_class, (cls.__qualname__, identity.of_class(cls), sink.getvalue())
+
+
+def special(obj: Any, reducer: Reducer | None) -> tuple[Any, ...] | None:
+    """The reduction of what is not pickled as its own class says, or None."""
+    found = tensors.reduction(obj)
+    return found if found is not None or reducer is None else reducer(obj)
 
 
 class _Live:

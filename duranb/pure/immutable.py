@@ -9,6 +9,7 @@ import fractions
 import functools
 import pathlib
 import re
+import sys
 import types
 import uuid
 from typing import Any
@@ -62,7 +63,8 @@ def is_immutable(value: Any) -> bool:
         return True
     module = kind.__module__
     if module.startswith("numpy"):
-        return kind.__name__ != "ndarray" and not hasattr(value, "__setitem__")
+        numpy = sys.modules["numpy"]
+        return isinstance(value, (numpy.generic, numpy.dtype, numpy.ufunc))
     if module.startswith("pandas"):
         return kind.__name__.endswith(("Index", "Dtype", "Timestamp", "Timedelta", "Period"))
-    return False
+    return module == "torch" and kind.__name__ in ("dtype", "device", "Size", "layout")

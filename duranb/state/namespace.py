@@ -9,6 +9,7 @@ at; where bytes differ although nothing changed, it is stored again: a change is
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -71,7 +72,6 @@ class Namespace:
         self._tracked: dict[str, _Tracked] = {}
         self._recorded: dict[str, Binding] = {}
         self._holders = Holders()
-        self._last = ""
         self._touched: set[str] = set()
         self._anything = True
         self._random = ""
@@ -97,15 +97,16 @@ class Namespace:
     def _new_names(self) -> list[str]:
         """The user's names that are not tracked.
 
-        A dict keeps its order, so those bound since the last sync come after what was last then;
-        IPython adds two names of its own for every cell, which would all be gone through.
+        A dict keeps its order, so those bound since the last sync come after the mark that was put
+        at its end then; IPython adds two names of its own for every cell, which would all be gone
+        through.
         """
         known = self._tracked
-        if self._last not in self.live:
+        if _END not in self.live:
             return [n for n in self.live if n not in known and not is_hidden(n)]
         found = []
         for name in reversed(self.live):
-            if name == self._last:
+            if name == _END:
                 break
             if name not in known and not is_hidden(name):
                 found.append(name)
@@ -124,8 +125,8 @@ class Namespace:
         self._keep(changed)
         self._touched.clear()
         self._anything = False
-        # A name with two underscores may be ours, and gone when the cell is over.
-        self._last = next((n for n in reversed(self.live) if n[:2] != "__"), "")
+        self.live.pop(_END, None)
+        self.live[_END] = None
         before, now = self._recorded, self.bindings()
         self._recorded = now
         return Delta(
@@ -360,7 +361,8 @@ class Namespace:
         fails half-way leaves the namespace as it was. Raises :class:`StoreError`.
         """
         state = randomness.decode(self._artifacts.get(random)) if random else None
-        wrong = {n: b for n, b in target.items() if not self._is_right(n, b)}
+        sharing = Counter(b.artifact for b in target.values())
+        wrong = {n: b for n, b in target.items() if not self._is_right(n, b, sharing[b.artifact])}
         shared = {b.artifact for b in wrong.values() if b.artifact}
         wrong |= {n: b for n, b in target.items() if b.artifact in shared}
         late = {n: b for n, b in wrong.items() if b.size >= LATE and b.artifact}
@@ -375,7 +377,9 @@ class Namespace:
             self._random = randomness.fingerprint(state)
         return sorted(lost)
 
-    def _is_right(self, name: str, binding: Binding) -> bool:
+    def _is_right(self, name: str, binding: Binding, sharing: int) -> bool:
+        """Whether a live value is what ``binding`` says; ``sharing`` names are to share its
+        state."""
         seen = self._tracked.get(name)
         if seen is None or name not in self.live or self.live[name] is not seen.value:
             return False
@@ -383,7 +387,7 @@ class Namespace:
             return False
         if seen.binding.version != binding.version:
             return False
-        return seen.binding.artifact == binding.artifact or len(seen.group) == 1
+        return seen.binding.artifact == binding.artifact or len(seen.group) == sharing == 1
 
     @property
     def has_pending(self) -> bool:
@@ -483,3 +487,6 @@ def could_change(seen: _Tracked) -> bool:
 
 
 _GONE = object()
+
+_END = "__duranb_end__"
+"""The name that marks the end of the namespace at the last sync: no code of the user's moves it."""

@@ -75,6 +75,12 @@ def test_new_rebound_changed_and_deleted_names_are_found(kernel: Kernel) -> None
     assert delta.deleted == ["b"] and delta.changed == {}
 
 
+def test_names_that_were_deleted_and_bound_again_hide_no_others(kernel: Kernel) -> None:
+    """The order in which names come does not matter."""
+    kernel.run("a = 1; z = 2")
+    assert set(kernel.run("del z; b = 3; z = 2").changed) == {"b"}
+
+
 def test_only_what_could_be_touched_is_looked_at(kernel: Kernel) -> None:
     """A name that the code does not load is not examined, whatever happened to it."""
     kernel.run("a = [1]; b = [1]")
@@ -144,6 +150,31 @@ def test_shared_objects_are_shared_again(kernel: Kernel) -> None:
     assert other["view"][0] == -1
     other["t"].append(1)
     assert other["u"] == ["interned"]
+
+
+def test_a_generator_of_random_numbers_is_shared_again(kernel: Kernel) -> None:
+    """Drawing through one name moves the other on, before and after a restart."""
+    kernel.run("import numpy as np\nrng = np.random.default_rng(3); box = {'rng': rng}")
+    assert set(kernel.run("rng.random()", {"rng"}).changed) == {"rng", "box"}
+    other = restored(kernel, kernel.namespace.bindings())
+    assert other["box"]["rng"] is other["rng"]
+    assert other["rng"].random() == kernel["rng"].random()
+
+
+def test_tensors_share_their_storage_again(kernel: Kernel) -> None:
+    """Views of a tensor, and a module's parameters, are on one storage after a restart; a change
+    through one of them is found in all."""
+    pytest.importorskip("torch")
+    kernel.run(
+        "import torch\nt = torch.arange(12.0); v = t[3:6]\n"
+        "m = torch.nn.Linear(4, 2); weights = [m.weight]\nother = torch.zeros(3)"
+    )
+    assert set(kernel.run("v[0] = 99", {"v"}).changed) == {"t", "v"}
+    assert set(kernel.run("x = float(t.sum())", {"t"}).changed) == {"x"}
+    other = restored(kernel, kernel.namespace.bindings())
+    assert other["t"][3] == 99 and other["weights"][0] is other["m"].weight
+    other["t"][4] = -1
+    assert other["v"][1] == -1
 
 
 def test_functions_are_bound_to_the_live_namespace(kernel: Kernel) -> None:
@@ -256,6 +287,15 @@ def test_restore_keeps_what_is_right_already(kernel: Kernel) -> None:
     kept = kernel["a"]
     kernel.namespace.restore(then)
     assert kernel["a"] is kept and kernel["b"] == [2]
+
+
+def test_equal_content_alone_does_not_make_two_names_share(kernel: Kernel) -> None:
+    """A name that was bound anew to an equal value shares again where it did."""
+    kernel.run("a = [0]; b = a")
+    then = kernel.namespace.bindings()
+    kernel.run("a = [0]")
+    kernel.namespace.restore(then)
+    assert kernel["a"] is kernel["b"]
 
 
 def test_failed_restore_changes_nothing(kernel: Kernel) -> None:
