@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
+from typing import Any
 
 import blake3
 
@@ -109,6 +110,19 @@ class StepContext:
                 self._answers.append(slot.recorded.id)
         return data
 
+    def told(self, number: int, slot: Slot) -> dict[str, Any]:
+        """The fields that every event of call ``number`` has."""
+        return {
+            "call": number,
+            "execution": self.execution,
+            "attempt": self.attempt,
+            "step": self.step,
+            "key": slot.key,
+            "occurrence": slot.occurrence,
+            "sort": slot.sort,
+            "name": slot.name,
+        }
+
     def complete(
         self,
         slot: Slot,
@@ -125,14 +139,7 @@ class StepContext:
         digest = self.runtime.store.put(response)
         self.runtime.record(
             CallCompleted(
-                call=number,
-                execution=self.execution,
-                attempt=self.attempt,
-                step=self.step,
-                key=slot.key,
-                occurrence=slot.occurrence,
-                sort=slot.sort,
-                name=slot.name,
+                **self.told(number, slot),
                 response=digest,
                 started=started,
                 usage=usage,
@@ -150,14 +157,7 @@ class StepContext:
         self._free(slot.key, slot.occurrence)
         self.runtime.record(
             CallFailed(
-                call=self.runtime.next_id("call"),
-                execution=self.execution,
-                attempt=self.attempt,
-                step=self.step,
-                key=slot.key,
-                occurrence=slot.occurrence,
-                sort=slot.sort,
-                name=slot.name,
+                **self.told(self.runtime.next_id("call"), slot),
                 error=describe(error),
                 status=status,
                 started=started,

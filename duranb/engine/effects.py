@@ -204,14 +204,7 @@ class Deed:
         self._started = ctx.now_us()
         self._here.runtime.record(
             CallIntended(
-                call=self.id,
-                execution=self._here.execution,
-                attempt=self._here.attempt,
-                step=self._here.step,
-                key=self._slot.key,
-                occurrence=self._slot.occurrence,
-                sort="effect",
-                name=self._effect.name,
+                **self._here.told(self.id, self._slot),
                 idempotency_key=self.idempotency_key,
                 idempotent=self._effect.idempotent,
                 compensate=namespace.capture_value(undo).artifact if undo is not None else "",
@@ -224,14 +217,7 @@ class Deed:
         """Make the outcome durable, before the step's code can see it."""
         self._here.runtime.record(
             CallCompleted(
-                call=self.id,
-                execution=self._here.execution,
-                attempt=self._here.attempt,
-                step=self._here.step,
-                key=self._slot.key,
-                occurrence=self._slot.occurrence,
-                sort="effect",
-                name=self._effect.name,
+                **self._here.told(self.id, self._slot),
                 result=self._here.runtime.namespace.capture_value(value),
                 started=self._started,
             )
@@ -256,14 +242,7 @@ class Deed:
         self._here.release(self._slot)
         self._here.runtime.record(
             CallFailed(
-                call=self.id,
-                execution=self._here.execution,
-                attempt=self._here.attempt,
-                step=self._here.step,
-                key=self._slot.key,
-                occurrence=self._slot.occurrence,
-                sort="effect",
-                name=self._effect.name,
+                **self._here.told(self.id, self._slot),
                 error=ctx.describe(error),
                 started=self._started,
             )

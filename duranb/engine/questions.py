@@ -50,14 +50,7 @@ def ask(question: str, *, default: Any = None) -> Any:
     if asked is None:
         runtime.record(
             CallIntended(
-                call=number,
-                execution=here.execution,
-                attempt=here.attempt,
-                step=here.step,
-                key=slot.key,
-                occurrence=slot.occurrence,
-                sort="ask",
-                name="ask",
+                **here.told(number, slot),
                 idempotent=True,
                 preview=question[:200],
             )
@@ -73,14 +66,7 @@ def ask(question: str, *, default: Any = None) -> Any:
         )
     runtime.record(
         CallCompleted(
-            call=number,
-            execution=here.execution,
-            attempt=here.attempt,
-            step=here.step,
-            key=slot.key,
-            occurrence=slot.occurrence,
-            sort="ask",
-            name="ask",
+            **here.told(number, slot),
             result=runtime.namespace.capture_value(answer),
             started=started,
             preview=f"{question[:120]} → {answer}"[:200],

@@ -45,14 +45,7 @@ def _value(name: str, make: Callable[[], T]) -> T:
     value = make()
     here.runtime.record(
         CallCompleted(
-            call=here.runtime.next_id("call"),
-            execution=here.execution,
-            attempt=here.attempt,
-            step=here.step,
-            key=slot.key,
-            occurrence=slot.occurrence,
-            sort="value",
-            name=name,
+            **here.told(here.runtime.next_id("call"), slot),
             result=namespace.capture_value(value),
             preview=str(value),
         )

@@ -157,27 +157,8 @@ class AttemptFailed(Body, frozen=True, tag="attempt.failed"):
     wait: float = -1.0
 
 
-class CallIntended(Body, frozen=True, tag="call.intended"):
-    """An effect or a question is about to be carried out; durable before it is."""
-
-    call: int
-    execution: int
-    attempt: int
-    step: str
-    key: str
-    occurrence: int
-    sort: str
-    name: str
-    idempotency_key: str = ""
-    idempotent: bool = False
-    compensate: str = ""
-    arguments: str = ""
-    preview: str = ""
-
-
-class CallCompleted(Body, frozen=True, tag="call.completed"):
-    """A call returned. ``response`` is the digest of a recorded HTTP exchange, ``result`` the
-    binding of what an effect, a question or a value returned.
+class OfCall(Body, frozen=True):
+    """What every event of a journaled call says of it.
 
     ``sort`` is llm, http, effect, ask or value. ``key`` and ``occurrence`` identify it within its
     step: the n-th identical call is answered from the n-th recorded one.
@@ -191,6 +172,23 @@ class CallCompleted(Body, frozen=True, tag="call.completed"):
     occurrence: int
     sort: str
     name: str
+
+
+class CallIntended(OfCall, frozen=True, tag="call.intended"):
+    """An effect or a question is about to be carried out; durable before it is."""
+
+    idempotency_key: str = ""
+    idempotent: bool = False
+    compensate: str = ""
+    arguments: str = ""
+    preview: str = ""
+
+
+class CallCompleted(OfCall, frozen=True, tag="call.completed"):
+    """A call returned. ``response`` is the digest of a recorded HTTP exchange, ``result`` the
+    binding of what an effect, a question or a value returned.
+    """
+
     response: str = ""
     result: Binding | None = None
     started: int = 0
@@ -203,17 +201,9 @@ class CallCompleted(Body, frozen=True, tag="call.completed"):
     arguments: str = ""
 
 
-class CallFailed(Body, frozen=True, tag="call.failed"):
+class CallFailed(OfCall, frozen=True, tag="call.failed"):
     """A call failed (``status`` is the HTTP status, 0 when there was no answer)."""
 
-    call: int
-    execution: int
-    attempt: int
-    step: str
-    key: str
-    occurrence: int
-    sort: str
-    name: str
     error: ErrorInfo
     status: int = 0
     started: int = 0

@@ -336,14 +336,7 @@ class History:
     def _call_intended(self, ts: int, b: e.CallIntended) -> None:
         self._keep_call(
             Call(
-                id=b.call,
-                execution=b.execution,
-                attempt=b.attempt,
-                step=b.step,
-                key=b.key,
-                occurrence=b.occurrence,
-                sort=b.sort,
-                name=b.name,
+                **_of_call(b),
                 status=CallStatus.INTENDED,
                 started=ts,
                 idempotency_key=b.idempotency_key,
@@ -358,14 +351,7 @@ class History:
         before = self.calls.get(b.call)
         self._keep_call(
             Call(
-                id=b.call,
-                execution=b.execution,
-                attempt=b.attempt,
-                step=b.step,
-                key=b.key,
-                occurrence=b.occurrence,
-                sort=b.sort,
-                name=b.name,
+                **_of_call(b),
                 status=CallStatus.COMPLETED,
                 started=b.started or (before.started if before else 0),
                 ended=ts,
@@ -386,14 +372,7 @@ class History:
         before = self.calls.get(b.call)
         self._keep_call(
             Call(
-                id=b.call,
-                execution=b.execution,
-                attempt=b.attempt,
-                step=b.step,
-                key=b.key,
-                occurrence=b.occurrence,
-                sort=b.sort,
-                name=b.name,
+                **_of_call(b),
                 status=CallStatus.FAILED,
                 started=b.started or (before.started if before else 0),
                 ended=ts,
@@ -532,6 +511,19 @@ _APPLY: dict[type, Callable[[History, int, Any], None]] = {
     e.CompensationRegistered: History._compensation_registered,
     e.Answered: History._answered,
 }
+
+
+def _of_call(b: e.OfCall) -> dict[str, Any]:
+    return {
+        "id": b.call,
+        "execution": b.execution,
+        "attempt": b.attempt,
+        "step": b.step,
+        "key": b.key,
+        "occurrence": b.occurrence,
+        "sort": b.sort,
+        "name": b.name,
+    }
 
 
 def _tokens(call: Call) -> int:

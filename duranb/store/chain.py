@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Iterable
 from pathlib import Path
 
 import blake3
+
+from duranb.pure.events import ArtifactStored, Event, EventBody, decode
 
 HASH_BYTES = 16
 GENESIS = bytes(HASH_BYTES)
@@ -21,6 +24,27 @@ def link(before: bytes, seq: int, ts: int, data: str) -> bytes:
     """The hash of an event, given that of the one before it. ``data`` holds its kind."""
     head = before + struct.pack("<QQ", seq, ts)
     return blake3.blake3(head + data.encode()).digest(HASH_BYTES)
+
+
+def covered(body: EventBody, data: str) -> str:
+    """What of an event the chain covers: all but a signature, which ``trust`` renews."""
+    if isinstance(body, ArtifactStored):
+        return f"artifact {body.digest} {body.size} {body.in_file}"
+    return data
+
+
+def follow(lines: Iterable[tuple[int, int, str, bytes]]) -> tuple[list[Event], str]:
+    """The events of ``(seq, ts, data, hash)`` lines, and a sentence about where the chain breaks
+    (empty where it does not)."""
+    events: list[Event] = []
+    before, problem = GENESIS, ""
+    for expected, (seq, ts, data, digest) in enumerate(lines, 1):
+        body = decode(data)
+        if seq != expected or link(before, seq, ts, covered(body, data)) != digest:
+            problem = problem or f"the chain of events is broken at event {seq}"
+        events.append(Event(seq, ts, body, digest))
+        before = digest
+    return events, problem
 
 
 class Tail:

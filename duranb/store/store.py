@@ -141,16 +141,10 @@ class Store:
 
     def _load(self, database: Database) -> str:
         """Decode all events; a sentence about what is wrong with the chain, or an empty string."""
-        before, expected, problem = chain.GENESIS, 1, ""
-        for seq, ts, data, digest in database.lines():
-            body = e.decode(data)
-            unsigned = _chained(body, data)
-            if seq != expected or chain.link(before, seq, ts, unsigned) != digest:
-                problem = problem or f"the chain of events is broken at event {seq}"
-            before, expected = digest, seq + 1
-            self._loaded.append(Event(seq, ts, body, digest))
-            if isinstance(body, ArtifactStored):
-                self._where[body.digest] = (seq, body)
+        self._loaded, problem = chain.follow(database.lines())
+        for event in self._loaded:
+            if isinstance(event.body, ArtifactStored):
+                self._where[event.body.digest] = (event.seq, event.body)
         return problem
 
     def _set_aside(self, file: Path, aside: Path, problem: str) -> None:
@@ -346,7 +340,7 @@ def _rows(lines: Sequence[_Line], last: int, digest: bytes) -> list[Row]:
     rows = []
     for body, payload, (kind, data) in lines:
         last, ts = last + 1, time.time_ns() // 1000
-        digest = chain.link(digest, last, ts, _chained(body, data))
+        digest = chain.link(digest, last, ts, chain.covered(body, data))
         rows.append(
             Row(
                 last,
@@ -360,13 +354,6 @@ def _rows(lines: Sequence[_Line], last: int, digest: bytes) -> list[Row]:
             )
         )
     return rows
-
-
-def _chained(body: EventBody, data: str) -> str:
-    """What of an event the chain covers: all but a signature, which ``trust`` renews."""
-    if isinstance(body, ArtifactStored):
-        return f"artifact {body.digest} {body.size} {body.in_file}"
-    return data
 
 
 def _first(error: BaseException) -> str:

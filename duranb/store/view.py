@@ -18,11 +18,10 @@ from types import TracebackType
 import duckdb
 import msgspec
 
-from duranb.pure import events as e
 from duranb.pure.artifacts import Buffer
 from duranb.pure.errors import StoreDamaged, StoreError, StoreTooNew
 from duranb.pure.events import ArtifactStored, Event
-from duranb.store import files, journal, keys
+from duranb.store import chain, files, journal, keys
 from duranb.store.database import Database, Result
 from duranb.store.lock import holder
 from duranb.store.store import DATABASE, JOURNAL, check_digest, check_signature
@@ -31,7 +30,10 @@ TRIES = 10
 
 
 class StoreView:
-    """A store as it was when this was opened; a context manager. Never changes anything."""
+    """A store as it was when this was opened; a context manager. Never changes anything.
+
+    ``broken`` says where the chain of events is, or is empty.
+    """
 
     def __init__(self, path: Path, folder: tempfile.TemporaryDirectory[str]) -> None:
         self.path = path
@@ -40,12 +42,10 @@ class StoreView:
         self._database.catch_up(journal.read(Path(folder.name) / JOURNAL))
         self._key = keys.user_key()
         self._where: dict[str, tuple[int, ArtifactStored]] = {}
-        self._events: list[Event] = []
-        for seq, ts, data, digest in self._database.lines():
-            body = e.decode(data)
-            self._events.append(Event(seq, ts, body, digest))
-            if isinstance(body, ArtifactStored):
-                self._where[body.digest] = (seq, body)
+        self._events, self.broken = chain.follow(self._database.lines())
+        for event in self._events:
+            if isinstance(event.body, ArtifactStored):
+                self._where[event.body.digest] = (event.seq, event.body)
 
     @classmethod
     def open(cls, path: Path) -> StoreView:
