@@ -8,7 +8,8 @@ moment: it tells, at C speed, which objects a value reached, and so which values
 
 Layout of the bytes: the pickle and its small buffers one after the other, after a msgspec header
 with their lengths. A large buffer is an artifact of its own, and the header has its digest: it is
-kept once however often what is around it changes, never copied, and mapped when it is loaded.
+kept once however often what is around it changes, never copied, and mapped when it is loaded
+(:mod:`duranb.pure.buffers`).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import cloudpickle
@@ -30,49 +32,63 @@ import xxhash
 
 from duranb.pure import identity, tensors
 from duranb.pure.artifacts import Artifacts, Buffer
-from duranb.pure.immutable import is_immutable
+from duranb.pure.buffers import LARGE, Entry, Known, assembled, hashes
+from duranb.pure.immutable import ATOMS, is_immutable
 
 Reducer = Callable[[Any], tuple[Any, ...] | None]
 """Gives the pickle reduction of a value that cannot be pickled as it is, or None."""
 
 _HEAD = struct.Struct("<I")
+_decode_table = msgspec.msgpack.Decoder(list[int | Entry]).decode
 _live: ContextVar[dict[str, Any]] = ContextVar("duranb_live")
-
-
-LARGE = 1 << 18
-"""Bytes from which a buffer is an artifact of its own."""
 
 
 @dataclass
 class Dump:
     """A value as bytes: its pickle in pieces, and the buffers beside it, which are the live
-    objects' own memory. ``reached`` are the mutable objects in it by id, and is only true while
-    ``keep`` is alive: it holds what pickling made on the way."""
+    objects' own memory."""
 
     body: list[Buffer]
     buffers: list[memoryview]
-    reached: dict[int, object]
-    keep: object
+    pickler: NotebookPickler
+    value: object
 
     @property
     def size(self) -> int:
         """Bytes in all."""
         return sum(len(p) for p in self.body) + sum(b.nbytes for b in self.buffers)
 
+    @cached_property
+    def reached(self) -> dict[int, object]:
+        """The mutable objects inside of the value by id. Only true while this lives: it holds what
+        pickling made on the way."""
+        return {
+            i: obj
+            for i, (_, obj) in self.pickler.memo.copy().items()
+            if not (type(obj) in ATOMS or obj is _LIVE or obj is self.value or is_immutable(obj))
+        }
+
+    @cached_property
+    def _hashes(self) -> list[list[bytes]]:
+        """Of each buffer, the hashes of its chunks if it is large."""
+        return [hashes(b) if b.nbytes >= LARGE else [] for b in self.buffers]
+
     def digest(self) -> str:
         """A digest of the bytes: the same object unchanged gives the same one in this process."""
         hasher = xxhash.xxh3_128()
-        for part in (*self.body, *self.buffers):
+        for part in self.body:
             hasher.update(part)
+        for buffer, chunks in zip(self.buffers, self._hashes, strict=True):
+            hasher.update(b"".join(chunks) if chunks else buffer)
         return hasher.hexdigest()
 
-    def put(self, artifacts: Artifacts) -> str:
+    def put(self, artifacts: Artifacts, known: Known) -> str:
         """Keep it; its digest. Raises :class:`duranb.errors.StoreUnwritable`."""
-        table: list[int | str] = [sum(len(p) for p in self.body)]
+        table: list[int | Entry] = [sum(len(p) for p in self.body)]
         small: list[Buffer] = []
-        for buffer in self.buffers:
-            if buffer.nbytes >= LARGE:
-                table.append(artifacts.put([buffer]))
+        for buffer, chunks in zip(self.buffers, self._hashes, strict=True):
+            if chunks:
+                table.append(known.put(buffer, chunks, artifacts))
             else:
                 table.append(buffer.nbytes)
                 small.append(buffer)
@@ -200,12 +216,10 @@ def _load_view(base: Any, shape: Any, dtype: Any, offset: int, strides: Any) -> 
 def dump(value: object, live: dict[str, Any], reducer: Reducer | None = None) -> Dump:
     """A value as bytes. Raises whatever pickling it raises."""
     sink = _Pieces()
-    buffers: list[pickle.PickleBuffer] = []
-    pickler = NotebookPickler(sink, live, buffers.append, reducer)
+    beside: list[pickle.PickleBuffer] = []
+    pickler = NotebookPickler(sink, live, beside.append, reducer)
     pickler.dump(value)
-    memo = pickler.memo.copy()
-    reached = {i: obj for i, (_, obj) in memo.items() if obj is not _LIVE and not is_immutable(obj)}
-    return Dump(sink.pieces, [b.raw() for b in buffers], reached, (memo, buffers))
+    return Dump(sink.pieces, [b.raw() for b in beside], pickler, value)
 
 
 def load(artifacts: Artifacts, digest: str, live: dict[str, Any]) -> Any:
@@ -217,15 +231,15 @@ def load(artifacts: Artifacts, digest: str, live: dict[str, Any]) -> Any:
     data = artifacts.get(digest)
     (length,) = _HEAD.unpack_from(data)
     at = _HEAD.size + length
-    table: list[int | str] = msgspec.msgpack.decode(data[_HEAD.size : at])
+    table = _decode_table(data[_HEAD.size : at])
     pieces: list[memoryview] = []
     for entry in table:
-        if isinstance(entry, str):
-            pieces.append(artifacts.copy(entry))
-        else:
+        if isinstance(entry, int):
             piece = data[at : at + entry]
             pieces.append(memoryview(bytearray(piece)) if pieces else piece)
             at += entry
+        else:
+            pieces.append(assembled(entry, artifacts))
     with _bound(live):
         return pickle.loads(pieces[0], buffers=pieces[1:])
 

@@ -23,6 +23,11 @@ _LINE_HARMLESS = frozenset(
     | {"quickref", "recall", "reload_ext", "rm", "rmdir", "set_env", "sx", "system", "tb"}
     | {"unalias", "unload_ext", "uv", "who", "who_ls", "whos", "xmode"}
 )
+_DURANB_HARMLESS = frozenset(
+    {"", "adopt", "answer", "diff", "fork", "log", "rewind", "show", "status", "switch"}
+    | {"timeline", "trust"}
+)
+"""Our own verbs that run no code of the user's. Where they move the state, they say so."""
 _CELL_HARMLESS = frozenset(
     {"!", "HTML", "SVG", "bash", "cmd", "compensate", "html", "javascript", "js", "latex"}
     | {"markdown", "perl", "python2", "ruby", "script", "sh", "svg", "sx", "system"}
@@ -89,6 +94,9 @@ def named_in_strings(node: ast.Call) -> set[str]:
 
 
 def _line_magic(name: str, line: str) -> Shell:
+    if name == "duranb" and "--compensate" not in line:
+        verb = line.partition(" ")[0]
+        return Shell() if verb in _DURANB_HARMLESS else Shell(opaque=f"%duranb {verb}")
     if name in _LINE_HARMLESS:
         return Shell(_expanded(line))
     if name in _LINE_PYTHON:

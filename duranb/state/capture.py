@@ -7,6 +7,7 @@ from typing import Any
 
 from duranb.pure import canonical, codec
 from duranb.pure.artifacts import Artifacts
+from duranb.pure.buffers import Known
 from duranb.pure.events import Binding
 from duranb.state import pending, reconnect
 from duranb.state.placeholder import Placeholder
@@ -31,17 +32,16 @@ class Capture:
     def __init__(self, live: dict[str, Any], artifacts: Artifacts) -> None:
         self._live = live
         self._artifacts = artifacts
+        self._known = Known()
 
     def dump(self, names: Iterable[str]) -> codec.Dump:
         """The values of some names, together. Raises what pickling raises."""
         values = {name: self._live[name] for name in sorted(names)}
-        made = codec.dump(values, self._live, reduction)
-        made.reached.pop(id(values), None)
-        return made
+        return codec.dump(values, self._live, reduction)
 
     def keep(self, dump: codec.Dump) -> str:
         """Store a dump; its digest."""
-        return dump.put(self._artifacts)
+        return dump.put(self._artifacts, self._known)
 
     def version(self, value: object) -> str:
         """The version of a value: equal content, equal version, in every process."""

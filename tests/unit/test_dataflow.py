@@ -213,6 +213,8 @@ def test_imports_are_listed_with_their_modules() -> None:
         ("%run other.py", "%run"),
         ("%%cython\nx = 1", "%%cython"),
         ("%time x = (", "%time"),
+        ("%duranb replay step", "%duranb replay"),
+        ("%duranb rewind step --compensate", "%duranb"),
     ],
 )
 def test_code_that_could_touch_anything(source: str, why: str) -> None:
@@ -222,7 +224,17 @@ def test_code_that_could_touch_anything(source: str, why: str) -> None:
 
 @pytest.mark.parametrize(
     "source",
-    ["vars(x)", "def f():\n    return locals()", "model.eval()", "!ls", "%pip install x", "x?"],
+    [
+        "vars(x)",
+        "def f():\n    return locals()",
+        "model.eval()",
+        "!ls",
+        "%pip install x",
+        "x?",
+        "%duranb rewind step --yes",
+        "%duranb",
+        "%duranb timeline",
+    ],
 )
 def test_code_that_only_looks_alike(source: str) -> None:
     """Methods of the same name, locals of a function, and harmless magics are not opaque."""

@@ -444,6 +444,25 @@ def test_a_large_buffer_is_kept_once(kernel: Kernel) -> None:
     assert sum(map(len, kernel.artifacts.kept.values())) - before < 2_000
 
 
+def test_one_element_written_stores_what_is_around_it(kernel: Kernel) -> None:
+    """Of a large array that was changed in one place only that place is stored again; each version
+    comes back as it was."""
+    kernel.run("import numpy as np\nbig = np.arange(2_000_000.0)")
+    states = []
+    for number in range(4):
+        before = sum(map(len, kernel.artifacts.kept.values()))
+        delta = kernel.run(f"big[{number * 300_000}] = -1 - {number}", {"big"})
+        assert set(delta.changed) == {"big"}
+        assert sum(map(len, kernel.artifacts.kept.values())) - before < 5 * 2**20
+        states.append((kernel.namespace.bindings(), kernel["big"].copy()))
+    kernel.run("other = big.copy(); big[:] = 7")
+    states.append((kernel.namespace.bindings(), kernel["big"].copy()))
+    for bindings, expected in states:
+        other = restored(kernel, bindings)
+        other.namespace.need({"big"})
+        assert np.array_equal(other["big"], expected)
+
+
 # -- any program of small cells against a plain deep-copied model --------------------------------
 
 NAMES = ("a", "b", "c", "d")
