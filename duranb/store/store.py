@@ -23,10 +23,10 @@ from duranb.store.database import Database, Result, Row
 from duranb.store.lock import StoreLock
 from duranb.store.owner import Draft, Owner, Ticket
 
-INLINE = 16 * 1024
+INLINE = 32 * 1024
 """Bytes up to which an artifact lies in the database; measured by tests/benchmarks/bench_store.py.
 
-Below it a payload rides along in a commit that has to be made anyway; above it a file is faster to
+Below it a payload rides along in a batch that has to be synced anyway; above it a file is faster to
 read, and is not rewritten by checkpoints."""
 
 DATABASE = "store.duckdb"
@@ -62,6 +62,7 @@ class Store:
         self._where: dict[str, tuple[int, ArtifactStored]] = {}
         self._loaded: list[Event] = []
         self._tail = chain.Tail(path / "tail")
+        self._file = str(path / DATABASE)
         self._identity: tuple[int, int] | None = None
         self._journal = journal.Journal(path / JOURNAL)
         self._owner = Owner(self._open_database, self._journal, self._committed, self._check_folder)
@@ -300,7 +301,7 @@ class Store:
 
     def _check_folder(self) -> None:
         try:
-            found = (self.path / DATABASE).stat()
+            found = os.stat(self._file)  # at each commit: a Path costs ten times as much
         except FileNotFoundError:
             found = None
         if found is None or (found.st_dev, found.st_ino) != self._identity:
