@@ -279,7 +279,7 @@ class StepRun:
                 result_name=name,
                 messages=self._keep_messages(messages),
                 served=self.context.served,
-                unstored={n: b.why for n, b in outputs.items() if not b.artifact},
+                unstored={n: b.why for n, b in outputs.items() if b.why},
             ),
         )
         self._keeping.commit(snapshot)

@@ -17,7 +17,7 @@ from typing import Any
 import xxhash
 
 from duranb.pure import identity
-from duranb.pure.codec import NotebookPickler, Reducer, special
+from duranb.pure.codec import Missing, NotebookPickler, Reducer, special
 from duranb.pure.immutable import ATOMS
 
 _SETS = (b"\x8f", b"\x91")  # EMPTY_SET and FROZENSET
@@ -61,7 +61,7 @@ class _TooLarge(Exception):
 class _Canonical(NotebookPickler):
     """Functions and classes as their fingerprints, everything else by content."""
 
-    def reducer_override(self, obj: Any) -> Any:
+    def _reduction(self, obj: Any) -> Any:
         token = _token(obj)
         if token is not None:
             return NotImplemented if token == _BY_NAME else (_Tag, (token,))
@@ -90,14 +90,32 @@ def _token(obj: Any) -> str | None:
 def version(value: object, live: dict[str, Any], reducer: Reducer | None = None) -> str:
     """The digest of a value's content: 32 hex characters, or ``unstorable:TYPE``.
 
-    What cannot be pickled (a client, a lock) is told by its type alone: another one of the type
-    does as well.
+    What cannot be pickled (a generator, a socket) is told by its type alone, as a part of a value
+    too: another one of the type does as well.
     """
+    found = _version(value, live, reducer, None)
+    if found is None:
+        missing = Missing(_by_type)
+        found = _version(value, live, reducer, missing)
+        if id(value) in missing.found:
+            found = None
+    return found or f"unstorable:{_type_name(value)}"
+
+
+def _by_type(kind: type, why: str) -> tuple[Any, ...]:
+    return _Tag, (f"unstorable {kind.__module__}.{kind.__qualname__}",)
+
+
+def _version(
+    value: object, live: dict[str, Any], reducer: Reducer | None, missing: Missing | None
+) -> str | None:
     kind = type(value)
     if kind in ATOMS:
         return xxhash.xxh3_128_hexdigest(f"{kind.__name__} {value!r}".encode(errors="replace"))
     sink = _Sink()
-    pickler = _Canonical(sink, live, lambda b: sink.hasher.update(b.raw()), reducer)
+    pickler = _Canonical(
+        sink, live, lambda b: sink.hasher.update(b.raw()), reducer, missing=missing
+    )
     pickler.fast = True
     try:
         pickler.dump(value)
@@ -105,14 +123,14 @@ def version(value: object, live: dict[str, Any], reducer: Reducer | None = None)
             return sink.hasher.hexdigest()
     except (ValueError, RecursionError, _TooLarge):
         pass  # a cycle, or too much shared: the walk below numbers what it has seen
-    except Exception:
-        return f"unstorable:{_type_name(value)}"
+    except Exception:  # of any kind: it is the value's own code
+        return None
     try:
         walk = _Walk(live, reducer)
         walk.value(value, 0)
         return walk.hasher.hexdigest()
-    except Exception:
-        return f"unstorable:{_type_name(value)}"
+    except Exception:  # the same
+        return None
 
 
 def _type_name(value: object) -> str:

@@ -14,6 +14,7 @@ kept once however often what is around it changes, never copied, and mapped when
 
 from __future__ import annotations
 
+import copyreg
 import io
 import pickle
 import struct
@@ -30,7 +31,7 @@ import cloudpickle
 import msgspec
 import xxhash
 
-from duranb.pure import identity, tensors
+from duranb.pure import identity, tensors, tolerant
 from duranb.pure.artifacts import Artifacts, Buffer
 from duranb.pure.buffers import LARGE, Entry, Known, assembled, hashes
 from duranb.pure.immutable import ATOMS, is_immutable
@@ -52,6 +53,11 @@ class Dump:
     buffers: list[memoryview]
     pickler: NotebookPickler
     value: object
+
+    @property
+    def missing(self) -> Missing | None:
+        """The parts that could not be pickled, if any were allowed to."""
+        return self.pickler.missing
 
     @property
     def size(self) -> int:
@@ -107,6 +113,29 @@ class _Pieces:
         return len(data)
 
 
+class Missing:
+    """Lets a value be pickled without those of its parts that cannot be.
+
+    ``stand_in(type, why)`` is the reduction of what stands there instead.
+    """
+
+    def __init__(self, stand_in: Callable[[type, str], tuple[Any, ...]]) -> None:
+        self._stand_in = stand_in
+        self.found: dict[int, tuple[object, str]] = {}
+
+    def reduction(self, obj: Any, reduction: Callable[[Any], Any]) -> Any:
+        """The reduction of ``obj``, or what is pickled instead."""
+        try:
+            found = reduction(obj)
+            if found is NotImplemented and not isinstance(obj, (type, types.FunctionType)):
+                obj.__reduce_ex__(5)  # what pickling it would call
+            return found
+        except Exception as error:  # of any kind: it is the value's own code
+            why = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+            self.found[id(obj)] = (obj, why)
+            return self._stand_in(type(obj), why)
+
+
 class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
     """cloudpickle that knows the live namespace."""
 
@@ -117,13 +146,20 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         buffer_callback: Callable[[Any], Any] | None,
         reducer: Reducer | None,
         inside: frozenset[type] = frozenset(),
+        missing: Missing | None = None,
     ) -> None:
         super().__init__(file, protocol=5, buffer_callback=buffer_callback)
+        self.missing = missing
         self._namespace = live
         self._reducer = reducer
         self._inside = inside
 
     def reducer_override(self, obj: Any) -> Any:
+        if self.missing is not None:
+            return self.missing.reduction(obj, self._reduction)
+        return self._reduction(obj)
+
+    def _reduction(self, obj: Any) -> Any:
         kind = type(obj)
         if kind is types.FunctionType:
             if obj.__globals__ is self._namespace:
@@ -150,8 +186,12 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
 
     def _class(self, cls: type) -> Any:
         """By its fingerprint, with the definition beside it for when the live one is another."""
+        # Pickling an instance notes these in its class, which would look like a change of it.
+        copyreg._slotnames(cls)  # type: ignore[attr-defined]
         sink = io.BytesIO()
-        inner = NotebookPickler(sink, self._namespace, None, self._reducer, self._inside | {cls})
+        inner = NotebookPickler(
+            sink, self._namespace, None, self._reducer, self._inside | {cls}, self.missing
+        )
         inner.dump(cls)
         return _load_class, (cls.__qualname__, identity.of_class(cls), sink.getvalue())
 
@@ -213,20 +253,32 @@ def _load_view(base: Any, shape: Any, dtype: Any, offset: int, strides: Any) -> 
     return numpy.ndarray(shape, dtype, flat.reshape(-1).view(numpy.uint8).data, offset, strides)
 
 
-def dump(value: object, live: dict[str, Any], reducer: Reducer | None = None) -> Dump:
-    """A value as bytes. Raises whatever pickling it raises."""
+def dump(
+    value: object,
+    live: dict[str, Any],
+    reducer: Reducer | None = None,
+    missing: Missing | None = None,
+) -> Dump:
+    """A value as bytes; with ``missing``, without its parts that cannot be pickled. Raises whatever
+    pickling it raises."""
     sink = _Pieces()
     beside: list[pickle.PickleBuffer] = []
-    pickler = NotebookPickler(sink, live, beside.append, reducer)
+    pickler = NotebookPickler(sink, live, beside.append, reducer, missing=missing)
     pickler.dump(value)
     return Dump(sink.pieces, [b.raw() for b in beside], pickler, value)
 
 
-def load(artifacts: Artifacts, digest: str, live: dict[str, Any]) -> Any:
+def load(
+    artifacts: Artifacts,
+    digest: str,
+    live: dict[str, Any],
+    stand_in: tolerant.StandIn | None = None,
+) -> Any:
     """The value that :meth:`Dump.put` kept. Its arrays can be written to.
 
-    Loading runs code that the bytes name: ``artifacts`` only gives out what the user has signed.
-    Raises what loading raises, and :class:`duranb.errors.StoreError`.
+    With ``stand_in`` what fails inside of it is replaced, and the rest is loaded. Loading runs code
+    that the bytes name: ``artifacts`` only gives out what the user has signed. Raises what loading
+    raises, and :class:`duranb.errors.StoreError`.
     """
     data = artifacts.get(digest)
     (length,) = _HEAD.unpack_from(data)
@@ -241,6 +293,8 @@ def load(artifacts: Artifacts, digest: str, live: dict[str, Any]) -> Any:
         else:
             pieces.append(assembled(entry, artifacts))
     with _bound(live):
+        if stand_in is not None:
+            return tolerant.load(pieces[0], pieces[1:], stand_in)
         return pickle.loads(pieces[0], buffers=pieces[1:])
 
 

@@ -159,4 +159,4 @@ def _check_branch_name(session: Session, name: str) -> None:
 
 
 def _placeholders(lost: list[str]) -> str:
-    return f"; {listed(lost)} could not be stored and say so when used" if lost else ""
+    return f"; {listed(lost)} could not be brought back and say so when used" if lost else ""

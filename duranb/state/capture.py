@@ -8,9 +8,10 @@ from typing import Any
 from duranb.pure import canonical, codec
 from duranb.pure.artifacts import Artifacts
 from duranb.pure.buffers import Known
+from duranb.pure.errors import StoreError
 from duranb.pure.events import Binding
 from duranb.state import pending, reconnect
-from duranb.state.placeholder import Placeholder
+from duranb.state.placeholder import Placeholder, absent
 from duranb.state.previews import preview, type_name
 
 NO_NAME = ""
@@ -26,6 +27,15 @@ def reduction(value: Any) -> tuple[Any, ...] | None:
     return reconnect.reduction(value)
 
 
+def not_loaded(error: BaseException) -> str:
+    """Why a stored value is not there."""
+    return f"loading it raised {type(error).__name__}: {error}"
+
+
+def _stand_in(maker: str, error: BaseException) -> Placeholder:
+    return Placeholder(f"what {maker} made", Binding("", "", "value", not_loaded(error)))
+
+
 class Capture:
     """Dumps values of one live namespace, and loads them back into it."""
 
@@ -35,9 +45,19 @@ class Capture:
         self._known = Known()
 
     def dump(self, names: Iterable[str]) -> codec.Dump:
-        """The values of some names, together. Raises what pickling raises."""
-        values = {name: self._live[name] for name in sorted(names)}
-        return codec.dump(values, self._live, reduction)
+        """The values of some names, together; without those parts of them that cannot be pickled.
+        Raises what pickling raises when one of the values is such a thing itself."""
+        return self._dump({name: self._live[name] for name in sorted(names)})
+
+    def _dump(self, values: dict[str, Any]) -> codec.Dump:
+        try:
+            return codec.dump(values, self._live, reduction)
+        except Exception:  # of any kind: pickling runs the values' own code
+            missing = codec.Missing(absent)
+            made = codec.dump(values, self._live, reduction, missing)
+            if any(id(value) in missing.found for value in values.values()):
+                raise
+            return made
 
     def keep(self, dump: codec.Dump) -> str:
         """Store a dump; its digest."""
@@ -49,9 +69,14 @@ class Capture:
             value = pending.itself(value)
         return canonical.version(value, self._live, reduction)
 
-    def binding(self, value: object, artifact: str, size: int) -> Binding:
-        """What is recorded of a stored value."""
-        return Binding(artifact, self.version(value), type_name(value), "", size, preview(value))
+    def binding(self, value: object, artifact: str, dump: codec.Dump) -> Binding:
+        """What is recorded of a stored value, with what of it is missing."""
+        why = ""
+        if dump.missing is not None:
+            parts = [f"{type(part).__name__}: {w}" for part, w in dump.missing.found.values()]
+            why = "without its " + "; ".join(parts[:3])
+        shown = preview(value)
+        return Binding(artifact, self.version(value), type_name(value), why, dump.size, shown)
 
     @staticmethod
     def refusal(value: object, error: BaseException) -> Binding:
@@ -63,15 +88,21 @@ class Capture:
     def value(self, value: object) -> Binding:
         """Store a value that has no name: a result, arguments."""
         try:
-            made = codec.dump({NO_NAME: value}, self._live, reduction)
+            made = self._dump({NO_NAME: value})
         except Exception as error:  # of any kind: pickling runs the value's own code
             return self.refusal(value, error)
-        return self.binding(value, self.keep(made), made.size)
+        return self.binding(value, self.keep(made), made)
 
     def load(self, artifact: str) -> dict[str, Any]:
-        """The names and values of an artifact. Raises what loading raises, and
-        :class:`duranb.errors.StoreError`."""
-        found: dict[str, Any] = codec.load(self._artifacts, artifact, self._live)
+        """The names and values of an artifact; placeholders where one, or a part of one, cannot be
+        loaded any more. Raises :class:`duranb.errors.StoreError`, and what loading raises where it
+        leaves nothing."""
+        try:
+            found: dict[str, Any] = codec.load(self._artifacts, artifact, self._live)
+        except StoreError:
+            raise
+        except Exception:  # of any kind: loading runs the values' own code
+            found = codec.load(self._artifacts, artifact, self._live, _stand_in)
         return found
 
     def load_value(self, binding: Binding, name: str) -> Any:

@@ -9,7 +9,6 @@ at; where bytes differ although nothing changed, it is stored again: a change is
 from __future__ import annotations
 
 import threading
-from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,11 +21,11 @@ from duranb.pure.events import Binding
 from duranb.pure.fingerprint import Uses
 from duranb.pure.immutable import is_atom
 from duranb.state import randomness
-from duranb.state.capture import NO_NAME, Capture
+from duranb.state.capture import NO_NAME, Capture, not_loaded
 from duranb.state.groups import Holders, components
 from duranb.state.hidden import is_hidden
 from duranb.state.pending import Pending, is_pending, is_used
-from duranb.state.placeholder import Placeholder
+from duranb.state.placeholder import Placeholder, why
 
 LATE = 1 << 20
 """Bytes from which a stored value is loaded when it is first needed, not when it is bound."""
@@ -230,27 +229,25 @@ class Namespace:
             self._set(name, value, seen.binding, group, "")
             return
         artifact = self._capture.keep(dump)
-        self._set(name, value, self._capture.binding(value, artifact, dump.size), group, "")
+        self._set(name, value, self._capture.binding(value, artifact, dump), group, "")
 
     def _keep_group(self, group: frozenset[str], dumps: Mapping[str, codec.Dump]) -> None:
         single = len(group) == 1
         dump = dumps[next(iter(group))] if single else self._capture.dump(group)
-        digest, artifact = dump.digest(), ""
-        versions = {n: self._capture.version(self.live[n]) for n in group}
+        digest = dump.digest()
         before = [self._tracked.get(n) for n in group]
+        # Versions do not tell who shares what with whom inside of the group; the bytes do.
         same = all(
-            b is not None and b.group == group and b.binding.version == versions[n]
-            for n, b in zip(group, before, strict=True)
+            b is not None and b.group == group and b.digest == digest and b.binding.artifact
+            for b in before
         )
-        same = same and all(b is not None and b.binding.artifact for b in before)
-        if not same:
-            artifact = self._capture.keep(dump)
+        artifact = "" if same else self._capture.keep(dump)
         for name in group:
             value = self.live[name]
             if same:
                 binding = self._tracked[name].binding
             else:
-                binding = self._capture.binding(value, artifact, dump.size)
+                binding = self._capture.binding(value, artifact, dumps[name])
             self._set(name, value, binding, group, digest)
             self._holders.note(name, frozenset(dumps[name].reached))
 
@@ -361,11 +358,11 @@ class Namespace:
         fails half-way leaves the namespace as it was. Raises :class:`StoreError`.
         """
         state = randomness.decode(self._artifacts.get(random)) if random else None
-        sharing = Counter(b.artifact for b in target.values())
-        wrong = {n: b for n, b in target.items() if not self._is_right(n, b, sharing[b.artifact])}
+        wrong = {n: b for n, b in target.items() if not self._is_right(n, b)}
         shared = {b.artifact for b in wrong.values() if b.artifact}
         wrong |= {n: b for n, b in target.items() if b.artifact in shared}
-        late = {n: b for n, b in wrong.items() if b.size >= LATE and b.artifact}
+        large = {b.artifact for b in wrong.values() if b.artifact and b.size >= LATE}
+        late = {n: b for n, b in wrong.items() if b.artifact in large}
         lost = self._load_groups({n: b for n, b in wrong.items() if n not in late})
         self._bind_late(late)
         for name in delete:
@@ -377,17 +374,13 @@ class Namespace:
             self._random = randomness.fingerprint(state)
         return sorted(lost)
 
-    def _is_right(self, name: str, binding: Binding, sharing: int) -> bool:
-        """Whether a live value is what ``binding`` says; ``sharing`` names are to share its
-        state."""
+    def _is_right(self, name: str, binding: Binding) -> bool:
         seen = self._tracked.get(name)
         if seen is None or name not in self.live or self.live[name] is not seen.value:
             return False
         if type(seen.value) is Placeholder and binding.artifact:
             return False
-        if seen.binding.version != binding.version:
-            return False
-        return seen.binding.artifact == binding.artifact or len(seen.group) == sharing == 1
+        return seen.binding.version == binding.version and seen.binding.artifact == binding.artifact
 
     @property
     def has_pending(self) -> bool:
@@ -449,14 +442,17 @@ class Namespace:
                 continue
             try:
                 loaded = self._capture.load(artifact)
-                values |= {n: loaded[n] for n in names}
             except StoreError:
                 raise
-            except Exception as error:  # loading runs the value's own code
-                why = f"loading it raised {type(error).__name__}: {error}"
-                for name in names:
-                    was = wanted[name]
-                    lost[name] = Binding("", was.version, was.type, why, 0, was.preview)
+            except Exception as error:  # loading runs the values' own code
+                lost |= {n: _lost(wanted[n], not_loaded(error)) for n in names}
+                continue
+            for name in names:
+                value = loaded[name]
+                if type(value) is Placeholder:
+                    lost[name] = _lost(wanted[name], why(value))
+                else:
+                    values[name] = value
         self.live.update(values)
         self.live.update({n: Placeholder(n, b) for n, b in lost.items()})
         for artifact in {wanted[n].artifact for n in values}:
@@ -467,18 +463,25 @@ class Namespace:
 
     def _follow(self, group: frozenset[str], wanted: Mapping[str, Binding]) -> None:
         """Track loaded names under the versions they were stored with."""
-        digest = "" if all(is_atom(self.live[n]) for n in group) else self._digest(group)
+        for name in group:
+            self._set(name, self.live[name], wanted[name], group, "")
+        if all(is_atom(self.live[n]) for n in group):
+            return
+        try:
+            whole = self._capture.dump(group)
+            alone = {n: self._capture.dump([n]) for n in group} if len(group) > 1 else {}
+            digest = whole.digest()
+        except Exception:  # it loads but does not dump: every look finds it changed
+            alone, whole, digest = {}, None, "unknown"
         for name in group:
             self._set(name, self.live[name], wanted[name], group, digest)
-            if digest:
-                reached = self._capture.dump([name]).reached
-                self._holders.note(name, frozenset(reached))
+            dump = alone.get(name, whole)
+            if dump is not None:
+                self._holders.note(name, frozenset(dump.reached))
 
-    def _digest(self, group: frozenset[str]) -> str:
-        try:
-            return self._capture.dump(group).digest()
-        except Exception:  # loads but does not dump: every look finds it changed
-            return "unknown"
+
+def _lost(was: Binding, why: str) -> Binding:
+    return Binding("", was.version, was.type, why, 0, was.preview)
 
 
 def could_change(seen: _Tracked) -> bool:

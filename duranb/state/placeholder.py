@@ -11,14 +11,15 @@ from duranb.pure.events import Binding
 class Placeholder:
     """Says on first use what it was, why it is not there, and what to do."""
 
-    __slots__ = ("_duranb_message",)
+    __slots__ = ("_duranb_message", "_duranb_why")
 
     def __init__(self, name: str, binding: Binding) -> None:
+        object.__setattr__(self, "_duranb_why", binding.why)
         object.__setattr__(
             self,
             "_duranb_message",
-            f"{name} was a {binding.type} and could not be stored ({binding.why}). Run the cell "
-            f"that makes it again, or register how with duranb.reconnect({binding.type!r})",
+            f"{name} was a {binding.type} and could not be brought back ({binding.why}). Run the "
+            f"cell that makes it again, or register how with duranb.reconnect({binding.type!r})",
         )
 
     def __repr__(self) -> str:
@@ -33,8 +34,31 @@ class Placeholder:
     def __setattr__(self, name: str, value: object) -> NoReturn:
         _refuse(self)
 
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a value that could not be stored")
+    def __reduce__(self) -> tuple[Any, ...]:
+        # What holds one is stored with it; it stays what it is.
+        words = (object.__getattribute__(self, slot) for slot in Placeholder.__slots__)
+        return _again, tuple(words)
+
+
+def _again(message: str, why: str) -> Placeholder:
+    made = Placeholder("", Binding("", "", "", why))
+    object.__setattr__(made, "_duranb_message", message)
+    return made
+
+
+def absent(kind: type, why: str) -> tuple[Any, ...]:
+    """The pickle reduction of a part that cannot be stored: it is loaded as a placeholder."""
+    return part, (f"{kind.__module__}.{kind.__qualname__}", why)
+
+
+def part(kind: str, why: str) -> Placeholder:
+    """What stands for a part of a stored value."""
+    return Placeholder("a part of this value", Binding("", "", kind, why))
+
+
+def why(value: Placeholder) -> str:
+    """Why the value is not there."""
+    return str(object.__getattribute__(value, "_duranb_why"))
 
 
 def _refuse(self: Any, *args: object, **kwargs: object) -> NoReturn:

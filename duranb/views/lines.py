@@ -40,8 +40,8 @@ def completed(history: History, execution: int) -> str:
     for name, why in this.unstored.items():
         kind = this.outputs[name].type if name in this.outputs else "value"
         lines.append(
-            f"! {this.step}: {name} ({kind}) cannot be stored: {why}. After a restart it says so "
-            "when it is used; duranb.reconnect can register how to make it again"
+            f"! {this.step}: {name} ({kind}) is not stored as it was: {why}. After a restart it "
+            "says so when that is used; duranb.reconnect can register how to make it again"
         )
     return "\n".join(lines)
 

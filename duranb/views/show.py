@@ -80,7 +80,7 @@ def _bindings(this: Execution) -> Table:
     for name, binding in this.outputs.items():
         value = Text(binding.preview)
         if binding.why:
-            value.append(f"  not stored: {binding.why}", style="yellow")
+            value.append(f"  not stored as it was: {binding.why}", style="yellow")
         table.add_row(name, binding.type, value)
     return table
 

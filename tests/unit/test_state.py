@@ -261,6 +261,52 @@ def test_one_unstorable_value_takes_no_other_with_it(kernel: Kernel) -> None:
     assert "not restored" in repr(other["g"])
 
 
+def test_what_holds_something_unstorable_is_stored_without_it(kernel: Kernel) -> None:
+    """A container or an object with a generator inside is stored but for that part, which is named;
+    changes of the rest are found, and count for who reads it."""
+    kernel.run(
+        "import types\n"
+        "agent = types.SimpleNamespace(memory=[1], stream=(i for i in ()), log={'g': [iter, 2]})\n"
+        "alias = agent.memory"
+    )
+    binding = kernel.namespace.bindings()["agent"]
+    assert binding.artifact and "without its generator: TypeError" in binding.why
+    assert kernel.run("pass", {"agent"}).changed == {}
+    delta = kernel.run("agent.memory.append(2)", {"agent"})
+    assert set(delta.changed) == {"agent", "alias"}
+    assert delta.changed["agent"].version != binding.version
+    first = restored(kernel, kernel.namespace.bindings())
+    for other in (first, restored(first, first.namespace.bindings())):
+        assert other["agent"].memory == [1, 2] and other["alias"] is other["agent"].memory
+        with pytest.raises(NotRestorable, match=r"was a builtins\.generator"):
+            next(other["agent"].stream)
+        other.run("agent.memory.append(3); del agent.memory[-1]")
+
+
+def test_a_value_that_fails_to_load_takes_no_other_with_it(kernel: Kernel) -> None:
+    """Not those that share state with it either, nor what it is a part of: each part that fails is
+    a placeholder, which says what it was and why."""
+    kernel.run(
+        "class Fussy:\n"
+        "    def __init__(self, n): self.n = n\n"
+        "    def __reduce__(self): return make, (self.n,)\n"
+        "def make(n):\n"
+        "    if gate: raise RuntimeError('not today')\n"
+        "    return Fussy(n)\n"
+        "gate = []\nshared = [1]\nf = Fussy(shared)\nbox = {'f': f, 'shared': shared, 'x': 5}"
+    )
+    bindings = kernel.namespace.bindings()
+    assert len({bindings[n].artifact for n in ("shared", "f", "box")}) == 1
+    other = Kernel(kernel.artifacts)
+    other.live["gate"] = [1]
+    lost = other.namespace.restore({n: b for n, b in bindings.items() if n != "gate"})
+    assert lost == ["f"]
+    assert other["box"]["shared"] is other["shared"] == [1] and other["box"]["x"] == 5
+    for use in (lambda: other["f"].n, lambda: other["box"]["f"].n):
+        with pytest.raises(NotRestorable, match="not today"):
+            use()
+
+
 def test_clients_and_locks_are_made_again_without_keys(
     kernel: Kernel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -296,6 +342,26 @@ def test_equal_content_alone_does_not_make_two_names_share(kernel: Kernel) -> No
     kernel.run("a = [0]")
     kernel.namespace.restore(then)
     assert kernel["a"] is kernel["b"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "changed"),
+    [
+        ("i = [0]; a = [i, i]; del i", "a = [[0], [0]]", "a[0].append(1)"),
+        ("x = [0]; c = {'in': x}; b = c", "b = {'in': x}", "b['new'] = 1"),
+    ],
+)
+def test_who_shares_with_whom_counts_though_the_content_is_equal(
+    kernel: Kernel, first: str, second: str, changed: str
+) -> None:
+    """A value bound anew to an equal one that shares differently comes back sharing as it did."""
+    for code in (first, second):
+        kernel.run(code)
+        other = restored(kernel, kernel.namespace.bindings())
+        exec(changed, kernel.live)
+        exec(changed, other.live)
+        for name in kernel.namespace.bindings():
+            assert kernel[name] == other[name]
 
 
 def test_failed_restore_changes_nothing(kernel: Kernel) -> None:

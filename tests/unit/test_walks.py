@@ -24,6 +24,9 @@ BODIES: dict[str, Maker] = {
     "a view": lambda x, y, n: f"{x} = {y}[2:] if isinstance({y}, np.ndarray) else {y}",
     "alias": lambda x, y, n: f"{x} = {y}",
     "nest": lambda x, y, n: f"{x} = [{y}, {y}, {n}]",
+    "one or two lists": lambda x, y, n: (
+        f"i = [{n}]\n{x} = [i, i] if {n} % 2 else [[{n}], [{n}]]\ndel i"
+    ),
     "append": lambda x, y, n: f"{x}.append({n})",
     "set an item": lambda x, y, n: f"{x}[0] = {n}",
     "change it through another": lambda x, y, n: f"z = {x}\nz[0] = [{n}]\ndel z",

@@ -19,7 +19,7 @@ export function Values({ detail, state }: { detail: Detail; state: State }): JSX
         <section class="db-notice db-amber">
           {unstored.map(([name, why]) => (
             <p>
-              <code>{name}</code> could not be stored: {why}
+              <code>{name}</code> is not stored as it was: {why}
             </p>
           ))}
         </section>
