@@ -61,7 +61,7 @@ class _TooLarge(Exception):
 class _Canonical(NotebookPickler):
     """Functions and classes as their fingerprints, everything else by content."""
 
-    def _reduction(self, obj: Any) -> Any:
+    def reduction(self, obj: Any) -> Any:
         token = _token(obj)
         if token is not None:
             return NotImplemented if token == _BY_NAME else (_Tag, (token,))

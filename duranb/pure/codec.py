@@ -15,6 +15,7 @@ kept once however often what is around it changes, never copied, and mapped when
 from __future__ import annotations
 
 import copyreg
+import functools
 import io
 import pickle
 import struct
@@ -24,7 +25,6 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import cloudpickle
@@ -64,7 +64,7 @@ class Dump:
         """Bytes in all."""
         return sum(len(p) for p in self.body) + sum(b.nbytes for b in self.buffers)
 
-    @cached_property
+    @functools.cached_property
     def reached(self) -> dict[int, object]:
         """The mutable objects inside of the value by id. Only true while this lives: it holds what
         pickling made on the way."""
@@ -74,7 +74,7 @@ class Dump:
             if not (type(obj) in ATOMS or obj is _LIVE or obj is self.value or is_immutable(obj))
         }
 
-    @cached_property
+    @functools.cached_property
     def _hashes(self) -> list[list[bytes]]:
         """Of each buffer, the hashes of its chunks if it is large."""
         return [hashes(b) if b.nbytes >= LARGE else [] for b in self.buffers]
@@ -116,6 +116,8 @@ class _Pieces:
 class Missing:
     """Lets a value be pickled without those of its parts that cannot be.
 
+    Containers and instances of the notebook's own classes are looked into; an object of a library
+    that holds such a part is one itself, since nobody knows how it would do without.
     ``stand_in(type, why)`` is the reduction of what stands there instead.
     """
 
@@ -123,17 +125,23 @@ class Missing:
         self._stand_in = stand_in
         self.found: dict[int, tuple[object, str]] = {}
 
-    def reduction(self, obj: Any, reduction: Callable[[Any], Any]) -> Any:
+    def reduction(self, obj: Any, pickler: NotebookPickler) -> Any:
         """The reduction of ``obj``, or what is pickled instead."""
+        kind = type(obj)
         try:
-            found = reduction(obj)
+            if kind.__module__ not in _LOOKED_INTO and not isinstance(obj, type):
+                pickler.alone(obj)
+            found = pickler.reduction(obj)
             if found is NotImplemented and not isinstance(obj, (type, types.FunctionType)):
                 obj.__reduce_ex__(5)  # what pickling it would call
             return found
         except Exception as error:  # of any kind: it is the value's own code
             why = f"{type(error).__name__}: {error}".splitlines()[0][:200]
             self.found[id(obj)] = (obj, why)
-            return self._stand_in(type(obj), why)
+            return self._stand_in(kind, why)
+
+
+_LOOKED_INTO = frozenset({"__main__", "builtins", "collections", "types", "functools"})
 
 
 class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
@@ -156,10 +164,11 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
 
     def reducer_override(self, obj: Any) -> Any:
         if self.missing is not None:
-            return self.missing.reduction(obj, self._reduction)
-        return self._reduction(obj)
+            return self.missing.reduction(obj, self)
+        return self.reduction(obj)
 
-    def _reduction(self, obj: Any) -> Any:
+    def reduction(self, obj: Any) -> Any:
+        """How an object is pickled; NotImplemented for: as its own class says."""
         kind = type(obj)
         if kind is types.FunctionType:
             if obj.__globals__ is self._namespace:
@@ -176,6 +185,11 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
             if found is not None:
                 return found
         return super().reducer_override(obj)
+
+    def alone(self, obj: Any) -> None:
+        """Pickle an object by itself, to no use. Raises what pickling it raises."""
+        buffers: list[pickle.PickleBuffer] = []
+        type(self)(io.BytesIO(), self._namespace, buffers.append, self._reducer).dump(obj)
 
     def _function(self, function: types.FunctionType) -> Any:
         """As cloudpickle does it, but for the globals."""
@@ -199,7 +213,30 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
 def special(obj: Any, reducer: Reducer | None) -> tuple[Any, ...] | None:
     """The reduction of what is not pickled as its own class says, or None."""
     found = tensors.reduction(obj)
+    if found is None:
+        found = _special(obj)
     return found if found is not None or reducer is None else reducer(obj)
+
+
+def _special(obj: Any) -> tuple[Any, ...] | None:
+    kind = type(obj)
+    if kind is functools._lru_cache_wrapper:
+        # Pickle would look it up by its name, and find another one, or none.
+        return _cached, (obj.__wrapped__, obj.cache_parameters())
+    if kind is memoryview:
+        if not isinstance(obj.obj, (bytes, bytearray)) or obj.nbytes != len(obj.obj):
+            raise TypeError("cannot pickle a memoryview of a part of its object")
+        return _viewed, (obj.obj, obj.format, obj.shape)
+    return None
+
+
+def _cached(function: Any, parameters: dict[str, Any]) -> Any:
+    return functools.lru_cache(**parameters)(function)
+
+
+def _viewed(of: bytes | bytearray, code: Any, shape: tuple[int, ...]) -> memoryview:
+    found: memoryview = memoryview(of).cast(code, shape)
+    return found
 
 
 class _Live:

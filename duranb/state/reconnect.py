@@ -6,6 +6,7 @@ and passwords are never part of it: clients find theirs where they found them th
 
 from __future__ import annotations
 
+import functools
 import io
 import logging
 import os
@@ -51,14 +52,35 @@ def full_name(kind: type) -> str:
 
 
 def reduction(value: Any) -> tuple[Any, ...] | None:
-    """The pickle reduction of a value that has a factory, or None."""
-    factory = _factories.get(full_name(type(value)))
+    """The pickle reduction of a value that has a factory, or None.
+
+    Raises TypeError for what could be pickled and would be a lie when it is loaded.
+    """
+    kind = type(value)
+    factory = _factories.get(full_name(kind))
     if factory is None:
+        reason = _why_never(kind)  # type: ignore[arg-type, unused-ignore]
+        if reason:
+            raise TypeError(f"cannot pickle {kind.__qualname__!r} object: {reason}")
         return None
     described = factory.describe(value)
     if described is None:
         return None
-    return remake, (full_name(type(value)), described)
+    return remake, (full_name(kind), described)
+
+
+_NEVER = {
+    "argparse.ArgumentParser": "it tells a text of its own by identity, which is lost",
+    "subprocess.Popen": "a process belongs to the one that started it",
+    "tempfile.TemporaryDirectory": "the folder is removed with the kernel that made it",
+    "ipywidgets.widgets.widget.Widget": "a widget lives in this kernel and the page it is shown in",
+}
+"""What can be pickled by its attributes, and would not be what it was."""
+
+
+@functools.lru_cache(maxsize=4096)
+def _why_never(kind: type) -> str:
+    return next((_NEVER[n] for n in map(full_name, kind.__mro__) if n in _NEVER), "")
 
 
 def remake(name: str, described: dict[str, Any]) -> Any:
@@ -162,6 +184,25 @@ def _sqlite(connection: sqlite3.Connection) -> dict[str, Any] | None:
 @reconnect(sqlite3.Connection, describe=_sqlite)  # type: ignore[arg-type]
 def _sqlite_again(file: str) -> sqlite3.Connection:
     return sqlite3.connect(file)
+
+
+def _duckdb(connection: Any) -> dict[str, Any] | None:
+    # A connection of its own, so that a result the user still reads from is left alone.
+    with connection.cursor() as looking:
+        found = looking.execute(
+            "SELECT path, readonly FROM duckdb_databases() WHERE database_name = current_database()"
+        ).fetchall()
+    path, readonly = found[0]
+    return {"file": path, "read_only": readonly} if path else None
+
+
+for _home in ("duckdb.DuckDBPyConnection", "_duckdb.DuckDBPyConnection"):
+
+    @reconnect(_home, describe=_duckdb)  # type: ignore[arg-type]
+    def _duckdb_again(file: str, read_only: bool) -> Any:
+        import duckdb
+
+        return duckdb.connect(file, read_only=read_only)
 
 
 def _text_file(file: io.TextIOWrapper) -> dict[str, Any] | None:
