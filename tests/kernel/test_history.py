@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.kernel.harness import Kernel
 
 SETUP = "base = [1]"
@@ -42,6 +44,26 @@ def test_rewind_without_a_step_in_a_fresh_kernel(kernel: Kernel) -> None:
     assert kernel.value("(a, b, q, f(1))") == "([1, 2], 3, 4, 2)"
     run(kernel, "k = 10")
     assert kernel.value("f(1)") == "11"
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        "print(type(big).__name__, float(big.sum()))",
+        "%%durable use\nprint(type(big).__name__, float(big.sum()))",
+        "def f(): return big\nprint(type(f()).__name__, float(f().sum()))",
+        "exec('print(type(big).__name__, float(big.sum()))')",
+        "%time print(type(big).__name__, float(big.sum()))",
+        "print(type(globals()['big']).__name__, float(np.add.reduce(big)))",
+    ],
+    ids=["plain", "durable", "function", "exec", "magic", "globals"],
+)
+def test_large_values_are_themselves_to_every_cell(kernel: Kernel, use: str) -> None:
+    """After a restart and a rewind a large array is an array, however a cell comes by it."""
+    run(kernel, "import numpy as np", "%%durable make\nbig = np.ones(400_000); small = 1")
+    kernel.restart()
+    run(kernel, "%duranb rewind --yes")
+    assert kernel.run(use).stdout.startswith("ndarray 400000.0")
 
 
 def test_replay_uses_the_recorded_inputs(kernel: Kernel) -> None:
