@@ -78,7 +78,7 @@ def run(
     while True:
         before = _progress(notebook)
         try:
-            _run_once(notebook, document, kernel, timeout, hooks)
+            run_cells(notebook, document, kernel=kernel, timeout=timeout, hooks=hooks)
             result = RunResult(DONE, died)
         except DeadKernelError:
             died += 1
@@ -126,26 +126,34 @@ def check_names(document: nbformat.NotebookNode, notebook: Path) -> None:
         seen[name] = number
 
 
-def _run_once(
+def run_cells(
     notebook: Path,
     document: nbformat.NotebookNode,
-    kernel: str,
-    timeout: float | None,
+    *,
     hooks: Hooks,
+    kernel: str = "",
+    timeout: float | None = None,
+    env: Mapping[str, str] | None = None,
 ) -> None:
+    """Run a document's cells in order in a fresh kernel of ``notebook``; outputs go into them.
+
+    ``env`` is added to the kernel's environment. Raises nbclient's ``CellExecutionError`` at the
+    first cell that fails (unless it is tagged ``raises-exception``), and its ``DeadKernelError``.
+    """
     named = kernel or document.metadata.get("kernelspec", {}).get("name", "python3")
     manager = _manager(named)
     client = NotebookClient(document, km=manager, timeout=timeout, allow_errors=False)
     client.on_cell_execute = lambda cell, cell_index: _tell(hooks, document, cell, cell_index)
-    env = {
+    environment = {
         **os.environ,
         "DURANB_NOTEBOOK": str(notebook.resolve()),
         "DURANB_HEADLESS": "1",
+        **(env or {}),
     }
     with _closing(client):
         # ipykernel warns on every start that it listens on this machine's own loopback.
         client.extra_arguments = ["--ext=duranb", "--log-level=ERROR"]
-        client.start_new_kernel(env=env, cwd=str(notebook.resolve().parent))
+        client.start_new_kernel(env=environment, cwd=str(notebook.resolve().parent))
         client.start_new_kernel_client()
         hooks.on_kernel(int(manager.provisioner.pid))  # type: ignore[union-attr]
         for index, cell in enumerate(document.cells):
@@ -174,22 +182,38 @@ def _tell(
 ) -> None:
     if cell.cell_type != "code":
         return
-    line = first_line(cell.source)
-    label = (line.split() or ["(unnamed step)"])[0] if line is not None else ""
-    hooks.on_cell(index + 1, len(document.cells), label)
+    hooks.on_cell(index + 1, len(document.cells), step_of(cell.source))
+
+
+def step_of(source: str) -> str:
+    """What to call the step that a cell is; empty for a plain cell."""
+    line = first_line(source)
+    return (parse(line).name or "(unnamed step)") if line is not None else ""
 
 
 def _stopped(notebook: Path, error: CellExecutionError, died: int) -> RunResult:
-    text = _ANSI.sub("", error.evalue)
     if error.ename == "Waiting":
-        return RunResult(WAITING, died, text)
-    detail = text if error.ename in _PLAIN else _ANSI.sub("", str(error))
+        return RunResult(WAITING, died, _ANSI.sub("", error.evalue))
     return RunResult(
-        FAILED, died, f"{detail.rstrip()}\n\nmend the cell and run {notebook} again: it goes on"
+        FAILED, died, f"{told(error)}\n\nmend the cell and run {notebook} again: it goes on"
     )
 
 
-_PLAIN = ("UsageError", "InDoubt", "StoreLocked", "StoreUnwritable", "StoreTooNew", "Untrusted")
+def told(error: CellExecutionError) -> str:
+    """What a failed cell says: duranb's own errors their message, all others their traceback."""
+    text = error.evalue if error.ename in _PLAIN else str(error)
+    return _ANSI.sub("", text).rstrip()
+
+
+_PLAIN = (
+    "UsageError",
+    "InDoubt",
+    "StoreLocked",
+    "StoreUnwritable",
+    "StoreTooNew",
+    "Unrecorded",
+    "Untrusted",
+)
 
 
 def _progress(notebook: Path) -> int:

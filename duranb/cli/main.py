@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -12,12 +13,13 @@ import click
 from rich.console import Console
 
 import duranb
-from duranb.cli import headless
+from duranb.cli import headless, offline
+from duranb.cli.offline import store_folder as _folder
 from duranb.engine import questions
 from duranb.pure.errors import DuranbError, UsageError
 from duranb.pure.history import History
 from duranb.pure.model import CallStatus
-from duranb.store import Store, StoreView, adopt as take_over, left_behind, store_path
+from duranb.store import Store, StoreView, adopt as take_over
 from duranb.views import (
     diff as diff_view,
     log as log_view,
@@ -58,19 +60,6 @@ def cli() -> None:
 def main() -> None:
     """Entry point of the ``duranb`` command."""
     cli(prog_name="duranb")
-
-
-def _folder(notebook: Path) -> Path:
-    if (notebook / "store.duckdb").exists():
-        return notebook
-    folder = store_path(notebook.resolve())
-    if not (folder / "store.duckdb").exists():
-        left = left_behind(notebook.resolve())
-        hint = f"; if it was called {left[0]}: duranb adopt {notebook} {left[0]}" if left else ""
-        raise UsageError(
-            f"{notebook} has no store at {folder}: no durable cell of it has run yet{hint}"
-        )
-    return folder
 
 
 def _show(view: View) -> None:
@@ -133,6 +122,21 @@ def _run_shown(
     restarts: int,
     timeout: float | None,
 ) -> headless.RunResult:
+    with _progress(notebook) as hooks:
+        return headless.run(
+            notebook,
+            parameters=parameters,
+            out=out,
+            restarts=restarts,
+            kernel=kernel,
+            timeout=timeout,
+            hooks=hooks,
+        )
+
+
+@contextlib.contextmanager
+def _progress(notebook: Path) -> Iterator[headless.Hooks]:
+    """Hooks that show on a terminal which cell is running."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
@@ -146,15 +150,7 @@ def _run_shown(
         def on_restart(number: int) -> None:
             progress.console.print(f"the kernel died; starting another one ({number})")
 
-        return headless.run(
-            notebook,
-            parameters=parameters,
-            out=out,
-            restarts=restarts,
-            kernel=kernel,
-            timeout=timeout,
-            hooks=headless.Hooks(on_cell=on_cell, on_restart=on_restart),
-        )
+        yield headless.Hooks(on_cell=on_cell, on_restart=on_restart)
 
 
 def _finish(result: headless.RunResult) -> None:
@@ -240,12 +236,21 @@ def timeline(notebook: Path, out: Path) -> None:
 
 @cli.command()
 @NOTEBOOK
+@click.option("--replay", is_flag=True, help="Rerun every step offline, and compare its outputs.")
+@click.option("--timeout", type=float, help="With --replay: seconds for each step.")
 @plainly
-def verify(notebook: Path) -> None:
+def verify(notebook: Path, replay: bool, timeout: float | None) -> None:
     """Check that the store of NOTEBOOK is what was acknowledged: chain, artifacts, signatures.
 
-    Example: duranb verify agent.ipynb
+    With --replay, rerun every completed step instead, from its recorded inputs and against its
+    recorded calls, on a copy of the store: nothing is sent, no effect is done, and each output
+    that comes out different is listed. Exit code 0: all agree. 1: some do not.
+
+    Example: duranb verify agent.ipynb --replay
     """
+    if replay:
+        _verify_replay(notebook, timeout)
+        return
     from duranb.store.verify import verify as check
 
     with StoreView.open(_folder(notebook)) as view:
@@ -256,6 +261,48 @@ def verify(notebook: Path) -> None:
     if problems:
         sys.exit(1)
     click.echo(f"{events} events, all as acknowledged")
+
+
+def _verify_replay(notebook: Path, timeout: float | None) -> None:
+    with _progress(notebook) as hooks:
+        steps, found = offline.verify(notebook, hooks=hooks, timeout=timeout)
+    for each in found:
+        click.echo(f"duranb: {each}", err=True)
+    differing = len({each.execution for each in found})
+    if found:
+        click.echo(
+            f"duranb: {differing} of {steps} steps do not give again what was recorded: record "
+            "what differs each time (duranb.now, duranb.random, duranb.uuid4, duranb.call)",
+            err=True,
+        )
+        sys.exit(1)
+    click.echo(f"{steps} steps rerun offline, all as recorded")
+
+
+@cli.command("test")
+@NOTEBOOK
+@click.option("--kernel", default="", help="The kernel to use instead of the notebook's own.")
+@click.option("--timeout", type=float, help="Seconds for each cell.")
+@plainly
+def run_test(notebook: Path, kernel: str, timeout: float | None) -> None:
+    """Run NOTEBOOK as it is now, offline, against what was recorded of it.
+
+    Every cell runs, steps included, on a copy of the store; no key and no network is needed. A
+    call that was never recorded fails, with what differs from the nearest recorded one, as does
+    any cell that raises (its own asserts). Exit code 0: it passed. 1: it failed.
+
+    Example: duranb test agent.ipynb
+    """
+    with (
+        _progress(notebook) as hooks,
+        offline.rerun(notebook, hooks=hooks, kernel=kernel, timeout=timeout) as done,
+    ):
+        failure, cells = done.failure, done.document.cells
+    if failure is not None:
+        click.echo(f"duranb: {failure.message}", err=True)
+        sys.exit(1)
+    steps = sum(bool(headless.step_of(c.source)) for c in cells if c.cell_type == "code")
+    click.echo(f"{notebook.name}: {steps} steps passed, offline")
 
 
 @cli.command()

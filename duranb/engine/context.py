@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from typing import Any
@@ -54,8 +54,8 @@ class StepContext:
         self.step = step
         self.execution = execution
         self.attempt = 1
-        self.fresh = fresh
         self.strict = strict or runtime.settings.strict
+        self.fresh = fresh and not self.strict
         self._scope = scope
         # Re-entrant: a stream that is garbage collected frees its place, wherever we are just then.
         self._lock = threading.RLock()
@@ -67,12 +67,15 @@ class StepContext:
 
     # -- the journal -----------------------------------------------------------------------
 
-    def take(self, key: str, *, sort: str, name: str) -> Slot | None:
+    def take(
+        self, key: str, *, sort: str, name: str, explain: Callable[[], str] = lambda: ""
+    ) -> Slot | None:
         """Claim the lowest free occurrence of ``key``; None means: pass this call through.
 
         Inside an effect only LLM calls are journaled: the effect is the unit that is recorded,
         and one that is done again after its compensation must reach the outside world again.
-        Raises :class:`Unrecorded` in strict replay when the journal has no answer.
+        Raises :class:`Unrecorded` in strict replay when the journal has no answer; ``explain``
+        is then asked how the call differs from what was recorded.
         """
         if sort == "http" and _in_effect.get():
             return None
@@ -85,15 +88,33 @@ class StepContext:
         recorded = self.runtime.history.recorded(self.step, key, occurrence)
         if recorded is not None and self._must_be_new(recorded):
             recorded = None
-        if recorded is None and self.strict:
+        if self.strict and (recorded is None or recorded.status is not CallStatus.COMPLETED):
             self._free(key, occurrence)
-            raise self.stop(
-                Unrecorded(
-                    f"step {self.step!r} made a call that was never recorded: {name}. "
-                    "Run it live once, or give the step the inputs it was recorded with."
-                )
-            )
+            raise self.stop(Unrecorded(self._refusal(name, key, occurrence, recorded, explain)))
         return Slot(key, occurrence, sort, name, recorded)
+
+    def _refusal(
+        self,
+        name: str,
+        key: str,
+        occurrence: int,
+        recorded: Call | None,
+        explain: Callable[[], str],
+    ) -> str:
+        times = self.runtime.history.occurrences(self.step, key)
+        what, difference = f"made a call that was never recorded: {name}", ""
+        if recorded is not None:
+            # A question, or an effect: a strict replay neither asks anybody nor does it again.
+            what = f"made a call whose outcome was never recorded: {name}({recorded.preview})"
+        elif 0 < times <= occurrence:
+            what = f"made the same call {occurrence + 1} times, and {times} were recorded: {name}"
+        else:
+            difference = explain()
+        told = (
+            f"step {self.step!r} {what}. "
+            "Run it live once, or give the step the inputs it was recorded with."
+        )
+        return f"{told}\n{difference}" if difference else told
 
     def _must_be_new(self, recorded: Call) -> bool:
         """``--fresh`` asks models anew, but never does an effect a second time."""

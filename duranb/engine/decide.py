@@ -36,8 +36,9 @@ class Decision:
 def decide(runtime: Runtime, spec: Spec, *, replay: bool = False) -> Decision:
     """Bring the history up to date with the namespace, and decide on a step.
 
-    ``replay`` runs it whatever was recorded.
+    ``replay`` runs it whatever was recorded, as does a strict process.
     """
+    replay = replay or runtime.settings.strict
     start_clean(runtime, spec.name)
     before = runtime.catch_up()
     inputs, uses = inputs_of(runtime, spec)

@@ -18,7 +18,9 @@ import blake3
 
 from duranb.engine import context as ctx
 from duranb.engine.retry import cause_of
-from duranb.pure.errors import InDoubt
+from duranb.engine.runtime import active
+from duranb.pure import diff
+from duranb.pure.errors import InDoubt, Unrecorded
 from duranb.pure.events import CallCompleted, CallFailed, CallIntended
 from duranb.pure.model import Call, CallStatus, Cause
 from duranb.state import preview
@@ -111,6 +113,7 @@ def _perform(
 ) -> R:
     here = ctx.current()
     if here is None:
+        _refuse_in_replay(effect)
         return fn(*args, **kwargs)
     deed = Deed(here, effect, args, kwargs)
     if inspect.iscoroutinefunction(fn):
@@ -126,6 +129,16 @@ def _perform(
         raise
     deed.done(value)
     return value
+
+
+def _refuse_in_replay(effect: Effect) -> None:
+    """Outside of steps an effect is a plain call, which nothing recorded could answer."""
+    runtime = active()
+    if runtime is not None and runtime.settings.strict:
+        raise Unrecorded(
+            f"{effect.name} was called outside of any step, so it was never recorded and a replay "
+            "would do it again: put %%durable on the cell that calls it, and run it live once."
+        )
 
 
 async def _perform_async(
@@ -170,7 +183,12 @@ class Deed:
             ]
         )
         key = blake3.blake3(f"effect\0{effect.name}\0{version}".encode()).hexdigest(16)
-        slot = here.take(key, sort="effect", name=effect.name)
+        slot = here.take(
+            key,
+            sort="effect",
+            name=effect.name,
+            explain=lambda: self._difference(_preview(args, kwargs)),
+        )
         assert slot is not None
         self._slot = slot
         self._earlier = slot.recorded
@@ -181,6 +199,20 @@ class Deed:
         self.idempotency_key = earlier_key or ctx.idempotency_key(here, slot.key, slot.occurrence)
         self.id = self._earlier.id if self._earlier is not None else 0
         self._started = 0
+
+    def _difference(self, arguments: str) -> str:
+        """How these arguments differ from the nearest recorded ones of the same effect."""
+        history, here, name = self._here.runtime.history, self._here, self._effect.name
+        with here.runtime.lock:
+            known = [
+                c.preview
+                for c in history.calls.values()
+                if c.effect and c.step == here.step and c.name == name
+            ]
+        if not known:
+            return ""
+        nearest = known[diff.closest(arguments, known)]
+        return diff.source(f"{name}({nearest})", f"{name}({arguments})", "recorded", "now")
 
     @property
     def settled(self) -> bool:

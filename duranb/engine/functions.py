@@ -187,7 +187,7 @@ class _Step:
             uses.pop(name, None)
         identity = spec.identity(inputs, uses)
         recorded = runtime.history.completed(self.name, identity)
-        if self.always or self.fresh:
+        if self.always or self.fresh or runtime.settings.strict:
             recorded = None
         decision = Decision(inputs, uses, identity, runtime.at, recorded, "")
         return spec, decision, bound.arguments

@@ -19,7 +19,11 @@ from duranb.store import Store
 
 @dataclass
 class Settings:
-    """How this process was started. ``strict`` refuses calls that are not in the journal."""
+    """How this process was started.
+
+    ``strict`` replays offline: every step's body runs, its calls are answered from the journal
+    alone, and nothing is carried out. It is for a copy of the store.
+    """
 
     headless: bool = False
     strict: bool = False

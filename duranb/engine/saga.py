@@ -22,7 +22,7 @@ from duranb.engine.runtime import Runtime
 from duranb.engine.spec import Spec
 from duranb.engine.steprun import NOTHING, StepRun
 from duranb.pure import events as e
-from duranb.pure.errors import UsageError
+from duranb.pure.errors import Unrecorded, UsageError
 from duranb.pure.events import Binding
 from duranb.pure.model import Call, CallStatus, Execution, Status
 
@@ -129,6 +129,11 @@ def compensate(runtime: Runtime, execution: Execution, run_body: RunBody) -> int
 
 
 def _run(runtime: Runtime, execution: Execution, body: Callable[[StepRun], None]) -> int:
+    if runtime.settings.strict:
+        raise Unrecorded(
+            f"step {execution.step!r} would be undone, and a replay carries nothing out: leave "
+            "the cell that does so out of the notebook."
+        )
     spec = Spec(
         name=f"compensate {execution.step}",
         source=runtime.history.compensations.get(execution.step, ""),

@@ -25,7 +25,7 @@ from duranb.engine.retry import cause_of, pauses
 from duranb.engine.runtime import Runtime
 from duranb.engine.spec import Spec
 from duranb.pure import events as e
-from duranb.pure.errors import InDoubt, UsageError, ValidationFailed, Waiting
+from duranb.pure.errors import InDoubt, Unrecorded, UsageError, ValidationFailed, Waiting
 from duranb.pure.model import Cause, Execution, Origin, Status
 from duranb.state import Delta
 
@@ -195,6 +195,9 @@ class StepRun:
         self.context.exit(self._token, process_wide=self._keeping.process_wide)
         if error is None:
             error = self._verdict()
+        elif isinstance(self.context.stopped, Unrecorded) and isinstance(error, Exception):
+            # An SDK may have taken it for a hiccup of the network, and wrapped it as one.
+            error = self.context.stopped
         if error is None:
             self._complete()
             return False
@@ -235,10 +238,14 @@ class StepRun:
             return False
         cause = cause_of(error, answered=self.context.answered)
         policy, attempt = self.spec.policy, self.context.attempt
-        if cause is Cause.CONTENT:
-            self.context.reject_latest(str(error) or type(error).__name__)
         retry = policy.should_retry(error, cause, attempt)
         wait = policy.wait(error, cause, attempt) if retry else -1.0
+        if self.context.strict:
+            # Nobody can be asked anew, and there is nothing to wait for.
+            retry = retry and cause is not Cause.CONTENT
+            wait = 0.0 if retry else -1.0
+        elif cause is Cause.CONTENT:
+            self.context.reject_latest(str(error) or type(error).__name__)
         self.runtime.record(
             e.AttemptFailed(
                 execution=self.id, attempt=attempt, cause=cause, error=_full(error), wait=wait

@@ -14,6 +14,7 @@ from duranb import llm
 from duranb.engine import questions
 from duranb.engine.options import first_line
 from duranb.engine.runtime import Settings
+from duranb.jupyter import offline
 from duranb.jupyter.cells import Cells, comment_out, notice
 from duranb.jupyter.magics import DuranbMagics, await_verbs
 from duranb.jupyter.outputs import Outputs
@@ -38,6 +39,7 @@ class Extension:
         self._cells = Cells(shell, self._outputs, lambda: self.session)
         self._cells.need_session = self.need_session
         self._cells.is_duplicate = self._is_duplicate
+        self._store = Path(offline.STORE) if offline.STORE else store_path(self.notebook)
         self._woken_by_signals = False
         self._timeline: Any = None
 
@@ -60,7 +62,9 @@ class Extension:
         questions.prompt_with(self._prompt)
         shell.events.register("pre_execute", self._let_stop_reach_async_cells)
         timeline_kernel.listen(self._kernel, self.timeline)
-        if store_path(self.notebook).exists():
+        if offline.STORE:
+            offline.begin()
+        if self._store.exists():
             self._greet()
         elif left := left_behind(self.notebook):
             notice(self._outputs, say.left_behind(left))
@@ -93,9 +97,9 @@ class Extension:
             headless = os.environ.get("DURANB_HEADLESS") == "1"
             self.session = Session.open(
                 self.notebook,
-                store_path(self.notebook),
+                self._store,
                 self.shell.user_ns,
-                Settings(headless=headless),
+                Settings(headless=headless, strict=bool(offline.STORE)),
             )
             self.session.bodies = self._cells
             make_current(self.session)

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from duranb.engine.context import Slot, StepContext, now_us
-from duranb.llm import prices, private, reading, replay
+from duranb.llm import nearest, prices, private, reading, replay
 from duranb.llm.decoding import decoder
 from duranb.llm.exchange import LONGEST_REQUEST, Header, Hop, decode, encode
 from duranb.llm.identity import Asked, identify
@@ -53,7 +53,12 @@ class Flight:
         )
         if asked is None:
             return None
-        slot = step.take(asked.key, sort=asked.sort, name=asked.name)
+        slot = step.take(
+            asked.key,
+            sort=asked.sort,
+            name=asked.name,
+            explain=lambda: nearest.difference(step, asked),
+        )
         if slot is None:
             return None
         if slot.recorded is None and asked.endpoint is not None:
