@@ -118,7 +118,7 @@ def test_timeline_attaches_again_after_a_restart(lab: Lab, page: Page) -> None:
     notebook = show(lab, page)
     notebook.restart()
     expect(page.locator(".db-live")).to_contain_text("kernel not connected")
-    assert page.locator(".db-action:enabled").count() == 0
+    expect(page.locator(".db-action:enabled")).to_have_count(0)
     notebook.run(0)
     expect(page.locator(".db-live")).to_contain_text("live")
     page.click("#db-row-17")
