@@ -61,9 +61,9 @@ class Kernel:
         self._manager: KernelManager | None = None
         self.client: BlockingKernelClient | None = None
 
-    def start(self, *, extension: bool = True) -> Kernel:
-        """Start a kernel in the notebook's folder."""
-        self._manager = KernelManager(kernel_name="python3")
+    def start(self, *, extension: bool = True, manager: KernelManager | None = None) -> Kernel:
+        """Start a kernel in the notebook's folder; ``manager`` can bring another environment's."""
+        self._manager = manager or KernelManager(kernel_name="python3")
         arguments = ["--ext=duranb"] if extension else []
         self._manager.start_kernel(
             extra_arguments=arguments, env=self._env, cwd=str(self.notebook.parent)
