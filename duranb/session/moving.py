@@ -41,8 +41,9 @@ def rewind(
     warnings = []
     if since:
         lines.append(
-            f"{count(len(since), 'later step')} stay in the history: "
-            f"{listed([x.step for x in since])}"
+            f"{count(len(since), 'later execution')} "
+            f"{'stays' if len(since) == 1 else 'stay'} in the history: "
+            f"{listed(list(dict.fromkeys(x.step for x in since)))}"
         )
     if effects and compensate:
         lines.insert(0, f"compensates {listed([x.step for x in reversed(effects)])}, in this order")
