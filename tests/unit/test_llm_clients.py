@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import anthropic
@@ -131,21 +130,6 @@ ANTHROPIC: dict[str, Callable[[anthropic.Anthropic], Any]] = {
     "messages stream helper": claude_streamed_helper,
     "messages raw": lambda c: c.messages.with_raw_response.create(**CLAUDE).http_response.text,
 }
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[CountingServer]:
-    with CountingServer() as running:
-        yield running
-
-
-@pytest.fixture
-def notebook(tmp_path: Path, server: CountingServer) -> Iterator[Notebook]:
-    server.reset()
-    server.configure(unique=True)
-    opened = Notebook(tmp_path)
-    yield opened
-    opened.close()
 
 
 def twice(notebook: Notebook, server: CountingServer, ask: Callable[[], Any]) -> None:

@@ -6,7 +6,6 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -19,27 +18,6 @@ from tests.servers.steps import Notebook
 
 ASK: dict[str, Any] = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "read"}]}
 PROMPT: dict[str, Any] = {"contents": [{"parts": [{"text": "read"}]}]}
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[CountingServer]:
-    with CountingServer() as running:
-        yield running
-
-
-@pytest.fixture
-def notebook(tmp_path: Path, server: CountingServer) -> Iterator[Notebook]:
-    server.reset()
-    server.configure(unique=True)
-    opened = Notebook(tmp_path)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def client(server: CountingServer) -> Iterator[openai.OpenAI]:
-    with openai.OpenAI(base_url=f"{server.url}/v1", api_key="sk-secret", max_retries=0) as made:
-        yield made
 
 
 def test_response_hooks_may_read_the_body(notebook: Notebook, server: CountingServer) -> None:

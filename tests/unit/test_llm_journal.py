@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import anthropic
@@ -18,27 +16,6 @@ from tests.servers.process import CountingServer
 from tests.servers.steps import Notebook
 
 ASK: dict[str, Any] = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "read"}]}
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[CountingServer]:
-    with CountingServer() as running:
-        yield running
-
-
-@pytest.fixture
-def notebook(tmp_path: Path, server: CountingServer) -> Iterator[Notebook]:
-    server.reset()
-    server.configure(unique=True)
-    opened = Notebook(tmp_path)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def client(server: CountingServer) -> Iterator[openai.OpenAI]:
-    with openai.OpenAI(base_url=f"{server.url}/v1", api_key="sk-secret", max_retries=0) as made:
-        yield made
 
 
 def text(answer: Any) -> str:

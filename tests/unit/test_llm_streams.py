@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import zlib
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import httpx2
@@ -173,21 +172,6 @@ def test_encodings_are_undone_piece_by_piece(encoding: str) -> None:
     assert decode is not None
     packed = _compressors()[encoding](data)
     assert b"".join(decode(packed[at : at + 1]) for at in range(len(packed))) == data
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[CountingServer]:
-    with CountingServer() as running:
-        yield running
-
-
-@pytest.fixture
-def notebook(tmp_path: Path, server: CountingServer) -> Iterator[Notebook]:
-    server.reset()
-    server.configure(unique=True)
-    opened = Notebook(tmp_path)
-    yield opened
-    opened.close()
 
 
 def url(server: CountingServer) -> str:
