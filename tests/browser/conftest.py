@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
 
 from tests.browser import chromium
 from tests.browser.lab import Lab
@@ -15,6 +15,9 @@ ROOT = Path(__file__).parents[2]
 
 # A machine may be busy; what does come to pass is not waited for any longer than it takes.
 expect.set_options(timeout=30_000)
+
+LABS_OWN = "Canceled future for "
+"""How JupyterLab's own rejections begin that nobody handles, when a kernel it asked has died."""
 
 NewPage = Callable[..., Page]
 
@@ -41,10 +44,14 @@ def new_page(browser: Browser) -> Iterator[NewPage]:
     pages: list[Page] = []
     errors: list[str] = []
 
+    def note(error: Error) -> None:
+        if not error.message.startswith(LABS_OWN):
+            errors.append(f"{error.message}\n{error.stack}")
+
     def make(width: int = 1440, height: int = 900, **options: object) -> Page:
         size = {"width": width, "height": height}
         page = browser.new_page(viewport=size, **options)  # type: ignore[arg-type]
-        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("pageerror", note)
         page.set_default_timeout(60_000)
         pages.append(page)
         return page
@@ -52,7 +59,7 @@ def new_page(browser: Browser) -> Iterator[NewPage]:
     yield make
     for page in pages:
         page.close()
-    assert not errors
+    assert not errors, "\n".join(errors)
 
 
 @pytest.fixture
