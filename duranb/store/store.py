@@ -34,8 +34,13 @@ JOURNAL = "journal"
 
 
 def store_path(notebook: Path) -> Path:
-    """The folder of a notebook's store: ``.duranb/<name>/`` beside it."""
-    return notebook.parent / ".duranb" / notebook.stem
+    """The folder of a notebook's store: ``.duranb/<name>/`` beside it.
+
+    Any other file, such as the script that a notebook was exported to, has its ending in the name:
+    the two do not share a history.
+    """
+    name = notebook.stem if notebook.suffix in ("", ".ipynb") else notebook.name
+    return notebook.parent / ".duranb" / name
 
 
 _Line = tuple[EventBody, bytes | None, tuple[str, str]]
