@@ -70,11 +70,9 @@ def is_async(tree: ast.Module) -> bool:
         elif isinstance(node, ast.Lambda):
             stack += scopes.defaults(node.args)
         elif cls not in _LEAVES:
-            for value in vars(node).values():
-                if isinstance(value, ast.AST):
-                    stack.append(value)
-                elif isinstance(value, list):
-                    stack += [v for v in value if isinstance(v, ast.AST)]
+            # Only what belongs to the grammar: whoever formats a traceback may hang a `parent` upon
+            # nodes, and a context such as Load is one object in all trees.
+            stack += ast.iter_child_nodes(node)
     return False
 
 

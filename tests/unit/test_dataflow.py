@@ -325,3 +325,16 @@ def test_a_cell_s_own_code_stores_its_names() -> None:
     """In a module's code object, plain assignments are stores of globals; a class's are not."""
     found = code_names(compile("x = 1\nclass A:\n    y = 2\ndel z", "cell", "exec"))
     assert found.stores == {"x", "A", "z"}
+
+
+def test_links_upon_nodes_are_not_followed() -> None:
+    """What formats tracebacks links nodes to their parents, on contexts that all trees share."""
+    tree = ast.parse("[].pop()")
+    for node in ast.walk(tree):
+        for child in ast.iter_child_nodes(node):
+            child.parent = node  # type: ignore[attr-defined]
+    try:
+        assert not is_async(ast.parse("x = y.z[1]"))
+    finally:
+        for node in ast.walk(tree):
+            vars(node).pop("parent", None)
