@@ -49,8 +49,11 @@ class CellState:
         namespace.touched(self._spec.loads)
         delta = namespace.sync()
         snapshot, bodies = self._runtime.snapshot(delta)
+        now = namespace.bindings()
+        # A name that was given the value it had is an output too: in another kernel it has none.
+        names = delta.changed.keys() | delta.bound | set(self._spec.writes)
         wanted = self._spec.outputs
-        outputs = {n: b for n, b in delta.changed.items() if not wanted or n in wanted}
+        outputs = {n: now[n] for n in sorted(names & now.keys()) if not wanted or n in wanted}
         return snapshot, bodies, outputs, delta.deleted
 
     def commit(self, snapshot: int) -> None:

@@ -16,8 +16,8 @@ class Spec:
     """One step, ready to be decided upon.
 
     ``source`` is for people; ``fingerprint`` is the identity of the code; ``reads`` are the names
-    its result can depend on, ``loads`` all names it can touch (None: anything), ``imports`` the
-    modules its body imports.
+    its result can depend on, ``loads`` all names it can touch (None: anything), ``writes`` those
+    it binds, ``imports`` the modules its body imports.
     """
 
     name: str
@@ -25,6 +25,7 @@ class Spec:
     fingerprint: str
     reads: frozenset[str]
     loads: frozenset[str] | None
+    writes: tuple[str, ...] = ()
     imports: frozenset[str] = frozenset()
     sort: str = "cell"
     policy: Policy = field(default_factory=Policy)

@@ -251,6 +251,7 @@ class Cells(ast.NodeTransformer):
             source=cell.raw,
             fingerprint=fingerprint.of_tree(tree),
             reads=names.reads,
+            writes=names.writes,
             imports=names.imports,
             loads=None if names.opaque else names.loads | set(names.writes) | names.deletes,
             policy=options.policy,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import re
 import shlex
 from collections.abc import Callable
 from typing import Any
@@ -27,13 +28,16 @@ CHANGING = ("rewind", "replay", "fork", "switch", "compensate", "resolve")
 OTHER = ("status", "log", "show", "diff", "timeline", "answer", "trust", "adopt")
 
 
+_CALL = re.compile(rf"""get_ipython\(\)\.run_line_magic\('duranb', ['"]({"|".join(CHANGING)})\b""")
+"""A changing verb as IPython writes its magic out: with the quotes that the rest of it leaves."""
+
+
 def await_verbs(lines: list[str]) -> list[str]:
     """Await ``%duranb`` verbs that may run cells, so that those can await too.
 
     Works on transformed source: a magic has become a call by then. Pure.
     """
-    calls = tuple(f"get_ipython().run_line_magic('duranb', '{verb}" for verb in CHANGING)
-    return [f"await {line}" if line.startswith(calls) else line for line in lines]
+    return [f"await {line}" if _CALL.match(line) else line for line in lines]
 
 
 class _Parser(argparse.ArgumentParser):

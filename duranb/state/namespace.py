@@ -34,11 +34,13 @@ LATE = 1 << 20
 @dataclass(frozen=True)
 class Delta:
     """What changed: names and what they are bound to now, names that are gone, and the digest of
-    the random generators' state if that changed."""
+    the random generators' state if that changed. ``bound`` are the names that are new, bound to
+    another object or changed in place, be their content what it was or not."""
 
     changed: dict[str, Binding] = field(default_factory=dict)
     deleted: list[str] = field(default_factory=list)
     random: str = ""
+    bound: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,7 @@ class Namespace:
             {n: b for n, b in now.items() if (b_old := before.get(n)) is not b and b_old != b},
             [n for n in before if n not in now],
             self._random_delta(),
+            frozenset(changed),
         )
 
     def is_recorded(self) -> None:

@@ -290,3 +290,15 @@ def test_read_only_folder_is_one_clear_message(
     result = kernels("ro/agent").start().run("%%durable s\nx = 1")
     assert result.error is not None and result.error[0] == "StoreUnwritable"
     assert "Traceback" not in result.error[2]
+
+
+def test_an_output_that_keeps_its_value_is_an_output(kernel: Kernel) -> None:
+    """A step that ran again and bound what was there already gives it to a fresh kernel too."""
+    step = "%%durable s\nx = len(given)\ny = [0]"
+    for given in ("[1, 2]", "[3, 4]"):
+        kernel.run(f"given = {given}")
+        assert kernel.run(step).error is None
+    kernel.restart()
+    kernel.run("given = [3, 4]")
+    assert "nothing ran" in kernel.run(step).notices
+    assert kernel.value("(x, y)") == "(2, [0])"

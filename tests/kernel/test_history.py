@@ -144,3 +144,13 @@ def test_without_yes_and_nobody_to_ask_nothing_changes(kernel: Kernel) -> None:
     run(kernel, SETUP, ONE, TWO)
     assert "nothing was changed" in kernel.run("%duranb rewind one").stdout
     assert kernel.value("b") == "3"
+
+
+def test_expressions_may_have_quotes_of_either_kind(kernel: Kernel) -> None:
+    """A verb with quotes in it runs like any other."""
+    run(kernel, "given = 'a'", "%%durable s\nx = given * 2")
+    for expression, value in (("'b'", "bb"), ('"c"', "cc")):
+        quote = '"' if "'" in expression else "'"
+        done = kernel.run(f"%duranb replay s --with given={quote}{expression}{quote} --yes")
+        assert done.error is None and "replayed s" in done.text
+        assert kernel.value("x") == f"'{value}'"
