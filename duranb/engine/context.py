@@ -18,6 +18,7 @@ import blake3
 
 from duranb.engine.runtime import Runtime, active
 from duranb.pure.artifacts import Buffer
+from duranb.pure.credentials import public_text
 from duranb.pure.errors import DuranbError, Unrecorded
 from duranb.pure.events import CallCompleted, CallFailed, CallRejected, ErrorInfo, Usage
 from duranb.pure.model import Call, CallStatus
@@ -27,7 +28,8 @@ from duranb.pure.model import Call, CallStatus
 class Slot:
     """A place in the journal: the ``occurrence``-th call with this key in the step.
 
-    ``recorded`` is the call that answers it, or None when it has to be made.
+    ``recorded`` is the call that answers it, or None when it has to be made. ``attempt`` is the one
+    that claimed it.
     """
 
     key: str
@@ -35,6 +37,7 @@ class Slot:
     sort: str
     name: str
     recorded: Call | None
+    attempt: int
 
 
 class StepContext:
@@ -85,13 +88,15 @@ class StepContext:
             used = self._taken.setdefault(key, set())
             occurrence = next(n for n in range(len(used) + 1) if n not in used)
             used.add(occurrence)
+            attempt = self.attempt
         recorded = self.runtime.history.recorded(self.step, key, occurrence)
         if recorded is not None and self._must_be_new(recorded):
             recorded = None
         if self.strict and (recorded is None or recorded.status is not CallStatus.COMPLETED):
-            self._free(key, occurrence)
+            with self._lock:
+                used.discard(occurrence)
             raise self.stop(Unrecorded(self._refusal(name, key, occurrence, recorded, explain)))
-        return Slot(key, occurrence, sort, name, recorded)
+        return Slot(key, occurrence, sort, name, recorded, attempt)
 
     def _refusal(
         self,
@@ -175,7 +180,7 @@ class StepContext:
 
     def fail(self, slot: Slot, *, error: BaseException, status: int = 0, started: int = 0) -> None:
         """Note that a call failed and free its place; not waited for."""
-        self._free(slot.key, slot.occurrence)
+        self.release(slot)
         self.runtime.record(
             CallFailed(
                 **self.told(self.runtime.next_id("call"), slot),
@@ -187,12 +192,11 @@ class StepContext:
         )
 
     def release(self, slot: Slot) -> None:
-        """Free a place without a record: the call was abandoned."""
-        self._free(slot.key, slot.occurrence)
-
-    def _free(self, key: str, occurrence: int) -> None:
+        """Free a place without a record: the call was abandoned. A stream that an earlier attempt
+        left behind has none any more: it may be somebody else's."""
         with self._lock:
-            self._taken.get(key, set()).discard(occurrence)
+            if slot.attempt == self.attempt:
+                self._taken.get(slot.key, set()).discard(slot.occurrence)
 
     def stop(self, error: DuranbError) -> DuranbError:
         """Note that the step must not go on, even if its code swallows ``error``; returns it."""
@@ -309,8 +313,9 @@ def idempotency_key(here: StepContext, key: str, occurrence: int) -> str:
 
 
 def describe(error: BaseException) -> ErrorInfo:
-    """An exception as it is kept in the history, without its traceback."""
-    return ErrorInfo(type=type(error).__name__, message=str(error)[:2000])
+    """An exception as it is kept in the history, without its traceback and without the credentials
+    in URLs that it tells."""
+    return ErrorInfo(type=type(error).__name__, message=public_text(str(error)[:4000])[:2000])
 
 
 def now_us() -> int:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
+from duranb.engine.context import describe
 from duranb.engine.decide import Decision
 from duranb.engine.effects import Deed, Effect
 from duranb.engine.keeping import NoState
@@ -119,7 +120,7 @@ def compensate(runtime: Runtime, execution: Execution, run_body: RunBody) -> int
         else:
             number = _run(runtime, execution, lambda run: _undo_all(runtime, plan, run))
     except Exception as error:
-        failed = e.ErrorInfo(type=type(error).__name__, message=str(error)[:2000])
+        failed = describe(error)
         runtime.record(
             e.ExecutionCompensated(execution=execution.id, by=number, ok=False, error=failed)
         )

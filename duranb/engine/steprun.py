@@ -25,6 +25,7 @@ from duranb.engine.retry import cause_of, pauses
 from duranb.engine.runtime import Runtime
 from duranb.engine.spec import Spec
 from duranb.pure import events as e
+from duranb.pure.credentials import public_text
 from duranb.pure.errors import InDoubt, Unrecorded, UsageError, ValidationFailed, Waiting
 from duranb.pure.model import Cause, Execution, Origin, Status
 from duranb.state import Delta
@@ -359,7 +360,7 @@ def restore(
 def _full(error: BaseException) -> e.ErrorInfo:
     kept = describe(error)
     text = "".join(traceback.format_exception(error))
-    return msgspec.structs.replace(kept, traceback=text[-20_000:])
+    return msgspec.structs.replace(kept, traceback=public_text(text[-20_000:]))
 
 
 def _first_line(error: BaseException) -> str:

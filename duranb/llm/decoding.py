@@ -14,8 +14,10 @@ from typing import Any
 Decode = Callable[[bytes], bytes]
 
 
-def decoder(encoding: str) -> Decode | None:
-    """What decodes the next piece of a body, or None for an encoding that is not known here."""
+def decoder(encoding: str, advertised: str) -> Decode | None:
+    """What decodes the next piece of a body, or None for an encoding that is not known here, or
+    not to the client (``advertised`` is its ``Accept-Encoding``): it passes the body on as it is.
+    """
     match encoding.strip().lower():
         case "" | "identity":
             return bytes
@@ -23,9 +25,9 @@ def decoder(encoding: str) -> Decode | None:
             return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress
         case "deflate":
             return _deflate()
-        case "br":
+        case "br" if "br" in advertised:
             return _brotli()
-        case "zstd":
+        case "zstd" if "zstd" in advertised:
             return _zstandard()
     return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -15,6 +16,7 @@ from duranb.llm.exchange import LONGEST_REQUEST, Header, Hop, decode, encode
 from duranb.llm.identity import Asked, identify
 from duranb.llm.library import Library
 from duranb.llm.tape import Tape
+from duranb.pure.credentials import public_url
 from duranb.pure.errors import StoreError
 
 _MARKED = frozenset({"chat", "completion", "responses", "messages"})
@@ -99,7 +101,10 @@ class Flight:
         """What takes the answer down while the caller reads it."""
         headers = response.headers
         content_type = headers.get("content-type", "")
-        decode_piece = decoder(headers.get("content-encoding", ""))
+        decode_piece = decoder(
+            headers.get("content-encoding", ""),
+            response.request.headers.get("accept-encoding", ""),
+        )
         self._header = self._head(response, decoded=decode_piece is not None)
         endpoint = self._asked.endpoint
         shape = endpoint.shape if endpoint else ""
@@ -122,15 +127,14 @@ class Flight:
             gone = ("content-encoding", "content-length")
             headers = [(name, value) for name, value in headers if name.lower() not in gone]
         request, hops = response.request, response.history
-        content = self._kept()
         return Header(
             method=self._asked.method,
             url=self._asked.url,
-            final_url=private.public_url(str(request.url)) if hops else "",
+            final_url=public_url(str(request.url)) if hops else "",
             final_method=request.method if hops else "",
             content_type=self._asked.content_type,
             request_size=len(self._asked.content),
-            request_kept=len(content),
+            request_kept=len(self._kept),
             status=response.status_code,
             reason=response.reason_phrase,
             http_version=response.http_version,
@@ -139,7 +143,7 @@ class Flight:
             hops=[
                 Hop(
                     method=hop.request.method,
-                    url=private.public_url(str(hop.request.url)),
+                    url=public_url(str(hop.request.url)),
                     status=hop.status_code,
                     headers=private.public_headers(hop.headers.multi_items()),
                 )
@@ -147,12 +151,11 @@ class Flight:
             ],
         )
 
+    @functools.cached_property
     def _kept(self) -> bytes:
         """The request's body as it is stored: without credentials, and not if it is huge."""
-        content = self._asked.content
-        public = private.without_secrets(self._asked.body)
-        if public is not self._asked.body:
-            content = msgspec.json.encode(public)
+        asked = self._asked
+        content = private.public_body(asked.content_type, asked.content, asked.body)
         return content if len(content) <= LONGEST_REQUEST else b""
 
     # -- what becomes of it (the journal of a Tape) ----------------------------------------
@@ -170,6 +173,9 @@ class Flight:
             elapsed=int((time.perf_counter() - self._clock) * 1e6),
         )
         body = b"".join(pieces)
+        if self._asked.endpoint is None and private.grants(body):
+            self._fail(PermissionError("passed on, but it hands out a token: not recorded"))
+            return
         found = reading.read(
             self._asked.endpoint,
             self._asked.url,
@@ -184,7 +190,7 @@ class Flight:
         try:
             self._step.complete(
                 self._slot,
-                response=encode(header, self._kept(), pieces),
+                response=encode(header, self._kept, pieces),
                 started=self._began,
                 usage=found.usage,
                 status=header.status,

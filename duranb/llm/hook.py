@@ -101,8 +101,14 @@ def _sync(library: Library, original: Send) -> Send:
             return original(client, request, stream=stream, **options)
         if flight.recorded:
             response = flight.replay(client, request)
-            if not stream:
-                response.read()
+            try:
+                _show(client, response)
+                if not stream:
+                    response.read()
+            except BaseException:
+                response.close()
+                flight.release()
+                raise
             return response
         try:
             with _part_of_this():
@@ -142,8 +148,14 @@ def _async(library: Library, original: Send) -> Send:
             return await original(client, request, stream=stream, **options)
         if flight.recorded:
             response = flight.replay(client, request)
-            if not stream:
-                await response.aread()
+            try:
+                await _ashow(client, response)
+                if not stream:
+                    await response.aread()
+            except BaseException:
+                await response.aclose()
+                flight.release()
+                raise
             return response
         try:
             with _part_of_this():
@@ -169,6 +181,23 @@ def _async(library: Library, original: Send) -> Send:
         return response
 
     return send
+
+
+def _show(client: Any, response: Any) -> None:
+    """Show a recorded answer, and the redirects on the way to it, to the client's response hooks,
+    which may well be where its code counts or checks. Request hooks prepare what is sent: nothing
+    is."""
+    with _part_of_this():
+        for each in (*response.history, response):
+            for hook in client.event_hooks["response"]:
+                hook(each)
+
+
+async def _ashow(client: Any, response: Any) -> None:
+    with _part_of_this():
+        for each in (*response.history, response):
+            for hook in client.event_hooks["response"]:
+                await hook(each)
 
 
 def _listening(client: Any, request: Any, stream_type: Any) -> StepContext | None:

@@ -1,7 +1,8 @@
 """What makes two requests the same: method, host, path, query and canonical body.
 
-Headers do not count: they carry credentials, retry counters and client versions. The scheme does
-not either. The port does: two models served on one machine are two models.
+Headers do not count: they carry credentials, retry counters and client versions. Those that say
+which part or form of a thing is asked for do, where it is not a model that is asked. The scheme
+does not count. The port does: two models served on one machine are two models.
 """
 
 from __future__ import annotations
@@ -17,10 +18,13 @@ import msgspec
 
 from duranb.llm import private
 from duranb.llm.endpoints import Endpoint, call_name, recognise
+from duranb.pure.credentials import is_secret_parameter, public_path, public_url
 
 _encoder = msgspec.json.Encoder(order="deterministic")
 _decoder = msgspec.json.Decoder()
 _BOUNDARY = re.compile(r'boundary="?([^";]+)"?', re.IGNORECASE)
+
+_ASKING = ("accept", "accept-language", "range")
 
 UNTOUCHED = ("/v1/traces", "/v1/metrics", "/v1/logs", "/traces/ingest")
 """Ends of paths that telemetry is sent to. It is sent from threads of its own, may belong to
@@ -77,12 +81,17 @@ def identify(
         hasher.update(part.encode())
         hasher.update(b"\0")
     hasher.update(canonical)
+    if endpoint is None:
+        for name in _ASKING:
+            asked_for = headers.get(name, "*/*")
+            if asked_for != "*/*":
+                hasher.update(f"\0{name}: {asked_for}".encode())
     return Asked(
         key=hasher.hexdigest(16),
-        name=call_name(endpoint, method, host, path, body),
+        name=call_name(endpoint, method, host, public_path(path), body),
         endpoint=endpoint,
         method=method,
-        url=private.public_url(url),
+        url=public_url(url),
         content_type=content_type,
         content=content,
         body=body,
@@ -105,7 +114,7 @@ def _canonical_query(query: str, endpoint: Endpoint | None) -> str:
         return ""
     pairs = parse_qsl(query, keep_blank_values=True)
     if endpoint is not None:
-        pairs = [(name, value) for name, value in pairs if not private.is_secret_parameter(name)]
+        pairs = [(name, value) for name, value in pairs if not is_secret_parameter(name)]
     return "&".join(f"{name}={value}" for name, value in sorted(pairs, key=lambda pair: pair[0]))
 
 

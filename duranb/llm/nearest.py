@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 
 from duranb.engine.context import StepContext
-from duranb.llm import private
 from duranb.llm.exchange import decode
 from duranb.llm.identity import Asked
 from duranb.pure import diff
+from duranb.pure.credentials import public_fields
 from duranb.pure.model import Call, CallStatus
 
 MOST = 200
@@ -36,7 +36,7 @@ def difference(step: StepContext, asked: Asked) -> str:
     readable = [(call, request) for call, request in found if request is not None]
     if not readable:
         return ""
-    now = _request(asked.method, asked.url, private.without_secrets(asked.body), asked.content)
+    now = _request(asked.method, asked.url, public_fields(asked.body), asked.content)
     texts = [_text(request) for _, request in readable]
     call, recorded = readable[diff.closest(_text(now), texts)]
     changed = diff.places(recorded, now)

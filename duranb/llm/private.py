@@ -1,12 +1,20 @@
-"""What never reaches the store: credentials, wherever a request or a response carries them."""
+"""Where requests and answers carry credentials, which never reach the store."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
 
-HIDDEN = "***"
+import msgspec
+
+from duranb.pure.credentials import (
+    HIDDEN,
+    is_secret_field,
+    public_fields,
+    public_query,
+    public_url,
+)
 
 _DROPPED_HEADERS = frozenset(
     {
@@ -23,63 +31,13 @@ _DROPPED_HEADERS = frozenset(
         "x-goog-api-key",
     }
 )
-_SECRET_PARAMETERS = frozenset(
-    {
-        "access_token",
-        "api-key",
-        "api_key",
-        "apikey",
-        "auth",
-        "client_secret",
-        "code",
-        "key",
-        "password",
-        "refresh_token",
-        "secret",
-        "sig",
-        "signature",
-        "subscription-key",
-        "token",
-        "x-amz-credential",
-        "x-amz-security-token",
-        "x-amz-signature",
-        "x-goog-credential",
-        "x-goog-signature",
-    }
-)
-_SECRET_FIELDS = frozenset(
-    {
-        "access_token",
-        "api-key",
-        "api_key",
-        "apikey",
-        "authorization",
-        "client_secret",
-        "password",
-        "refresh_token",
-        "secret",
-    }
-)
+_FORM = "application/x-www-form-urlencoded"
+_PART = re.compile(rb'(name="([^"]*)"\r\n(?:[^\r\n]+\r\n)*\r\n)([^\r]*)')
+"""A field of a multipart body that is not a file: its head, its name, its value."""
 
+_GRANTED = frozenset({"accesstoken", "idtoken", "refreshtoken"})
 
-def is_secret_parameter(name: str) -> bool:
-    """Whether a query parameter of this name may hold a credential."""
-    return name.lower() in _SECRET_PARAMETERS
-
-
-def public_url(url: str) -> str:
-    """A URL without its user, with the values of parameters that may hold a credential hidden."""
-    parts = urlsplit(url)
-    netloc = parts.netloc.rpartition("@")[2]
-    query = parts.query
-    if query:
-        pairs = parse_qsl(query, keep_blank_values=True)
-        if any(is_secret_parameter(name) for name, _ in pairs):
-            query = "&".join(
-                f"{quote(name)}={HIDDEN if is_secret_parameter(name) else quote(value)}"
-                for name, value in pairs
-            )
-    return urlunsplit((parts.scheme, netloc, parts.path, query, ""))
+_object = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def public_headers(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -92,14 +50,22 @@ def public_headers(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     return kept
 
 
-def without_secrets(body: Any) -> Any:
-    """A decoded JSON request body with credentials among its top-level fields hidden.
+def public_body(content_type: str, content: bytes, body: Any) -> bytes:
+    """A request's body without credentials among its fields; ``body`` is its decoded JSON.
 
-    The very same object when there are none.
+    The very same bytes when there are none.
     """
-    if not isinstance(body, dict) or not any(str(k).lower() in _SECRET_FIELDS for k in body):
-        return body
-    return {k: HIDDEN if str(k).lower() in _SECRET_FIELDS else v for k, v in body.items()}
+    if content_type.startswith(_FORM):
+        return public_query(content.decode("utf-8", "replace")).encode()
+    if content_type.startswith("multipart/"):
+        return _PART.sub(_public_part, content)
+    public = public_fields(body)
+    return content if public is body else msgspec.json.encode(public)
+
+
+def _public_part(found: re.Match[bytes]) -> bytes:
+    head, name, _ = found.groups()
+    return head + HIDDEN.encode() if is_secret_field(name.decode("utf-8", "replace")) else found[0]
 
 
 def hands_out_credentials(path: str, content_type: str, body: bytes) -> bool:
@@ -107,7 +73,22 @@ def hands_out_credentials(path: str, content_type: str, body: bytes) -> bool:
     and would have expired anyway."""
     if path.rstrip("/").endswith(("/oauth/token", "/oauth2/token", "/oauth2/v2.0/token")):
         return True
-    return content_type.startswith("application/x-www-form-urlencoded") and b"grant_type=" in body
+    return content_type.startswith(_FORM) and b"grant_type=" in body
+
+
+def grants(answer: bytes) -> bool:
+    """Whether an answer is a login's: it hands out a token."""
+    if answer[:1] != b"{" or b"oken" not in answer:
+        return False
+    try:
+        found = _object.decode(answer)
+    except msgspec.DecodeError:
+        return False  # not an object after all
+    for name, value in found.items():
+        plain, text = name.lower().replace("_", ""), bytes(value)
+        if (plain in _GRANTED and text[:1] == b'"') or (plain == "token" and text[:4] == b'"eyJ'):
+            return True
+    return False
 
 
 def opens_session(headers: Mapping[str, str], body: Any) -> bool:

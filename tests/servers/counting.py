@@ -141,6 +141,8 @@ class Handler(BaseHTTPRequestHandler):
             self._effect(world.effects if path == "/effect" else world.undone)
         elif path == "/oauth/token":
             self._json({"access_token": "granted-secret", "token_type": "bearer"})
+        elif path == "/login":
+            self._json({"access_token": "h-secret"})
         else:
             self._ask(path, body)
 

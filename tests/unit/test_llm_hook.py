@@ -13,6 +13,8 @@ import openai
 import pytest
 
 from duranb import llm
+from duranb.engine.context import describe
+from duranb.pure.credentials import public_fields, public_text
 from tests.servers.process import CountingServer
 from tests.servers.steps import Notebook
 
@@ -31,6 +33,53 @@ def test_response_hooks_may_read_the_body(notebook: Notebook, server: CountingSe
     for _ in range(2):
         with notebook.step(), httpx2.Client(event_hooks={"response": [look]}) as http:
             assert http.post(f"{server.url}/x", json={}).content == seen[0]
+    assert server.count == 1
+
+
+def test_response_hooks_see_what_comes_from_the_journal(
+    notebook: Notebook, server: CountingServer
+) -> None:
+    """A client's response hooks, in which its code may count, are shown a recorded answer as they
+    were shown the answer; its request hooks, which prepare what is sent, are not called."""
+    seen: list[str] = []
+
+    async def look(response: httpx2.Response) -> None:
+        seen.append(f"{response.status_code} {response.url.path}")
+
+    async def prepare(request: httpx2.Request) -> None:
+        seen.append(request.method)
+
+    async def ask() -> None:
+        hooks: Any = {"request": [prepare], "response": [look]}
+        async with httpx2.AsyncClient(event_hooks=hooks, follow_redirects=True) as http:
+            await http.get(f"{server.url}/redirect")
+
+    for _ in range(2):
+        with notebook.step():
+            asyncio.run(ask())
+    led = ["302 /redirect", "200 /v1/models"]
+    assert seen == ["GET", led[0], "GET", led[1], *led]
+
+
+def test_a_response_hook_that_raises_on_replay_frees_the_place(
+    notebook: Notebook, server: CountingServer
+) -> None:
+    """What a hook refuses, the next identical request finds again."""
+    strict: list[bool] = []
+
+    def check(response: httpx2.Response) -> None:
+        response.read()
+        if strict:
+            strict.clear()
+            raise ValueError("refused")
+
+    with notebook.step(), httpx2.Client() as http:
+        http.post(f"{server.url}/x", json={})
+    with notebook.step(), httpx2.Client(event_hooks={"response": [check]}) as http:
+        strict.append(True)
+        with pytest.raises(ValueError, match="refused"):
+            http.post(f"{server.url}/x", json={})
+        http.post(f"{server.url}/x", json={})
     assert server.count == 1
 
 
@@ -68,6 +117,42 @@ def test_credentials_are_never_stored(
     with notebook.step(), httpx2.Client() as http:
         http.post(gemini.replace("url-secret", "rotated"), json=PROMPT)
     assert server.count == 3
+
+
+def test_credentials_are_found_wherever_apis_put_them(
+    notebook: Notebook, server: CountingServer
+) -> None:
+    """Deep in a body (a tool server's token), in forms and parts, in a path, in the URL that an
+    exception tells, and in a login's answer, which is passed on and not recorded."""
+    tools = [{"type": "mcp", "authorization": "a-secret", "headers": {"X-Api-Key": "b-secret"}}]
+    server.configure(schedule={"5": "500"})
+    with notebook.step() as step, httpx2.Client() as http:
+        http.post(f"{server.url}/v1/responses", json={"model": "m", "input": "i", "tools": tools})
+        http.post(f"{server.url}/form", data={"user": "me", "password": "c-secret"})
+        http.post(f"{server.url}/parts", files={"f": b"x"}, data={"api_key": "d-secret"})
+        http.post(f"{server.url}/bot123:e-secret/sendMessage?access_key=f-secret", json={})
+        with pytest.raises(httpx2.HTTPStatusError, match="g-secret") as refused:
+            http.post(f"{server.url}/x?key=g-secret&page=1", json={}).raise_for_status()
+        assert http.post(f"{server.url}/login", json={}).json() == {"access_token": "h-secret"}
+    told = describe(refused.value).message
+    assert "/x?key=***&page=1'" in told
+    calls = notebook.calls()
+    assert [call.name.rpartition("/")[2] for call in calls][1:] == ["form", "parts", "sendMessage"]
+    stored = b"".join([*map(notebook.stored, calls), *(repr(c).encode() for c in calls)])
+    assert b"secret" not in stored
+    assert b"user=me" in stored
+    assert "not recorded" in str(notebook.failed[-1].error)
+    assert step.stopped is None
+
+
+def test_a_body_without_credentials_is_kept_as_it_was_sent() -> None:
+    """What only looks like a credential (a limit on tokens, a schema) is nothing to hide."""
+    body = {"max_tokens": 3, "messages": [{"tool": {"password": {"type": "string"}}}], "key": "a"}
+    assert public_fields(body) is body
+    assert public_text("see https://example.com/a?page=2#key for more") == (
+        "see https://example.com/a?page=2#key for more"
+    )
+    assert public_text("postgresql://me:secret@host/db is gone") == "postgresql://host/db is gone"
 
 
 @pytest.mark.parametrize(

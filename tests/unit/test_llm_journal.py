@@ -70,6 +70,20 @@ def test_the_order_of_keys_does_not_matter_but_each_value_does(
     assert server.count == 4
 
 
+def test_which_part_and_form_is_asked_for_counts(
+    notebook: Notebook, server: CountingServer
+) -> None:
+    """Ranges of a file, and forms of a page, are answered each by its own, in any order."""
+    asked = [{"range": "bytes=0-9"}, {"range": "bytes=10-19"}, {"accept": "text/html"}, {}]
+    seen = []
+    for order in (asked, asked[::-1]):
+        with notebook.step(), httpx2.Client() as http:
+            got = {str(h): http.post(f"{server.url}/x", headers=h, json={}).json() for h in order}
+        seen.append(got)
+    assert seen[0] == seen[1]
+    assert server.count == 4
+
+
 def test_uploads_are_the_same_whatever_their_boundary(
     notebook: Notebook, server: CountingServer
 ) -> None:

@@ -168,10 +168,18 @@ def _compressors() -> dict[str, Callable[[bytes], bytes]]:
 def test_encodings_are_undone_piece_by_piece(encoding: str) -> None:
     """Whatever an HTTP client may advertise is decompressed as it comes in, byte by byte."""
     data = BODIES["chat"][0].encode() * 20
-    decode = decoder(encoding.removeprefix("bare "))
+    decode = decoder(encoding.removeprefix("bare "), "gzip, deflate, br, zstd")
     assert decode is not None
     packed = _compressors()[encoding](data)
     assert b"".join(decode(packed[at : at + 1]) for at in range(len(packed))) == data
+
+
+def test_a_codec_that_the_client_lacks_is_left_alone() -> None:
+    """A body in an encoding that the client never advertised gets through it as it is, so that is
+    what is recorded."""
+    assert decoder("zstd", "gzip, deflate") is None
+    assert decoder("br", "gzip, deflate") is None
+    assert decoder("gzip", "identity") is not None
 
 
 def url(server: CountingServer) -> str:
@@ -266,6 +274,21 @@ def test_an_abandoned_stream_leaves_nothing(notebook: Notebook, server: Counting
         assert server.count == sent + 2
     assert not notebook.failed
     assert [c.occurrence for c in notebook.calls()] == [0, 0]
+
+
+def test_what_an_attempt_left_behind_frees_no_place_of_the_next(
+    notebook: Notebook, client: openai.OpenAI, server: CountingServer
+) -> None:
+    """A stream of an earlier attempt that is closed late (it is garbage collected) does not give
+    away a place that the next attempt has: identical requests keep answers of their own."""
+    with notebook.step() as step:
+        left = client.chat.completions.create(**STREAM)
+        next(iter(left))
+        step.next_attempt()
+        first = list(client.chat.completions.create(**STREAM))
+        left.close()
+        assert list(client.chat.completions.create(**STREAM)) != first
+    assert [c.occurrence for c in notebook.calls()] == [0, 1]
 
 
 def test_stopping_at_the_reason_is_enough(notebook: Notebook, server: CountingServer) -> None:
