@@ -65,6 +65,8 @@ def _read(endpoint: Endpoint, url: str, asked: Any, content_type: str, body: byt
     model = tokens.model or model_asked(urlsplit(url).path, asked)
     tokens = Tokens(**{**vars(tokens), "model": model})
     cost = prices.cost_of(tokens, url, shape.provider if shape else "")
+    if record(answer).get("status") in _BEGUN:
+        cost = 0.0
     usage = Usage(
         model=model,
         input_tokens=tokens.input,
@@ -75,6 +77,10 @@ def _read(endpoint: Endpoint, url: str, asked: Any, content_type: str, body: byt
     )
     said = shape.answered(answer) if shape else []
     return Reading(usage=usage, preview=_excerpt(_spoken(said) or _plain(content_type, body, said)))
+
+
+_BEGUN = ("queued", "in_progress")
+"""Statuses of an answer that is still being made: its bill comes with a later one."""
 
 
 def describe(data: Buffer) -> dict[str, Any]:

@@ -201,6 +201,7 @@ class History:
             calls=len(paid),
             tokens=sum(_tokens(c) for c in paid),
             cost=sum(_cost(c) for c in paid),
+            unpriced=sum(c.unpriced for c in paid),
             saved_calls=len(free),
             saved_tokens=sum(_tokens(c) for c in free),
             saved_cost=sum(_cost(c) for c in free),

@@ -98,6 +98,13 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
         """Whether this call changes the outside world."""
         return self.sort == "effect"
 
+    @property
+    def unpriced(self) -> bool:
+        """Whether a model answered, and what that cost is not known: it did not tell how many
+        tokens it took, or its price is not on the list."""
+        answered = self.sort == "llm" and self.status in (CallStatus.COMPLETED, CallStatus.REJECTED)
+        return answered and not (self.usage and self.usage.priced)
+
 
 class Execution(msgspec.Struct, frozen=True, kw_only=True):
     """One time a step was carried out (or restored: then ``of`` is the execution it came from)."""
@@ -164,13 +171,14 @@ class Branch(msgspec.Struct, frozen=True, kw_only=True):
 class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     """Sums over calls: what was made, and what was answered from the journal instead of paid.
 
-    Tokens are counts, money is US dollars, ``seconds_saved`` is the time the served calls took
-    when they were made.
+    Tokens are counts, money is US dollars; what ``unpriced`` of the calls cost is not known, and is
+    in no sum. ``seconds_saved`` is the time the served calls took when they were made.
     """
 
     calls: int = 0
     tokens: int = 0
     cost: float = 0.0
+    unpriced: int = 0
     saved_calls: int = 0
     saved_tokens: int = 0
     saved_cost: float = 0.0

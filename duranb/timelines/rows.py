@@ -114,7 +114,7 @@ def row(
         made=len(calls),
         served=len(this.served),
         effects=len(done),
-        unpriced=sum(_unpriced(c) for c in calls),
+        unpriced=sum(c.unpriced for c in calls),
         ledger=history.ledger(this.id),
         reason=this.reason,
         error=one_line(f"{this.error.type}: {this.error.message}") if this.error else "",
@@ -165,11 +165,6 @@ def _some(calls: list[Call]) -> list[Call]:
 
 def _span(call: Call) -> tuple[int, int, str, str]:
     return call.started or call.ended, call.ended, call.sort, call.status.value
-
-
-def _unpriced(call: Call) -> bool:
-    used = call.usage
-    return used is not None and not used.priced and bool(used.input_tokens or used.output_tokens)
 
 
 def _questions(history: History, this: Execution, calls: list[Call]) -> list[Question]:

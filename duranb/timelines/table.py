@@ -6,7 +6,7 @@ from html import escape
 
 from duranb.timelines.model import Update
 from duranb.timelines.rows import Row
-from duranb.views.words import count, duration, money
+from duranb.views.words import cost, count, duration, money
 
 MOST_ROWS = 200
 
@@ -46,7 +46,7 @@ def summary(update: Update) -> str:
     sums = update.totals.ledger
     parts = [
         count(update.totals.executions, "execution"),
-        f"{count(sums.calls, 'call')} made ({money(sums.cost) or '$0'})",
+        f"{count(sums.calls, 'call')} made ({cost(sums) or '$0'})",
         f"{count(sums.saved_calls, 'call')} saved ({money(sums.saved_cost) or '$0'})",
         f"{count(update.totals.restarts, 'restart')} survived",
     ]
@@ -76,7 +76,7 @@ def _cells(row: Row) -> list[str]:
         str(len(row.attempts) or ""),
         str(sums.calls or ""),
         f"{sums.tokens:,}" if sums.tokens else "",
-        money(sums.cost),
+        cost(sums),
         count(sums.saved_calls, "call") if sums.saved_calls else "",
         duration((row.ended - row.started) / 1e6) if row.ended > row.started else "",
         row.error or (f"stale: {', '.join(row.stale)}" if row.stale else ""),

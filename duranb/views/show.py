@@ -100,6 +100,6 @@ def _calls(made: list[Call], served: list[Call]) -> Table:
     for call, how in [*((c, str(c.status)) for c in made), *((c, "journal") for c in served)]:
         usage = call.usage
         spent = tokens(usage.input_tokens + usage.output_tokens) if usage else ""
-        cost = money(usage.cost) if usage else ""
+        cost = "cost unknown" if call.unpriced else money(usage.cost) if usage else ""
         table.add_row(f"#{call.id}", call.name, how, spent, cost, Text(call.preview[:70]))
     return table

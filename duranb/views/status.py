@@ -9,7 +9,7 @@ from duranb.pure.history import History
 from duranb.pure.model import Call, CallStatus, Execution, Origin, Status
 from duranb.pure.staleness import latest, stale
 from duranb.views.render import View
-from duranb.views.words import MARKS, STYLES, clock, count, duration, money, tokens
+from duranb.views.words import MARKS, STYLES, clock, cost, count, duration, money, tokens
 
 
 def view(history: History, holder: int | None = None) -> View:
@@ -76,7 +76,7 @@ def _table(history: History, rows: list[Execution]) -> Table:
             str(len(this.attempts) or ""),
             str(ledger.calls or ""),
             tokens(ledger.tokens),
-            money(ledger.cost),
+            cost(ledger),
             money(ledger.saved_cost) or (str(ledger.saved_calls) if ledger.saved_calls else ""),
             "" if this.origin is Origin.RESTORED else took,
             clock(this.started),

@@ -49,6 +49,14 @@ def money(dollars: float) -> str:
     return f"${dollars:.4f}" if dollars < 0.1 else f"${dollars:.2f}"
 
 
+def cost(ledger: Ledger) -> str:
+    """``$0.0031``, ``unknown``, ``$0.0031 + 2 unknown``; an empty string for nothing. What has no
+    price is not free."""
+    if not ledger.unpriced:
+        return money(ledger.cost)
+    return f"{money(ledger.cost)} + {ledger.unpriced} unknown" if ledger.cost else "unknown"
+
+
 def tokens(number: int) -> str:
     """``830``, ``12.4k``, ``3.1M``; an empty string for none."""
     if not number:

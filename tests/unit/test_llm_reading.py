@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import openai
 import pytest
 
 from duranb.llm import private
 from duranb.llm.endpoints import recognise
 from duranb.llm.exchange import Header, decode, encode
 from duranb.llm.reading import PREVIEW, describe, read
+from duranb.pure.credentials import public_url
 from duranb.pure.errors import StoreDamaged, StoreTooNew
+from duranb.views import show, status
 from tests.servers import answers
+from tests.servers.steps import Notebook
 
 ORIGIN = "http://127.0.0.1:9/"
 TEXT = "Noted and understood."
@@ -135,6 +139,33 @@ def test_an_answer_without_usage_is_not_priced() -> None:
     found = reading("v1/chat/completions", CHAT, "text/event-stream", stream)
     assert (found.usage.output_tokens, found.usage.priced) == (0, False)
     assert found.preview == TEXT
+
+
+def test_a_cost_that_is_not_known_is_said_and_is_not_nothing(
+    notebook: Notebook, client: openai.OpenAI
+) -> None:
+    """Status, show and the timeline tell an unknown cost from a free call, and both from a sum."""
+    ask: Any = [{"role": "user", "content": "read"}]
+    with notebook.step("mine"):
+        client.chat.completions.create(model="my-own-model", messages=ask)
+    with notebook.step("both"):
+        list(client.chat.completions.create(model="gpt-4o-mini", messages=ask, stream=True))
+        client.chat.completions.create(model="gpt-4o-mini", messages=ask)
+    history = notebook.session.history
+    assert [history.ledger(n).unpriced for n in (1, 2)] == [1, 1]
+    lines = {line.split("@")[0]: line for line in status.view(history).text().splitlines()}
+    assert " unknown " in lines["mine"]
+    assert " + 1 unknown " in lines["both"]
+    assert show.view(history, "both").text().count("cost unknown") == 1
+
+
+def test_an_answer_that_is_still_being_made_has_no_bill_yet() -> None:
+    """Whoever polls a background response pays with the answer that completes it."""
+    body = json.dumps({**answers.response({"model": "m", "input": "i"}, TEXT), "usage": None})
+    for state, priced in (("queued", True), ("completed", False)):
+        told = body.replace('"status": "completed"', f'"status": "{state}"').encode()
+        found = reading("v1/responses", {"model": "m", "input": "i"}, "application/json", told)
+        assert (found.usage.priced, found.usage.cost) == (priced, 0.0)
 
 
 def test_cached_and_written_tokens_of_claude_are_input() -> None:
@@ -309,7 +340,7 @@ def test_what_is_no_exchange_is_refused() -> None:
 def test_urls_are_stored_without_credentials() -> None:
     """User, password and parameters that hold keys do not reach the store; others do."""
     assert (
-        private.public_url("https://me:pw@api.example.com/x?page=2&KEY=k&sig=s&q=a%20b#top")
+        public_url("https://me:pw@api.example.com/x?page=2&KEY=k&sig=s&q=a%20b#top")
         == "https://api.example.com/x?page=2&KEY=***&sig=***&q=a%20b"
     )
     assert private.public_headers(

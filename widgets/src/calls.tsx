@@ -41,6 +41,7 @@ function figures(call: Call): string {
   const { input_tokens: sent = 0, output_tokens: got = 0 } = call;
   if (sent || got) parts.push(`${compact(sent)} → ${compact(got)}`);
   if (call.priced) parts.push(money(call.cost ?? 0));
+  else if (call.sort === "llm" && call.status === "completed") parts.push("cost unknown");
   if (call.started && call.ended) parts.push(took(call.ended - call.started));
   return parts.join(" · ");
 }
