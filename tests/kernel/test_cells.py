@@ -41,15 +41,22 @@ BODIES = {
 
 
 def seen(kernel: Kernel, code: str) -> tuple[object, object]:
-    """What a person sees of a cell: outputs without duranb's own lines, and the error."""
+    """What a person sees of a cell: outputs without duranb's own lines, and the error.
+
+    A busy machine may send what was printed in pieces: they are one text again here.
+    """
     result = kernel.run(code)
-    shown = [
-        (kind, content.get("text") or content.get("data") or {})
-        for kind, content in result.messages
-        if not str((content.get("data") or {}).get("text/html", "")).startswith(
-            '<div class="duranb'
-        )
-    ]
+    shown: list[tuple[str, object]] = []
+    for kind, content in result.messages:
+        data = content.get("data") or {}
+        if str(data.get("text/html", "")).startswith('<div class="duranb'):
+            continue
+        if kind == "stream":
+            kind = content["name"]
+            if shown and shown[-1][0] == kind:
+                shown[-1] = (kind, f"{shown[-1][1]}{content['text']}")
+                continue
+        shown.append((kind, content.get("text") or data))
     error = None
     if result.error is not None:
         arrow = [line for line in result.error[2].splitlines() if "--->" in line]
