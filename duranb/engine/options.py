@@ -13,6 +13,10 @@ from duranb.pure.errors import UsageError
 
 _FIRST_LINE = re.compile(r"\s*%%durable(?P<rest>[ \t][^\n]*|)(?:\n|$)")
 
+_BELOW_SOMETHING = re.compile(
+    r"\s*(?:(?:#|%%(?:durable|time|timeit|prun|debug)\b)[^\n]*\n\s*)+%%durable\b"
+)
+
 _VALUES = {
     "--retries": "N",
     "--backoff": "S",
@@ -47,6 +51,12 @@ def first_line(cell: str) -> str | None:
     return found["rest"].strip() if found else None
 
 
+def is_misplaced(cell: str) -> bool:
+    """Whether a ``%%durable`` stands below a comment or another magic, which would run the cell
+    as if it were not there."""
+    return _BELOW_SOMETHING.match(cell) is not None
+
+
 def parse(line: str) -> Options:
     """The options of a ``%%durable`` line (what follows the magic's name).
 
@@ -63,6 +73,8 @@ def parse(line: str) -> Options:
     while index < len(words):
         word, _, attached = words[index].partition("=")
         if word in _FLAGS:
+            if "=" in words[index]:
+                raise UsageError(f"%%durable: {word} takes no value; leave it out for no")
             flags.add(word)
         elif word in _VALUES:
             if not attached:

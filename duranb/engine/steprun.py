@@ -92,9 +92,9 @@ class StepRun:
         self._deadline = Deadline(spec.name, spec.policy.timeout)
         self._token: Token[StepContext | None] | None = None
         self._wait: float | None = None
-        self._begin()
 
     def _begin(self) -> None:
+        """Not before the loop begins: a cell that does not compile never began."""
         history = self.runtime.history
         self.runtime.record(
             e.ExecutionStarted(
@@ -123,6 +123,7 @@ class StepRun:
     # -- the loop over attempts ------------------------------------------------------------
 
     def __iter__(self) -> Iterator[StepRun]:
+        self._begin()
         yield self
         while self._wait is not None:
             for pause in pauses(self._wait, TICK, time.monotonic):
@@ -131,6 +132,7 @@ class StepRun:
             yield self
 
     def __aiter__(self) -> StepRun:
+        self._begin()
         self._fresh_iteration = True
         return self
 
@@ -257,7 +259,8 @@ class StepRun:
             self._end(Status.FAILED, error)
             return False
         self._wait = wait
-        when = f"again in {wait:.1f} s" if wait else "asking again"
+        at_once = "asking again" if cause is Cause.CONTENT else "again at once"
+        when = f"again in {wait:.1f} s" if wait else at_once
         self._host.notice(
             f"{self.spec.name}: attempt {attempt} of {policy.retries + 1} failed ({cause}: "
             f"{type(error).__name__}: {_first_line(error)}), {when}"

@@ -11,7 +11,7 @@ import ast
 import contextlib
 import sys
 import tokenize
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ from IPython.core.error import InputRejected
 from duranb.engine import steprun
 from duranb.engine.decide import Decision, decide
 from duranb.engine.keeping import CellState
-from duranb.engine.options import Options, first_line, parse
+from duranb.engine.options import Options, first_line, is_misplaced, parse
 from duranb.engine.spec import Spec
 from duranb.engine.steprun import NOTHING, StepRun
 from duranb.jupyter import instrument
@@ -132,6 +132,20 @@ def _ends_quietly(source: str) -> bool:
         return False  # IPython's own syntax, which is no Python until it is transformed
 
 
+def _check_names(options: Options, names: dataflow.CellNames, live: Mapping[str, object]) -> None:
+    """A misspelt name would let the step be restored when it must run, or without its values."""
+    touched = names.loads | set(names.writes)
+    unmade = [] if names.opaque else [n for n in options.outputs if n not in touched]
+    if unmade:
+        raise UsageError(f"%%durable: --outputs: nothing in this cell makes {unmade[0]!r}")
+    unknown = [n for n in options.inputs if n not in live]
+    if unknown:
+        raise UsageError(
+            f"%%durable: --inputs: there is no variable {unknown[0]!r} (yet): mend the name, or "
+            "run the cell that makes it first"
+        )
+
+
 def notice(outputs: Outputs, text: str) -> None:
     """Show one quiet line, which is not part of the step's own output."""
     from IPython.display import publish_display_data
@@ -162,9 +176,12 @@ class Cells(ast.NodeTransformer):
     def before(self, info: Any) -> None:
         """``pre_run_cell``."""
         cell, self._next = self._next, None
-        self._stack.append(
-            cell or Cell(info.raw_cell, first_line(info.raw_cell), info.cell_id or "")
-        )
+        if cell is None:
+            line = first_line(info.raw_cell)
+            if line is None and is_misplaced(info.raw_cell):
+                line = ""  # durable it is meant to be: it is refused, not run as a plain one
+            cell = Cell(info.raw_cell, line, info.cell_id or "")
+        self._stack.append(cell)
 
     def visit(self, node: ast.AST) -> ast.AST:
         """The AST transformer: decide on a durable cell, take note of a plain one."""
@@ -212,11 +229,16 @@ class Cells(ast.NodeTransformer):
 
     def _decide(self, cell: Cell, tree: ast.Module, running: Running) -> ast.Module:
         assert cell.line is not None
+        if is_misplaced(cell.raw):
+            raise UsageError(
+                "%%durable belongs on the cell's first line, once: above comments and other magics"
+            )
         options = parse(cell.line)
         session = self.need_session()
         jump = instrument.loose_jump(tree)
         if jump is not None:
-            return tree  # IPython itself says that it is a syntax error, and where
+            # IPython itself says that it is a syntax error, and where. Alone, so that nothing runs.
+            return ast.Module([jump], tree.type_ignores)
         need(session.runtime.namespace, tree)
         spec = self._spec(cell, tree, options)
         self._check_name(spec.name, cell)
@@ -246,6 +268,7 @@ class Cells(ast.NodeTransformer):
             raise UsageError(
                 "this cell assigns nothing that could name the step: %%durable NAME gives it one"
             )
+        _check_names(options, names, self._shell.user_ns)
         return Spec(
             name=name,
             source=cell.raw,

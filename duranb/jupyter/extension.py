@@ -47,10 +47,7 @@ class Extension:
         """Install the hooks and say what there is to come back to."""
         shell = self.shell
         manager = shell.input_transformer_manager
-        at = next(
-            (i for i, t in enumerate(manager.cleanup_transforms) if "cell_magic" in repr(t)), 0
-        )
-        manager.cleanup_transforms.insert(at, comment_out)
+        manager.cleanup_transforms.append(comment_out)  # once empty lines before it are gone
         shell.input_transformers_post.append(await_verbs)
         shell.ast_transformers.append(self._cells)
         shell.events.register("pre_run_cell", self._cells.before)

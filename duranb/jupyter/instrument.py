@@ -18,7 +18,8 @@ _ATTEMPT = "__duranb_attempt__"
 def attempts(tree: ast.Module, *, is_async: bool, interactivity: str) -> ast.Module:
     """The body in a loop over attempts. ``interactivity`` is IPython's setting of what to show."""
     future = [n for n in tree.body if isinstance(n, ast.ImportFrom) and n.module == "__future__"]
-    body = [n for n in tree.body if n not in future]
+    # A cell's statements are compiled one by one: there, ``global`` says nothing about the others.
+    body = [n for n in tree.body if n not in future and not isinstance(n, ast.Global)]
     inner = _shown(body, interactivity) or [ast.Pass()]
     run = ast.Attribute(ast.Name(HANDLE, ast.Load()), "run", ast.Load())
     guard = ast.withitem(ast.Name(_ATTEMPT, ast.Load()))
@@ -37,9 +38,9 @@ def replaced(tree: ast.Module, method: str) -> ast.Module:
 
 
 def loose_jump(tree: ast.Module) -> ast.stmt | None:
-    """A ``break``, ``continue`` or ``return`` outside of any loop or function, if there is one.
+    """A ``break`` or ``continue`` outside of any loop, if there is one.
 
-    The loop around the body would make the first two legal.
+    The loop around the body would make it legal.
     """
     stack: list[tuple[ast.AST, bool]] = [(node, False) for node in tree.body]
     while stack:

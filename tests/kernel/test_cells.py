@@ -31,7 +31,9 @@ BODIES = {
     "nested error": "def f():\n    return 1 / 0\nx = 1\nf()",
     "future": "from __future__ import annotations\ndef f(a: Undefined) -> None: ...\nx = 1",
     "syntax error": "x = (1\n",
-    "loose break": "x = 1\nbreak",
+    "loose break": "break",
+    "loose return": "return 1",
+    "global": "x = 1\nglobal x\nx = 2\nx",
     "underscore": "x = 7\nx",
     "stderr": "import sys\nprint('oops', file=sys.stderr); x = 1",
     "clear": "from IPython import display\nprint('a'); display.clear_output(); print('b')\nx = 1",
@@ -231,6 +233,9 @@ def test_interrupt_cancels_like_a_plain_cell(kernel: Kernel) -> None:
         ("1s", "no step name"),
         ("s --timeout -1", "number of seconds"),
         ("s 'unclosed", "quotation"),
+        ("s --always=no", "takes no value"),
+        ("s --outputs y", "nothing in this cell makes 'y'"),
+        ("s --inputs y", "there is no variable 'y'"),
     ],
 )
 def test_bad_first_line_is_one_clear_message(kernel: Kernel, line: str, word: str) -> None:
@@ -240,6 +245,26 @@ def test_bad_first_line_is_one_clear_message(kernel: Kernel, line: str, word: st
     assert word.lower() in result.error[1].lower()
     assert "Traceback" not in result.error[2]
     assert kernel.value("'x' in globals()") == "False"
+
+
+@pytest.mark.parametrize("last", ["break", "return x", "yield x", "nonlocal x", "x = ("])
+def test_cell_that_does_not_compile_never_begins(kernel: Kernel, last: str) -> None:
+    """A syntax error that only compiling finds: nothing of the cell runs or is left running."""
+    result = kernel.run(f"%%durable s\nx = 1\n{last}")
+    assert result.error is not None and result.error[0] == "SyntaxError"
+    assert "line 3" in result.error[2]
+    assert kernel.value("'x' in globals()") == "False"
+    assert "no durable cell has run" in kernel.run("%duranb status").text
+
+
+@pytest.mark.parametrize("above", ["# a comment", "%%time", "%%durable t"])
+def test_durable_line_below_something_is_refused(kernel: Kernel, above: str) -> None:
+    """A cell that only looks durable does not run; empty lines above do no harm."""
+    result = kernel.run(f"{above}\n%%durable s\nx = 1")
+    assert result.error is not None and "first line" in result.error[1]
+    assert kernel.value("'x' in globals()") == "False"
+    assert kernel.run("\n\n%%durable s\nx = 1").error is None
+    assert "completed" in kernel.run("%duranb show s").text
 
 
 def test_unnamed_step_takes_its_first_output(kernel: Kernel) -> None:
