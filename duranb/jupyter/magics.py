@@ -28,7 +28,9 @@ CHANGING = ("rewind", "replay", "fork", "switch", "compensate", "resolve")
 OTHER = ("status", "log", "show", "diff", "timeline", "answer", "trust", "adopt")
 
 
-_CALL = re.compile(rf"""get_ipython\(\)\.run_line_magic\('duranb', ['"]({"|".join(CHANGING)})\b""")
+_CHANGE = re.compile(
+    rf"^(\s*)(get_ipython\(\)\.run_line_magic\('duranb', ['\"]\s*(?:{'|'.join(CHANGING)})\b)"
+)
 """A changing verb as IPython writes its magic out: with the quotes that the rest of it leaves."""
 
 
@@ -37,7 +39,7 @@ def await_verbs(lines: list[str]) -> list[str]:
 
     Works on transformed source: a magic has become a call by then. Pure.
     """
-    return [f"await {line}" if _CALL.match(line) else line for line in lines]
+    return [_CHANGE.sub(r"\1await \2", line) for line in lines]
 
 
 class _Parser(argparse.ArgumentParser):
@@ -172,6 +174,8 @@ class DuranbMagics(Magics):
         )
         self._session().register_compensation(step, cell)
         print(f"registered: %duranb compensate {step} runs this with what the step recorded")
+        if step not in self._session().history.steps:
+            print(f"no step {step!r} has run yet")
 
     @cell_magic
     def duranb_sql(self, line: str, cell: str) -> object:

@@ -139,18 +139,19 @@ def test_unknown_words_are_one_message(kernel: Kernel) -> None:
         assert "Traceback" not in result.error[2]
 
 
+@pytest.mark.parametrize(
+    "written",
+    ["%duranb  fork '{}' --yes", "if True:\n    %duranb fork {} --yes", '%duranb fork "{}" --yes'],
+)
+def test_a_verb_is_carried_out_however_it_is_written(kernel: Kernel, written: str) -> None:
+    """With quotes, more spaces, or inside a block."""
+    kernel.run("%%durable s\nx = 1")
+    result = kernel.run(written.format("idea"))
+    assert "on branch idea" in result.stdout, result.text
+
+
 def test_without_yes_and_nobody_to_ask_nothing_changes(kernel: Kernel) -> None:
     """A verb that nobody confirms changes nothing."""
     run(kernel, SETUP, ONE, TWO)
     assert "nothing was changed" in kernel.run("%duranb rewind one").stdout
     assert kernel.value("b") == "3"
-
-
-def test_expressions_may_have_quotes_of_either_kind(kernel: Kernel) -> None:
-    """A verb with quotes in it runs like any other."""
-    run(kernel, "given = 'a'", "%%durable s\nx = given * 2")
-    for expression, value in (("'b'", "bb"), ('"c"', "cc")):
-        quote = '"' if "'" in expression else "'"
-        done = kernel.run(f"%duranb replay s --with given={quote}{expression}{quote} --yes")
-        assert done.error is None and "replayed s" in done.text
-        assert kernel.value("x") == f"'{value}'"
