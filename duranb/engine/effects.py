@@ -283,12 +283,12 @@ class Deed:
 
 def doubt(step: str, call: Call) -> InDoubt:
     """The error for an effect that was begun and whose outcome nobody knows."""
+    undo = f"\n  %duranb resolve {step} --compensate          undo it" if call.compensate else ""
     return InDoubt(
         f"step {step!r} is in doubt: {call.name}({call.preview}) was begun and its outcome was "
         "never recorded, so it may or may not have happened. Look, then say so:\n"
         f"  %duranb resolve {step} --happened [RESULT]   it happened (with this result)\n"
-        f"  %duranb resolve {step} --not-happened        it did not: the next run does it\n"
-        f"  %duranb resolve {step} --compensate          undo it"
+        f"  %duranb resolve {step} --not-happened        it did not: the next run does it{undo}"
     )
 
 

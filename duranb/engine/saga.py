@@ -86,6 +86,19 @@ def undoing(runtime: Runtime, execution: Execution) -> Undoing:
     )
 
 
+def need_undoing(runtime: Runtime, execution: Execution) -> Undoing:
+    """What compensating it does. Raises :class:`UsageError` where there is nothing to undo."""
+    if execution.status is Status.COMPENSATED:
+        raise UsageError(f"step {execution.step!r} was compensated already")
+    found = undoing(runtime, execution)
+    if not found.possible:
+        raise UsageError(
+            f"nothing undoes step {execution.step!r}: give it a cell that begins with "
+            f"%%compensate {execution.step}, or its tools a compensate= function"
+        )
+    return found
+
+
 def effects_of(runtime: Runtime, execution: Execution) -> list[Call]:
     """The effects an execution stands for (its own and those it was served), latest first."""
     history = runtime.history
@@ -103,14 +116,7 @@ def compensate(runtime: Runtime, execution: Execution, run_body: RunBody) -> int
     """
     if execution.of:
         execution = runtime.history.executions[execution.of]
-    if execution.status is Status.COMPENSATED:
-        raise UsageError(f"step {execution.step!r} was compensated already")
-    plan = undoing(runtime, execution)
-    if not plan.possible:
-        raise UsageError(
-            f"nothing undoes step {execution.step!r}: give it a cell that begins with "
-            f"%%compensate {execution.step}, or its tools a compensate= function"
-        )
+    plan = need_undoing(runtime, execution)
     number = 0
     try:
         if plan.source:
@@ -119,7 +125,11 @@ def compensate(runtime: Runtime, execution: Execution, run_body: RunBody) -> int
             number = _run(runtime, execution, _function(runtime, execution, plan.function))
         else:
             number = _run(runtime, execution, lambda run: _undo_all(runtime, plan, run))
-    except Exception as error:
+    except BaseException as error:
+        error.add_note(
+            f"duranb: the compensation of step {execution.step!r} stopped here, and what it had "
+            f"undone stays undone. Once this is mended, %duranb compensate {execution.step} goes on"
+        )
         failed = describe(error)
         runtime.record(
             e.ExecutionCompensated(execution=execution.id, by=number, ok=False, error=failed)

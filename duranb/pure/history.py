@@ -53,6 +53,7 @@ class History:
         self._of_execution: dict[int, list[int]] = {}
         self._journal: dict[tuple[str, str, str], dict[int, list[int]]] = {}
         self._settled: dict[tuple[str, str, str], list[int]] = {}
+        self._ended_at: dict[int, list[int]] = {}
         self._running: set[int] = set()
         self._last_id = {"execution": 0, "call": 0, "snapshot": 0}
         for event in events:
@@ -137,7 +138,11 @@ class History:
 
     def line(self, snapshot: int | None = None) -> list[Execution]:
         """The completed executions on the way to a snapshot, oldest first."""
-        found = [self.executions[s.execution] for s in self.walk(snapshot) if s.execution]
+        found: list[Execution] = []
+        for state in self.walk(snapshot):
+            # Several stand at one state when they changed no variable; some on a later branch.
+            there = (self.executions[i] for i in reversed(self._ended_at.get(state.id, ())))
+            found += [x for x in there if x.branch in (self.branch, state.branch)]
         return found[::-1]
 
     def recorded(self, step: str, key: str, occurrence: int) -> Call | None:
@@ -248,6 +253,9 @@ class History:
                 attempts = (*attempts[:-1], last)
             status = Status.IN_DOUBT if self._doubt(number) else Status.FAILED
             self._update(number, status=status, ended=ts, error=died, attempts=attempts)
+            undone = self.executions.get(self.executions[number].compensates)
+            if undone is not None and undone.status is Status.COMPLETED:
+                self._undone(undone.id, Status.COMPENSATION_FAILED, number)
         self._running.clear()
 
     def _snapshot_captured(self, ts: int, b: e.SnapshotCaptured) -> None:
@@ -426,6 +434,7 @@ class History:
     def _after(self, snapshot: int, execution: int) -> None:
         if snapshot in self.snapshots:
             self.snapshots[snapshot] = replace(self.snapshots[snapshot], execution=execution)
+            self._ended_at.setdefault(snapshot, []).append(execution)
 
     def _execution_ended(self, ts: int, b: e.ExecutionEnded) -> None:
         self._running.discard(b.execution)
@@ -477,7 +486,13 @@ class History:
 
     def _execution_compensated(self, ts: int, b: e.ExecutionCompensated) -> None:
         status = Status.COMPENSATED if b.ok else Status.COMPENSATION_FAILED
-        self._update(b.execution, status=status, compensated_by=b.by)
+        self._undone(b.execution, status, b.by)
+
+    def _undone(self, execution: int, status: Status, by: int) -> None:
+        """Of an execution, and of those that were restored from it."""
+        for this in self.executions_of(self.executions[execution].step):
+            if execution in (this.id, this.of):
+                self._update(this.id, status=status, compensated_by=by)
 
     def _compensation_registered(self, ts: int, b: e.CompensationRegistered) -> None:
         self.compensations[b.step] = b.source

@@ -17,15 +17,15 @@ def compensate(session: Session, step: str) -> Plan:
     execution = session.history.find(step)
     if execution.of:
         execution = session.history.executions[execution.of]
-    undoing = saga.undoing(runtime, execution)
+    undoing = saga.need_undoing(runtime, execution)
     lines, warnings = [], []
     if undoing.source:
         lines.append(f"runs its %%compensate cell with what execution {execution.id} recorded")
-    elif undoing.effects:
+    elif undoing.function:
+        lines.append(f"calls its @duranb.compensation with what execution {execution.id} recorded")
+    else:
         shown = [f"{c.name}({c.preview})" for c in undoing.effects]
         lines.append(f"undoes {count(len(shown), 'effect')}, latest first: {listed(shown, 4)}")
-    else:
-        lines.append("nothing undoes this step")
     if undoing.without:
         shown = [c.name for c in undoing.without]
         warnings.append(f"{count(len(shown), 'effect')} cannot be undone: {listed(shown)}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from duranb.engine import saga
 from duranb.pure import events as e
@@ -23,9 +23,9 @@ def rewind(
 
     ``compensate`` undoes what was done since, latest first.
     """
-    history = session.history
-    if step:
-        execution = history.find(step)
+    history, runtime = session.history, session.runtime
+    execution = history.find(step) if step else None
+    if execution is not None:
         snapshot = execution.before if before else execution.snapshot
         if not before and not execution.snapshot:
             raise NoSuchStep(
@@ -35,9 +35,10 @@ def rewind(
         where = f"{'before' if before else 'after'} {execution.step}@{execution.id}"
     else:
         snapshot, where = session.head, "the head of the history"
-    since = _since(session, snapshot)
+    since = _since(session, snapshot, execution, before)
     lines, _ = _difference(session, snapshot)
-    effects = [x for x in since if saga.effects_of(session.runtime, x)]
+    undoings = [saga.undoing(runtime, x) for x in since]
+    undo = [u for u in undoings if u.possible]
     warnings = []
     if since:
         lines.append(
@@ -45,19 +46,24 @@ def rewind(
             f"{'stays' if len(since) == 1 else 'stay'} in the history: "
             f"{listed(list(dict.fromkeys(x.step for x in since)))}"
         )
-    if effects and compensate:
-        lines.insert(0, f"compensates {listed([x.step for x in reversed(effects)])}, in this order")
-    elif effects:
-        done = sum(len(saga.effects_of(session.runtime, x)) for x in effects)
-        warnings.append(
-            f"{count(done, 'effect')} of {listed([x.step for x in effects])} stay done: "
-            "--compensate undoes them"
-        )
+    if undo and compensate:
+        names = [u.execution.step for u in reversed(undo)]
+        lines.insert(0, f"compensates {listed(names)}{', in this order' if names[1:] else ''}")
+    elif undo:
+        names = [u.execution.step for u in undo]
+        warnings.append(f"what {listed(names)} did stays done: --compensate undoes it")
+    without = [c.name for u in undoings for c in u.without]
+    if without:
+        warnings.append(f"{count(len(without), 'effect')} cannot be undone: {listed(without)}")
 
     async def apply() -> str:
         if compensate:
-            for each in reversed(effects):
-                saga.compensate(session.runtime, each, session.need_bodies().run_body)
+
+            def run_body(source: str, names: dict[str, Any]) -> Any:
+                return session.need_bodies().run_body(source, names)
+
+            for each in reversed(undo):
+                saga.compensate(runtime, each.execution, run_body)
         lost = move(session, history.branch, snapshot, "rewind")
         return f"rewound to {where}" + _placeholders(lost)
 
@@ -141,15 +147,29 @@ def _difference(session: Session, snapshot: int) -> tuple[list[str], list[str]]:
     return lines, back
 
 
-def _since(session: Session, snapshot: int) -> list[Execution]:
-    """The completed executions between a snapshot and the head, oldest first."""
+def _since(
+    session: Session, snapshot: int, execution: Execution | None, before: bool
+) -> list[Execution]:
+    """The completed executions since ``execution`` (it too, if ``before``) or since a snapshot,
+    oldest first, each once: what was restored is the execution that it came from.
+
+    Counted by executions where one is given: a step that changes no variable leaves no snapshot
+    of its own.
+    """
     history = session.history
-    kept = history.lineage(snapshot) if snapshot else set()
-    return [
-        x
-        for x in history.line()
-        if x.snapshot not in kept and x.status in (Status.COMPLETED, Status.COMPENSATION_FAILED)
-    ]
+    line = history.line()
+    if execution is not None and execution in line:
+        cut = line.index(execution) + (not before)
+        inside = {x.id for x in line[cut:]}
+        earlier = {x.of or x.id for x in line[:cut] if x.parent not in inside}
+        later = [x for x in line if x.id in inside or x.parent in inside]
+        later = [x for x in later if (x.of or x.id) not in earlier]
+    else:
+        kept = history.lineage(snapshot) if snapshot else set()
+        later = [x for x in line if x.snapshot not in kept]
+    counted = (Status.COMPLETED, Status.COMPENSATION_FAILED)
+    done = [x for x in later if x.status in counted and x.sort != "compensation"]
+    return list({x.of or x.id: history.executions[x.of or x.id] for x in done}.values())
 
 
 def _check_branch_name(session: Session, name: str) -> None:

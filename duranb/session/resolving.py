@@ -26,6 +26,7 @@ def resolve(
     or it is to be undone."""
     if sum((happened, not_happened, compensate)) != 1:
         raise UsageError("resolve takes one of --happened [RESULT], --not-happened, --compensate")
+    step = session.history.find(step).step
     call = in_doubt(session, step)
     if compensate and not call.compensate:
         raise UsageError(f"{call.name} has no compensate= function: undo it, then --not-happened")
@@ -41,7 +42,13 @@ def resolve(
     async def apply() -> str:
         runtime = session.runtime
         if happened:
-            value = eval(result, runtime.namespace.live) if result else None
+            try:
+                value = eval(result, runtime.namespace.live) if result else None
+            except Exception as error:
+                raise UsageError(
+                    f"--happened {result}: {type(error).__name__}: {error}. Nothing was changed: "
+                    "the result is an expression, so put quotes in it around text"
+                ) from error
             binding = runtime.namespace.capture_value(value) if result else None
             runtime.record(CallResolved(call=call.id, verdict="happened", result=binding))
         elif not_happened:

@@ -95,16 +95,17 @@ def needs(history: History) -> list[str]:
                     "then run the cell again"
                 )
             elif call.effect and _open(call) and this.status is not Status.RUNNING:
+                undo = " | --compensate" if call.compensate else ""
                 lines.append(
                     f"{this.step} is in doubt: {call.name}({call.preview}) was begun and its "
                     f"outcome never recorded  →  %duranb resolve {this.step} --happened [RESULT] "
-                    "| --not-happened | --compensate"
+                    f"| --not-happened{undo}"
                 )
     unfinished = [
         x
         for x in history.executions.values()
         if x.compensates
-        and x.status is Status.FAILED
+        and x.status in (Status.FAILED, Status.CANCELLED)
         and history.executions[x.compensates].status is not Status.COMPENSATED
     ]
     for this in unfinished[-1:]:

@@ -181,11 +181,56 @@ def test_a_failing_compensation_stops_and_says_so(kernel: Kernel) -> None:
     )
     kernel.run("%%durable mail\nsend('ann')\nsend('bob')\ndone = True")
     failed = kernel.run("%duranb compensate mail --yes")
-    assert failed.error is not None
+    assert failed.error is not None and "%duranb compensate mail goes on" in failed.error[2]
     assert "compensation failed" in kernel.run("%duranb status").text
     (kernel.notebook.parent / "calm").touch()
     assert kernel.run("%duranb compensate mail --yes").error is None
     assert log(kernel) == ["undo receipt bob", "undo receipt ann"]
+
+
+def test_rewind_compensates_every_later_step(kernel: Kernel) -> None:
+    """Also one that changes no variable, one whose undo is a cell, and each only once; what was
+    done before the step stays."""
+    kernel.run(LOG)
+    kernel.run("%%durable base\nsend('base', 'hi')\nb = 1")
+    kernel.run("%%durable mail\nsend('ann', 'hi')")
+    kernel.run("%%durable page\ntext = 'for bob'")
+    kernel.run("%%compensate page\nnote(f'undo {text}')")
+    kernel.run("%%durable mail\nsend('ann', 'hi')")
+    kernel.run("%%durable base\nsend('base', 'hi')\nb = 1")
+    shown = kernel.run("%duranb rewind base@1").stdout
+    assert "what mail, page did stays done" in shown
+    done = kernel.run("%duranb rewind base@1 --compensate --yes")
+    assert done.error is None, done.text
+    assert [x for x in log(kernel) if "undo" in x] == ["undo for bob", "undo receipt ann"]
+    assert "base" not in kernel.run("%duranb rewind base --compensate").stdout.splitlines()[1]
+    assert "compensated" in kernel.run("%duranb show mail").text
+
+
+def test_nothing_to_undo_is_said_before_anything_is_planned(kernel: Kernel) -> None:
+    """A step without an undo, and one undone already, are refused with what to do."""
+    kernel.run(LOG)
+    kernel.run("%%durable plain\nduranb.call(note, 'x')")
+    refused = kernel.run("%duranb compensate plain --dry-run")
+    assert refused.error is not None and "%%compensate plain" in refused.error[1]
+    kernel.run("%%durable mail\nsend('ann', 'hi')")
+    kernel.run("%duranb compensate mail --yes")
+    again = kernel.run("%duranb compensate mail --dry-run")
+    assert again.error is not None and "compensated already" in again.error[1]
+
+
+def test_a_wrong_result_resolves_nothing(kernel: Kernel) -> None:
+    """--happened with what is no expression changes nothing; only an effect that has an undo
+    offers it."""
+    kernel.run(LOG)
+    cell = "%%durable pay\ndef charge(n): raise TimeoutError()\nduranb.call(charge, 7)"
+    stopped = kernel.run(cell)
+    assert stopped.error is not None and "--compensate" not in stopped.error[1]
+    for result in ("nosuch", "'1 +'"):
+        wrong = kernel.run(f"%duranb resolve pay --happened {result} --yes")
+        assert wrong.error is not None and wrong.error[0] == "UsageError", wrong.text
+        assert "Nothing was changed" in wrong.error[1]
+    assert "in doubt" in kernel.run("%duranb status").text
 
 
 def test_ask_waits_and_goes_on_with_the_answer(kernel: Kernel) -> None:

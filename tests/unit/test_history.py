@@ -124,6 +124,39 @@ def test_a_death_settles_what_was_running() -> None:
     assert history.calls[1].status is CallStatus.IN_DOUBT
 
 
+def test_a_death_inside_a_compensation_leaves_it_unfinished() -> None:
+    """What was being undone is restored no more, nor is what was restored from it."""
+    history = fold(
+        begun(1, identity="i"),
+        done(1),
+        e.ExecutionRestored(
+            execution=2, of=1, step="s", run="r", branch="main", before=0, snapshot=0
+        ),
+        begun(3, "compensate s", compensates=1),
+        e.SessionOpened(pid=2),
+    )
+    for number in (1, 2):
+        assert history.executions[number].status is Status.COMPENSATION_FAILED
+    assert history.completed("s", "i") is None
+
+
+def test_steps_that_change_no_variable_are_on_the_line() -> None:
+    """Those that share a state are all on the way to it; what another branch did there is not."""
+    history = fold(
+        begun(1, "a"),
+        snap(1, 0, x="v"),
+        done(1, snapshot=1),
+        begun(2, "b"),
+        done(2, snapshot=1),
+        e.BranchCreated(branch="other", parent="main", snapshot=1),
+        e.HeadMoved(branch="other", snapshot=1, reason="fork"),
+        e.ExecutionStarted(execution=3, step="c", run="r", branch="other"),
+        done(3, snapshot=1),
+        e.HeadMoved(branch="main", snapshot=1, reason="switch"),
+    )
+    assert [x.step for x in history.line()] == ["a", "b"]
+
+
 def test_namespaces_follow_the_tree_of_snapshots() -> None:
     """A snapshot's names are those of its line, newest first, without what was deleted."""
     history = fold(
