@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
+import time
 from types import FrameType
 from typing import Any
 
@@ -12,12 +13,13 @@ from duranb.pure.errors import StepTimeout
 
 
 class Deadline:
-    """Raises :class:`StepTimeout` in the body after ``seconds``; None never does.
+    """Interrupts the body after ``seconds``; None never does.
 
-    A sync body is interrupted by a POSIX interval timer, which also ends a blocking system call;
-    where there is none (Windows, or a thread other than the main one) the interpreter is
-    interrupted as by Ctrl-C. An async body's task is cancelled. Both are turned into StepTimeout
-    by :meth:`convert`.
+    A sync body is interrupted as by Ctrl-C, through a POSIX interval timer, which also ends a
+    blocking system call; where there is none (Windows, or a thread other than the main one) the
+    interpreter is asked to. An async body's task is cancelled. Either is turned into
+    :class:`StepTimeout` by :meth:`convert`. Raised in the body, a TimeoutError would be taken for
+    a hiccup of the network by an SDK, which would then try again without a clock.
     """
 
     def __init__(self, step: str, seconds: float | None) -> None:
@@ -25,23 +27,25 @@ class Deadline:
         self._seconds = seconds
         self._passed = False
         self._handler: Any = None
+        self._outer_end = 0.0
         self._timer: threading.Timer | asyncio.TimerHandle | None = None
 
     def start(self) -> None:
         """Start the clock of a sync body."""
-        self._passed = False
+        self._passed, self._timer = False, None
         if self._seconds is None:
             return
         if hasattr(signal, "setitimer") and _in_main_thread():
             self._handler = signal.signal(signal.SIGALRM, self._alarm)
-            signal.setitimer(signal.ITIMER_REAL, self._seconds)
+            left, _ = signal.setitimer(signal.ITIMER_REAL, self._seconds)
+            self._outer_end = time.monotonic() + left if left else 0.0
             return
         self._timer = threading.Timer(self._seconds, self._interrupt)
         self._timer.start()
 
     def start_async(self) -> None:
         """Start the clock of an async body, whose task this is called from."""
-        self._passed = False
+        self._passed, self._timer = False, None
         task = asyncio.current_task()
         if self._seconds is not None and task is not None:
             loop = asyncio.get_running_loop()
@@ -53,18 +57,22 @@ class Deadline:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, self._handler)
             self._handler = None
+            if self._outer_end:  # a step around this one has a clock too, and there is one timer
+                left = max(self._outer_end - time.monotonic(), 0.001)
+                signal.setitimer(signal.ITIMER_REAL, left)
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
 
     def convert(self, error: BaseException | None) -> BaseException | None:
-        """The StepTimeout that an interruption by this clock stands for, else ``error``."""
-        interruption = isinstance(error, (KeyboardInterrupt, asyncio.CancelledError))
-        if not (self._passed and interruption):
+        """StepTimeout where this clock interrupted the body, also if the body took no notice; else
+        ``error``."""
+        interruptions = (KeyboardInterrupt, asyncio.CancelledError)
+        if not self._passed or not (error is None or isinstance(error, interruptions)):
             return error
-        task = asyncio.current_task() if isinstance(error, asyncio.CancelledError) else None
-        if task is not None:
-            task.uncancel()
+        if isinstance(self._timer, asyncio.TimerHandle):
+            task = asyncio.current_task()
+            if task is not None:
+                task.uncancel()
         return self._error()
 
     def _error(self) -> StepTimeout:
@@ -73,7 +81,8 @@ class Deadline:
         )
 
     def _alarm(self, number: int, frame: FrameType | None) -> None:
-        raise self._error()
+        self._passed = True
+        raise KeyboardInterrupt
 
     def _interrupt(self) -> None:
         import _thread

@@ -18,6 +18,7 @@ from duranb.pure.artifacts import Artifacts
 from duranb.pure.errors import UsageError
 from duranb.pure.fingerprint import Uses
 from duranb.pure.history import History
+from duranb.pure.model import CallStatus
 from duranb.session import compensation, moving, replaying, resolving
 from duranb.session.plan import Plan
 from duranb.state import Namespace
@@ -164,6 +165,8 @@ class Session:
         question = self.history.calls.get(number)
         if question is None or question.sort != "ask":
             raise UsageError(f"there is no question {number}")
+        if question.status is CallStatus.COMPLETED:
+            raise UsageError(f"question {number} was answered already: {question.preview}")
         self.runtime.record(e.Answered(call=number, value=value))
         return f"answered question {number}: run step {question.step!r} again and it goes on"
 

@@ -194,10 +194,15 @@ def test_validate_rejects(kernel: Kernel) -> None:
 
 
 def test_timeout_interrupts_sync_and_async(kernel: Kernel) -> None:
-    """--timeout ends a blocking sync body and an async one; both say so."""
+    """--timeout ends a blocking sync body and an async one, whatever the body catches; a function
+    step's own clock does not stop its cell's."""
+    nested = "import duranb, time\n@duranb.step(timeout=9)\ndef f(): return 1\nf()\ntime.sleep(30)"
     for name, body in (
         ("a", "import time\ntime.sleep(30)"),
         ("b", "import asyncio\nawait asyncio.sleep(30)"),
+        ("c", "import time\nfor _ in 'ab':\n    try: time.sleep(30)\n    except Exception: pass"),
+        ("d", "!sleep 30"),
+        ("e", nested),
     ):
         result = kernel.run(f"%%durable {name} --timeout 0.3 --retries 0\nx = 1\n{body}")
         assert result.error is not None and result.error[0] == "StepTimeout", result.text
