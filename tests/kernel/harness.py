@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,11 +60,12 @@ class Kernel:
         self.notebook = notebook
         self._env = {**os.environ, "DURANB_NOTEBOOK": str(notebook), **env}
         self._manager: KernelManager | None = None
+        self._sockets: tempfile.TemporaryDirectory[str] | None = None
         self.client: BlockingKernelClient | None = None
 
     def start(self, *, extension: bool = True, manager: KernelManager | None = None) -> Kernel:
         """Start a kernel in the notebook's folder; ``manager`` can bring another environment's."""
-        self._manager = manager or KernelManager(kernel_name="python3")
+        self._manager = manager or KernelManager(kernel_name="python3", **self._wires())
         arguments = ["--ext=duranb"] if extension else []
         self._manager.start_kernel(
             extra_arguments=arguments, env=self._env, cwd=str(self.notebook.parent)
@@ -72,6 +74,14 @@ class Kernel:
         self.client.start_channels()
         self.client.wait_for_ready(timeout=60)
         return self
+
+    def _wires(self) -> dict[str, str]:
+        """Sockets with names, where there are such: a port that was free when it was chosen may be
+        somebody else's when it is used."""
+        if os.name == "nt":
+            return {}
+        self._sockets = tempfile.TemporaryDirectory(prefix="kernel-")
+        return {"transport": "ipc", "ip": f"{self._sockets.name}/wire"}
 
     @property
     def pid(self) -> int:
@@ -174,3 +184,6 @@ class Kernel:
                 self._manager.shutdown_kernel(now=True)
             self._manager.cleanup_resources()
             self._manager = None
+        if self._sockets is not None:
+            self._sockets.cleanup()
+            self._sockets = None
