@@ -61,7 +61,7 @@ def copied(folder: Path) -> Iterator[tuple[Path, History]]:
         for attempt in range(TRIES):
             target.mkdir()
             # As the view of a store does it: what moves on meanwhile moves in this order.
-            for log in (JOURNAL, f"{DATABASE}.wal"):
+            for log in ("tail", JOURNAL, f"{DATABASE}.wal"):
                 with contextlib.suppress(FileNotFoundError):
                     shutil.copyfile(folder / log, target / log)
             shutil.copyfile(folder / DATABASE, target / DATABASE)

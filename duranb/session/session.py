@@ -58,11 +58,11 @@ class Session:
             history = History(opened.events())
             uses = Uses(live, root=notebook.parent)
             runtime = Runtime(opened, history, Namespace(live, opened, uses), settings)
+            session = cls(notebook, runtime)
+            session._begin()
         except BaseException:
             opened.close()
             raise
-        session = cls(notebook, runtime)
-        session._begin()
         engine.activate(runtime)
         return session
 

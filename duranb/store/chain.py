@@ -6,13 +6,16 @@ hash of the last acknowledged event are therefore also kept in a small file, and
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
 from collections.abc import Iterable
 from pathlib import Path
 
 import blake3
+import msgspec
 
+from duranb.pure.errors import StoreTooNew
 from duranb.pure.events import ArtifactStored, Event, EventBody, decode
 
 HASH_BYTES = 16
@@ -33,18 +36,50 @@ def covered(body: EventBody, data: str) -> str:
     return data
 
 
+def follows(before: bytes, seq: int, ts: int, data: str, digest: bytes) -> bool:
+    """Whether an event is linked to the one before it."""
+    if link(before, seq, ts, data) == digest:
+        return True
+    try:
+        body = decode(data)
+    except msgspec.MsgspecError:
+        return False
+    return link(before, seq, ts, covered(body, data)) == digest
+
+
 def follow(lines: Iterable[tuple[int, int, str, bytes]]) -> tuple[list[Event], str]:
     """The events of ``(seq, ts, data, hash)`` lines, and a sentence about where the chain breaks
-    (empty where it does not)."""
+    (empty where it does not). What cannot be read is left out.
+
+    Raises :class:`StoreTooNew` for an event that is as it was written and of an unknown kind.
+    """
     events: list[Event] = []
     before, problem = GENESIS, ""
     for expected, (seq, ts, data, digest) in enumerate(lines, 1):
-        body = decode(data)
+        try:
+            body = decode(data)
+        except msgspec.MsgspecError as error:
+            if link(before, seq, ts, data) == digest:
+                raise StoreTooNew(
+                    f"event {seq} was written by a later duranb, this one does not know its kind "
+                    f"({error}): pip install -U duranb"
+                ) from error
+            problem = problem or f"event {seq} cannot be read ({error})"
+            continue
         if seq != expected or link(before, seq, ts, covered(body, data)) != digest:
             problem = problem or f"the chain of events is broken at event {seq}"
         events.append(Event(seq, ts, body, digest))
         before = digest
     return events, problem
+
+
+def read_tail(file: Path) -> tuple[int, bytes] | None:
+    """What :class:`Tail` wrote last, or None where there is no such thing."""
+    try:
+        seq, digest = _TAIL.unpack(file.read_bytes())
+    except (OSError, struct.error):
+        return None
+    return int(seq), bytes(digest)
 
 
 class Tail:
@@ -57,17 +92,11 @@ class Tail:
     def __init__(self, file: Path) -> None:
         self._descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
 
-    def read(self) -> tuple[int, bytes]:
-        """The last one written, or (0, GENESIS)."""
-        raw = os.pread(self._descriptor, _TAIL.size, 0)
-        if len(raw) != _TAIL.size:
-            return 0, GENESIS
-        seq, digest = _TAIL.unpack(raw)
-        return int(seq), bytes(digest)
-
     def write(self, seq: int, digest: bytes) -> None:
         """Set it."""
-        os.pwrite(self._descriptor, _TAIL.pack(seq, digest), 0)
+        # Where even this cannot be written, an older tail is as good as after a power cut.
+        with contextlib.suppress(OSError):
+            os.pwrite(self._descriptor, _TAIL.pack(seq, digest), 0)
 
     def close(self) -> None:
         """Close the file."""

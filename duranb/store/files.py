@@ -2,29 +2,62 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import mmap
 import os
+import re
 import secrets
+import stat
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from duranb.pure.artifacts import Buffer
 from duranb.pure.errors import StoreDamaged, StoreUnwritable
 
+PART = ".part"
+
+REMEDY = "Run the step that made it again with --fresh, or put a backup of the file in its place"
+
 
 def place(folder: Path, digest: str) -> Path:
-    """Where the file of a digest lies."""
+    """Where the file of a digest lies. Raises :class:`StoreDamaged` for what is none: in a store
+    from elsewhere it could be the path of any file."""
+    if not _DIGEST.fullmatch(digest):
+        raise StoreDamaged(f"the store {folder} names an artifact {digest[:80]!r}, which is none")
     return folder / "artifacts" / digest[:2] / digest
+
+
+_DIGEST = re.compile("[0-9a-f]{64}")
+
+
+def is_whole(folder: Path, digest: str, size: int) -> bool:
+    """Whether the file of a digest is there, as large as it should be."""
+    try:
+        found = os.stat(place(folder, digest))
+    except OSError:
+        return False
+    return stat.S_ISREG(found.st_mode) and found.st_size == size
+
+
+def set_aside(folder: Path, digest: str) -> None:
+    """Move what is not the file of a digest, although it is called so, into quarantine."""
+    target = place(folder, digest)
+    aside = folder / "quarantine" / f"{time.time_ns()}"
+    aside.mkdir(parents=True, exist_ok=True)
+    target.rename(aside / digest)
 
 
 def write(folder: Path, digest: str, parts: Sequence[Buffer]) -> None:
     """Write an artifact so that it is there whole, and durable, or not at all."""
     target = place(folder, digest)
-    if target.exists():
+    if is_whole(folder, digest, sum(memoryview(p).nbytes for p in parts)):
         return
-    part = target.with_name(f"{digest}.{secrets.token_hex(4)}.part")
+    part = target.parent.with_name(f"{digest}.{secrets.token_hex(4)}{PART}")
     try:
+        if os.path.lexists(target):
+            set_aside(folder, digest)
         target.parent.mkdir(parents=True, exist_ok=True)
         with part.open("wb", buffering=0) as out:
             for piece in parts:
@@ -33,29 +66,43 @@ def write(folder: Path, digest: str, parts: Sequence[Buffer]) -> None:
                     view = view[out.write(view) :]
             os.fsync(out.fileno())
         part.replace(target)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
         raise unwritable(folder, error) from error
+
+
+def tidy(folder: Path) -> None:
+    """Remove what a killed process had begun to write; for the one who holds the lock."""
+    for part in (folder / "artifacts").glob(f"*{PART}"):
+        part.unlink(missing_ok=True)
 
 
 def read(folder: Path, digest: str, *, writable: bool = False) -> memoryview:
     """The bytes of an artifact's file, mapped and not copied. What is written to a ``writable``
     one stays in this process."""
     access = mmap.ACCESS_COPY if writable else mmap.ACCESS_READ
+    file = place(folder, digest)
     try:
-        with place(folder, digest).open("rb") as source:
+        if not stat.S_ISREG(os.stat(file).st_mode):
+            raise StoreDamaged(f"artifact {digest[:12]} in {folder} is no file. {REMEDY}")
+        with file.open("rb") as source:
             return memoryview(mmap.mmap(source.fileno(), 0, access=access))
     except FileNotFoundError as error:
         raise StoreDamaged(
             f"artifact {digest[:12]} is missing from {folder / 'artifacts'}: the history names it, "
-            "but its file is gone. Put the file back, or run the step again with --fresh"
+            f"but its file is gone. {REMEDY}"
+        ) from error
+    except (OSError, ValueError) as error:  # a ValueError for an empty one
+        raise StoreDamaged(
+            f"artifact {digest[:12]} in {folder} cannot be read ({error}). {REMEDY}"
         ) from error
 
 
 def unwritable(folder: Path, error: OSError) -> StoreUnwritable:
     """The plain sentence for what kept us from writing."""
-    if error.errno == errno.ENOSPC:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return StoreUnwritable(
             f"the disk of {folder} is full: nothing that was acknowledged is lost. Free some "
             "space and run the cell again"
@@ -68,7 +115,8 @@ def unwritable(folder: Path, error: OSError) -> StoreUnwritable:
     return StoreUnwritable(f"the store {folder} cannot be written: {error}")
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
     if os.name == "nt":
         return  # Windows has no such thing; a rename is durable there
     descriptor = os.open(folder, os.O_RDONLY)

@@ -7,6 +7,7 @@ What a killed process left here goes into the database at the next open.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
 import zlib
@@ -46,7 +47,8 @@ class Journal:
                 at, frame = at + written, frame[written:]
             _sync(self._descriptor)
         except OSError as error:
-            os.ftruncate(self._descriptor, self._end)
+            with contextlib.suppress(OSError):  # what is torn is not read, and written over
+                os.ftruncate(self._descriptor, self._end)
             raise files.unwritable(self._folder, error) from error
         self._end = at
 
@@ -74,5 +76,9 @@ def _batches(data: bytes) -> Iterator[list[Row]]:
         body = data[at + _FRAME.size : at + _FRAME.size + length]
         if len(body) != length or zlib.crc32(body) != checksum:
             return
-        yield _decode(body)
+        try:
+            rows = _decode(body)
+        except msgspec.MsgspecError:
+            return
+        yield rows
         at += _FRAME.size + length

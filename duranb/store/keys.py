@@ -9,6 +9,8 @@ from pathlib import Path
 import blake3
 import platformdirs
 
+from duranb.pure.errors import StoreError
+
 KEY_BYTES = 32
 
 
@@ -21,11 +23,29 @@ def home() -> Path:
 def user_key() -> bytes:
     """The user's key, made at first use: 32 random bytes that only the user may read.
 
-    Two processes that make it at the same time get the same one: the first link wins.
+    Two processes that make it at the same time get the same one: the first link wins. Raises
+    :class:`StoreError` where it cannot be had.
     """
     file = home() / "key"
-    if file.exists():
-        return file.read_bytes()
+    try:
+        if not file.exists():
+            _make(file)
+        key = file.read_bytes()
+    except OSError as error:
+        raise StoreError(
+            f"your key {file}, with which duranb signs what it stores, cannot be read or made "
+            f"({error.strerror}): make it readable, or set DURANB_HOME to a folder of yours"
+        ) from error
+    if len(key) != KEY_BYTES:
+        raise StoreError(
+            f"your key {file} is damaged ({len(key)} bytes, not {KEY_BYTES}). Put a backup in its "
+            "place; or move it away: a new one is made, and duranb trust NOTEBOOK signs a store "
+            "with it"
+        )
+    return key
+
+
+def _make(file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     part = file.with_name(f"key.{os.getpid()}.{secrets.token_hex(4)}")
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -39,7 +59,6 @@ def user_key() -> bytes:
         pass  # another process was first: its key is the key
     finally:
         part.unlink()
-    return file.read_bytes()
 
 
 def sign(digest: str, key: bytes) -> str:

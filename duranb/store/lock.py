@@ -6,6 +6,7 @@ handle to the database file; this one it keeps until it ends, however it ends.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -36,16 +37,33 @@ class StoreLock:
                     pid,
                 )
             time.sleep(0.05)
-        self._file.seek(0)
-        self._file.truncate()
-        json.dump({"pid": os.getpid(), "host": socket.gethostname()}, self._file)
-        self._file.flush()
+        _held.add(self._file)
+        self._write(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))
 
     def release(self) -> None:
         """Let go."""
-        self._file.seek(0)
-        self._file.truncate()
+        _held.discard(self._file)
+        self._write("")
         self._file.close()
+
+    def _write(self, text: str) -> None:
+        with contextlib.suppress(OSError):  # a full disk; who holds it is good to know, no more
+            os.ftruncate(self._file.fileno(), 0)
+            os.write(self._file.fileno(), text.encode())
+
+
+_held: set[IO[str]] = set()
+
+
+def _forget_in_child() -> None:
+    """A forked child would hold the lock as long as it lives, after its parent was killed too."""
+    for file in _held:
+        file.close()  # which unlocks nothing as long as the parent has it open
+    _held.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_in_child)
 
 
 def holder(folder: Path) -> int | None:
@@ -53,9 +71,12 @@ def holder(folder: Path) -> int | None:
     file = folder / "lock"
     if not file.exists():
         return None
-    with file.open("a+", encoding="utf-8") as probe:
-        if _try_lock(probe):
-            return None
+    try:
+        with file.open(encoding="utf-8") as probe:  # to read: the folder may be read-only
+            if _try_lock(probe):
+                return None
+    except OSError:
+        return None  # somebody else's, or no file: nobody holds it
     return _holder(file)
 
 

@@ -7,6 +7,7 @@ A query on the main thread would turn an interrupt into a half-known outcome; he
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
@@ -14,7 +15,7 @@ from typing import Any, Generic, TypeVar
 
 import duckdb
 
-from duranb.pure.errors import StoreError, StoreUnwritable
+from duranb.pure.errors import StoreDamaged, StoreError, StoreUnwritable
 from duranb.store.database import Database, Row
 from duranb.store.journal import Journal
 
@@ -46,22 +47,28 @@ class Ticket(Generic[T]):
 
 
 class Draft:
-    """Events on their way to the table: not numbered yet. ``ticket`` is None if nobody waits."""
+    """Events on their way to the table: not numbered yet. ``ticket`` is None if nobody waits.
 
-    __slots__ = ("make", "ticket")
+    ``undo`` is called on the owner thread when they could not be written and are given up."""
+
+    __slots__ = ("make", "ticket", "undo")
 
     def __init__(
-        self, make: Callable[[int, bytes], tuple[list[Row], Any]], ticket: Ticket[None] | None
+        self,
+        make: Callable[[int, bytes], tuple[list[Row], Any]],
+        ticket: Ticket[None] | None,
+        undo: Callable[[], None],
     ) -> None:
         self.make = make
         self.ticket = ticket
+        self.undo = undo
 
 
 class _Idle:
     """Nothing came for a while."""
 
 
-_Item = Draft | tuple[Callable[[Database], Any], Ticket[Any]] | type[_Idle] | None
+_Item = Draft | tuple[Callable[[Database], Any], Ticket[Any], bool] | type[_Idle] | None
 
 PATIENCE = 0.05
 """Seconds that events nobody waits for may wait for company."""
@@ -71,6 +78,9 @@ QUIET = 0.25
 
 MOST = 500
 """Rows in the journal after which the database gets them, quiet or not."""
+
+LONGEST = 30.0
+"""Seconds, at most, until a database that could not write is tried again."""
 
 
 class Owner:
@@ -92,7 +102,9 @@ class Owner:
         self._payloads: dict[int, bytes] = {}
         self._committed = committed
         self._check = check
-        self._failure: StoreError | None = None
+        self._kept: list[Draft] = []  # nobody waits for them, and the disk was full
+        self._failures = 0  # of the database to write, in a row
+        self._database: Database | None = None
         self.last = 0
         self.hash = b""
         opened: Ticket[None] = Ticket()
@@ -103,22 +115,31 @@ class Owner:
         opened.wait()
 
     def append(self, draft: Draft) -> None:
-        """Queue events. Raises an earlier failure of events that nobody waited for."""
-        failure, self._failure = self._failure, None
-        if failure is not None:
-            raise failure
+        """Queue events."""
         self._queue.put(draft)
 
-    def do(self, work: Callable[[Database], T]) -> T:
-        """Run ``work`` on the owner thread, after all that is queued, and give its value."""
+    def do(self, work: Callable[[Database], T], *, caught_up: bool = True) -> T:
+        """Run ``work`` on the owner thread, after all that is queued, and give its value.
+
+        The database has all events then, unless ``caught_up`` is false. An interrupt of the caller
+        ends the work too.
+        """
         ticket: Ticket[T] = Ticket()
-        self._queue.put((work, ticket))
-        return ticket.wait()  # type: ignore[return-value]
+        self._queue.put((work, ticket, caught_up))
+        try:
+            return ticket.wait()  # type: ignore[return-value]
+        except KeyboardInterrupt:
+            if self._database is not None:
+                self._database.interrupt()
+            raise
 
     def payload(self, seq: int) -> bytes:
         """The payload of an event."""
         found = self._payloads.get(seq)
-        return self.do(lambda db: db.payload(seq)) or b"" if found is None else found
+        if found is not None:
+            return found
+        # What is not in the database is above, so a disk that is full keeps nobody from reading.
+        return self.do(lambda db: db.payload(seq), caught_up=False) or b""
 
     def close(self) -> None:
         """Write what is queued, close the database, end the thread."""
@@ -134,6 +155,7 @@ class Owner:
             opened.error = error
             opened.settle()
             return
+        self._database = database
         opened.settle()
         going = True
         while going:
@@ -143,10 +165,11 @@ class Owner:
                 going = False
             elif isinstance(item, tuple):
                 self._serve(database, *item)
-            elif item is _Idle or len(self._journaled) >= MOST:
+            elif item is _Idle or len(self._journaled) >= MOST << self._failures:
                 self._settle(database)
         self._settle(database)
-        database.close()
+        with contextlib.suppress(duckdb.Error):  # its log stays, for the next one who opens it
+            database.close(checkpoint=self._still_there())
 
     def _gather(self) -> tuple[list[Draft], _Item]:
         """What to write next, and what made it urgent.
@@ -155,7 +178,7 @@ class Owner:
         written after a moment. What is queued behind an urgent one comes along too.
         """
         drafts: list[Draft] = []
-        patience = QUIET if self._journaled else None
+        patience = min(QUIET * 2**self._failures, LONGEST) if self._journaled else None
         urgent = False
         while True:
             try:
@@ -169,18 +192,26 @@ class Owner:
             patience = PATIENCE
 
     def _serve(
-        self, database: Database, work: Callable[[Database], Any], ticket: Ticket[Any]
+        self,
+        database: Database,
+        work: Callable[[Database], Any],
+        ticket: Ticket[Any],
+        caught_up: bool,
     ) -> None:
         try:
-            self._insert(database)
+            if caught_up:
+                self._insert(database)
             ticket.value = work(database)
         except duckdb.Error as problem:
-            ticket.error = _unwritable(problem)
+            ticket.error = plain(problem)
         except BaseException as error:
             ticket.error = error
         ticket.settle()
 
     def _write(self, drafts: Sequence[Draft]) -> None:
+        """Commit what is queued. What nobody waits for is kept when that fails, for the next time:
+        whoever queued it relies on it."""
+        drafts, self._kept = [*self._kept, *drafts], []
         if not drafts:
             return
         error: BaseException | None = None
@@ -188,10 +219,11 @@ class Owner:
             self._commit(drafts)
         except BaseException as problem:
             error = problem
-        if isinstance(error, StoreError) and any(d.ticket is None for d in drafts):
-            self._failure = error
+            self._kept = [d for d in drafts if d.ticket is None]
         for draft in drafts:
             if draft.ticket is not None:
+                if error is not None:
+                    draft.undo()
                 draft.ticket.error = error
                 draft.ticket.settle()
 
@@ -214,24 +246,33 @@ class Owner:
         self.last, self.hash = last, digest
         self._committed(rows, extras)
 
-    def _settle(self, database: Database) -> None:
-        """Give the database what is in the journal; a failure is raised by the next append."""
+    def _still_there(self) -> bool:
         try:
+            self._check()
+        except StoreError:
+            return False
+        return True
+
+    def _settle(self, database: Database) -> None:
+        """Give the database what is in the journal. Where that fails nothing is lost, and nobody is
+        kept from going on: it is tried again later, and at the next open."""
+        with contextlib.suppress(duckdb.Error, OSError, StoreError):
             self._insert(database)
-        except duckdb.Error as problem:
-            self._failure = _unwritable(problem)
 
     def _insert(self, database: Database) -> None:
         rows = self._journaled
         if not rows:
             return
+        self._failures = min(self._failures + 1, 10)
+        # Where another store lies there by now, DuckDB would write its log into that one.
+        self._check()
         try:
             database.insert(rows)
         except duckdb.Error:
             if not _is_there(database, rows[-1].seq):
                 raise
         self._journal.clear()
-        self._journaled, self._payloads = [], {}
+        self._journaled, self._payloads, self._failures = [], {}, 0
 
 
 def _is_there(database: Database, seq: int) -> bool:
@@ -247,10 +288,21 @@ def _is_there(database: Database, seq: int) -> bool:
         return database.last() == seq
 
 
-def _unwritable(problem: duckdb.Error) -> StoreUnwritable:
-    error = StoreUnwritable(
-        f"the database could not write: {problem}. Nothing acknowledged is lost; free some space "
-        "if the disk is full, and run the cell again"
-    )
+def plain(problem: duckdb.Error) -> StoreError:
+    """The plain sentence for what the database could not do."""
+    what = str(problem).splitlines()[0]
+    error: StoreError
+    if any(
+        word in str(problem) for word in ("No space left", "could not write", "Could not write")
+    ):
+        error = StoreUnwritable(
+            f"the database could not write: {what}. Nothing acknowledged is lost; free some space "
+            "if the disk is full, and run the cell again"
+        )
+    else:
+        error = StoreDamaged(
+            f"the database could not do what was asked of it: {what}. duranb verify NOTEBOOK says "
+            "what of the history can be read"
+        )
     error.__cause__ = problem
     return error

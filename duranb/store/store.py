@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
+import errno
 import os
+import re
 import shutil
 import threading
 import time
@@ -16,7 +19,13 @@ import msgspec
 
 from duranb.pure import events as e
 from duranb.pure.artifacts import Buffer
-from duranb.pure.errors import StoreDamaged, StoreError, StoreUnwritable, Untrusted
+from duranb.pure.errors import (
+    StoreDamaged,
+    StoreError,
+    StoreLocked,
+    StoreUnwritable,
+    Untrusted,
+)
 from duranb.pure.events import ArtifactStored, Event, EventBody
 from duranb.store import chain, files, journal, keys
 from duranb.store.database import Database, Result, Row
@@ -64,13 +73,22 @@ class Store:
         self._mutex = threading.Lock()
         self._unsent: list[tuple[ArtifactStored, bytes | None]] = []
         self._fresh: dict[str, bytes | None] = {}
+        self._damaged: set[str] = set()
         self._where: dict[str, tuple[int, ArtifactStored]] = {}
         self._loaded: list[Event] = []
-        self._tail = chain.Tail(path / "tail")
         self._file = str(path / DATABASE)
         self._identity: tuple[int, int] | None = None
+        self._acknowledged = chain.read_tail(path / "tail")
+        self._tail = chain.Tail(path / "tail")
         self._journal = journal.Journal(path / JOURNAL)
-        self._owner = Owner(self._open_database, self._journal, self._committed, self._check_folder)
+        try:
+            self._owner = Owner(
+                self._open_database, self._journal, self._committed, self._check_folder
+            )
+        except BaseException:
+            self._tail.close()
+            self._journal.close()
+            raise
         self._owner.last = self._loaded[-1].seq if self._loaded else 0
         self._owner.hash = self._loaded[-1].hash if self._loaded else chain.GENESIS
         self._tail.write(self._owner.last, self._owner.hash)
@@ -90,6 +108,7 @@ class Store:
         except OSError as error:
             raise files.unwritable(path, error) from error
         try:
+            files.tidy(path)
             return cls(path, lock)
         except OSError as error:
             lock.release()
@@ -101,49 +120,60 @@ class Store:
     # -- opening (on the owner thread) -----------------------------------------------------
 
     def _open_database(self) -> Database:
-        file, wal = self.path / DATABASE, self.path / f"{DATABASE}.wal"
-        logs = [x for x in (wal, self.path / JOURNAL) if x.exists() and x.stat().st_size > 0]
+        logs = [
+            x
+            for x in (self.path / f"{DATABASE}.wal", self.path / JOURNAL)
+            if x.exists() and x.stat().st_size > 0
+        ]
         aside = self.path / "quarantine" / f"{time.time_ns()}"
         for log in logs:
             # What is damaged in them may be dropped unseen, so copies are there until all is
             # compared.
             aside.mkdir(parents=True, exist_ok=True)
             shutil.copy2(log, aside / log.name)
-        database = self._connected(file, wal, aside)
-        database.catch_up(journal.read(self.path / JOURNAL))
-        self._journal.clear()
-        wanted, wanted_hash = self._tail.read()
-        problem = self._load(database)
-        last = self._loaded[-1].seq if self._loaded else 0
-        at_tail = next((x for x in reversed(self._loaded) if x.seq == wanted), None)
-        if last < wanted:
-            problem = f"{wanted - last} acknowledged events are missing"
-        elif at_tail is not None and at_tail.hash != wanted_hash:
-            problem = f"event {wanted} is not the one that was acknowledged"
-        if problem or self.damage:
-            self._set_aside(file, aside, problem)
-        elif logs:
-            shutil.rmtree(aside)
-            if not any(aside.parent.iterdir()):
-                aside.parent.rmdir()
-        found = file.stat()
+        try:
+            database = self._caught_up(aside)
+        except BaseException:
+            if not self.damage:  # else the copy is what is left of the log
+                _discard(aside)
+            raise
+        found = os.stat(self._file)
         self._identity = (found.st_dev, found.st_ino)
         return database
 
-    def _connected(self, file: Path, wal: Path, aside: Path) -> Database:
+    def _caught_up(self, aside: Path) -> Database:
+        """The database with all that the logs hold, compared with what was acknowledged."""
+        file = self.path / DATABASE
+        database = None
+        try:
+            database = self._connected(file, aside)
+            database.catch_up(journal.read(self.path / JOURNAL))
+            problem = self._load(database)
+        except BaseException as error:
+            if database is not None:
+                with contextlib.suppress(duckdb.Error):
+                    database.close(checkpoint=False)
+            if isinstance(error, duckdb.Error):
+                raise _cannot_open(file, error) from error
+            raise
+        self._journal.clear()
+        problem = self._missing() or problem
+        if problem or self.damage:
+            self._set_aside(file, aside, problem)
+        else:
+            _discard(aside)
+        return database
+
+    def _connected(self, file: Path, aside: Path) -> Database:
         try:
             return Database(file)
-        except StoreError:
-            raise
         except duckdb.Error as error:
-            if "WAL" in str(error) and wal.exists():
-                wal.unlink()  # a copy is in quarantine
-                self.damage = f"the write-ahead log is damaged ({_first(error)})"
-                return self._connected(file, wal, aside)
-            raise StoreDamaged(
-                f"the database {file} cannot be opened: {_first(error)}. It was left as it is. "
-                f"Move {file.parent} away to begin a new store, or put a backup in its place"
-            ) from error
+            wal = file.with_name(f"{file.name}.wal")
+            if "WAL" not in str(error) or not (aside / wal.name).exists() or not wal.exists():
+                raise
+            wal.unlink()  # a copy is in quarantine
+            self.damage = f"the write-ahead log is damaged ({_first(error)})"
+            return self._connected(file, aside)
 
     def _load(self, database: Database) -> str:
         """Decode all events; a sentence about what is wrong with the chain, or an empty string."""
@@ -153,8 +183,27 @@ class Store:
                 self._where[event.body.digest] = (event.seq, event.body)
         return problem
 
+    def _missing(self) -> str:
+        """What was acknowledged and is not there, as a sentence, or an empty string."""
+        last = self._loaded[-1].seq if self._loaded else 0
+        if self._acknowledged is None:
+            return (
+                "its tail is gone: nobody can tell whether the last events are all there"
+                if last
+                else ""
+            )
+        wanted, wanted_hash = self._acknowledged
+        at_tail = next((x for x in reversed(self._loaded) if x.seq == wanted), None)
+        if last < wanted:
+            return f"{wanted - last} acknowledged events are missing"
+        if at_tail is not None and at_tail.hash != wanted_hash:
+            return f"event {wanted} is not the one that was acknowledged"
+        return ""
+
     def _set_aside(self, file: Path, aside: Path, problem: str) -> None:
         aside.mkdir(parents=True, exist_ok=True)
+        if self._acknowledged is not None:
+            shutil.copy2(self.path / "tail", aside / "tail")
         # A copy through another handle would cost us DuckDB's own lock; ours is a different file.
         shutil.copy2(file, aside / file.name)
         what = "; ".join(x for x in (self.damage, problem) if x)
@@ -178,10 +227,11 @@ class Store:
         for view in views:
             hasher.update(view)
         digest: str = hasher.hexdigest()
-        with self._mutex:
-            if digest in self._where or digest in self._fresh:
-                return digest
         in_file = size > INLINE
+        with self._mutex:
+            known = digest in self._fresh or (digest in self._where and digest not in self._damaged)
+        if known and (not in_file or files.is_whole(self.path, digest, size)):
+            return digest
         payload = None
         if in_file:
             files.write(self.path, digest, views)
@@ -191,7 +241,7 @@ class Store:
             digest=digest, size=size, signature=keys.sign(digest, self._key), in_file=in_file
         )
         with self._mutex:
-            if digest not in self._where and digest not in self._fresh:
+            if digest not in self._fresh and (digest not in self._where or digest in self._damaged):
                 self._fresh[digest] = payload
                 self._unsent.append((body, payload))
         return digest
@@ -207,21 +257,28 @@ class Store:
 
     def _get(self, digest: str, *, writable: bool) -> memoryview:
         with self._mutex:
-            found = self._where.get(digest)
-            if found is None and digest not in self._fresh:
-                raise StoreDamaged(f"the store {self.path} has no artifact {digest[:12]}")
+            found, is_fresh = self._where.get(digest), digest in self._fresh
             fresh = self._fresh.get(digest)
-        if found is None:
+        if is_fresh:
             if fresh is None:
                 return files.read(self.path, digest, writable=writable)
             return memoryview(fresh)
+        if found is None:
+            raise StoreDamaged(f"the store {self.path} has no artifact {digest[:12]}")
         seq, body = found
         check_signature(body, self._key, self.path)
         if body.in_file:
             data = files.read(self.path, digest, writable=writable)
         else:
             data = memoryview(self._owner.payload(seq))
-        check_digest(data, digest, self.path)
+        try:
+            check_digest(data, digest, self.path)
+        except StoreDamaged:
+            self._damaged.add(digest)  # to be stored again when it is made again
+            if body.in_file:
+                with contextlib.suppress(OSError):
+                    files.set_aside(self.path, digest)
+            raise
         return data
 
     # -- events ----------------------------------------------------------------------------
@@ -248,9 +305,14 @@ class Store:
             def make(last: int, digest: bytes) -> tuple[list[Row], list[EventBody]]:
                 return _rows(lines, last, digest), [b for b, _, _ in lines]
 
-            self._owner.append(Draft(make, ticket))
+            self._owner.append(Draft(make, ticket, lambda: self._give_back(sent)))
         if ticket is not None:
             ticket.wait()
+
+    def _give_back(self, sent: list[tuple[ArtifactStored, bytes | None]]) -> None:
+        """What was put and could not be written goes with the next events."""
+        with self._mutex:
+            self._unsent[:0] = sent
 
     def flush(self) -> None:
         """Wait until all that was appended is durable. Raises what went wrong with it."""
@@ -301,13 +363,14 @@ class Store:
                 if isinstance(event.body, ArtifactStored):
                     self._where[event.body.digest] = (event.seq, event.body)
                     self._fresh.pop(event.body.digest, None)
+                    self._damaged.discard(event.body.digest)
         for listener in self.listeners:
             listener(events)
 
     def _check_folder(self) -> None:
         try:
             found = os.stat(self._file)  # at each commit: a Path costs ten times as much
-        except FileNotFoundError:
+        except OSError:
             found = None
         if found is None or (found.st_dev, found.st_ino) != self._identity:
             raise StoreUnwritable(
@@ -337,8 +400,7 @@ def check_digest(data: memoryview, digest: str, path: Path) -> None:
     hasher = blake3.blake3(max_threads=blake3.blake3.AUTO if len(data) > 1 << 20 else 1)
     if hasher.update(data).hexdigest() != digest:
         raise StoreDamaged(
-            f"artifact {digest[:12]} in {path} is not what was stored. Run the step that made it "
-            "again, or put a backup of the file in its place"
+            f"artifact {digest[:12]} in {path} is not what was stored. {files.REMEDY}"
         )
 
 
@@ -360,6 +422,30 @@ def _rows(lines: Sequence[_Line], last: int, digest: bytes) -> list[Row]:
             )
         )
     return rows
+
+
+def _discard(aside: Path) -> None:
+    """Remove copies of what was found to be whole, and the folder around them."""
+    shutil.rmtree(aside, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        aside.parent.rmdir()  # unless there are others in it
+
+
+def _cannot_open(file: Path, error: duckdb.Error) -> StoreError:
+    what = _first(error)
+    if "lock on file" in what:
+        found = re.search(r"PID (\d+)", str(error))
+        pid = int(found[1]) if found else 0
+        return StoreLocked(
+            f"the database {file} is in use by process {pid or '(unknown)'}: shut it down first",
+            pid,
+        )
+    if "No space left" in str(error):
+        return files.unwritable(file.parent, OSError(errno.ENOSPC, what))
+    return StoreDamaged(
+        f"the database {file} cannot be read: {what}. It was left as it is. Put a backup of it in "
+        f"its place, or move {file.parent} away to begin a new store"
+    )
 
 
 def _first(error: BaseException) -> str:

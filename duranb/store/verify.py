@@ -22,9 +22,11 @@ def _chain_problems(view: StoreView) -> list[str]:
         return [view.broken]
     events = view.events()
     seq, before = (events[-1].seq, events[-1].hash) if events else (0, chain.GENESIS)
-    tail = chain.Tail(view.path / "tail")
-    last, digest = tail.read()
-    tail.close()
+    tail = chain.read_tail(view.path / "tail")
+    if tail is None:
+        lost = "the tail is gone: nobody can tell whether the last events are there"
+        return [lost] if seq else []
+    last, digest = tail
     if last > seq and view.holder is None:
         return [f"{last - seq} acknowledged events are missing at the end"]
     if last == seq and last and digest != before:
@@ -42,4 +44,4 @@ def _artifact_problems(view: StoreView) -> list[str]:
             check_signature(body, key, view.path)
         except StoreError as error:
             found.append(error.message)
-    return found
+    return list(dict.fromkeys(found))  # one sentence says that none is signed

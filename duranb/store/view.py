@@ -16,10 +16,9 @@ from pathlib import Path
 from types import TracebackType
 
 import duckdb
-import msgspec
 
 from duranb.pure.artifacts import Buffer
-from duranb.pure.errors import StoreDamaged, StoreError, StoreTooNew
+from duranb.pure.errors import StoreDamaged, StoreError
 from duranb.pure.events import ArtifactStored, Event
 from duranb.store import chain, files, journal, keys
 from duranb.store.database import Database, Result
@@ -38,11 +37,15 @@ class StoreView:
     def __init__(self, path: Path, folder: tempfile.TemporaryDirectory[str]) -> None:
         self.path = path
         self._folder = folder
-        self._database = Database(Path(folder.name) / DATABASE)
-        self._database.catch_up(journal.read(Path(folder.name) / JOURNAL))
         self._key = keys.user_key()
         self._where: dict[str, tuple[int, ArtifactStored]] = {}
-        self._events, self.broken = chain.follow(self._database.lines())
+        self._database = Database(Path(folder.name) / DATABASE)
+        try:
+            self._database.catch_up(journal.read(Path(folder.name) / JOURNAL))
+            self._events, self.broken = chain.follow(self._database.lines())
+        except BaseException:
+            self._database.close()
+            raise
         for event in self._events:
             if isinstance(event.body, ArtifactStored):
                 self._where[event.body.digest] = (event.seq, event.body)
@@ -52,21 +55,24 @@ class StoreView:
         """Copy and open. Raises :class:`StoreError` when there is no store, and
         :class:`StoreDamaged` when it cannot be read."""
         if not (path / DATABASE).exists():
+            if (path / "tail").exists():
+                raise StoreDamaged(f"the store {path} has lost its database, {DATABASE}")
             raise StoreError(f"there is no store at {path}: no durable cell has run there yet")
-        problem: BaseException | None = None
         for attempt in range(TRIES):
             folder = tempfile.TemporaryDirectory(prefix="duranb-view-")
             try:
                 _copy(path, Path(folder.name))
                 return cls(path, folder)
-            except StoreTooNew:
+            except (duckdb.Error, OSError) as error:
+                folder.cleanup()
+                # Where nobody writes, nothing moved between two looks: it stays as it is.
+                if attempt == TRIES - 1 or holder(path) is None:
+                    raise StoreDamaged(f"the store {path} cannot be read: {error}") from error
+                time.sleep(0.01 * 2**attempt)
+            except BaseException:
                 folder.cleanup()
                 raise
-            except (duckdb.Error, OSError, msgspec.MsgspecError) as error:
-                folder.cleanup()
-                problem = error
-                time.sleep(0.01 * 2**attempt)
-        raise StoreDamaged(f"the store {path} cannot be read: {problem}") from problem
+        raise AssertionError("not reached")
 
     @property
     def holder(self) -> int | None:

@@ -6,6 +6,9 @@ import errno
 import multiprocessing
 import os
 import shutil
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +25,7 @@ from duranb.errors import (
     Untrusted,
     UsageError,
 )
+from duranb.pure import events
 from duranb.pure.events import Answered, ArtifactStored, RunStarted
 from duranb.store import Store, StoreView, store_path
 from duranb.store.schema import MIGRATIONS
@@ -328,3 +332,256 @@ def test_no_store_is_no_view(folder: Path) -> None:
     """Looking at a notebook that has no store says so."""
     with pytest.raises(StoreError, match="no store"):
         StoreView.open(folder)
+
+
+def _broken_disk(patch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int, data: memoryview, at: int) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    patch.setattr(os, "pwrite", full)
+
+
+def test_what_a_full_disk_refused_is_there_once_there_is_space(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Events that nobody waits for, and small artifacts, are written with the next ones that can
+    be: what was put again meanwhile is not believed to be there."""
+    store = Store.open(folder)
+    store.append(RunStarted(run="before"))
+    with monkeypatch.context() as patch:
+        _broken_disk(patch)
+        store.append(Answered(call=1, value="not waited for"), wait=False)
+        digest = store.put([b"small"])
+        with pytest.raises(StoreUnwritable):
+            store.append(Answered(call=2, value="waited for"))
+    assert store.put([b"small"]) == digest
+    store.append(RunStarted(run="after"))
+    store.close()
+    again = Store.open(folder)
+    assert bodies(again) == [
+        RunStarted(run="before"),
+        Answered(call=1, value="not waited for"),
+        RunStarted(run="after"),
+    ]
+    assert bytes(again.get(digest)) == b"small"
+    again.close()
+
+
+def test_queries_cannot_write_by_any_detour(store: Store) -> None:
+    """What a SELECT or an EXPLAIN may carry with it does not change the history, and reaches no
+    other file."""
+    store.append(RunStarted(run="r"))
+    for sql in (
+        "EXPLAIN ANALYZE DELETE FROM events",
+        "WITH gone AS (DELETE FROM events RETURNING *) SELECT * FROM gone",
+        "SELECT * FROM read_text('/etc/hostname')",
+    ):
+        with pytest.raises(UsageError):
+            store.query(sql)
+    assert store.query("SELECT count(*) FROM events")[1] == [(1,)]
+    store.append(RunStarted(run="goes on"))
+
+
+@pytest.mark.parametrize("harm", ["truncate", "flip", "empty", "folder"])
+def test_damaged_database_is_refused_and_left_alone(folder: Path, harm: str) -> None:
+    """A database that cannot be read is one plain sentence, for the kernel and for a view, and
+    nothing of the store is changed."""
+    store = Store.open(folder)
+    for number in range(200):
+        store.append(Answered(call=number, value=os.urandom(300).hex()))
+    store.close()
+    file = folder / DATABASE
+    data = bytearray(file.read_bytes())
+    if harm == "truncate":
+        del data[len(data) // 2 :]
+    elif harm == "empty":
+        data.clear()
+    elif harm == "flip":
+        for at in range(4096, len(data), 4096):
+            data[at] ^= 1
+    if harm == "folder":
+        file.unlink()
+        file.mkdir()
+    else:
+        file.write_bytes(data)
+    with pytest.raises(StoreDamaged, match="cannot be read"):
+        StoreView.open(folder)
+    with pytest.raises(StoreDamaged, match="left as it is"):
+        Store.open(folder)
+    assert file.is_dir() if harm == "folder" else file.read_bytes() == data
+    assert not (folder / "quarantine").exists()
+
+
+def test_journal_of_another_store_is_not_taken_for_its_own(folder: Path, tmp_path: Path) -> None:
+    """Its events do not follow the last one of this store, whatever their numbers are."""
+    mine, other = Store.open(folder), Store.open(tmp_path / "other")
+    mine.append(RunStarted(run="mine"))
+    mine.query("SELECT 1")  # has the database take over what the journal holds
+    other.append(RunStarted(run="other"))
+    other.query("SELECT 1")
+    other.append(RunStarted(run="not mine"))
+    _unclean_copy(folder, tmp_path / "copy")
+    shutil.copy(tmp_path / "other" / JOURNAL, tmp_path / "copy" / JOURNAL)
+    mine.close()
+    other.close()
+    again = Store.open(tmp_path / "copy")
+    assert bodies(again) == [RunStarted(run="mine")]
+    again.close()
+
+
+def test_lost_tail_is_said(folder: Path) -> None:
+    """Without its tail nobody can tell whether the last events are there, so that is said."""
+    store = Store.open(folder)
+    store.append(RunStarted(run="r"))
+    store.close()
+    (folder / "tail").write_bytes(b"")
+    with StoreView.open(folder) as view:
+        assert any("tail is gone" in problem for problem in verify(view))
+    again = Store.open(folder)
+    assert "tail is gone" in again.damage
+    again.close()
+    last = Store.open(folder)
+    assert last.damage == ""
+    last.close()
+
+
+@pytest.mark.parametrize("size", [100, INLINE + 1])
+@pytest.mark.parametrize("harm", ["gone", "empty", "changed"])
+def test_damaged_artifact_is_stored_again_when_it_is_made_again(
+    folder: Path, size: int, harm: str
+) -> None:
+    """What cannot be read is refused, kept aside, and replaced by the same bytes put again."""
+    data = os.urandom(size)
+    store = Store.open(folder)
+    digest = store.put([data])
+    store.append(RunStarted(run="r"))
+    store.close()
+    file = folder / "artifacts" / digest[:2] / digest
+    if size <= INLINE:
+        with duckdb.connect(str(folder / DATABASE)) as database:
+            database.execute("UPDATE events SET payload = 'x'::BLOB WHERE payload IS NOT NULL")
+    elif harm == "gone":
+        file.unlink()
+    else:
+        file.write_bytes(b"" if harm == "empty" else bytes(size))
+    again = Store.open(folder)
+    with pytest.raises(StoreDamaged, match="Run the step that made it again"):
+        again.get(digest)
+    assert again.put([data]) == digest
+    again.append(RunStarted(run="again"))
+    assert bytes(again.get(digest)) == data
+    again.close()
+    last = Store.open(folder)
+    assert bytes(last.get(digest)) == data
+    last.close()
+    if size > INLINE and harm != "gone":
+        assert [p.name for p in (folder / "quarantine").rglob(digest)] == [digest]
+
+
+def test_event_of_a_later_version_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kind of event this version does not know is a later version's, not damage."""
+    store = Store.open(folder)
+    store.append(RunStarted(run="r"))
+    with monkeypatch.context() as later:
+        later.setattr(events, "encode", lambda body: ("from.afar", '{"kind":"from.afar"}'))
+        store.append(Answered(call=1, value=1))
+    store.close()
+    for opened in (Store.open, StoreView.open):
+        with pytest.raises(StoreTooNew, match="later duranb"):
+            opened(folder)
+    assert not (folder / "quarantine").exists()
+
+
+def test_names_of_artifacts_lead_nowhere_else(folder: Path, tmp_path: Path) -> None:
+    """In a store from elsewhere a digest may be any text: it opens no file outside of the store."""
+    (tmp_path / "secret").write_bytes(b"mine alone")
+    store = Store.open(folder)
+    for name in ("../../../../secret", str(tmp_path / "secret")):
+        body = ArtifactStored(digest=name, size=10, signature="", in_file=True)
+        store.append(body)
+    store.close()
+    with StoreView.open(folder) as view:
+        for name in view.digests():
+            with pytest.raises(StoreDamaged, match="which is none"):
+                view.raw(name)
+
+
+@pytest.mark.parametrize("harm", [b"", b"short"])
+def test_damaged_key_is_said_plainly(folder: Path, tmp_path: Path, harm: bytes) -> None:
+    """A key that is none signs nothing: the message says where it lies."""
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "key").write_bytes(harm)
+    with pytest.raises(StoreError, match=r"your key .*home.key is damaged"):
+        Store.open(folder)
+
+
+def test_folder_of_another_store_in_its_place_is_not_written_to(
+    folder: Path, tmp_path: Path
+) -> None:
+    """What the journal still held stays out of a store that was put there meanwhile."""
+    store = Store.open(folder)
+    store.append(RunStarted(run="mine"))
+    other = Store.open(tmp_path / "other")
+    other.append(RunStarted(run="other"))
+    other.close()
+    folder.rename(tmp_path / "moved")
+    shutil.copytree(tmp_path / "other", folder)
+    before = {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()}
+    with pytest.raises(StoreUnwritable, match="removed or replaced"):
+        store.query("SELECT 1")
+    store.close()
+    assert {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()} == before
+    moved = Store.open(tmp_path / "moved")
+    assert moved.damage == "" and bodies(moved) == [RunStarted(run="mine")]
+    moved.close()
+
+
+def test_read_only_folder_can_be_looked_at(folder: Path) -> None:
+    """Who holds a store, and whether it is whole, is seen without writing anything to it."""
+    store = Store.open(folder)
+    store.append(RunStarted(run="r"))
+    store.close()
+    (folder / "tail").unlink()
+    before = sorted(p.name for p in folder.iterdir())
+    with StoreView.open(folder) as view:
+        assert view.holder is None
+        verify(view)
+    assert sorted(p.name for p in folder.iterdir()) == before
+
+
+def test_a_child_does_not_keep_the_lock(folder: Path) -> None:
+    """A forked worker that outlives its kernel does not hold the store for it."""
+    script = (
+        "import os, sys, time\n"
+        "from pathlib import Path\n"
+        "from duranb.store import Store\n"
+        "store = Store.open(Path(sys.argv[1]))\n"
+        "if os.fork() == 0:\n"
+        "    print(os.getpid(), flush=True)\n"
+        "    time.sleep(60)\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, str(folder)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    child = int(process.stdout.readline())
+    process.wait()
+    try:
+        Store.open(folder).close()
+    finally:
+        os.kill(child, signal.SIGKILL)
+        process.stdout.close()
+
+
+def test_trust_signs_thousands_at_once(folder: Path) -> None:
+    """Signing is one statement, and what it cannot do leaves the store usable."""
+    store = Store.open(folder)
+    digests = [store.put([str(number).encode()]) for number in range(2000)]
+    store.append(RunStarted(run="r"))
+    assert store.trust() == 2000
+    store.append(RunStarted(run="s"))
+    assert bytes(store.get(digests[-1])) == b"1999"
+    store.close()
+    with StoreView.open(folder) as view:
+        assert verify(view) == []
