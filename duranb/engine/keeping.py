@@ -7,6 +7,7 @@ from typing import Protocol
 from duranb.engine.decide import ABSENT
 from duranb.engine.runtime import FailedStart, Runtime
 from duranb.engine.spec import Spec
+from duranb.pure.errors import StoreError
 from duranb.pure.events import Binding, EventBody
 
 
@@ -22,7 +23,7 @@ class Keeping(Protocol):
         """After success: the snapshot, the events to record for it, outputs, deleted names."""
 
     def commit(self, snapshot: int) -> None:
-        """The snapshot is durable."""
+        """The live namespace is at this snapshot."""
 
     def abandon(self) -> None:
         """After failure for good: remember what was left, so that the next run starts clean."""
@@ -61,9 +62,13 @@ class CellState:
 
     def abandon(self) -> None:
         namespace = self._runtime.namespace
-        before = namespace.bindings()
+        before = {name: seen.binding for name, seen in self._mark.tracked.items()}
         namespace.touched(self._spec.loads)
-        self._runtime.catch_up()
+        try:
+            self._runtime.catch_up()
+        except StoreError:  # what cannot be stored cannot be put back later either
+            self.clean()
+            return
         after = namespace.bindings()
         left = {
             name: after[name].version if name in after else ABSENT

@@ -26,7 +26,14 @@ from duranb.engine.runtime import Runtime
 from duranb.engine.spec import Spec
 from duranb.pure import events as e
 from duranb.pure.credentials import public_text
-from duranb.pure.errors import InDoubt, Unrecorded, UsageError, ValidationFailed, Waiting
+from duranb.pure.errors import (
+    InDoubt,
+    StoreError,
+    Unrecorded,
+    UsageError,
+    ValidationFailed,
+    Waiting,
+)
 from duranb.pure.model import Cause, Execution, Origin, Status
 from duranb.state import Delta
 
@@ -202,7 +209,11 @@ class StepRun:
             # An SDK may have taken it for a hiccup of the network, and wrapped it as one.
             error = self.context.stopped
         if error is None:
-            self._complete()
+            try:
+                self._complete()
+            except StoreError as refused:
+                self._end(Status.FAILED, refused)
+                raise
             return False
         if self._retried(error):
             return True
@@ -277,23 +288,26 @@ class StepRun:
         if result is not NOTHING and result is not None:
             name = self._keeping.named(result, outputs)
             binding = None if name else self.runtime.namespace.capture_value(result)
-        self.runtime.record(
-            *bodies,
-            e.ExecutionCompleted(
-                execution=self.id,
-                origin=self._origin(),
-                attempts=self.context.attempt,
-                snapshot=snapshot,
-                outputs=outputs,
-                deleted=deleted,
-                result=binding,
-                result_name=name,
-                messages=self._keep_messages(messages),
-                served=self.context.served,
-                unstored={n: b.why for n, b in outputs.items() if b.why},
-            ),
+        completed = e.ExecutionCompleted(
+            execution=self.id,
+            origin=self._origin(),
+            attempts=self.context.attempt,
+            snapshot=snapshot,
+            outputs=outputs,
+            deleted=deleted,
+            result=binding,
+            result_name=name,
+            messages=self._keep_messages(messages),
+            served=self.context.served,
+            unstored={n: b.why for n, b in outputs.items() if b.why},
         )
+        # Also where this is interrupted, or refused for now: the state it names is recorded then.
         self._keeping.commit(snapshot)
+        try:
+            self.runtime.record(*bodies, completed)
+        except StoreError:
+            self.runtime.record(*bodies, wait=False)
+            raise
         self._host.completed(self.id)
 
     def _origin(self) -> Origin:
@@ -307,16 +321,24 @@ class StepRun:
     def _end(self, status: Status, error: BaseException) -> None:
         """Stop without completing; what the body left is there to look at."""
         self._keeping.abandon()
-        self.runtime.record(
-            e.ExecutionEnded(
-                execution=self.id,
-                status=status,
-                attempts=self.context.attempt,
-                error=_full(error),
-                served=self.context.served,
-                messages=self._keep_messages(self._host.outputs()),
-            )
+        try:
+            messages = self._keep_messages(self._host.outputs())
+        except StoreError:
+            messages = ""
+        ended = e.ExecutionEnded(
+            execution=self.id,
+            status=status,
+            attempts=self.context.attempt,
+            error=_full(error),
+            served=self.context.served,
+            messages=messages,
         )
+        try:
+            self.runtime.record(ended)
+        except StoreError:
+            self.runtime.record(ended, wait=False)
+            if not isinstance(error, StoreError):
+                raise
 
 
 def restore(

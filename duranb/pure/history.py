@@ -6,6 +6,7 @@ calls :meth:`History.apply` for each event in order. Everybody else reads. It ke
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -119,7 +120,8 @@ class History:
         current = self.snapshots.get(self.head if snapshot is None else snapshot)
         while current is not None:
             yield current
-            current = self.snapshots.get(current.parent)
+            # Parents are older. (In a store from elsewhere they might not be.)
+            current = self.snapshots.get(current.parent) if current.parent < current.id else None
 
     def namespace(self, snapshot: int | None = None) -> dict[str, e.Binding]:
         """Every name's binding at a snapshot (the head when None)."""
@@ -226,9 +228,14 @@ class History:
     # -- folding ---------------------------------------------------------------------------
 
     def apply(self, event: e.Event) -> None:
-        """Take one event in; they come in order of ``seq``."""
+        """Take one event in; they come in order of ``seq``.
+
+        One about something that is not there is left out: what a damaged history has lost must not
+        keep the rest from being read.
+        """
         self.seq = event.seq
-        _APPLY[type(event.body)](self, event.ts, event.body)
+        with contextlib.suppress(KeyError, IndexError, ValueError):
+            _APPLY[type(event.body)](self, event.ts, event.body)
 
     def _seen(self, what: str, number: int) -> None:
         self._last_id[what] = max(self._last_id[what], number)
@@ -335,10 +342,10 @@ class History:
 
     def _keep_call(self, call: Call) -> None:
         self._seen("call", call.id)
+        this = self.executions[call.execution]
         if call.id not in self.calls:
             self._of_execution.setdefault(call.execution, []).append(call.id)
-            this = self.executions.get(call.execution)
-            where = (this.run if this else self.run, call.step, call.key)
+            where = (this.run, call.step, call.key)
             self._journal.setdefault(where, {}).setdefault(call.occurrence, []).append(call.id)
         self.calls[call.id] = call
 

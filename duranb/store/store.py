@@ -270,6 +270,7 @@ class Store:
         if body.in_file:
             data = files.read(self.path, digest, writable=writable)
         else:
+            self._check_process()
             data = memoryview(self._owner.payload(seq))
         try:
             check_digest(data, digest, self.path)
