@@ -72,6 +72,7 @@ def start_clean(runtime: Runtime, step: str) -> None:
     """Undo what a failed execution of ``step`` left behind, where nothing else changed it since."""
     start = runtime.failed.pop(step, None)
     if start is None:
+        _start_clean_as_recorded(runtime, step)
         return
     runtime.catch_up()
     bindings = runtime.namespace.bindings()
@@ -81,6 +82,29 @@ def start_clean(runtime: Runtime, step: str) -> None:
         if (bindings[name].version if name in bindings else ABSENT) == version
     }
     runtime.namespace.rollback(start.mark, untouched, only=untouched)
+
+
+def _start_clean_as_recorded(runtime: Runtime, step: str) -> None:
+    """The same where the failure was in an earlier life, or the head has moved since: what it left
+    came back from the history, and so does what was there before."""
+    history, namespace = runtime.history, runtime.namespace
+    last = history.last_carried_out(step)
+    if last is None or not last.left:
+        return
+    runtime.catch_up()
+    runtime.store.flush()
+    if last.left not in history.lineage(runtime.at):
+        return
+    left, now = history.snapshots[last.left], namespace.bindings()
+    untouched = {n for n, b in left.changed.items() if n in now and now[n].version == b.version}
+    untouched |= {n for n in left.deleted if n not in now}
+    before = history.namespace(left.parent)
+    drawn = left.random and history.random_at(runtime.at) == left.random
+    namespace.restore(
+        {n: before[n] for n in untouched if n in before},
+        delete=untouched - before.keys(),
+        random=history.random_at(left.parent) if drawn else "",
+    )
 
 
 def _why(runtime: Runtime, spec: Spec, inputs: dict[str, str], uses: dict[str, str]) -> str:

@@ -25,8 +25,9 @@ class Keeping(Protocol):
     def commit(self, snapshot: int) -> None:
         """The live namespace is at this snapshot."""
 
-    def abandon(self) -> None:
-        """After failure for good: remember what was left, so that the next run starts clean."""
+    def abandon(self) -> int:
+        """After failure for good: remember what was left, so that the next run starts clean; its
+        snapshot, 0 where nothing was."""
 
     def named(self, value: object, outputs: dict[str, Binding]) -> str:
         """The output that is this very object, or an empty string."""
@@ -60,15 +61,15 @@ class CellState:
     def commit(self, snapshot: int) -> None:
         self._runtime.at = snapshot
 
-    def abandon(self) -> None:
-        namespace = self._runtime.namespace
+    def abandon(self) -> int:
+        namespace, at = self._runtime.namespace, self._runtime.at
         before = {name: seen.binding for name, seen in self._mark.tracked.items()}
         namespace.touched(self._spec.loads)
         try:
-            self._runtime.catch_up()
+            snapshot = self._runtime.catch_up()
         except StoreError:  # what cannot be stored cannot be put back later either
             self.clean()
-            return
+            return 0
         after = namespace.bindings()
         left = {
             name: after[name].version if name in after else ABSENT
@@ -76,6 +77,7 @@ class CellState:
             if before.get(name) != after.get(name)
         }
         self._runtime.failed[self._spec.name] = FailedStart(self._mark, left)
+        return snapshot if snapshot != at else 0
 
     def named(self, value: object, outputs: dict[str, Binding]) -> str:
         live = self._runtime.namespace.live
@@ -99,8 +101,8 @@ class NoState:
     def commit(self, snapshot: int) -> None:
         """Nothing moved."""
 
-    def abandon(self) -> None:
-        """Nothing was left."""
+    def abandon(self) -> int:
+        return 0
 
     def named(self, value: object, outputs: dict[str, Binding]) -> str:
         return ""

@@ -320,7 +320,7 @@ class StepRun:
 
     def _end(self, status: Status, error: BaseException) -> None:
         """Stop without completing; what the body left is there to look at."""
-        self._keeping.abandon()
+        left = self._keeping.abandon()
         try:
             messages = self._keep_messages(self._host.outputs())
         except StoreError:
@@ -332,6 +332,7 @@ class StepRun:
             error=_full(error),
             served=self.context.served,
             messages=messages,
+            left=left,
         )
         try:
             self.runtime.record(ended)

@@ -254,7 +254,8 @@ class ExecutionCompleted(Body, frozen=True, tag="execution.completed"):
 
 
 class ExecutionEnded(Body, frozen=True, tag="execution.ended"):
-    """A step stopped without completing: failed, waiting, cancelled or in doubt."""
+    """A step stopped without completing: failed, waiting, cancelled or in doubt. ``left`` is the
+    snapshot of what it left behind, 0 where that is nothing."""
 
     execution: int
     status: str
@@ -262,6 +263,7 @@ class ExecutionEnded(Body, frozen=True, tag="execution.ended"):
     error: ErrorInfo | None = None
     served: list[int] = []
     messages: str = ""
+    left: int = 0
 
 
 class ExecutionRestored(Body, frozen=True, tag="execution.restored"):

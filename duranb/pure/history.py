@@ -6,7 +6,6 @@ calls :meth:`History.apply` for each event in order. Everybody else reads. It ke
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -43,6 +42,7 @@ class History:
         self.head = 0
         self.pid = 0
         self.sessions: list[int] = []
+        self.unread: list[int] = []
         self.notebook = ""
         self.executions: dict[int, Execution] = {}
         self.calls: dict[int, Call] = {}
@@ -230,12 +230,14 @@ class History:
     def apply(self, event: e.Event) -> None:
         """Take one event in; they come in order of ``seq``.
 
-        One about something that is not there is left out: what a damaged history has lost must not
-        keep the rest from being read.
+        One about something that is not there is left out, and noted in :attr:`unread`: what a
+        damaged history has lost must not keep the rest from being read.
         """
         self.seq = event.seq
-        with contextlib.suppress(KeyError, IndexError, ValueError):
+        try:
             _APPLY[type(event.body)](self, event.ts, event.body)
+        except (KeyError, IndexError, ValueError):
+            self.unread.append(event.seq)
 
     def _seen(self, what: str, number: int) -> None:
         self._last_id[what] = max(self._last_id[what], number)
@@ -454,6 +456,7 @@ class History:
             error=b.error,
             served=tuple(b.served),
             messages=b.messages,
+            left=b.left,
         )
         self._doubt(b.execution)
 

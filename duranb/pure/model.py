@@ -107,7 +107,9 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Execution(msgspec.Struct, frozen=True, kw_only=True):
-    """One time a step was carried out (or restored: then ``of`` is the execution it came from)."""
+    """One time a step was carried out (or restored: then ``of`` is the execution it came from).
+
+    ``snapshot`` is the state it completed with, ``left`` the one it left when it did not."""
 
     id: int
     step: str
@@ -134,6 +136,7 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     unstored: dict[str, str] = {}
     before: int = 0
     snapshot: int = 0
+    left: int = 0
     parent: int = 0
     compensates: int = 0
     compensated_by: int = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from duranb.pure.errors import StoreError
+from duranb.pure.history import History
 from duranb.store import chain, keys
 from duranb.store.store import check_digest, check_signature
 from duranb.store.view import StoreView
@@ -11,10 +12,17 @@ from duranb.store.view import StoreView
 def verify(view: StoreView) -> list[str]:
     """The problems found, as sentences; an empty list says that all is well.
 
-    Checks the chain over all events, the tail kept outside the database, and the bytes and the
-    signature of every artifact.
+    Checks the chain over all events, the tail kept outside the database, whether the events fit
+    together, and the bytes and the signature of every artifact.
     """
-    return [*_chain_problems(view), *_artifact_problems(view)]
+    return [*_chain_problems(view), *_unread(view), *_artifact_problems(view)]
+
+
+def _unread(view: StoreView) -> list[str]:
+    return [
+        f"event {seq} is about something that is not in the history: it is left out"
+        for seq in History(view.events()).unread
+    ]
 
 
 def _chain_problems(view: StoreView) -> list[str]:

@@ -177,6 +177,28 @@ def test_code_failure_is_not_retried_and_leaves_its_variables(kernel: Kernel) ->
     assert kernel.value("(log, found)") == "([1], False)"
 
 
+@pytest.mark.parametrize("between", ["restart", "fork"])
+def test_next_run_starts_clean_in_another_life_too(kernel: Kernel, between: str) -> None:
+    """What a failed step left comes back with the head, and its next run starts without it; what
+    the user has changed since stays."""
+    kernel.run("log = []; other = 0; import random; random.seed(1)")
+    kernel.run("%%durable s\nlog.append(1)\nhalf = other = random.random()\nraise KeyError('no')")
+    draw = kernel.value("half")
+    if between == "restart":
+        kernel.restart()
+        kernel.run("%duranb rewind --yes")
+    else:
+        kernel.run("%duranb fork idea --yes")
+    assert kernel.value("(log, half == other)") == "([1], True)"
+    kernel.run("other = 7")
+    good = kernel.run(
+        "%%durable s\nlog.append(1)\nfound = 'half' in globals()\ndraw = random.random()"
+    )
+    assert good.error is None, good.text
+    assert kernel.value("(log, found, other)") == "([1], False, 7)"
+    assert kernel.value("draw") == draw
+
+
 def test_failed_start_is_left_alone_where_the_user_mended_it(kernel: Kernel) -> None:
     """What a plain cell changed after the failure is not put back."""
     kernel.run("d = {'a': 1}")
