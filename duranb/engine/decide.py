@@ -41,30 +41,48 @@ def decide(runtime: Runtime, spec: Spec, *, replay: bool = False) -> Decision:
     replay = replay or runtime.settings.strict
     start_clean(runtime, spec.name)
     before = runtime.catch_up()
-    inputs, uses = inputs_of(runtime, spec)
+    last = runtime.history.last_carried_out(spec.name)
+    inputs, uses = inputs_of(runtime, spec, last)
     identity = spec.identity(inputs, uses)
     if not (spec.always or spec.fresh or replay):
         recorded = runtime.history.completed(spec.name, identity)
         if recorded is not None:
             return Decision(inputs, uses, identity, before, recorded, "")
-    reason = "replayed" if replay else _why(runtime, spec, inputs, uses)
+    reason = "replayed" if replay else _why(spec, last, inputs, uses)
+    if last is not None:
+        inputs, uses = inputs_of(runtime, spec, last, anew=True)
+        identity = spec.identity(inputs, uses)
     return Decision(inputs, uses, identity, before, None, reason)
 
 
-def inputs_of(runtime: Runtime, spec: Spec) -> tuple[dict[str, str], dict[str, str]]:
-    """The versions of the values a step can read, and the fingerprints of the code it uses."""
+def inputs_of(
+    runtime: Runtime, spec: Spec, last: Execution | None, *, anew: bool = False
+) -> tuple[dict[str, str], dict[str, str]]:
+    """The versions of the values a step can read, and the fingerprints of the code it uses.
+
+    ``--inputs`` names the values; the code is what it is. Code that could read any name is given
+    all there are: those of its ``last`` execution to compare with that one, those there are now
+    for what is recorded ``anew``, save what it made itself.
+    """
     namespace = runtime.namespace
     live = namespace.live
-    reads = set(spec.inputs) if spec.inputs else set(spec.reads)
+    reads = set(spec.reads) | set(spec.inputs)
     reach = namespace.uses.of(reads, spec.imports)
-    names = (reads | reach.data) - set(spec.ignore) - set(reach.uses)
+    if not spec.inputs and (spec.blind or reach.opaque):
+        if last is None or anew:
+            made = last.outputs.keys() - last.inputs.keys() if last else set[str]()
+            reads |= namespace.bindings().keys() - made
+        else:
+            reads |= last.inputs.keys() | (last.uses.keys() & namespace.bindings().keys())
+        reach = namespace.uses.of(reads, spec.imports)
+    names = set(spec.inputs) or reads | reach.data
     inputs = {}
-    for name in sorted(names):
+    for name in sorted(names - set(spec.ignore) - set(reach.uses)):
         if name in live:
             inputs[name] = namespace.version(name)
         elif not hasattr(builtins, name):
             inputs[name] = ABSENT
-    uses = {n: f for n, f in reach.uses.items() if n not in spec.ignore}
+    uses = {n: f for n, f in reach.uses.items() if n.removeprefix("module:") not in spec.ignore}
     return inputs, uses
 
 
@@ -107,12 +125,11 @@ def _start_clean_as_recorded(runtime: Runtime, step: str) -> None:
     )
 
 
-def _why(runtime: Runtime, spec: Spec, inputs: dict[str, str], uses: dict[str, str]) -> str:
+def _why(spec: Spec, last: Execution | None, inputs: dict[str, str], uses: dict[str, str]) -> str:
     if spec.always:
         return "--always"
     if spec.fresh:
         return "--fresh"
-    last = runtime.history.last_carried_out(spec.name)
     if last is None:
         return "first run"
     changes = changed(last, spec.fingerprint, inputs, uses)

@@ -17,7 +17,8 @@ class Spec:
 
     ``source`` is for people; ``fingerprint`` is the identity of the code; ``reads`` are the names
     its result can depend on, ``loads`` all names it can touch (None: anything), ``writes`` those
-    it binds, ``imports`` the modules its body imports.
+    it binds, ``imports`` the modules its body imports. ``blind`` says that nobody can tell what the
+    body reads: ``exec``, ``globals()``, an unknown magic.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Spec:
     loads: frozenset[str] | None
     writes: tuple[str, ...] = ()
     imports: frozenset[str] = frozenset()
+    blind: bool = False
     sort: str = "cell"
     policy: Policy = field(default_factory=Policy)
     validate: str = ""

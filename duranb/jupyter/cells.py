@@ -123,6 +123,10 @@ def need(namespace: Namespace, tree: ast.Module) -> None:
         namespace.need(None if names.opaque else everything)
 
 
+def _read_by(expression: str) -> frozenset[str]:
+    return dataflow.analyse(ast.parse(expression)).reads
+
+
 def _ends_quietly(source: str) -> bool:
     """Whether the cell ends with a semicolon. The display hook would look at the last cell of the
     input history, which a replayed one is not."""
@@ -273,9 +277,10 @@ class Cells(ast.NodeTransformer):
             name=name,
             source=cell.raw,
             fingerprint=fingerprint.of_tree(tree),
-            reads=names.reads,
+            reads=names.reads | _read_by(options.validate) - set(names.writes),
             writes=names.writes,
             imports=names.imports,
+            blind=bool(names.opaque) and not names.opaque.startswith("from "),
             loads=None if names.opaque else names.loads | set(names.writes) | names.deletes,
             policy=options.policy,
             validate=options.validate,

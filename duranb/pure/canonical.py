@@ -28,7 +28,7 @@ _DEEPEST = 300
 class _Tag:
     """Stands in a canonical pickle for something that is told by its digest."""
 
-    def __init__(self, digest: str) -> None:
+    def __init__(self, digest: str, *captured: object) -> None:
         self.digest = digest
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -64,7 +64,7 @@ class _Canonical(NotebookPickler):
     def reduction(self, obj: Any) -> Any:
         token = _token(obj)
         if token is not None:
-            return NotImplemented if token == _BY_NAME else (_Tag, (token,))
+            return NotImplemented if token == _BY_NAME else (_Tag, (token, *_captured(obj)))
         found = special(obj, self._reducer)
         return NotImplemented if found is None else found
 
@@ -85,6 +85,11 @@ def _token(obj: Any) -> str | None:
     if isinstance(obj, types.ModuleType):
         return f"module {obj.__name__}"
     return None
+
+
+def _captured(obj: Any) -> list[object]:
+    """What code holds that its token does not tell."""
+    return identity.captured(obj) if isinstance(obj, (types.FunctionType, type)) else []
 
 
 def version(value: object, live: dict[str, Any], reducer: Reducer | None = None) -> str:
@@ -158,6 +163,8 @@ class _Walk:
         token = _token(value)
         if token is not None:
             self.say(token or f"{value.__module__}.{value.__qualname__}")
+        held = _captured(value) if token else []
+        if token is not None and not held:
             return
         if id(value) in self._open:
             self.say(f"again {len(self._open) - self._open[id(value)]}")
@@ -166,7 +173,10 @@ class _Walk:
             raise RecursionError
         self._open[id(value)] = len(self._open)
         self._keep.append(value)
-        self._inside(value, kind, depth + 1)
+        if held:
+            self._inside(held, list, depth + 1)
+        else:
+            self._inside(value, kind, depth + 1)
         del self._open[id(value)]
 
     def _inside(self, value: Any, kind: type, depth: int) -> None:

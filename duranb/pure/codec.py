@@ -260,6 +260,7 @@ def _load_class(name: str, fingerprint: str, definition: bytes) -> type:
         return live
     loaded = pickle.loads(definition)
     assert isinstance(loaded, type)
+    loaded.__qualname__ = name  # cloudpickle makes it the last part of it
     return loaded
 
 

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import ast
 import builtins
+import functools
 import sys
 import types
 import weakref
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice
@@ -135,6 +137,7 @@ class _Walk:
         self._live = uses.live
         self._seen: set[int] = set()
         self._names: set[str] = set()
+        self._looked: dict[int, object] = {}
         self.found = Reach()
 
     def name(self, name: str, *, given: bool = False) -> None:
@@ -158,18 +161,18 @@ class _Walk:
         if isinstance(value, types.FunctionType) and value.__globals__ is self._live:
             return not identity.captured(value)
         if isinstance(value, type):
-            return self._uses.sort(value) == "notebook"
+            return self._uses.sort(value) == "notebook" and not identity.captured(value)
         wrapped = own(value).get("__wrapped__")
         return wrapped is not None and self._is_code(wrapped)
 
     def value(self, value: object) -> None:
-        """Follow a value: code itself, or the classes of the objects in it."""
+        """Follow a value: code itself, or the code in it."""
         if isinstance(value, types.ModuleType):
             self.found.uses.update(self._uses.modules.reach(value.__name__))
             return
         self.inside(value)
         if not isinstance(value, (type, types.FunctionType)):
-            self.classes_in(value)
+            self.code_in(value)
 
     def inside(self, value: object) -> None:
         """Follow what a function or wrapper calls and wraps."""
@@ -181,7 +184,7 @@ class _Walk:
         self._seen.add(id(value))
         if isinstance(value, types.FunctionType):
             self._function(value)
-            self.classes_in(identity.held(value))
+            self.code_in([*identity.held(value), *value.__annotations__.values()])
         for inner in identity.unwrapped(value):
             self.inside(inner)
 
@@ -208,10 +211,12 @@ class _Walk:
         sort = self._uses.sort(cls)
         if sort == "notebook":
             self._name_class(cls)
-            for attribute in vars(cls).values():
+            attributes = identity.attributes(cls).values()
+            for attribute in attributes:
                 if callable(attribute) or isinstance(attribute, _DESCRIPTORS):
                     self.inside(attribute)
-            for base in cls.__bases__:
+            self.code_in(list(attributes))
+            for base in (type(cls), *cls.__bases__):
                 self.class_(base)
         elif sort:
             self.found.uses.update(self._uses.modules.reach(cls.__module__))
@@ -228,26 +233,47 @@ class _Walk:
             name = f"{name} as defined earlier"
         self.found.uses[name] = fingerprint
 
-    def classes_in(self, value: object) -> None:
-        """Follow the classes of a value and of what it holds, as far as a sample shows them."""
-        stack = [value]
+    def code_in(self, value: object) -> None:
+        """Follow the functions in a value, and the classes of what it holds, as far as a sample
+        shows them: what lies less deep first, for a library's objects (an agent and its tools) hold
+        the notebook's functions as well."""
+        queue = deque([value])
         left = _SAMPLE
-        while stack and left:
+        while queue and left:
             left -= 1
-            current = stack.pop()
+            current = queue.popleft()
             cls = type(current)
-            if cls in _PLAIN:
+            if cls in _PLAIN or current is self._live:
                 continue
             if cls is dict:
-                stack += islice(current.values(), left)  # type: ignore[attr-defined]
+                queue += islice(current.values(), left)  # type: ignore[attr-defined]
             elif cls in _SEQUENCES:
-                stack += islice(current, left)  # type: ignore[call-overload]
-            elif cls.__module__ != "builtins" and any(self._uses.sort(c) for c in cls.__mro__):
-                for each in cls.__mro__:
-                    self.class_(each)
-                stack += islice(own(current).values(), left)
+                queue += islice(current, left)  # type: ignore[call-overload]
+            elif cls in _CODE or issubclass(cls, type):
+                self.inside(current)
+                if cls is types.MethodType:
+                    queue.append(current.__self__)  # type: ignore[attr-defined]
+            elif cls is functools.partial:
+                queue += [current.func, *current.args, *current.keywords.values()]  # type: ignore[attr-defined]
+            elif cls in _GENERIC:
+                queue += current.__args__  # type: ignore[attr-defined]
+            elif cls is types.MappingProxyType:
+                queue += islice(current.values(), left)  # type: ignore[attr-defined]
+            elif cls is not types.ModuleType and id(current) not in self._looked:
+                self._looked[id(current)] = current
+                if cls.__module__ != "builtins" and any(self._uses.sort(c) for c in cls.__mro__):
+                    for each in cls.__mro__:
+                        self.class_(each)
+                if cls.__module__.partition(".")[0] in _ENDLESS:
+                    queue.append(identity.own(current).get("__wrapped__"))
+                else:
+                    queue += islice(identity.parts(current), left)
 
 
 _PLAIN = frozenset({str, int, float, bool, bytes, complex, type(None)})
 _SEQUENCES = frozenset({list, tuple, set, frozenset})
 _DESCRIPTORS = (staticmethod, classmethod, property)
+_CODE = frozenset({types.FunctionType, types.MethodType, staticmethod, classmethod, property})
+_ENDLESS = frozenset({"IPython", "duranb", "ipykernel"})
+"""Packages whose objects lead to the whole of the notebook."""
+_GENERIC = frozenset({types.GenericAlias, types.UnionType})

@@ -2,12 +2,14 @@
 
 Equal across processes, and equal for an object and its stored and restored copy. A function is
 its code, defaults, annotations and what its closure holds; a class is its bases and attributes.
-Values that have no short and certain description (a data frame in a closure) stand for
-themselves only by their type; :func:`captured` gives them to whoever can digest them.
+Values that have no short and certain description (a data frame in a closure, an object in a class
+attribute) stand for themselves only by their type; :func:`captured` gives them to whoever can
+digest them.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import enum
 import functools
@@ -29,6 +31,8 @@ _CLASS_NOISE = frozenset(
     | {"__slotnames__"}  # put there when an instance is pickled
     | {"__abstractmethods__", "_abc_impl", "__signature__", "__dataclass_params__"}
     | {"__class_vars__", "__private_attributes__"}
+    # What a protocol works out when it is first asked about.
+    | {"__protocol_attrs__", "__callable_proto_members_only__", "__non_callable_proto_members__"}
 )
 _PYDANTIC = "__pydantic_"
 _PYDANTIC_TOLD = frozenset({"__pydantic_fields__", "__pydantic_computed_fields__"})
@@ -56,11 +60,15 @@ def of_callable(value: object) -> str:
     return _digest(_Tokens().token(value))
 
 
-def captured(function: types.FunctionType) -> list[object]:
-    """The values that a function holds in its closure and defaults and that :func:`of_function`
-    tells apart by their types only, in a fixed order."""
+def captured(value: types.FunctionType | type) -> list[object]:
+    """The values that a function holds in its closure and defaults, or a class in its attributes,
+    and that :func:`of_function` and :func:`of_class` tell apart by their types only, in a fixed
+    order."""
     tokens = _Tokens()
-    tokens.function(function)
+    if isinstance(value, type):
+        tokens.class_(value)
+    else:
+        tokens.function(value)
     return tokens.data
 
 
@@ -89,6 +97,23 @@ def held(function: types.FunctionType) -> list[object]:
     """What a function holds in its closure and its defaults."""
     defaults = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
     return _cells(function) + defaults
+
+
+def attributes(cls: type) -> dict[str, Any]:
+    """What a class defines itself, without Python's and pydantic's bookkeeping."""
+    return {k: v for k, v in vars(cls).items() if not _noise(k, v)}
+
+
+def parts(value: object) -> Iterator[object]:
+    """What an object holds in its attributes and slots, without asking the object."""
+    yield from own(value).values()
+    for cls in type(value).__mro__:
+        names = vars(cls).get("__slots__", ())
+        for name in (names,) if isinstance(names, str) else names:
+            slot = vars(cls).get(name)
+            if isinstance(slot, types.MemberDescriptorType):
+                with contextlib.suppress(AttributeError):  # not assigned
+                    yield slot.__get__(value)
 
 
 def own(value: object) -> Mapping[str, Any]:
@@ -202,6 +227,8 @@ class _Tokens:
     def function(self, function: types.FunctionType) -> object:
         extra = dict(function.__dict__)
         wrapped = extra.pop("__wrapped__", None)
+        if "retry" in extra:
+            extra.pop("statistics", None)  # how tenacity's last call of it went
         return (
             bytecode.identity(function.__code__),
             [self.token(v) for v in function.__defaults__ or ()],
@@ -214,23 +241,22 @@ class _Tokens:
         )
 
     def class_(self, cls: type) -> object:
-        known = len(self.data)
         self._inside.append(cls)
-        attributes = {k: v for k, v in vars(cls).items() if not _noise(k, v)}
+        told = attributes(cls)
         if issubclass(cls, enum.Enum):
             fields: Any = [(n, self.token(m.value)) for n, m in cls.__members__.items()]
-            attributes = {k: v for k, v in attributes.items() if isinstance(v, _METHODS)}
+            told = {k: v for k, v in told.items() if isinstance(v, _METHODS)}
         else:
-            fields = [self.token(f) for f in attributes.pop("__dataclass_fields__", {}).values()]
+            fields = [self.token(f) for f in told.pop("__dataclass_fields__", {}).values()]
         token = (
             cls.__qualname__,
-            _full_name(type(cls)),
+            self.token(type(cls)),
             [self.token(b) for b in cls.__bases__],
             fields,
-            [(k, self.token(v)) for k, v in attributes.items()],
+            # Sorted: a stored class gets its attributes back in another order.
+            [(k, self.token(v)) for k, v in sorted(told.items())],
         )
         self._inside.pop()
-        del self.data[known:]  # what a class holds is told by type only
         return token
 
 
@@ -239,6 +265,8 @@ def _noise(name: str, value: object) -> bool:
     fields, which are described themselves."""
     if name in _CLASS_NOISE or (name.startswith(_PYDANTIC) and name not in _PYDANTIC_TOLD):
         return True
+    if name == "__annotations__" and not value:
+        return True  # put there by whoever asks
     code = getattr(value, "__code__", None) if isinstance(value, types.FunctionType) else None
     return name.startswith("__") and code is not None and code.co_filename == "<string>"
 

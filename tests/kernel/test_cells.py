@@ -138,6 +138,63 @@ def test_in_place_change_of_an_input_runs_the_step_again(kernel: Kernel) -> None
     assert kernel.value("t") == "6"
 
 
+def test_code_that_could_read_anything_runs_again_when_anything_changed(kernel: Kernel) -> None:
+    """A step with exec or eval depends on all variables there are when it runs, except those that
+    it makes itself; with --inputs on those alone."""
+    kernel.run("n, other = 1, 1\ncode = 'total = n + 1'")
+    steps = {
+        "%%durable cell\nexec(code)": "total",
+        "%%durable helped\nfound = look()": "found",
+        "%%durable narrow --inputs n\nnarrowed = eval('n + 1')": "narrowed",
+    }
+    kernel.run("def look():\n    return globals()['n'] + 1")
+
+    def ran() -> list[str]:
+        return [n for cell, n in steps.items() if "restored" not in kernel.run(cell).notices]
+
+    assert ran() == ["total", "found", "narrowed"]
+    assert ran() == []
+    kernel.run("n = 2")
+    assert ran() == ["total", "found", "narrowed"]
+    assert kernel.value("(total, found, narrowed)") == "(3, 3, 3)"
+    kernel.run("other = 2")
+    assert ran() == ["total", "found"]
+
+
+def test_helpers_named_only_by_options_count(kernel: Kernel) -> None:
+    """The helper in --validate is part of the step, and --inputs says nothing about code."""
+    kernel.run("def good(v):\n    return True\ndef twice(v):\n    return v * 2\nn, m = 1, 1")
+    checked = "%%durable checked --validate good(v)\nv = n"
+    narrow = "%%durable narrow --inputs n\nw = twice(n) + m"
+    for cell in (checked, narrow):
+        kernel.run(cell)
+        assert "restored" in kernel.run(cell).notices
+    kernel.run("m = 5")
+    assert "restored" in kernel.run(narrow).notices
+    kernel.run("def good(v):\n    return v > 0\ndef twice(v):\n    return v + v")
+    for cell, helper in ((checked, "good"), (narrow, "twice")):
+        assert "restored" not in kernel.run(cell).notices
+        assert f"helper {helper} changed" in kernel.run(f"%duranb show {cell.split()[1]}").text
+
+
+def test_steps_stand_on_what_a_rewind_brought_back(kernel: Kernel) -> None:
+    """Classes that came out of the store are the ones that went in: nothing runs."""
+    kernel.run(
+        "class Tool:\n"
+        "    'Doc.'\n"
+        "    class Inner:\n        def go(self): return 1\n"
+        "    limits = {'a', 'b'}\n"
+        "    def use(self): return self.Inner().go()\n"
+        "tool = Tool()\n"
+        "inner = Tool.Inner()"
+    )
+    cell = "%%durable s\nout = tool.use() + inner.go()"
+    kernel.run(cell)
+    kernel.restart()
+    kernel.run("%duranb rewind --yes")
+    assert "restored" in kernel.run(cell).notices
+
+
 def test_always_and_fresh_run_every_time(kernel: Kernel) -> None:
     """--always and --fresh never restore."""
     for flag in ("--always", "--fresh"):

@@ -16,6 +16,7 @@ from typing import Any
 import cloudpickle
 import pytest
 
+from duranb.pure.canonical import version
 from duranb.pure.fingerprint import Uses, captured, of_class, of_function, of_tree
 
 
@@ -280,10 +281,24 @@ def test_an_edit_deep_down_names_the_very_function() -> None:
         "class A:\n    def go(self): return g()\nclass B:\n    def __init__(s): s.a = A()\nf = B()",
         "def f(x=g): return x()",
         "async def f(): return [g() async for _ in x]",
+        "f = {'a': [lambda: g()]}",
+        "class A: pass\nf = A()\nf.tool = lambda: g()",
+        "class A:\n    __slots__ = ('tool',)\nf = A()\nf.tool = lambda: g()",
+        "import types\nf = types.SimpleNamespace(tools=[g])",
+        "import functools\nf = functools.partial(map, [lambda: g()])",
+        "import functools\n@functools.singledispatch\ndef f(x): pass\n"
+        "@f.register\ndef _(x: int): return g()",
+        "class M(type):\n    def __call__(cls): return g()\nclass f(metaclass=M): pass",
+        "class f:\n    tools = {'a': lambda: g()}",
+        "class D:\n    def __get__(self, *_): return g()\nclass f:\n    x = D()",
+        "class A:\n    def go(self): return g()\ndef f(x: list[A]): pass",
+        "from typing import Annotated\nf = Annotated[int, lambda: g()]",
+        "import tenacity\nf = tenacity.Retrying(sleep=lambda s: g())",
     ],
 )
 def test_every_way_to_wrap_a_function_is_followed(made: str) -> None:
-    """Partials, decorators, closures, methods and instances lead to the code inside of them."""
+    """Partials, decorators, closures, methods, containers, instances (those of libraries as well),
+    metaclasses and annotations lead to the code inside of them."""
     live = run(f"def h(): return 1\ndef g(): return h()\n{made}")
     assert "h" in uses(live, "f")
 
@@ -323,6 +338,50 @@ def test_captured_data_keeps_a_function_an_input() -> None:
     assert uses(live, "f") == {"Data"}
     assert uses(live, "g") == {"g"}
     assert [type(v).__name__ for v in captured(live["f"])] == ["Data"]
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        "class f:\n    data = Data(1)",
+        "class f:\n    data = [Data(1)]",
+        "class f:\n    itself = None\n    data = Data(1)\nf.itself = f",
+        "def f(data=Data(1)): return data",
+        "def make(data):\n    def f(): return data\n    return f\nf = make(Data(1))",
+        "def f(data=Data(1)): return data\nf.__defaults__[0].function = f",
+    ],
+)
+def test_what_code_holds_is_part_of_its_version(made: str) -> None:
+    """The version of a function or class tells the objects in its closure, defaults and attributes,
+    and is the same for an equal one; so it is an input."""
+    source = "class Data:\n    def __init__(self, n): self.n = n\n"
+    one, same, other = (run(source + m) for m in (made, made, made.replace("(1)", "(2)")))
+    assert "f" not in uses(one, "f")
+    first, second, third = (version(live["f"], live) for live in (one, same, other))
+    assert first == second != third
+
+
+def test_asking_a_class_does_not_change_it() -> None:
+    """What Python puts into a class when it is used is no edit of it."""
+    live = run(
+        """
+        from typing import Protocol, runtime_checkable
+        @runtime_checkable
+        class P(Protocol):
+            def go(self) -> int: ...
+        """
+    )
+    before = of_class(live["P"])
+    assert not isinstance(1, live["P"])
+    assert of_class(live["P"]) == before
+
+
+def test_the_last_call_of_a_retried_function_is_no_part_of_it() -> None:
+    """tenacity notes in the function how its last call went."""
+    live = run("import tenacity\n@tenacity.retry\ndef f(): return 1")
+    before = of_function(live["f"])
+    assert live["f"]() == 1
+    assert of_function(live["f"]) == before
 
 
 def test_an_instance_of_a_redefined_class_keeps_its_own() -> None:
