@@ -17,11 +17,12 @@ from types import CodeType
 
 import blake3
 
-OPAQUE = frozenset({"exec", "eval", "globals", "get_ipython"})
+OPAQUE = frozenset({"exec", "eval", "globals", "get_ipython", "builtins", "__builtins__"})
 """Global names whose use means: this code can read and write any name."""
 
 OPAQUE_ATTRIBUTES = frozenset(
     {"user_ns", "user_global_ns", "f_globals", "f_locals", "_getframe", "currentframe"}
+    | {"__globals__", "get_objects", "get_referrers"}
 )
 """Attributes that lead to a namespace as a whole."""
 

@@ -65,7 +65,9 @@ class _Canonical(NotebookPickler):
         token = _token(obj)
         if token is not None:
             return NotImplemented if token == _BY_NAME else (_Tag, (token, *_captured(obj)))
-        found = special(obj, self._reducer)
+        found = special(obj)
+        if found is None and self._reducer is not None:
+            found = self._reducer(obj)
         return NotImplemented if found is None else found
 
 

@@ -24,7 +24,7 @@ import types
 from collections.abc import Callable
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import cloudpickle
@@ -58,6 +58,11 @@ class Dump:
     def missing(self) -> Missing | None:
         """The parts that could not be pickled, if any were allowed to."""
         return self.pickler.missing
+
+    @property
+    def met(self) -> Met:
+        """The code inside of the value."""
+        return self.pickler.met
 
     @property
     def size(self) -> int:
@@ -113,6 +118,15 @@ class _Pieces:
         return len(data)
 
 
+@dataclass
+class Met:
+    """What pickling met that can run code: functions and classes, and values that were described by
+    a reducer, of which nobody knows what they hold."""
+
+    code: list[types.FunctionType | type] = field(default_factory=list)
+    described: list[object] = field(default_factory=list)
+
+
 class Missing:
     """Lets a value be pickled without those of its parts that cannot be.
 
@@ -155,9 +169,11 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         reducer: Reducer | None,
         inside: frozenset[type] = frozenset(),
         missing: Missing | None = None,
+        met: Met | None = None,
     ) -> None:
         super().__init__(file, protocol=5, buffer_callback=buffer_callback)
         self.missing = missing
+        self.met = met or Met()
         self._namespace = live
         self._reducer = reducer
         self._inside = inside
@@ -171,9 +187,11 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         """How an object is pickled; NotImplemented for: as its own class says."""
         kind = type(obj)
         if kind is types.FunctionType:
+            self.met.code.append(obj)
             if obj.__globals__ is self._namespace:
                 return self._function(obj)
         elif isinstance(obj, type):
+            self.met.code.append(obj)
             if obj.__module__ == "__main__" and obj not in self._inside:
                 return self._class(obj)
         elif kind is _ndarray():
@@ -181,7 +199,11 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
             if reduced is not None:
                 return reduced
         else:
-            found = special(obj, self._reducer)
+            found = special(obj)
+            if found is None and self._reducer is not None:
+                found = self._reducer(obj)
+                if found is not None:
+                    self.met.described.append(obj)
             if found is not None:
                 return found
         return super().reducer_override(obj)
@@ -204,21 +226,17 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         copyreg._slotnames(cls)  # type: ignore[attr-defined]
         sink = io.BytesIO()
         inner = NotebookPickler(
-            sink, self._namespace, None, self._reducer, self._inside | {cls}, self.missing
+            sink, self._namespace, None, self._reducer, self._inside | {cls}, self.missing, self.met
         )
         inner.dump(cls)
         return _load_class, (cls.__qualname__, identity.of_class(cls), sink.getvalue())
 
 
-def special(obj: Any, reducer: Reducer | None) -> tuple[Any, ...] | None:
+def special(obj: Any) -> tuple[Any, ...] | None:
     """The reduction of what is not pickled as its own class says, or None."""
     found = tensors.reduction(obj)
-    if found is None:
-        found = _special(obj)
-    return found if found is not None or reducer is None else reducer(obj)
-
-
-def _special(obj: Any) -> tuple[Any, ...] | None:
+    if found is not None:
+        return found
     kind = type(obj)
     if kind is functools._lru_cache_wrapper:
         # Pickle would look it up by its name, and find another one, or none.

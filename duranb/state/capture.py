@@ -59,6 +59,14 @@ class Capture:
                 raise
             return made
 
+    def can_dump(self, name: str) -> bool:
+        """Whether a value can be stored, in part at least."""
+        try:
+            self.dump([name])
+        except Exception:  # of any kind: pickling runs the value's own code
+            return False
+        return True
+
     def keep(self, dump: codec.Dump) -> str:
         """Store a dump; its digest."""
         return dump.put(self._artifacts, self._known)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -20,7 +20,7 @@ from duranb.pure.errors import StoreError
 from duranb.pure.events import Binding
 from duranb.pure.fingerprint import Uses
 from duranb.pure.immutable import is_atom
-from duranb.state import randomness
+from duranb.state import randomness, reaching
 from duranb.state.capture import NO_NAME, Capture, not_loaded
 from duranb.state.groups import Holders, components
 from duranb.state.hidden import is_hidden
@@ -52,6 +52,8 @@ class _Tracked:
     binding: Binding
     group: frozenset[str]
     digest: str = ""
+    calls: frozenset[str] | None = reaching.NOTHING
+    """What code inside of the value can touch; None: anything."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ class Namespace:
         self._holders = Holders()
         self._touched: set[str] = set()
         self._anything = True
+        self._beside = False
         self._random = ""
         self._pending: dict[str, Binding] = {}
         self._alone = threading.RLock()  # a pending value may be used first by another thread
@@ -93,7 +96,7 @@ class Namespace:
         live = self.live
         for name, seen in list(self._tracked.items()):
             if live.get(name) is not seen.value:
-                self._tracked[name] = _Tracked(_GONE, seen.binding, seen.group, seen.digest)
+                self._tracked[name] = replace(seen, value=_GONE)
 
     def _new_names(self) -> list[str]:
         """The user's names that are not tracked.
@@ -119,11 +122,20 @@ class Namespace:
             return self._sync()
 
     def _sync(self) -> Delta:
+        beside, self._beside = self._beside, reaching.runs_beside(self.live)
+        self._anything = self._anything or beside or self._beside
         fresh, gone = self._rebound()
-        changed = fresh | self._changed_in_place(fresh)
+        self._widen()
+        looked = self._suspects()
+        changed = fresh | self._changed_in_place(looked, fresh)
         for name in gone:
             self._forget(name)
         self._keep(changed)
+        while more := self._also_touched(changed) - looked:  # by code that came into a value
+            looked |= more
+            found = self._changed_in_place(more, changed)
+            self._keep(found)
+            changed |= found
         self._touched.clear()
         self._anything = False
         self.live.pop(_END, None)
@@ -148,11 +160,12 @@ class Namespace:
         gone = [n for n in self._tracked if n not in live]
         return {*self._new_names(), *moved} - set(gone), gone
 
-    def _changed_in_place(self, fresh: Collection[str]) -> set[str]:
-        """Names whose object is the same and whose content may not be, fresh ones left out."""
+    def _changed_in_place(self, suspects: Collection[str], fresh: Collection[str]) -> set[str]:
+        """Of the suspects, and those who share with them, those whose object is the same and whose
+        content is not; fresh names left out."""
         found: set[str] = set()
         seen: set[frozenset[str]] = set()
-        for name in self._suspects():
+        for name in suspects:
             group = self._tracked[name].group
             if group in seen:
                 continue
@@ -163,21 +176,57 @@ class Namespace:
                 found |= present - set(fresh)
         return found
 
-    def _suspects(self) -> list[str]:
+    def _suspects(self) -> set[str]:
         """Tracked names that the code that ran could have changed in place."""
         tracked = self._tracked
+        names = tracked.keys() if self._anything else self._touched & tracked.keys()
+        return {n for n in names if could_change(tracked[n])}
+
+    def _widen(self) -> None:
+        """Add to the names that were touched what they reach, now and at the last sync."""
         if not self._anything and self._touched:
-            reach = self.uses.of(self._touched & self.live.keys())
-            self._anything = bool(reach.opaque)
-            self._touched |= reach.data | reach.stores | reach.uses.keys()
-        names = tracked if self._anything else self._touched & tracked.keys()
-        return [n for n in names if could_change(tracked[n])]
+            reached = self._reached(self._touched)
+            if reached is None:
+                self._anything = True
+            else:
+                self._touched = reached
+
+    def _reached(self, names: Collection[str]) -> set[str] | None:
+        """These names and those that code reached through them can touch; None: any."""
+        found: set[str] = set()
+        new = set(names)
+        while new:
+            found |= new
+            reach = self.uses.of(new & self.live.keys())
+            if reach.opaque:
+                return None
+            more = reach.data | reach.stores | reach.uses.keys()
+            for name in new | more:
+                seen = self._tracked.get(name)
+                calls = reaching.NOTHING if seen is None else seen.calls
+                held = reaching.held_by_module(name)
+                if calls is None or held is None:
+                    return None
+                more |= calls | self._holders.of(held)
+            new = more - found
+        return found
+
+    def _also_touched(self, changed: Collection[str]) -> set[str]:
+        """Suspects there are beside those known, since what was touched now holds other code."""
+        if self._anything or all(
+            (calls := self._tracked[n].calls) is not None and calls <= self._touched
+            for n in self._touched & set(changed)
+            if n in self._tracked
+        ):
+            return set()
+        self._widen()
+        return self._suspects()
 
     def _unchanged(self, group: frozenset[str]) -> bool:
         """Whether a group's bytes are what they were. Its objects must be the same ones."""
         seen = self._tracked[next(iter(group))]
         if not seen.binding.artifact:
-            return True  # never stored: there is nothing to compare, and nothing to keep
+            return not self._capture.can_dump(next(iter(group)))
         try:
             return self._capture.dump(group).digest() == seen.digest
         except Exception:  # became unpicklable: it changed
@@ -200,7 +249,8 @@ class Namespace:
             try:
                 dumps[name] = self._capture.dump([name])
             except Exception as error:  # of any kind: pickling runs the value's own code
-                self._set(name, value, self._capture.refusal(value, error), frozenset([name]), "")
+                refusal = self._capture.refusal(value, error)
+                self._set(name, value, refusal, frozenset([name]), "", None)
                 continue
             for other in self._sharing(dumps, name, changed):
                 changed.add(other)
@@ -245,19 +295,29 @@ class Namespace:
             for b in before
         )
         artifact = "" if same else self._capture.keep(dump)
+        calls = self._calls(dump)
         for name in group:
             value = self.live[name]
             if same:
                 binding = self._tracked[name].binding
             else:
                 binding = self._capture.binding(value, artifact, dumps[name])
-            self._set(name, value, binding, group, digest)
+            self._set(name, value, binding, group, digest, calls)
             self._holders.note(name, frozenset(dumps[name].reached))
 
+    def _calls(self, dump: codec.Dump) -> frozenset[str] | None:
+        return None if dump.missing is not None else reaching.names(dump.met, self.uses)
+
     def _set(
-        self, name: str, value: object, binding: Binding, group: frozenset[str], digest: str
+        self,
+        name: str,
+        value: object,
+        binding: Binding,
+        group: frozenset[str],
+        digest: str,
+        calls: frozenset[str] | None = reaching.NOTHING,
     ) -> None:
-        self._tracked[name] = _Tracked(value, binding, group, digest)
+        self._tracked[name] = _Tracked(value, binding, group, digest, calls)
         self._pending.pop(name, None)
         if not digest:
             self._holders.note(name, frozenset())
@@ -327,7 +387,7 @@ class Namespace:
 
     def _put_back(self, mark: Mark, wanted: Collection[str] | None) -> set[str]:
         """Bind the marked objects again; the names whose objects were changed in place."""
-        self._suspects()  # widens what was touched by what it reaches
+        self._widen()
         marked = mark.tracked
         suspects = set(marked) if self._anything else self._touched & marked.keys()
         suspects |= {n for n, s in marked.items() if self.live.get(n, _GONE) is not s.value}
@@ -404,10 +464,8 @@ class Namespace:
         with self._alone:
             self._load_pending(names)
             while self._pending:
-                reach = self.uses.of(set(names) & self.live.keys())
-                names = {*reach.data, *reach.stores, *reach.uses}
-                if reach.opaque:
-                    names = set(self._pending)
+                reached = self._reached(names)
+                names = set(self._pending) if reached is None else reached
                 if names.isdisjoint(self._pending):
                     return
                 self._load_pending(names)
@@ -473,11 +531,11 @@ class Namespace:
         try:
             whole = self._capture.dump(group)
             alone = {n: self._capture.dump([n]) for n in group} if len(group) > 1 else {}
-            digest = whole.digest()
+            digest, calls = whole.digest(), self._calls(whole)
         except Exception:  # it loads but does not dump: every look finds it changed
-            alone, whole, digest = {}, None, "unknown"
+            alone, whole, digest, calls = {}, None, "unknown", None
         for name in group:
-            self._set(name, self.live[name], wanted[name], group, digest)
+            self._set(name, self.live[name], wanted[name], group, digest, calls)
             dump = alone.get(name, whole)
             if dump is not None:
                 self._holders.note(name, frozenset(dump.reached))
@@ -489,7 +547,7 @@ def _lost(was: Binding, why: str) -> Binding:
 
 def could_change(seen: _Tracked) -> bool:
     """Whether a value can be changed in place at all. Where knowledge about code goes in."""
-    return bool(seen.digest)
+    return bool(seen.digest) or seen.calls is None
 
 
 _GONE = object()

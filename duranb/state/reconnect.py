@@ -12,6 +12,7 @@ import logging
 import os
 import sqlite3
 import threading
+import types
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 class _Factory:
     describe: Callable[[Any], dict[str, Any] | None]
     make: Callable[..., Any]
+    calls: Callable[[Any], bool]
 
 
 _factories: dict[str, _Factory] = {}
@@ -37,13 +39,36 @@ def reconnect(
     ``kind`` is the type or its qualified name. ``describe(value)`` gives the keyword arguments
     that the function is called with (plain, picklable data; none when left out).
     """
+    return _register(kind, describe or (lambda value: {}), _yes)
+
+
+def _yes(value: object) -> bool:
+    return True
+
+
+def _no(value: object) -> bool:
+    return False
+
+
+def _register(
+    kind: type | str,
+    describe: Callable[[Any], dict[str, Any] | None],
+    calls: Callable[[Any], bool] = _no,
+) -> Callable[[F], F]:
+    """``calls`` says whether using a value could run code of the notebook that it was given."""
     name = kind if isinstance(kind, str) else full_name(kind)
 
     def register(make: F) -> F:
-        _factories[name] = _Factory(describe or (lambda value: {}), make)
+        _factories[name] = _Factory(describe, make, calls)
         return make
 
     return register
+
+
+def may_call(value: object) -> bool:
+    """Whether using a value that has a factory could run code of the notebook."""
+    factory = _factories.get(full_name(type(value)))
+    return factory is None or factory.calls(value)
 
 
 def full_name(kind: type) -> str:
@@ -127,7 +152,7 @@ for _module, _name in (
     ("anthropic", "AsyncAnthropic"),
 ):
     for _home in (f"{_module}.{_name}", f"{_module}._client.{_name}"):
-        reconnect(_home, describe=_client)(_client_maker(_module, _name))
+        _register(_home, _client)(_client_maker(_module, _name))
 
 
 def _http_client(value: Any) -> dict[str, Any]:
@@ -144,13 +169,16 @@ def _http_maker(module: str, name: str) -> Callable[..., Any]:
 for _module in ("httpx", "httpx2"):
     for _name in ("Client", "AsyncClient"):
         for _home in (f"{_module}.{_name}", f"{_module}._client.{_name}"):
-            reconnect(_home, describe=_http_client)(_http_maker(_module, _name))
+            _register(_home, _http_client)(_http_maker(_module, _name))
 
-reconnect(type(threading.Lock()))(threading.Lock)
-reconnect(type(threading.RLock()))(threading.RLock)
-reconnect(threading.Event, describe=lambda e: {"is_set": e.is_set()})(
-    lambda is_set: _set_event(is_set)
-)
+
+def _nothing(value: object) -> dict[str, Any]:
+    return {}
+
+
+_register(type(threading.Lock()), _nothing)(threading.Lock)
+_register(type(threading.RLock()), _nothing)(threading.RLock)
+_register(threading.Event, lambda e: {"is_set": e.is_set()})(lambda is_set: _set_event(is_set))
 
 
 def _set_event(is_set: bool) -> threading.Event:
@@ -160,7 +188,18 @@ def _set_event(is_set: bool) -> threading.Event:
     return event
 
 
-@reconnect(logging.Logger, describe=lambda logger: {"name": logger.name})
+def _has_handlers(logger: logging.Logger) -> bool:
+    """Whether a handler or filter is of a class that is not logging's own."""
+    at: logging.Logger | None = logger
+    while at is not None:
+        for each in (*at.handlers, *at.filters):
+            if type(each).__module__ == "__main__" or isinstance(each, types.FunctionType):
+                return True
+        at = at.parent
+    return False
+
+
+@_register(logging.Logger, lambda logger: {"name": logger.name}, _has_handlers)
 def _logger(name: str) -> logging.Logger:
     return logging.getLogger(name)
 
@@ -169,7 +208,7 @@ def _pool(pool: ThreadPoolExecutor) -> dict[str, Any]:
     return {"max_workers": pool._max_workers}
 
 
-@reconnect(ThreadPoolExecutor, describe=_pool)
+@_register(ThreadPoolExecutor, _pool)
 def _thread_pool(max_workers: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max_workers)
 
@@ -181,7 +220,7 @@ def _sqlite(connection: sqlite3.Connection) -> dict[str, Any] | None:
     return None  # in memory: its content is nowhere else
 
 
-@reconnect(sqlite3.Connection, describe=_sqlite)  # type: ignore[arg-type]
+@_register(sqlite3.Connection, _sqlite, _yes)
 def _sqlite_again(file: str) -> sqlite3.Connection:
     return sqlite3.connect(file)
 
@@ -198,7 +237,7 @@ def _duckdb(connection: Any) -> dict[str, Any] | None:
 
 for _home in ("duckdb.DuckDBPyConnection", "_duckdb.DuckDBPyConnection"):
 
-    @reconnect(_home, describe=_duckdb)  # type: ignore[arg-type]
+    @_register(_home, _duckdb, _yes)
     def _duckdb_again(file: str, read_only: bool) -> Any:
         import duckdb
 
@@ -211,7 +250,7 @@ def _text_file(file: io.TextIOWrapper) -> dict[str, Any] | None:
     return {"name": os.path.abspath(file.name), "encoding": file.encoding, "at": file.tell()}
 
 
-@reconnect(io.TextIOWrapper, describe=_text_file)  # type: ignore[arg-type]
+@_register(io.TextIOWrapper, _text_file)
 def _text_again(name: str, encoding: str, at: int) -> Any:
     file = open(name, encoding=encoding)  # noqa: SIM115 the user's code closes it
     file.seek(at)
@@ -224,7 +263,7 @@ def _binary_file(file: io.BufferedReader) -> dict[str, Any] | None:
     return {"name": os.path.abspath(file.name), "at": file.tell()}
 
 
-@reconnect(io.BufferedReader, describe=_binary_file)  # type: ignore[arg-type]
+@_register(io.BufferedReader, _binary_file)
 def _binary_again(name: str, at: int) -> Any:
     file = open(name, "rb")  # noqa: SIM115 the user's code closes it
     file.seek(at)

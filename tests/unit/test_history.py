@@ -86,6 +86,13 @@ def test_the_nth_request_is_answered_from_the_nth() -> None:
     assert newer.recorded("s", "k", 0).id == 2  # type: ignore[union-attr]
 
 
+def test_an_event_about_what_is_not_there_is_left_out_and_noted() -> None:
+    """A history that lost an event is read as far as it goes."""
+    history = fold(done(7), begun(1), done(1))
+    assert history.unread == [2]
+    assert history.executions[1].status is Status.COMPLETED
+
+
 def test_a_branch_prefers_its_own_answers() -> None:
     """What another branch recorded is used only where this one has nothing."""
     fork = e.BranchCreated(branch="b", parent="main", snapshot=0)

@@ -43,10 +43,10 @@ class Memory:
 class Kernel:
     """A namespace that code is run in, as a kernel would; a second life shares the artifacts."""
 
-    def __init__(self, artifacts: Memory | None = None) -> None:
+    def __init__(self, artifacts: Memory | None = None, root: Path = Path("/nowhere")) -> None:
         self.live: dict[str, Any] = {"__name__": "__main__", "__builtins__": __builtins__}
         self.artifacts = artifacts or Memory()
-        self.namespace = Namespace(self.live, self.artifacts, Uses(self.live, Path("/nowhere")))
+        self.namespace = Namespace(self.live, self.artifacts, Uses(self.live, root))
         self.namespace.sync()
 
     def run(self, code: str, loads: set[str] | None = None) -> Delta:
@@ -130,6 +130,69 @@ def restored(kernel: Kernel, bindings: dict[str, Binding]) -> Kernel:
     other = Kernel(kernel.artifacts)
     assert other.namespace.restore(bindings) == []
     return other
+
+
+@pytest.mark.parametrize(
+    ("setup", "change", "loads"),
+    [
+        ("box = [lambda: data.append(1)]", "box[0]()", {"box"}),
+        ("box = [str] * 150 + [lambda: data.append(1)]", "box[150]()", {"box"}),
+        ("class O: pass\no = O(); o.f = lambda: data.append(1)", "o.f()", {"o"}),
+        ("it = map(lambda v: data.append(v), [1, 2])", "next(it)", {"it"}),
+        ("import collections as c\nd = c.defaultdict(lambda: data.append(1))", "d[1]", {"d"}),
+        ("def g(d):\n    while True: yield d.append(1)\nit = g(data)", "next(it)", {"it"}),
+        ("import numpy as np\ndata = np.zeros(3); m = memoryview(data)", "m[0] = 5", {"m"}),
+        ("def f(): data.append(1)", "f()\ndel f", {"f"}),
+        ("def f(): data.append(1)", "f()\nf = None", {"f"}),
+    ],
+)  # fmt: skip
+def test_changes_by_code_inside_of_values_are_never_missed(
+    kernel: Kernel, setup: str, change: str, loads: set[str]
+) -> None:
+    """What a value holds may call, when it is used, functions that no name of the cell stands for;
+    what cannot be looked into may change anything."""
+    kernel.run(f"data = []\n{setup}")
+    assert "data" in kernel.run(change, loads=loads).changed
+
+
+def test_what_a_module_of_the_project_holds_is_changed_by_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A list imported from the project's module, and what it holds, is looked at when a function of
+    the module was called."""
+    import sys
+
+    (tmp_path / "registry_of_mine.py").write_text(
+        "items = []\nrows = {'r': []}\ndef add(v):\n    items.append(v)\n    rows['r'].append(v)\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    kernel = Kernel(root=tmp_path)
+    kernel.run(
+        "import registry_of_mine as m\nfrom registry_of_mine import add, items\nr = m.rows['r']"
+    )
+    assert set(kernel.run("add(1)", loads={"add"}).changed) == {"items", "r"}
+    assert set(kernel.run("m.add(1)", loads={"m"}).changed) == {"items", "r"}
+    del sys.modules["registry_of_mine"]
+
+
+def test_code_beside_the_cells_may_change_anything(kernel: Kernel) -> None:
+    """While a thread runs the notebook's code, every name is looked at."""
+    kernel.run(
+        "import threading\ngo, done = threading.Event(), threading.Event()\ndata = []\n"
+        "def work():\n    go.wait(); data.append(1); done.set()\n"
+        "thread = threading.Thread(target=work, daemon=True); thread.start()"
+    )
+    assert "data" in kernel.run("go.set(); done.wait(); thread.join()", loads={"go"}).changed
+    kernel.run("pass", loads=set())
+    exec("data.append(2)", kernel.live)
+    assert not kernel.run("pass", loads=set()).changed
+
+
+def test_what_becomes_storable_is_stored(kernel: Kernel) -> None:
+    """A value that could not be stored is, once what was in the way is gone."""
+    kernel.run("import queue\nq = queue.Queue(); q.put(i for i in ())")
+    assert kernel.namespace.bindings()["q"].why
+    assert not kernel.run("q.get(); q.put(5)", loads={"q"}).changed["q"].why
 
 
 def test_shared_objects_are_shared_again(kernel: Kernel) -> None:

@@ -1,0 +1,112 @@
+"""What running a value's code could touch, as far as the value itself does not show it.
+
+A list of functions, an object with a callback, an iterator over ``map``: calling what is inside
+reaches the globals of functions that no name of the cell stands for. Pickling has met all of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import sys
+import threading
+import types
+from collections.abc import Iterable
+from typing import Any
+
+from duranb.pure.bytecode import code_names
+from duranb.pure.codec import Met
+from duranb.pure.fingerprint import Uses
+from duranb.state import pending, reconnect
+
+NOTHING: frozenset[str] = frozenset()
+
+_MODULE = "module:"
+_MOST = 20_000
+"""Objects of a module's that are gone through."""
+
+
+def names(met: Met, uses: Uses) -> frozenset[str] | None:
+    """The global names that this code can touch, ``module:NAME`` for code of the project's modules;
+    None where nobody can tell."""
+    if any(reconnect.may_call(v) for v in met.described if not pending.is_pending(v)):
+        return None
+    found: set[str] = set()
+    modules: set[str] = set()
+    for each in met.code:
+        if isinstance(each, types.FunctionType) and _of_notebook(each, uses.live):
+            touched = code_names(each.__code__)
+            if touched.opaque:
+                return None
+            found |= touched.loads | touched.stores
+            modules |= touched.imports
+        elif each.__module__ not in ("builtins", "__main__", None):
+            modules.add(each.__module__)
+    return frozenset(found.union(_MODULE + m for m in modules if uses.modules.owns(m)))
+
+
+def held_by_module(name: str) -> set[int] | None:
+    """The ids of objects that a project's module holds, if ``name`` (``module:NAME``) is one; None
+    if there are too many to tell."""
+    module = sys.modules.get(name.removeprefix(_MODULE)) if name.startswith(_MODULE) else None
+    if module is None:
+        return set()
+    found: dict[int, object] = {}
+    stack = list(vars(module).values())
+    while stack:
+        value = stack.pop()
+        if id(value) in found or isinstance(value, _LEFT_OUT):
+            continue
+        if isinstance(value, type):
+            if value.__module__ == module.__name__:
+                stack += vars(value).values()
+            continue
+        found[id(value)] = value
+        if len(found) > _MOST:
+            return None
+        stack += gc.get_referents(value)
+    return set(found)
+
+
+_LEFT_OUT = (types.ModuleType, types.FunctionType, types.BuiltinFunctionType, str, int, float)
+
+
+def runs_beside(live: dict[str, Any]) -> bool:
+    """Whether code of the notebook runs now, or waits to, on another thread or in a task."""
+    here = threading.get_ident()
+    if any(_stack_is_of(f, live) for i, f in sys._current_frames().items() if i != here):
+        return True
+    if any(isinstance(t, threading.Timer) and not t.finished.is_set() for t in _threads()):
+        return True
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    current = asyncio.current_task(loop)
+    return any(_task_is_of(t, live) for t in asyncio.all_tasks(loop) if t is not current)
+
+
+def _threads() -> Iterable[threading.Thread]:
+    return threading.enumerate()
+
+
+def _stack_is_of(frame: types.FrameType | None, live: dict[str, Any]) -> bool:
+    while frame is not None:
+        if frame.f_globals is live:
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _task_is_of(task: asyncio.Task[Any], live: dict[str, Any]) -> bool:
+    waiting: Any = task.get_coro()
+    while waiting is not None:
+        frame = getattr(waiting, "cr_frame", None)
+        if frame is not None and frame.f_globals is live:
+            return True
+        waiting = getattr(waiting, "cr_await", None)
+    return False
+
+
+def _of_notebook(function: types.FunctionType, live: dict[str, Any]) -> bool:
+    return function.__globals__ is live or function.__module__ == "__main__"
