@@ -222,6 +222,9 @@ class Cells(ast.NodeTransformer):
             return
         for name in (instrument.HANDLE, "__duranb_attempt__"):
             self._shell.user_ns.pop(name, None)
+        session = self._session()
+        if session is not None:
+            session.runtime.namespace.uses.modules.loaded(())
 
     def unknown_code_ran(self) -> None:
         """Something other than a cell ran (a widget's callback): it may have changed anything."""
@@ -330,6 +333,16 @@ class Cells(ast.NodeTransformer):
         everything = names.loads | set(names.writes) | names.deletes
         session.runtime.namespace.touched(None if names.opaque else everything)
         session.runtime.namespace.note_rebinds()
+        modules = session.runtime.namespace.uses.modules
+        modules.patched = self._patched
+        modules.loaded(names.imports)
+
+    def _patched(self, module: str) -> object:
+        """When IPython's autoreload last brought a module up to date: it gives the functions there
+        are new code, and may load nothing."""
+        found = self._shell.magics_manager.registry.get("AutoreloadMagics")
+        reloader = getattr(found, "_reloader", None)
+        return getattr(reloader, "modules_mtimes", {}).get(module)
 
     # -- running recorded sources (duranb.session.session.Bodies) ---------------------------
 

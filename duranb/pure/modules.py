@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,9 +22,11 @@ _INSTALLED = frozenset(
 
 @dataclass(frozen=True)
 class _Source:
-    """A module's file as it was read. ``spec`` is that of the loaded module, if it was."""
+    """A module's file as it was read. ``spec`` is that of the loaded module, if it was: another one
+    for each time that it is loaded. ``patched`` is what :attr:`ProjectModules.patched` said."""
 
     spec: object
+    patched: object
     stamp: tuple[int, int]
     fingerprint: str
     imports: tuple[str, ...]
@@ -36,6 +38,8 @@ class ProjectModules:
     def __init__(self, root: Path, fingerprint: Callable[[ast.Module], str]) -> None:
         self._root = root.resolve()
         self._fingerprint = fingerprint
+        self.patched: Callable[[str], object] = lambda name: None
+        """Changes with the time at which a module was brought up to date without being loaded."""
         self._read: dict[str, _Source] = {}
         self._own: dict[str, bool] = {}
         self._searched: tuple[tuple[str, ...], list[Path]] = ((), [])
@@ -67,6 +71,15 @@ class ProjectModules:
             for imported in source.imports:
                 stack += _with_parents(imported)
         return found
+
+    def loaded(self, imports: Iterable[str]) -> None:
+        """Code ran that imports these: read now what it loaded, before somebody edits the file."""
+        for name in imports:
+            self.reach(name)
+        for name in list(self._read):
+            file = self._file(name)
+            if file is not None:
+                self._source(name, file)
 
     def _file(self, name: str) -> Path | None:
         if name == "__main__":
@@ -105,9 +118,10 @@ class ProjectModules:
         return not any(file.is_relative_to(folder) for folder in self._installed)
 
     def _source(self, name: str, file: Path) -> _Source:
-        spec = getattr(sys.modules.get(name), "__spec__", None)
+        spec, patched = getattr(sys.modules.get(name), "__spec__", None), self.patched(name)
         known = self._read.get(name)
-        if known is not None and spec is not None and known.spec is spec:
+        same = known is not None and spec is not None and known.spec is spec
+        if known is not None and same and known.patched == patched:
             return known
         try:
             status = file.stat()
@@ -116,16 +130,16 @@ class ProjectModules:
                 package = name if file.name == "__init__.py" else name.rpartition(".")[0]
                 known = self._parsed(file.read_bytes(), package, stamp)
         except OSError as error:  # removed since it was loaded, say
-            known = _Source(spec, (0, 0), f"unreadable: {error.strerror}", ())
-        self._read[name] = replace(known, spec=spec)
+            known = _Source(spec, patched, (0, 0), f"unreadable: {error.strerror}", ())
+        self._read[name] = replace(known, spec=spec, patched=patched)
         return self._read[name]
 
     def _parsed(self, source: bytes, package: str, stamp: tuple[int, int]) -> _Source:
         try:
             tree = ast.parse(source)
         except (SyntaxError, ValueError):  # its importer will be told
-            return _Source(None, stamp, blake3.blake3(source).hexdigest(16), ())
-        return _Source(None, stamp, self._fingerprint(tree), _imports(tree, package))
+            return _Source(None, None, stamp, blake3.blake3(source).hexdigest(16), ())
+        return _Source(None, None, stamp, self._fingerprint(tree), _imports(tree, package))
 
 
 def _with_parents(name: str) -> list[str]:

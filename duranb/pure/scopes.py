@@ -116,6 +116,17 @@ def imported(node: ast.Import | ast.ImportFrom) -> tuple[list[str], list[str]]:
     return bound, [module, *(f"{module}.{a.name}" for a in node.names if a.name != "*")]
 
 
+def imported_by(node: ast.Call) -> Iterable[str]:
+    """The module that ``importlib.import_module("…")`` or ``__import__("…")`` names."""
+    match node:
+        case ast.Call(
+            func=ast.Name("import_module" | "__import__") | ast.Attribute(attr="import_module"),
+            args=[ast.Constant(str(name)), *_],
+        ):
+            return (name,)
+    return ()
+
+
 def bound_by(pattern: ast.AST) -> Iterable[str]:
     """The names that one node of a ``match`` pattern captures."""
     if isinstance(pattern, (ast.MatchAs, ast.MatchStar)):
@@ -233,6 +244,7 @@ class _Scope:
     def call(self, node: ast.Call) -> None:
         for name in magics.named_in_strings(node):
             self.load(name)
+        self.found.imports.update(imported_by(node))
         shell = magics.read(node)
         if shell is None:
             self.visit_children(node)

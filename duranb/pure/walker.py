@@ -135,6 +135,7 @@ class Walker:
             return
         for name in magics.named_in_strings(node):
             self.load(name)
+        self.imports.update(scopes.imported_by(node))
         shell = magics.read(node)
         if shell is None:
             self.visit_all([node.func, *node.args, *node.keywords])
