@@ -20,7 +20,7 @@ def left_behind(notebook: Path) -> list[str]:
     found = [
         file.parent
         for file in own.parent.glob(f"*/{DATABASE}")
-        if not any((notebook.parent / f"{file.parent.name}{x}").exists() for x in ("", ".ipynb"))
+        if not any((own.parent.parent / f"{file.parent.name}{x}").exists() for x in ("", ".ipynb"))
     ]
     found.sort(key=lambda folder: (folder / DATABASE).stat().st_mtime, reverse=True)
     return [folder.name for folder in found]

@@ -46,8 +46,9 @@ def store_path(notebook: Path) -> Path:
     """The folder of a notebook's store: ``.duranb/<name>/`` beside it.
 
     Any other file, such as the script that a notebook was exported to, has its ending in the name:
-    the two do not share a history.
+    the two do not share a history. A link to a notebook is that notebook.
     """
+    notebook = notebook.resolve()
     name = notebook.stem if notebook.suffix in ("", ".ipynb") else notebook.name
     return notebook.parent / ".duranb" / name
 

@@ -585,3 +585,11 @@ def test_trust_signs_thousands_at_once(folder: Path) -> None:
     store.close()
     with StoreView.open(folder) as view:
         assert verify(view) == []
+
+
+def test_link_to_a_notebook_has_its_history(tmp_path: Path) -> None:
+    """A notebook that is opened by a link to it is the same notebook."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "agent.ipynb").write_text("{}")
+    (tmp_path / "link.ipynb").symlink_to(tmp_path / "real" / "agent.ipynb")
+    assert store_path(tmp_path / "link.ipynb") == store_path(tmp_path / "real" / "agent.ipynb")
