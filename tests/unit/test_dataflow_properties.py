@@ -23,6 +23,7 @@ class Watched(dict[str, Any]):
         self.reads: set[str] = set()
         self.writes: set[str] = set()
         self.steps = 0
+        self.looked = 0
 
     def step(self) -> int:
         """Called by every program often enough to end it."""
@@ -32,6 +33,9 @@ class Watched(dict[str, Any]):
         return self.steps
 
     def __getitem__(self, name: str) -> Any:
+        self.looked += 1
+        if self.looked > 10_000:  # a recursion that a finally clause begins anew at each level
+            raise TimeoutError
         if name not in self.writes:
             self.reads.add(name)
         return super().__getitem__(name)
