@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import click
-from rich.console import Console
 
 import duranb
 from duranb.cli import headless, offline
@@ -26,7 +25,7 @@ from duranb.views import (
     show as show_view,
     status as status_view,
 )
-from duranb.views.render import View
+from duranb.views.render import View, console_for
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -63,7 +62,16 @@ def main() -> None:
 
 
 def _show(view: View) -> None:
-    view.print(Console())
+    view.print(console_for())
+
+
+def _history(view: StoreView) -> History:
+    """What is in the store; where no process has it open, nothing in it still runs."""
+    events = view.events()
+    history = History(events)
+    if events and view.holder is None:
+        history.process_ended(events[-1].ts)
+    return history
 
 
 # -- running -----------------------------------------------------------------------------------
@@ -140,7 +148,7 @@ def _progress(notebook: Path) -> Iterator[headless.Hooks]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with Progress(*columns, console=console_for(stderr=True), transient=True) as progress:
         task = progress.add_task(notebook.name, total=None)
 
         def on_cell(number: int, total: int, label: str) -> None:
@@ -173,7 +181,7 @@ def status(notebook: Path) -> None:
     Example: duranb status agent.ipynb
     """
     with StoreView.open(_folder(notebook)) as view:
-        _show(status_view.view(History(view.events()), view.holder))
+        _show(status_view.view(_history(view), view.holder))
 
 
 @cli.command()
@@ -200,7 +208,7 @@ def show(notebook: Path, step: str) -> None:
     Example: duranb show agent.ipynb analyse
     """
     with StoreView.open(_folder(notebook)) as view:
-        _show(show_view.view(History(view.events()), step))
+        _show(show_view.view(_history(view), step))
 
 
 @cli.command()
@@ -229,7 +237,7 @@ def timeline(notebook: Path, out: Path) -> None:
     from duranb.timelines.html import timeline_html
 
     with StoreView.open(_folder(notebook)) as view:
-        page = timeline_html(History(view.events()), view, title=notebook.stem)
+        page = timeline_html(_history(view), view, title=notebook.stem)
     out.write_text(page, encoding="utf-8")
     click.echo(str(out))
 

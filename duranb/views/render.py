@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 from typing import Any
 
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.segment import Segment
 
 WIDTH = 110
 """Columns in a notebook, whose own width is not known."""
@@ -14,6 +15,9 @@ _FRAME = (
     '<pre style="white-space: pre; overflow-x: auto; line-height: 1.25; '
     'font-family: var(--jp-code-font-family, monospace)">{code}</pre>'
 )
+
+_CONTROLS = {code: None for code in (*range(0x20), *range(0x7F, 0xA0)) if code not in (9, 10)}
+"""Characters that move a terminal's cursor or begin its commands; recorded text may hold them."""
 
 
 class View:
@@ -40,7 +44,7 @@ class View:
 
     def _print(self, console: Console) -> None:
         for part in self.parts:
-            console.print(part)
+            console.print(_Tame(part))
 
     def _repr_mimebundle_(self, **ignored: Any) -> dict[str, str]:
         return {"text/plain": self.text(), "text/html": self.html()}
@@ -49,13 +53,29 @@ class View:
         return self.text()
 
 
+class _Tame:
+    """A renderable without the control characters that what it shows may hold."""
+
+    def __init__(self, part: RenderableType) -> None:
+        self._part = part
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for segment in console.render(self._part, options):
+            yield Segment(segment.text.translate(_CONTROLS), segment.style, segment.control)
+
+
+def console_for(**more: Any) -> Console:
+    """A console that takes recorded text as text: names of steps, types and calls may look like
+    rich's own markup."""
+    return Console(markup=False, emoji=False, highlight=False, **more)
+
+
 def _console(sink: io.StringIO, width: int, *, terminal: bool) -> Console:
     """A console that writes only to ``sink``; rich would display by itself in a kernel."""
-    return Console(
+    return console_for(
         file=sink,
         width=width,
         record=terminal,
-        highlight=False,
         force_terminal=terminal,
         force_jupyter=False,
         color_system="truecolor" if terminal else None,

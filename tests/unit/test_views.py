@@ -1,0 +1,53 @@
+"""Status, show and diff, as text and as HTML."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from duranb.pure import events as e
+from duranb.pure.events import ErrorInfo
+from duranb.pure.history import History
+from duranb.views import diff, log, show, status
+from duranb.views.render import View
+from tests.browser import story
+
+HOSTILE = "[link=javascript:alert(1)]x[/link][/red] <img src=x onerror=alert(1)></script> :warning:"
+
+
+def told() -> History:
+    """A history in which everything that has a name has a hostile one."""
+    s = story.Story()
+    s.tell(e.RunStarted(run="r"))
+    first = s.start(HOSTILE, HOSTILE, inputs={HOSTILE: "v"}, uses={HOSTILE: "u"}, reason=HOSTILE)
+    s.llm(first, HOSTILE, HOSTILE, model=HOSTILE)
+    s.complete(first, {HOSTILE: story.bound(HOSTILE, HOSTILE, HOSTILE)})
+    second = s.start(HOSTILE, "pass")
+    error = ErrorInfo(type=HOSTILE, message=f"{HOSTILE} \x1b]0;title\x07\x1b[2J")
+    s.fail(second, 1, "code", error)
+    s.tell(e.ExecutionEnded(execution=second, status="failed", attempts=1, error=error))
+    return History(s.events)
+
+
+VIEWS: dict[str, Any] = {
+    "status": status.view,
+    "log": lambda history: log.view(history, story.agent().events),
+    "show": lambda history: show.view(history, "1"),
+    "show failed": lambda history: show.view(history, "2"),
+    "diff": lambda history: diff.view(history, "1", "2"),
+}
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_recorded_text_is_text(name: str) -> None:
+    """What was recorded is shown letter by letter: no markup of HTML or of rich takes effect, and
+    nothing reaches a terminal as a command."""
+    view: View = VIEWS[name](told())
+    page, text = view.html(400), view.text(400)
+    assert "<img" not in page
+    assert "<a " not in page
+    assert "\x1b" not in page + text
+    assert "\x07" not in page + text
+    if name != "log":
+        assert HOSTILE in text
