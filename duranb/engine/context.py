@@ -220,7 +220,7 @@ class StepContext:
         if latest is None:
             return False
         self._served.pop(latest, None)
-        self.runtime.record(CallRejected(call=latest, reason=reason))
+        self.runtime.record(CallRejected(call=latest, reason=storable(reason)))
         return True
 
     @property
@@ -315,7 +315,13 @@ def idempotency_key(here: StepContext, key: str, occurrence: int) -> str:
 def describe(error: BaseException) -> ErrorInfo:
     """An exception as it is kept in the history, without its traceback and without the credentials
     in URLs that it tells."""
-    return ErrorInfo(type=type(error).__name__, message=public_text(str(error)[:4000])[:2000])
+    message = public_text(storable(str(error)[:4000]))[:2000]
+    return ErrorInfo(type=type(error).__name__, message=message)
+
+
+def storable(text: str) -> str:
+    """Text with a lone surrogate, which has no UTF-8, as its escape."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def now_us() -> int:

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from duranb.engine.context import StepContext, describe
+from duranb.engine.context import StepContext, describe, storable
 from duranb.engine.deadline import Deadline
 from duranb.engine.decide import Decision
 from duranb.engine.keeping import Keeping
@@ -386,7 +386,7 @@ def restore(
 def _full(error: BaseException) -> e.ErrorInfo:
     kept = describe(error)
     text = "".join(traceback.format_exception(error))
-    return msgspec.structs.replace(kept, traceback=public_text(text[-20_000:]))
+    return msgspec.structs.replace(kept, traceback=public_text(storable(text[-20_000:])))
 
 
 def _first_line(error: BaseException) -> str:

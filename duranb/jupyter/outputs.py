@@ -40,12 +40,14 @@ class Outputs:
         self, stream: Any, msg_or_type: Any, content: Any = None, *args: Any, **kwargs: Any
     ) -> Any:
         assert self._plain is not None
+        # What cannot be sent (a lone surrogate has no UTF-8) raises here, and is no output.
+        sent = self._plain(stream, msg_or_type, content, *args, **kwargs)
         if self._kept is not None:
             if isinstance(msg_or_type, str):
                 self._keep(msg_or_type, content, kwargs.get("metadata"))
             elif isinstance(msg_or_type, dict) and "msg_type" in msg_or_type:
                 self._keep(msg_or_type["msg_type"], msg_or_type["content"], None)
-        return self._plain(stream, msg_or_type, content, *args, **kwargs)
+        return sent
 
     def _keep(self, kind: str, content: Any, metadata: Any) -> None:
         if kind not in KEPT or content is None:

@@ -445,3 +445,14 @@ def test_an_output_that_keeps_its_value_is_an_output(kernel: Kernel) -> None:
     kernel.run("given = [3, 4]")
     assert "nothing ran" in kernel.run(step).notices
     assert kernel.value("(x, y)") == "(2, [0])"
+
+
+def test_text_without_utf8_leaves_no_step_unfinished(kernel: Kernel) -> None:
+    """A lone surrogate in what is printed or raised, which no message can carry, neither fails a
+    step nor keeps a failed one running for ever."""
+    assert kernel.run("%%durable printed\nx = 1\nprint('\\ud800')").error is None
+    kernel.run("%%durable raised\nraise ValueError('\\ud800')")
+    status = kernel.run("%duranb status").value or ""
+    assert "completed" in status and "failed" in status
+    assert "running" not in status
+    assert r"ValueError: \ud800" in (kernel.run("%duranb show raised").value or "")
