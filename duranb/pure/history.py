@@ -254,6 +254,11 @@ class History:
     def _session_opened(self, ts: int, b: e.SessionOpened) -> None:
         self.pid = b.pid
         self.sessions.append(ts)
+        self.process_ended(ts)
+
+    def process_ended(self, ts: int) -> None:
+        """What was running died with its process, noticed at ``ts``. The next process to open the
+        store makes it so; a reader who knows that none has it open need not wait for that."""
         died = e.ErrorInfo(type="KernelDied", message="the kernel died while this step was running")
         for number in sorted(self._running):
             attempts = self.executions[number].attempts

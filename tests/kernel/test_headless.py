@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import click
@@ -191,6 +192,20 @@ def test_other_processes_read_while_the_kernel_is_stuck(kernel: Kernel) -> None:
         assert str(kernel.pid) in duranb(folder, "status", kernel.notebook).stdout
     finally:
         kernel.kill()
+
+
+def test_status_says_of_no_step_that_it_runs_once_its_process_is_gone(kernel: Kernel) -> None:
+    """A step whose kernel was killed is not shown as running until another kernel starts."""
+    body = "t = duranb.now()\nPath('began').touch()\ntime.sleep(600)"
+    kernel.run("import duranb, time\nfrom pathlib import Path")
+    kernel.submit(f"%%durable slow\n{body}")
+    folder = kernel.notebook.parent
+    while not (folder / "began").exists():
+        time.sleep(0.05)
+    assert "running" in duranb(folder, "status", kernel.notebook).stdout
+    kernel.kill()
+    killed = duranb(folder, "status", kernel.notebook).stdout
+    assert "running" not in killed and "failed" in killed
 
 
 def test_kernel_install_writes_a_kernel_that_loads_duranb(tmp_path: Path) -> None:
