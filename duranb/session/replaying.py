@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from duranb.engine import saga
 from duranb.pure.errors import NoSuchStep, UsageError
 from duranb.pure.model import CallStatus, Execution
 from duranb.pure.staleness import latest, stale as stale_steps
@@ -45,7 +46,7 @@ def replay(
         lines.append("no step is stale: nothing to do")
     if with_ and forced is not None:
         lines.append(f"with {listed([f'{n} = {x}' for n, x in with_.items()])}")
-    effects = _effects(session, forced)
+    effects = len(saga.effects_of(session.runtime, forced)) if forced is not None else 0
     warnings = (
         (f"{count(effects, 'effect')} will not be done again: recorded results are used",)
         if effects
@@ -121,15 +122,8 @@ def _about(session: Session, execution: Execution, live: bool) -> list[str]:
         if x.step != execution.step and set(x.inputs) & set(execution.outputs)
     ]
     if users:
-        lines.append(f"{listed(users)} use its outputs, and go stale if those change")
+        lines.append(f"its outputs are used by {listed(users)}: stale if those change")
     return lines
-
-
-def _effects(session: Session, execution: Execution | None) -> int:
-    if execution is None:
-        return 0
-    own = session.history.calls_of(execution.of or execution.id)
-    return sum(c.effect and c.status is CallStatus.COMPLETED for c in own)
 
 
 def _give_inputs(session: Session, execution: Execution, replacements: dict[str, str]) -> None:

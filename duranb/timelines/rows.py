@@ -89,10 +89,17 @@ def row(
     """The row of one execution."""
     calls = history.calls_of(this.id)
     source = calls if not this.of else history.calls_of(this.of)
-    done = [c for c in source if c.effect and c.status is CallStatus.COMPLETED]
+    done = [c for c in source if _done(c)]
+    served = history.executions.get(this.of, this).served
     died = this.error is not None and this.error.type == DIED
     ended = _last_sign(this, calls) if died else this.ended
-    undoable = this.step in history.compensations or any(c.compensate for c in done)
+    # A function step's compensation is known to the kernel alone, which says when there is none.
+    undoable = (
+        this.step in history.compensations
+        or bool(this.arguments)
+        or any(c.compensate for c in done)
+        or any(_done(c) and c.compensate for c in map(history.calls.get, served) if c)
+    )
     return Row(
         id=this.id,
         step=this.step,
@@ -126,6 +133,10 @@ def row(
         head=head,
         stale=stale,
     )
+
+
+def _done(call: Call) -> bool:
+    return call.effect and call.status is CallStatus.COMPLETED
 
 
 _UNDOABLE = (Status.COMPLETED, Status.COMPENSATION_FAILED, Status.FAILED, Status.IN_DOUBT)

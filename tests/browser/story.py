@@ -353,7 +353,7 @@ def agent(start: int = START) -> Story:
     filed = s.start(
         "file_tickets", TICKETS, inputs={"findings": "v-findings-1"}, uses={"file_ticket": "u2"}
     )
-    effects = [_ticket(s, filed, package) for package in ("numpy", "pyzmq", "lark")]
+    effects = [ticket(s, filed, package) for package in ("numpy", "pyzmq", "lark")]
     s.complete(filed, {"tickets": bound("tickets", "list", "[101, 102, 103]", 64)})
 
     for i, package in enumerate(("rich", "attrs", "jedi", "duckdb"), 1):
@@ -434,7 +434,7 @@ def agent(start: int = START) -> Story:
     return s
 
 
-def _ticket(s: Story, execution: int, package: str) -> int:
+def ticket(s: Story, execution: int, package: str) -> int:
     number = s.next("call")
     common: dict[str, Any] = {
         "call": number,

@@ -194,6 +194,35 @@ def test_compensating_a_step_can_be_offered_once_it_has_an_undo() -> None:
     assert by_id(shown.since(known))[1].compensable
 
 
+def test_effects_from_the_journal_can_be_compensated() -> None:
+    """A step that went on after a kill stands for the effects it was served: they can be undone
+    from its row."""
+    told = story.Story()
+    told.tell(e.RunStarted(run="r"))
+    told.session()
+    first = told.start("file", "…")
+    filed = story.ticket(told, first, "numpy")
+    told.session()
+    again = told.start("file", "…")
+    told.complete(again, {}, origin="resumed", served=[filed])
+    rows = {r.id: r for r in Model(History(told.events), nullcontext()).since(-1).rows}
+    assert rows[again].compensable
+
+
+def test_process_that_ended_leaves_nothing_running() -> None:
+    """A reader who knows that no process has the store open need not wait for the next one."""
+    told = story.Story()
+    told.tell(e.RunStarted(run="r"))
+    told.session()
+    told.start("draft", "…")
+    history = History(told.events)
+    history.process_ended(told.now)
+    update = Model(history, nullcontext()).since(-1)
+    assert update.rows[0].died
+    assert update.totals.running == 0
+    assert update.totals.restarts == 0
+
+
 def test_errors_are_shown_on_one_line() -> None:
     """A long error over many lines is cut to one short line in the row."""
     told = story.Story()
