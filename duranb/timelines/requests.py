@@ -87,6 +87,7 @@ class Requests:
         self._host = host
         self._model = model
         self._carry_out = carry_out
+        self._waiting: set[str] = set()
 
     def answer(self, request: dict[str, Any], reply: Reply) -> None:
         """Answer through ``reply``, at once or when the deed is done, perhaps on another thread."""
@@ -122,10 +123,16 @@ class Requests:
         return _shown(self._make_plan(request))
 
     def _apply(self, request: dict[str, Any]) -> Future[str]:
-        """Carry out what was planned, unless it would do more harm by now than was shown."""
+        """Carry out what was planned, unless it would do more harm by now than was shown, or was
+        withdrawn while it waited for the running cell."""
         seen = set(request.get("warnings", ()))
+        token = str(request.get("token", request.get("id")))
+        self._waiting.add(token)
 
         async def deed() -> str:
+            if token not in self._waiting:
+                raise UsageError("withdrawn before it began: nothing was done")
+            self._waiting.discard(token)
             plan = self._make_plan(request)
             new = [w for w in plan.warnings if w not in seen]
             if new:
@@ -133,6 +140,13 @@ class Requests:
             return await plan.apply()
 
         return self._carry_out(deed)
+
+    def _withdraw(self, request: dict[str, Any]) -> bool:
+        """Whether what was asked for under ``token`` had not begun, and now never will."""
+        token = str(request.get("token"))
+        waits = token in self._waiting
+        self._waiting.discard(token)
+        return waits
 
     def _make_plan(self, request: dict[str, Any]) -> Plan:
         verb = str(request.get("do"))
@@ -154,6 +168,7 @@ _HANDLERS: dict[str, Callable[[Requests, dict[str, Any]], object]] = {
     "call": Requests._call,
     "plan": Requests._plan,
     "apply": Requests._apply,
+    "withdraw": Requests._withdraw,
     "answer": Requests._answer,
 }
 

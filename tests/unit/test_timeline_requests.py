@@ -97,6 +97,22 @@ def test_deed_is_not_done_when_it_would_now_do_more_harm(asker: Asker) -> None:
     assert asker.host.done == []
 
 
+def test_deed_that_waits_can_be_withdrawn(asker: Asker) -> None:
+    """Cancelling what waits for a running cell keeps it from ever being done."""
+    asker.ask("apply", do="rewind", arguments={"step": "draft"}, token="t")
+    assert asker.ask("withdraw", token="t")["result"] is True
+    asker.let_go()
+    assert "nothing was done" in asker.replies[-1]["error"]
+    assert asker.host.done == []
+
+
+def test_deed_that_has_begun_cannot_be_withdrawn(asker: Asker) -> None:
+    """Cancelling says so when it is too late."""
+    asker.ask("apply", do="rewind", arguments={"step": "draft"}, token="t")
+    asker.let_go()
+    assert asker.ask("withdraw", token="t")["result"] is False
+
+
 @pytest.mark.parametrize(
     ("body", "said"),
     [

@@ -5,6 +5,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { Plan, Row } from "./data.js";
 import { Icon } from "./icons.js";
 import type { IconName } from "./icons.js";
+import { token } from "./link.js";
 import type { State } from "./state.js";
 
 export type Verb = "rewind" | "replay" | "fork" | "compensate" | "switch" | "resolve";
@@ -41,7 +42,8 @@ const BUTTONS: { verb: Verb & IconName; label: string; title: string; off(row: R
     verb: "compensate",
     label: "Compensate",
     title: "Undo what this step did to the outside world",
-    off: (row) => (row.compensable ? "" : "this step did nothing that can be undone"),
+    off: (row) =>
+      row.compensable ? "" : row.compensated_by ? "it was undone already" : "this step did nothing that can be undone",
   },
 ];
 
@@ -120,6 +122,8 @@ export function Popover({ state, intent, close }: PopoverProps): JSX.Element {
   const [busy, setBusy] = useState(false);
   const [done, setDone] = useState("");
   const asked = useRef(0);
+  /** Names what was confirmed until it is done or refused. */
+  const pending = useRef("");
   const body = { do: intent.verb, arguments: given };
   const ready = complete(intent, given);
 
@@ -147,18 +151,41 @@ export function Popover({ state, intent, close }: PopoverProps): JSX.Element {
     const before = box.current?.getRootNode() as Document | ShadowRoot | undefined;
     const focused = before?.activeElement as HTMLElement | null;
     box.current?.focus();
-    return () => focused?.focus?.();
+    return () => {
+      focused?.focus?.();
+      if (pending.current) withdraw().catch(() => {}); // a kernel that is gone does nothing either
+    };
   }, []);
+
+  const withdraw = (): Promise<boolean> => state.link.request<boolean>("withdraw", { token: pending.current });
+
+  /** What waits for a running cell is withdrawn; what has begun is seen to its end. */
+  const leave = (): void => {
+    if (!pending.current) close();
+    else
+      withdraw().then(
+        (withdrawn) => {
+          if (withdrawn) pending.current = "";
+          if (withdrawn) close();
+          else setProblem("It has begun, and goes on.");
+        },
+        (error: Error) => setProblem(error.message),
+      );
+  };
 
   const confirm = (): void => {
     setBusy(true);
-    state.link.request<string>("apply", { ...body, warnings: plan?.warnings ?? [] }).then(
+    pending.current = token();
+    state.link.request<string>("apply", { ...body, token: pending.current, warnings: plan?.warnings ?? [] }).then(
       (said) => {
+        pending.current = "";
+        setProblem("");
         setBusy(false);
         setDone(said);
         box.current?.focus(); // the button that had the focus is gone
       },
       (error: Error) => {
+        pending.current = "";
         setBusy(false);
         setPlan(null);
         setProblem(error.message);
@@ -169,7 +196,7 @@ export function Popover({ state, intent, close }: PopoverProps): JSX.Element {
   const keyed = (event: KeyboardEvent): void => {
     if (event.key === "Escape") {
       event.stopPropagation();
-      close();
+      leave();
     }
     if (event.key === "Tab") keepInside(box.current, event);
   };
@@ -203,8 +230,8 @@ export function Popover({ state, intent, close }: PopoverProps): JSX.Element {
         </p>
       )}
       <footer>
-        {busy && <span class="db-note">{running ? "waits for the running cell…" : "working…"}</span>}
-        <button onClick={close}>{done ? "Close" : "Cancel"}</button>
+        {busy && <span class="db-note">{running ? "waits for the running cell…" : "working, once no cell is running…"}</span>}
+        <button onClick={leave}>{done ? "Close" : "Cancel"}</button>
         {!done && (
           <button class="db-primary" disabled={!plan || busy} onClick={confirm}>
             Confirm

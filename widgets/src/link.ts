@@ -65,6 +65,10 @@ interface RawModel extends Model {
   comm_live?: boolean;
 }
 
+/** A name that nothing else has. `crypto.randomUUID` is only there on HTTPS and on this machine. */
+export const token = (): string =>
+  Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+
 const TARGET = "duranb.timeline";
 const LOOK_EVERY = 1500;
 const ANSWER_WITHIN = 20_000;
@@ -86,7 +90,7 @@ export class KernelLink implements Link {
   /** Whether it is worth asking the kernel for a widget: it is new, or has run a cell since. */
   private promising = true;
   private watched: Kernel | null = null;
-  private readonly prefix = Math.random().toString(36).slice(2, 10);
+  private readonly prefix = token();
 
   constructor(model: Model, private readonly signal: AbortSignal) {
     this.current = model;
@@ -179,7 +183,7 @@ export class KernelLink implements Link {
     if (!idle || !this.promising) return;
     this.promising = false;
     try {
-      await manager._create_comm?.(TARGET, crypto.randomUUID(), {});
+      await manager._create_comm?.(TARGET, token(), {});
     } catch {
       this.promising = true; // the kernel was not there yet: the next look tries again
     }

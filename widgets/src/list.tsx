@@ -241,8 +241,9 @@ const MOST_DOTS = 5;
 
 function Attempts({ line }: { line: Line }): JSX.Element {
   const { attempts, status } = line.row;
+  const through = ["completed", "compensated", "compensation failed"].includes(status);
   const title = attempts
-    .map((a) => `attempt ${a.number}: ${a.cause ? `${a.cause}: ${a.error ?? ""}` : a.ended ? "went through" : status}`)
+    .map((a) => `attempt ${a.number}: ${a.cause ? `${a.cause}: ${a.error ?? ""}` : through ? "went through" : status}`)
     .join("\n");
   if (attempts.length > MOST_DOTS)
     return (
@@ -253,7 +254,7 @@ function Attempts({ line }: { line: Line }): JSX.Element {
   return (
     <span class="db-dots" role="gridcell" title={title} aria-label={count(attempts.length, "attempt")}>
       {attempts.map((a) => (
-        <i class={a.cause ? `db-a-${a.cause}` : a.ended ? "db-a-ok" : "db-a-open"} />
+        <i class={a.cause ? `db-a-${a.cause}` : through ? "db-a-ok" : "db-a-open"} />
       ))}
     </span>
   );

@@ -36,6 +36,8 @@ export class State {
   /** Whether the inspector is on the page. */
   inspecting = true;
   private clockAhead = 0;
+  /** When the file was written: nothing in it goes on. */
+  private written = 0;
   private readonly toggled = new Set<number>();
   private readonly children = new Map<number, number[]>();
   private readonly callbacks = new Set<() => void>();
@@ -54,7 +56,7 @@ export class State {
 
   /** The time on the kernel's machine, in microseconds. */
   now(): number {
-    return Date.now() * 1000 + this.clockAhead;
+    return this.written || Date.now() * 1000 + this.clockAhead;
   }
 
   subscribe(callback: () => void): () => void {
@@ -98,7 +100,8 @@ export class State {
       branch: update.branch,
       seq: update.seq,
     });
-    if (this.link.liveness !== "file") this.clockAhead = update.now - Date.now() * 1000;
+    if (this.link.liveness === "file") this.written = update.now;
+    else this.clockAhead = update.now - Date.now() * 1000;
     this.arrange();
     if (!this.rows.has(this.selected)) this.selected = this.head()?.id ?? this.lines.at(-1)?.row.id ?? 0;
     this.announce();

@@ -35,9 +35,15 @@ export const Diff = ({ lines }: { lines: string[] }): JSX.Element => (
 );
 
 // eslint-disable-next-line no-control-regex
-const ESCAPES = /\u001b\[[0-9;?]*[A-Za-z]|\u001b\][^\u0007]*\u0007/g;
+const ESCAPES = /\u001b\[[0-9;?]*[A-Za-z]|\u001b\][^\u0007]*\u0007|[\u0000-\u0008\u000b-\u001f\u007f]/g;
 
-export const plain = (text: string): string => text.replace(ESCAPES, "");
+/** Text as a terminal would leave it: what a line wrote over itself, as progress bars do, is gone. */
+export const plain = (text: string): string =>
+  text
+    .split("\n")
+    .map((line) => line.slice(line.lastIndexOf("\r", line.replace(/\r+$/, "").length - 1) + 1))
+    .join("\n")
+    .replace(ESCAPES, "");
 
 export const Plain = ({ text, kind = "" }: { text: string; kind?: string }): JSX.Element => (
   <pre class={`db-text ${kind}`}>{plain(text)}</pre>
