@@ -6,6 +6,7 @@ from html import escape
 
 from duranb.timelines.model import Update
 from duranb.timelines.rows import Row
+from duranb.views.lines import AS_IT_IS
 from duranb.views.words import cost, count, duration, money
 
 MOST_ROWS = 200
@@ -29,7 +30,7 @@ def table_html(update: Update, css_class: str) -> str:
     left = len(update.rows) - len(rows)
     more = f"<p>{left} earlier rows are not shown</p>" if left else ""
     return (
-        f'<div class="{escape(css_class)}"><p>{escape(summary(update))}</p>{more}'
+        f'<div class="{escape(css_class)} {AS_IT_IS}"><p>{escape(summary(update))}</p>{more}'
         f'<table style="border-collapse:collapse"><thead><tr>{head}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
     )

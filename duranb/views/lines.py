@@ -10,11 +10,14 @@ from duranb.pure.model import Execution, Origin, Status
 from duranb.pure.staleness import latest
 from duranb.views.words import clock, count, saved
 
+AS_IT_IS = "mathjax_ignore tex2jax_ignore"
+"""Classes of HTML in which a notebook's MathJax leaves dollars and what is between them alone."""
+
 
 def quiet_html(text: str) -> str:
     """A message as a quiet line of a notebook's output area."""
     return (
-        '<div class="duranb-line" style="color: var(--jp-ui-font-color2, #777); '
+        f'<div class="duranb-line {AS_IT_IS}" style="color: var(--jp-ui-font-color2, #777); '
         f'font-size: 90%; white-space: pre-wrap">{escape(text)}</div>'
     )
 

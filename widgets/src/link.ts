@@ -51,6 +51,7 @@ interface Manager {
 }
 
 interface Kernel {
+  isDisposed?: boolean;
   status?: string;
   connectionStatus?: string;
   iopubMessage?: Signal<{ header: { msg_type: string } }>;
@@ -72,6 +73,10 @@ export const token = (): string =>
 const TARGET = "duranb.timeline";
 const LOOK_EVERY = 1500;
 const ANSWER_WITHIN = 20_000;
+
+/** Whether the manager knows that its kernel was shut down; models outlive that. */
+const ended = ({ kernel }: Manager): boolean =>
+  kernel === null || kernel?.isDisposed === true || kernel?.status === "dead";
 
 interface Pending {
   resolve(value: unknown): void;
@@ -155,8 +160,9 @@ export class KernelLink implements Link {
       found = null; // the manager says so by rejecting: no such model
     }
     if (found && !this.raw) this.raw = found;
-    if (found && found !== this.raw && found.comm_live !== false) this.rebind(found, manager);
-    else if (!found || found.comm_live === false) await this.lose(manager);
+    if (!found || found.comm_live === false || ended(manager)) await this.lose(manager);
+    else if (found !== this.raw) this.rebind(found, manager);
+    else this.become("live");
   }
 
   private rebind(model: RawModel, manager: Manager): void {
