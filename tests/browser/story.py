@@ -112,6 +112,7 @@ class Story:
         model: str = "gpt-5-mini",
         tokens: tuple[int, int] = (2140, 180),
         streamed: bool = False,
+        usage: Usage | None = None,
     ) -> int:
         """A call to a model that returned; its id."""
         number = self.next("call")
@@ -128,7 +129,8 @@ class Story:
             name="POST /v1/chat/completions",
             response=self._exchange(model, preview, streamed),
             started=began,
-            usage=Usage(
+            usage=usage
+            or Usage(
                 model=model,
                 input_tokens=tokens[0],
                 output_tokens=tokens[1],

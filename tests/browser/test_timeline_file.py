@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from duranb.pure import events as e
+from duranb.pure.events import ErrorInfo, Usage
 from duranb.pure.history import History
 from duranb.timelines.html import timeline_html
 from tests.browser import story
@@ -63,7 +64,7 @@ def test_inspector_shows_attempts_calls_values_and_code(opened: Page) -> None:
     expect(panel.get_by_text("from the journal")).to_have_count(6)
     expect(panel).to_contain_text("HTTP 429")
     opened.click("#db-row-1")
-    opened.click('[data-tab="Inputs & outputs"]')
+    opened.click('[data-tab="Values"]')
     expect(panel).to_contain_text("licences")
     expect(panel).to_contain_text("48 licence texts")
     frame = panel.locator("iframe").content_frame
@@ -86,7 +87,7 @@ def test_recorded_text_is_never_run(page: Page, tmp_path: Path) -> None:
     told.complete(number, name, messages=[story.printed(bad), html], unstored={bad: bad})
     page.goto(save(told, tmp_path, title=bad))
     page.wait_for_selector(".db-row")
-    for tab in ("Overview", "Calls", "Inputs & outputs", "Code", "Attempts"):
+    for tab in ("Overview", "Calls", "Values", "Code", "Attempts"):
         page.click(f'[data-tab="{tab}"]')
         page.wait_for_selector(".db-panel :first-child")
     assert page.evaluate("window.hacked") is None
@@ -118,6 +119,22 @@ def test_keyboard_alone_reaches_everything(opened: Page) -> None:
     opened.locator('[role="tab"][aria-selected="true"]').focus()
     opened.keyboard.press("ArrowRight")
     expect(opened.locator('[data-tab="Calls"]')).to_have_attribute("aria-selected", "true")
+
+
+def test_errors_keep_their_lines_and_unknown_costs_are_said(page: Page, tmp_path: Path) -> None:
+    """A message of several lines is shown as such; a call without a price is marked in its row."""
+    told = story.Story()
+    told.tell(e.RunStarted(run="r"))
+    number = told.start("s", "…")
+    usage = Usage(model="local", input_tokens=9, output_tokens=9, cost=0.0, priced=False)
+    told.llm(number, "s", "a price", usage=usage)
+    error = ErrorInfo(type="ValueError", message="one\ntwo")
+    told.fail(number, 1, "code", error)
+    told.tell(e.ExecutionEnded(execution=number, status="failed", attempts=1, error=error))
+    page.goto(save(told, tmp_path))
+    expect(page.locator('#db-row-1 [title="1 call without a price"]')).to_have_text("?")
+    page.click('[data-tab="Attempts"]')
+    assert page.locator(".db-attempts pre").first.inner_text() == "one\ntwo"
 
 
 def test_list_narrows_to_what_is_looked_for(opened: Page) -> None:

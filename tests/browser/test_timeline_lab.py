@@ -60,6 +60,8 @@ def test_table_is_there_when_the_notebook_is_opened_again(lab: Lab, page: Page) 
     table = page.locator(".duranb-static")
     expect(table).to_be_visible()
     expect(table).to_contain_text("file_tickets")
+    expect(table).to_contain_text("calls saved ($")
+    expect(table.locator("mjx-container")).to_have_count(0)
 
 
 def test_timeline_answers_while_a_cell_runs(lab: Lab, page: Page) -> None:
@@ -78,6 +80,31 @@ def test_timeline_answers_while_a_cell_runs(lab: Lab, page: Page) -> None:
     (lab.folder / "enough").touch()
     expect(page.locator(".db-done")).to_have_text("rewind was done")
     expect(notebook.output(2)).to_contain_text("the cell is done []")
+
+
+def test_cancelling_what_waits_for_a_cell_leaves_it_undone(lab: Lab, page: Page) -> None:
+    """A verb that was confirmed while a cell runs can be cancelled until the cell is done."""
+    notebook = show(lab, page, BUSY, "print(host.done)")
+    notebook.start(2)
+    expect(page.locator("#db-row-50")).to_contain_text("running")
+    page.click("#db-row-17")
+    page.click('[data-verb="rewind"]')
+    page.click(".db-popover .db-primary")
+    expect(page.locator(".db-popover")).to_contain_text("waits for the running cell")
+    page.click(".db-popover button:has-text('Cancel')")
+    expect(page.locator(".db-popover")).to_have_count(0)
+    (lab.folder / "enough").touch()
+    expect(notebook.output(2)).to_contain_text("the cell is done []")
+    notebook.run(3)
+    expect(notebook.output(3)).to_contain_text("[]")
+
+
+def test_kernel_that_was_shut_down_is_noticed(lab: Lab, page: Page) -> None:
+    """The view says that its kernel is gone, and offers nothing that needs one."""
+    show(lab, page)
+    page.evaluate("() => window.jupyterapp.serviceManager.sessions.shutdownAll()")
+    expect(page.locator(".db-live")).to_contain_text("kernel not connected")
+    expect(page.locator(".db-action:enabled")).to_have_count(0)
 
 
 def test_options_of_a_verb_change_its_plan(lab: Lab, page: Page) -> None:

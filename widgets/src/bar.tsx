@@ -23,7 +23,8 @@ export function Bar({ row, axis, now }: { row: Row; axis: Axis; now: number }): 
   const end = row.ended || now;
   const verb = row.died ? "killed after" : row.ended ? "took" : "for";
   const title = `${clock(row.started)}, ${verb} ${took(end - row.started)}`;
-  const flip = axis.place(end) > 0.8;
+  const [from, to] = [axis.place(row.started), axis.place(end)];
+  const label = to <= 0.8 ? "after" : from >= 0.2 ? "before" : "inside";
   return (
     <div class="db-track" role="gridcell" title={title}>
       <i class={`db-bar db-s-${row.status.replace(" ", "-")} db-whole`} style={span(axis, row.started, end)} />
@@ -34,7 +35,7 @@ export function Bar({ row, axis, now }: { row: Row; axis: Axis; now: number }): 
         <i class={`db-call db-k-${sort} db-q-${status.replace(" ", "-")}`} style={span(axis, from, to || end)} />
       ))}
       {row.died && <i class="db-cut" style={{ left: percent(axis.place(end)) }} />}
-      <span class="db-took" style={{ left: percent(axis.place(flip ? row.started : end)) }} data-flip={flip}>
+      <span class="db-took" style={{ left: percent(label === "after" ? to : from) }} data-place={label}>
         {row.died && "> "}
         {took(end - row.started)}
       </span>

@@ -45,6 +45,7 @@ export function clock(us: number): string {
 /** The same for an axis, as exact as its ticks (microseconds apart) ask for. */
 export function tickLabel(us: number, apart: number): string {
   const whole = clock(us);
+  if (apart >= 43200e6) return moment(us).slice(5, 10);
   if (apart >= 60e6) return whole.slice(0, 5);
   if (apart >= 1e6) return whole;
   const digits = apart >= 1e5 ? 1 : 2;

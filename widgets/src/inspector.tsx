@@ -11,7 +11,7 @@ import { Attempts, Code, Values } from "./panels.js";
 import { Overview } from "./overview.js";
 import type { State } from "./state.js";
 
-const TABS = ["Overview", "Calls", "Inputs & outputs", "Code", "Attempts"] as const;
+const TABS = ["Overview", "Calls", "Values", "Code", "Attempts"] as const;
 type Tab = (typeof TABS)[number];
 
 interface Props {
@@ -71,7 +71,7 @@ function badge(tab: Tab, row: Row, detail: Detail | null): JSX.Element | null {
   const number = {
     Overview: 0,
     Calls: detail ? detail.calls.length + detail.calls_left : row.made,
-    "Inputs & outputs": detail ? detail.inputs.length + detail.outputs.length : 0,
+    Values: detail ? detail.inputs.length + detail.outputs.length : 0,
     Code: 0,
     Attempts: row.attempts.length > 1 ? row.attempts.length : 0,
   }[tab];
@@ -90,7 +90,7 @@ function Panel({ tab, row, detail, state, choose }: PanelProps): JSX.Element {
       return <Overview row={row} detail={detail} state={state} choose={choose} />;
     case "Calls":
       return <Calls detail={detail} state={state} />;
-    case "Inputs & outputs":
+    case "Values":
       return <Values detail={detail} state={state} />;
     case "Code":
       return <Code detail={detail} />;

@@ -99,14 +99,15 @@ export function Attempts({ detail }: { detail: Detail }): JSX.Element {
         <li class={attempt.cause ? `db-a-${attempt.cause}` : "db-a-ok"}>
           <p>
             <b>Attempt {attempt.number}</b> <small>{clock(attempt.started)}</small>{" "}
-            {attempt.ended ? <small>{took(attempt.ended - attempt.started)}</small> : <small>not over</small>}
+            {attempt.ended ? <small>{took(attempt.ended - attempt.started)}</small> : <small>not over</small>}{" "}
             {attempt.cause && <small class={`db-chip db-q-${attempt.cause}`}>{attempt.cause}</small>}
           </p>
           {attempt.type && (
             <>
               <p>
-                <b>{attempt.type}</b> {attempt.message}
+                <b>{attempt.type}</b>
               </p>
+              {attempt.message && <Plain text={attempt.message} />}
               {attempt.traceback && (
                 <details>
                   <summary>Traceback</summary>
