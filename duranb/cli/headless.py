@@ -6,6 +6,7 @@ another one and begins at the top: what was done is restored, and the cell that 
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -16,14 +17,16 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from jupyter_client.kernelspec import NoSuchKernel
+from jupyter_client.kernelspec import KernelSpec, NoSuchKernel
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbclient.util import ensure_async, run_sync
 
 from duranb.engine.options import first_line, parse
 from duranb.pure.errors import UsageError
 from duranb.pure.history import History
+from duranb.pure.model import Origin, Status
 from duranb.store import StoreView, store_path
 
 DONE, FAILED, WAITING, INTERRUPTED = 0, 1, 75, 130
@@ -31,16 +34,22 @@ DONE, FAILED, WAITING, INTERRUPTED = 0, 1, 75, 130
 
 RESTARTS = 10
 
+GRACE = 3.0
+"""Seconds that a cell has to end in when it is interrupted."""
+
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """How a headless run ended. ``error`` is what to tell the user, or empty."""
+    """How a headless run ended. ``error`` is what to tell the user, or empty; ``steps`` came to
+    their end, and ``restored`` of them without running."""
 
     exit_code: int
     restarts: int
     error: str = ""
+    steps: int = 0
+    restored: int = 0
 
 
 @dataclass
@@ -73,13 +82,22 @@ def run(
     document = read(notebook)
     check_names(document, notebook)
     if parameters:
-        _inject(document, parameters)
+        inject(document, parameters)
+    env = {"DURANB_PARAMETERS": json.dumps(dict(parameters or {}))}
+    first = _history(notebook).last_execution
     died = in_vain = 0
     while True:
         before = _progress(notebook)
         try:
-            run_cells(notebook, document, kernel=kernel, timeout=timeout, hooks=hooks)
-            result = RunResult(DONE, died)
+            run_cells(notebook, document, kernel=kernel, timeout=timeout, hooks=hooks, env=env)
+            result = _done(notebook, died, first)
+        except CellTimeoutError:
+            result = RunResult(
+                FAILED,
+                died,
+                f"a cell took longer than the {timeout:g} seconds of --timeout, and was stopped; "
+                f"duranb resume {notebook} goes on with it",
+            )
         except DeadKernelError:
             died += 1
             in_vain = 0 if _progress(notebook) > before else in_vain + 1
@@ -87,12 +105,12 @@ def run(
                 hooks.on_restart(died)
                 continue
             result = RunResult(
-                FAILED, died, f"the kernel died {died} times; duranb run {notebook} goes on"
+                FAILED, died, f"the kernel died {died} times; duranb resume {notebook} goes on"
             )
         except CellExecutionError as error:
             result = _stopped(notebook, error, died)
         except KeyboardInterrupt:
-            result = RunResult(INTERRUPTED, died, "interrupted: run it again and it goes on")
+            result = RunResult(INTERRUPTED, died, f"interrupted: duranb resume {notebook} goes on")
         break
     if out is not None:
         nbformat.write(document, out)
@@ -140,9 +158,10 @@ def run_cells(
     ``env`` is added to the kernel's environment. Raises nbclient's ``CellExecutionError`` at the
     first cell that fails (unless it is tagged ``raises-exception``), and its ``DeadKernelError``.
     """
-    named = kernel or document.metadata.get("kernelspec", {}).get("name", "python3")
-    manager = _manager(named)
-    client = NotebookClient(document, km=manager, timeout=timeout, allow_errors=False)
+    manager = _manager(document, kernel)
+    client = NotebookClient(document, km=manager, allow_errors=False)
+    # The plain option takes whole seconds only.
+    client.timeout_func = lambda cell: timeout  # type: ignore[assignment]
     client.on_cell_execute = lambda cell, cell_index: _tell(hooks, document, cell, cell_index)
     environment = {
         **os.environ,
@@ -164,17 +183,51 @@ def run_cells(
 def _closing(client: NotebookClient) -> Any:
     try:
         yield
+    except (CellTimeoutError, KeyboardInterrupt):
+        # A kernel that is shut down in the middle of a cell ends with a traceback of its own.
+        if client.kc is not None:
+            run_sync(_interrupt)(client)
+        raise
     finally:
         client._cleanup_kernel()
 
 
-def _manager(name: str) -> AsyncKernelManager:
-    manager = AsyncKernelManager(kernel_name=name)
+async def _interrupt(client: NotebookClient) -> None:
+    """Interrupt the running cell, and wait for it to end."""
+    assert client.km is not None
+    waiting = asyncio.all_tasks() - {asyncio.current_task()}
+    await ensure_async(client.km.interrupt_kernel())
+    ended, _ = await asyncio.wait(waiting, timeout=GRACE) if waiting else (set(), set())
+    for task in ended:
+        if not task.cancelled():
+            task.exception()  # that it was interrupted is known
+
+
+def _manager(document: nbformat.NotebookNode, kernel: str) -> AsyncKernelManager:
+    """The kernel asked for, or the notebook's own. A name that means nothing on this machine is
+    that of somebody else's environment: then it is this one's Python.
+
+    Raises :class:`UsageError` for a kernel that is not there, or that does not speak Python.
+    """
+    spec = document.metadata.get("kernelspec", {})
+    language = document.metadata.get("language_info", {}).get("name") or spec.get("language")
+    if not kernel and (language or "python") != "python":
+        raise UsageError(f"a durable notebook is written in Python, and this one in {language}")
+    manager = AsyncKernelManager(kernel_name=kernel or spec.get("name", "python3"))
+    found = _spec(manager)
+    if found is None and kernel:
+        known = ", ".join(sorted(manager.kernel_spec_manager.find_kernel_specs()))
+        raise UsageError(f"there is no kernel {kernel!r}; there are: {known}")
+    if found is not None and found.language != "python":
+        raise UsageError(f"the kernel {manager.kernel_name!r} is not one for Python")
+    return manager if found is not None else AsyncKernelManager(kernel_name="python3")
+
+
+def _spec(manager: AsyncKernelManager) -> KernelSpec | None:
     try:
-        assert manager.kernel_spec is not None
+        return manager.kernel_spec
     except NoSuchKernel:
-        manager = AsyncKernelManager(kernel_name="python3")
-    return manager
+        return None
 
 
 def _tell(
@@ -194,9 +247,15 @@ def step_of(source: str) -> str:
 def _stopped(notebook: Path, error: CellExecutionError, died: int) -> RunResult:
     if error.ename == "Waiting":
         return RunResult(WAITING, died, _ANSI.sub("", error.evalue))
-    return RunResult(
-        FAILED, died, f"{told(error)}\n\nmend the cell and run {notebook} again: it goes on"
-    )
+    said = told(error)
+    if error.ename == "StdinNotImplementedError":
+        said += (
+            "\n\nnobody is there to type: duranb.ask(…) in a step asks once, and waits for duranb "
+            "answer"
+        )
+    elif error.ename not in _PLAIN:
+        said += f"\n\nmend the cell; then duranb resume {notebook} goes on"
+    return RunResult(FAILED, died, said)
 
 
 def told(error: CellExecutionError) -> str:
@@ -216,17 +275,33 @@ _PLAIN = (
 )
 
 
-def _progress(notebook: Path) -> int:
-    """How far the history of a notebook has got: calls and steps that are done."""
+def _history(notebook: Path) -> History:
+    """The history of a notebook; an empty one where there is none."""
     folder = store_path(notebook.resolve())
     if not (folder / "store.duckdb").exists():
-        return 0
+        return History()
     with StoreView.open(folder) as view:
-        history = History(view.events())
+        return History(view.events())
+
+
+def _progress(notebook: Path) -> int:
+    """How far the history of a notebook has got: calls and steps that are done."""
+    history = _history(notebook)
     return len(history.calls) + sum(bool(x.ended) for x in history.executions.values())
 
 
-def _inject(document: nbformat.NotebookNode, parameters: Mapping[str, Any]) -> None:
+def _done(notebook: Path, died: int, first: int) -> RunResult:
+    """A run that got to the end; its executions come after ``first``."""
+    history = _history(notebook)
+    steps = [history.executions_of(s)[-1] for s in history.steps]
+    ended = [x for x in steps if x.id > first and x.status is Status.COMPLETED]
+    restored = sum(x.origin is Origin.RESTORED for x in ended)
+    return RunResult(DONE, died, steps=len(ended), restored=restored)
+
+
+def inject(document: nbformat.NotebookNode, parameters: Mapping[str, Any]) -> int:
+    """Put a cell that assigns parameters after the one tagged ``parameters``, or first of all; its
+    index."""
     lines = [f"{name} = {value!r}" for name, value in parameters.items()]
     cell = nbformat.v4.new_code_cell("# parameters\n" + "\n".join(lines))
     tagged = [
@@ -234,7 +309,9 @@ def _inject(document: nbformat.NotebookNode, parameters: Mapping[str, Any]) -> N
         for i, c in enumerate(document.cells)
         if "parameters" in c.get("metadata", {}).get("tags", ())
     ]
-    document.cells.insert(tagged[0] + 1 if tagged else 0, cell)
+    at = tagged[0] + 1 if tagged else 0
+    document.cells.insert(at, cell)
+    return at
 
 
 def parameter(text: str) -> tuple[str, Any]:

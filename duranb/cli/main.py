@@ -26,11 +26,48 @@ from duranb.views import (
     status as status_view,
 )
 from duranb.views.render import View, console_for
+from duranb.views.words import count
+
+DEMO_FOLDER = Path(".duranb-demo")
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 NOTEBOOK = click.argument("notebook", type=click.Path(path_type=Path))
+SECONDS = click.FloatRange(min=0, min_open=True)
+
+
+def _writable(context: click.Context, option: click.Parameter, file: Path | None) -> Path | None:
+    """Refuse a place that cannot be written to before anything runs."""
+    if file is not None and not file.absolute().parent.is_dir():
+        raise click.BadParameter(f"there is no folder {file.parent}")
+    return file
+
+
+def out(about: str, *, required: bool = False) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """The option ``-o FILE``."""
+    kind = click.Path(path_type=Path, dir_okay=False, writable=True)
+    return click.option("-o", "out", type=kind, callback=_writable, required=required, help=about)
+
+
+def running(command: Callable[P, R]) -> Callable[P, R]:
+    """The options of commands that run a notebook."""
+    for option in (
+        click.option("--timeout", type=SECONDS, help="Seconds for each cell."),
+        click.option(
+            "--restarts",
+            type=click.IntRange(min=0),
+            default=headless.RESTARTS,
+            show_default=True,
+            help="Kernels in a row that may die without progress.",
+        ),
+        click.option(
+            "--kernel", default="", help="The kernel to use instead of the notebook's own."
+        ),
+        out("Write the executed notebook."),
+    ):
+        command = option(command)
+    return command
 
 
 def plainly(command: Callable[P, R]) -> Callable[P, R]:
@@ -43,6 +80,11 @@ def plainly(command: Callable[P, R]) -> Callable[P, R]:
         except DuranbError as error:
             click.echo(f"duranb: {error.message}", err=True)
             sys.exit(2 if isinstance(error, UsageError) else 1)
+        except OSError as error:
+            if error.filename is None:
+                raise
+            click.echo(f"duranb: {error.filename}: {error.strerror}", err=True)
+            sys.exit(1)
 
     return run
 
@@ -52,7 +94,7 @@ def plainly(command: Callable[P, R]) -> Callable[P, R]:
 def cli() -> None:
     """Durable notebooks: run them, resume them, look at what they did.
 
-    NOTEBOOK is an .ipynb file, or the folder of its store.
+    NOTEBOOK is an .ipynb file; where it is only looked at, also the folder of its store.
     """
 
 
@@ -65,30 +107,20 @@ def _show(view: View) -> None:
     view.print(console_for())
 
 
-def _history(view: StoreView) -> History:
-    """What is in the store; where no process has it open, nothing in it still runs."""
-    events = view.events()
-    history = History(events)
-    if events and view.holder is None:
-        history.process_ended(events[-1].ts)
-    return history
-
-
 # -- running -----------------------------------------------------------------------------------
 
 
 @cli.command()
 @NOTEBOOK
-@click.option("-p", "parameters", multiple=True, metavar="NAME=VALUE", help="Set a parameter.")
-@click.option("-o", "out", type=click.Path(path_type=Path), help="Write the executed notebook.")
-@click.option("--kernel", default="", help="The kernel to use instead of the notebook's own.")
 @click.option(
-    "--restarts",
-    default=headless.RESTARTS,
-    show_default=True,
-    help="Kernels in a row that may die without progress.",
+    "-p",
+    "parameters",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Assign a variable after the cell tagged 'parameters', or first of all; VALUE is JSON, "
+    "or else text.",
 )
-@click.option("--timeout", type=float, help="Seconds for each cell.")
+@running
 @plainly
 def run(
     notebook: Path,
@@ -100,7 +132,8 @@ def run(
 ) -> None:
     """Run NOTEBOOK headless; go on where it stopped, also when its kernel dies.
 
-    Exit code 0: done. 1: a cell failed. 75: it waits for an answer (duranb answer).
+    Exit code 0: done. 1: a cell failed. 75: it waits for an answer (duranb answer). 2: there is
+    nothing that could run.
 
     Example: duranb run agent.ipynb -p limit=20
     """
@@ -110,16 +143,20 @@ def run(
 
 @cli.command()
 @NOTEBOOK
+@running
 @plainly
-def resume(notebook: Path) -> None:
-    """Go on with a NOTEBOOK that has run before.
+def resume(
+    notebook: Path, out: Path | None, kernel: str, restarts: int, timeout: float | None
+) -> None:
+    """Go on with a NOTEBOOK that has run before, with the parameters (-p) of its last run.
 
-    The same as run, but an error where there is nothing to resume.
+    Otherwise the same as run, but an error where there is nothing to resume.
 
     Example: duranb resume agent.ipynb
     """
-    _folder(notebook)
-    _finish(_run_shown(notebook, {}, None, "", headless.RESTARTS, None))
+    with StoreView.open(_folder(notebook)) as view:
+        given = History(view.events()).parameters
+    _finish(_run_shown(notebook, given, out, kernel, restarts, timeout))
 
 
 def _run_shown(
@@ -148,7 +185,9 @@ def _progress(notebook: Path) -> Iterator[headless.Hooks]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=console_for(stderr=True), transient=True) as progress:
+    console = console_for(stderr=True)
+    shown = console.is_terminal  # else it would end with an empty line
+    with Progress(*columns, console=console, transient=True, disable=not shown) as progress:
         task = progress.add_task(notebook.name, total=None)
 
         def on_cell(number: int, total: int, label: str) -> None:
@@ -164,12 +203,23 @@ def _progress(notebook: Path) -> Iterator[headless.Hooks]:
 def _finish(result: headless.RunResult) -> None:
     if result.error:
         click.echo(f"duranb: {result.error}", err=True)
-    elif result.restarts:
-        click.echo(f"done, through {result.restarts} restarts", err=True)
+    else:
+        parts = [f"{count(result.steps, 'step')}, {result.restored} restored"]
+        parts += [f"through {count(result.restarts, 'restart')}"] if result.restarts else []
+        click.echo(f"done: {', '.join(parts) if result.steps else 'no cell is durable'}", err=True)
     sys.exit(result.exit_code)
 
 
 # -- reading -----------------------------------------------------------------------------------
+
+
+def _history(view: StoreView) -> History:
+    """The history as it is: what was running in a kernel that is gone runs no more."""
+    events = view.events()
+    history = History(events)
+    if events and view.holder is None:
+        history.kernel_died(events[-1].ts)
+    return history
 
 
 @cli.command()
@@ -186,7 +236,14 @@ def status(notebook: Path) -> None:
 
 @cli.command()
 @NOTEBOOK
-@click.option("-n", "most", default=30, show_default=True, help="How many lines.")
+@click.option(
+    "-n",
+    "most",
+    type=click.IntRange(min=1),
+    default=30,
+    show_default=True,
+    help="How many lines.",
+)
 @plainly
 def log(notebook: Path, most: int) -> None:
     """The history of NOTEBOOK as sentences, newest last.
@@ -222,12 +279,12 @@ def diff(notebook: Path, first: str, second: str) -> None:
     Example: duranb diff agent.ipynb analyse@3 analyse@9
     """
     with StoreView.open(_folder(notebook)) as view:
-        _show(diff_view.view(History(view.events()), first, second))
+        _show(diff_view.view(_history(view), first, second))
 
 
 @cli.command()
 @NOTEBOOK
-@click.option("-o", "out", type=click.Path(path_type=Path), required=True, help="The HTML file.")
+@out("The HTML file.", required=True)
 @plainly
 def timeline(notebook: Path, out: Path) -> None:
     """The timeline of NOTEBOOK as one HTML file that needs nothing else.
@@ -245,7 +302,7 @@ def timeline(notebook: Path, out: Path) -> None:
 @cli.command()
 @NOTEBOOK
 @click.option("--replay", is_flag=True, help="Rerun every step offline, and compare its outputs.")
-@click.option("--timeout", type=float, help="With --replay: seconds for each step.")
+@click.option("--timeout", type=SECONDS, help="With --replay: seconds for each step.")
 @plainly
 def verify(notebook: Path, replay: bool, timeout: float | None) -> None:
     """Check that the store of NOTEBOOK is what was acknowledged: chain, artifacts, signatures.
@@ -290,7 +347,7 @@ def _verify_replay(notebook: Path, timeout: float | None) -> None:
 @cli.command("test")
 @NOTEBOOK
 @click.option("--kernel", default="", help="The kernel to use instead of the notebook's own.")
-@click.option("--timeout", type=float, help="Seconds for each cell.")
+@click.option("--timeout", type=SECONDS, help="Seconds for each cell.")
 @plainly
 def run_test(notebook: Path, kernel: str, timeout: float | None) -> None:
     """Run NOTEBOOK as it is now, offline, against what was recorded of it.
@@ -316,7 +373,7 @@ def run_test(notebook: Path, kernel: str, timeout: float | None) -> None:
 @cli.command()
 @NOTEBOOK
 @click.option("--target", type=click.Choice(["script", "mermaid"]), required=True)
-@click.option("-o", "out", type=click.Path(path_type=Path), help="The file; else standard output.")
+@out("The file; else standard output.")
 @plainly
 def export(notebook: Path, target: str, out: Path | None) -> None:
     """NOTEBOOK as a graph: a Python script that runs durably on its own, or a picture.
@@ -354,6 +411,8 @@ def answer(notebook: Path, number: int, value: str) -> None:
         waiting = [c.id for c in history.calls.values() if c.sort == "ask" and _open(c.status)]
         known = ", ".join(map(str, waiting)) or "none"
         raise UsageError(f"there is no question {number}; open questions: {known}")
+    if not _open(question.status):
+        raise UsageError(f"question {number} has been answered: {question.preview}")
     questions.post(folder, number, questions.parse(value))
     click.echo(f"answered: {question.preview}. Go on with: duranb resume {notebook}")
 
@@ -414,14 +473,24 @@ def install(sys_prefix: bool) -> None:
     click.echo(f"installed: {write(sys_prefix=sys_prefix)}")
 
 
-@cli.command(context_settings={"ignore_unknown_options": True})
-@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+@cli.command()
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=DEMO_FOLDER,
+    show_default=True,
+    help="Where it plays; an earlier demo's is emptied.",
+)
+@click.option("--seed", type=int, help="Kill at the same random moments again.")
 @plainly
-def demo(options: tuple[str, ...]) -> None:
+def demo(folder: Path, seed: int | None) -> None:
     """Kill a real agent twice, resume it, and count what was paid for.
+
+    With OPENAI_API_KEY or OPENAI_BASE_URL that model is asked; else a stand-in on this machine.
+    Exit code 1: an answer that had been acknowledged was paid for again.
 
     Example: duranb demo
     """
-    from duranb.demo.run import main as run_demo
+    from duranb.demo.run import play
 
-    sys.exit(run_demo(list(options)))
+    sys.exit(play(folder, seed))

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
-from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
-from duranb.cli.headless import Hooks, check_names, read, run_cells, step_of, told
+from duranb.cli.headless import Hooks, check_names, inject, read, run_cells, step_of, told
 from duranb.pure.errors import StoreDamaged, UsageError
 from duranb.pure.events import Binding
 from duranb.pure.history import History
@@ -44,6 +44,8 @@ def store_folder(notebook: Path) -> Path:
     if not (folder / DATABASE).exists():
         left = left_behind(notebook.resolve())
         hint = f"; if it was called {left[0]}: duranb adopt {notebook} {left[0]}" if left else ""
+        if not notebook.exists():
+            raise UsageError(f"there is no notebook {notebook}, and no store at {folder}")
         raise UsageError(
             f"{notebook} has no store at {folder}: no durable cell of it has run yet{hint}"
         )
@@ -145,6 +147,8 @@ def verify(
             _run(notebook, document, store, telling, timeout=timeout)
         except DeadKernelError:
             died = "the kernel died; run the step by itself to see why"
+        except CellTimeoutError:
+            died = f"a step took longer than the {timeout:g} seconds of --timeout"
         with StoreView.open(store) as view:
             after = History(view.events())
     reruns = {x.replays: x for x in after.executions.values() if x.id not in before.executions}
@@ -228,6 +232,7 @@ def rerun(
 ) -> Iterator[Rerun]:
     """Run a notebook as its file is now, strictly offline against its recorded history, up to its
     end or to what fails first; the copy of the store is there for as long as the context lasts.
+    Parameters are those of the last headless run.
 
     Raises :class:`UsageError` when there is no notebook or no store, before anything runs.
     """
@@ -247,6 +252,7 @@ def rerun(
         nbformat.v4.new_code_cell(_CATCH_UP, metadata={"tags": ["raises-exception"]})
     )
     with copied(folder) as (store, before):
+        given = inject(running, before.parameters) if before.parameters else -1
         kind = message = ""
         telling = Hooks(on_cell=on_cell, on_kernel=hooks.on_kernel)
         try:
@@ -255,14 +261,19 @@ def rerun(
             kind, message = error.ename, told(error)
         except DeadKernelError:
             kind, message = "DeadKernelError", "the kernel died; run the notebook to see why"
+        except CellTimeoutError:
+            kind = "CellTimeoutError"
+            message = f"it took longer than {timeout:g} seconds, and was stopped"
         running.cells.pop()
+        if given >= 0:
+            running.cells.pop(given)
         with StoreView.open(store) as view:
             swallowed = _swallowed(History(view.events()), before.last_execution)
         if not kind and swallowed:
             kind, message = "Unrecorded", swallowed
         failure = None
         if kind:
-            at = min(at, len(running.cells) - 1)
+            at = min(at - (0 <= given < at), len(running.cells) - 1)
             step = step_of(running.cells[at].source)
             if kind != "Unrecorded":
                 where = f"step {step!r}" if step else "a plain cell"

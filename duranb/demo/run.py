@@ -6,7 +6,7 @@ been acknowledged was paid for again, or a ticket was filed twice.
 
 from __future__ import annotations
 
-import argparse
+import os
 import random
 import subprocess
 import time
@@ -21,8 +21,6 @@ from duranb.demo.stage import NOTEBOOK, Stage, kill, set_up
 from duranb.pure.history import History
 from duranb.pure.model import Status
 from duranb.store import StoreView
-
-FOLDER = Path(".duranb-demo")
 
 STEPS = {
     "collect": 0,
@@ -64,23 +62,26 @@ _STANDIN = (
 )
 
 
+_REAL = (
+    "\n\nThe model is [bold]{model}[/bold], since the environment names a key or a server: real "
+    "calls, at its price."
+)
+
+
 class Failed(Exception):
     """The demo could not go on; the message says where."""
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """The command line of ``duranb demo``; the exit code.
+def play(folder: Path, seed: int | None = None) -> int:
+    """Play the demo in a folder; the exit code. ``seed`` is for the same random moments again.
 
     Raises :class:`duranb.errors.UsageError` when the folder holds something else.
     """
-    parser = argparse.ArgumentParser(prog="duranb demo", description=__doc__)
-    parser.add_argument("--folder", type=Path, default=FOLDER, help="where it plays")
-    parser.add_argument("--seed", type=int, help="for the same random moments again")
-    given = parser.parse_args(arguments)
-    seed = random.randrange(10_000) if given.seed is None else given.seed
+    seed = random.randrange(10_000) if seed is None else seed
     show = Show()
-    with set_up(given.folder) as stage:
-        show.opening(_OPENING + (_STANDIN if stage.standin else ""))
+    with set_up(folder) as stage:
+        model = os.environ.get("OPENAI_MODEL", "gpt-4o-mini")
+        show.opening(_OPENING + (_STANDIN if stage.standin else _REAL.format(model=model)))
         show.say(f"in {stage.folder}, with --seed {seed}", "dim")
         try:
             return Demo(stage, show, random.Random(seed)).play()
@@ -126,7 +127,9 @@ class Demo:
         history = self._history()
         served = sum(history.ledger(i).saved_calls for i in history.executions)
         filed = tickets(self._stage.folder / "tracker.db")
-        self._show.say(f"done: {served} answers came from the store, {filed.open} tickets are open")
+        self._show.say(
+            f"done: {served} times an answer came from the store, {filed.open} tickets are open"
+        )
 
     def _rewind(self) -> None:
         self._show.act("in a fresh kernel: %duranb rewind duties --before")

@@ -128,7 +128,7 @@ def accounts(audit: Audit, tickets: Tickets, kills: int) -> Table:
         table.add_row(name, show.format(plain), show.format(paid), show.format(plain - paid))
     table.add_row("waiting for the model", "", "", f"{audit.seconds_saved:.0f} s")
     table.add_section()
-    table.add_row("restarts survived", "", str(kills), "")
+    table.add_row("restarts survived, after kill -9", "", str(kills), "")
     table.add_row("tickets filed twice", "", str(len(tickets.twice)), "")
     table.add_row("acknowledged calls paid for twice", "", str(len(audit.again)), "")
     return table

@@ -10,6 +10,7 @@ import os
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from duranb.pure.events import Event, EventBody, SnapshotCaptured
 from duranb.pure.history import History
@@ -22,10 +23,12 @@ class Settings:
     """How this process was started.
 
     ``strict`` replays offline: every step's body runs, its calls are answered from the journal
-    alone, and nothing is carried out. It is for a copy of the store.
+    alone, and nothing is carried out. It is for a copy of the store. ``parameters`` are those that
+    a headless run was given.
     """
 
     headless: bool = False
+    parameters: dict[str, Any] | None = None
     strict: bool = False
 
 

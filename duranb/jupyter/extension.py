@@ -92,11 +92,16 @@ class Extension:
         """The open session; opens the store. Raises :class:`duranb.errors.StoreError`."""
         if self.session is None:
             headless = os.environ.get("DURANB_HEADLESS") == "1"
+            given = os.environ.get("DURANB_PARAMETERS")
             self.session = Session.open(
                 self.notebook,
                 self._store,
                 self.shell.user_ns,
-                Settings(headless=headless, strict=bool(offline.STORE)),
+                Settings(
+                    headless=headless,
+                    parameters=json.loads(given) if given else None,
+                    strict=bool(offline.STORE),
+                ),
             )
             self.session.bodies = self._cells
             make_current(self.session)

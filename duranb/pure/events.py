@@ -63,14 +63,17 @@ class RunStarted(Body, frozen=True, tag="run.started"):
     notebook: str = ""
     python: str = ""
     version: str = ""
-    params: dict[str, Any] = {}
 
 
 class SessionOpened(Body, frozen=True, tag="session.opened"):
-    """A process took the store. Whatever was running under an earlier one died with it."""
+    """A process took the store. Whatever was running under an earlier one died with it.
+
+    ``parameters`` are those of a headless run; None where somebody works in the notebook.
+    """
 
     pid: int
     host: str = ""
+    parameters: dict[str, Any] | None = None
 
 
 class ArtifactStored(Body, frozen=True, tag="artifact.stored"):

@@ -31,6 +31,9 @@ replace = msgspec.structs.replace
 SETTLED = (Status.COMPLETED, Status.COMPENSATED, Status.COMPENSATION_FAILED)
 """Statuses of an execution whose body ran to its end."""
 
+DIED = "KernelDied"
+"""The type of the error of an execution whose process ended."""
+
 
 class History:
     """All that the events say. Dictionaries are keyed by id (or name) in order of appearance."""
@@ -42,6 +45,7 @@ class History:
         self.head = 0
         self.pid = 0
         self.sessions: list[int] = []
+        self.parameters: dict[str, Any] = {}
         self.unread: list[int] = []
         self.notebook = ""
         self.executions: dict[int, Execution] = {}
@@ -254,12 +258,14 @@ class History:
     def _session_opened(self, ts: int, b: e.SessionOpened) -> None:
         self.pid = b.pid
         self.sessions.append(ts)
-        self.process_ended(ts)
+        if b.parameters is not None:
+            self.parameters = b.parameters
+        self.kernel_died(ts)
 
-    def process_ended(self, ts: int) -> None:
-        """What was running died with its process, noticed at ``ts``. The next process to open the
-        store makes it so; a reader who knows that none has it open need not wait for that."""
-        died = e.ErrorInfo(type="KernelDied", message="the kernel died while this step was running")
+    def kernel_died(self, ts: int) -> None:
+        """End what is running: its process is gone since ``ts``. The next process to open the store
+        makes it so; a reader who knows that none has it open need not wait for that."""
+        died = e.ErrorInfo(type=DIED, message="the kernel died while this step was running")
         for number in sorted(self._running):
             attempts = self.executions[number].attempts
             if attempts and not attempts[-1].ended:

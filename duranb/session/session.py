@@ -77,7 +77,10 @@ class Session:
                     version=duranb.__version__,
                 )
             )
-        bodies.append(e.SessionOpened(pid=os.getpid(), host=socket.gethostname()))
+        parameters = self.runtime.settings.parameters
+        bodies.append(
+            e.SessionOpened(pid=os.getpid(), host=socket.gethostname(), parameters=parameters)
+        )
         self.runtime.record(*bodies)
 
     def close(self) -> None:

@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import msgspec
 
-from duranb.pure.history import History
+from duranb.pure.history import DIED, History
 from duranb.pure.model import Attempt, Call, CallStatus, Execution, Ledger, Status
 
 MOST_SPANS = 200
 """Calls drawn in one row's bar; more could not be told apart, and would slow the page down."""
-
-DIED = "KernelDied"
-"""The error type that the history gives to what was running when its process ended."""
 
 LINE = 300
 """Characters of an error or a preview that a row shows."""

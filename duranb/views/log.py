@@ -29,7 +29,8 @@ def sentence(history: History, body: e.EventBody) -> str:
         case e.RunStarted():
             return f"run {body.run} began"
         case e.SessionOpened():
-            return f"process {body.pid} opened the store"
+            given = ", ".join(f"{n}={v!r}" for n, v in (body.parameters or {}).items())
+            return f"process {body.pid} opened the store{given and f', to run with {given}'}"
         case e.SnapshotCaptured():
             moved = [*body.changed, *(f"-{n}" for n in body.deleted)]
             return f"snapshot {body.snapshot}: {', '.join(moved) or 'random state'}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.table import Table
 from rich.text import Text
 
-from duranb.pure.history import History
+from duranb.pure.history import DIED, History
 from duranb.pure.model import Call, CallStatus, Execution, Origin, Status
 from duranb.pure.staleness import latest, stale
 from duranb.views.render import View
@@ -72,7 +72,7 @@ def _table(history: History, rows: list[Execution]) -> Table:
         table.add_row(
             f"{this.step}@{this.id}",
             state,
-            "" if this.origin is Origin.EXECUTED else str(this.origin),
+            _how(this),
             str(len(this.attempts) or ""),
             str(ledger.calls or ""),
             tokens(ledger.tokens),
@@ -82,6 +82,12 @@ def _table(history: History, rows: list[Execution]) -> Table:
             clock(this.started),
         )
     return table
+
+
+def _how(this: Execution) -> str:
+    if this.error is not None and this.error.type == DIED:
+        return "killed"
+    return "" if this.origin is Origin.EXECUTED else str(this.origin)
 
 
 def needs(history: History) -> list[str]:

@@ -138,13 +138,80 @@ def test_wrong_files_are_one_sentence(tmp_path: Path) -> None:
     for words, said in (
         (("run", "nowhere.ipynb"), "there is no notebook"),
         (("run", "text.ipynb"), "is not a notebook"),
-        (("status", "nowhere.ipynb"), "has no store"),
+        (("run", path, "--kernel", "nowhere"), "there is no kernel 'nowhere'"),
+        (("status", "nowhere.ipynb"), "there is no notebook"),
         (("resume", "text.ipynb"), "has no store"),
         (("show", path, "nowhere"), "the steps are: s"),
     ):
         refused = duranb(tmp_path, *words)
         assert refused.returncode in (1, 2) and said in refused.stderr, (words, refused)
         assert len(refused.stderr.strip().splitlines()) == 1, refused.stderr
+
+
+def test_a_place_to_write_to_is_looked_at_first(tmp_path: Path) -> None:
+    """-o into a folder that is not there is refused before a cell has run."""
+    path = write(tmp_path, NOTE, "%%durable s\nnote('s')\nx = 1")
+    refused = duranb(tmp_path, "run", path, "-o", "nowhere/done.ipynb")
+    assert refused.returncode == 2 and "no folder nowhere" in refused.stderr
+    assert ran(tmp_path) == []
+
+
+def test_a_notebook_in_another_language_is_refused(tmp_path: Path) -> None:
+    """It is not run as Python; a Python kernel of somebody else's environment is this one's."""
+    path = write(tmp_path, "%%durable s\nx = 1")
+    document = nbformat.read(path, as_version=4)
+    for language, code in (("R", 2), ("python", 0)):
+        document.metadata["kernelspec"] = {"name": "theirs", "display_name": "theirs"}
+        document.metadata["language_info"] = {"name": language}
+        nbformat.write(document, path)
+        assert duranb(tmp_path, "run", path).returncode == code, language
+
+
+def test_resume_and_test_take_the_parameters_of_the_last_run(tmp_path: Path) -> None:
+    """What was run with -p goes on with it: nothing runs again for its default values."""
+    work = "%%durable work\nnote(f'work-{limit}')\ndone = limit"
+    gate = "%%durable gate\nimport duranb\ngo = duranb.ask('Go on?')"
+    path = write(tmp_path, "limit = 1", NOTE, work, gate, "assert done == 3", tags=("parameters",))
+    assert duranb(tmp_path, "run", path, "-p", "limit=3").returncode == 75
+    assert "limit=3" in duranb(tmp_path, "log", path).stdout
+    assert duranb(tmp_path, "answer", path, "1", "true").returncode == 0
+    resumed = duranb(tmp_path, "resume", path)
+    assert resumed.returncode == 0 and "2 steps, 1 restored" in resumed.stderr, resumed.stderr
+    assert ran(tmp_path) == ["work-3"]
+    assert duranb(tmp_path, "test", path).returncode == 0
+    again = duranb(tmp_path, "answer", path, "1", "false")
+    assert again.returncode == 2 and "has been answered" in again.stderr
+
+
+def test_a_cell_that_takes_too_long_is_stopped_and_goes_on_later(tmp_path: Path) -> None:
+    """--timeout ends the run with one sentence, and the step as cancelled."""
+    body = "import pathlib, time\nif not pathlib.Path('go').exists():\n    time.sleep(60)\nx = 1"
+    path = write(tmp_path, f"%%durable slow\n{body}")
+    stopped = duranb(tmp_path, "run", path, "--timeout", "0.5")
+    assert stopped.returncode == 1 and "0.5 seconds of --timeout" in stopped.stderr
+    assert "Traceback" not in stopped.stderr
+    assert "cancelled" in duranb(tmp_path, "status", path).stdout
+    (tmp_path / "go").touch()
+    assert duranb(tmp_path, "resume", path, "--timeout", "60").returncode == 0
+
+
+def test_input_without_anybody_says_what_to_do_instead(tmp_path: Path) -> None:
+    """input() cannot be answered in a headless run; duranb.ask can."""
+    failed = duranb(tmp_path, "run", write(tmp_path, "name = input('Name? ')"))
+    assert failed.returncode == 1 and "duranb.ask" in failed.stderr
+
+
+def test_a_step_whose_kernel_is_gone_is_not_shown_as_running(kernel: Kernel) -> None:
+    """status and show of a killed kernel's store say killed, before anything has opened it."""
+    folder = kernel.notebook.parent
+    kernel.submit("%%durable s\nopen('ran.txt', 'w').close()\nimport time\ntime.sleep(60)")
+    while not (folder / "ran.txt").exists():
+        time.sleep(0.05)
+    assert "running" in duranb(folder, "status", kernel.notebook).stdout
+    kernel.kill()
+    shown = duranb(folder, "status", kernel.notebook).stdout
+    assert "killed" in shown and "running" not in shown
+    assert "the kernel died" in duranb(folder, "show", kernel.notebook, "s").stdout
 
 
 def test_reading_commands_read_what_happened(tmp_path: Path) -> None:

@@ -167,7 +167,7 @@ def test_the_table_says_what_was_saved() -> None:
     rows = {parts[1]: parts[2:-1] for parts in cells if len(parts) == 6}
     assert rows["calls to pay for"] == ["12", "5", "7"]
     assert rows["money"] == ["$0.7500", "$0.2500", "$0.5000"]
-    assert rows["restarts survived"] == ["", "2", ""]
+    assert rows["restarts survived, after kill -9"] == ["", "2", ""]
     assert rows["acknowledged calls paid for twice"] == ["", "0", ""]
 
 

@@ -12,7 +12,7 @@ import nbformat
 import pytest
 
 from duranb.demo import StandIn, start_standin
-from duranb.demo.run import EDITED, MOMENTS, STEPS, main
+from duranb.demo.run import EDITED, MOMENTS, STEPS, play
 from duranb.demo.stage import MARK, NOTEBOOK, set_up, tutorial
 from duranb.engine.options import first_line, parse
 from duranb.pure.errors import UsageError
@@ -52,7 +52,7 @@ def test_the_demo_leaves_other_folders_alone(tmp_path: Path) -> None:
     """A folder that no demo made is not emptied, and says so."""
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(UsageError, match="not empty"):
-        main(["--folder", str(tmp_path)])
+        play(tmp_path)
     assert (tmp_path / "thesis.txt").read_text() == "mine"
 
 

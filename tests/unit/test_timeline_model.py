@@ -216,7 +216,7 @@ def test_process_that_ended_leaves_nothing_running() -> None:
     told.session()
     told.start("draft", "…")
     history = History(told.events)
-    history.process_ended(told.now)
+    history.kernel_died(told.now)
     update = Model(history, nullcontext()).since(-1)
     assert update.rows[0].died
     assert update.totals.running == 0
