@@ -414,7 +414,8 @@ def answer(notebook: Path, number: int, value: str) -> None:
     if not _open(question.status):
         raise UsageError(f"question {number} has been answered: {question.preview}")
     questions.post(folder, number, questions.parse(value))
-    click.echo(f"answered: {question.preview}. Go on with: duranb resume {notebook}")
+    again = "python" if notebook.suffix == ".py" else "duranb resume"
+    click.echo(f"answered: {question.preview}. Go on with: {again} {notebook}")
 
 
 def _open(status: CallStatus) -> bool:

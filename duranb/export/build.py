@@ -233,6 +233,7 @@ class _Builder:
             return Plain(node.cell.label, node.cell.heading, node.inputs, node.outputs, body)
         clash = set(node.writes) & self._shared.reached(node.loads)
         clash |= node.made & {*node.writes, *node.inputs}
+        clash |= self._shared.rebound_by(node.loads) & {*node.inputs, *node.outputs}
         parameters = tuple(
             self._names.free(f"{n}_before") if n in clash else n for n in node.inputs
         )

@@ -150,9 +150,10 @@ def _compensation(undo: Compensation) -> str:
 def _main(graph: Graph) -> str:
     pieces: list[str] = []
     lines: list[str] = []
-    for node in graph.flow:
+    for index, node in enumerate(graph.flow):
         if isinstance(node, Step):
-            lines.append(_call(node))
+            later = {n for other in graph.flow[index + 1 :] for n in other.inputs}
+            lines.append(_call(node, wanted=bool({*later, *graph.shared} & {*node.outputs})))
             continue
         if lines:
             pieces.append("\n".join(lines))
@@ -171,8 +172,8 @@ def _main(graph: Graph) -> str:
     )
 
 
-def _call(step: Step) -> str:
-    start = layout.sequence(step.outputs, start="", end=" = ", indent=8) if step.outputs else ""
+def _call(step: Step, *, wanted: bool) -> str:
+    start = layout.sequence(step.outputs, start="", end=" = ", indent=8) if wanted else ""
     waiting = "await " if step.is_async else ""
     return layout.call(f"{start}{waiting}{step.function}", step.inputs, indent=8)
 

@@ -14,10 +14,12 @@ class Shared:
 
     def __init__(self, module: list[Statement]) -> None:
         self.bound = {n for s in module for n in s.names.writes}
-        self.fixed = {n for s in module if s.is_import or s.is_definition for n in s.names.writes}
+        self.fixed = {n for s in module if s.is_import for n in s.names.writes}
+        self.fixed |= {n for s in module if s.is_definition for n in s.makes}
         self.star = {"*" for s in module if s.names.opaque.startswith("from ")}
         self._reads: dict[str, set[str]] = {}
         self._changes: dict[str, set[str]] = {}
+        self._rebinds: dict[str, set[str]] = {}
         self.read_by_functions: set[str] = set()
         for statement in module:
             self.add(statement)
@@ -31,6 +33,7 @@ class Shared:
             self._reads.setdefault(name, set()).update(later)
             if statement.is_definition:
                 self._changes.setdefault(name, set()).update(statement.mutates)
+                self._rebinds.setdefault(name, set()).update(statement.globals)
 
     def reached(self, names: frozenset[str]) -> set[str]:
         """What functions read that are called by code which loads ``names``."""
@@ -39,6 +42,10 @@ class Shared:
     def changed_by(self, names: frozenset[str]) -> set[str]:
         """What functions visibly change in place that are called by code which loads ``names``."""
         return {n for called in self._called(names) for n in self._changes.get(called, ())}
+
+    def rebound_by(self, names: frozenset[str]) -> set[str]:
+        """The globals that functions assign which are called by code that loads ``names``."""
+        return {n for called in self._called(names) for n in self._rebinds.get(called, ())}
 
     def _called(self, names: frozenset[str]) -> set[str]:
         found: set[str] = set()

@@ -24,12 +24,14 @@ _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 class Statement:
     """One top-level statement of a cell.
 
-    ``mutates`` are names whose value it, or a function it defines, visibly changes in place.
+    ``mutates`` are names whose value it, or a function it defines, visibly changes in place;
+    ``globals`` those that such a function declares global, which are among them.
     """
 
     chunk: Chunk
     names: CellNames
     mutates: frozenset[str]
+    globals: frozenset[str]
     awaits: bool
 
     @property
@@ -48,7 +50,7 @@ class Statement:
         """The functions and classes it makes."""
         value = getattr(self.node, "value", None)
         made = self.is_definition or isinstance(value, ast.Lambda)
-        return set(self.names.writes) if made else set()
+        return set(self.names.writes) - self.globals if made else set()
 
     @property
     def is_definition(self) -> bool:
@@ -107,10 +109,14 @@ def gone(several: Iterable[Statement]) -> set[str]:
 def _facts(chunk: Chunk) -> Statement:
     tree = ast.Module([chunk.node], [])
     names = dataflow.analyse(tree)
+    declared = frozenset(
+        n for e in ast.walk(chunk.node) if isinstance(e, ast.Global) for n in e.names
+    )
     return Statement(
         chunk=chunk,
         names=names,
-        mutates=frozenset(_mutated(chunk.node)) & names.loads,
+        mutates=frozenset(_mutated(chunk.node)) & names.loads | declared,
+        globals=declared,
         awaits=dataflow.is_async(tree),
     )
 

@@ -10,7 +10,7 @@ import types
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, given, note, settings, strategies as st
+from hypothesis import HealthCheck, example, given, note, settings, strategies as st
 
 from duranb.export import ExportError, build, script
 from duranb.export.notebook import cells_of
@@ -35,6 +35,7 @@ statements = st.one_of(
     st.builds("def {}(x): return x + {}".format, functions, names),
     st.builds("def {}(x): return {}(x) + 1 if x < 0 else x".format, functions, functions),
     st.builds("def {}(x):\n    {}.append(x)\n    return x".format, functions, lists),
+    st.builds("def {0}(x):\n    global {1}\n    {1} += 1\n    return x".format, functions, names),
     st.builds("limit = 7\n{0} = min({0}, limit)".format, names),
     st.builds("import math\n{} = math.gcd({}, 6)".format, names, names),
     st.builds("print({}, {})".format, names, lists),
@@ -78,6 +79,7 @@ def run_module(text: str, path: Path) -> str:
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(notebooks)
+@example([(False, "def f(x):\n    global a\n    a += 1\n    return x"), (True, "b = f(1)")])
 def test_a_module_does_what_its_notebook_did(found: list[tuple[bool, str]]) -> None:
     """The first run prints what the notebook prints, and one with all steps restored ends in the
     same state; what cannot be exported so is refused."""
