@@ -182,14 +182,19 @@ def difference(history: History, this: Execution) -> Difference | None:
         return None
     old = earlier[-1]
     code = difflib.unified_diff(old.source.splitlines(), this.source.splitlines(), lineterm="", n=2)
-    outputs = {n: b.version for n, b in this.outputs.items()}
     return Difference(
         execution=old.id,
         code=list(code)[2:],
         inputs=_changed(old.inputs, this.inputs),
         uses=_changed(old.uses, this.uses),
-        outputs=_changed({n: b.version for n, b in old.outputs.items()}, outputs),
+        outputs=_changed(_made(old), _made(this)),
     )
+
+
+def _made(this: Execution) -> dict[str, str]:
+    """The versions of what it bound, and of its result: all that a function step has."""
+    made = {name: binding.version for name, binding in this.outputs.items()}
+    return {**made, "the result": this.result.version} if this.result else made
 
 
 def _changed(old: dict[str, str], new: dict[str, str]) -> list[str]:

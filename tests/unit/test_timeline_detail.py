@@ -134,3 +134,19 @@ def test_execution_that_is_not_there_is_refused() -> None:
     """Asking for an unknown execution says that there is none."""
     with pytest.raises(NoSuchStep, match="999"):
         look(story.agent(), 999)
+
+
+def test_result_counts_among_what_changed() -> None:
+    """A function step binds no variables: what it returned is what can differ."""
+    told = story.Story()
+    told.tell(e.RunStarted(run="r"))
+    for version in ("1", "2"):
+        number = told.start("item", "…", sort="function")
+        result = story.bound("", "int", version, version=version)
+        done = e.ExecutionCompleted(
+            execution=number, origin="executed", attempts=1, snapshot=0, result=result
+        )
+        told.tell(done)
+    found = detail(History(told.events), told, 2).difference
+    assert found is not None
+    assert found.outputs == ["the result"]
