@@ -22,7 +22,8 @@ class Decision:
     """What is known about a step just before it would run.
 
     ``restore`` is the execution whose outputs it can be given, or None: then ``reason`` says why
-    it runs. ``before`` is the snapshot it starts from.
+    it runs. ``before`` is the snapshot it starts from. ``unseen`` are names that other code than
+    the cell's own may bind: no input, and taken to be bound.
     """
 
     inputs: dict[str, str]
@@ -31,6 +32,7 @@ class Decision:
     before: int
     restore: Execution | None
     reason: str
+    unseen: frozenset[str] = frozenset()
 
 
 def decide(runtime: Runtime, spec: Spec, *, replay: bool = False) -> Decision:
@@ -42,7 +44,7 @@ def decide(runtime: Runtime, spec: Spec, *, replay: bool = False) -> Decision:
     start_clean(runtime, spec.name)
     before = runtime.catch_up()
     last = runtime.history.last_carried_out(spec.name)
-    inputs, uses = inputs_of(runtime, spec, last)
+    inputs, uses, unseen = inputs_of(runtime, spec, last)
     identity = spec.identity(inputs, uses)
     if not (spec.always or spec.fresh or replay):
         recorded = runtime.history.completed(spec.name, identity)
@@ -50,15 +52,16 @@ def decide(runtime: Runtime, spec: Spec, *, replay: bool = False) -> Decision:
             return Decision(inputs, uses, identity, before, recorded, "")
     reason = "replayed" if replay else _why(spec, last, inputs, uses)
     if last is not None:
-        inputs, uses = inputs_of(runtime, spec, last, anew=True)
+        inputs, uses, unseen = inputs_of(runtime, spec, last, anew=True)
         identity = spec.identity(inputs, uses)
-    return Decision(inputs, uses, identity, before, None, reason)
+    return Decision(inputs, uses, identity, before, None, reason, unseen)
 
 
 def inputs_of(
     runtime: Runtime, spec: Spec, last: Execution | None, *, anew: bool = False
-) -> tuple[dict[str, str], dict[str, str]]:
-    """The versions of the values a step can read, and the fingerprints of the code it uses.
+) -> tuple[dict[str, str], dict[str, str], frozenset[str]]:
+    """The versions of the values a step can read, the fingerprints of the code it uses, and what
+    of the rest that code may bind (:attr:`Decision.unseen`).
 
     ``--inputs`` names the values; the code is what it is. Code that could read any name is given
     all there are: those of its ``last`` execution to compare with that one, those there are now
@@ -68,6 +71,11 @@ def inputs_of(
     live = namespace.live
     reads = set(spec.reads) | set(spec.inputs)
     reach = namespace.uses.of(reads, spec.imports)
+    unseen = set(reach.stores)
+    if last is not None and (spec.loads is None or reach.opaque):
+        # It may have bound again what it made the last time, to the very same object.
+        now = namespace.bindings()
+        unseen |= {n for n, b in last.outputs.items() if n in now and now[n].version == b.version}
     if not spec.inputs and (spec.blind or reach.opaque):
         if last is None or anew:
             made = last.outputs.keys() - last.inputs.keys() if last else set[str]()
@@ -83,7 +91,7 @@ def inputs_of(
         elif not hasattr(builtins, name):
             inputs[name] = ABSENT
     uses = {n: f for n, f in reach.uses.items() if n.removeprefix("module:") not in spec.ignore}
-    return inputs, uses
+    return inputs, uses, frozenset(unseen - inputs.keys() - uses.keys())
 
 
 def start_clean(runtime: Runtime, step: str) -> None:

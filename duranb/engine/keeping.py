@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from duranb.engine.decide import ABSENT
+from duranb.engine.decide import ABSENT, Decision
 from duranb.engine.runtime import FailedStart, Runtime
 from duranb.engine.spec import Spec
 from duranb.pure.errors import StoreError
 from duranb.pure.events import Binding, EventBody
+
+
+def noted(name: str) -> str:
+    """The hidden name that says that a cell has bound or deleted ``name``."""
+    return f"__duranb_noted_{name}__"
 
 
 class Keeping(Protocol):
@@ -34,16 +39,31 @@ class Keeping(Protocol):
 
 
 class CellState:
-    """A cell works on the live namespace: all it changed is captured."""
+    """A cell works on the live namespace: all it changed is captured.
+
+    Whether it bound a name to the very object that was there, no look at the namespace can tell.
+    For an input that makes no difference: wherever the step is restored, it is what it was. Some
+    names are bound on every way through the cell. The rest are ``unsure``: the cell is to bind
+    ``noted(name)`` wherever it binds or deletes one.
+    """
 
     process_wide = True
 
-    def __init__(self, runtime: Runtime, spec: Spec) -> None:
+    def __init__(self, runtime: Runtime, spec: Spec, decision: Decision) -> None:
         self._runtime = runtime
         self._spec = spec
         self._mark = runtime.namespace.mark()
+        given, before = decision.inputs.keys() | decision.uses.keys(), self._mark.tracked.keys()
+        self._sure = (spec.sure | decision.unseen) - given
+        self.unsure = (set(spec.writes) & before) - self._sure - given | (spec.deletes - before)
+        self._noted()  # what was bound late, by a generator of an earlier cell
+
+    def _noted(self) -> set[str]:
+        live = self._runtime.namespace.live
+        return {n for n in self.unsure if live.pop(noted(n), None)}
 
     def clean(self) -> list[str]:
+        self._noted()
         return self._runtime.namespace.rollback(self._mark, self._spec.loads)
 
     def capture(self) -> tuple[int, list[EventBody], dict[str, Binding], list[str]]:
@@ -52,16 +72,17 @@ class CellState:
         delta = namespace.sync()
         snapshot, bodies = self._runtime.snapshot(delta)
         now = namespace.bindings()
-        # A name that was given the value it had is an output too: in another kernel it has none.
-        names = delta.changed.keys() | delta.bound | set(self._spec.writes)
+        told = self._noted()
+        names = delta.changed.keys() | delta.bound | self._sure | told
         wanted = self._spec.outputs
         outputs = {n: now[n] for n in sorted(names & now.keys()) if not wanted or n in wanted}
-        return snapshot, bodies, outputs, delta.deleted
+        return snapshot, bodies, outputs, sorted({*delta.deleted, *told} - now.keys())
 
     def commit(self, snapshot: int) -> None:
         self._runtime.at = snapshot
 
     def abandon(self) -> int:
+        self._noted()
         namespace, at = self._runtime.namespace, self._runtime.at
         before = {name: seen.binding for name, seen in self._mark.tracked.items()}
         namespace.touched(self._spec.loads)

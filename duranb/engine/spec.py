@@ -17,8 +17,9 @@ class Spec:
 
     ``source`` is for people; ``fingerprint`` is the identity of the code; ``reads`` are the names
     its result can depend on, ``loads`` all names it can touch (None: anything), ``writes`` those
-    it binds, ``imports`` the modules its body imports. ``blind`` says that nobody can tell what the
-    body reads: ``exec``, ``globals()``, an unknown magic.
+    it may bind and ``sure`` those it does, ``deletes`` those it may delete, ``imports`` the modules
+    its body imports. ``blind`` says that nobody can tell what the body reads: ``exec``,
+    ``globals()``, an unknown magic.
     """
 
     name: str
@@ -27,6 +28,8 @@ class Spec:
     reads: frozenset[str]
     loads: frozenset[str] | None
     writes: tuple[str, ...] = ()
+    sure: frozenset[str] = frozenset()
+    deletes: frozenset[str] = frozenset()
     imports: frozenset[str] = frozenset()
     blind: bool = False
     sort: str = "cell"

@@ -11,7 +11,7 @@ import ast
 import contextlib
 import sys
 import tokenize
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,7 @@ from duranb.engine.options import Options, first_line, is_misplaced, parse
 from duranb.engine.spec import Spec
 from duranb.engine.steprun import NOTHING, StepRun
 from duranb.jupyter import instrument
+from duranb.jupyter.noting import noting
 from duranb.jupyter.outputs import Outputs
 from duranb.pure import dataflow, fingerprint
 from duranb.pure.errors import StepError, StoreError, UsageError
@@ -55,6 +56,7 @@ class Cell:
     tree: ast.Module | None = None
     replays: int = 0
     fresh: bool = False
+    unsure: Collection[str] = ()
 
 
 class Running:
@@ -195,6 +197,8 @@ class Cells(ast.NodeTransformer):
         if cell is None or cell.tree is not None:
             self._load_what_it_needs(node)
             self._touched(node)
+            if cell is not None:
+                node.body = noting(node.body, cell.unsure)  # what a magic runs is the cell's code
             return node
         cell.tree = node
         if cell.line is None:
@@ -254,16 +258,12 @@ class Cells(ast.NodeTransformer):
         if decision.restore is not None:
             running.restoring = lambda: self._restore(session, spec, decision)
             return instrument.replaced(tree, "restore")
-        running.run = StepRun(
-            runtime,
-            spec,
-            decision,
-            running,
-            CellState(runtime, spec),
-            replays=cell.replays,
-        )
+        state = CellState(runtime, spec, decision)
+        cell.unsure = state.unsure
+        running.run = StepRun(runtime, spec, decision, running, state, replays=cell.replays)
         return instrument.attempts(
             tree,
+            unsure=state.unsure,
             is_async=dataflow.is_async(tree),
             interactivity=self._shell.ast_node_interactivity,
         )
@@ -282,6 +282,8 @@ class Cells(ast.NodeTransformer):
             fingerprint=fingerprint.of_tree(tree),
             reads=names.reads | _read_by(options.validate) - set(names.writes),
             writes=names.writes,
+            sure=names.sure,
+            deletes=names.deletes,
             imports=names.imports,
             blind=bool(names.opaque) and not names.opaque.startswith("from "),
             loads=None if names.opaque else names.loads | set(names.writes) | names.deletes,

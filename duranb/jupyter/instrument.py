@@ -8,6 +8,9 @@ by another; the last expression is displayed as IPython would.
 from __future__ import annotations
 
 import ast
+from collections.abc import Collection
+
+from duranb.jupyter.noting import noting
 
 HANDLE = "__duranb__"
 """The name under which the rewritten body finds the cell that is running."""
@@ -15,12 +18,15 @@ HANDLE = "__duranb__"
 _ATTEMPT = "__duranb_attempt__"
 
 
-def attempts(tree: ast.Module, *, is_async: bool, interactivity: str) -> ast.Module:
-    """The body in a loop over attempts. ``interactivity`` is IPython's setting of what to show."""
+def attempts(
+    tree: ast.Module, *, unsure: Collection[str], is_async: bool, interactivity: str
+) -> ast.Module:
+    """The body in a loop over attempts. ``unsure`` are the names whose binding it is to note,
+    ``interactivity`` is IPython's setting of what to show."""
     future = [n for n in tree.body if isinstance(n, ast.ImportFrom) and n.module == "__future__"]
     # A cell's statements are compiled one by one: there, ``global`` says nothing about the others.
     body = [n for n in tree.body if n not in future and not isinstance(n, ast.Global)]
-    inner = _shown(body, interactivity) or [ast.Pass()]
+    inner = noting(_shown(body, interactivity), unsure) or [ast.Pass()]
     run = ast.Attribute(ast.Name(HANDLE, ast.Load()), "run", ast.Load())
     guard = ast.withitem(ast.Name(_ATTEMPT, ast.Load()))
     target = ast.Name(_ATTEMPT, ast.Store())

@@ -26,15 +26,17 @@ class CellNames:
     """The names of a cell, without builtins being left out.
 
     ``reads`` may be read before the cell assigns them: its inputs. ``loads`` are all names that
-    it loads anywhere, nested functions included. ``writes`` are in order of first assignment.
-    ``imports`` are the absolute names of modules it imports. ``opaque`` is empty, or says why
-    the cell could touch any name: then the others are only what could be seen.
+    it loads anywhere, nested functions included. ``writes`` are in order of first assignment;
+    ``sure`` are those it binds on every way through it, functions of its own that bind a global
+    taken to be called. ``imports`` are the absolute names of modules it imports. ``opaque`` is
+    empty, or says why the cell could touch any name: then the others are only what could be seen.
     """
 
     reads: frozenset[str]
     loads: frozenset[str]
     writes: tuple[str, ...]
     deletes: frozenset[str]
+    sure: frozenset[str] = frozenset()
     imports: frozenset[str] = frozenset()
     opaque: str = ""
 
@@ -50,6 +52,7 @@ def analyse(tree: ast.Module) -> CellNames:
         loads=frozenset(flow.loads),
         writes=tuple(writes),
         deletes=frozenset(flow.deletes),
+        sure=frozenset(flow.assigned & flow.writes.keys() | flow.stores),
         imports=frozenset(flow.imports),
         opaque=flow.opaque,
     )

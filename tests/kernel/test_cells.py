@@ -456,3 +456,52 @@ def test_text_without_utf8_leaves_no_step_unfinished(kernel: Kernel) -> None:
     assert "completed" in status and "failed" in status
     assert "running" not in status
     assert r"ValueError: \ud800" in (kernel.run("%duranb show raised").value or "")
+
+
+def test_what_this_run_did_not_bind_is_no_output(kernel: Kernel) -> None:
+    """A name on a way that was not taken stays what an edited plain cell made of it; one that was
+    bound to what it was, by whatever statement, is the step's."""
+    made = "x = 1; y = 1; z = 1; i = 1; k = 1; m = 1"
+    step = (
+        "%%durable s\nif len(given) > 5:\n    x = 1\nelse:\n    y = 1\n"
+        "for i in range(len(given) - 1):\n    z = 1\n"
+        "if (k := len(given) - 1) and [m := g for g in given]:\n    pass\n"
+        "match len(given):\n    case x if x > 5:\n        pass"
+    )
+    kernel.run(f"given = [1, 1]; {made}")
+    assert kernel.run(step).error is None
+    assert kernel.value("(x, y, z, i, k, m)") == "(2, 1, 1, 0, 1, 1)"
+    kernel.run(f"given = [1, 1]; {made.replace('1', '7')}")
+    assert "nothing ran" in kernel.run(step).notices
+    assert kernel.value("(x, y, z, i, k, m)") == "(2, 1, 1, 0, 1, 1)"
+    step = step.replace("> 5", "> 1").replace("case x if x", "case w if w")
+    kernel.run(f"given = [1, 1]; {made}")
+    assert kernel.run(step).error is None
+    kernel.run(f"given = [1, 1]; {made.replace('1', '7')}")
+    assert "nothing ran" in kernel.run(step).notices
+    assert kernel.value("(x, y, z, i, k, m)") == "(1, 7, 1, 0, 1, 1)"
+
+
+def test_what_other_code_binds_again_is_an_output(kernel: Kernel) -> None:
+    """``exec``, a helper and code that a magic runs bind what was there: a fresh kernel gets it."""
+    kernel.run("def helper():\n    global b\n    b = 2")
+    step = (
+        "%%durable s\n%%time\nexec('a = 1')\nhelper()\nfor c in range(len('12')):\n    d = 3\n# {}"
+    )
+    assert kernel.run(step).error is None
+    assert kernel.run(step + "\ne = 5").error is None
+    kernel.restart()
+    kernel.run("def helper():\n    global b\n    b = 2")
+    assert "nothing ran" in kernel.run(step + "\ne = 5").notices
+    assert kernel.value("(a, b, c, d, e)") == "(1, 2, 1, 3, 5)"
+
+
+def test_what_a_step_deletes_is_gone(kernel: Kernel) -> None:
+    """What a step made and deleted is gone when it is restored too, whoever made it since."""
+    step = "%%durable s\nfor i in [1, 2]:\n    t = i\n    del t\nif i > 5:\n    u = 1\n    del u"
+    step += "\ntry:\n    del v\nexcept NameError:\n    pass"
+    assert kernel.run(step).error is None
+    kernel.run("t = u = v = 'made by another cell'")
+    assert "nothing ran" in kernel.run(step).notices
+    assert kernel.value("[n for n in 'tuv' if n in globals()]") == "['u']"
+    assert kernel.value("[n for n in globals() if 'noted' in n]") == "[]"

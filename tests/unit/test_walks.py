@@ -19,6 +19,7 @@ Maker = Callable[[str, str, int], str]
 
 BODIES: dict[str, Maker] = {
     "bind": lambda x, y, n: f"{x} = [{n}]",
+    "bind a number": lambda x, y, n: f"{x} = {n}",
     "bind a dict": lambda x, y, n: f"{x} = {{'k{n}': [{n}], 'same': 'text'}}",
     "bind an array": lambda x, y, n: f"import numpy as np\n{x} = np.arange({n}, {n} + 40.0)",
     "a view": lambda x, y, n: f"{x} = {y}[2:] if isinstance({y}, np.ndarray) else {y}",
@@ -52,6 +53,13 @@ BODIES: dict[str, Maker] = {
     "an instance": lambda x, y, n: f"{x} = P([{n}])",
     "an attribute": lambda x, y, n: f"{x}.v = {y}",
     "draw": lambda x, y, n: f"import random\n{x} = [random.randrange(1000) for _ in range(2)]",
+    "perhaps a number": lambda x, y, n: f"if {y} == [{n}]:\n    {x} = {n}",
+    "perhaps no more": lambda x, y, n: f"if {y} == [{n}]:\n    {x} = 0\n    del {x}",
+    "numbers in a loop": lambda x, y, n: f"for {x} in range(len({y})):\n    z = {x}\n    del z",
+    "numbers out of sight": lambda x, y, n: f"exec('{x} = {n}')",
+    "a helper's number": lambda x, y, n: (
+        f"def h():\n    global {x}\n    {x} = {n}" if n % 2 else "h()"
+    ),
     "everything": lambda x, y, n: f"globals()['{x}'] = [globals().get('{y}'), {n}]",
 }
 """Cells that raise where they do not fit what is there: as much of them as ran then counts."""
@@ -245,3 +253,72 @@ def test_every_place_in_history_is_a_plain_run(
         if what in ("step", "plain") or notebook.steps:
             getattr(notebook, what)(how)
             notebook.check()
+
+
+REBINDING = (
+    *("bind", "bind a number", "append", "perhaps a number", "perhaps no more", "delete"),
+    *("numbers in a loop", "numbers out of sight", "a helper's number"),
+)
+"""Cells that may leave a name bound to the very object that it was bound to before."""
+
+programs = st.lists(
+    st.tuples(
+        st.booleans(),
+        st.sampled_from(REBINDING),
+        st.sampled_from(NAMES[:2]),
+        st.sampled_from(NAMES[:2]),
+        st.integers(0, 2),
+    ),
+    min_size=2,
+    max_size=6,
+)
+
+
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(programs, st.integers(0, 5), st.integers(0, 2), st.booleans(), st.booleans())
+def test_run_all_is_a_plain_run(
+    shell: InteractiveShell,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    program: list[tuple[bool, str, str, str, int]],
+    edited: int,
+    number: int,
+    twice: bool,
+    restarted: bool,
+) -> None:
+    """Run All after a plain cell was edited, in the same kernel or a new one: restored steps and
+    what runs anew leave the namespace as if all cells had run."""
+    folder: Path = tmp_path_factory.mktemp("walk")
+    monkeypatch.setenv("DURANB_HOME", str(folder))
+    monkeypatch.setenv("DURANB_NOTEBOOK", str(folder / "walk.ipynb"))
+    notebook = Notebook(shell)
+    with contextlib.redirect_stdout(io.StringIO()):
+        shell.run_cell("%unload_ext duranb")
+    shell.reset(new_session=False)
+    notebook.run("%load_ext duranb")
+
+    def run_all() -> tuple[str, ...]:
+        cells = tuple(guarded(BODIES[kind](x, y, n)) for _, kind, x, y, n in program)
+        for i, (cell, (durable, *_)) in enumerate(zip(cells, program, strict=True)):
+            notebook.run(f"%%durable s{i}\n{cell}" if durable else cell)
+        return cells
+
+    ran = run_all()
+    if twice:
+        ran += run_all()
+    place = edited % len(program)
+    durable, kind, x, y, _ = program[place]
+    if not durable:
+        program[place] = (durable, kind, x, y, number)
+    if restarted:
+        ran = ()
+        notebook.run("%unload_ext duranb")
+        shell.reset(new_session=False)
+        notebook.run("%load_ext duranb")
+    ran += run_all()
+    notebook.run("pass")
+    assert described(shell.user_ns) == plain_run(ran)[0]
