@@ -24,7 +24,7 @@ from duranb.state import randomness, reaching
 from duranb.state.capture import NO_NAME, Capture, not_loaded
 from duranb.state.groups import Holders, components
 from duranb.state.hidden import is_hidden
-from duranb.state.pending import Pending, is_pending, is_used
+from duranb.state.pending import is_pending, is_used, lazily
 from duranb.state.placeholder import Placeholder, why
 
 LATE = 1 << 20
@@ -480,7 +480,7 @@ class Namespace:
     def _bind_late(self, wanted: Mapping[str, Binding]) -> None:
         for name, binding in wanted.items():
             group = frozenset(n for n, b in wanted.items() if b.artifact == binding.artifact)
-            self.live[name] = Pending(partial(self._now, name, binding))
+            self.live[name] = lazily(partial(self._now, name, binding), binding.type)
             self._set(name, self.live[name], binding, group, "")
             self._pending[name] = binding
 

@@ -8,6 +8,7 @@ this: it loads on first use, and passes everything on.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import wrapt
@@ -43,6 +44,18 @@ class Pending(wrapt.LazyObjectProxy[Any]):
             return value
 
         return once
+
+
+def lazily(load: Callable[[], Any], kind: str) -> Pending:
+    """A value of the type with this qualified name, to be loaded. What looks at its own type, as
+    ``%whos`` and ``?`` do, reads the value's."""
+    return _named(kind)(load)
+
+
+@lru_cache(maxsize=256)
+def _named(kind: str) -> type[Pending]:
+    module, _, name = kind.rpartition(".")
+    return type(name, (Pending,), {"__module__": module or "builtins", "__qualname__": name})
 
 
 def is_pending(value: object) -> bool:

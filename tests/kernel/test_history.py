@@ -155,3 +155,12 @@ def test_without_yes_and_nobody_to_ask_nothing_changes(kernel: Kernel) -> None:
     run(kernel, SETUP, ONE, TWO)
     assert "nothing was changed" in kernel.run("%duranb rewind one").stdout
     assert kernel.value("b") == "3"
+
+
+def test_what_is_not_loaded_yet_shows_as_what_it_is(kernel: Kernel) -> None:
+    """``%whos`` after a rewind tells the types of large values too."""
+    kernel.run("%%durable s\nwords = [f'w{i}' for i in range(400_000)]")
+    kernel.restart()
+    kernel.run("%duranb rewind --yes")
+    line = next(x for x in kernel.run("%whos").stdout.splitlines() if x.startswith("words"))
+    assert line.split()[1] == "list"
