@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import builtins
 from dataclasses import dataclass
+from functools import partial
 
 from duranb.engine.runtime import Runtime
 from duranb.engine.spec import Spec
@@ -47,7 +48,7 @@ def decide(runtime: Runtime, spec: Spec, *, replay: bool = False) -> Decision:
     inputs, uses, unseen = inputs_of(runtime, spec, last)
     identity = spec.identity(inputs, uses)
     if not (spec.always or spec.fresh or replay):
-        recorded = runtime.history.completed(spec.name, identity)
+        recorded = runtime.history.completed(spec.name, identity, partial(_is_alike, runtime))
         if recorded is not None:
             return Decision(inputs, uses, identity, before, recorded, "")
     reason = "replayed" if replay else _why(spec, last, inputs, uses)
@@ -55,6 +56,13 @@ def decide(runtime: Runtime, spec: Spec, *, replay: bool = False) -> Decision:
         inputs, uses, unseen = inputs_of(runtime, spec, last, anew=True)
         identity = spec.identity(inputs, uses)
     return Decision(inputs, uses, identity, before, None, reason, unseen)
+
+
+def _is_alike(runtime: Runtime, recorded: Execution) -> bool:
+    """Whether what an execution changed in place is shared by the same names now: no version tells,
+    and each of them would see it change."""
+    sharing = runtime.namespace.sharing
+    return all(sharing(name) == set(others) for name, others in recorded.shared.items())
 
 
 def inputs_of(
@@ -146,6 +154,8 @@ def _why(spec: Spec, last: Execution | None, inputs: dict[str, str], uses: dict[
     if last.status is Status.COMPENSATED:
         return "its last execution was compensated"
     if last.status is Status.COMPLETED:
+        if spec.identity(inputs, uses) == last.identity:
+            return f"other names share what it changes in place: {', '.join(last.shared)}"
         return "its options changed"
     if last.error is not None and last.error.type == "KernelDied":
         return "the kernel died in its last execution"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from duranb.engine.decide import ABSENT, Decision
@@ -16,6 +17,18 @@ def noted(name: str) -> str:
     return f"__duranb_noted_{name}__"
 
 
+@dataclass(frozen=True)
+class Captured:
+    """What a body that returned has done: the state after it, the events to record for that, and
+    what :class:`duranb.pure.events.ExecutionCompleted` says of it."""
+
+    snapshot: int
+    bodies: list[EventBody] = field(default_factory=list)
+    outputs: dict[str, Binding] = field(default_factory=dict)
+    deleted: list[str] = field(default_factory=list)
+    shared: dict[str, list[str]] = field(default_factory=dict)
+
+
 class Keeping(Protocol):
     """How a :class:`duranb.engine.steprun.StepRun` treats the namespace."""
 
@@ -24,8 +37,8 @@ class Keeping(Protocol):
     def clean(self) -> list[str]:
         """Before another attempt: put the state back; the names that could not be."""
 
-    def capture(self) -> tuple[int, list[EventBody], dict[str, Binding], list[str]]:
-        """After success: the snapshot, the events to record for it, outputs, deleted names."""
+    def capture(self) -> Captured:
+        """After success."""
 
     def commit(self, snapshot: int) -> None:
         """The live namespace is at this snapshot."""
@@ -53,6 +66,7 @@ class CellState:
         self._runtime = runtime
         self._spec = spec
         self._mark = runtime.namespace.mark()
+        self._inputs = decision.inputs.keys()
         given, before = decision.inputs.keys() | decision.uses.keys(), self._mark.tracked.keys()
         self._sure = (spec.sure | decision.unseen) - given
         self.unsure = (set(spec.writes) & before) - self._sure - given | (spec.deletes - before)
@@ -66,7 +80,7 @@ class CellState:
         self._noted()
         return self._runtime.namespace.rollback(self._mark, self._spec.loads)
 
-    def capture(self) -> tuple[int, list[EventBody], dict[str, Binding], list[str]]:
+    def capture(self) -> Captured:
         namespace = self._runtime.namespace
         namespace.touched(self._spec.loads)
         delta = namespace.sync()
@@ -76,7 +90,15 @@ class CellState:
         names = delta.changed.keys() | delta.bound | self._sure | told
         wanted = self._spec.outputs
         outputs = {n: now[n] for n in sorted(names & now.keys()) if not wanted or n in wanted}
-        return snapshot, bodies, outputs, sorted({*delta.deleted, *told} - now.keys())
+        mark, live = self._mark, namespace.live
+        in_place = [n for n in delta.changed if n in self._inputs and mark.holds(n, live[n])]
+        return Captured(
+            snapshot,
+            bodies,
+            outputs,
+            sorted({*delta.deleted, *told} - now.keys()),
+            {n: sorted(mark.sharing(n)) for n in in_place},
+        )
 
     def commit(self, snapshot: int) -> None:
         self._runtime.at = snapshot
@@ -116,8 +138,8 @@ class NoState:
     def clean(self) -> list[str]:
         return []
 
-    def capture(self) -> tuple[int, list[EventBody], dict[str, Binding], list[str]]:
-        return self._runtime.at, [], {}, []
+    def capture(self) -> Captured:
+        return Captured(self._runtime.at)
 
     def commit(self, snapshot: int) -> None:
         """Nothing moved."""

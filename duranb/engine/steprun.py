@@ -283,30 +283,31 @@ class StepRun:
     def _complete(self) -> None:
         messages = self._host.outputs()
         result = self._host.result()
-        snapshot, bodies, outputs, deleted = self._keeping.capture()
+        done = self._keeping.capture()
         binding, name = None, ""
         if result is not NOTHING and result is not None:
-            name = self._keeping.named(result, outputs)
+            name = self._keeping.named(result, done.outputs)
             binding = None if name else self.runtime.namespace.capture_value(result)
         completed = e.ExecutionCompleted(
             execution=self.id,
             origin=self._origin(),
             attempts=self.context.attempt,
-            snapshot=snapshot,
-            outputs=outputs,
-            deleted=deleted,
+            snapshot=done.snapshot,
+            outputs=done.outputs,
+            deleted=done.deleted,
             result=binding,
             result_name=name,
             messages=self._keep_messages(messages),
             served=self.context.served,
-            unstored={n: b.why for n, b in outputs.items() if b.why},
+            unstored={n: b.why for n, b in done.outputs.items() if b.why},
+            shared=done.shared,
         )
         # Also where this is interrupted, or refused for now: the state it names is recorded then.
-        self._keeping.commit(snapshot)
+        self._keeping.commit(done.snapshot)
         try:
-            self.runtime.record(*bodies, completed)
+            self.runtime.record(*done.bodies, completed)
         except StoreError:
-            self.runtime.record(*bodies, wait=False)
+            self.runtime.record(*done.bodies, wait=False)
             raise
         self._host.completed(self.id)
 

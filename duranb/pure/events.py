@@ -240,7 +240,8 @@ class ExecutionCompleted(Body, frozen=True, tag="execution.completed"):
 
     ``served`` are the calls that came from the journal; ``result`` is the binding of the cell's
     last expression, unless that is the value of output ``result_name``; ``unstored`` names what
-    could not be stored, with the reason.
+    could not be stored, with the reason. ``shared`` are the inputs that were changed in place, each
+    with the names that shared its state, and so saw it change.
     """
 
     execution: int
@@ -254,6 +255,7 @@ class ExecutionCompleted(Body, frozen=True, tag="execution.completed"):
     messages: str = ""
     served: list[int] = []
     unstored: dict[str, str] = {}
+    shared: dict[str, list[str]] = {}
 
 
 class ExecutionEnded(Body, frozen=True, tag="execution.ended"):

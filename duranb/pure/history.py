@@ -170,15 +170,17 @@ class History:
             return False
         return call.status in (CallStatus.COMPLETED, CallStatus.INTENDED, CallStatus.IN_DOUBT)
 
-    def completed(self, step: str, identity: str) -> Execution | None:
-        """The execution that an identical step can be restored from, if any.
+    def completed(
+        self, step: str, identity: str, fits: Callable[[Execution], bool] = lambda this: True
+    ) -> Execution | None:
+        """The execution that an identical step can be restored from, if there is one that ``fits``.
 
         One on the way to the head comes first, then the latest of the run. What was compensated
         since is none: it has to be done again.
         """
         ids = self._settled.get((self.run, step, identity), ())
         usable = [self.executions[i] for i in ids]
-        usable = [x for x in usable if x.status is Status.COMPLETED]
+        usable = [x for x in usable if x.status is Status.COMPLETED and fits(x)]
         if len(usable) > 1:
             line = {x.of or x.id for x in self.line()}
             usable = [x for x in usable if x.id in line] or usable
@@ -448,6 +450,7 @@ class History:
             messages=b.messages,
             served=tuple(b.served),
             unstored=b.unstored,
+            shared=b.shared,
         )
         self._after(b.snapshot, b.execution)
 

@@ -134,6 +134,7 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     messages: str = ""
     served: tuple[int, ...] = ()
     unstored: dict[str, str] = {}
+    shared: dict[str, list[str]] = {}
     before: int = 0
     snapshot: int = 0
     left: int = 0

@@ -63,6 +63,20 @@ class Mark:
     tracked: dict[str, _Tracked]
     random: dict[str, Any]
 
+    def sharing(self, name: str) -> set[str]:
+        """The other names that shared state with this one then."""
+        return _sharing(self.tracked, name)
+
+    def holds(self, name: str, value: object) -> bool:
+        """Whether a name was bound to this very object then."""
+        return name in self.tracked and self.tracked[name].value is value
+
+
+def _sharing(tracked: Mapping[str, _Tracked], name: str) -> set[str]:
+    """A group's name that was bound anew is in another group by now, and still in this one."""
+    group = tracked[name].group if name in tracked else frozenset[str]()
+    return {n for n in group if n != name and n in tracked and tracked[n].group == group}
+
 
 class Namespace:
     """Follows ``live``. Not for more than one thread at a time."""
@@ -341,6 +355,10 @@ class Namespace:
         """The version of a name's value, as of the last sync."""
         seen = self._tracked.get(name)
         return seen.binding.version if seen is not None else self.version_of(self.live[name])
+
+    def sharing(self, name: str) -> set[str]:
+        """The other names that shared state with this one at the last sync."""
+        return _sharing(self._tracked, name)
 
     def version_of(self, value: object) -> str:
         """The version of any value, by its content."""

@@ -505,3 +505,20 @@ def test_what_a_step_deletes_is_gone(kernel: Kernel) -> None:
     assert "nothing ran" in kernel.run(step).notices
     assert kernel.value("[n for n in 'tuv' if n in globals()]") == "['u']"
     assert kernel.value("[n for n in globals() if 'noted' in n]") == "[]"
+
+
+def test_who_shares_what_a_step_changes_in_place_counts(kernel: Kernel) -> None:
+    """An alias more or less, made by an edited plain cell, sees the change or does not."""
+    step = "%%durable s\na.append(2)"
+    reading = "%%durable r\nn = len(a)"
+    for cell in ("a = [1]; b = a", step, reading, "a = [1]; b = [1]", step):
+        result = kernel.run(cell)
+        assert result.error is None
+    assert "restored" not in result.notices
+    assert "share what it changes in place: a" in kernel.run("%duranb show s").text
+    assert kernel.value("(a, b, a is b)") == "([1, 2], [1], False)"
+    assert "restored" in kernel.run(reading).notices, "who only reads does not mind"
+    for cell in ("a = [1]; b = a", step):
+        result = kernel.run(cell)
+    assert "restored" in result.notices
+    assert kernel.value("(a, b, a is b)") == "([1, 2], [1, 2], True)"
