@@ -25,7 +25,7 @@ from duranb.views import (
     show as show_view,
     status as status_view,
 )
-from duranb.views.render import View, console_for
+from duranb.views.render import WIDTH, View, console_for
 from duranb.views.words import count
 
 DEMO_FOLDER = Path(".duranb-demo")
@@ -104,7 +104,10 @@ def main() -> None:
 
 
 def _show(view: View) -> None:
-    view.print(console_for())
+    console = console_for()
+    if not console.is_terminal:  # a pipe has no width that would have to cut something off
+        console.width = max(console.width, WIDTH)
+    view.print(console)
 
 
 # -- running -----------------------------------------------------------------------------------

@@ -47,40 +47,52 @@ def _steps(history: History) -> list[Execution]:
     return list(found.values())
 
 
+_HEADINGS = ["step", "status", "how", "tries", "calls", "tokens", "cost", "saved", "took", "when"]
+
+
+_STATUS_WIDTH = len("✓ compensated")
+"""Columns of the status that do not give way; longer ones go on in another line."""
+
+
 def _table(history: History, rows: list[Execution]) -> Table:
     old = stale(history)
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for name, justify in (
-        ("step", "left"),
-        ("status", "left"),
-        ("how", "left"),
-        ("tries", "right"),
-        ("calls", "right"),
-        ("tokens", "right"),
-        ("cost", "right"),
-        ("saved", "right"),
-        ("took", "right"),
-        ("when", "left"),
-    ):
-        table.add_column(name, justify=justify)  # type: ignore[arg-type]
+    lines: list[tuple[str | Text, ...]] = []
     for this in rows:
         ledger = history.ledger(this.id)
         state = Text(f"{MARKS[this.status]} {this.status}", style=STYLES[this.status])
         if this.step in old:
             state.append(f" stale ({', '.join(old[this.step])})", style="magenta")
         took = duration((this.ended - this.started) / 1e6) if this.ended else ""
-        table.add_row(
-            f"{this.step}@{this.id}",
-            state,
-            _how(this),
-            str(len(this.attempts) or ""),
-            str(ledger.calls or ""),
-            tokens(ledger.tokens),
-            cost(ledger),
-            money(ledger.saved_cost) or (str(ledger.saved_calls) if ledger.saved_calls else ""),
-            "" if this.origin is Origin.RESTORED else took,
-            clock(this.started),
+        lines.append(
+            (
+                f"{this.step}@{this.id}",
+                state,
+                _how(this),
+                str(len(this.attempts) or ""),
+                str(ledger.calls or ""),
+                tokens(ledger.tokens),
+                cost(ledger),
+                money(ledger.saved_cost) or (str(ledger.saved_calls) if ledger.saved_calls else ""),
+                "" if this.origin is Origin.RESTORED else took,
+                clock(this.started),
+            )
         )
+    columns = [
+        (heading, cells)
+        for heading, cells in zip(_HEADINGS, zip(*lines, strict=True), strict=True)
+        if any(cells)  # a terminal has no room for empty ones
+    ]
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
+    for heading, _ in columns:
+        words = heading in ("step", "status", "how", "when")
+        table.add_column(
+            heading,
+            justify="left" if words else "right",
+            no_wrap=heading != "status",
+            min_width=_STATUS_WIDTH if heading == "status" else None,
+        )
+    for cells in zip(*(cells for _, cells in columns), strict=True):
+        table.add_row(*cells)
     return table
 
 

@@ -214,6 +214,15 @@ def test_a_step_whose_kernel_is_gone_is_not_shown_as_running(kernel: Kernel) -> 
     assert "the kernel died" in duranb(folder, "show", kernel.notebook, "s").stdout
 
 
+def test_status_cuts_no_step_short(tmp_path: Path) -> None:
+    """However narrow the terminal that nobody has, a step is shown with its name and status."""
+    step = "reconcile_what_was_declared"
+    path = write(tmp_path, f"%%durable {step}\nx = 1")
+    assert duranb(tmp_path, "run", path).returncode == 0
+    shown = duranb(tmp_path, "status", path, COLUMNS="60").stdout
+    assert f"{step}@1" in shown and "✓ completed" in shown, shown
+
+
 def test_reading_commands_read_what_happened(tmp_path: Path) -> None:
     """status, log, show, diff, verify, timeline and export of a notebook that has run twice."""
     path = write(tmp_path, "%%durable one\nx = 1", "%%durable two\ny = x + 1\nprint('y is', y)")
