@@ -18,7 +18,7 @@ from duranb.engine import questions
 from duranb.pure.errors import DuranbError, UsageError
 from duranb.pure.history import History
 from duranb.pure.model import CallStatus
-from duranb.store import Store, StoreView, adopt as take_over
+from duranb.store import Store, StoreView, adopt as take_over, left_behind, store_path
 from duranb.views import (
     diff as diff_view,
     log as log_view,
@@ -141,6 +141,14 @@ def run(
     Example: duranb run agent.ipynb -p limit=20
     """
     given = dict(headless.parameter(text) for text in parameters)
+    if notebook.exists() and not store_path(notebook.resolve()).exists():
+        for old in left_behind(notebook.resolve())[:1]:
+            click.echo(
+                f"duranb: {old}.ipynb is gone and has left its history; this run begins a new one. "
+                f"If {notebook} is that notebook: remove its new store, and duranb adopt "
+                f"{notebook} {old} goes on with the old one",
+                err=True,
+            )
     _finish(_run_shown(notebook, given, out, kernel, restarts, timeout))
 
 
@@ -454,6 +462,8 @@ def adopt(notebook: Path, old: str) -> None:
 
     Example: duranb adopt agent_v2.ipynb agent
     """
+    if not notebook.exists():
+        raise UsageError(f"there is no notebook {notebook}")
     click.echo(
         f"{notebook} goes on with the history of {old}: {take_over(notebook.resolve(), old)}"
     )

@@ -214,6 +214,16 @@ def test_a_step_whose_kernel_is_gone_is_not_shown_as_running(kernel: Kernel) -> 
     assert "the kernel died" in duranb(folder, "show", kernel.notebook, "s").stdout
 
 
+def test_a_renamed_notebook_is_told_of_its_history(tmp_path: Path) -> None:
+    """A run that begins anew beside a history that was left behind says so; adopt wants a file."""
+    path = write(tmp_path, "%%durable s\nx = 1")
+    assert duranb(tmp_path, "run", path).returncode == 0
+    path.rename(tmp_path / "renamed.ipynb")
+    typo = duranb(tmp_path, "adopt", "renmed.ipynb", "agent")
+    assert typo.returncode == 2 and "there is no notebook renmed.ipynb" in typo.stderr
+    assert "duranb adopt renamed.ipynb agent" in duranb(tmp_path, "run", "renamed.ipynb").stderr
+
+
 def test_status_cuts_no_step_short(tmp_path: Path) -> None:
     """However narrow the terminal that nobody has, a step is shown with its name and status."""
     step = "reconcile_what_was_declared"
