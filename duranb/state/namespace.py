@@ -1,386 +1,27 @@
-"""One live namespace, followed: what changed since the last look, and back.
-
-Only what the executed code could have touched is looked at, and only what changed is stored. A
-name that was bound anew shows by its object; one that was changed in place shows by its bytes
-(the same object pickles the same in one process). Where analysis cannot see, everything is looked
-at; where bytes differ although nothing changed, it is stored again: a change is never missed.
-"""
+"""One live namespace, followed, and brought back to where it was."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from duranb.pure import codec
-from duranb.pure.artifacts import Artifacts
 from duranb.pure.errors import StoreError
 from duranb.pure.events import Binding
-from duranb.pure.fingerprint import Uses
 from duranb.pure.immutable import is_atom
-from duranb.state import randomness, reaching
-from duranb.state.capture import NO_NAME, Capture, not_loaded
-from duranb.state.groups import Holders, components
+from duranb.state import randomness
+from duranb.state.capture import not_loaded
 from duranb.state.hidden import is_hidden
 from duranb.state.pending import is_pending, is_used, lazily
 from duranb.state.placeholder import Placeholder, why
+from duranb.state.tracking import GONE, Mark, Tracked, Tracking, could_change
 
 LATE = 1 << 20
 """Bytes from which a stored value is loaded when it is first needed, not when it is bound."""
 
 
-@dataclass(frozen=True)
-class Delta:
-    """What changed: names and what they are bound to now, names that are gone, and the digest of
-    the random generators' state if that changed. ``bound`` are the names that are new, bound to
-    another object or changed in place, be their content what it was or not."""
-
-    changed: dict[str, Binding] = field(default_factory=dict)
-    deleted: list[str] = field(default_factory=list)
-    random: str = ""
-    bound: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class _Tracked:
-    """A name as it was last seen. ``digest`` is of its group's bytes; empty for atoms and for
-    what cannot be pickled."""
-
-    value: object
-    binding: Binding
-    group: frozenset[str]
-    digest: str = ""
-    calls: frozenset[str] | None = reaching.NOTHING
-    """What code inside of the value can touch; None: anything."""
-
-
-@dataclass(frozen=True)
-class Mark:
-    """A state to go back to within this process: objects, bindings, random generators."""
-
-    tracked: dict[str, _Tracked]
-    random: dict[str, Any]
-
-    def sharing(self, name: str) -> set[str]:
-        """The other names that shared state with this one then."""
-        return _sharing(self.tracked, name)
-
-    def holds(self, name: str, value: object) -> bool:
-        """Whether a name was bound to this very object then."""
-        return name in self.tracked and self.tracked[name].value is value
-
-
-def _sharing(tracked: Mapping[str, _Tracked], name: str) -> set[str]:
-    """A group's name that was bound anew is in another group by now, and still in this one."""
-    group = tracked[name].group if name in tracked else frozenset[str]()
-    return {n for n in group if n != name and n in tracked and tracked[n].group == group}
-
-
-class Namespace:
-    """Follows ``live``. Not for more than one thread at a time."""
-
-    def __init__(self, live: dict[str, Any], artifacts: Artifacts, uses: Uses) -> None:
-        self.live = live
-        self.uses = uses
-        self._artifacts = artifacts
-        self._capture = Capture(live, artifacts)
-        self._tracked: dict[str, _Tracked] = {}
-        self._recorded: dict[str, Binding] = {}
-        self._holders = Holders()
-        self._touched: set[str] = set()
-        self._anything = True
-        self._beside = False
-        self._random = ""
-        self._pending: dict[str, Binding] = {}
-        self._alone = threading.RLock()  # a pending value may be used first by another thread
-
-    # -- looking ---------------------------------------------------------------------------
-
-    def touched(self, loads: Collection[str] | None) -> None:
-        """Code ran that could touch these names (None: any name)."""
-        if loads is None:
-            self._anything = True
-        else:
-            self._touched.update(loads)
-
-    def note_rebinds(self) -> None:
-        """Let go of objects whose names are bound to something else by now."""
-        live = self.live
-        for name, seen in list(self._tracked.items()):
-            if live.get(name) is not seen.value:
-                self._tracked[name] = replace(seen, value=_GONE)
-
-    def _new_names(self) -> list[str]:
-        """The user's names that are not tracked.
-
-        A dict keeps its order, so those bound since the last sync come after the mark that was put
-        at its end then; IPython adds two names of its own for every cell, which would all be gone
-        through.
-        """
-        known = self._tracked
-        if _END not in self.live:
-            return [n for n in self.live if n not in known and not is_hidden(n)]
-        found = []
-        for name in reversed(self.live):
-            if name == _END:
-                break
-            if name not in known and not is_hidden(name):
-                found.append(name)
-        return found
-
-    def sync(self) -> Delta:
-        """Capture everything that changed since the last sync, for the caller to record."""
-        with self._alone:
-            return self._sync()
-
-    def _sync(self) -> Delta:
-        beside, self._beside = self._beside, reaching.runs_beside(self.live)
-        self._anything = self._anything or beside or self._beside
-        fresh, gone = self._rebound()
-        self._widen()
-        looked = self._suspects()
-        changed = fresh | self._changed_in_place(looked, fresh)
-        for name in gone:
-            self._forget(name)
-        self._keep(changed)
-        while more := self._also_touched(changed) - looked:  # by code that came into a value
-            looked |= more
-            found = self._changed_in_place(more, changed)
-            self._keep(found)
-            changed |= found
-        self._touched.clear()
-        self._anything = False
-        self.live.pop(_END, None)
-        self.live[_END] = None
-        before, now = self._recorded, self.bindings()
-        self._recorded = now
-        return Delta(
-            {n: b for n, b in now.items() if (b_old := before.get(n)) is not b and b_old != b},
-            [n for n in before if n not in now],
-            self._random_delta(),
-            frozenset(changed),
-        )
-
-    def is_recorded(self) -> None:
-        """The state as it is now is on record already: a snapshot was returned to."""
-        self._recorded = self.bindings()
-
-    def _rebound(self) -> tuple[set[str], list[str]]:
-        """Names that are new or bound to another object, and names that are gone."""
-        live = self.live
-        moved = [n for n, s in self._tracked.items() if live.get(n, _GONE) is not s.value]
-        gone = [n for n in self._tracked if n not in live]
-        return {*self._new_names(), *moved} - set(gone), gone
-
-    def _changed_in_place(self, suspects: Collection[str], fresh: Collection[str]) -> set[str]:
-        """Of the suspects, and those who share with them, those whose object is the same and whose
-        content is not; fresh names left out."""
-        found: set[str] = set()
-        seen: set[frozenset[str]] = set()
-        for name in suspects:
-            group = self._tracked[name].group
-            if group in seen:
-                continue
-            seen.add(group)
-            present = {n for n in group if n in self.live and n in self._tracked}
-            same = present == group and not (present & set(fresh))
-            if not (same and self._unchanged(group)):
-                found |= present - set(fresh)
-        return found
-
-    def _suspects(self) -> set[str]:
-        """Tracked names that the code that ran could have changed in place."""
-        tracked = self._tracked
-        names = tracked.keys() if self._anything else self._touched & tracked.keys()
-        return {n for n in names if could_change(tracked[n])}
-
-    def _widen(self) -> None:
-        """Add to the names that were touched what they reach, now and at the last sync."""
-        if not self._anything and self._touched:
-            reached = self._reached(self._touched)
-            if reached is None:
-                self._anything = True
-            else:
-                self._touched = reached
-
-    def _reached(self, names: Collection[str]) -> set[str] | None:
-        """These names and those that code reached through them can touch; None: any."""
-        found: set[str] = set()
-        new = set(names)
-        while new:
-            found |= new
-            reach = self.uses.of(new & self.live.keys())
-            if reach.opaque:
-                return None
-            more = reach.data | reach.stores | reach.uses.keys()
-            for name in new | more:
-                seen = self._tracked.get(name)
-                calls = reaching.NOTHING if seen is None else seen.calls
-                held = reaching.held_by_module(name)
-                if calls is None or held is None:
-                    return None
-                more |= calls | self._holders.of(held)
-            new = more - found
-        return found
-
-    def _also_touched(self, changed: Collection[str]) -> set[str]:
-        """Suspects there are beside those known, since what was touched now holds other code."""
-        if self._anything or all(
-            (calls := self._tracked[n].calls) is not None and calls <= self._touched
-            for n in self._touched & set(changed)
-            if n in self._tracked
-        ):
-            return set()
-        self._widen()
-        return self._suspects()
-
-    def _unchanged(self, group: frozenset[str]) -> bool:
-        """Whether a group's bytes are what they were. Its objects must be the same ones."""
-        seen = self._tracked[next(iter(group))]
-        if not seen.binding.artifact:
-            return not self._capture.can_dump(next(iter(group)))
-        try:
-            return self._capture.dump(group).digest() == seen.digest
-        except Exception:  # became unpicklable: it changed
-            return False
-
-    # -- keeping ---------------------------------------------------------------------------
-
-    def _keep(self, changed: set[str]) -> None:
-        """Store these names, with those that share state with them; ``changed`` grows by them."""
-        dumps: dict[str, codec.Dump] = {}
-        pending = list(changed)
-        while pending:
-            name = pending.pop()
-            value = self.live[name]
-            if is_atom(value):
-                self._keep_atom(name, value)
-                continue
-            if type(value) is Placeholder and name in self._tracked:
-                continue
-            try:
-                dumps[name] = self._capture.dump([name])
-            except Exception as error:  # of any kind: pickling runs the value's own code
-                refusal = self._capture.refusal(value, error)
-                self._set(name, value, refusal, frozenset([name]), "", None)
-                continue
-            for other in self._sharing(dumps, name, changed):
-                changed.add(other)
-                pending.append(other)
-        for group in components({n: d.reached for n, d in dumps.items()}):
-            self._keep_group(group, dumps)
-
-    def _sharing(
-        self, dumps: Mapping[str, codec.Dump], name: str, changed: Collection[str]
-    ) -> set[str]:
-        """Unchanged names that do share state with ``name``, with the rest of their groups."""
-        found: set[str] = set()
-        reached = dumps[name].reached
-        for other in self._holders.of(reached) - set(changed):
-            if other not in self.live or self._tracked[other].value is not self.live[other]:
-                continue
-            if other not in found and not reached.keys().isdisjoint(
-                self._capture.dump([other]).reached
-            ):
-                found |= {n for n in self._tracked[other].group if n in self.live}
-        return found - set(changed)
-
-    def _keep_atom(self, name: str, value: object) -> None:
-        dump = self._capture.dump([name])
-        version = self._capture.version(value)
-        seen = self._tracked.get(name)
-        group = frozenset([name])
-        if seen is not None and seen.binding.artifact and seen.binding.version == version:
-            self._set(name, value, seen.binding, group, "")
-            return
-        artifact = self._capture.keep(dump)
-        self._set(name, value, self._capture.binding(value, artifact, dump), group, "")
-
-    def _keep_group(self, group: frozenset[str], dumps: Mapping[str, codec.Dump]) -> None:
-        single = len(group) == 1
-        dump = dumps[next(iter(group))] if single else self._capture.dump(group)
-        digest = dump.digest()
-        before = [self._tracked.get(n) for n in group]
-        # Versions do not tell who shares what with whom inside of the group; the bytes do.
-        same = all(
-            b is not None and b.group == group and b.digest == digest and b.binding.artifact
-            for b in before
-        )
-        artifact = "" if same else self._capture.keep(dump)
-        calls = self._calls(dump)
-        for name in group:
-            value = self.live[name]
-            if same:
-                binding = self._tracked[name].binding
-            else:
-                binding = self._capture.binding(value, artifact, dumps[name])
-            self._set(name, value, binding, group, digest, calls)
-            self._holders.note(name, frozenset(dumps[name].reached))
-
-    def _calls(self, dump: codec.Dump) -> frozenset[str] | None:
-        return None if dump.missing is not None else reaching.names(dump.met, self.uses)
-
-    def _set(
-        self,
-        name: str,
-        value: object,
-        binding: Binding,
-        group: frozenset[str],
-        digest: str,
-        calls: frozenset[str] | None = reaching.NOTHING,
-    ) -> None:
-        self._tracked[name] = _Tracked(value, binding, group, digest, calls)
-        self._pending.pop(name, None)
-        if not digest:
-            self._holders.note(name, frozenset())
-
-    def _forget(self, name: str) -> None:
-        del self._tracked[name]
-        self._pending.pop(name, None)
-        self._holders.note(name, frozenset())
-
-    def _random_delta(self) -> str:
-        state = randomness.state()
-        now = randomness.fingerprint(state)
-        if now == self._random:
-            return ""
-        self._random = now
-        return self._artifacts.put([randomness.encode(state)])
-
-    # -- asking ----------------------------------------------------------------------------
-
-    def version(self, name: str) -> str:
-        """The version of a name's value, as of the last sync."""
-        seen = self._tracked.get(name)
-        return seen.binding.version if seen is not None else self.version_of(self.live[name])
-
-    def sharing(self, name: str) -> set[str]:
-        """The other names that shared state with this one at the last sync."""
-        return _sharing(self._tracked, name)
-
-    def version_of(self, value: object) -> str:
-        """The version of any value, by its content."""
-        return self._capture.version(value)
-
-    def bindings(self) -> dict[str, Binding]:
-        """What each name was bound to at the last sync."""
-        return {n: seen.binding for n, seen in self._tracked.items()}
-
-    def capture_value(self, value: object) -> Binding:
-        """Store a value that has no name: a result, an argument."""
-        return self._capture.value(value)
-
-    def load_value(self, binding: Binding, name: str = NO_NAME) -> Any:
-        """A stored value: that of ``name`` in its artifact, or one without a name."""
-        return self._capture.load_value(binding, name)
-
-    # -- going back ------------------------------------------------------------------------
-
-    def mark(self) -> Mark:
-        """The state now, to come back to. Call it right after a sync."""
-        return Mark(dict(self._tracked), randomness.state())
+class Namespace(Tracking):
+    """Follows ``live``, and brings back what it was. Not for more than one thread at a time."""
 
     def rollback(
         self,
@@ -408,7 +49,7 @@ class Namespace:
         self._widen()
         marked = mark.tracked
         suspects = set(marked) if self._anything else self._touched & marked.keys()
-        suspects |= {n for n, s in marked.items() if self.live.get(n, _GONE) is not s.value}
+        suspects |= {n for n, s in marked.items() if self.live.get(n, GONE) is not s.value}
         if wanted is not None:
             suspects &= set(wanted)
         for name in list(suspects):
@@ -418,7 +59,7 @@ class Namespace:
             self._tracked[name] = marked[name]
         return {n for n in suspects if not self._intact(marked[n])}
 
-    def _intact(self, seen: _Tracked) -> bool:
+    def _intact(self, seen: Tracked) -> bool:
         if is_pending(seen.value):
             return not is_used(seen.value)
         if not could_change(seen):
@@ -561,14 +202,3 @@ class Namespace:
 
 def _lost(was: Binding, why: str) -> Binding:
     return Binding("", was.version, was.type, why, 0, was.preview)
-
-
-def could_change(seen: _Tracked) -> bool:
-    """Whether a value can be changed in place at all. Where knowledge about code goes in."""
-    return bool(seen.digest) or seen.calls is None
-
-
-_GONE = object()
-
-_END = "__duranb_end__"
-"""The name that marks the end of the namespace at the last sync: no code of the user's moves it."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import msgspec
 
-from duranb.pure.history import DIED, History
+from duranb.pure.fold import DIED
+from duranb.pure.history import History
 from duranb.pure.model import Attempt, Call, CallStatus, Execution, Ledger, Status
 
 MOST_SPANS = 200

@@ -5,7 +5,8 @@ from __future__ import annotations
 from rich.table import Table
 from rich.text import Text
 
-from duranb.pure.history import DIED, History
+from duranb.pure.fold import DIED
+from duranb.pure.history import History
 from duranb.pure.model import Call, CallStatus, Execution, Origin, Status
 from duranb.pure.staleness import latest, stale
 from duranb.views.render import View
