@@ -195,7 +195,7 @@ def test_what_cannot_be_replayed_is_one_sentence(tmp_path: Path) -> None:
     assert duranb(tmp_path, "run", path).returncode == 1
     for words, said, code in (
         (("test", "nowhere.ipynb"), "there is no notebook", 2),
-        (("verify", "nowhere.ipynb", "--replay"), "has no store", 2),
+        (("verify", "nowhere.ipynb", "--replay"), "there is no notebook", 2),
         (("verify", path, "--replay"), "no completed step", 2),
     ):
         refused = duranb(tmp_path, *words)
