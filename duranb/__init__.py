@@ -65,9 +65,21 @@ def __getattr__(name: str) -> Any:
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'duranb' has no attribute {name!r}")
-    value = getattr(importlib.import_module(home), name)
+    value = getattr(_imported(home), name)
     globals()[name] = value
     return value
+
+
+def _imported(module: str) -> Any:
+    """A module of ours, without what importing it does to the user's next random number: rich
+    draws one when it is imported."""
+    import random  # not at the top: duranb.random is another thing
+
+    state = random.getstate()
+    try:
+        return importlib.import_module(module)
+    finally:
+        random.setstate(state)
 
 
 def __dir__() -> list[str]:
@@ -83,13 +95,7 @@ def timeline() -> Any:
 
 def load_ipython_extension(shell: Any) -> None:
     """``%load_ext duranb``."""
-    import random
-
-    state = random.getstate()
-    from duranb.jupyter.extension import load
-
-    random.setstate(state)  # rich draws a number when it is imported: the user's next one
-    load(shell)
+    _imported("duranb.jupyter.extension").load(shell)
 
 
 def unload_ipython_extension(shell: Any) -> None:

@@ -29,7 +29,7 @@ from duranb.store.store import DATABASE, JOURNAL
 
 TRIES = 3
 
-_CATCH_UP = "__import__('duranb').current().plan('rewind')"
+_CATCH_UP = "__import__('duranb').current().rewind()"
 """What ends a replay: a plan is only made, but all variables are captured before it is."""
 
 

@@ -6,6 +6,8 @@ import argparse
 import ast
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -13,19 +15,16 @@ from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
 
 from duranb.engine.questions import parse as parse_answer
 from duranb.pure.errors import UsageError
-from duranb.session import Session
-from duranb.views import (
-    diff as diff_view,
-    log as log_view,
-    show as show_view,
-    status as status_view,
-)
-from duranb.views.render import View
+from duranb.session import CHANGING, Session
 
-CHANGING = ("rewind", "replay", "fork", "switch", "compensate", "resolve")
-"""Verbs that change something: planned, shown, confirmed, and awaited."""
+LOOKING = ("status", "log", "show", "diff")
+"""Verbs that are a method of the session, and something to look at."""
 
-OTHER = ("status", "log", "show", "diff", "timeline", "answer", "trust", "adopt")
+OUTSIDE = ("verify", "export")
+"""Verbs that the command line carries out, on the notebook as it is saved: they read the database,
+and a second look at its file from here would cost DuckDB its lock on it."""
+
+VERBS = (*LOOKING, "timeline", "answer", "trust", "adopt", *OUTSIDE, *CHANGING)
 
 
 _CHANGE = re.compile(
@@ -106,41 +105,44 @@ class DuranbMagics(Magics):
     @line_magic
     def duranb(self, line: str) -> object:
         """``%duranb VERB``: status, log, show, diff, timeline, rewind, replay, fork, switch,
-        compensate, resolve, answer, trust, adopt."""
+        compensate, resolve, answer, trust, adopt, verify, export."""
         verb, _, rest = line.strip().partition(" ")
         verb = verb or "status"
-        if verb not in CHANGING + OTHER:
-            raise UsageError(f"%duranb: no verb {verb!r}; {', '.join(OTHER + CHANGING)}")
+        if verb not in VERBS:
+            raise UsageError(f"%duranb: no verb {verb!r}; {', '.join(VERBS)}")
         try:
             words = shlex.split(rest)
         except ValueError as error:
             raise UsageError(f"%duranb {line}: {error}") from error
+        if verb in OUTSIDE:
+            self._outside(verb, words)
+            return None
         given = _parser(verb).parse_args(words)
         if verb in CHANGING:
             return self._change(verb, given)
+        if verb in LOOKING:
+            return getattr(self._session(), verb)(**vars(given))
         if verb == "adopt":
             return self._adopt(given.name)
-        return self._read(verb, given)
-
-    def _read(self, verb: str, given: argparse.Namespace) -> View | object:
-        session = self._session()
-        session.runtime.store.flush()
-        with session.lock:
-            if verb == "status":
-                return status_view.view(session.history)
-            if verb == "log":
-                return log_view.view(session.history, session.events(), given.n)
-            if verb == "show":
-                return show_view.view(session.history, given.step)
-            if verb == "diff":
-                return diff_view.view(session.history, given.a, given.b)
         if verb == "timeline":
             return self._timeline()
+        session = self._session()
         if verb == "answer":
             print(session.answer(given.number, parse_answer(" ".join(given.value))))
         else:
             print(f"trusted: {session.trust()} artifacts are signed with your key")
         return None
+
+    def _outside(self, verb: str, words: list[str]) -> None:
+        session = self._session()
+        session.runtime.store.flush()
+        command = [sys.executable, "-m", "duranb", verb, str(session.notebook), *words]
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8"
+        )
+        print(done.stdout, end="")
+        if done.returncode:
+            raise UsageError(done.stderr.strip().removeprefix("duranb: "))
 
     async def _change(self, verb: str, given: argparse.Namespace) -> None:
         words = vars(given)

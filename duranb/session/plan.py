@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Plan:
     """What a verb would do, in sentences, and the deed itself.
 
@@ -17,12 +17,15 @@ class Plan:
     verb: str
     title: str
     lines: tuple[str, ...]
-    apply: Callable[[], Awaitable[str]] = field(repr=False, compare=False)
+    apply: Callable[[], Awaitable[str]] = field(compare=False)
     warnings: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         text = [self.title, *(f"  {line}" for line in self.lines)]
         return "\n".join(text + [f"  ! {warning}" for warning in self.warnings])
+
+    def __repr__(self) -> str:
+        return f"{self}\n  nothing has changed yet: await plan.apply() does it"
 
 
 def listed(names: list[str] | tuple[str, ...], limit: int = 6) -> str:

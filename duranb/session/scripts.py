@@ -58,12 +58,19 @@ def _globals(script: Path) -> dict[str, Any]:
 
 
 def current() -> Session:
-    """The session of this kernel or script: its verbs as methods (``plan``, ``answer``, …).
+    """The session of this kernel or script, with the verbs of ``%duranb`` as its methods.
+
+    ``status()``, ``log()``, ``show(step)`` and ``diff(a, b)`` give something to look at;
+    ``rewind``, ``replay``, ``fork``, ``switch``, ``compensate`` and ``resolve`` give a plan, which
+    says what it would do: ``await plan.apply()`` does it. ``answer(number, value)`` and
+    ``trust()`` do it at once.
 
     Raises :class:`duranb.errors.UsageError` when none is open.
     """
     if _current is None:
-        raise UsageError("no store is open: %load_ext duranb in a notebook, or duranb.durable()")
+        raise UsageError(
+            "no store is open: it is once a durable cell has run, or inside duranb.durable()"
+        )
     return _current
 
 

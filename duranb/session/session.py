@@ -23,6 +23,16 @@ from duranb.session import compensation, moving, replaying, resolving
 from duranb.session.plan import Plan
 from duranb.state import Namespace
 from duranb.store import Store
+from duranb.views import (
+    diff as diff_view,
+    log as log_view,
+    show as show_view,
+    status as status_view,
+)
+from duranb.views.render import View
+
+CHANGING = ("rewind", "replay", "fork", "switch", "compensate", "resolve")
+"""Verbs that change something: planned, shown, confirmed, and awaited."""
 
 
 class Bodies(Protocol):
@@ -146,22 +156,96 @@ class Session:
         for callback in list(self._subscribers):
             callback(events[-1].seq)
 
-    # -- verbs that change something -------------------------------------------------------
+    # -- verbs that look -------------------------------------------------------------------
+
+    def status(self) -> View:
+        """Where everything stands: steps, what they cost and saved, what waits for the user."""
+        return self._look(status_view.view)
+
+    def log(self, n: int = 30) -> View:
+        """The latest ``n`` lines of the history, as sentences, newest last."""
+        events = self.events()
+        return self._look(lambda history: log_view.view(history, events, n))
+
+    def show(self, step: str) -> View:
+        """Everything about a step, or one execution of it (``step@7``), and why it ran.
+
+        Raises :class:`NoSuchStep`.
+        """
+        return self._look(lambda history: show_view.view(history, step))
+
+    def diff(self, a: str, b: str) -> View:
+        """What differs between two executions. Raises :class:`NoSuchStep`."""
+        return self._look(lambda history: diff_view.view(history, a, b))
+
+    def _look(self, draw: Callable[[History], View]) -> View:
+        self.runtime.store.flush()
+        with self.lock:
+            return draw(self.history)
+
+    # -- verbs that change something: a plan first, and ``await plan.apply()`` does it ------
+
+    def rewind(self, step: str = "", *, before: bool = False, compensate: bool = False) -> Plan:
+        """Plan to bring every variable back to what it was after (or ``before``) a step, or at
+        the head of the history. ``compensate`` undoes what was done since, latest first."""
+        return self._plan(moving.rewind, step, before, compensate)
+
+    def replay(
+        self,
+        step: str = "",
+        *,
+        from_: str = "",
+        stale: bool = False,
+        live: bool = False,
+        with_: dict[str, str] | None = None,
+    ) -> Plan:
+        """Plan to run a step again, it and what follows (``from_``), or what is ``stale``.
+
+        Its inputs are those recorded, with ``with_`` (name to expression) in their place; its
+        calls are answered from the journal, or made anew (``live``).
+        """
+        return self._plan(replaying.replay, step, from_, stale, live, with_)
+
+    def fork(self, name: str, *, at: str = "") -> Plan:
+        """Plan to begin a branch after a step, or at the head, and stand on it."""
+        return self._plan(moving.fork, name, at)
+
+    def switch(self, name: str) -> Plan:
+        """Plan to stand on another branch, at its head."""
+        return self._plan(moving.switch, name)
+
+    def compensate(self, step: str) -> Plan:
+        """Plan to undo a step, with the inputs and outputs recorded at the time."""
+        return self._plan(compensation.compensate, step)
+
+    def resolve(
+        self,
+        step: str,
+        *,
+        happened: bool = False,
+        not_happened: bool = False,
+        compensate: bool = False,
+        result: str = "",
+    ) -> Plan:
+        """Plan to settle a step's effect in doubt: it happened (with ``result``, an expression),
+        it did not, or it is to be undone."""
+        return self._plan(resolving.resolve, step, happened, not_happened, compensate, result)
 
     def plan(self, verb: str, **arguments: Any) -> Plan:
-        """What a verb would do; ``await plan.apply()`` does it.
+        """The plan of one of :data:`CHANGING`, by its name, for surfaces that read it from words.
 
-        Verbs: rewind(step, before, compensate), replay(step, from_, stale, live, with_),
-        fork(name, at), switch(name), compensate(step), resolve(step, happened, not_happened,
-        compensate, result). Raises :class:`UsageError` or :class:`NoSuchStep`.
+        Raises :class:`UsageError` or :class:`NoSuchStep`.
         """
-        planner = _VERBS.get(verb)
-        if planner is None:
-            raise UsageError(f"there is no verb {verb!r}; the verbs are {', '.join(_VERBS)}")
+        if verb not in CHANGING:
+            raise UsageError(f"there is no verb {verb!r}; the verbs are {', '.join(CHANGING)}")
+        plan: Plan = getattr(self, verb)(**arguments)
+        return plan
+
+    def _plan(self, planner: Callable[..., Plan], *arguments: Any) -> Plan:
         self.runtime.catch_up()
         self.runtime.store.flush()
         with self.lock:
-            return planner(self, **arguments)
+            return planner(self, *arguments)
 
     def answer(self, number: int, value: Any) -> str:
         """Answer question ``number``; the step that waits goes on when it is run again."""
@@ -186,12 +270,3 @@ class Session:
 
 
 _MOVING = (e.ExecutionStarted, e.ExecutionRestored, e.HeadMoved)
-
-_VERBS: dict[str, Callable[..., Plan]] = {
-    "rewind": moving.rewind,
-    "fork": moving.fork,
-    "switch": moving.switch,
-    "replay": replaying.replay,
-    "compensate": compensation.compensate,
-    "resolve": resolving.resolve,
-}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import nbformat
 import pytest
 
 from tests.kernel.harness import Kernel
@@ -164,3 +165,46 @@ def test_what_is_not_loaded_yet_shows_as_what_it_is(kernel: Kernel) -> None:
     kernel.run("%duranb rewind --yes")
     line = next(x for x in kernel.run("%whos").stdout.splitlines() if x.startswith("words"))
     assert line.split()[1] == "list"
+
+
+def test_the_verbs_are_methods_too(kernel: Kernel) -> None:
+    """What ``%duranb VERB`` does and shows, ``duranb.current()`` does and gives."""
+    run(kernel, "import duranb", SETUP, ONE, TWO, THREE, "here = duranb.current()")
+    for verb, words, call in (
+        ("status", "", "status()"),
+        ("show", "two", "show('two')"),
+        ("diff", "one two", "diff('one', 'two')"),
+    ):
+        assert kernel.run(f"here.{call}").value == kernel.run(f"%duranb {verb} {words}").value
+    assert "three" in kernel.value("here.log(3)")
+    plan = kernel.run("here.rewind('two')")
+    assert (
+        plan.value is not None and "removes" in plan.value and "nothing has changed" in plan.value
+    )
+    assert kernel.value("c") == "30"
+    run(kernel, "await here.rewind('two').apply()")
+    assert kernel.value("('c' in globals(), a)") == "(False, [1, 2])"
+    run(kernel, "await duranb.current().fork('idea', at='one').apply()")
+    run(kernel, "await duranb.current().replay('two', with_={'a': '[5]'}).apply()")
+    assert kernel.value("b") == "5"
+    run(kernel, "await duranb.current().switch('main').apply()")
+    assert kernel.value("b") == "3"
+    refused = kernel.run("duranb.current().show('nowhere')")
+    assert refused.error is not None and "nowhere" in refused.error[1]
+
+
+def test_verify_and_export_from_inside(kernel: Kernel) -> None:
+    """The command line's verbs on this notebook, while its kernel holds the store."""
+    cells = [SETUP, ONE, TWO]
+    made = list(map(nbformat.v4.new_code_cell, cells))
+    nbformat.write(nbformat.v4.new_notebook(cells=made), kernel.notebook)
+    run(kernel, *cells)
+    assert "all as acknowledged" in kernel.run("%duranb verify").stdout
+    assert "2 steps rerun offline" in kernel.run("%duranb verify --replay").stdout
+    run(kernel, "%duranb export --target script -o agent.py")
+    assert "def two" in (kernel.notebook.parent / "agent.py").read_text()
+    assert "flowchart" in kernel.run("%duranb export --target mermaid").stdout
+    refused = kernel.run("%duranb export --target stone")
+    assert refused.error is not None and "stone" in refused.error[1]
+    assert "Traceback" not in refused.error[2]
+    run(kernel, "%%durable three\nc = b + 1")  # the store is still this kernel's

@@ -43,7 +43,7 @@ def main():
     with duranb.durable(__file__) as session:
         print(double(2), double(3), asyncio.run(wait(1)), order("tea"))
         if "undo" in sys.argv:
-            print(asyncio.run(session.plan("compensate", step="order").apply()))
+            print(asyncio.run(session.compensate("order").apply()))
         if "ask" in sys.argv:
             print(gate())
 
