@@ -25,7 +25,7 @@ from duranb.pure.history import History
 from duranb.pure.model import Execution, Status
 from duranb.pure.staleness import latest
 from duranb.store import StoreView, left_behind, store_path
-from duranb.store.store import DATABASE, JOURNAL
+from duranb.store.paths import DATABASE, JOURNAL, TAIL, WAL
 
 TRIES = 3
 
@@ -63,7 +63,7 @@ def copied(folder: Path) -> Iterator[tuple[Path, History]]:
         for attempt in range(TRIES):
             target.mkdir()
             # As the view of a store does it: what moves on meanwhile moves in this order.
-            for log in ("tail", JOURNAL, f"{DATABASE}.wal"):
+            for log in (TAIL, JOURNAL, WAL):
                 with contextlib.suppress(FileNotFoundError):
                     shutil.copyfile(folder / log, target / log)
             shutil.copyfile(folder / DATABASE, target / DATABASE)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from duranb.pure.errors import StoreLocked, UsageError
 from duranb.store.lock import holder
-from duranb.store.store import DATABASE, store_path
+from duranb.store.paths import DATABASE, store_path
 
 
 def left_behind(notebook: Path) -> list[str]:

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import errno
 import os
-import re
-import shutil
 import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import blake3
-import duckdb
 import msgspec
 
 from duranb.pure import events as e
@@ -22,7 +18,6 @@ from duranb.pure.artifacts import Buffer
 from duranb.pure.errors import (
     StoreDamaged,
     StoreError,
-    StoreLocked,
     StoreUnwritable,
     Untrusted,
 )
@@ -30,28 +25,15 @@ from duranb.pure.events import ArtifactStored, Event, EventBody
 from duranb.store import chain, files, journal, keys
 from duranb.store.database import Database, Result, Row
 from duranb.store.lock import StoreLock
+from duranb.store.opening import Opening
 from duranb.store.owner import Draft, Owner, Ticket
+from duranb.store.paths import DATABASE, JOURNAL, TAIL
 
 INLINE = 32 * 1024
 """Bytes up to which an artifact lies in the database; measured by tests/benchmarks/bench_store.py.
 
 Below it a payload rides along in a batch that has to be synced anyway; above it a file is faster to
 read, and is not rewritten by checkpoints."""
-
-DATABASE = "store.duckdb"
-JOURNAL = "journal"
-
-
-def store_path(notebook: Path) -> Path:
-    """The folder of a notebook's store: ``.duranb/<name>/`` beside it.
-
-    Any other file, such as the script that a notebook was exported to, has its ending in the name:
-    the two do not share a history. A link to a notebook is that notebook.
-    """
-    notebook = notebook.resolve()
-    name = notebook.stem if notebook.suffix in ("", ".ipynb") else notebook.name
-    return notebook.parent / ".duranb" / name
-
 
 _Line = tuple[EventBody, bytes | None, tuple[str, str]]
 """An event, its payload, and its kind and JSON."""
@@ -79,8 +61,8 @@ class Store:
         self._loaded: list[Event] = []
         self._file = str(path / DATABASE)
         self._identity: tuple[int, int] | None = None
-        self._acknowledged = chain.read_tail(path / "tail")
-        self._tail = chain.Tail(path / "tail")
+        self._acknowledged = chain.read_tail(path / TAIL)
+        self._tail = chain.Tail(path / TAIL)
         self._journal = journal.Journal(path / JOURNAL)
         try:
             self._owner = Owner(
@@ -118,101 +100,17 @@ class Store:
             lock.release()
             raise
 
-    # -- opening (on the owner thread) -----------------------------------------------------
-
     def _open_database(self) -> Database:
-        logs = [
-            x
-            for x in (self.path / f"{DATABASE}.wal", self.path / JOURNAL)
-            if x.exists() and x.stat().st_size > 0
-        ]
-        aside = self.path / "quarantine" / f"{time.time_ns()}"
-        for log in logs:
-            # What is damaged in them may be dropped unseen, so copies are there until all is
-            # compared.
-            aside.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(log, aside / log.name)
-        try:
-            database = self._caught_up(aside)
-        except BaseException:
-            if not self.damage:  # else the copy is what is left of the log
-                _discard(aside)
-            raise
-        found = os.stat(self._file)
-        self._identity = (found.st_dev, found.st_ino)
-        return database
-
-    def _caught_up(self, aside: Path) -> Database:
-        """The database with all that the logs hold, compared with what was acknowledged."""
-        file = self.path / DATABASE
-        database = None
-        try:
-            database = self._connected(file, aside)
-            database.catch_up(journal.read(self.path / JOURNAL))
-            problem = self._load(database)
-        except BaseException as error:
-            if database is not None:
-                with contextlib.suppress(duckdb.Error):
-                    database.close(checkpoint=False)
-            if isinstance(error, duckdb.Error):
-                raise _cannot_open(file, error) from error
-            raise
-        self._journal.clear()
-        problem = self._missing() or problem
-        if problem or self.damage:
-            self._set_aside(file, aside, problem)
-        else:
-            _discard(aside)
-        return database
-
-    def _connected(self, file: Path, aside: Path) -> Database:
-        try:
-            return Database(file)
-        except duckdb.Error as error:
-            wal = file.with_name(f"{file.name}.wal")
-            if "WAL" not in str(error) or not (aside / wal.name).exists() or not wal.exists():
-                raise
-            wal.unlink()  # a copy is in quarantine
-            self.damage = f"the write-ahead log is damaged ({_first(error)})"
-            return self._connected(file, aside)
-
-    def _load(self, database: Database) -> str:
-        """Decode all events; a sentence about what is wrong with the chain, or an empty string."""
-        self._loaded, problem = chain.follow(database.lines())
+        """On the owner thread, as its first deed."""
+        opening = Opening(self.path, self._acknowledged)
+        database = opening.database(self._journal)
+        self.damage, self._loaded = opening.damage, opening.events
         for event in self._loaded:
             if isinstance(event.body, ArtifactStored):
                 self._where[event.body.digest] = (event.seq, event.body)
-        return problem
-
-    def _missing(self) -> str:
-        """What was acknowledged and is not there, as a sentence, or an empty string."""
-        last = self._loaded[-1].seq if self._loaded else 0
-        if self._acknowledged is None:
-            return (
-                "its tail is gone: nobody can tell whether the last events are all there"
-                if last
-                else ""
-            )
-        wanted, wanted_hash = self._acknowledged
-        at_tail = next((x for x in reversed(self._loaded) if x.seq == wanted), None)
-        if last < wanted:
-            return f"{wanted - last} acknowledged events are missing"
-        if at_tail is not None and at_tail.hash != wanted_hash:
-            return f"event {wanted} is not the one that was acknowledged"
-        return ""
-
-    def _set_aside(self, file: Path, aside: Path, problem: str) -> None:
-        aside.mkdir(parents=True, exist_ok=True)
-        if self._acknowledged is not None:
-            shutil.copy2(self.path / "tail", aside / "tail")
-        # A copy through another handle would cost us DuckDB's own lock; ours is a different file.
-        shutil.copy2(file, aside / file.name)
-        what = "; ".join(x for x in (self.damage, problem) if x)
-        self.damage = (
-            f"the store {self.path} was damaged: {what}. What can be read is in use (up to event "
-            f"{self._loaded[-1].seq if self._loaded else 0}); the files as they were found are in "
-            f"{aside}"
-        )
+        found = os.stat(self._file)
+        self._identity = (found.st_dev, found.st_ino)
+        return database
 
     # -- artifacts -------------------------------------------------------------------------
 
@@ -424,31 +322,3 @@ def _rows(lines: Sequence[_Line], last: int, digest: bytes) -> list[Row]:
             )
         )
     return rows
-
-
-def _discard(aside: Path) -> None:
-    """Remove copies of what was found to be whole, and the folder around them."""
-    shutil.rmtree(aside, ignore_errors=True)
-    with contextlib.suppress(OSError):
-        aside.parent.rmdir()  # unless there are others in it
-
-
-def _cannot_open(file: Path, error: duckdb.Error) -> StoreError:
-    what = _first(error)
-    if "lock on file" in what:
-        found = re.search(r"PID (\d+)", str(error))
-        pid = int(found[1]) if found else 0
-        return StoreLocked(
-            f"the database {file} is in use by process {pid or '(unknown)'}: shut it down first",
-            pid,
-        )
-    if "No space left" in str(error):
-        return files.unwritable(file.parent, OSError(errno.ENOSPC, what))
-    return StoreDamaged(
-        f"the database {file} cannot be read: {what}. It was left as it is. Put a backup of it in "
-        f"its place, or move {file.parent} away to begin a new store"
-    )
-
-
-def _first(error: BaseException) -> str:
-    return str(error).splitlines()[0]

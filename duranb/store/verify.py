@@ -5,6 +5,7 @@ from __future__ import annotations
 from duranb.pure.errors import StoreError
 from duranb.pure.history import History
 from duranb.store import chain, keys
+from duranb.store.paths import TAIL
 from duranb.store.store import check_digest, check_signature
 from duranb.store.view import StoreView
 
@@ -30,7 +31,7 @@ def _chain_problems(view: StoreView) -> list[str]:
         return [view.broken]
     events = view.events()
     seq, before = (events[-1].seq, events[-1].hash) if events else (0, chain.GENESIS)
-    tail = chain.read_tail(view.path / "tail")
+    tail = chain.read_tail(view.path / TAIL)
     if tail is None:
         lost = "the tail is gone: nobody can tell whether the last events are there"
         return [lost] if seq else []

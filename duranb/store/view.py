@@ -23,7 +23,8 @@ from duranb.pure.events import ArtifactStored, Event
 from duranb.store import chain, files, journal, keys
 from duranb.store.database import Database, Result
 from duranb.store.lock import holder
-from duranb.store.store import DATABASE, JOURNAL, check_digest, check_signature
+from duranb.store.paths import DATABASE, JOURNAL, TAIL, WAL
+from duranb.store.store import check_digest, check_signature
 
 TRIES = 10
 
@@ -55,7 +56,7 @@ class StoreView:
         """Copy and open. Raises :class:`StoreError` when there is no store, and
         :class:`StoreDamaged` when it cannot be read."""
         if not (path / DATABASE).exists():
-            if (path / "tail").exists():
+            if (path / TAIL).exists():
                 raise StoreDamaged(f"the store {path} has lost its database, {DATABASE}")
             raise StoreError(f"there is no store at {path}: no durable cell has run there yet")
         for attempt in range(TRIES):
@@ -134,7 +135,7 @@ class StoreView:
 
 
 def _copy(source: Path, target: Path) -> None:
-    for log in (JOURNAL, f"{DATABASE}.wal"):
+    for log in (JOURNAL, WAL):
         # The log may go between the two looks: all of it is further down by then.
         with contextlib.suppress(FileNotFoundError):
             shutil.copyfile(source / log, target / log)

@@ -28,8 +28,9 @@ from duranb.errors import (
 from duranb.pure import events
 from duranb.pure.events import Answered, ArtifactStored, RunStarted
 from duranb.store import Store, StoreView, store_path
+from duranb.store.paths import DATABASE, JOURNAL
 from duranb.store.schema import MIGRATIONS
-from duranb.store.store import DATABASE, INLINE, JOURNAL
+from duranb.store.store import INLINE
 from duranb.store.verify import verify
 
 
