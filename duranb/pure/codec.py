@@ -31,7 +31,7 @@ import cloudpickle
 import msgspec
 import xxhash
 
-from duranb.pure import identity, tensors, tolerant
+from duranb.pure import identity, tensors, texts, tolerant
 from duranb.pure.artifacts import Artifacts, Buffer
 from duranb.pure.buffers import LARGE, Entry, Known, assembled, hashes
 from duranb.pure.immutable import ATOMS, is_immutable
@@ -195,7 +195,7 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
             if obj.__module__ == "__main__" and obj not in self._inside:
                 return self._class(obj)
         elif kind is _ndarray():
-            reduced = _view(obj)
+            reduced = _view(obj) or texts.reduction(obj)
             if reduced is not None:
                 return reduced
         else:

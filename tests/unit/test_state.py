@@ -573,6 +573,44 @@ def test_a_large_buffer_is_kept_once(kernel: Kernel) -> None:
     assert sum(map(len, kernel.artifacts.kept.values())) - before < 2_000
 
 
+@pytest.mark.parametrize(
+    "strings",
+    [
+        [f"word {i}" for i in range(2_000)],
+        [f"\0{i}" for i in range(100)],
+        [f"\ud800 é {i}" for i in range(100)],
+        [""] * 50 + [f"{i}" for i in range(100)],
+        ["few", "many"] * 500,
+        [f"{i}" for i in range(100)] + [None, 1.5],
+        [f"{i}" for i in range(100)] + [np.str_("its own type")],
+    ],
+    ids=["distinct", "zero", "surrogate", "empty", "repeated", "mixed", "subclass"],
+)
+def test_an_array_of_strings_comes_back(kernel: Kernel, strings: list[Any]) -> None:
+    """Whatever the strings are; what is not a string keeps its type; a change is seen."""
+    kernel.live["words"] = np.array(strings, dtype=object)
+    assert set(kernel.run("").changed) == {"words"} and not kernel.run("words[0]").changed
+    found = later(kernel)[0]["words"]
+    assert found.tolist() == strings and found.dtype == object
+    assert list(map(type, found)) == list(map(type, strings))
+    assert len(set(map(id, found))) <= len(set(map(id, kernel["words"]))) + 50
+    kernel.live["words"][7] = "changed"
+    assert set(kernel.run("").changed) == {"words"}
+    assert later(kernel)[0]["words"].tolist() == [*strings[:7], "changed", *strings[8:]]
+
+
+def test_a_column_of_strings_is_kept_once(kernel: Kernel) -> None:
+    """What changes beside it in a table does not store it again."""
+    words = list(map(str, range(100_000)))
+    kernel.live["df"] = pd.DataFrame({"a": np.arange(100_000.0), "c": words})
+    kernel.run("")
+    before = sum(map(len, kernel.artifacts.kept.values()))
+    assert set(kernel.run("df.loc[3, 'a'] = -1").changed) == {"df"}
+    column = len("".join(words))
+    assert sum(map(len, kernel.artifacts.kept.values())) - before < 800_000 + column / 4
+    assert later(kernel)[0]["df"].equals(kernel["df"])
+
+
 def test_one_element_written_stores_what_is_around_it(kernel: Kernel) -> None:
     """Of a large array that was changed in one place only that place is stored again; each version
     comes back as it was."""
