@@ -14,7 +14,7 @@ from typing import Any
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
 
 from duranb.engine.questions import parse as parse_answer
-from duranb.pure.errors import UsageError
+from duranb.pure.errors import DuranbError, UsageError
 from duranb.session import CHANGING, Session
 
 LOOKING = ("status", "log", "show", "diff")
@@ -136,13 +136,20 @@ class DuranbMagics(Magics):
     def _outside(self, verb: str, words: list[str]) -> None:
         session = self._session()
         session.runtime.store.flush()
-        command = [sys.executable, "-m", "duranb", verb, str(session.notebook), *words]
+        said = shlex.join(["duranb", verb, session.notebook.name, *words])
+        print(f"$ {said}")  # what the kernel is busy with, while it is
         done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8"
+            [sys.executable, "-m", "duranb", verb, str(session.notebook), *words],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
         )
         print(done.stdout, end="")
+        complaint = done.stderr.strip().removeprefix("duranb: ")
         if done.returncode:
-            raise UsageError(done.stderr.strip().removeprefix("duranb: "))
+            raise DuranbError(complaint or f"{said} ended with {done.returncode}")
+        if complaint:
+            print(complaint, file=sys.stderr)
 
     async def _change(self, verb: str, given: argparse.Namespace) -> None:
         words = vars(given)

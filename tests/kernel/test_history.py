@@ -175,7 +175,8 @@ def test_the_verbs_are_methods_too(kernel: Kernel) -> None:
         ("show", "two", "show('two')"),
         ("diff", "one two", "diff('one', 'two')"),
     ):
-        assert kernel.run(f"here.{call}").value == kernel.run(f"%duranb {verb} {words}").value
+        shown = kernel.run(f"%duranb {verb} {words}").value
+        assert shown is not None and kernel.run(f"here.{call}").value == shown
     assert "three" in kernel.value("here.log(3)")
     plan = kernel.run("here.rewind('two')")
     assert (
@@ -204,6 +205,9 @@ def test_verify_and_export_from_inside(kernel: Kernel) -> None:
     run(kernel, "%duranb export --target script -o agent.py")
     assert "def two" in (kernel.notebook.parent / "agent.py").read_text()
     assert "flowchart" in kernel.run("%duranb export --target mermaid").stdout
+    run(kernel, "%%durable odd\nimport time; when = time.time()")
+    differs = kernel.run("%duranb verify --replay")
+    assert differs.error is not None and "odd" in differs.error[1], differs.text
     refused = kernel.run("%duranb export --target stone")
     assert refused.error is not None and "stone" in refused.error[1]
     assert "Traceback" not in refused.error[2]
