@@ -196,7 +196,7 @@ class Walker:
         self.make(node.name, scopes.function(node), node.decorator_list)
 
     def class_(self, node: ast.ClassDef) -> None:
-        self.visit_all([*node.decorator_list, *node.bases, *node.keywords])
+        self.visit_all([*node.decorator_list, *scopes.bases(node)])
         inner = scopes.class_(node)
         for name in inner.now:
             self.load(name)

@@ -278,6 +278,31 @@ def test_type_parameters_and_aliases() -> None:
     assert "T" not in names(source).loads
 
 
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="syntax of Python 3.12")
+@pytest.mark.parametrize(
+    ("source", "read", "loaded"),
+    [
+        ("def f[U: Bound](x: U) -> U: return x", set(), {"Bound"}),
+        ("def f[U: (A, B)](x: U) -> U: return x\nf(1)", {"A", "B"}, {"A", "B", "f"}),
+        ("type P[T: Bound] = list[T]", set(), {"Bound", "list"}),
+        ("class C[T: Bound](Base[T]):\n    def m(self) -> T: ...", {"Base"}, {"Base", "Bound"}),
+        ("class C[T](Base[T], key=T): x: T", {"Base"}, {"Base"}),
+        ("def f():\n    class C[T: Bound](Base[T]): ...", set(), {"Base", "Bound"}),
+    ],
+)
+def test_bounds_of_type_parameters_are_loads(source: str, read: set[str], loaded: set[str]) -> None:
+    """A bound is evaluated when it is asked for, what a generic class inherits from at once; the
+    type parameters themselves are nobody's global."""
+    assert reads(source) == read
+    assert names(source).loads == loaded
+
+
+@pytest.mark.skipif(sys.version_info < (3, 13), reason="syntax of Python 3.13")
+def test_defaults_of_type_parameters_are_loads() -> None:
+    """They are evaluated when they are asked for, as bounds are."""
+    assert names("def f[U = Default](x: U) -> U: return x").loads == {"Default"}
+
+
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
