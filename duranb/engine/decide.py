@@ -51,7 +51,7 @@ def decide(runtime: Runtime, spec: Spec, *, replay: bool = False) -> Decision:
         recorded = runtime.history.completed(spec.name, identity, partial(_is_alike, runtime))
         if recorded is not None:
             return Decision(inputs, uses, identity, before, recorded, "")
-    reason = "replayed" if replay else _why(spec, last, inputs, uses)
+    reason = "replayed" if replay else why(spec, last, inputs, uses, "first run")
     if last is not None:
         inputs, uses, unseen = inputs_of(runtime, spec, last, anew=True)
         identity = spec.identity(inputs, uses)
@@ -141,39 +141,50 @@ def _start_clean_as_recorded(runtime: Runtime, step: str) -> None:
     )
 
 
-def _why(spec: Spec, last: Execution | None, inputs: dict[str, str], uses: dict[str, str]) -> str:
+def why(
+    spec: Spec, last: Execution | None, inputs: dict[str, str], uses: dict[str, str], first: str
+) -> str:
+    """Why a step runs although something may be recorded of it: ``last`` is the execution to
+    compare with, ``first`` what is said where there is none."""
     if spec.always:
         return "--always"
     if spec.fresh:
         return "--fresh"
     if last is None:
-        return "first run"
-    changes = changed(last, spec.fingerprint, inputs, uses)
+        return first
+    changes = changed(last, spec, inputs, uses)
     if changes:
         return "; ".join(changes)
     if last.status is Status.COMPENSATED:
         return "its last execution was compensated"
     if last.status is Status.COMPLETED:
-        if spec.identity(inputs, uses) == last.identity:
-            return f"other names share what it changes in place: {', '.join(last.shared)}"
-        return "its options changed"
-    if last.error is not None and last.error.type == "KernelDied":
+        return f"other names share what it changes in place: {', '.join(last.shared)}"
+    if last.error is None:
+        return f"its last execution is {last.status}"
+    if last.error.type == "KernelDied":
         return "the kernel died in its last execution"
-    return f"its last execution is {last.status}"
+    return f"its last execution is {last.status} ({last.error.type})"
 
 
-def changed(
-    last: Execution, fingerprint: str, inputs: dict[str, str], uses: dict[str, str]
-) -> list[str]:
+def changed(last: Execution, spec: Spec, inputs: dict[str, str], uses: dict[str, str]) -> list[str]:
     """What differs from an earlier execution, as sentences that name the very thing."""
     found = []
-    if last.fingerprint != fingerprint:
+    if last.fingerprint != spec.fingerprint:
         found.append("its code changed")
     for name in sorted(last.uses.keys() | uses.keys()):
         if last.uses.get(name) != uses.get(name):
             what = f"module {name[7:]}" if name.startswith("module:") else f"helper {name}"
-            found.append(f"{what} changed")
+            found.append(_how(what, name in last.uses, name in uses))
     for name in sorted(last.inputs.keys() | inputs.keys()):
         if last.inputs.get(name) != inputs.get(name):
-            found.append(f"input {name} changed")
+            there = [v not in (None, ABSENT) for v in (last.inputs.get(name), inputs.get(name))]
+            found.append(_how(f"input {name}", *there))
+    options = spec.recorded_options()
+    for option in ("validate", "outputs"):  # those that are part of what a step is
+        if last.options.get(option) != options.get(option):
+            found.append(f"its option --{option} changed")
     return found
+
+
+def _how(what: str, before: bool, now: bool) -> str:
+    return f"{what} changed" if before and now else f"{what} is {'new' if now else 'gone'}"
