@@ -7,6 +7,7 @@ values it can read. What matches a completed execution is restored.
 from __future__ import annotations
 
 import builtins
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -71,35 +72,54 @@ def inputs_of(
     """The versions of the values a step can read, the fingerprints of the code it uses, and what
     of the rest that code may bind (:attr:`Decision.unseen`).
 
-    ``--inputs`` names the values; the code is what it is. Code that could read any name is given
-    all there are: those of its ``last`` execution to compare with that one, those there are now
-    for what is recorded ``anew``, save what it made itself.
+    ``--inputs`` names the values; the code is what it is. If nobody can tell what the code reads
+    (``exec``, ``globals()``), every name counts as an input: to compare, those that its ``last``
+    execution recorded; to record ``anew``, all there are now. What such code made itself does not
+    count, nor does a name that is not there (yet): it may come later in the notebook.
     """
     namespace = runtime.namespace
     live = namespace.live
     reads = set(spec.reads) | set(spec.inputs)
     reach = namespace.uses.of(reads, spec.imports)
     unseen = set(reach.stores)
-    if last is not None and (spec.loads is None or reach.opaque):
+    opaque = spec.loads is None or bool(reach.opaque)
+    later: tuple[dict[str, str], dict[str, str]] = {}, {}
+    if opaque and last is not None:
         # It may have bound again what it made the last time, to the very same object.
         now = namespace.bindings()
-        unseen |= {n for n, b in last.outputs.items() if n in now and now[n].version == b.version}
+        same = {n for n, b in last.outputs.items() if n in now and now[n].version == b.version}
+        unseen |= same
+        reads -= same - last.inputs.keys() - last.uses.keys()
     if not spec.inputs and (spec.blind or reach.opaque):
         if last is None or anew:
             made = last.outputs.keys() - last.inputs.keys() if last else set[str]()
             reads |= namespace.bindings().keys() - made
         else:
-            reads |= last.inputs.keys() | (last.uses.keys() & namespace.bindings().keys())
+            later = _not_there(last, live, reads | reach.data | reach.uses.keys())
+            reads |= (last.inputs.keys() | last.uses.keys()) & live.keys()
+    if opaque:
         reach = namespace.uses.of(reads, spec.imports)
     names = set(spec.inputs) or reads | reach.data
-    inputs = {}
+    inputs, uses = later
     for name in sorted(names - set(spec.ignore) - set(reach.uses)):
         if name in live:
             inputs[name] = namespace.version(name)
-        elif not hasattr(builtins, name):
+        elif not opaque and not hasattr(builtins, name):
             inputs[name] = ABSENT
-    uses = {n: f for n, f in reach.uses.items() if n.removeprefix("module:") not in spec.ignore}
+    uses |= {n: f for n, f in reach.uses.items() if n.removeprefix("module:") not in spec.ignore}
     return inputs, uses, frozenset(unseen - inputs.keys() - uses.keys())
+
+
+def _not_there(
+    last: Execution, live: Mapping[str, object], visible: set[str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """The inputs and uses that code which could read any name was given the last time, and that
+    are not there now; those it is ``visible`` to read left out."""
+    inputs = {n: v for n, v in last.inputs.items() if n not in live and n not in visible}
+    uses = {n: f for n, f in last.uses.items() if n not in live and n not in visible}
+    if not inputs and all(n.startswith("module:") for n in uses):
+        uses = {}  # modules that what is there reaches no more
+    return inputs, uses
 
 
 def start_clean(runtime: Runtime, step: str) -> None:
