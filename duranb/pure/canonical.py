@@ -11,6 +11,7 @@ from __future__ import annotations
 import copyreg
 import enum
 import pickle
+import sys
 import types
 from typing import Any
 
@@ -76,22 +77,32 @@ _BY_NAME = ""
 
 
 def _token(obj: Any) -> str | None:
-    if isinstance(obj, types.FunctionType):
+    if type(obj) is types.FunctionType:  # a proxy of one would say it is one
         if identity.library(obj):
             return _BY_NAME
         return f"function {identity.of_function(obj)}"
     if isinstance(obj, type):
         if identity.library(obj):
-            return _BY_NAME
+            # types.MethodType says it is builtins.method, which is not there.
+            return _BY_NAME if _is_there(obj) else f"class {obj.__module__}.{obj.__qualname__}"
         return f"class {identity.of_class(obj)}"
     if isinstance(obj, types.ModuleType):
         return f"module {obj.__name__}"
     return None
 
 
+def _is_there(cls: type) -> bool:
+    found: Any = sys.modules.get(cls.__module__)
+    for name in cls.__qualname__.split("."):
+        found = getattr(found, name, None)
+    return found is cls
+
+
 def _captured(obj: Any) -> list[object]:
     """What code holds that its token does not tell."""
-    return identity.captured(obj) if isinstance(obj, (types.FunctionType, type)) else []
+    return (
+        identity.captured(obj) if type(obj) is types.FunctionType or isinstance(obj, type) else []
+    )
 
 
 def version(value: object, live: dict[str, Any], reducer: Reducer | None = None) -> str:

@@ -31,7 +31,7 @@ import cloudpickle
 import msgspec
 import xxhash
 
-from duranb.pure import identity, tensors, texts, tolerant
+from duranb.pure import compiled, identity, tensors, texts, tolerant
 from duranb.pure.artifacts import Artifacts, Buffer
 from duranb.pure.buffers import LARGE, Entry, Known, assembled, hashes
 from duranb.pure.immutable import ATOMS, is_immutable
@@ -188,9 +188,13 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         kind = type(obj)
         if kind is types.FunctionType:
             self.met.code.append(obj)
+            found = compiled.reduction(obj)
+            if found is not None:
+                return found
             if obj.__globals__ is self._namespace:
                 return self._function(obj)
-        elif isinstance(obj, type):
+            return compiled.settled(obj, super().reducer_override(obj))
+        if isinstance(obj, type):
             self.met.code.append(obj)
             if obj.__module__ == "__main__" and obj not in self._inside:
                 return self._class(obj)
@@ -241,6 +245,9 @@ def special(obj: Any) -> tuple[Any, ...] | None:
     if kind is functools._lru_cache_wrapper:
         # Pickle would look it up by its name, and find another one, or none.
         return _cached, (obj.__wrapped__, obj.cache_parameters())
+    found = compiled.reduction(obj)
+    if found is not None:
+        return found
     if kind is memoryview:
         if not isinstance(obj.obj, (bytes, bytearray)) or obj.nbytes != len(obj.obj):
             raise TypeError("cannot pickle a memoryview of a part of its object")
