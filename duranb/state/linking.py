@@ -35,6 +35,8 @@ def linked(
     counterparts = _counterparts(_parts(mine), _parts(theirs), absent)
     if counterparts is None:
         return None
+    own = mine.reached
+    counterparts = {i: part for i, part in counterparts.items() if own.get(i, "") is None}
     if told.reached.keys().isdisjoint(counterparts):
         return values
     return _copied(capture, values, counterparts)

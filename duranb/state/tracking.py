@@ -20,6 +20,7 @@ from duranb.pure.artifacts import Artifacts
 from duranb.pure.events import Binding
 from duranb.pure.fingerprint import Uses
 from duranb.pure.immutable import is_atom
+from duranb.pure.sharing import shared
 from duranb.state import randomness, reaching, seeding, unstorable
 from duranb.state.capture import NO_NAME, Capture
 from duranb.state.groups import Holders, components
@@ -341,9 +342,7 @@ class Tracking:
         for other in self._holders.of(reached) - set(changed):
             if other not in self.live or self._tracked[other].value is not self.live[other]:
                 continue
-            if other not in found and not reached.keys().isdisjoint(
-                self._capture.dump([other]).reached
-            ):
+            if other not in found and shared(reached, self._capture.dump([other]).reached):
                 found |= {n for n in self._tracked[other].group if n in self.live}
         return found - set(changed)
 
