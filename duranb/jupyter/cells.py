@@ -171,6 +171,8 @@ class Cells(ast.NodeTransformer):
         self._stack: list[Cell] = []
         self._next: Cell | None = None
         self._named: dict[str, str] = {}
+        self.ran_before: list[Code] = []
+        """What ran before there was a store."""
         self.is_duplicate: Callable[[str, str], bool] = lambda name, cell: False
 
     @staticmethod
@@ -234,7 +236,7 @@ class Cells(ast.NodeTransformer):
         """Something other than a cell ran (a widget's callback): it may have changed anything."""
         session = self._session()
         if session is not None and not self._stack:
-            session.runtime.namespace.touched(None)
+            session.runtime.namespace.touched(None, Code.unknown())
 
     # -- deciding --------------------------------------------------------------------------
 
@@ -330,8 +332,6 @@ class Cells(ast.NodeTransformer):
 
     def _touched(self, tree: ast.Module) -> None:
         session = self._session()
-        if session is None:
-            return
         names = dataflow.analyse(tree)
         everything = names.loads | set(names.writes) | names.deletes
         code = Code(
@@ -340,6 +340,9 @@ class Cells(ast.NodeTransformer):
             names.reads,
             seeds=seeding.calls(tree),
         )
+        if session is None:
+            self.ran_before.append(code)
+            return
         session.runtime.namespace.touched(code.loads, code)
         session.runtime.namespace.note_rebinds()
         modules = session.runtime.namespace.uses.modules

@@ -105,7 +105,7 @@ class Extension:
             )
             self.session.bodies = self._cells
             make_current(self.session)
-            self.session.runtime.namespace.touched(None)
+            self.session.runtime.namespace.touched(None, *self._cells.ran_before)
             damage = self.session.runtime.store.damage
             if damage:
                 notice(self._outputs, damage)

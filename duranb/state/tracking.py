@@ -107,13 +107,13 @@ class Tracking:
 
     # -- looking ---------------------------------------------------------------------------
 
-    def touched(self, loads: Collection[str] | None, code: Code | None = None) -> None:
-        """Code ran that could touch these names (None: any); ``code`` is what is known of it."""
+    def touched(self, loads: Collection[str] | None, *codes: Code) -> None:
+        """Code ran that could touch these names (None: any); ``codes`` is what is known of it."""
         if loads is None:
             self._anything = True
         else:
             self._touched.update(loads)
-        self._codes.append(code or Code(None if loads is None else frozenset(loads), "unknown"))
+        self._codes += codes
 
     def note_rebinds(self) -> None:
         """Let go of objects whose names are bound to something else by now."""

@@ -42,6 +42,11 @@ class Code:
     step: str = ""
     seeds: tuple[tuple[str, ...], ...] = ()
 
+    @classmethod
+    def unknown(cls) -> Code:
+        """Code that nobody has seen: a widget's callback."""
+        return cls(None, "unknown")
+
     def could_touch(self, name: str) -> bool:
         """Whether it could have bound or changed the value of a name."""
         return self.loads is None or name in self.loads
