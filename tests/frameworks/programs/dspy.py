@@ -1,7 +1,8 @@
 # %%
 import dspy
 
-dspy.configure(lm=dspy.LM("openai/gpt-4o-mini"))
+# Its own cache would answer a turn that is taken again, and nothing would be seen of it.
+dspy.configure(lm=dspy.LM("openai/gpt-4o-mini", cache=False))
 
 
 def get_weather(city: str) -> str:
