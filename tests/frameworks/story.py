@@ -240,6 +240,7 @@ class Story:
         """Each scenario has a home of its own: some libraries keep answers in a cache on disk."""
         addresses = {
             "OPENAI_BASE_URL": f"{self.server.url}/v1",
+            "OPENAI_API_BASE": f"{self.server.url}/v1",
             "ANTHROPIC_BASE_URL": self.server.url,
             "GOOGLE_GEMINI_BASE_URL": self.server.url,
             "MISTRAL_SERVER_URL": self.server.url,

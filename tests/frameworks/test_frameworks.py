@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.frameworks import program, table
+from tests.frameworks import program
 from tests.frameworks.model import digest, masked
 from tests.frameworks.program import Cell, Program
 from tests.frameworks.server import StandIn
