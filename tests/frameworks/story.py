@@ -25,6 +25,9 @@ from tests.kernel.harness import Kernel, Result
 CELL = 90.0
 """Seconds a cell may take: importing a framework is the longest of it."""
 
+REMEMBERED = "weather in Paris"
+"""What turn one asks for, in every program: it is in each later request."""
+
 KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "MISTRAL_API_KEY")
 
 
@@ -90,6 +93,9 @@ class Story:
                 self.truth[cell.step] = self._do(kernel, cell.body, cell)
             last = self.program.afterwards
             self.truth["afterwards"] = self._do(kernel, last.body, last)
+        for name in ("turn_two", "afterwards"):
+            if not any(REMEMBERED in request for request in self.truth[name].requests):
+                raise Fault(f"{name} does not send what was said in turn one: it tests no memory")
 
     def _uninterrupted(self, room: Path) -> None:
         """Run, replayed offline, restarted, and rewound."""

@@ -28,7 +28,9 @@ def test_forgetful_agent_is_found_out(tmp_path: Path) -> None:
     two = Cell(two.body.replace("Which city", "Which city of {os.getpid()}"), two.step)
     two = Cell(two.body.replace('ask("', 'ask(f"'), two.step)
     with StandIn() as server:
-        story = Story(Program("forgetful", (setup, one, two), Cell("")), server, tmp_path)
+        story = Story(
+            Program("forgetful", (setup, one, two), Cell("ask('Well?')")), server, tmp_path
+        )
         story.tell({"killed between turns"})
     fault = story.outcomes["killed between turns"].fault
     assert fault.startswith("turn_two: another request: ") and fault.count("Which city of ") == 2
