@@ -175,8 +175,8 @@ class Story:
         done = self._duranb(room, "verify", "agent.ipynb", "--replay")
         steps = len(self.program.steps)
         wrong = re.search(r"(\d+) of (\d+) steps", done.stderr)
-        bad = int(wrong[1]) if wrong else (steps if done.returncode else 0)
-        self.verified = f"{steps - bad}/{steps}"
+        bad, of = (int(wrong[1]), int(wrong[2])) if wrong else (0, steps)
+        self.verified = f"{of - bad}/{of}" if wrong or not done.returncode else f"0/{steps}"
         if done.returncode:
             raise Fault(done.stderr.strip()[-4000:])
 
