@@ -78,7 +78,7 @@ def may_call(value: object) -> bool:
 
 def full_name(kind: type) -> str:
     """The name under which a type's factory is registered."""
-    return f"{kind.__module__}.{kind.__qualname__}"
+    return f"{getattr(kind, '__module__', '?')}.{kind.__qualname__}"
 
 
 def reduction(value: Any) -> tuple[Any, ...] | None:
