@@ -107,6 +107,8 @@ class _Painter:
             self.say(path, f"{kind.__name__}.{value.name}")
         elif isinstance(value, pd.Index):
             self._draw_index(path, value)
+        elif isinstance(value, types.CodeType):
+            self._draw_code(path, value)
         elif id(value) in self._seen:
             self.say(path, f"is {self._seen[id(value)]}")
         else:
@@ -128,8 +130,6 @@ class _Painter:
             self._draw_array(path, value)
         elif isinstance(value, (pd.DataFrame, pd.Series)):
             self._draw_frame(path, value)
-        elif isinstance(value, types.CodeType):
-            self._draw_code(path, value)
         elif isinstance(value, types.CellType):
             self.say(path, "cell")
             self._draw_cell(path, value)
