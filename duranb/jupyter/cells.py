@@ -30,7 +30,7 @@ from duranb.jupyter.outputs import Outputs
 from duranb.pure import dataflow, fingerprint
 from duranb.pure.errors import StepError, StoreError, UsageError
 from duranb.session import Session
-from duranb.state import Namespace
+from duranb.state import Code, Namespace, seeding
 from duranb.views import lines as say
 
 
@@ -295,6 +295,7 @@ class Cells(ast.NodeTransformer):
             always=options.always,
             fresh=options.fresh or cell.fresh,
             cell=cell.id,
+            seeds=seeding.calls(tree),
         )
 
     def _check_name(self, name: str, cell: Cell) -> None:
@@ -333,7 +334,13 @@ class Cells(ast.NodeTransformer):
             return
         names = dataflow.analyse(tree)
         everything = names.loads | set(names.writes) | names.deletes
-        session.runtime.namespace.touched(None if names.opaque else everything)
+        code = Code(
+            None if names.opaque else everything,
+            fingerprint.of_tree(tree),
+            names.reads,
+            seeds=seeding.calls(tree),
+        )
+        session.runtime.namespace.touched(code.loads, code)
         session.runtime.namespace.note_rebinds()
         modules = session.runtime.namespace.uses.modules
         modules.patched = self._patched

@@ -132,10 +132,10 @@ class Missing:
 
     Containers and instances of the notebook's own classes are looked into; an object of a library
     that holds such a part is one itself, since nobody knows how it would do without.
-    ``stand_in(type, why)`` is the reduction of what stands there instead.
+    ``stand_in(part, why)`` is the reduction of what stands there instead.
     """
 
-    def __init__(self, stand_in: Callable[[type, str], tuple[Any, ...]]) -> None:
+    def __init__(self, stand_in: Callable[[object, str], tuple[Any, ...]]) -> None:
         self._stand_in = stand_in
         self.found: dict[int, tuple[object, str]] = {}
 
@@ -152,7 +152,7 @@ class Missing:
         except Exception as error:  # of any kind: it is the value's own code
             why = f"{type(error).__name__}: {error}".splitlines()[0][:200]
             self.found[id(obj)] = (obj, why)
-            return self._stand_in(kind, why)
+            return self._stand_in(obj, why)
 
 
 _LOOKED_INTO = frozenset({"__main__", "builtins", "collections", "types", "functools"})
@@ -337,14 +337,15 @@ def load(
             at += entry
         else:
             pieces.append(assembled(entry, artifacts))
-    with _bound(live):
+    with bound(live):
         if stand_in is not None:
             return tolerant.load(pieces[0], pieces[1:], stand_in)
         return pickle.loads(pieces[0], buffers=pieces[1:])
 
 
 @contextmanager
-def _bound(live: dict[str, Any]) -> Any:
+def bound(live: dict[str, Any]) -> Any:
+    """While this is open, what is unpickled belongs to the namespace ``live``."""
     token = _live.set(live)
     try:
         yield

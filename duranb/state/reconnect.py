@@ -65,6 +65,11 @@ def _register(
     return register
 
 
+def has_factory(kind: type) -> bool:
+    """Whether there is a way to make a value of this type again."""
+    return full_name(kind) in _factories
+
+
 def may_call(value: object) -> bool:
     """Whether using a value that has a factory could run code of the notebook."""
     factory = _factories.get(full_name(type(value)))
