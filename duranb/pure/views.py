@@ -88,7 +88,7 @@ def reduction(array: Any, windows: Windows) -> tuple[Any, ...] | None:
     import numpy
 
     kind = type(array)
-    if not array.size or kind is numpy.memmap:
+    if not array.size or issubclass(kind, numpy.memmap):
         return None
     whole, beyond = owners(array)
     bounds = numpy.lib.array_utils.byte_bounds(array)
@@ -171,7 +171,7 @@ def attributes(array: Any) -> tuple[Any, ...] | None:
     kind = type(array)
     held = identity.own(array)
     plain = all(getattr(kind, n) is getattr(numpy.ndarray, n) for n in _SAID)
-    if not held or not plain:
+    if not held or not plain or issubclass(kind, numpy.memmap):
         return None
     make, arguments, state = array.__reduce__()
     return make, arguments, (state, dict(held)), None, None, set_all
