@@ -287,7 +287,7 @@ class Cells(ast.NodeTransformer):
             sure=names.sure,
             deletes=names.deletes,
             imports=names.imports,
-            blind=bool(names.opaque) and not names.opaque.startswith("from "),
+            blind=bool(names.blind),
             loads=None if names.opaque else names.loads | set(names.writes) | names.deletes,
             policy=options.policy,
             validate=options.validate,
