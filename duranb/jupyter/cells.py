@@ -121,7 +121,9 @@ def need(namespace: Namespace, tree: ast.Module) -> None:
     if namespace.has_pending:
         names = dataflow.analyse(tree)
         everything = names.loads | set(names.writes) | names.deletes
+        held = figures.open_ones()
         namespace.need(None if names.opaque else everything)
+        figures.close_all_but(held)  # pyplot has had other cells since
 
 
 def _read_by(expression: str) -> frozenset[str]:
@@ -310,8 +312,9 @@ class Cells(ast.NodeTransformer):
             self._named[name] = cell.id
 
     def _restore(self, session: Session, spec: Spec, decision: Decision) -> None:
+        held = len(figures.open_ones())
         source, messages, result = steprun.restore(session.runtime, spec, decision)
-        self._outputs.replay(messages, self._shell.execution_count - 1)
+        self._outputs.replay(messages, self._shell.execution_count - 1, held=held)
         if result is not NOTHING:
             hook = self._shell.displayhook
             hook.update_user_ns(result)

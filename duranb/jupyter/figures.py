@@ -18,6 +18,13 @@ def send(shell: Any) -> None:
         send_all()
 
 
+def keep_open(count: int) -> None:
+    """Close the oldest of pyplot's figures but this many: as many as it held at the end of a step
+    that was restored. Those that were loaded are the newest."""
+    numbers = sorted(open_ones())
+    close_all_but(numbers[len(numbers) - count :])
+
+
 def open_ones() -> frozenset[int]:
     """The numbers of the figures that pyplot holds."""
     pyplot = sys.modules.get("matplotlib.pyplot")

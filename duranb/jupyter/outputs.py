@@ -11,12 +11,17 @@ import msgspec
 from jupyter_client.jsonutil import json_default
 
 from duranb.engine.context import now_us
+from duranb.jupyter import figures
 from duranb.jupyter.descriptors import Descriptors
 
 KEPT = frozenset(
     {"stream", "display_data", "execute_result", "update_display_data", "clear_output"}
 )
 """The message types that make up a cell's output area."""
+
+FIGURES = "figures"
+"""The type under which it is kept how many figures pyplot held at the end, if not those it did
+at the beginning."""
 
 PAYLOAD = "payload"
 """The type under which a payload is kept: what a cell's reply asks the front end to do."""
@@ -38,6 +43,7 @@ class Outputs:
         self._descriptors = Descriptors()
         self._kept: list[dict[str, Any]] | None = None
         self._parent = ""
+        self._held: frozenset[int] = frozenset()
         self._payloads: list[dict[str, Any]] = []
         self._plain: Callable[..., Any] | None = None
         if kernel is not None:
@@ -107,6 +113,7 @@ class Outputs:
         if self._kernel is not None:
             self._parent = _id_of(self._kernel.get_parent())
             self._payloads = self._payloads_now()
+        self._held = figures.open_ones()
         self._descriptors.begin()
         self._kept = []
 
@@ -118,7 +125,7 @@ class Outputs:
         for message in kept:
             if message["type"] == "stream":
                 message["content"]["text"] = "".join(message["content"]["text"])
-        return kept + self._new_payloads()
+        return kept + self._new_payloads() + self._figures()
 
     def stop(self) -> None:
         """Keep nothing any more: the cell is over, however it ended."""
@@ -153,8 +160,13 @@ class Outputs:
             if id(payload) not in before
         ]
 
-    def replay(self, messages: list[dict[str, Any]], execution_count: int) -> None:
-        """Put recorded messages out again, as outputs of the running cell."""
+    def _figures(self) -> list[dict[str, Any]]:
+        held = figures.open_ones()
+        return [] if held == self._held else [{"type": FIGURES, "content": {"held": len(held)}}]
+
+    def replay(self, messages: list[dict[str, Any]], execution_count: int, *, held: int) -> None:
+        """Put recorded messages out again, as outputs of the running cell. ``held`` is how many
+        figures pyplot held before the step's values were loaded."""
         if self._kernel is None:
             for message in messages:
                 if message["type"] == "stream":
@@ -163,6 +175,9 @@ class Outputs:
         self.flush()
         for message in messages:
             content = dict(message["content"])
+            if message["type"] == FIGURES:
+                held = content["held"]
+                continue
             if message["type"] == PAYLOAD:
                 if content.get("source") not in _DEEDS:
                     self._kernel.shell.payload_manager.write_payload(content, single=False)
@@ -175,6 +190,7 @@ class Outputs:
                 content,
                 metadata=message.get("metadata"),
             )
+        figures.keep_open(held)
 
 
 def _id_of(parent: Any) -> str:
