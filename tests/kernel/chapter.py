@@ -40,7 +40,8 @@ SCATTER = [
     "plt.scatter(rng.standard_normal(80), rng.standard_normal(80), c=colors, s=sizes, alpha=0.3,\n"
     "            cmap='viridis')\nplt.colorbar();",
     "print(f'{colors.mean():.6f} of {len(colors)}')",
-    "dy = 0.8\ny = np.sin(x) + dy * rng.standard_normal(60)\nplt.errorbar(x, y, yerr=dy, fmt='.k');",
+    "dy = 0.8\ny = np.sin(x) + dy * rng.standard_normal(60)\n"
+    "plt.errorbar(x, y, yerr=dy, fmt='.k');",
     "plt.fill_between(x, np.sin(x) - dy, np.sin(x) + dy, color='gray', alpha=0.2)\nplt.show()\n"
     "print('between two figures')\nplt.plot(x, np.sin(x));",
 ]
@@ -93,7 +94,8 @@ LAYOUT = [
     "    xytext=(8, 1.3), arrowprops=dict(facecolor='black', shrink=0.05));",
     "ax.xaxis.set_major_locator(plt.MultipleLocator(np.pi / 2))\n"
     "ax.xaxis.set_major_formatter(plt.FuncFormatter(lambda v, n: f'{v / np.pi:.1f}π'))\nfig",
-    "ax.yaxis.set_major_locator(plt.NullLocator())\nax.grid(True)\ndisplay(fig)\nprint('no labels')",
+    "ax.yaxis.set_major_locator(plt.NullLocator())\n"
+    "ax.grid(True)\ndisplay(fig)\nprint('no labels')",
 ]
 STYLES = [
     "before = plt.rcParams.copy()",

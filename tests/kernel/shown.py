@@ -12,7 +12,7 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,8 +22,8 @@ Message = tuple[str, str]
 """The type of a message, and its content as comparable text."""
 
 _ADDRESS = re.compile(r"0x[0-9a-f]{6,}")
-_ID = re.compile(r"\b[0-9a-f]{32}\b|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
-_INPUT = re.compile(r"In\[\d+\]|ipykernel_\d+/\d+\.py|<ipython-input-\d+-[0-9a-f]+>")
+_ID = re.compile(r"(?<![0-9a-f])(?:[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\b")
+_INPUT = re.compile(r"In\[\d+\]|(?<=/)ipykernel_\d+/\d+\.py(?::\d+)?|<ipython-input-\d+-[0-9a-f]+>")
 _LINE = re.compile(r"(?<=, line )\d+|(?<=\.py:)\d+|^(?:-+>)?\s*\d+ ", re.MULTILINE)
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _OF_A_DRAWING = re.compile(r'(?:id|xlink:href|clip-path)="[^"]*"|<dc:date>[^<]*</dc:date>')
@@ -122,22 +122,49 @@ def _short(message: Message) -> str:
 
 
 def durable(cells: Iterable[str]) -> list[str]:
-    """Every cell a step, those that load something aside."""
-    return [
-        cell if cell.startswith("# plain") else f"%%durable cell_{number}\n{cell}"
-        for number, cell in enumerate(cells, 1)
+    """Every cell a step."""
+    return [f"%%durable cell_{number}\n{cell}" for number, cell in enumerate(cells, 1)]
+
+
+@dataclass
+class Lives:
+    """A notebook's messages in a plain kernel, in a first durable one, and in one that restores;
+    and the cells that were not restored."""
+
+    cells: list[str]
+    plain: list[list[Message]]
+    first: list[list[Message]]
+    restored: list[list[Message]]
+    ran: list[str]
+
+    def first_beside_plain(self) -> Tally:
+        """What the first durable run put out, beside plain cells."""
+        return _compared(self.cells, self.plain, self.first)
+
+    def restored_beside_first(self) -> Tally:
+        """What was put out again, beside the first run."""
+        return _compared(self.cells, self.first, self.restored)
+
+
+def live(kernels: Callable[..., Kernel], cells: list[str], timeout: float = 120) -> Lives:
+    """Run a notebook plain, then with every cell durable; kill the kernel, and run all again."""
+    steps = durable(cells)
+    plain = _run(kernels("plain").start(extension=False), cells, timeout)
+    first = _run(kernels("durable").start(), steps, timeout)
+    again = _run(kernels("durable").start(), steps, timeout)
+    ran = [
+        cell for cell, result in zip(cells, again, strict=True) if "restored" not in result.notices
     ]
+    return Lives(cells, *([*map(Seen().of, results)] for results in (plain, first, again)), ran)
 
 
-def run(kernel: Kernel, cells: Iterable[str], timeout: float = 120) -> list[list[Message]]:
-    """The messages of each cell of a notebook, in a kernel that has just been started."""
-    seen = Seen()
+def _run(kernel: Kernel, cells: list[str], timeout: float) -> list[Result]:
     results = [kernel.run(cell, f"cell-{n}", timeout) for n, cell in enumerate(cells)]
-    return [seen.of(result) for result in results]
+    kernel.kill()
+    return results
 
 
-def compare(cells: list[str], one: list[list[Message]], other: list[list[Message]]) -> Tally:
-    """The tally of two runs of the same cells."""
+def _compared(cells: list[str], one: list[list[Message]], other: list[list[Message]]) -> Tally:
     tally = Tally()
     for cell, first, second in zip(cells, one, other, strict=True):
         tally.add(cell, first, second)
