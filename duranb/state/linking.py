@@ -19,6 +19,7 @@ from duranb.pure import codec, views
 from duranb.pure.immutable import ATOMS
 from duranb.state import reconnect
 from duranb.state.capture import Capture
+from duranb.state.drawing import undrawn
 from duranb.state.placeholder import Placeholder
 
 
@@ -118,7 +119,7 @@ def _copied(capture: Capture, values: Any, parts: Mapping[int, object]) -> dict[
     buffers: list[pickle.PickleBuffer] = []
     pickler = _Linking(sink, capture.live, buffers.append, parts)
     pickler.dump(values)
-    with codec.bound(capture.live):
+    with undrawn(), codec.bound(capture.live):
         reader = _Linked(io.BytesIO(sink.getbuffer()), pickler.kept, buffers)
         copied: dict[str, Any] = reader.load()
     return copied

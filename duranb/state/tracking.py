@@ -164,8 +164,7 @@ class Tracking:
         self._touched.clear()
         self._anything = False
         self._codes.clear()
-        self.live.pop(_END, None)
-        self.live[_END] = None
+        self.live[_END] = self.live.pop(_END, None)
         before, now = self._recorded, self.bindings()
         self._recorded = now
         return Delta(
@@ -474,5 +473,6 @@ def could_change(seen: Tracked) -> bool:
 
 GONE = object()
 
-_END = "__duranb_end__"
-"""The name that marks the end of the namespace at the last sync: no code of the user's moves it."""
+_END = "__loader__"
+"""The name that marks the end of the namespace at the last sync: each has it, and no code of the
+user's moves it. One of our own would be seen by whoever looks at ``globals()``."""
