@@ -172,6 +172,7 @@ class Cells(ast.NodeTransformer):
         self._next: Cell | None = None
         self._named: dict[str, str] = {}
         self.is_duplicate: Callable[[str, str], bool] = lambda name, cell: False
+        self.news: Callable[[], str] = lambda: ""
 
     @staticmethod
     def _no_session() -> Session:
@@ -229,6 +230,14 @@ class Cells(ast.NodeTransformer):
         session = self._session()
         if session is not None:
             session.runtime.namespace.uses.modules.loaded(())
+        news = self.news()
+        if news:
+            notice(self._outputs, news)
+
+    @property
+    def running(self) -> bool:
+        """Whether a cell is being run."""
+        return bool(self._stack)
 
     def unknown_code_ran(self) -> None:
         """Something other than a cell ran (a widget's callback): it may have changed anything."""

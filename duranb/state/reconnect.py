@@ -110,6 +110,8 @@ def _why_never(kind: type) -> str:
 
 def remake(name: str, described: dict[str, Any]) -> Any:
     """Make a described value again. Raises LookupError where its factory is not registered."""
+    if _stands_for is not None:
+        return _stands_for(name)
     factory = _factories.get(name)
     if factory is None:
         raise LookupError(
@@ -117,6 +119,21 @@ def remake(name: str, described: dict[str, Any]) -> Any:
             "before going back"
         )
     return factory.make(**described)
+
+
+_stands_for: Callable[[str], object] | None = None
+
+
+def make_nothing(stands_for: Callable[[str], object]) -> None:
+    """From now on no factory is called in this process: what ``stands_for(type)`` gives is in the
+    place of what it would make."""
+    global _stands_for
+    _stands_for = stands_for
+
+
+def has_factory(value: object) -> bool:
+    """Whether a value is stored as the description of how to make it again."""
+    return full_name(type(value)) in _factories
 
 
 # -- the common ones ---------------------------------------------------------------------------
