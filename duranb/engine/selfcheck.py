@@ -40,6 +40,9 @@ _SLICE = 0.1
 _WAITING = 4
 """Descriptions that wait for the process at most."""
 
+_BESIDE = 10
+"""Other names that the code of one value is given."""
+
 _START = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
     "from duranb.state import aside; aside.main()"
@@ -57,7 +60,10 @@ class _Task:
 
 
 class SelfCheck:
-    """Checks the values that one runtime stores. :meth:`look` on the thread that runs cells."""
+    """Checks the values that one runtime stores. :meth:`look` on the thread that runs cells.
+
+    ``processes`` is how many were started.
+    """
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
@@ -68,6 +74,7 @@ class SelfCheck:
         self._queue: queue.Queue[_Task | None] = queue.Queue(_WAITING)
         self._thread: threading.Thread | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self.processes = 0
         self._news = False
         self._closed = False
         runtime.store.listeners.append(self._note)
@@ -141,8 +148,13 @@ class SelfCheck:
         until = time.monotonic() + seconds
         while self.look(thoroughly=True) and time.monotonic() < until:
             time.sleep(0.02)
-        while self._queue.unfinished_tasks and time.monotonic() < until:
+        while self.queued and time.monotonic() < until:
             time.sleep(0.02)
+
+    @property
+    def queued(self) -> int:
+        """How many artifacts wait, or are being checked."""
+        return self._queue.unfinished_tasks
 
     def unsaid(self) -> list[e.ValuesDiffer]:
         """What was found since this was last asked."""
@@ -172,7 +184,7 @@ class SelfCheck:
 
     def _check(self, task: _Task) -> None:
         try:
-            reply = self._reply(self._request(task))
+            reply = self._reply_to(task)
         except (OSError, StoreError, msgspec.MsgspecError):
             reply = None  # of the store, whoever needs the value is told
         if reply is None:  # or it took too long, or more memory than it may
@@ -189,16 +201,31 @@ class SelfCheck:
             self._told.update(differences.items())
             self._unsaid.append(found)
 
-    def _request(self, task: _Task) -> aside.Request:
+    def _reply_to(self, task: _Task) -> aside.Reply | None:
+        """The process has none of the notebook's names; what a value's code asks for it is given,
+        one name at a time, in front of those that asked for it."""
+        beside: dict[str, str] = {}
+        while True:
+            reply = self._reply(self._request(task, beside))
+            if reply is None or not reply.missing or reply.missing in beside:
+                return reply
+            seen = self._runtime.namespace.tracked().get(reply.missing)
+            if seen is None or not seen.binding.artifact or len(beside) == _BESIDE:
+                return reply
+            beside = {reply.missing: seen.binding.artifact, **beside}
+
+    def _request(self, task: _Task, beside: Mapping[str, str]) -> aside.Request:
         store = self._runtime.store
-        given, files = {}, {}
-        for digest in (task.artifact, *codec.parts(store.get(task.artifact))):
-            file = place(store.path, digest)
-            if file.exists():
-                files[digest] = str(file)
-            else:
-                given[digest] = bytes(store.get(digest))
-        return aside.Request(task.artifact, task.was, given, files, task.previews)
+        given: dict[str, bytes] = {}
+        files: dict[str, str] = {}
+        for digest in {task.artifact, *beside.values()}:
+            for each in (digest, *codec.parts(store.get(digest))):
+                file = place(store.path, each)
+                if file.exists():
+                    files[each] = str(file)
+                else:
+                    given[each] = bytes(store.get(each))
+        return aside.Request(task.artifact, task.was, given, files, task.previews, dict(beside))
 
     def _reply(self, request: aside.Request) -> aside.Reply | None:
         process = self._process
@@ -211,6 +238,7 @@ class SelfCheck:
 
     def _started(self) -> subprocess.Popen[bytes]:
         self._end()
+        self.processes += 1
         # Not in the kernel's process group: an interrupt of a cell is none of its business.
         return subprocess.Popen(
             [sys.executable, "-c", _START, json.dumps([*map(str, sys.path)])],

@@ -51,8 +51,9 @@ class Node(msgspec.Struct, array_like=True):
     follow the object in an expression: ``.unit``, ``[0]``, ``['key']``. ``own`` says that the type
     is the notebook's or the project's; ``private`` are the parts that a library's class keeps for
     itself. ``shared`` says that a change of it could be seen through something else that holds it.
-    ``held_as`` is the name under which the module of its type holds this very object. ``opaque``
-    objects are not described; ``by_identity`` ones are equal to nothing but themselves.
+    ``held_as`` is the name under which the module of its type holds this very object, of one
+    that nothing else tells. ``opaque`` objects are not described; ``by_identity`` ones are equal
+    to nothing but themselves.
     """
 
     kind: str
@@ -178,9 +179,7 @@ class _Walk:
         node.own = layout.own
         node.by_identity = layout.by_identity
         self.found.unequal |= layout.by_identity
-        if not layout.ordinary:
-            self.found.ordinary = False
-            node.held_as = self._held_as(kind, value)
+        self.found.ordinary &= layout.ordinary
         fill = _FILLS.get(layout.builtin) if layout.builtin else None
         if issubclass(kind, type):
             self._class(node, value)
@@ -199,6 +198,8 @@ class _Walk:
             node.parts[f".{name}"] = self.part(held)
             if name[:1] == "_" and name not in layout.names and (layout.mixed or not layout.own):
                 node.private.append(f".{name}")
+        if layout.by_identity and not layout.own and not node.parts:
+            node.held_as = self._held_as(kind, value)
 
     def _items(self, node: Node, value: Any) -> None:
         base: Any = next(b for b in _SEQUENCES if issubclass(type(value), b))
@@ -242,11 +243,11 @@ class _Walk:
         node.told = str(value._name_)
 
     def _function(self, node: Node, function: types.FunctionType) -> None:
-        node.told = function.__qualname__
+        node.own = function.__module__ == "__main__"
+        node.told = function.__qualname__ if node.own else ""
         if identity.library(function):
-            node.told = f"{function.__module__}.{node.told}"
+            node.told = f"{function.__module__}.{function.__qualname__}"
             return
-        node.own = True
         for i, cell in enumerate(function.__closure__ or ()):
             try:
                 node.parts[f".__closure__[{i}]"] = self.part(cell.cell_contents)
@@ -283,8 +284,8 @@ class _Walk:
 
     def _held_as(self, kind: type, value: Any) -> str:
         """The name under which a module of a library holds the very object, if it does."""
-        home = layouts.variables(kind).get("__module__")
-        if not isinstance(home, str) or home in ("__main__", "builtins"):
+        home = layouts.module_of(kind)
+        if home in ("__main__", "builtins"):
             return ""
         if home not in self._held:
             module = sys.modules.get(home)
@@ -337,6 +338,5 @@ def _sampled(size: int) -> Sequence[int]:
 
 
 def _full_name(kind: type) -> str:
-    held = layouts.variables(kind)
-    module, name = held.get("__module__", ""), type.__dict__["__qualname__"].__get__(kind)
+    module, name = layouts.module_of(kind), type.__dict__["__qualname__"].__get__(kind)
     return str(name) if module in ("__main__", "builtins") else f"{module}.{name}"

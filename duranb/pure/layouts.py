@@ -86,6 +86,7 @@ class Layout:
 
 
 _mro: Any = type.__dict__["__mro__"]
+_module: Any = type.__dict__["__module__"]
 _vars: Any = type.__dict__["__dict__"]
 
 
@@ -120,10 +121,10 @@ def of(kind: type) -> Layout:
 
 def is_own(kind: type) -> bool:
     """Whether a class is the notebook's or the project's: of no installed library."""
-    module = variables(kind).get("__module__")
+    module = module_of(kind)
     if module == "__main__":
         return True
-    if not isinstance(module, str) or module not in sys.modules:
+    if module not in sys.modules:
         return False
     file = getattr(sys.modules[module], "__file__", None)
     return isinstance(file, str) and not file.startswith(_INSTALLED)
@@ -138,8 +139,7 @@ _INSTALLED = tuple(
 
 
 def _home(kind: type) -> str:
-    module = variables(kind).get("__module__")
-    return module.partition(".")[0] if isinstance(module, str) else ""
+    return module_of(kind).partition(".")[0]
 
 
 def _content(classes: tuple[type, ...]) -> type | None:
@@ -154,6 +154,12 @@ def variables(kind: type) -> Mapping[str, Any]:
     """What a class itself defines."""
     found: Mapping[str, Any] = _vars.__get__(kind)
     return found
+
+
+def module_of(kind: type) -> str:
+    """The name of the module that a class says it is from, or an empty string."""
+    found = _module.__get__(kind)
+    return found if type(found) is str else ""
 
 
 def bases(kind: type) -> tuple[type, ...]:

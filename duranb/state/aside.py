@@ -49,7 +49,8 @@ class Request(msgspec.Struct):
     """A stored artifact, and what its values were when it was stored.
 
     ``given`` are artifacts by their digests, ``files`` the paths of those that are files.
-    ``previews`` are the lines that were shown of the values.
+    ``previews`` are the lines that were shown of the values. ``beside`` are artifacts of other
+    names, which code of the values needs.
     """
 
     digest: str
@@ -57,13 +58,16 @@ class Request(msgspec.Struct):
     given: dict[str, bytes]
     files: dict[str, str]
     previews: dict[str, str]
+    beside: dict[str, str] = {}
 
 
 class Reply(msgspec.Struct):
-    """What differs, by name; ``unknown`` says why nothing can be said, or is empty."""
+    """What differs, by name; ``unknown`` says why nothing can be said, or is empty. ``missing`` is
+    a name of the notebook's that was missing for it."""
 
     differs: dict[str, list[str]] = {}
     unknown: str = ""
+    missing: str = ""
 
 
 _LENGTH = struct.Struct("<I")
@@ -162,7 +166,7 @@ _NEVER = frozenset(
     {
         *("socket.connect", "socket.bind", "socket.sendto", "socket.sendmsg", "socket.getaddrinfo"),
         *("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork"),
-        *("os.forkpty", "os.kill", "os.killpg", "os.putenv", "os.startfile", "webbrowser.open"),
+        *("os.forkpty", "os.kill", "os.killpg", "os.startfile", "webbrowser.open"),
         *("os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.truncate", "os.link", "os.symlink"),
         *("os.chmod", "os.chown", "os.utime", "sqlite3.connect", "shutil.rmtree"),
     }
@@ -218,7 +222,8 @@ async def _answer(request: Request, guard: _Guard) -> Reply:
     try:
         differs = _compared(request)
     except (*_UNKNOWN, RecursionError) as error:
-        return Reply(unknown=f"{type(error).__name__}: {error}")
+        missing = error.name if isinstance(error, NameError) else None
+        return Reply(unknown=_said(error), missing=missing or "")
     except Exception as error:  # of any kind: it is the values' own code
         said = f"loading it raises {_said(error)}"
         differs = {name: [said] for name in request.was.roots}
@@ -232,13 +237,7 @@ def _compared(request: Request) -> dict[str, list[str]]:
     now, objects = describe(values, opaque)
     other, _ = describe(again, opaque)
 
-    def look_up(index: int, name: str) -> str | None:
-        try:
-            return summary(getattr(objects[index], name))
-        except AttributeError:
-            return None
-
-    found = differences(request.was, now, other, look_up)
+    found = differences(request.was, now, other, lambda i, name: asked(objects[i], name))
     for name in request.was.roots.keys() - found.keys():
         told = _unequal(values[name], again[name], now) or _shown_otherwise(
             request.previews.get(name, ""), values[name], again[name], now
@@ -248,10 +247,21 @@ def _compared(request: Request) -> dict[str, list[str]]:
     return found
 
 
+def asked(value: object, name: str) -> str | None:
+    """What a value answers for an attribute that is not stored in it; None if it has none."""
+    try:
+        return summary(getattr(value, name))
+    except AttributeError:
+        return None
+
+
 def _loaded(request: Request) -> dict[str, Any]:
     main = types.ModuleType("__main__")
     sys.modules["__main__"] = main
-    values: dict[str, Any] = codec.load(_Given(request), request.digest, vars(main))
+    live, given = vars(main), _Given(request)
+    for name, digest in request.beside.items():
+        live[name] = codec.load(given, digest, live)[name]
+    values: dict[str, Any] = codec.load(given, request.digest, live)
     return values
 
 
