@@ -176,6 +176,7 @@ class Cells(ast.NodeTransformer):
         """What ran before there was a store."""
         self.is_duplicate: Callable[[str, str], bool] = lambda name, cell: False
         instrument.install()
+        self.news: Callable[[], str] = lambda: ""
 
     @staticmethod
     def _no_session() -> Session:
@@ -235,6 +236,14 @@ class Cells(ast.NodeTransformer):
         session = self._session()
         if session is not None:
             session.runtime.namespace.uses.modules.loaded(())
+        news = self.news()
+        if news:
+            notice(self._outputs, news)
+
+    @property
+    def running(self) -> bool:
+        """Whether a cell is being run."""
+        return bool(self._stack)
 
     def unknown_code_ran(self) -> None:
         """Something other than a cell ran (a widget's callback): it may have changed anything."""
