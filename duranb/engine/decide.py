@@ -7,13 +7,16 @@ values it can read. What matches a completed execution is restored.
 from __future__ import annotations
 
 import builtins
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
 from duranb.engine.runtime import Runtime
 from duranb.engine.spec import Spec
+from duranb.pure.errors import NotRestorable
 from duranb.pure.model import Execution, Status
+from duranb.state.namespace import REWOUND
+from duranb.state.randomness import OWN, UNSEEDED
 
 ABSENT = "absent"
 """The version of an input that has no value."""
@@ -52,18 +55,57 @@ def decide(runtime: Runtime, spec: Spec, *, replay: bool = False) -> Decision:
         recorded = runtime.history.completed(spec.name, identity, partial(_is_alike, runtime))
         if recorded is not None:
             return Decision(inputs, uses, identity, before, recorded, "")
-    reason = "replayed" if replay else why(spec, last, inputs, uses, "first run")
+    _need_whole(runtime, spec, inputs)
+    reason = "replayed" if replay else why(runtime, spec, last, inputs, uses, "first run")
     if last is not None:
         inputs, uses, unseen = inputs_of(runtime, spec, last, anew=True)
         identity = spec.identity(inputs, uses)
     return Decision(inputs, uses, identity, before, None, reason, unseen)
 
 
+def _need_whole(runtime: Runtime, spec: Spec, inputs: Iterable[str]) -> None:
+    """Refuse to run a step with an object that lacks what restored steps had done to it: a chat
+    that forgot its first turn answers the second one wrong, and that would be paid for."""
+    for name in inputs:
+        behind = runtime.namespace.behind(name)
+        if behind and behind[0] != spec.name:
+            kind = runtime.namespace.bindings()[name].type
+            if behind[0] == REWOUND:
+                done = "was left as it was when the notebook was rewound"
+                remedy = "Run the cell that makes it again, and the steps that use it"
+            else:
+                done = f"is not as step {behind[0]!r} left it: that step was restored"
+                remedy = (
+                    f"Run that step again first (%duranb replay {behind[0]}: its calls are "
+                    "answered from the journal)"
+                )
+            raise NotRestorable(
+                f"step {spec.name!r} needs {name!r}, a {kind} that cannot be stored and {done}. "
+                f"{remedy}, or register with duranb.reconnect({kind!r}) how its state is brought "
+                f"back; --ignore {name} takes it as it is"
+            )
+
+
 def _is_alike(runtime: Runtime, recorded: Execution) -> bool:
-    """Whether what an execution changed in place is shared by the same names now: no version tells,
-    and each of them would see it change."""
-    sharing = runtime.namespace.sharing
-    return all(sharing(name) == set(others) for name, others in recorded.shared.items())
+    return not _unlike(runtime, recorded)
+
+
+def _unlike(runtime: Runtime, recorded: Execution) -> str:
+    """Why an execution with the same identity cannot be restored here: something that no version of
+    an input tells. Empty where it can."""
+    namespace = runtime.namespace
+    for name, others in recorded.shared.items():
+        # Each of the names that share it would see what the step changed in place.
+        if namespace.sharing(name) != set(others):
+            return f"other names share what it changes in place: {name}"
+    for name, version in recorded.sharers.items():
+        if name in namespace.live and namespace.version(name) != version:
+            return f"{name} changed, which shares what it changes in place"
+    standing = namespace.standing()
+    for generator, stood in recorded.drawn.items():
+        if stood != OWN and standing.get(generator, UNSEEDED) != stood:
+            return f"it draws random numbers, and the state of {generator} is another one"
+    return ""
 
 
 def inputs_of(
@@ -162,7 +204,12 @@ def _start_clean_as_recorded(runtime: Runtime, step: str) -> None:
 
 
 def why(
-    spec: Spec, last: Execution | None, inputs: dict[str, str], uses: dict[str, str], first: str
+    runtime: Runtime,
+    spec: Spec,
+    last: Execution | None,
+    inputs: dict[str, str],
+    uses: dict[str, str],
+    first: str,
 ) -> str:
     """Why a step runs although something may be recorded of it: ``last`` is the execution to
     compare with, ``first`` what is said where there is none."""
@@ -178,7 +225,7 @@ def why(
     if last.status is Status.COMPENSATED:
         return "its last execution was compensated"
     if last.status is Status.COMPLETED:
-        return f"other names share what it changes in place: {', '.join(last.shared)}"
+        return _unlike(runtime, last) or "an earlier execution of it cannot be restored here"
     if last.error is None:
         return f"its last execution is {last.status}"
     if last.error.type == "KernelDied":

@@ -199,7 +199,7 @@ class _Step:
             reason = "replayed"
         elif recorded is None:
             last = self._latest.of(runtime.history, given)
-            reason = why(spec, last, inputs, uses, "first call with these arguments")
+            reason = why(runtime, spec, last, inputs, uses, "first call with these arguments")
         decision = Decision(inputs, uses, identity, runtime.at, recorded, reason)
         return spec, decision, bound.arguments
 

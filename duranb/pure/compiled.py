@@ -38,7 +38,7 @@ class _Recipe:
 def parts(value: object) -> Parts | None:
     """What a wrapper is made of, or None for other values, and for wrappers of another version of
     their library, whose parts are somewhere else."""
-    kind = type(value)
+    kind: Any = type(value)
     if kind is types.FunctionType:
         name = _SINGLEDISPATCH if value.__code__ is _DISPATCHING else ""  # type: ignore[attr-defined]
     else:
@@ -57,7 +57,8 @@ def reduction(value: object) -> tuple[Any, ...] | None:
     found = parts(value)
     if found is not None:
         return make, (found.recipe, found.functions, found.options)
-    caches = _caches_of(type(value))
+    kind: Any = type(value)
+    caches = _caches_of(kind)
     return _without(caches, value) if caches else None
 
 
@@ -99,7 +100,7 @@ def _caches_of(kind: type) -> Options:
     return next((_CACHES[n] for n in names if n in _CACHES), {})
 
 
-def _without(caches: Options, value: object) -> tuple[Any, ...] | None:
+def _without(caches: Options, value: Any) -> tuple[Any, ...] | None:
     reduced = value.__reduce_ex__(5)
     if not isinstance(reduced, tuple) or len(reduced) < 3 or not isinstance(reduced[2], dict):
         return None

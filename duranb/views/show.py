@@ -105,6 +105,8 @@ def _bindings(this: Execution) -> Table:
         value = Text(binding.preview)
         if binding.why:
             value.append(f"  not stored as it was: {binding.why}", style="yellow")
+        if name in this.differs:
+            value.append(f"  does not come back as it was: {this.differs[name]}", style="yellow")
         table.add_row(name, binding.type, value)
     return table
 
