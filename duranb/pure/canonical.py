@@ -17,11 +17,11 @@ from typing import Any
 
 import xxhash
 
-from duranb.pure import identity
+from duranb.pure import identity, texts
 from duranb.pure.codec import Missing, NotebookPickler, Reducer, special
 from duranb.pure.immutable import ATOMS
 
-_SETS = (b"\x8f", b"\x91")  # EMPTY_SET and FROZENSET
+_SETS = (b"\x8f", b"\x91")  # EMPTY_SET and FROZENSET; bytes of a number, too
 _LARGEST = 1 << 28
 _DEEPEST = 300
 
@@ -37,7 +37,7 @@ class _Tag:
 
 
 class _Sink:
-    """Hashes what is written, and notices sets."""
+    """Hashes what is written, and notices what may be sets."""
 
     def __init__(self) -> None:
         self.hasher = xxhash.xxh3_128()
@@ -66,10 +66,16 @@ class _Canonical(NotebookPickler):
         token = _token(obj)
         if token is not None:
             return NotImplemented if token == _BY_NAME else (_Tag, (token, *_captured(obj)))
-        found = special(obj)
+        found = special(obj) or _texts(obj)
         if found is None and self._reducer is not None:
             found = self._reducer(obj)
         return NotImplemented if found is None else found
+
+
+def _texts(obj: Any) -> tuple[Any, ...] | None:
+    """An array of strings by its content: how many of them are one object is no part of that."""
+    numpy = sys.modules.get("numpy")
+    return texts.content(obj) if numpy is not None and type(obj) is numpy.ndarray else None
 
 
 _BY_NAME = ""
@@ -138,7 +144,7 @@ def _version(
     pickler.fast = True
     try:
         pickler.dump(value)
-        if not sink.sets:
+        if not sink.sets or not _holds_sets(value, live, reducer, missing):
             return sink.hasher.hexdigest()
     except (ValueError, RecursionError, _TooLarge):
         pass  # a cycle, or too much shared: the walk below numbers what it has seen
@@ -150,6 +156,23 @@ def _version(
         return walk.hasher.hexdigest()
     except Exception:  # the same
         return None
+
+
+def _holds_sets(
+    value: object, live: dict[str, Any], reducer: Reducer | None, missing: Missing | None
+) -> bool:
+    """Whether a set is anywhere in a value: all that is pickled is shown to ``persistent_id``."""
+    pickler = _Canonical(_Nowhere(), live, lambda buffer: None, reducer, missing=missing)
+    pickler.fast = True
+    met: list[object] = []
+    pickler.persistent_id = met.append  # it returns None: nothing is persistent
+    pickler.dump(value)
+    return not {set, frozenset}.isdisjoint(map(type, met))
+
+
+class _Nowhere:
+    def write(self, data: Any) -> int:
+        return len(data)
 
 
 def _type_name(value: object) -> str:
@@ -217,6 +240,7 @@ class _Walk:
 
     def _reduced(self, value: Any, depth: int) -> None:
         found: Any = self._reducer(value) if self._reducer is not None else None
+        found = found or _texts(value)
         if found is None:
             special = copyreg.dispatch_table.get(type(value))
             found = special(value) if special else value.__reduce_ex__(5)
