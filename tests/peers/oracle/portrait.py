@@ -38,7 +38,9 @@ _ATOMS = (
     *(types.BuiltinFunctionType, types.MethodDescriptorType, types.WrapperDescriptorType),
     *(type(pathlib.PurePosixPath()), type(pathlib.Path())),
 )
-_BY_CLASS = frozenset({"__dict__", "__weakref__", "__abstractmethods__", "_abc_impl", "__slotnames__"})
+_BY_CLASS = frozenset(
+    {"__dict__", "__weakref__", "__abstractmethods__", "_abc_impl", "__slotnames__"}
+)
 _CODE = ("co_name", "co_argcount", "co_posonlyargcount", "co_kwonlyargcount", "co_flags")
 _NAMES = ("co_names", "co_varnames", "co_freevars", "co_cellvars")
 
@@ -95,7 +97,9 @@ class _Painter:
     def draw(self, path: str, value: Any) -> None:
         """One value and all it reaches."""
         kind = type(value)
-        if kind in _ATOMS or isinstance(value, (np.generic, np.dtype, pd.api.extensions.ExtensionDtype)):
+        if kind in _ATOMS or isinstance(
+            value, (np.generic, np.dtype, pd.api.extensions.ExtensionDtype)
+        ):
             self.say(path, f"{kind.__name__} {_steady(repr(value))}")
         elif isinstance(value, types.ModuleType):
             self.say(path, f"module {value.__name__}")
@@ -161,7 +165,9 @@ class _Painter:
             if (made := getattr(value, "default_factory", None)) is not None:
                 self.draw(f"{path}.default_factory", made)
         elif isinstance(value, (set, frozenset)):
-            for number, item in enumerate(sorted(value, key=lambda x: (str(type(x)), _steady(repr(x))))):
+            for number, item in enumerate(
+                sorted(value, key=lambda x: (str(type(x)), _steady(repr(x))))
+            ):
                 self.draw(f"{path}{{{number}}}", item)
         elif isinstance(value, bytearray):
             self.say(path, bytes(value).hex())
@@ -186,9 +192,14 @@ class _Painter:
 
     def _draw_object(self, path: str, value: Any) -> None:
         kind = type(value)
-        if kind.__reduce_ex__ is object.__reduce_ex__ and kind.__reduce__ is object.__reduce__ and (
-            kind.__module__ == "__main__" or not hasattr(kind, "__getstate__")
-            or kind.__getstate__ is getattr(object, "__getstate__", None)
+        if (
+            kind.__reduce_ex__ is object.__reduce_ex__
+            and kind.__reduce__ is object.__reduce__
+            and (
+                kind.__module__ == "__main__"
+                or not hasattr(kind, "__getstate__")
+                or kind.__getstate__ is getattr(object, "__getstate__", None)
+            )
         ):
             self.say(path, f"{kind.__name__} object")
             self.draw(f"{path}.__class__", kind)
@@ -218,7 +229,9 @@ class _Painter:
         self.draw(f"{path}.__metaclass__", type(value))
         for name in sorted(vars(value)):
             held = vars(value)[name]
-            if name in _BY_CLASS or isinstance(held, (types.MemberDescriptorType, types.GetSetDescriptorType)):
+            if name in _BY_CLASS or isinstance(
+                held, (types.MemberDescriptorType, types.GetSetDescriptorType)
+            ):
                 continue
             self.draw(f"{path}.{name}", held)
 
