@@ -325,24 +325,31 @@ class Cells(ast.NodeTransformer):
 
     def _restore(self, session: Session, spec: Spec, decision: Decision) -> None:
         held = len(figures.open_ones())
-        source, messages, result = steprun.restore(session.runtime, spec, decision)
-        self._outputs.replay(messages, self._shell.execution_count - 1, held=held)
-        if result is not NOTHING:
+        given = steprun.restore(session.runtime, spec, decision)
+        self._outputs.replay(given.messages, self._shell.execution_count - 1, held=held)
+        if given.result is not NOTHING:
             hook = self._shell.displayhook
-            hook.update_user_ns(result)
-            hook.fill_exec_result(result)
+            hook.update_user_ns(given.result)
+            hook.fill_exec_result(given.result)
         session.runtime.store.flush()
         with session.lock:
-            text = say.restored(session.history, source, session.history.last_execution)
+            history = session.history
+            text = say.restored(history, given.source, history.last_execution, given.lost)
         notice(self._outputs, text)
 
     def _load_what_it_needs(self, tree: ast.Module) -> None:
         """Load the pending values that a plain cell could use. What cannot be loaded says so when
         it is used: IPython would take an error here for a broken transformer."""
         session = self._session()
-        if session is not None:
-            with contextlib.suppress(StoreError):
-                need(session.runtime.namespace, tree)
+        if session is None:
+            return
+        namespace = session.runtime.namespace
+        with contextlib.suppress(StoreError):
+            need(namespace, tree)
+        if namespace.any_behind:
+            for name in sorted(dataflow.analyse(tree).reads):
+                if behind := namespace.behind(name):
+                    notice(self._outputs, say.behind(name, behind))
 
     def _touched(self, tree: ast.Module) -> None:
         session = self._session()

@@ -134,7 +134,8 @@ class Namespace(Tracking):
         if state is not None:
             drawn = step.drawn if step is not None else {}
             randomness.set_state(state, drawn.keys())
-            self._random.moved(randomness.state())
+            if step is None:
+                self._random.moved(randomness.state())
             for generator, stood in drawn.items():
                 self._random.seeded([generator], yes=stood != randomness.UNSEEDED)
         return sorted({*lost, *(n for n, seen in stay.items() if seen.behind)})

@@ -457,6 +457,11 @@ class Tracking:
         """Where each random generator stands, as far as that is the notebook's doing."""
         return self._random.told()
 
+    @property
+    def any_behind(self) -> bool:
+        """Whether any object lacks what a restored step had done to it."""
+        return any(seen.behind for seen in self._tracked.values())
+
     def behind(self, name: str) -> tuple[str, ...]:
         """The restored steps whose change to a name's object did not come back."""
         return self._tracked[name].behind if name in self._tracked else ()
