@@ -95,8 +95,11 @@ class _Pairing:
         if strict and a.held_as and a.held_as != b.held_as:
             module = a.kind.rpartition(".")[0]
             self._told.append(f"{path} was {module}.{a.held_as} itself, and is a copy of it")
-        if strict and a.told != b.told and (a.own or self._is_stable(new)):
-            self._told.append(f"{path} was {a.told or 'empty'}, and is {b.told or 'empty'}")
+        if strict and (a.own or self._is_stable(new)):
+            if a.told != b.told:
+                self._told.append(f"{path} was {a.told or 'empty'}, and is {b.told or 'empty'}")
+            elif a.content != b.content:
+                self._told.append(f"{path} holds other values")
         if a.size != b.size:
             if strict:
                 self._told.append(f"{path} had {items(a.size)}, and has {items(b.size)}")
@@ -137,7 +140,7 @@ class _Pairing:
             return True
         a, b = self._now[new], self._again[new]
         if not label:
-            return a.told == b.told
+            return (a.told, a.content) == (b.told, b.content)
         one, other = a.parts.get(label), b.parts.get(label)
         return isinstance(one, int) or one == other
 

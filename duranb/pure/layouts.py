@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import copyreg
 import datetime
 import decimal
@@ -127,15 +128,27 @@ def is_own(kind: type) -> bool:
     if module not in sys.modules:
         return False
     file = getattr(sys.modules[module], "__file__", None)
-    return isinstance(file, str) and not file.startswith(_INSTALLED)
+    if not isinstance(file, str) or file.startswith(_STANDARD):
+        return False
+    package = getattr(sys.modules.get(module.partition(".")[0]), "__file__", None)
+    return not _is_installed(os.path.dirname(package if isinstance(package, str) else file))
 
 
-_INSTALLED = tuple(
-    {
-        *(os.path.join(sysconfig.get_path(p), "") for p in ("stdlib", "purelib", "platlib")),
-        *(os.path.join(p, "") for p in sys.path if p.endswith(("site-packages", "dist-packages"))),
-    }
-)
+_STANDARD = os.path.join(sysconfig.get_path("stdlib"), "")
+
+
+@functools.lru_cache(maxsize=4096)
+def _is_installed(folder: str) -> bool:
+    """Whether a package's folder, or a module's, lies where an installer has put it."""
+    parent = os.path.dirname(folder)
+    if os.path.basename(parent) in _SITES or os.path.basename(folder) in _SITES:
+        return True
+    with contextlib.suppress(OSError):
+        return any(name.endswith(".dist-info") for name in os.listdir(parent))
+    return False
+
+
+_SITES = ("site-packages", "dist-packages")
 
 
 def _home(kind: type) -> str:

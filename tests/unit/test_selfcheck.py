@@ -12,7 +12,6 @@ import pytest
 
 from duranb.engine.runtime import Settings
 from duranb.engine.selfcheck import SelfCheck
-from duranb.pure import events as e
 from duranb.pure.description import describe
 from duranb.pure.differing import differences
 from duranb.session import Session
@@ -98,6 +97,15 @@ def test_a_ring_is_walked_once() -> None:
         return made
 
     assert compared(ring(), ring()) == []
+
+
+def test_arrays_are_compared_by_their_numbers() -> None:
+    """Another type, another shape and other numbers are told."""
+    import numpy as np
+
+    assert compared(np.zeros(3), np.zeros(3)) == []
+    assert compared(np.zeros(3), np.ones(3)) == ["x holds other values"]
+    assert compared(np.zeros(3), np.zeros(2)) == ["x was float64 (3,), and is float64 (2,)"]
 
 
 def test_what_a_library_keeps_for_itself_is_its_own_business() -> None:
@@ -440,9 +448,3 @@ def test_a_changed_value_is_not_compared(checked: Checked) -> None:
     checked.check.finish(30)
     assert [x.differences for x in checked.check.unsaid()] == []  # told before, of this class
     assert any("s" in x for x in runtime.history.differs.values())
-
-
-def test_a_finding_is_told_of_the_execution(checked: Checked) -> None:
-    """The fold keeps it with the execution whose output it is, and with what is restored of it."""
-    text, _ = e.encode(e.ValuesDiffer(execution=1, artifact="a", differences={"w": "lost"}))
-    assert text == "values.differ"
