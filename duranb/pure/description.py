@@ -268,9 +268,12 @@ class _Walk:
         self.found.ordinary &= layouts.is_ordinary(cls)
         for i, base in enumerate(layouts.bases(cls)):
             node.parts[f".__bases__[{i}]"] = self.part(base)
+        made = not layouts.is_made_plainly(cls)
         for name, held in layouts.variables(cls).items():
             if not (name.startswith(("__", "_abc_")) or type(held) in _DESCRIPTORS):
                 node.parts[f".{name}"] = self.part(held)
+                if made and name[:1] == "_":
+                    node.private.append(f".{name}")
 
     def _array(self, node: Node, value: Any) -> None:
         numpy = sys.modules["numpy"]

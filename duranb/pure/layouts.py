@@ -181,6 +181,12 @@ def bases(kind: type) -> tuple[type, ...]:
     return found
 
 
+def is_made_plainly(kind: type) -> bool:
+    """Whether no library has a hand in what a class itself holds."""
+    classes = _mro.__get__(kind)[:-1]
+    return all((type(c) is type or is_own(type(c))) and is_own(c) for c in classes)
+
+
 def is_ordinary(kind: type) -> bool:
     """Whether pickling an instance can lose nothing, since nothing says how to do it."""
     if any(kind is known for known in copyreg.dispatch_table):

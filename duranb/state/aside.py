@@ -157,6 +157,8 @@ class _Guard:
         sys.addaudithook(self._look)
 
     def _look(self, event: str, args: tuple[Any, ...]) -> None:
+        if event == "os.mkdir" and os.path.isdir(args[0]):
+            return  # it is there, as whoever asks will be told
         if event in _NEVER or (event == "open" and _writes(args)):
             self.refused.append(event)
             raise _Refused(f"{event}: not while a stored value is checked")
