@@ -16,10 +16,11 @@ from duranb.engine.options import first_line
 from duranb.engine.runtime import Settings
 from duranb.engine.selfcheck import SelfCheck
 from duranb.jupyter import offline
-from duranb.jupyter.cells import Cells, comment_out, notice
+from duranb.jupyter.cells import Cells, notice
 from duranb.jupyter.idle import Idle
 from duranb.jupyter.magics import DuranbMagics, await_verbs
 from duranb.jupyter.outputs import Outputs
+from duranb.jupyter.source import SingleLine, comment_out
 from duranb.jupyter.where import notebook_path
 from duranb.pure.errors import DuranbError, UsageError
 from duranb.session import Session
@@ -38,6 +39,7 @@ class Extension:
         self.notebook = notebook_path(shell.user_ns, Path.cwd())
         self._kernel = getattr(shell, "kernel", None)
         self._outputs = Outputs(self._kernel)
+        self._single_line = SingleLine(shell)
         self._cells = Cells(shell, self._outputs, lambda: self.session)
         self._cells.need_session = self.need_session
         self._cells.is_duplicate = self._is_duplicate
@@ -53,7 +55,7 @@ class Extension:
         shell = self.shell
         manager = shell.input_transformer_manager
         manager.cleanup_transforms.append(comment_out)  # once empty lines before it are gone
-        shell.input_transformers_post.append(await_verbs)
+        shell.input_transformers_post += [self._single_line, await_verbs]
         shell.ast_transformers.append(self._cells)
         shell.events.register("pre_run_cell", self._cells.before)
         shell.events.register("post_run_cell", self._cells.after)
@@ -76,7 +78,8 @@ class Extension:
         """Take every hook out and let go of the store; the namespace stays."""
         shell = self.shell
         shell.input_transformer_manager.cleanup_transforms.remove(comment_out)
-        shell.input_transformers_post.remove(await_verbs)
+        for transform in (self._single_line, await_verbs):
+            shell.input_transformers_post.remove(transform)
         if self._cells in shell.ast_transformers:
             shell.ast_transformers.remove(self._cells)
         shell.events.unregister("pre_execute", self._let_stop_reach_async_cells)
@@ -120,7 +123,7 @@ class Extension:
                 self._check = SelfCheck(self.session.runtime)
             self.session.bodies = self._cells
             make_current(self.session)
-            self.session.runtime.namespace.touched(None)
+            self.session.runtime.namespace.touched(None, *self._cells.ran_before)
             damage = self.session.runtime.store.damage
             if damage:
                 notice(self._outputs, damage)

@@ -292,6 +292,8 @@ class Fold:
             served=tuple(b.served),
             unstored=b.unstored,
             shared=b.shared,
+            sharers=b.sharers,
+            drawn=b.drawn,
         )
         self._after(b.snapshot, b.execution)
 

@@ -138,6 +138,8 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     unstored: dict[str, str] = {}
     differs: dict[str, str] = {}
     shared: dict[str, list[str]] = {}
+    sharers: dict[str, str] = {}
+    drawn: dict[str, str] = {}
     before: int = 0
     snapshot: int = 0
     left: int = 0

@@ -88,7 +88,7 @@ def read(file: IO[bytes]) -> bytes:
 
 def opaque(value: object) -> bool:
     """Whether a value is described by its type alone: it is made anew, or is not there."""
-    return type(value) is Placeholder or is_pending(value) or reconnect.has_factory(value)
+    return type(value) is Placeholder or is_pending(value) or reconnect.has_factory(type(value))
 
 
 # -- the process -------------------------------------------------------------------------------

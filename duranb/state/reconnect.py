@@ -65,6 +65,11 @@ def _register(
     return register
 
 
+def has_factory(kind: type) -> bool:
+    """Whether there is a way to make a value of this type again."""
+    return full_name(kind) in _factories
+
+
 def may_call(value: object) -> bool:
     """Whether using a value that has a factory could run code of the notebook."""
     factory = _factories.get(full_name(type(value)))
@@ -73,7 +78,7 @@ def may_call(value: object) -> bool:
 
 def full_name(kind: type) -> str:
     """The name under which a type's factory is registered."""
-    return f"{kind.__module__}.{kind.__qualname__}"
+    return f"{getattr(kind, '__module__', '?')}.{kind.__qualname__}"
 
 
 def reduction(value: Any) -> tuple[Any, ...] | None:
@@ -129,11 +134,6 @@ def make_nothing(stands_for: Callable[[str], object]) -> None:
     place of what it would make."""
     global _stands_for
     _stands_for = stands_for
-
-
-def has_factory(value: object) -> bool:
-    """Whether a value is stored as the description of how to make it again."""
-    return full_name(type(value)) in _factories
 
 
 # -- the common ones ---------------------------------------------------------------------------
