@@ -199,7 +199,7 @@ class _Walk:
             node.parts[f".{name}"] = self.part(held)
             if name[:1] == "_" and name not in layout.names and (layout.mixed or not layout.own):
                 node.private.append(f".{name}")
-        if layout.by_identity and not layout.own and not node.parts:
+        if not (layout.own or node.parts) and layouts.is_marker(kind):
             node.held_as = self._held_as(kind, value)
 
     def _items(self, node: Node, value: Any) -> None:

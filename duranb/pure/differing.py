@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from duranb.pure.description import Description, Part, items, shown
+from duranb.pure.description import Description, Node, Part, items, shown
 
 MOST = 3
 """Differences of one value that are told."""
@@ -113,13 +113,15 @@ class _Pairing:
         found = []
         for label, part in a.parts.items():
             at = f"{path}{label}"
-            keeps = strict or a.own or not label.startswith(".")
+            keeps = strict or a.own
             if label in b.parts:
                 inside = label not in a.private and (strict or a.own)
-                if not a.own and label.startswith(".") and not self._is_stable(new, label):
+                if not self._is_stable(new, label) and label.startswith(".") and not a.own:
+                    continue
+                if self._is_dropped(a, part) and isinstance(b.parts[label], str):
                     continue
                 found.append((at, part, b.parts[label], inside))
-            elif keeps and label not in a.private:
+            elif keeps and label not in a.private and not self._is_dropped(a, part):
                 self._lost(at, label, part, new)
         return found
 
@@ -134,6 +136,10 @@ class _Pairing:
         elif answer != was:
             self._told.append(f"{path} was {was}, and is {answer}")
 
+    def _is_dropped(self, holder: Node, part: Part) -> bool:
+        """Whether it is a callback that a library's class does without when it is pickled."""
+        return not holder.own and isinstance(part, int) and self._was[part].kind in _CALLBACKS
+
     def _is_stable(self, new: int, label: str = "") -> bool:
         """Whether two copies agree in this."""
         if new >= len(self._again) or self._now[new].kind != self._again[new].kind:
@@ -144,5 +150,7 @@ class _Pairing:
         one, other = a.parts.get(label), b.parts.get(label)
         return isinstance(one, int) or one == other
 
+
+_CALLBACKS = ("function", "method", "builtin_function_or_method", "weakref.ReferenceType")
 
 _CONTAINERS = ("list", "dict", "set", "numpy.ndarray")

@@ -181,6 +181,15 @@ def bases(kind: type) -> tuple[type, ...]:
     return found
 
 
+def is_marker(kind: type) -> bool:
+    """Whether an instance can say no more than that it is itself."""
+    return not any(
+        name == "__eq__" or name[:1] != "_"
+        for c in _mro.__get__(kind)[:-1]
+        for name in variables(c)
+    )
+
+
 def is_made_plainly(kind: type) -> bool:
     """Whether no library has a hand in what a class itself holds."""
     classes = _mro.__get__(kind)[:-1]

@@ -36,7 +36,7 @@ from duranb.state.pending import is_pending
 from duranb.state.placeholder import Placeholder, part
 from duranb.state.previews import preview
 
-SECONDS = 10.0
+SECONDS = 20.0
 """How long one value may take."""
 
 IDLE = 60.0

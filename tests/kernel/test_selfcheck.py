@@ -49,7 +49,7 @@ def test_a_class_that_forgets_is_named_while_the_kernel_lives(kernel: Kernel) ->
     assert "w.unit was 'lb'" in kernel.run("%duranb status").text
     assert "w.unit was 'lb'" in kernel.run("%duranb show weigh").text
     verified = kernel.run("%duranb verify")
-    assert verified.status == "ok" and "w.unit was 'lb'" in verified.text
+    assert verified.status == "ok" and "w.unit was 'lb'" in verified.messages[-1][1]["text"]
     kernel.restart()
     assert "w.unit was 'lb'" in kernel.run("%duranb status").text
 

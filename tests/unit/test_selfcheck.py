@@ -123,6 +123,16 @@ def test_what_a_library_keeps_for_itself_is_its_own_business() -> None:
     assert compared(was, now, other) == []
 
 
+def test_a_marker_of_a_module_is_that_very_object() -> None:
+    """A copy of what a module's code compares by ``is`` is told, a copy of anything else not."""
+    import dataclasses
+    import email.policy
+
+    told = "x was dataclasses.MISSING itself, and is a copy of it"
+    assert compared(dataclasses.MISSING, type(dataclasses.MISSING)()) == [told]
+    assert compared(email.policy.default, email.policy.EmailPolicy()) == []
+
+
 def test_describing_runs_no_code_of_the_values() -> None:
     """A property, a ``__getattribute__`` or a ``__len__`` that fails is never called."""
 
