@@ -181,7 +181,7 @@ class SelfCheck:
         while True:
             task = self._queue.get()
             try:
-                if task is None:
+                if task is None or self._closed:
                     return
                 self._check(task)
             finally:
@@ -243,6 +243,8 @@ class SelfCheck:
 
     def _started(self) -> subprocess.Popen[bytes]:
         self._end()
+        if self._closed:
+            raise ProcessLookupError("the session is closed")
         self.processes += 1
         # Not in the kernel's process group: an interrupt of a cell is none of its business.
         return subprocess.Popen(

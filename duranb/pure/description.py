@@ -249,6 +249,7 @@ class _Walk:
         if identity.library(function):
             node.told = f"{function.__module__}.{function.__qualname__}"
             return
+        self.found.unequal = True
         for i, cell in enumerate(function.__closure__ or ()):
             try:
                 node.parts[f".__closure__[{i}]"] = self.part(cell.cell_contents)
@@ -264,7 +265,7 @@ class _Walk:
         if identity.library(cls):
             return
         node.own = node.shared = True
-        self.found.classes = True
+        self.found.classes = self.found.unequal = True
         self.found.ordinary &= layouts.is_ordinary(cls)
         for i, base in enumerate(layouts.bases(cls)):
             node.parts[f".__bases__[{i}]"] = self.part(base)

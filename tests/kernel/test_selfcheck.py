@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
+import psutil
 import pytest
 from click.testing import CliRunner
 
@@ -22,6 +23,8 @@ class Weight:
     def __reduce__(self):
         return Weight, (self.value,)
 """
+
+CHECK = "__import__('duranb.jupyter.extension').jupyter.extension.loaded()._check"
 
 TOLD = "step 'weigh': w does not come back as it was: w.unit was 'lb', and is 'kg'"
 
@@ -50,7 +53,11 @@ def test_a_class_that_forgets_is_named_while_the_kernel_lives(kernel: Kernel) ->
     assert "w.unit was 'lb'" in kernel.run("%duranb show weigh").text
     verified = kernel.run("%duranb verify")
     assert verified.status == "ok" and "w.unit was 'lb'" in verified.messages[-1][1]["text"]
-    kernel.restart()
+    aside = psutil.Process(int(kernel.value(f"{CHECK}._process.pid")))
+    kernel.kill()
+    psutil.wait_procs([aside], timeout=30)
+    assert not aside.is_running() or aside.status() == psutil.STATUS_ZOMBIE
+    kernel.start()
     assert "w.unit was 'lb'" in kernel.run("%duranb status").text
 
 
@@ -59,10 +66,7 @@ def test_it_can_be_turned_off(kernels: Callable[..., Kernel]) -> None:
     kernel = kernels(DURANB_CHECK="0").start()
     kernel.run(FORGETS)
     kernel.run("%%durable weigh\nw = Weight(1, 'lb')")
-    assert (
-        kernel.value("__import__('duranb.jupyter.extension').jupyter.extension.loaded()._check")
-        == "None"
-    )
+    assert kernel.value(CHECK) == "None"
 
 
 def test_a_headless_run_says_it_at_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
