@@ -386,12 +386,6 @@ made = Made()
 made.parts = [1]
 pattern = re.compile("a+")
 gate = threading.Semaphore(2)
-@functools.singledispatch
-def by_type(value):
-    return value
-@by_type.register
-def _(value: int):
-    return value
 error = ValueError("a", 2)
 """
 
