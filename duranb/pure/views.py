@@ -58,10 +58,10 @@ def is_array(kind: type) -> bool:
 
 def owner(array: Any) -> Any:
     """The last array that this one looks at, be it itself."""
-    return _owner(array)[0]
+    return owners(array)[0]
 
 
-def _owner(array: Any) -> tuple[Any, bytearray | None]:
+def owners(array: Any) -> tuple[Any, bytearray | None]:
     """The last array that this one looks at, and the bytearray which that one looks at, if any."""
     found = at = array
     while (at := _base(at)) is not None:
@@ -90,7 +90,7 @@ def reduction(array: Any, windows: Windows) -> tuple[Any, ...] | None:
     kind = type(array)
     if not array.size or issubclass(kind, numpy.memmap):
         return None
-    whole, beyond = _owner(array)
+    whole, beyond = owners(array)
     bounds = numpy.lib.array_utils.byte_bounds(array)
     if whole is not array:
         wide = whole.nbytes > _MOST * max(array.nbytes, _SMALL)

@@ -286,7 +286,7 @@ class Namespace(Tracking):
         """Track what was loaded, and what it is linked to, under the versions they were stored
         with."""
         names = frozenset(group.bindings) if group.is_whole else frozenset(group.values)
-        names = names.intersection(self.live)
+        names = frozenset(n for n in names if n in self.live)
         for name in names:
             self._set(name, self.live[name], group.bindings[name], names, "")
         if all(is_atom(self.live[n]) for n in names):
