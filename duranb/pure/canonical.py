@@ -24,6 +24,7 @@ from duranb.pure.immutable import ATOMS
 _SETS = (b"\x8f", b"\x91")  # EMPTY_SET and FROZENSET
 _LARGEST = 1 << 28
 _DEEPEST = 300
+_MOST = 10_000
 
 
 class _Tag:
@@ -142,14 +143,19 @@ def _version(
             return sink.hasher.hexdigest()
     except (ValueError, RecursionError, _TooLarge):
         pass  # a cycle, or too much shared: the walk below numbers what it has seen
-    except Exception:  # of any kind: it is the value's own code
-        return None
-    try:
-        walk = _Walk(live, reducer)
-        walk.value(value, 0)
-        return walk.hasher.hexdigest()
-    except Exception:  # the same
-        return None
+    except Exception as error:  # of any kind: it is the value's own code
+        if not isinstance(error.__cause__, RecursionError):  # which cloudpickle tells otherwise
+            return None
+    for most in (_MOST, None):
+        try:
+            walk = _Walk(live, reducer, most)
+            walk.value(value, 0)
+            return walk.hasher.hexdigest()
+        except _TooLarge:
+            continue
+        except Exception:  # the same
+            return None
+    raise AssertionError("a walk without a limit has no end")
 
 
 def _type_name(value: object) -> str:
@@ -157,9 +163,17 @@ def _type_name(value: object) -> str:
 
 
 class _Walk:
-    """The slow way: sets sorted by the digests of their elements, cycles by number."""
+    """The slow way: sets sorted by the digests of their elements, cycles by number.
 
-    def __init__(self, live: dict[str, Any], reducer: Reducer | None) -> None:
+    What is reached by several ways is told each time: equal content, equal digest. An object whose
+    parts all know each other (a figure) would take forever: after ``most`` parts the walk gives up
+    with :class:`_TooLarge`. With None there for a limit, each part is told once, by number later.
+    """
+
+    def __init__(
+        self, live: dict[str, Any], reducer: Reducer | None, most: int | None = None
+    ) -> None:
+        self._left = most
         self.hasher = xxhash.xxh3_128()
         self._live = live
         self._reducer = reducer
@@ -181,6 +195,10 @@ class _Walk:
         held = _captured(value) if token else []
         if token is not None and not held:
             return
+        if self._left is not None:
+            self._left -= 1
+            if self._left < 0:
+                raise _TooLarge
         if id(value) in self._open:
             self.say(f"again {len(self._open) - self._open[id(value)]}")
             return
@@ -192,7 +210,8 @@ class _Walk:
             self._inside(held, list, depth + 1)
         else:
             self._inside(value, kind, depth + 1)
-        del self._open[id(value)]
+        if self._left is not None:
+            del self._open[id(value)]
 
     def _inside(self, value: Any, kind: type, depth: int) -> None:
         if kind in (list, tuple):
@@ -202,7 +221,10 @@ class _Walk:
         elif kind is dict:
             self.say(f"dict {len(value)}")
             for key, item in value.items():
-                self.value(key, depth)
+                if type(key) is int and key == id(item):
+                    self.say("its id")  # another one in each process
+                else:
+                    self.value(key, depth)
                 self.value(item, depth)
         elif kind in (set, frozenset):
             self.say(f"{kind.__name__} {len(value)}")

@@ -139,13 +139,16 @@ class Missing:
     def __init__(self, stand_in: Callable[[object, str], tuple[Any, ...]]) -> None:
         self._stand_in = stand_in
         self.found: dict[int, tuple[object, str]] = {}
+        self._whole: dict[int, object] = {}
 
     def reduction(self, obj: Any, pickler: NotebookPickler) -> Any:
         """The reduction of ``obj``, or what is pickled instead."""
         kind = type(obj)
         try:
-            if kind.__module__ not in _LOOKED_INTO and not issubclass(kind, type):
-                pickler.alone(obj)
+            looked_into = kind.__module__ in _LOOKED_INTO or issubclass(kind, type)
+            if not looked_into and id(obj) not in self._whole:
+                # All that is in it is whole too, and need not be tried again.
+                self._whole |= pickler.alone(obj)
             found = pickler.reduction(obj)
             by_kind = kind in pickler.dispatch_table or issubclass(kind, _AS_CODE)
             if found is NotImplemented and not by_kind:
@@ -222,10 +225,13 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
                 return found
         return super().reducer_override(obj)
 
-    def alone(self, obj: Any) -> None:
-        """Pickle an object by itself, to no use. Raises what pickling it raises."""
+    def alone(self, obj: Any) -> dict[int, object]:
+        """Pickle an object by itself, to no use: what was met in it, by id. Raises what pickling it
+        raises."""
         buffers: list[pickle.PickleBuffer] = []
-        type(self)(io.BytesIO(), self._namespace, buffers.append, self._reducer).dump(obj)
+        pickler = type(self)(io.BytesIO(), self._namespace, buffers.append, self._reducer)
+        pickler.dump(obj)
+        return {i: met for i, (_, met) in pickler.memo.copy().items()}
 
     def _function(self, function: types.FunctionType, names: _Live | _Globals) -> Any:
         """As cloudpickle does it, but for the globals: today's, of the namespace or a module."""
