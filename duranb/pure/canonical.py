@@ -8,6 +8,7 @@ it.
 
 from __future__ import annotations
 
+import builtins
 import copyreg
 import enum
 import pickle
@@ -16,7 +17,7 @@ from typing import Any
 
 import xxhash
 
-from duranb.pure import identity
+from duranb.pure import held, identity, recipes
 from duranb.pure.codec import Missing, NotebookPickler, Reducer, special
 from duranb.pure.immutable import ATOMS
 
@@ -62,6 +63,8 @@ class _Canonical(NotebookPickler):
     """Functions and classes as their fingerprints, everything else by content."""
 
     def reduction(self, obj: Any) -> Any:
+        if type(obj) is types.FunctionType and (found := recipes.of_function(obj)) is not None:
+            return found
         token = _token(obj)
         if token is not None:
             return NotImplemented if token == _BY_NAME else (_Tag, (token, *_captured(obj)))
@@ -76,22 +79,30 @@ _BY_NAME = ""
 
 
 def _token(obj: Any) -> str | None:
-    if isinstance(obj, types.FunctionType):
+    kind = type(obj)  # never isinstance, which asks the value
+    if kind is types.FunctionType:
         if identity.library(obj):
             return _BY_NAME
         return f"function {identity.of_function(obj)}"
-    if isinstance(obj, type):
+    if issubclass(kind, type):
+        if obj.__module__ == "builtins" and not hasattr(builtins, obj.__name__):
+            return f"type {obj.__name__}"  # of a function, of a mappingproxy, …
         if identity.library(obj):
             return _BY_NAME
         return f"class {identity.of_class(obj)}"
-    if isinstance(obj, types.ModuleType):
+    if issubclass(kind, types.ModuleType):
         return f"module {obj.__name__}"
+    if kind is object:
+        # Only told apart by being another one.
+        return f"object {'.'.join(held.place(obj) or ())}"
     return None
 
 
 def _captured(obj: Any) -> list[object]:
     """What code holds that its token does not tell."""
-    return identity.captured(obj) if isinstance(obj, (types.FunctionType, type)) else []
+    if type(obj) is type and obj.__module__ == "builtins":
+        return []
+    return identity.captured(obj) if issubclass(type(obj), (types.FunctionType, type)) else []
 
 
 def version(value: object, live: dict[str, Any], reducer: Reducer | None = None) -> str:
@@ -163,7 +174,8 @@ class _Walk:
         if kind in ATOMS:
             self.say(f"{kind.__name__} {value!r}")
             return
-        token = _token(value)
+        dispatching = recipes.of_function(value) if kind is types.FunctionType else None
+        token = _token(value) if dispatching is None else None
         if token is not None:
             self.say(token or f"{value.__module__}.{value.__qualname__}")
         held = _captured(value) if token else []
@@ -205,10 +217,13 @@ class _Walk:
             self._reduced(value, depth)
 
     def _reduced(self, value: Any, depth: int) -> None:
-        found: Any = self._reducer(value) if self._reducer is not None else None
+        found: Any = recipes.of_function(value) if type(value) is types.FunctionType else None
+        found = found or special(value)
+        if found is None and self._reducer is not None:
+            found = self._reducer(value)
         if found is None:
-            special = copyreg.dispatch_table.get(type(value))
-            found = special(value) if special else value.__reduce_ex__(5)
+            registered = copyreg.dispatch_table.get(type(value))
+            found = registered(value) if registered else value.__reduce_ex__(5)
         self.say("object")
         if isinstance(found, str):
             self.say(found)

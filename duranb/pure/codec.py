@@ -21,6 +21,7 @@ import pickle
 import struct
 import sys
 import types
+import weakref
 from collections.abc import Callable
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -31,7 +32,7 @@ import cloudpickle
 import msgspec
 import xxhash
 
-from duranb.pure import identity, sharing, tensors, texts, tolerant, views
+from duranb.pure import held, identity, recipes, sharing, tensors, texts, tolerant, views
 from duranb.pure.artifacts import Artifacts, Buffer
 from duranb.pure.buffers import LARGE, Entry, Known, assembled, hashes
 from duranb.pure.views import load as _load_view  # noqa: F401 older stores name it so
@@ -143,10 +144,11 @@ class Missing:
         """The reduction of ``obj``, or what is pickled instead."""
         kind = type(obj)
         try:
-            if kind.__module__ not in _LOOKED_INTO and not isinstance(obj, type):
+            if kind.__module__ not in _LOOKED_INTO and not issubclass(kind, type):
                 pickler.alone(obj)
             found = pickler.reduction(obj)
-            if found is NotImplemented and not isinstance(obj, (type, types.FunctionType)):
+            by_kind = kind in pickler.dispatch_table or issubclass(kind, _AS_CODE)
+            if found is NotImplemented and not by_kind:
                 obj.__reduce_ex__(5)  # what pickling it would call
             return found
         except Exception as error:  # of any kind: it is the value's own code
@@ -155,6 +157,7 @@ class Missing:
             return self._stand_in(obj, why)
 
 
+_AS_CODE = (type, types.FunctionType)
 _LOOKED_INTO = frozenset({"__main__", "builtins", "collections", "types", "functools"})
 
 
@@ -190,12 +193,21 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         kind = type(obj)
         if kind is types.FunctionType:
             self.met.code.append(obj)
+            dispatching = recipes.of_function(obj)
+            if dispatching is not None and not held.is_global(obj):
+                return dispatching
             if obj.__globals__ is self._namespace:
-                return self._function(obj)
-        elif isinstance(obj, type):
+                return self._function(obj, _LIVE)
+            module = held.module_of(obj)
+            if module is not None and not held.is_global(obj):
+                return self._function(obj, _Globals(module))
+        elif issubclass(kind, type):
             self.met.code.append(obj)
             if obj.__module__ == "__main__" and obj not in self._inside:
                 return self._class(obj)
+        elif kind is types.CodeType:
+            if obj.co_filename == _GENERATED:
+                return _generated(self.dispatch_table[kind](obj))
         elif views.is_array(kind):
             reduced = views.reduction(obj, self.windows) or _array(obj)
             if reduced is not None:
@@ -215,12 +227,12 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         buffers: list[pickle.PickleBuffer] = []
         type(self)(io.BytesIO(), self._namespace, buffers.append, self._reducer).dump(obj)
 
-    def _function(self, function: types.FunctionType) -> Any:
-        """As cloudpickle does it, but for the globals."""
+    def _function(self, function: types.FunctionType, names: _Live | _Globals) -> Any:
+        """As cloudpickle does it, but for the globals: today's, of the namespace or a module."""
         make, arguments, state, *rest = self._dynamic_function_reduce(function)
         code, _, *others = arguments
         state[1]["__globals__"] = {}
-        return (make, (code, _LIVE, *others), state, *rest)
+        return (make, (code, names, *others), state, *rest)
 
     def _class(self, cls: type) -> Any:
         """By its fingerprint, with the definition beside it for when the live one is another."""
@@ -236,7 +248,7 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
 
 def special(obj: Any) -> tuple[Any, ...] | None:
     """The reduction of what is not pickled as its own class says, or None."""
-    found = tensors.reduction(obj)
+    found = tensors.reduction(obj) or held.reduction(obj) or recipes.reduction(obj)
     if found is not None:
         return found
     kind = type(obj)
@@ -274,11 +286,42 @@ def live_namespace() -> dict[str, Any]:
 _LIVE = _Live()
 
 
+_GENERATED = "<string>"
+"""The file name of code that was made of a text, as a dataclass's ``__init__`` is."""
+
+
+def _generated(reduced: tuple[Any, Any]) -> tuple[Any, Any]:
+    """cloudpickle gives all code one file name; that it was generated has to be seen of it still,
+    or a class would not be what it was."""
+    make, arguments = reduced
+    return make, tuple(_GENERATED if a == "<dynamic-code>" else a for a in arguments)
+
+
+class _Globals:
+    """Stands for a module's globals in a pickle."""
+
+    def __init__(self, module: str) -> None:
+        self._module = module
+
+    def __reduce__(self) -> Any:
+        return held.module_globals, (self._module,)
+
+
+_loaded: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
+"""The classes that were loaded, by their namespace and their definition."""
+
+
 def _load_class(name: str, fingerprint: str, definition: bytes) -> type:
     live = _live.get().get(name)
     if isinstance(live, type) and identity.of_class(live) == fingerprint:
         return live
-    loaded = pickle.loads(definition)
+    # Loading a definition again would give the class that it made its methods anew.
+    key = f"{id(_live.get())} {fingerprint} {xxhash.xxh3_128_hexdigest(definition)}"
+    known = _loaded.get(key)
+    if known is not None and identity.of_class(known) == fingerprint:
+        found: type = known
+        return found
+    loaded = _loaded[key] = pickle.loads(definition)
     assert isinstance(loaded, type)
     loaded.__qualname__ = name  # cloudpickle makes it the last part of it
     return loaded
@@ -326,9 +369,7 @@ def load(
     raises, and :class:`duranb.errors.StoreError`.
     """
     data = artifacts.get(digest)
-    (length,) = _HEAD.unpack_from(data)
-    at = _HEAD.size + length
-    table = _decode_table(data[_HEAD.size : at])
+    table, at = _table(data)
     pieces: list[memoryview] = []
     for entry in table:
         if isinstance(entry, int):
@@ -341,6 +382,24 @@ def load(
         if stand_in is not None:
             return tolerant.load(pieces[0], pieces[1:], stand_in)
         return pickle.loads(pieces[0], buffers=pieces[1:])
+
+
+def _table(data: memoryview) -> tuple[list[int | Entry], int]:
+    """The header of a stored value, and where it ends."""
+    (length,) = _HEAD.unpack_from(data)
+    at = _HEAD.size + length
+    return _decode_table(data[_HEAD.size : at]), at
+
+
+def parts(data: memoryview) -> set[str]:
+    """The digests of the artifacts beside the one with these bytes that loading it needs."""
+    found: set[str] = set()
+    for entry in _table(data)[0]:
+        if isinstance(entry, str):
+            found.add(entry)
+        elif not isinstance(entry, int):
+            found |= {entry[0], *entry[1].values()}
+    return found
 
 
 @contextmanager

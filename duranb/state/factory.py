@@ -35,4 +35,4 @@ class Factory:
 
 def full_name(kind: type) -> str:
     """The name under which a type's factory is registered."""
-    return f"{kind.__module__}.{kind.__qualname__}"
+    return f"{getattr(kind, '__module__', '?')}.{kind.__qualname__}"

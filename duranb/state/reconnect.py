@@ -71,6 +71,11 @@ def _named(name: str) -> Factory | None:
     return _factories.get(name) or adapters.named(name)
 
 
+def has_factory(kind: type) -> bool:
+    """Whether there is a way to make a value of this type again."""
+    return _factory_of(kind) is not None
+
+
 def is_handle(kind: type) -> bool:
     """Whether values of this type have a factory and hold nothing: one is as good as another."""
     factory = _factory_of(kind)
@@ -128,6 +133,8 @@ def _why_never(kind: type) -> str:
 
 def remake(name: str, described: dict[str, Any]) -> Any:
     """Make a described value again. Raises LookupError where its factory is not registered."""
+    if _stands_for is not None:
+        return _stands_for(name)
     factory = _named(name)
     if factory is None:
         raise LookupError(
@@ -139,6 +146,16 @@ def remake(name: str, described: dict[str, Any]) -> Any:
         if len(alive) == 1:  # of two, nobody knows whose key it was
             return alive[0]
     return factory.make(**described)
+
+
+_stands_for: Callable[[str], object] | None = None
+
+
+def make_nothing(stands_for: Callable[[str], object]) -> None:
+    """From now on no factory is called in this process: what ``stands_for(type)`` gives is in the
+    place of what it would make."""
+    global _stands_for
+    _stands_for = stands_for
 
 
 # -- the common ones ---------------------------------------------------------------------------

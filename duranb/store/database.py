@@ -57,6 +57,8 @@ class Database:
     def _connect(self) -> duckdb.DuckDBPyConnection:
         connection = duckdb.connect(str(self._file), config=CONFIG)
         try:
+            # It would be drawn in whatever cell is running.
+            connection.execute("SET enable_progress_bar = false")
             migrate(connection, str(self._file.parent))
         except BaseException:
             connection.close()
