@@ -16,6 +16,7 @@ _FILES = {
     "agents": "openai_agents",
     "google": "google_genai",
     "llama_index": "llama_index",
+    "pydantic": "pydantic",
     "rich": "rich",
     "workflows": "llama_index",
 }
