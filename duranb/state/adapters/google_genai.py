@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 from duranb.pure.credentials import is_secret_field
 from duranb.state.factory import Factory
-
 
 _OF_THE_SDK = frozenset({"content-type", "user-agent", "x-goog-api-client"})
 """Headers that a client sets itself; another version of the SDK says something else there."""
@@ -38,30 +38,23 @@ def _of_client(client: Any) -> dict[str, Any]:
 
 
 def _with_key(options: dict[str, Any]) -> dict[str, Any]:
-    from google.genai._api_client import get_env_api_key
-
-    if options["vertexai"] or get_env_api_key():
+    known = import_module("google.genai._api_client")
+    if options["vertexai"] or known.get_env_api_key():
         return options
     # The key is never stored; a local server wants none, and any other will say so.
     return {**options, "api_key": "not-stored"}
 
 
 def _api(**options: Any) -> Any:
-    from google.genai._api_client import BaseApiClient
-
-    return BaseApiClient(**_with_key(options))
+    return import_module("google.genai._api_client").BaseApiClient(**_with_key(options))
 
 
 def _client(**options: Any) -> Any:
-    from google.genai import Client
-
-    return Client(**_with_key(options))
+    return import_module("google.genai").Client(**_with_key(options))
 
 
 def _async_client(**options: Any) -> Any:
-    from google.genai.client import AsyncClient
-
-    return AsyncClient(_api(**options))
+    return import_module("google.genai.client").AsyncClient(_api(**options))
 
 
 def _is_open(api: Any) -> bool:

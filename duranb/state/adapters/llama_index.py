@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from importlib import import_module
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -54,9 +55,7 @@ def _callbacks(manager: Any) -> dict[str, Any]:
 
 
 def _callbacks_again(handlers: list[Any]) -> Any:
-    from llama_index.core.callbacks import CallbackManager
-
-    return CallbackManager(handlers)
+    return import_module("llama_index.core.callbacks").CallbackManager(handlers)
 
 
 def _chat_store(store: Any) -> dict[str, Any]:
@@ -93,9 +92,7 @@ def _context(context: Any) -> dict[str, Any]:
 
 
 def _context_again(workflow: Any, data: dict[str, Any]) -> Any:
-    from workflows import Context
-
-    return Context.from_dict(workflow, data)
+    return import_module("workflows").Context.from_dict(workflow, data)
 
 
 FACTORIES = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 from duranb.state.adapters.waiting import finished
@@ -25,9 +26,7 @@ def _describe(session: Any) -> dict[str, Any]:
 
 
 def _make(items: list[Any], **options: Any) -> Any:
-    from agents import SQLiteSession
-
-    session = SQLiteSession(**options)
+    session = import_module("agents").SQLiteSession(**options)
     if items:
         finished(session.add_items(items))
     return session

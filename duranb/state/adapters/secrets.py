@@ -1,5 +1,4 @@
-"""Keys that a value holds: never stored, and found again in the environment variable they were in.
-"""
+"""Keys that values hold: not stored, but found again in the environment variable they were in."""
 
 from __future__ import annotations
 
