@@ -62,7 +62,7 @@ class Namespace(Tracking):
             if wanted is None or name in wanted:
                 del self.live[name]
         damaged = {n: mark.tracked[n].binding for n in self._put_back(mark, wanted)}
-        lost = [n for n, b in damaged.items() if is_unstorable(b.version)]
+        lost = [n for n, b in damaged.items() if not b.artifact and is_unstorable(b.version)]
         lost += self._load_groups({n: b for n, b in damaged.items() if n not in lost})
         randomness.set_state(mark.random)
         return sorted(lost)
@@ -87,7 +87,7 @@ class Namespace(Tracking):
             return not is_used(seen.value)
         if not could_change(seen):
             return True
-        if is_unstorable(seen.binding.version):
+        if not seen.binding.artifact and is_unstorable(seen.binding.version):
             return look(seen.value) == seen.digest
         return seen.group <= self.live.keys() and self._unchanged(seen.group)
 

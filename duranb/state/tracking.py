@@ -316,6 +316,12 @@ class Tracking:
         """The code that could have bound or changed a value; all that ran, where none is known."""
         return [c for c in self._codes if c.could_touch(name)] or self._codes
 
+    def _told_by_code(self, name: str, version: str, seen: Tracked | None) -> str:
+        """The version of a stored value whose content does not tell it, or not all of it."""
+        if seen is not None and seen.value is self.live[name]:
+            return self._changed_by(name, version, seen.binding.version)
+        return self._changed_by(name, version, "") if unstorable.is_unstorable(version) else version
+
     def _changed_by(self, name: str, version: str, before: str) -> str:
         """The version of a value that is not, or not as a whole, told by its content."""
         codes = [self._given(code, name) for code in self._codes_of(name)]
@@ -379,8 +385,8 @@ class Tracking:
                 binding = msgspec.structs.replace(seen.binding, artifact=artifact)
             else:
                 binding = self._capture.binding(value, artifact, dumps[name])
-                if dumps[name].missing is not None and seen is not None and seen.value is value:
-                    version = self._changed_by(name, binding.version, seen.binding.version)
+                if dumps[name].missing is not None or unstorable.is_unstorable(binding.version):
+                    version = self._told_by_code(name, binding.version, seen)
                     binding = msgspec.structs.replace(binding, version=version)
             self._set(name, value, binding, group, digest, calls, alone)
             self._holders.note(name, frozenset(dumps[name].reached))
