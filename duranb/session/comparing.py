@@ -17,6 +17,10 @@ from duranb.state.capture import reduction
 if TYPE_CHECKING:
     from duranb.engine.runtime import Runtime
 
+SLACK = 10_000_000
+"""Microseconds before the beginning of an execution that count as its own: nobody waits for the
+event that says that it began."""
+
 
 def set_aside(runtime: Runtime, execution: int, *, asks: bool) -> list[str]:
     """The outputs of the latest rerun of an execution that differ from the recorded ones only in
@@ -51,4 +55,4 @@ def set_aside(runtime: Runtime, execution: int, *, asks: bool) -> list[str]:
 
 
 def _window(execution: Execution) -> Window:
-    return Window(execution.started, execution.ended)
+    return Window(execution.started - SLACK, execution.ended)
