@@ -14,11 +14,6 @@ from duranb.state import Code, randomness, seeding
 from duranb.state.randomness import OWN, UNSEEDED
 
 
-def noted(name: str) -> str:
-    """The hidden name that says that a cell has bound or deleted ``name``."""
-    return f"__duranb_noted_{name}__"
-
-
 @dataclass(frozen=True)
 class Captured:
     """What a body that returned has done: the state after it, the events to record for that, and
@@ -60,15 +55,18 @@ class CellState:
 
     Whether it bound a name to the very object that was there, no look at the namespace can tell.
     For an input that makes no difference: wherever the step is restored, it is what it was. Some
-    names are bound on every way through the cell. The rest are ``unsure``: the cell is to bind
-    ``noted(name)`` wherever it binds or deletes one.
+    names are bound on every way through the cell. The rest are ``unsure``: the cell is to put each
+    into ``noted`` wherever it binds or deletes it.
     """
 
     process_wide = True
 
-    def __init__(self, runtime: Runtime, spec: Spec, decision: Decision) -> None:
+    def __init__(
+        self, runtime: Runtime, spec: Spec, decision: Decision, noted: dict[str, bool]
+    ) -> None:
         self._runtime = runtime
         self._spec = spec
+        self._notes = noted
         self._mark = runtime.namespace.mark()
         self._code = Code(spec.loads, decision.identity, step=spec.name, seeds=spec.seeds)
         self._stood = runtime.namespace.standing()
@@ -79,8 +77,9 @@ class CellState:
         self._noted()  # what was bound late, by a generator of an earlier cell
 
     def _noted(self) -> set[str]:
-        live = self._runtime.namespace.live
-        return {n for n in self.unsure if live.pop(noted(n), None)}
+        found = {n for n in self.unsure if n in self._notes}
+        self._notes.clear()
+        return found
 
     def clean(self) -> list[str]:
         self._noted()

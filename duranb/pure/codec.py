@@ -326,9 +326,7 @@ def load(
     raises, and :class:`duranb.errors.StoreError`.
     """
     data = artifacts.get(digest)
-    (length,) = _HEAD.unpack_from(data)
-    at = _HEAD.size + length
-    table = _decode_table(data[_HEAD.size : at])
+    table, at = _table(data)
     pieces: list[memoryview] = []
     for entry in table:
         if isinstance(entry, int):
@@ -341,6 +339,24 @@ def load(
         if stand_in is not None:
             return tolerant.load(pieces[0], pieces[1:], stand_in)
         return pickle.loads(pieces[0], buffers=pieces[1:])
+
+
+def _table(data: memoryview) -> tuple[list[int | Entry], int]:
+    """The header of a stored value, and where it ends."""
+    (length,) = _HEAD.unpack_from(data)
+    at = _HEAD.size + length
+    return _decode_table(data[_HEAD.size : at]), at
+
+
+def parts(data: memoryview) -> set[str]:
+    """The digests of the artifacts beside the one with these bytes that loading it needs."""
+    found: set[str] = set()
+    for entry in _table(data)[0]:
+        if isinstance(entry, str):
+            found.add(entry)
+        elif not isinstance(entry, int):
+            found |= {entry[0], *entry[1].values()}
+    return found
 
 
 @contextmanager

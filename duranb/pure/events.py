@@ -265,6 +265,16 @@ class ExecutionCompleted(Body, frozen=True, tag="execution.completed"):
     drawn: dict[str, str] = {}
 
 
+class ValuesDiffer(Body, frozen=True, tag="values.differ"):
+    """Values that were stored in ``artifact`` were loaded once more, in a process aside, and are
+    not what they were: ``differences`` says how, by name. ``execution`` is the one that stored
+    them, 0 where a plain cell did."""
+
+    execution: int
+    artifact: str
+    differences: dict[str, str]
+
+
 class ExecutionEnded(Body, frozen=True, tag="execution.ended"):
     """A step stopped without completing: failed, waiting, cancelled or in doubt. ``left`` is the
     snapshot of what it left behind, 0 where that is nothing."""
@@ -332,6 +342,7 @@ EventBody: TypeAlias = (
     | CallResolved
     | CallCompensated
     | ExecutionCompleted
+    | ValuesDiffer
     | ExecutionEnded
     | ExecutionRestored
     | ExecutionCompensated

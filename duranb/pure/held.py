@@ -139,7 +139,7 @@ def is_global(obj: Any) -> bool:
     if kind.__getattribute__ is not object.__getattribute__ or hasattr(kind, "__getattr__"):
         return False
     name, module = getattr(obj, "__qualname__", None), getattr(obj, "__module__", None)
-    if not isinstance(name, str) or not isinstance(module, str):
+    if not isinstance(name, str) or not isinstance(module, str) or module == "__main__":
         return False
     found: Any = sys.modules.get(module)
     for part in name.split("."):

@@ -58,10 +58,10 @@ def is_array(kind: type) -> bool:
 
 def owner(array: Any) -> Any:
     """The last array that this one looks at, be it itself."""
-    return _owner(array)[0]
+    return owners(array)[0]
 
 
-def _owner(array: Any) -> tuple[Any, bytearray | None]:
+def owners(array: Any) -> tuple[Any, bytearray | None]:
     """The last array that this one looks at, and the bytearray which that one looks at, if any."""
     found = at = array
     while (at := _base(at)) is not None:
@@ -88,9 +88,9 @@ def reduction(array: Any, windows: Windows) -> tuple[Any, ...] | None:
     import numpy
 
     kind = type(array)
-    if not array.size or kind is numpy.memmap:
+    if not array.size or issubclass(kind, numpy.memmap):
         return None
-    whole, beyond = _owner(array)
+    whole, beyond = owners(array)
     bounds = numpy.lib.array_utils.byte_bounds(array)
     if whole is not array:
         wide = whole.nbytes > _MOST * max(array.nbytes, _SMALL)
@@ -171,7 +171,7 @@ def attributes(array: Any) -> tuple[Any, ...] | None:
     kind = type(array)
     held = identity.own(array)
     plain = all(getattr(kind, n) is getattr(numpy.ndarray, n) for n in _SAID)
-    if not held or not plain:
+    if not held or not plain or issubclass(kind, numpy.memmap):
         return None
     make, arguments, state = array.__reduce__()
     return make, arguments, (state, dict(held)), None, None, set_all

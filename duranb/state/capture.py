@@ -11,6 +11,7 @@ from duranb.pure.buffers import Known
 from duranb.pure.errors import StoreError
 from duranb.pure.events import Binding
 from duranb.state import pending, reconnect
+from duranb.state.drawing import undrawn
 from duranb.state.hidden import is_hidden
 from duranb.state.placeholder import Placeholder, part
 from duranb.state.previews import preview, type_name
@@ -128,13 +129,14 @@ class Capture:
         """The names and values of an artifact; placeholders where one, or a part of one, cannot be
         loaded any more. Raises :class:`duranb.errors.StoreError`, and what loading raises where it
         leaves nothing."""
-        try:
-            found: dict[str, Any] = codec.load(self._artifacts, artifact, self.live)
-        except StoreError:
-            raise
-        except Exception:  # of any kind: loading runs the values' own code
-            found = codec.load(self._artifacts, artifact, self.live, _stand_in)
-        return found
+        with undrawn():
+            try:
+                found: dict[str, Any] = codec.load(self._artifacts, artifact, self.live)
+            except StoreError:
+                raise
+            except Exception:  # of any kind: loading runs the values' own code
+                found = codec.load(self._artifacts, artifact, self.live, _stand_in)
+            return found
 
     def load_value(self, binding: Binding, name: str) -> Any:
         """One value; a placeholder where it was never stored."""

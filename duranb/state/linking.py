@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import io
 import pickle
-from collections.abc import Collection, Container, Mapping
+import types
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from duranb.pure import codec
+from duranb.pure import codec, views
 from duranb.pure.immutable import ATOMS
 from duranb.state import reconnect
 from duranb.state.capture import Capture
+from duranb.state.drawing import undrawn
 from duranb.state.placeholder import Placeholder
 
 
@@ -26,47 +28,89 @@ def linked(
 ) -> dict[str, Any] | None:
     """The ``wanted`` values of a stored group, sharing with the live values of ``anchors`` what
     they shared with the stored ones. None where the two are not built alike."""
-    live = capture.live
-    mine = capture.dump_values({n: loaded[n] for n in sorted(anchors)})
-    theirs = capture.dump_values({n: live[n] for n in sorted(anchors)})
+    stored = {n: loaded[n] for n in sorted(anchors)}
     values = {n: loaded[n] for n in sorted(wanted)}
-    told = capture.dump_values(values)
-    absent = theirs.missing.found if theirs.missing is not None else {}
-    counterparts = _counterparts(_parts(mine), _parts(theirs), absent)
-    if counterparts is None:
-        return None
-    own = mine.reached
-    counterparts = {i: part for i, part in counterparts.items() if own.get(i, "") is None}
-    if told.reached.keys().isdisjoint(counterparts):
+    mine, told = capture.dump_values(stored), capture.dump_values(values)
+    common = {
+        i
+        for i, seal in told.reached.items()
+        if i in mine.reached and (seal is None or mine.reached[i] != seal)
+    }
+    if not common:
         return values
-    return _copied(capture, values, counterparts)
+    counterparts = _counterparts(
+        _parts(stored, capture.live), _parts({n: capture.live[n] for n in stored}, capture.live)
+    )
+    if counterparts is None or not common <= counterparts.keys():
+        return None
+    return _copied(capture, values, {i: counterparts[i] for i in common})
 
 
-def _parts(dump: codec.Dump) -> list[object]:
-    """The parts of a value in the order in which pickling met them, without what has no identity
+def _parts(values: object, live: dict[str, Any]) -> list[object]:
+    """The parts of a value in the order in which pickling meets them, without what has no identity
     of its own."""
-    met = sorted(dump.pickler.memo.copy().values(), key=lambda entry: entry[0])
+    pickler = _Walking(io.BytesIO(), live, None, reconnect.reduction)
+    pickler.dump(values)
+    met = sorted(pickler.memo.copy().values(), key=lambda entry: entry[0])
     return [part for _, part in met if type(part) not in _WITHOUT_IDENTITY]
 
 
 _WITHOUT_IDENTITY = ATOMS | {tuple, frozenset}
 
 
-def _counterparts(
-    mine: list[object], theirs: list[object], absent: Container[int]
-) -> dict[int, object] | None:
-    """The live part for each stored one, by the id of the latter. What is ``absent`` from the store
-    (the ids of live parts) has a placeholder for a counterpart."""
+class _Walking(codec.NotebookPickler):
+    """Goes into what has parts. Arrays count as one, however their memory lies, and so does what
+    could not be stored, or stands for it."""
+
+    def reducer_override(self, obj: Any) -> Any:
+        """The reduction of an object for the sake of its parts."""
+        kind = type(obj)
+        if kind is Placeholder:
+            return _leaf, ()
+        if views.is_array(kind):
+            return _leaf, (obj.tolist(),) if obj.dtype.hasobject else ()
+        try:
+            found = self.reduction(obj)
+            if found is NotImplemented and not issubclass(kind, (type, types.FunctionType)):
+                obj.__reduce_ex__(5)
+        except Exception:  # of any kind: it is the value's own code
+            return _leaf, ()
+        return found
+
+
+def _leaf(*parts: object) -> None:
+    """Stands in a pickle that nobody loads."""
+
+
+def _counterparts(mine: list[object], theirs: list[object]) -> dict[int, object] | None:
+    """The live part for each stored one, by the id of the latter."""
     if len(mine) != len(theirs):
         return None
     found: dict[int, object] = {}
     for stored, alive in zip(mine, theirs, strict=True):
-        stands_in = type(stored) is Placeholder and id(alive) in absent
-        if type(stored) is not type(alive) and not stands_in:
+        if type(stored) is not type(alive) and type(stored) is not Placeholder:
             return None
-        if stored is not alive:
-            found[id(stored)] = alive
+        if stored is alive:
+            continue
+        found[id(stored)] = alive
+        if views.is_array(type(stored)):
+            (owner, beyond), (live_owner, live_beyond) = views.owners(stored), views.owners(alive)
+            if _lies_alike(stored, owner, alive, live_owner):
+                found.setdefault(id(owner), live_owner)
+                if beyond is not None:  # what was loaded lies in a bytearray of ours
+                    found.setdefault(id(beyond), live_owner if live_beyond is None else live_beyond)
     return found
+
+
+def _lies_alike(one: Any, its_owner: Any, other: Any, others_owner: Any) -> bool:
+    """Whether two arrays lie in the same place of the memory of their owners."""
+
+    def place(array: Any, owner: Any) -> tuple[object, ...]:
+        start = owner.__array_interface__["data"][0]
+        at = array.__array_interface__["data"][0] - start
+        return owner.nbytes, owner.flags.c_contiguous, owner.flags.f_contiguous, at, array.strides
+
+    return place(one, its_owner) == place(other, others_owner)
 
 
 def _copied(capture: Capture, values: Any, parts: Mapping[int, object]) -> dict[str, Any]:
@@ -75,7 +119,7 @@ def _copied(capture: Capture, values: Any, parts: Mapping[int, object]) -> dict[
     buffers: list[pickle.PickleBuffer] = []
     pickler = _Linking(sink, capture.live, buffers.append, parts)
     pickler.dump(values)
-    with codec.bound(capture.live):
+    with undrawn(), codec.bound(capture.live):
         reader = _Linked(io.BytesIO(sink.getbuffer()), pickler.kept, buffers)
         copied: dict[str, Any] = reader.load()
     return copied
@@ -87,7 +131,8 @@ class _Linking(codec.NotebookPickler):
     def __init__(
         self, file: Any, live: dict[str, Any], buffer_callback: Any, parts: Mapping[int, object]
     ) -> None:
-        super().__init__(file, live, buffer_callback, None)
+        windows = views.Windows(frozenset(parts))
+        super().__init__(file, live, buffer_callback, None, windows=windows)
         self._parts = parts
         self.kept: list[object] = []
 

@@ -78,7 +78,7 @@ def may_call(value: object) -> bool:
 
 def full_name(kind: type) -> str:
     """The name under which a type's factory is registered."""
-    return f"{kind.__module__}.{kind.__qualname__}"
+    return f"{getattr(kind, '__module__', '?')}.{kind.__qualname__}"
 
 
 def reduction(value: Any) -> tuple[Any, ...] | None:
@@ -115,6 +115,8 @@ def _why_never(kind: type) -> str:
 
 def remake(name: str, described: dict[str, Any]) -> Any:
     """Make a described value again. Raises LookupError where its factory is not registered."""
+    if _stands_for is not None:
+        return _stands_for(name)
     factory = _factories.get(name)
     if factory is None:
         raise LookupError(
@@ -122,6 +124,16 @@ def remake(name: str, described: dict[str, Any]) -> Any:
             "before going back"
         )
     return factory.make(**described)
+
+
+_stands_for: Callable[[str], object] | None = None
+
+
+def make_nothing(stands_for: Callable[[str], object]) -> None:
+    """From now on no factory is called in this process: what ``stands_for(type)`` gives is in the
+    place of what it would make."""
+    global _stands_for
+    _stands_for = stands_for
 
 
 # -- the common ones ---------------------------------------------------------------------------

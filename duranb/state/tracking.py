@@ -164,8 +164,7 @@ class Tracking:
         self._touched.clear()
         self._anything = False
         self._codes.clear()
-        self.live.pop(_END, None)
-        self.live[_END] = None
+        self.live[_END] = self.live.pop(_END, None)
         before, now = self._recorded, self.bindings()
         self._recorded = now
         return Delta(
@@ -462,6 +461,30 @@ class Tracking:
         """The restored steps whose change to a name's object did not come back."""
         return self._tracked[name].behind if name in self._tracked else ()
 
+    def tracked(self) -> dict[str, Tracked]:
+        """Every name as it was at the last sync."""
+        return dict(self._tracked)
+
+    def settled(self, names: Collection[str], *, look: bool = False) -> dict[str, Tracked]:
+        """Those of some names whose values are what their artifacts hold: no code has run since the
+        last sync that could have changed them. With ``look``, those too that prove unchanged."""
+        with self._alone:
+            reached = None if self._anything or self._beside else self._reached(self._touched)
+            found = {}
+            for name in names:
+                seen = self._tracked.get(name)
+                if seen is None or self.live.get(name, GONE) is not seen.value:
+                    continue
+                untouched = reached is not None and seen.group.isdisjoint(reached)
+                if untouched or (look and seen.digest and self._unchanged(seen.group)):
+                    found[name] = seen
+            return found
+
+    def is_as_stored(self, name: str) -> bool:
+        """Whether a value, and what shares with it, would be stored as it was, byte for byte."""
+        with self._alone:
+            return self._unchanged(self._tracked[name].group)
+
     def mark(self) -> Mark:
         """The state now, to come back to. Call it right after a sync."""
         return Mark(dict(self._tracked), randomness.state())
@@ -474,5 +497,6 @@ def could_change(seen: Tracked) -> bool:
 
 GONE = object()
 
-_END = "__duranb_end__"
-"""The name that marks the end of the namespace at the last sync: no code of the user's moves it."""
+_END = "__loader__"
+"""The name that marks the end of the namespace at the last sync: each has it, and no code of the
+user's moves it. One of our own would be seen by whoever looks at ``globals()``."""

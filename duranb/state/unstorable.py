@@ -116,7 +116,7 @@ class _Look:
         if kind in _ITSELF or issubclass(kind, type) or _is_plumbing(kind):
             self._say(kind.__qualname__, id(value))
             return
-        self._say(kind.__module__, kind.__qualname__)
+        self._say(kind.__qualname__)
         if kind is dict:
             self._several(len(value), [p for pair in list(value.items()) for p in pair])
         elif kind in _ORDERED:
@@ -148,12 +148,11 @@ class _Look:
             self._queue.append(dict(at.f_locals))
 
     def _attributes(self, value: object) -> None:
-        own = identity.own(value)
-        parts = list(identity.parts(value))
-        if parts or own:
+        kind = type(value)
+        if kind.__dictoffset__ or any("__slots__" in vars(each) for each in kind.__mro__):
             self._open = True
-            self._say(*own)
-            self._queue += parts
+            self._say(*identity.own(value))
+            self._queue += identity.parts(value)
         try:
             buffer = memoryview(value)  # type: ignore[arg-type]
         except (TypeError, ValueError, BufferError):
@@ -166,7 +165,7 @@ class _Look:
 def _is_plumbing(kind: type) -> bool:
     """Whether objects of a type carry bytes or guard others: what they hold is no state of the
     user's, and changes by itself."""
-    top = kind.__module__.partition(".")[0]
+    top = str(getattr(kind, "__module__", "")).partition(".")[0]
     return top in _PLUMBING or reconnect.has_factory(kind)
 
 

@@ -38,7 +38,7 @@ class Row(NamedTuple):
     hash: bytes
 
 
-SHORT = 4096
+SHORT = 2048
 """Bytes up to which a payload is read together with the one before it."""
 
 
@@ -57,6 +57,8 @@ class Database:
     def _connect(self) -> duckdb.DuckDBPyConnection:
         connection = duckdb.connect(str(self._file), config=CONFIG)
         try:
+            # It would be drawn in whatever cell is running.
+            connection.execute("SET enable_progress_bar = false")
             migrate(connection, str(self._file.parent))
         except BaseException:
             connection.close()
@@ -84,12 +86,13 @@ class Database:
         """The payload of an event."""
         return self.payloads(seq, 1).get(seq)
 
-    def payloads(self, seq: int, count: int) -> dict[int, bytes]:
-        """The payload of an event, and the short ones among the ``count`` events from it on."""
+    def payloads(self, seq: int, block: int) -> dict[int, bytes]:
+        """The payload of an event, and the short ones of its block of so many events."""
+        first = seq - seq % block
         found = self._connection.execute(
             "SELECT seq, payload FROM events WHERE seq >= ? AND seq < ? "
             "AND payload IS NOT NULL AND (seq = ? OR octet_length(payload) <= ?)",
-            [seq, seq + count, seq, SHORT],
+            [first, first + block, seq, SHORT],
         ).fetchall()
         return dict(found)
 

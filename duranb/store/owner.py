@@ -21,10 +21,10 @@ from duranb.store.journal import Journal
 
 T = TypeVar("T")
 
-AHEAD = 1000
-"""Events whose short payloads are read with the one that is wanted."""
+BLOCK = 1000
+"""Events whose short payloads are read with the one that is wanted among them."""
 
-WINDOWS = 4
+BLOCKS = 8
 """How many such readings are kept: at most 16 MB."""
 
 
@@ -149,9 +149,9 @@ class Owner:
             if seq in read:
                 return read[seq]
         # What is not in the database is above, so a disk that is full keeps nobody from reading.
-        # One query costs as much as reading what follows, and that is likely to be wanted next.
-        read = self.do(lambda db: db.payloads(seq, AHEAD), caught_up=False)
-        self._read = (read, *self._read[: WINDOWS - 1])
+        # One query costs as much as reading those around it, which are likely to be wanted next.
+        read = self.do(lambda db: db.payloads(seq, BLOCK), caught_up=False)
+        self._read = (read, *self._read[: BLOCKS - 1])
         return read.get(seq, b"")
 
     def close(self) -> None:
