@@ -13,7 +13,8 @@ import copyreg
 import enum
 import pickle
 import types
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import xxhash
 
@@ -22,6 +23,8 @@ from duranb.pure.codec import Missing, NotebookPickler, Reducer, special
 from duranb.pure.immutable import ATOMS
 
 _SETS = (b"\x8f", b"\x91")  # EMPTY_SET and FROZENSET
+Reduce: TypeAlias = Callable[[object], Any]
+
 _LARGEST = 1 << 28
 _DEEPEST = 300
 _MOST = 10_000
@@ -119,6 +122,12 @@ def version(value: object, live: dict[str, Any], reducer: Reducer | None = None)
         if id(value) in missing.found:
             found = None
     return found or f"unstorable:{_type_name(value)}"
+
+
+def reducing(live: dict[str, Any], reducer: Reducer | None = None) -> Reduce:
+    """How an object is taken apart for its version: its reduction, as pickle has them, or
+    NotImplemented for the one of its own class."""
+    return _Canonical(_Sink(), live, None, reducer).reduction
 
 
 def _by_type(part: object, why: str) -> tuple[Any, ...]:
