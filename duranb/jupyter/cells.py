@@ -322,6 +322,8 @@ class Cells(ast.NodeTransformer):
         session.runtime.store.flush()
         with session.lock:
             text = say.restored(session.history, source, session.history.last_execution)
+        if self._outputs.shows_pictures:
+            text += say.PICTURES
         notice(self._outputs, text)
 
     def _load_what_it_needs(self, tree: ast.Module) -> None:

@@ -29,6 +29,13 @@ def restored(history: History, source: Execution, restored_as: int) -> str:
     return f"{line} · {kept}" if kept else line
 
 
+PICTURES = (
+    " · its widgets are a picture of what they showed, with nothing behind them: running the step "
+    "that makes them (%duranb replay) brings live ones"
+)
+"""What a restored step shows has widgets in it that are gone."""
+
+
 def completed(history: History, execution: int) -> str:
     """What is worth saying of a completed step: what came from the journal, what was not stored.
     Empty for the ordinary case: a durable cell is as quiet as a plain one."""
