@@ -22,8 +22,9 @@ TRAFFIC = frozenset({"comm_open", "comm_msg", "comm_close"})
 VIEW = "application/vnd.jupyter.widget-view+json"
 """The type of data that shows a model."""
 
-MOST = 1000
-"""Changes of one model's state that are kept one by one; of more, the last ones as one."""
+MOST = 200
+"""Changes of one model's state that are kept one by one; of more, the last ones as one. A page
+(ZeroMQ, on the way to it) drops what comes in too large a burst."""
 
 _TARGET = "jupyter.widget"
 

@@ -143,9 +143,9 @@ WIDGETS = [
     "out = widgets.Output()\nprint('first')\ndisplay(out)\nwith out:\n    print('inside')\n"
     "    display('shown')\n    out.clear_output(wait=True)\nprint('outside')",
     "with out:\n    print('from another cell')",
-    "bar, label = widgets.IntProgress(max=1050), widgets.Label('0')\n"
+    "bar, label = widgets.IntProgress(max=250), widgets.Label('0')\n"
     "display(widgets.VBox([bar, label]))\n"
-    "for i in range(1050):\n    bar.value = i + 1\nlabel.value = 'done'",
+    "for i in range(250):\n    bar.value = i + 1\nlabel.value = 'done'",
     "one, two = widgets.FloatText(), widgets.FloatSlider()\n"
     "link = widgets.jslink((one, 'value'), (two, 'value'))\nwidgets.VBox([one, two])",
     "widgets.Image(value=b'\\x89PNG', format='png')",
@@ -162,7 +162,7 @@ def test_widgets_are_restored_as_pictures(kernels: Callable[..., Kernel]) -> Non
     lives = live(kernels, WIDGETS)
     assert lives.ran == []
     assert lives.first_beside_plain().differing == []
-    assert len(lives.first[7]) - len(lives.restored[7]) == 50  # of 1,050 changes, 1,000 one by one
+    assert len(lives.first[7]) - len(lives.restored[7]) == 50  # of 250 changes, 200 one by one
     lives.first[7] = lives.restored[7] = []
     assert lives.restored_beside_first().differing == []
 
