@@ -199,9 +199,9 @@ class Outputs:
             if message["type"] == FIGURES:
                 held = content["held"]
                 continue
-            if message["type"] == PAYLOAD:
-                if content.get("source") not in _DEEDS:
-                    self._kernel.shell.payload_manager.write_payload(content, single=False)
+            if message["type"] == PAYLOAD and content.get("source") not in _DEEDS:
+                self._kernel.shell.payload_manager.write_payload(content, single=False)
+            if message["type"] not in KEPT:
                 continue
             if message["type"] == "execute_result":
                 content["execution_count"] = execution_count

@@ -29,6 +29,11 @@ def restored(history: History, source: Execution, restored_as: int) -> str:
     return f"{line} · {kept}" if kept else line
 
 
+def not_set(missing: Sequence[str]) -> str:
+    """What a step had set beside its variables, and what restoring it has not."""
+    return f" · it had also set {', '.join(missing)}, which is not so here: set it in a plain cell"
+
+
 PICTURES = (
     " · its widgets are a picture of what they showed, with nothing behind them: running the step "
     "that makes them (%duranb replay) brings live ones"
