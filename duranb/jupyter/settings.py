@@ -185,9 +185,18 @@ def _numpy() -> Values | None:
 
 
 _FRESH_NUMPY: Values = {
-    **{"precision": 8, "threshold": 1000, "edgeitems": 3, "linewidth": 75, "suppress": False},
-    **{"nanstr": "nan", "infstr": "inf", "sign": "-", "formatter": None, "floatmode": "maxprec"},
-    **{"legacy": False, "override_repr": None},
+    "precision": 8,
+    "threshold": 1000,
+    "edgeitems": 3,
+    "linewidth": 75,
+    "suppress": False,
+    "nanstr": "nan",
+    "infstr": "inf",
+    "sign": "-",
+    "formatter": None,
+    "floatmode": "maxprec",
+    "legacy": False,
+    "override_repr": None,
 }
 """What NumPy documents as its defaults."""
 
