@@ -10,6 +10,8 @@ from duranb.engine.runtime import FailedStart, Runtime
 from duranb.engine.spec import Spec
 from duranb.pure.errors import StoreError
 from duranb.pure.events import Binding, EventBody
+from duranb.state import Code, randomness, seeding
+from duranb.state.randomness import OWN, UNSEEDED
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,8 @@ class Captured:
     outputs: dict[str, Binding] = field(default_factory=dict)
     deleted: list[str] = field(default_factory=list)
     shared: dict[str, list[str]] = field(default_factory=dict)
+    sharers: dict[str, str] = field(default_factory=dict)
+    drawn: dict[str, str] = field(default_factory=dict)
 
 
 class Keeping(Protocol):
@@ -64,6 +68,8 @@ class CellState:
         self._spec = spec
         self._notes = noted
         self._mark = runtime.namespace.mark()
+        self._code = Code(spec.loads, decision.identity, step=spec.name, seeds=spec.seeds)
+        self._stood = runtime.namespace.standing()
         self._inputs = decision.inputs.keys()
         given, before = decision.inputs.keys() | decision.uses.keys(), self._mark.tracked.keys()
         self._sure = (spec.sure | decision.unseen) - given
@@ -80,24 +86,38 @@ class CellState:
         return self._runtime.namespace.rollback(self._mark, self._spec.loads)
 
     def capture(self) -> Captured:
-        namespace = self._runtime.namespace
-        namespace.touched(self._spec.loads)
+        namespace, mark = self._runtime.namespace, self._mark
+        namespace.touched(self._spec.loads, self._code)
         delta = namespace.sync()
         snapshot, bodies = self._runtime.snapshot(delta)
-        now = namespace.bindings()
+        now, live = namespace.bindings(), namespace.live
         told = self._noted()
-        names = delta.changed.keys() | delta.bound | self._sure | told
+        same = {n for n in delta.bound if n in now and mark.holds(n, live[n])}
+        # What only shares with what the step made is stored with it, and is no output of it.
+        beside = {n for n in same if mark.version(n) == now[n].version}
+        names = (delta.changed.keys() | delta.bound) - beside | self._sure | told
         wanted = self._spec.outputs
         outputs = {n: now[n] for n in sorted(names & now.keys()) if not wanted or n in wanted}
-        mark, live = self._mark, namespace.live
-        in_place = [n for n in delta.changed if n in self._inputs and mark.holds(n, live[n])]
+        shared = {n: sorted(mark.sharing(n)) for n in sorted(same - beside) if n in self._inputs}
         return Captured(
             snapshot,
             bodies,
             outputs,
             sorted({*delta.deleted, *told} - now.keys()),
-            {n: sorted(mark.sharing(n)) for n in in_place},
+            shared,
+            {n: mark.version(n) for others in shared.values() for n in others},
+            self._drawn(),
         )
+
+    def _drawn(self) -> dict[str, str]:
+        """The random generators that the step drew from, and where each stood before."""
+        namespace = self._runtime.namespace
+        moved = randomness.moved(self._mark.random)
+        own = seeding.seeded(self._spec.seeds, self._spec.loads, namespace.live)
+        return {
+            name: OWN if own is None or name in own else self._stood.get(name, UNSEEDED)
+            for name in sorted(moved)
+        }
 
     def commit(self, snapshot: int) -> None:
         self._runtime.at = snapshot
@@ -106,7 +126,7 @@ class CellState:
         self._noted()
         namespace, at = self._runtime.namespace, self._runtime.at
         before = {name: seen.binding for name, seen in self._mark.tracked.items()}
-        namespace.touched(self._spec.loads)
+        namespace.touched(self._spec.loads, self._code)
         try:
             snapshot = self._runtime.catch_up()
         except StoreError:  # what cannot be stored cannot be put back later either

@@ -35,7 +35,7 @@ from duranb.pure.errors import (
     Waiting,
 )
 from duranb.pure.model import Cause, Execution, Origin, Status
-from duranb.state import Delta
+from duranb.state import Delta, Restored
 
 TICK = 0.2
 """Seconds between two looks at whether a wait was interrupted."""
@@ -301,6 +301,8 @@ class StepRun:
             served=self.context.served,
             unstored={n: b.why for n, b in done.outputs.items() if b.why},
             shared=done.shared,
+            sharers=done.sharers,
+            drawn=done.drawn,
         )
         # Also where this is interrupted, or refused for now: the state it names is recorded then.
         self._keeping.commit(done.snapshot)
@@ -355,7 +357,14 @@ def restore(
     namespace = runtime.namespace
     recorded = runtime.history.snapshots.get(source.snapshot)
     random = recorded.random if recorded is not None and source.snapshot != source.before else ""
-    namespace.restore(source.outputs, delete=source.deleted, random=random)
+    changed = recorded.changed if recorded is not None else {}
+    step = Restored(
+        spec.name,
+        in_place=frozenset(source.shared),
+        beside={n: b for n, b in changed.items() if n not in source.outputs},
+        drawn=source.drawn,
+    )
+    namespace.restore(source.outputs, delete=source.deleted, random=random, step=step)
     delta = namespace.sync()
     messages: list[dict[str, Any]] = []
     if source.messages:

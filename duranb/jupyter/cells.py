@@ -31,7 +31,7 @@ from duranb.jupyter.settings import Settings
 from duranb.pure import dataflow, fingerprint
 from duranb.pure.errors import StepError, StoreError, UsageError
 from duranb.session import Session
-from duranb.state import Namespace
+from duranb.state import Code, Namespace, seeding
 from duranb.views import lines as say
 
 
@@ -175,8 +175,11 @@ class Cells(ast.NodeTransformer):
         self._stack: list[Cell] = []
         self._next: Cell | None = None
         self._named: dict[str, str] = {}
+        self.ran_before: list[Code] = []
+        """What ran before there was a store."""
         self.is_duplicate: Callable[[str, str], bool] = lambda name, cell: False
         instrument.install()
+        self.news: Callable[[], str] = lambda: ""
 
     @staticmethod
     def _no_session() -> Session:
@@ -236,12 +239,20 @@ class Cells(ast.NodeTransformer):
         session = self._session()
         if session is not None:
             session.runtime.namespace.uses.modules.loaded(())
+        news = self.news()
+        if news:
+            notice(self._outputs, news)
+
+    @property
+    def running(self) -> bool:
+        """Whether a cell is being run."""
+        return bool(self._stack)
 
     def unknown_code_ran(self) -> None:
         """Something other than a cell ran (a widget's callback): it may have changed anything."""
         session = self._session()
         if session is not None and not self._stack:
-            session.runtime.namespace.touched(None)
+            session.runtime.namespace.touched(None, Code.unknown())
 
     # -- deciding --------------------------------------------------------------------------
 
@@ -292,7 +303,7 @@ class Cells(ast.NodeTransformer):
             sure=names.sure,
             deletes=names.deletes,
             imports=names.imports,
-            blind=bool(names.opaque) and not names.opaque.startswith("from "),
+            blind=bool(names.blind),
             loads=None if names.opaque else names.loads | set(names.writes) | names.deletes,
             policy=options.policy,
             validate=options.validate,
@@ -302,6 +313,7 @@ class Cells(ast.NodeTransformer):
             always=options.always,
             fresh=options.fresh or cell.fresh,
             cell=cell.id,
+            seeds=seeding.calls(tree),
         )
 
     def _check_name(self, name: str, cell: Cell) -> None:
@@ -342,11 +354,18 @@ class Cells(ast.NodeTransformer):
 
     def _touched(self, tree: ast.Module) -> None:
         session = self._session()
-        if session is None:
-            return
         names = dataflow.analyse(tree)
         everything = names.loads | set(names.writes) | names.deletes
-        session.runtime.namespace.touched(None if names.opaque else everything)
+        code = Code(
+            None if names.opaque else everything,
+            fingerprint.of_tree(tree),
+            names.reads,
+            seeds=seeding.calls(tree),
+        )
+        if session is None:
+            self.ran_before.append(code)
+            return
+        session.runtime.namespace.touched(code.loads, code)
         session.runtime.namespace.note_rebinds()
         modules = session.runtime.namespace.uses.modules
         modules.patched = self._patched

@@ -109,7 +109,8 @@ def version(value: object, live: dict[str, Any], reducer: Reducer | None = None)
     return found or f"unstorable:{_type_name(value)}"
 
 
-def _by_type(kind: type, why: str) -> tuple[Any, ...]:
+def _by_type(part: object, why: str) -> tuple[Any, ...]:
+    kind = type(part)
     return _Tag, (f"unstorable {kind.__module__}.{kind.__qualname__}",)
 
 

@@ -30,6 +30,7 @@ class CellNames:
     ``sure`` are those it binds on every way through it, functions of its own that bind a global
     taken to be called. ``imports`` are the absolute names of modules it imports. ``opaque`` is
     empty, or says why the cell could touch any name: then the others are only what could be seen.
+    ``blind`` is empty, or says why nobody can tell what such a cell reads.
     """
 
     reads: frozenset[str]
@@ -39,6 +40,7 @@ class CellNames:
     sure: frozenset[str] = frozenset()
     imports: frozenset[str] = frozenset()
     opaque: str = ""
+    blind: str = ""
 
 
 def analyse(tree: ast.Module) -> CellNames:
@@ -55,6 +57,7 @@ def analyse(tree: ast.Module) -> CellNames:
         sure=frozenset(flow.assigned & flow.writes.keys() | flow.stores),
         imports=frozenset(flow.imports),
         opaque=flow.opaque,
+        blind=flow.blind,
     )
 
 

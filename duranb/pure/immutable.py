@@ -12,7 +12,6 @@ import re
 import sys
 import types
 import uuid
-from typing import Any
 
 ATOMS = frozenset({int, float, complex, bool, str, bytes, type(None), type(Ellipsis), range, slice})
 """Types without anything inside."""
@@ -48,23 +47,31 @@ _SHALLOW = ATOMS | {
     re.Pattern,
 }
 
+_KINDS = (type, enum.Enum, types.ModuleType)
+_CHANGING = ("Buffer", "File", "Stream", "Reader", "Writer", "Builder")
+"""What of pyarrow can be written to: its arrays and tables cannot."""
+
 
 def is_atom(value: object) -> bool:
     """Whether a value has nothing inside that could change."""
     return type(value) in ATOMS or isinstance(value, types.ModuleType)
 
 
-def is_immutable(value: Any) -> bool:
+def is_immutable(value: object) -> bool:
     """Whether a value itself cannot change; what it holds may."""
-    kind = type(value)
-    if kind in _SHALLOW:
-        return True
-    if isinstance(value, (type, enum.Enum, types.ModuleType)):
+    return is_immutable_kind(type(value))  # never isinstance, which asks the value
+
+
+def is_immutable_kind(kind: type) -> bool:
+    """Whether values of this type themselves cannot change."""
+    if kind in _SHALLOW or issubclass(kind, _KINDS):
         return True
     module = kind.__module__
-    if module.startswith("numpy"):
+    if module.partition(".")[0] == "numpy":
         numpy = sys.modules["numpy"]
-        return isinstance(value, (numpy.generic, numpy.dtype, numpy.ufunc))
-    if module.startswith("pandas"):
+        return issubclass(kind, (numpy.generic, numpy.dtype, numpy.ufunc))
+    if module.partition(".")[0] == "pandas":
         return kind.__name__.endswith(("Index", "Dtype", "Timestamp", "Timedelta", "Period"))
+    if module == "pyarrow.lib":
+        return not kind.__name__.endswith(_CHANGING)
     return module == "torch" and kind.__name__ in ("dtype", "device", "Size", "layout")

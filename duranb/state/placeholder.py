@@ -46,11 +46,6 @@ def _again(message: str, why: str) -> Placeholder:
     return made
 
 
-def absent(kind: type, why: str) -> tuple[Any, ...]:
-    """The pickle reduction of a part that cannot be stored: it is loaded as a placeholder."""
-    return part, (f"{kind.__module__}.{kind.__qualname__}", why)
-
-
 def part(kind: str, why: str) -> Placeholder:
     """What stands for a part of a stored value."""
     return Placeholder("a part of this value", Binding("", "", kind, why))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from duranb.pure.events import ValuesDiffer
 from duranb.pure.history import History
 from duranb.pure.model import Execution, Origin, Status
 from duranb.pure.staleness import latest
@@ -59,6 +60,23 @@ def completed(history: History, execution: int) -> str:
             "says so when that is used; duranb.reconnect can register how to make it again"
         )
     return "\n".join(lines)
+
+
+def differing(history: History, found: Sequence[ValuesDiffer]) -> str:
+    """Values that were stored, and do not come back as they were."""
+    lines = []
+    for each in found:
+        of = history.executions.get(each.execution)
+        where = f"step {of.step!r}" if of is not None else "a plain cell"
+        for name, how in each.differences.items():
+            lines.append(f"! {where}: {name} does not come back as it was: {how}. {REMEDY}")
+    return "\n".join(lines)
+
+
+REMEDY = (
+    "After a restart, run the cell that makes it again, or have its class keep it when it is "
+    "pickled (__reduce__, __getstate__)"
+)
 
 
 def greeting(history: History) -> str:
