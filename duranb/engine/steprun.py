@@ -345,13 +345,17 @@ class StepRun:
                 raise
 
 
-def restore(
-    runtime: Runtime, spec: Spec, decision: Decision
-) -> tuple[Execution, list[dict[str, Any]], object]:
-    """Give the namespace the outputs of ``decision.restore``; nothing runs.
+def messages_of(runtime: Runtime, source: Execution) -> list[dict[str, Any]]:
+    """The output messages of an execution."""
+    if not source.messages:
+        return []
+    found: list[dict[str, Any]] = msgspec.json.decode(runtime.store.get(source.messages))
+    return found
 
-    Returns the execution they came from, its output messages, and its result or NOTHING.
-    """
+
+def restore(runtime: Runtime, spec: Spec, decision: Decision) -> object:
+    """Give the namespace the outputs of ``decision.restore``; nothing runs. Returns the result of
+    that execution, or NOTHING."""
     source = decision.restore
     assert source is not None
     namespace = runtime.namespace
@@ -366,9 +370,6 @@ def restore(
     )
     namespace.restore(source.outputs, delete=source.deleted, random=random, step=step)
     delta = namespace.sync()
-    messages: list[dict[str, Any]] = []
-    if source.messages:
-        messages = msgspec.json.decode(runtime.store.get(source.messages))
     result: object = NOTHING
     if source.result_name:
         result = namespace.live.get(source.result_name, NOTHING)
@@ -390,7 +391,7 @@ def restore(
         wait=False,
     )
     runtime.at = snapshot
-    return source, messages, result
+    return result
 
 
 def _full(error: BaseException) -> e.ErrorInfo:

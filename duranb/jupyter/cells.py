@@ -327,9 +327,13 @@ class Cells(ast.NodeTransformer):
             self._named[name] = cell.id
 
     def _restore(self, session: Session, spec: Spec, decision: Decision) -> None:
-        held = len(figures.open_ones())
-        source, messages, result = steprun.restore(session.runtime, spec, decision)
+        source = decision.restore
+        assert source is not None
+        messages = steprun.messages_of(session.runtime, source)
+        # First of all: its values may need modules that lie where it has put into sys.path.
         missing = Settings(self._shell).apply(messages)
+        held = len(figures.open_ones())
+        result = steprun.restore(session.runtime, spec, decision)
         self._outputs.replay(messages, self._shell.execution_count - 1, held=held)
         if result is not NOTHING:
             hook = self._shell.displayhook

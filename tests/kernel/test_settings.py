@@ -14,7 +14,11 @@ CELLS = [
     "np.set_printoptions(precision=2, threshold=np.inf)\npd.set_option('display.max_rows', 3)",
     "warnings.filterwarnings('ignore', message='x.*')\n"
     "warnings.simplefilter('ignore', DeprecationWarning)",
-    "os.makedirs('sub', exist_ok=True)",
+    "import logging, sys\nlogging.basicConfig(level=logging.INFO, format='%(message)s!')\n"
+    "logging.getLogger('chatty').setLevel(logging.ERROR)",
+    "os.makedirs('sub', exist_ok=True)\nopen('sub/below.py', 'w').write('n = 3')\n"
+    "sys.path.insert(0, os.path.abspath('sub'))\nimport below",
+    "!exit 4",
     "cd sub",
     "%alias greet echo hello %l\n%precision 3",
     "%config InlineBackend.figure_format = 'svg'\n%config InlineBackend.close_figures = False",
@@ -30,7 +34,9 @@ print(
     os.path.basename(os.getcwd()), inline.figure_formats, inline.close_figures,
     shell.ast_node_interactivity, sorted(shell.extension_manager.loaded),
     shell.display_formatter.formatters['text/plain'].float_format,
-    dict(shell.alias_manager.aliases)['greet'],
+    dict(shell.alias_manager.aliases)['greet'], _exit_code, below.n,
+    [h.formatter._fmt for h in logging.getLogger().handlers], logging.getLogger().level,
+    logging.getLogger('chatty').level,
 )
 """
 
