@@ -12,6 +12,7 @@ import builtins
 import copyreg
 import enum
 import pickle
+import sys
 import types
 from collections.abc import Callable
 from typing import Any, TypeAlias
@@ -83,7 +84,7 @@ _BY_NAME = ""
 
 
 def _token(obj: Any) -> str | None:
-    kind = type(obj)  # never isinstance, which asks the value
+    kind = type(obj)  # never isinstance, which asks the value; and a proxy says it is a function
     if kind is types.FunctionType:
         if identity.library(obj):
             return _BY_NAME
@@ -92,7 +93,8 @@ def _token(obj: Any) -> str | None:
         if obj.__module__ == "builtins" and not hasattr(builtins, obj.__name__):
             return f"type {obj.__name__}"  # of a function, of a mappingproxy, …
         if identity.library(obj):
-            return _BY_NAME
+            # types.MethodType says it is builtins.method, which is not there.
+            return _BY_NAME if _is_there(obj) else f"class {obj.__module__}.{obj.__qualname__}"
         return f"class {identity.of_class(obj)}"
     if issubclass(kind, types.ModuleType):
         return f"module {obj.__name__}"
@@ -100,6 +102,13 @@ def _token(obj: Any) -> str | None:
         # Only told apart by being another one.
         return f"object {'.'.join(held.place(obj) or ())}"
     return None
+
+
+def _is_there(cls: type) -> bool:
+    found: Any = sys.modules.get(cls.__module__)
+    for name in cls.__qualname__.split("."):
+        found = getattr(found, name, None)
+    return found is cls
 
 
 def _captured(obj: Any) -> list[object]:
