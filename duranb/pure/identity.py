@@ -146,7 +146,23 @@ def library(value: types.FunctionType | type) -> bool:
     description than that name."""
     if value.__module__ == "__main__" or "<locals>" in value.__qualname__:
         return False
-    return value.__module__ in sys.modules
+    module = sys.modules.get(value.__module__)
+    if module is None:
+        return False
+    return not (isinstance(value, type) and value.__flags__ & _MADE) or _has(module, value)
+
+
+def _has(module: types.ModuleType, value: type) -> bool:
+    """Whether a module has a class under its name: not one that a function of it made just so."""
+    found: Any = module
+    for name in value.__qualname__.split("."):
+        found = getattr(found, name, None)
+    return found is value
+
+
+_MADE = 1 << 9
+"""The flag of types that were made while the program ran, as ``class`` does (Py_TPFLAGS_HEAPTYPE).
+"""
 
 
 def _callables(values: Iterable[object]) -> Iterator[object]:
