@@ -203,6 +203,14 @@ def _type_name(value: object) -> str:
     return f"{type(value).__module__}.{type(value).__qualname__}"
 
 
+_SORTABLE = ({str}, {bytes}, {int})
+
+
+def _has_long_integers(found: Any) -> bool:
+    """Whether the ``repr`` of a set of one sortable type may be refused, or be slow."""
+    return type(next(iter(found))) is int and max(max(found), -min(found)) > 1 << 64
+
+
 class _Walk:
     """The slow way: sets sorted by the digests of their elements, cycles by number.
 
@@ -269,6 +277,9 @@ class _Walk:
                 self.value(item, depth)
         elif kind in (set, frozenset):
             self.say(f"{kind.__name__} {len(value)}")
+            if set(map(type, value)) in _SORTABLE and not _has_long_integers(value):
+                self.say(repr(sorted(value)))  # at C speed: sets of words and keys are large
+                return
             for digest in sorted(version(item, self._live, self._reducer) for item in value):
                 self.say(digest)
         elif isinstance(value, enum.Enum):
