@@ -12,8 +12,10 @@ import builtins
 import copyreg
 import enum
 import pickle
+import sys
 import types
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import xxhash
 
@@ -22,6 +24,8 @@ from duranb.pure.codec import Missing, NotebookPickler, Reducer, special
 from duranb.pure.immutable import ATOMS
 
 _SETS = (b"\x8f", b"\x91")  # EMPTY_SET and FROZENSET
+Reduce: TypeAlias = Callable[[object], Any]
+
 _LARGEST = 1 << 28
 _DEEPEST = 300
 _MOST = 10_000
@@ -80,7 +84,7 @@ _BY_NAME = ""
 
 
 def _token(obj: Any) -> str | None:
-    kind = type(obj)  # never isinstance, which asks the value
+    kind = type(obj)  # never isinstance, which asks the value; and a proxy says it is a function
     if kind is types.FunctionType:
         if identity.library(obj):
             return _BY_NAME
@@ -89,7 +93,8 @@ def _token(obj: Any) -> str | None:
         if obj.__module__ == "builtins" and not hasattr(builtins, obj.__name__):
             return f"type {obj.__name__}"  # of a function, of a mappingproxy, …
         if identity.library(obj):
-            return _BY_NAME
+            # types.MethodType says it is builtins.method, which is not there.
+            return _BY_NAME if _is_there(obj) else f"class {obj.__module__}.{obj.__qualname__}"
         return f"class {identity.of_class(obj)}"
     if issubclass(kind, types.ModuleType):
         return f"module {obj.__name__}"
@@ -97,6 +102,13 @@ def _token(obj: Any) -> str | None:
         # Only told apart by being another one.
         return f"object {'.'.join(held.place(obj) or ())}"
     return None
+
+
+def _is_there(cls: type) -> bool:
+    found: Any = sys.modules.get(cls.__module__)
+    for name in cls.__qualname__.split("."):
+        found = getattr(found, name, None)
+    return found is cls
 
 
 def _captured(obj: Any) -> list[object]:
@@ -119,6 +131,12 @@ def version(value: object, live: dict[str, Any], reducer: Reducer | None = None)
         if id(value) in missing.found:
             found = None
     return found or f"unstorable:{_type_name(value)}"
+
+
+def reducing(live: dict[str, Any], reducer: Reducer | None = None) -> Reduce:
+    """How an object is taken apart for its version: its reduction, as pickle has them, or
+    NotImplemented for the one of its own class."""
+    return _Canonical(_Sink(), live, None, reducer).reduction
 
 
 def _by_type(part: object, why: str) -> tuple[Any, ...]:

@@ -32,7 +32,7 @@ import cloudpickle
 import msgspec
 import xxhash
 
-from duranb.pure import held, identity, recipes, sharing, tensors, texts, tolerant, views
+from duranb.pure import compiled, held, identity, recipes, sharing, tensors, texts, tolerant, views
 from duranb.pure.artifacts import Artifacts, Buffer
 from duranb.pure.buffers import LARGE, Entry, Known, assembled, hashes
 from duranb.pure.views import load as _load_view  # noqa: F401 older stores name it so
@@ -196,15 +196,16 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         kind = type(obj)
         if kind is types.FunctionType:
             self.met.code.append(obj)
-            dispatching = recipes.of_function(obj)
-            if dispatching is not None and not held.is_global(obj):
-                return dispatching
+            found = compiled.reduction(obj) or recipes.of_function(obj)
+            if found is not None and not held.is_global(obj):
+                return found
             if obj.__globals__ is self._namespace:
                 return self._function(obj, _LIVE)
             module = held.module_of(obj)
             if module is not None and not held.is_global(obj):
-                return self._function(obj, _Globals(module))
-        elif issubclass(kind, type):
+                return compiled.settled(obj, self._function(obj, _Globals(module)))
+            return compiled.settled(obj, super().reducer_override(obj))
+        if issubclass(kind, type):
             self.met.code.append(obj)
             if obj.__module__ == "__main__" and obj not in self._inside:
                 return self._class(obj)
@@ -261,6 +262,9 @@ def special(obj: Any) -> tuple[Any, ...] | None:
     if kind is functools._lru_cache_wrapper:
         # Pickle would look it up by its name, and find another one, or none.
         return _cached, (obj.__wrapped__, obj.cache_parameters())
+    found = compiled.reduction(obj)
+    if found is not None:
+        return found
     if kind is memoryview:
         if not isinstance(obj.obj, (bytes, bytearray)) or obj.nbytes != len(obj.obj):
             raise TypeError("cannot pickle a memoryview of a part of its object")
