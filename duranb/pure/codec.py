@@ -139,10 +139,15 @@ class Missing:
     def __init__(self, stand_in: Callable[[object, str], tuple[Any, ...]]) -> None:
         self._stand_in = stand_in
         self.found: dict[int, tuple[object, str]] = {}
+        self.known = False
+        """Whether all of them are found already, so that nothing else is looked into."""
         self._whole: dict[int, object] = {}
 
     def reduction(self, obj: Any, pickler: NotebookPickler) -> Any:
         """The reduction of ``obj``, or what is pickled instead."""
+        if self.known:
+            there = self.found.get(id(obj))
+            return pickler.reduction(obj) if there is None else self._stand_in(obj, there[1])
         kind = type(obj)
         try:
             looked_into = kind.__module__ in _LOOKED_INTO or issubclass(kind, type)
