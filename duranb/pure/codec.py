@@ -32,7 +32,18 @@ import cloudpickle
 import msgspec
 import xxhash
 
-from duranb.pure import compiled, held, identity, recipes, sharing, tensors, texts, tolerant, views
+from duranb.pure import (
+    compiled,
+    held,
+    identity,
+    recipes,
+    sharing,
+    skeletons,
+    tensors,
+    texts,
+    tolerant,
+    views,
+)
 from duranb.pure.artifacts import Artifacts, Buffer
 from duranb.pure.buffers import LARGE, Entry, Known, assembled, hashes
 from duranb.pure.views import load as _load_view  # noqa: F401 older stores name it so
@@ -212,9 +223,12 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
             return compiled.settled(obj, super().reducer_override(obj))
         if issubclass(kind, type):
             self.met.code.append(obj)
+            if (generic := skeletons.of_generic(obj)) is not None:
+                return generic
             if obj.__module__ == "__main__" and obj not in self._inside:
                 return self._class(obj)
-        elif kind is types.CodeType:
+            return skeletons.quiet(obj, super().reducer_override(obj))
+        if kind is types.CodeType:
             if obj.co_filename == _GENERATED:
                 return _generated(self.dispatch_table[kind](obj))
         elif views.is_array(kind):
