@@ -32,7 +32,18 @@ import cloudpickle
 import msgspec
 import xxhash
 
-from duranb.pure import compiled, held, identity, recipes, sharing, tensors, texts, tolerant, views
+from duranb.pure import (
+    compiled,
+    held,
+    identity,
+    recipes,
+    sharing,
+    skeletons,
+    tensors,
+    texts,
+    tolerant,
+    views,
+)
 from duranb.pure.artifacts import Artifacts, Buffer
 from duranb.pure.buffers import LARGE, Entry, Known, assembled, hashes
 from duranb.pure.views import load as _load_view  # noqa: F401 older stores name it so
@@ -139,10 +150,15 @@ class Missing:
     def __init__(self, stand_in: Callable[[object, str], tuple[Any, ...]]) -> None:
         self._stand_in = stand_in
         self.found: dict[int, tuple[object, str]] = {}
+        self.known = False
+        """Whether all of them are found already, so that nothing else is looked into."""
         self._whole: dict[int, object] = {}
 
     def reduction(self, obj: Any, pickler: NotebookPickler) -> Any:
         """The reduction of ``obj``, or what is pickled instead."""
+        if self.known:
+            there = self.found.get(id(obj))
+            return pickler.reduction(obj) if there is None else self._stand_in(obj, there[1])
         kind = type(obj)
         try:
             looked_into = kind.__module__ in _LOOKED_INTO or issubclass(kind, type)
@@ -207,9 +223,12 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
             return compiled.settled(obj, super().reducer_override(obj))
         if issubclass(kind, type):
             self.met.code.append(obj)
+            if (generic := skeletons.of_generic(obj)) is not None:
+                return generic
             if obj.__module__ == "__main__" and obj not in self._inside:
                 return self._class(obj)
-        elif kind is types.CodeType:
+            return skeletons.quiet(obj, super().reducer_override(obj))
+        if kind is types.CodeType:
             if obj.co_filename == _GENERATED:
                 return _generated(self.dispatch_table[kind](obj))
         elif views.is_array(kind):
