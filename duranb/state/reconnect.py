@@ -109,6 +109,14 @@ def reduction(value: Any) -> tuple[Any, ...] | None:
     return remake, (name, described)
 
 
+def versioned(reduced: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Of such a reduction, what belongs to the value's version."""
+    name, described = reduced[1]
+    factory = _named(name)
+    assert factory is not None
+    return remake, (name, {k: v for k, v in described.items() if k not in factory.unversioned})
+
+
 _alive: dict[str, weakref.WeakSet[Any]] = {}
 """The clients that were described in this process, by what they were described as."""
 
@@ -143,7 +151,7 @@ def remake(name: str, described: dict[str, Any]) -> Any:
         )
     if factory.usable is not None:
         alive = [v for v in _alive.get(_told(name, described), ()) if factory.usable(v)]
-        if len(alive) == 1:  # of two, nobody knows whose key it was
+        if alive and all(v == alive[0] for v in alive):  # else nobody knows whose key it was
             return alive[0]
     return factory.make(**described)
 

@@ -18,6 +18,7 @@ _FILES = {
     "llama_index": "llama_index",
     "pydantic": "pydantic",
     "rich": "rich",
+    "tiktoken": "tiktoken",
     "workflows": "llama_index",
 }
 """By the package that a library's types are in."""

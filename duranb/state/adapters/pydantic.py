@@ -32,7 +32,9 @@ def _always(secret: object) -> bool:
     return True
 
 
+_WHERE = frozenset({"variables"})
+
 FACTORIES = {
-    "pydantic.types.SecretStr": Factory(_text, _text_again, usable=_always),
-    "pydantic.types.SecretBytes": Factory(_bytes, _bytes_again, usable=_always),
+    "pydantic.types.SecretStr": Factory(_text, _text_again, usable=_always, unversioned=_WHERE),
+    "pydantic.types.SecretBytes": Factory(_bytes, _bytes_again, usable=_always, unversioned=_WHERE),
 }
