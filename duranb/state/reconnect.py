@@ -45,14 +45,13 @@ def _register(
     kind: type | str,
     describe: Callable[[Any], dict[str, Any] | None],
     calls: Callable[[Any], bool] = no,
-    *,
-    usable: Callable[[Any], bool] | None = None,
+    **more: Any,
 ) -> Callable[[F], F]:
     """Register a :class:`Factory`."""
     name = kind if isinstance(kind, str) else full_name(kind)
 
     def register(make: F) -> F:
-        _factories[name] = Factory(describe, make, calls, usable=usable)
+        _factories[name] = Factory(describe, make, calls, **more)
         return make
 
     return register
@@ -264,16 +263,31 @@ def _thread_pool(max_workers: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max_workers)
 
 
-def _sqlite(connection: sqlite3.Connection) -> dict[str, Any] | None:
+def _sqlite(connection: sqlite3.Connection) -> dict[str, Any]:
+    how = {name: getattr(connection, name) for name in _SQLITE}
     for _, name, file in connection.execute("PRAGMA database_list"):
         if name == "main" and file:
-            return {"file": file}
-    return None  # in memory: its content is nowhere else
+            return {"file": file, "how": how}
+    if connection.in_transaction:
+        raise TypeError("cannot pickle a connection to memory in the middle of a transaction")
+    pages = connection.execute("PRAGMA page_count").fetchone()[0]
+    return {"file": "", "content": connection.serialize() if pages else b"", "how": how}
 
 
-@_register(sqlite3.Connection, _sqlite, _yes)
-def _sqlite_again(file: str) -> sqlite3.Connection:
-    return sqlite3.connect(file)
+_SQLITE = ("isolation_level", "row_factory", "text_factory")
+
+
+@_register(sqlite3.Connection, _sqlite, _yes, open=True)
+def _sqlite_again(
+    file: str, content: bytes = b"", how: dict[str, Any] | None = None
+) -> sqlite3.Connection:
+    # Whether other threads may use it, it does not tell. In memory, nothing else guards it.
+    connection = sqlite3.connect(file or ":memory:", check_same_thread=bool(file))
+    if content:
+        connection.deserialize(content)
+    for name, value in (how or {}).items():
+        setattr(connection, name, value)
+    return connection
 
 
 def _duckdb(connection: Any) -> dict[str, Any] | None:
