@@ -171,11 +171,10 @@ class _Look:
 def _hides(kind: type) -> bool:
     """Whether objects of a type made in C hold something that nothing shows and pickle cannot ask
     for: a connection to a database in memory."""
-    asked = kind.__reduce_ex__, kind.__reduce__
-    plain = (
-        asked == (object.__reduce_ex__, object.__reduce__) and kind not in copyreg.dispatch_table
+    asks = kind in copyreg.dispatch_table or any(
+        getattr(kind, name) is not getattr(object, name) for name in ("__reduce_ex__", "__reduce__")
     )
-    return plain and kind.__basicsize__ > object.__basicsize__
+    return not asks and kind.__basicsize__ > object.__basicsize__
 
 
 def _is_plumbing(kind: type) -> bool:
