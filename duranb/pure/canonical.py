@@ -12,8 +12,10 @@ import builtins
 import copyreg
 import enum
 import pickle
+import sys
 import types
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import xxhash
 
@@ -22,8 +24,11 @@ from duranb.pure.codec import Missing, NotebookPickler, Reducer, special
 from duranb.pure.immutable import ATOMS
 
 _SETS = (b"\x8f", b"\x91")  # EMPTY_SET and FROZENSET
+Reduce: TypeAlias = Callable[[object], Any]
+
 _LARGEST = 1 << 28
 _DEEPEST = 300
+_MOST = 10_000
 
 
 class _Tag:
@@ -79,7 +84,7 @@ _BY_NAME = ""
 
 
 def _token(obj: Any) -> str | None:
-    kind = type(obj)  # never isinstance, which asks the value
+    kind = type(obj)  # never isinstance, which asks the value; and a proxy says it is a function
     if kind is types.FunctionType:
         if identity.library(obj):
             return _BY_NAME
@@ -88,7 +93,8 @@ def _token(obj: Any) -> str | None:
         if obj.__module__ == "builtins" and not hasattr(builtins, obj.__name__):
             return f"type {obj.__name__}"  # of a function, of a mappingproxy, …
         if identity.library(obj):
-            return _BY_NAME
+            # types.MethodType says it is builtins.method, which is not there.
+            return _BY_NAME if _is_there(obj) else f"class {obj.__module__}.{obj.__qualname__}"
         return f"class {identity.of_class(obj)}"
     if issubclass(kind, types.ModuleType):
         return f"module {obj.__name__}"
@@ -96,6 +102,13 @@ def _token(obj: Any) -> str | None:
         # Only told apart by being another one.
         return f"object {'.'.join(held.place(obj) or ())}"
     return None
+
+
+def _is_there(cls: type) -> bool:
+    found: Any = sys.modules.get(cls.__module__)
+    for name in cls.__qualname__.split("."):
+        found = getattr(found, name, None)
+    return found is cls
 
 
 def _captured(obj: Any) -> list[object]:
@@ -120,6 +133,12 @@ def version(value: object, live: dict[str, Any], reducer: Reducer | None = None)
     return found or f"unstorable:{_type_name(value)}"
 
 
+def reducing(live: dict[str, Any], reducer: Reducer | None = None) -> Reduce:
+    """How an object is taken apart for its version: its reduction, as pickle has them, or
+    NotImplemented for the one of its own class."""
+    return _Canonical(_Sink(), live, None, reducer).reduction
+
+
 def _by_type(part: object, why: str) -> tuple[Any, ...]:
     kind = type(part)
     return _Tag, (f"unstorable {kind.__module__}.{kind.__qualname__}",)
@@ -142,14 +161,19 @@ def _version(
             return sink.hasher.hexdigest()
     except (ValueError, RecursionError, _TooLarge):
         pass  # a cycle, or too much shared: the walk below numbers what it has seen
-    except Exception:  # of any kind: it is the value's own code
-        return None
-    try:
-        walk = _Walk(live, reducer)
-        walk.value(value, 0)
-        return walk.hasher.hexdigest()
-    except Exception:  # the same
-        return None
+    except Exception as error:  # of any kind: it is the value's own code
+        if not isinstance(error.__cause__, RecursionError):  # which cloudpickle tells otherwise
+            return None
+    for most in (_MOST, None):
+        try:
+            walk = _Walk(live, reducer, most)
+            walk.value(value, 0)
+            return walk.hasher.hexdigest()
+        except _TooLarge:
+            continue
+        except Exception:  # the same
+            return None
+    raise AssertionError("a walk without a limit has no end")
 
 
 def _type_name(value: object) -> str:
@@ -157,9 +181,17 @@ def _type_name(value: object) -> str:
 
 
 class _Walk:
-    """The slow way: sets sorted by the digests of their elements, cycles by number."""
+    """The slow way: sets sorted by the digests of their elements, cycles by number.
 
-    def __init__(self, live: dict[str, Any], reducer: Reducer | None) -> None:
+    What is reached by several ways is told each time: equal content, equal digest. An object whose
+    parts all know each other (a figure) would take forever: after ``most`` parts the walk gives up
+    with :class:`_TooLarge`. With None there for a limit, each part is told once, by number later.
+    """
+
+    def __init__(
+        self, live: dict[str, Any], reducer: Reducer | None, most: int | None = None
+    ) -> None:
+        self._left = most
         self.hasher = xxhash.xxh3_128()
         self._live = live
         self._reducer = reducer
@@ -181,6 +213,10 @@ class _Walk:
         held = _captured(value) if token else []
         if token is not None and not held:
             return
+        if self._left is not None:
+            self._left -= 1
+            if self._left < 0:
+                raise _TooLarge
         if id(value) in self._open:
             self.say(f"again {len(self._open) - self._open[id(value)]}")
             return
@@ -192,7 +228,8 @@ class _Walk:
             self._inside(held, list, depth + 1)
         else:
             self._inside(value, kind, depth + 1)
-        del self._open[id(value)]
+        if self._left is not None:
+            del self._open[id(value)]
 
     def _inside(self, value: Any, kind: type, depth: int) -> None:
         if kind in (list, tuple):
@@ -202,7 +239,10 @@ class _Walk:
         elif kind is dict:
             self.say(f"dict {len(value)}")
             for key, item in value.items():
-                self.value(key, depth)
+                if type(key) is int and key == id(item):
+                    self.say("its id")  # another one in each process
+                else:
+                    self.value(key, depth)
                 self.value(item, depth)
         elif kind in (set, frozenset):
             self.say(f"{kind.__name__} {len(value)}")

@@ -32,7 +32,7 @@ import cloudpickle
 import msgspec
 import xxhash
 
-from duranb.pure import held, identity, recipes, sharing, tensors, texts, tolerant, views
+from duranb.pure import compiled, held, identity, recipes, sharing, tensors, texts, tolerant, views
 from duranb.pure.artifacts import Artifacts, Buffer
 from duranb.pure.buffers import LARGE, Entry, Known, assembled, hashes
 from duranb.pure.views import load as _load_view  # noqa: F401 older stores name it so
@@ -139,13 +139,16 @@ class Missing:
     def __init__(self, stand_in: Callable[[object, str], tuple[Any, ...]]) -> None:
         self._stand_in = stand_in
         self.found: dict[int, tuple[object, str]] = {}
+        self._whole: dict[int, object] = {}
 
     def reduction(self, obj: Any, pickler: NotebookPickler) -> Any:
         """The reduction of ``obj``, or what is pickled instead."""
         kind = type(obj)
         try:
-            if kind.__module__ not in _LOOKED_INTO and not issubclass(kind, type):
-                pickler.alone(obj)
+            looked_into = kind.__module__ in _LOOKED_INTO or issubclass(kind, type)
+            if not looked_into and id(obj) not in self._whole:
+                # All that is in it is whole too, and need not be tried again.
+                self._whole |= pickler.alone(obj)
             found = pickler.reduction(obj)
             by_kind = kind in pickler.dispatch_table or issubclass(kind, _AS_CODE)
             if found is NotImplemented and not by_kind:
@@ -193,15 +196,16 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         kind = type(obj)
         if kind is types.FunctionType:
             self.met.code.append(obj)
-            dispatching = recipes.of_function(obj)
-            if dispatching is not None and not held.is_global(obj):
-                return dispatching
+            found = compiled.reduction(obj) or recipes.of_function(obj)
+            if found is not None and not held.is_global(obj):
+                return found
             if obj.__globals__ is self._namespace:
                 return self._function(obj, _LIVE)
             module = held.module_of(obj)
             if module is not None and not held.is_global(obj):
-                return self._function(obj, _Globals(module))
-        elif issubclass(kind, type):
+                return compiled.settled(obj, self._function(obj, _Globals(module)))
+            return compiled.settled(obj, super().reducer_override(obj))
+        if issubclass(kind, type):
             self.met.code.append(obj)
             if obj.__module__ == "__main__" and obj not in self._inside:
                 return self._class(obj)
@@ -222,10 +226,13 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
                 return found
         return super().reducer_override(obj)
 
-    def alone(self, obj: Any) -> None:
-        """Pickle an object by itself, to no use. Raises what pickling it raises."""
+    def alone(self, obj: Any) -> dict[int, object]:
+        """Pickle an object by itself, to no use: what was met in it, by id. Raises what pickling it
+        raises."""
         buffers: list[pickle.PickleBuffer] = []
-        type(self)(io.BytesIO(), self._namespace, buffers.append, self._reducer).dump(obj)
+        pickler = type(self)(io.BytesIO(), self._namespace, buffers.append, self._reducer)
+        pickler.dump(obj)
+        return {i: met for i, (_, met) in pickler.memo.copy().items()}
 
     def _function(self, function: types.FunctionType, names: _Live | _Globals) -> Any:
         """As cloudpickle does it, but for the globals: today's, of the namespace or a module."""
@@ -255,6 +262,9 @@ def special(obj: Any) -> tuple[Any, ...] | None:
     if kind is functools._lru_cache_wrapper:
         # Pickle would look it up by its name, and find another one, or none.
         return _cached, (obj.__wrapped__, obj.cache_parameters())
+    found = compiled.reduction(obj)
+    if found is not None:
+        return found
     if kind is memoryview:
         if not isinstance(obj.obj, (bytes, bytearray)) or obj.nbytes != len(obj.obj):
             raise TypeError("cannot pickle a memoryview of a part of its object")

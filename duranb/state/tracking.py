@@ -463,33 +463,14 @@ class Tracking:
         """Where each random generator stands, as far as that is the notebook's doing."""
         return self._random.told()
 
+    @property
+    def any_behind(self) -> bool:
+        """Whether any object lacks what a restored step had done to it."""
+        return any(seen.behind for seen in self._tracked.values())
+
     def behind(self, name: str) -> tuple[str, ...]:
         """The restored steps whose change to a name's object did not come back."""
         return self._tracked[name].behind if name in self._tracked else ()
-
-    def tracked(self) -> dict[str, Tracked]:
-        """Every name as it was at the last sync."""
-        return dict(self._tracked)
-
-    def settled(self, names: Collection[str], *, look: bool = False) -> dict[str, Tracked]:
-        """Those of some names whose values are what their artifacts hold: no code has run since the
-        last sync that could have changed them. With ``look``, those too that prove unchanged."""
-        with self._alone:
-            reached = None if self._anything or self._beside else self._reached(self._touched)
-            found = {}
-            for name in names:
-                seen = self._tracked.get(name)
-                if seen is None or self.live.get(name, GONE) is not seen.value:
-                    continue
-                untouched = reached is not None and seen.group.isdisjoint(reached)
-                if untouched or (look and seen.digest and self._unchanged(seen.group)):
-                    found[name] = seen
-            return found
-
-    def is_as_stored(self, name: str) -> bool:
-        """Whether a value, and what shares with it, would be stored as it was, byte for byte."""
-        with self._alone:
-            return self._unchanged(self._tracked[name].group)
 
     def mark(self) -> Mark:
         """The state now, to come back to. Call it right after a sync."""

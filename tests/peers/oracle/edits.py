@@ -19,7 +19,7 @@ class Edit:
 
 
 def edit(cells: Cells, original: Cells, rng: random.Random) -> Edit:
-    """One edit. ``original`` is what the notebook was at first: one kind of edit goes back to it."""
+    """One edit. ``original`` is the notebook of the beginning: some edits go back to it."""
     while True:
         kind = rng.choices(
             [_literal, _operator, _comment, _statement, _back, _drop, _split],

@@ -8,7 +8,7 @@ import re
 from tests.peers.oracle.fragments import IMPORTS, PIECES, Piece
 from tests.peers.oracle.life import Cells
 
-WORDS = "cat dog sun ink oak elm fig bay cod jay".split()
+WORDS = ["cat", "dog", "sun", "ink", "oak", "elm", "fig", "bay", "cod", "jay"]
 
 _HOLE = re.compile(r"\$([abcxyznw])(?![a-zA-Z0-9])")
 

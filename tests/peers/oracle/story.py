@@ -71,27 +71,40 @@ class Teller:
         self._recorded: set[str] = set()
         self._number = 0
 
-    def run(self, version: Version) -> Failure | None:
-        """Live with this version: perhaps a life that is killed, then one to the end, compared."""
+    def live(self, version: Version) -> Lived:
+        """Live with this version: perhaps a life that is killed, then one to the end."""
         self._number += 1
         server = self._servers[self._number % 2]
-        plain_folder = self._folder / "plain"
-        plain_folder.mkdir(exist_ok=True)
-        traced = server.live(Wanted("trace", version.cells))
-        plain = server.live(Wanted("plain", version.cells, str(plain_folder)))
         if version.kill is not None:
             wanted = Wanted("durable", version.cells, str(self._folder))
             wanted.killed, wanted.killed_after = version.kill.seconds, version.kill.cells
             server.live(wanted)
-        lived = server.live(Wanted("durable", version.cells, str(self._folder)))
+        return server.live(Wanted("durable", version.cells, str(self._folder)))
+
+    def run(self, version: Version) -> Failure | None:
+        """Live with this version, and compare with a plain run."""
+        plain, traced = self.plain(version)
+        lived = self.live(version)
         failure = self._judge(version, plain, lived, traced)
+        self.remember(version, plain, traced)
+        if failure is not None:
+            failure.lived = lived
+        return failure
+
+    def plain(self, version: Version) -> tuple[Lived, Lived]:
+        """A run without duranb, and one that notes what each cell reads and writes."""
+        server = self._servers[(self._number + 1) % 2]
+        folder = self._folder / "plain"
+        folder.mkdir(exist_ok=True)
+        traced = server.live(Wanted("trace", version.cells))
+        return server.live(Wanted("plain", version.cells, str(folder))), traced
+
+    def remember(self, version: Version, plain: Lived, traced: Lived) -> None:
+        """What the next version is compared with, to tell what may run again."""
         self._traces = [traced.trace]
         self._recorded = {n for n, _ in version.cells if plain.outputs.get(n) is not None}
         if plain.done and any(o[:1] == ["error"] for o in plain.outputs[_last(plain)]):
             self._recorded.discard(_last(plain))
-        if failure is not None:
-            failure.lived = lived
-        return failure
 
     def _judge(self, version: Version, plain: Lived, lived: Lived, traced: Lived) -> Failure | None:
         for life, what in ((plain, "plain"), (traced, "trace"), (lived, "durable")):
