@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from duranb.state import adapters
+from duranb.state.adapters import secrets
 from duranb.state.factory import Factory, full_name, no
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -169,6 +170,8 @@ def make_nothing(stands_for: Callable[[str], object]) -> None:
 
 
 def _is_open(client: Any) -> bool:
+    if not secrets.is_here(str(getattr(client, "api_key", ""))):
+        return False
     return not (client.is_closed() if callable(client.is_closed) else client.is_closed)
 
 
@@ -189,7 +192,7 @@ def _client_maker(module: str, name: str) -> Callable[..., Any]:
         key = f"{module.upper()}_API_KEY"
         if not os.environ.get(key):
             # The key is never stored; a local server wants none, and any other will say so.
-            options["api_key"] = "not-stored"
+            options["api_key"] = secrets.again([])
         return kind(**options)
 
     return make

@@ -9,9 +9,14 @@ _NOT_STORED = "not-stored"
 variables it was in follow."""
 
 
+def is_here(secret: str) -> bool:
+    """Whether this is a key, and not what stands for one."""
+    return not secret.startswith(_NOT_STORED)
+
+
 def where(secret: str) -> list[str]:
     """The environment variables that hold this key."""
-    if secret.startswith(_NOT_STORED):
+    if not is_here(secret):
         return secret.split()[1:]
     return sorted(name for name, value in os.environ.items() if value == secret)
 
