@@ -40,6 +40,18 @@ def test_a_client_that_is_alive_stands_for_an_equal_one(kernel: Kernel) -> None:
     assert not kernel.namespace.load_value(binding, "agent").client.is_closed()
 
 
+def test_using_a_part_of_a_client_changes_nothing(kernel: Kernel) -> None:
+    """``client.chat.completions`` makes wrappers of itself when it is first used: no change; it
+    comes back on the client that comes back."""
+    kernel.run(
+        "import openai\nclient = openai.OpenAI(api_key='k', base_url='http://two/v1')\n"
+        "ask = client.chat.completions"
+    )
+    assert kernel.run("ask.with_raw_response.create", {"ask"}).changed == {}
+    other = restored(kernel, kernel.namespace.bindings())
+    assert other["ask"]._client is other["client"] and other["ask"].create
+
+
 def test_secrets_are_not_stored(kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> None:
     """pydantic's come back from the environment variable they were in; where that is not set, the
     value's version is what it was all the same."""
