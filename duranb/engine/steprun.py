@@ -35,7 +35,7 @@ from duranb.pure.errors import (
     Waiting,
 )
 from duranb.pure.model import Cause, Execution, Origin, Status
-from duranb.state import Delta, Restored
+from duranb.state import Restored
 
 TICK = 0.2
 """Seconds between two looks at whether a wait was interrupted."""
@@ -353,9 +353,9 @@ def messages_of(runtime: Runtime, source: Execution) -> list[dict[str, Any]]:
     return found
 
 
-def restore(runtime: Runtime, spec: Spec, decision: Decision) -> object:
+def restore(runtime: Runtime, spec: Spec, decision: Decision) -> tuple[object, list[str]]:
     """Give the namespace the outputs of ``decision.restore``; nothing runs. Returns the result of
-    that execution, or NOTHING."""
+    that execution, or NOTHING, and the names that are not as the step had left them."""
     source = decision.restore
     assert source is not None
     namespace = runtime.namespace
@@ -368,14 +368,14 @@ def restore(runtime: Runtime, spec: Spec, decision: Decision) -> object:
         beside={n: b for n, b in changed.items() if n not in source.outputs},
         drawn=source.drawn,
     )
-    namespace.restore(source.outputs, delete=source.deleted, random=random, step=step)
+    lost = namespace.restore(source.outputs, delete=source.deleted, random=random, step=step)
     delta = namespace.sync()
     result: object = NOTHING
     if source.result_name:
         result = namespace.live.get(source.result_name, NOTHING)
     elif source.result is not None:
         result = namespace.load_value(source.result)
-    snapshot, bodies = runtime.snapshot(Delta(delta.changed, delta.deleted, random))
+    snapshot, bodies = runtime.snapshot(delta)
     runtime.record(
         *bodies,
         e.ExecutionRestored(
@@ -391,7 +391,7 @@ def restore(runtime: Runtime, spec: Spec, decision: Decision) -> object:
         wait=False,
     )
     runtime.at = snapshot
-    return result
+    return result, lost
 
 
 def _full(error: BaseException) -> e.ErrorInfo:

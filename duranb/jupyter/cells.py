@@ -333,7 +333,7 @@ class Cells(ast.NodeTransformer):
         # First of all: its values may need modules that lie where it has put into sys.path.
         missing = Settings(self._shell).apply(messages)
         held = len(figures.open_ones())
-        result = steprun.restore(session.runtime, spec, decision)
+        result, lost = steprun.restore(session.runtime, spec, decision)
         self._outputs.replay(messages, self._shell.execution_count - 1, held=held)
         if result is not NOTHING:
             hook = self._shell.displayhook
@@ -341,7 +341,7 @@ class Cells(ast.NodeTransformer):
             hook.fill_exec_result(result)
         session.runtime.store.flush()
         with session.lock:
-            text = say.restored(session.history, source, session.history.last_execution)
+            text = say.restored(session.history, source, session.history.last_execution, lost)
         if self._outputs.shows_pictures:
             text += say.PICTURES
         if missing:
@@ -352,9 +352,15 @@ class Cells(ast.NodeTransformer):
         """Load the pending values that a plain cell could use. What cannot be loaded says so when
         it is used: IPython would take an error here for a broken transformer."""
         session = self._session()
-        if session is not None:
-            with contextlib.suppress(StoreError):
-                need(session.runtime.namespace, tree)
+        if session is None:
+            return
+        namespace = session.runtime.namespace
+        with contextlib.suppress(StoreError):
+            need(namespace, tree)
+        if namespace.any_behind:
+            for name in sorted(dataflow.analyse(tree).reads):
+                if behind := namespace.behind(name):
+                    notice(self._outputs, say.behind(name, behind))
 
     def _touched(self, tree: ast.Module) -> None:
         session = self._session()

@@ -18,7 +18,7 @@ from typing import Any
 import wrapt
 
 from duranb.engine.context import StepContext, current
-from duranb.llm import websockets
+from duranb.llm import prices, websockets
 from duranb.llm.flight import Flight
 from duranb.llm.library import Library
 
@@ -87,6 +87,7 @@ def _hook(module: ModuleType) -> None:
             hooked = make(library, original)
             _State.hooked[cls] = (original, hooked)
             cls.send = hooked
+    prices.prepare()
 
 
 def _sync(library: Library, original: Send) -> Send:

@@ -8,21 +8,27 @@ it.
 
 from __future__ import annotations
 
+import builtins
 import copyreg
 import enum
 import pickle
+import sys
 import types
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import xxhash
 
-from duranb.pure import identity
+from duranb.pure import held, identity, recipes
 from duranb.pure.codec import Missing, NotebookPickler, Reducer, special
 from duranb.pure.immutable import ATOMS
 
 _SETS = (b"\x8f", b"\x91")  # EMPTY_SET and FROZENSET
+Reduce: TypeAlias = Callable[[object], Any]
+
 _LARGEST = 1 << 28
 _DEEPEST = 300
+_MOST = 10_000
 
 
 class _Tag:
@@ -62,6 +68,8 @@ class _Canonical(NotebookPickler):
     """Functions and classes as their fingerprints, everything else by content."""
 
     def reduction(self, obj: Any) -> Any:
+        if type(obj) is types.FunctionType and (found := recipes.of_function(obj)) is not None:
+            return found
         token = _token(obj)
         if token is not None:
             return NotImplemented if token == _BY_NAME else (_Tag, (token, *_captured(obj)))
@@ -76,22 +84,38 @@ _BY_NAME = ""
 
 
 def _token(obj: Any) -> str | None:
-    if isinstance(obj, types.FunctionType):
+    kind = type(obj)  # never isinstance, which asks the value; and a proxy says it is a function
+    if kind is types.FunctionType:
         if identity.library(obj):
             return _BY_NAME
         return f"function {identity.of_function(obj)}"
-    if isinstance(obj, type):
+    if issubclass(kind, type):
+        if obj.__module__ == "builtins" and not hasattr(builtins, obj.__name__):
+            return f"type {obj.__name__}"  # of a function, of a mappingproxy, …
         if identity.library(obj):
-            return _BY_NAME
+            # types.MethodType says it is builtins.method, which is not there.
+            return _BY_NAME if _is_there(obj) else f"class {obj.__module__}.{obj.__qualname__}"
         return f"class {identity.of_class(obj)}"
-    if isinstance(obj, types.ModuleType):
+    if issubclass(kind, types.ModuleType):
         return f"module {obj.__name__}"
+    if kind is object:
+        # Only told apart by being another one.
+        return f"object {'.'.join(held.place(obj) or ())}"
     return None
+
+
+def _is_there(cls: type) -> bool:
+    found: Any = sys.modules.get(cls.__module__)
+    for name in cls.__qualname__.split("."):
+        found = getattr(found, name, None)
+    return found is cls
 
 
 def _captured(obj: Any) -> list[object]:
     """What code holds that its token does not tell."""
-    return identity.captured(obj) if isinstance(obj, (types.FunctionType, type)) else []
+    if type(obj) is type and obj.__module__ == "builtins":
+        return []
+    return identity.captured(obj) if issubclass(type(obj), (types.FunctionType, type)) else []
 
 
 def version(value: object, live: dict[str, Any], reducer: Reducer | None = None) -> str:
@@ -107,6 +131,12 @@ def version(value: object, live: dict[str, Any], reducer: Reducer | None = None)
         if id(value) in missing.found:
             found = None
     return found or f"unstorable:{_type_name(value)}"
+
+
+def reducing(live: dict[str, Any], reducer: Reducer | None = None) -> Reduce:
+    """How an object is taken apart for its version: its reduction, as pickle has them, or
+    NotImplemented for the one of its own class."""
+    return _Canonical(_Sink(), live, None, reducer).reduction
 
 
 def _by_type(part: object, why: str) -> tuple[Any, ...]:
@@ -131,14 +161,19 @@ def _version(
             return sink.hasher.hexdigest()
     except (ValueError, RecursionError, _TooLarge):
         pass  # a cycle, or too much shared: the walk below numbers what it has seen
-    except Exception:  # of any kind: it is the value's own code
-        return None
-    try:
-        walk = _Walk(live, reducer)
-        walk.value(value, 0)
-        return walk.hasher.hexdigest()
-    except Exception:  # the same
-        return None
+    except Exception as error:  # of any kind: it is the value's own code
+        if not isinstance(error.__cause__, RecursionError):  # which cloudpickle tells otherwise
+            return None
+    for most in (_MOST, None):
+        try:
+            walk = _Walk(live, reducer, most)
+            walk.value(value, 0)
+            return walk.hasher.hexdigest()
+        except _TooLarge:
+            continue
+        except Exception:  # the same
+            return None
+    raise AssertionError("a walk without a limit has no end")
 
 
 def _type_name(value: object) -> str:
@@ -146,9 +181,17 @@ def _type_name(value: object) -> str:
 
 
 class _Walk:
-    """The slow way: sets sorted by the digests of their elements, cycles by number."""
+    """The slow way: sets sorted by the digests of their elements, cycles by number.
 
-    def __init__(self, live: dict[str, Any], reducer: Reducer | None) -> None:
+    What is reached by several ways is told each time: equal content, equal digest. An object whose
+    parts all know each other (a figure) would take forever: after ``most`` parts the walk gives up
+    with :class:`_TooLarge`. With None there for a limit, each part is told once, by number later.
+    """
+
+    def __init__(
+        self, live: dict[str, Any], reducer: Reducer | None, most: int | None = None
+    ) -> None:
+        self._left = most
         self.hasher = xxhash.xxh3_128()
         self._live = live
         self._reducer = reducer
@@ -163,12 +206,17 @@ class _Walk:
         if kind in ATOMS:
             self.say(f"{kind.__name__} {value!r}")
             return
-        token = _token(value)
+        dispatching = recipes.of_function(value) if kind is types.FunctionType else None
+        token = _token(value) if dispatching is None else None
         if token is not None:
             self.say(token or f"{value.__module__}.{value.__qualname__}")
         held = _captured(value) if token else []
         if token is not None and not held:
             return
+        if self._left is not None:
+            self._left -= 1
+            if self._left < 0:
+                raise _TooLarge
         if id(value) in self._open:
             self.say(f"again {len(self._open) - self._open[id(value)]}")
             return
@@ -180,7 +228,8 @@ class _Walk:
             self._inside(held, list, depth + 1)
         else:
             self._inside(value, kind, depth + 1)
-        del self._open[id(value)]
+        if self._left is not None:
+            del self._open[id(value)]
 
     def _inside(self, value: Any, kind: type, depth: int) -> None:
         if kind in (list, tuple):
@@ -190,7 +239,10 @@ class _Walk:
         elif kind is dict:
             self.say(f"dict {len(value)}")
             for key, item in value.items():
-                self.value(key, depth)
+                if type(key) is int and key == id(item):
+                    self.say("its id")  # another one in each process
+                else:
+                    self.value(key, depth)
                 self.value(item, depth)
         elif kind in (set, frozenset):
             self.say(f"{kind.__name__} {len(value)}")
@@ -205,10 +257,13 @@ class _Walk:
             self._reduced(value, depth)
 
     def _reduced(self, value: Any, depth: int) -> None:
-        found: Any = self._reducer(value) if self._reducer is not None else None
+        found: Any = recipes.of_function(value) if type(value) is types.FunctionType else None
+        found = found or special(value)
+        if found is None and self._reducer is not None:
+            found = self._reducer(value)
         if found is None:
-            special = copyreg.dispatch_table.get(type(value))
-            found = special(value) if special else value.__reduce_ex__(5)
+            registered = copyreg.dispatch_table.get(type(value))
+            found = registered(value) if registered else value.__reduce_ex__(5)
         self.say("object")
         if isinstance(found, str):
             self.say(found)

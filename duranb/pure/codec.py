@@ -21,6 +21,7 @@ import pickle
 import struct
 import sys
 import types
+import weakref
 from collections.abc import Callable
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -31,7 +32,7 @@ import cloudpickle
 import msgspec
 import xxhash
 
-from duranb.pure import identity, sharing, tensors, texts, tolerant, views
+from duranb.pure import compiled, held, identity, recipes, sharing, tensors, texts, tolerant, views
 from duranb.pure.artifacts import Artifacts, Buffer
 from duranb.pure.buffers import LARGE, Entry, Known, assembled, hashes
 from duranb.pure.views import load as _load_view  # noqa: F401 older stores name it so
@@ -138,15 +139,19 @@ class Missing:
     def __init__(self, stand_in: Callable[[object, str], tuple[Any, ...]]) -> None:
         self._stand_in = stand_in
         self.found: dict[int, tuple[object, str]] = {}
+        self._whole: dict[int, object] = {}
 
     def reduction(self, obj: Any, pickler: NotebookPickler) -> Any:
         """The reduction of ``obj``, or what is pickled instead."""
         kind = type(obj)
         try:
-            if kind.__module__ not in _LOOKED_INTO and not isinstance(obj, type):
-                pickler.alone(obj)
+            looked_into = kind.__module__ in _LOOKED_INTO or issubclass(kind, type)
+            if not looked_into and id(obj) not in self._whole:
+                # All that is in it is whole too, and need not be tried again.
+                self._whole |= pickler.alone(obj)
             found = pickler.reduction(obj)
-            if found is NotImplemented and not isinstance(obj, (type, types.FunctionType)):
+            by_kind = kind in pickler.dispatch_table or issubclass(kind, _AS_CODE)
+            if found is NotImplemented and not by_kind:
                 obj.__reduce_ex__(5)  # what pickling it would call
             return found
         except Exception as error:  # of any kind: it is the value's own code
@@ -155,6 +160,7 @@ class Missing:
             return self._stand_in(obj, why)
 
 
+_AS_CODE = (type, types.FunctionType)
 _LOOKED_INTO = frozenset({"__main__", "builtins", "collections", "types", "functools"})
 
 
@@ -190,12 +196,22 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         kind = type(obj)
         if kind is types.FunctionType:
             self.met.code.append(obj)
+            found = compiled.reduction(obj) or recipes.of_function(obj)
+            if found is not None and not held.is_global(obj):
+                return found
             if obj.__globals__ is self._namespace:
-                return self._function(obj)
-        elif isinstance(obj, type):
+                return self._function(obj, _LIVE)
+            module = held.module_of(obj)
+            if module is not None and not held.is_global(obj):
+                return compiled.settled(obj, self._function(obj, _Globals(module)))
+            return compiled.settled(obj, super().reducer_override(obj))
+        if issubclass(kind, type):
             self.met.code.append(obj)
             if obj.__module__ == "__main__" and obj not in self._inside:
                 return self._class(obj)
+        elif kind is types.CodeType:
+            if obj.co_filename == _GENERATED:
+                return _generated(self.dispatch_table[kind](obj))
         elif views.is_array(kind):
             reduced = views.reduction(obj, self.windows) or _array(obj)
             if reduced is not None:
@@ -210,17 +226,20 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
                 return found
         return super().reducer_override(obj)
 
-    def alone(self, obj: Any) -> None:
-        """Pickle an object by itself, to no use. Raises what pickling it raises."""
+    def alone(self, obj: Any) -> dict[int, object]:
+        """Pickle an object by itself, to no use: what was met in it, by id. Raises what pickling it
+        raises."""
         buffers: list[pickle.PickleBuffer] = []
-        type(self)(io.BytesIO(), self._namespace, buffers.append, self._reducer).dump(obj)
+        pickler = type(self)(io.BytesIO(), self._namespace, buffers.append, self._reducer)
+        pickler.dump(obj)
+        return {i: met for i, (_, met) in pickler.memo.copy().items()}
 
-    def _function(self, function: types.FunctionType) -> Any:
-        """As cloudpickle does it, but for the globals."""
+    def _function(self, function: types.FunctionType, names: _Live | _Globals) -> Any:
+        """As cloudpickle does it, but for the globals: today's, of the namespace or a module."""
         make, arguments, state, *rest = self._dynamic_function_reduce(function)
         code, _, *others = arguments
         state[1]["__globals__"] = {}
-        return (make, (code, _LIVE, *others), state, *rest)
+        return (make, (code, names, *others), state, *rest)
 
     def _class(self, cls: type) -> Any:
         """By its fingerprint, with the definition beside it for when the live one is another."""
@@ -236,13 +255,16 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
 
 def special(obj: Any) -> tuple[Any, ...] | None:
     """The reduction of what is not pickled as its own class says, or None."""
-    found = tensors.reduction(obj)
+    found = tensors.reduction(obj) or held.reduction(obj) or recipes.reduction(obj)
     if found is not None:
         return found
     kind = type(obj)
     if kind is functools._lru_cache_wrapper:
         # Pickle would look it up by its name, and find another one, or none.
         return _cached, (obj.__wrapped__, obj.cache_parameters())
+    found = compiled.reduction(obj)
+    if found is not None:
+        return found
     if kind is memoryview:
         if not isinstance(obj.obj, (bytes, bytearray)) or obj.nbytes != len(obj.obj):
             raise TypeError("cannot pickle a memoryview of a part of its object")
@@ -274,11 +296,42 @@ def live_namespace() -> dict[str, Any]:
 _LIVE = _Live()
 
 
+_GENERATED = "<string>"
+"""The file name of code that was made of a text, as a dataclass's ``__init__`` is."""
+
+
+def _generated(reduced: tuple[Any, Any]) -> tuple[Any, Any]:
+    """cloudpickle gives all code one file name; that it was generated has to be seen of it still,
+    or a class would not be what it was."""
+    make, arguments = reduced
+    return make, tuple(_GENERATED if a == "<dynamic-code>" else a for a in arguments)
+
+
+class _Globals:
+    """Stands for a module's globals in a pickle."""
+
+    def __init__(self, module: str) -> None:
+        self._module = module
+
+    def __reduce__(self) -> Any:
+        return held.module_globals, (self._module,)
+
+
+_loaded: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
+"""The classes that were loaded, by their namespace and their definition."""
+
+
 def _load_class(name: str, fingerprint: str, definition: bytes) -> type:
     live = _live.get().get(name)
     if isinstance(live, type) and identity.of_class(live) == fingerprint:
         return live
-    loaded = pickle.loads(definition)
+    # Loading a definition again would give the class that it made its methods anew.
+    key = f"{id(_live.get())} {fingerprint} {xxhash.xxh3_128_hexdigest(definition)}"
+    known = _loaded.get(key)
+    if known is not None and identity.of_class(known) == fingerprint:
+        found: type = known
+        return found
+    loaded = _loaded[key] = pickle.loads(definition)
     assert isinstance(loaded, type)
     loaded.__qualname__ = name  # cloudpickle makes it the last part of it
     return loaded

@@ -54,7 +54,7 @@ _CHANGING = ("Buffer", "File", "Stream", "Reader", "Writer", "Builder")
 
 def is_atom(value: object) -> bool:
     """Whether a value has nothing inside that could change."""
-    return type(value) in ATOMS or isinstance(value, types.ModuleType)
+    return type(value) in ATOMS or issubclass(type(value), types.ModuleType)
 
 
 def is_immutable(value: object) -> bool:

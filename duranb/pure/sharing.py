@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import sys
+import types
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -25,9 +26,15 @@ class _Kinds(dict[type, Mapping[int, object] | None]):
     values are no state. Asked once for a type: a value may hold a million objects."""
 
     def __missing__(self, kind: type) -> Mapping[int, object] | None:
-        found = None if kind in ATOMS or is_immutable_kind(kind) else held.places(kind)
+        fixed = kind in ATOMS or (is_immutable_kind(kind) and kind not in _OF_CODE)
+        found = None if fixed else held.places(kind)
         self[kind] = found
         return found
+
+
+_OF_CODE = (types.FunctionType, types.CellType)
+"""A function has attributes, and an identity that people compare; a closure's variable can be bound
+again. (A library's function is global: :func:`duranb.pure.held.is_global`.)"""
 
 
 def reached(inside: Mapping[int, object]) -> dict[int, Seal]:

@@ -35,6 +35,8 @@ class Walker:
         self.loads: set[str] = set()
         self.writes: dict[str, None] = {}
         self.stores: set[str] = set()
+        self.stored_now: set[str] = set()
+        self.makers: dict[str, set[str]] = {}
         self.deletes: set[str] = set()
         self.unset: set[str] = set()
         """Names that may be deleted before the cell has assigned them."""
@@ -81,6 +83,12 @@ class Walker:
         self.opaque = self.opaque or why
         if blind:
             self.blind = self.blind or why
+
+    def only_defined(self) -> set[str]:
+        """The names that only functions bind of which this cell makes no use: it may bind them, and
+        surely does not."""
+        used = self.loads | self.escaped
+        return {n for n, makers in self.makers.items() if makers.isdisjoint(used)} - self.stored_now
 
     def leave(self) -> None:
         for name in sorted(self.escaped):
@@ -227,6 +235,7 @@ class Walker:
         self.visit(node.generators[0].iter)
         inner = scopes.comprehension(node)
         self.absorb(inner)
+        self.stored_now |= inner.stores
         for name in (inner.now | inner.later) - inner.binds:
             self.load(name)
         for name in sorted(inner.binds):
@@ -236,6 +245,7 @@ class Walker:
         self.visit_all(scopes.defaults(node.args))
         inner = scopes.function(node)
         self.absorb(inner)
+        self.stored_now |= inner.stores
         for name in inner.later:  # whoever gets it may call it at once
             self.need(name)
 
@@ -243,6 +253,8 @@ class Walker:
 
     def make(self, name: str, inner: scopes.Touched, decorators: list[ast.expr]) -> None:
         self.absorb(inner)
+        for stored in inner.stores:
+            self.makers.setdefault(stored, set()).add(name)
         self.made[name] = self.made.get(name, set()) | inner.later
         if not all(last_name(d) in _KEPT_DECORATORS for d in decorators):
             self.escaped.add(name)

@@ -15,6 +15,7 @@ from duranb.engine import runtime as engine
 from duranb.engine.runtime import Runtime, Settings
 from duranb.pure import events as e
 from duranb.pure.artifacts import Artifacts
+from duranb.pure.credentials import is_secret_variable
 from duranb.pure.errors import UsageError
 from duranb.pure.fingerprint import Uses
 from duranb.pure.history import History
@@ -89,7 +90,12 @@ class Session:
             )
         parameters = self.runtime.settings.parameters
         bodies.append(
-            e.SessionOpened(pid=os.getpid(), host=socket.gethostname(), parameters=parameters)
+            e.SessionOpened(
+                pid=os.getpid(),
+                host=socket.gethostname(),
+                parameters=parameters,
+                credentials=sorted(filter(is_secret_variable, os.environ)),
+            )
         )
         self.runtime.record(*bodies)
 

@@ -12,10 +12,10 @@ from duranb.pure.errors import StoreError
 from duranb.pure.events import Binding
 from duranb.state import pending, reconnect
 from duranb.state.drawing import undrawn
+from duranb.state.factory import full_name
 from duranb.state.hidden import is_hidden
 from duranb.state.placeholder import Placeholder, part
 from duranb.state.previews import preview, type_name
-from duranb.state.reconnect import full_name
 from duranb.state.unstorable import UNSTORABLE
 
 NO_NAME = ""

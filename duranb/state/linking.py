@@ -132,7 +132,7 @@ class _Linking(codec.NotebookPickler):
         self, file: Any, live: dict[str, Any], buffer_callback: Any, parts: Mapping[int, object]
     ) -> None:
         windows = views.Windows(frozenset(parts))
-        super().__init__(file, live, buffer_callback, None, windows=windows)
+        super().__init__(file, live, buffer_callback, reconnect.reduction, windows=windows)
         self._parts = parts
         self.kept: list[object] = []
 
@@ -141,7 +141,7 @@ class _Linking(codec.NotebookPickler):
         kind = type(obj)
         if id(obj) in self._parts:
             self.kept.append(self._parts[id(obj)])
-        elif kind is Placeholder or issubclass(kind, type) or reconnect.has_factory(kind):
+        elif kind is Placeholder or issubclass(kind, type) or reconnect.is_handle(kind):
             self.kept.append(obj)
         else:
             return None

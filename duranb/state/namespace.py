@@ -16,6 +16,7 @@ from duranb.state.hidden import is_hidden
 from duranb.state.linking import linked
 from duranb.state.pending import is_pending, is_used, lazily
 from duranb.state.placeholder import Placeholder, why
+from duranb.state.reaching import runs_beside
 from duranb.state.tracking import GONE, Mark, Tracked, Tracking, could_change
 from duranb.state.unstorable import is_unstorable, look
 
@@ -61,7 +62,7 @@ class Namespace(Tracking):
             if wanted is None or name in wanted:
                 del self.live[name]
         damaged = {n: mark.tracked[n].binding for n in self._put_back(mark, wanted)}
-        lost = [n for n, b in damaged.items() if is_unstorable(b.version)]
+        lost = [n for n, b in damaged.items() if not b.artifact and is_unstorable(b.version)]
         lost += self._load_groups({n: b for n, b in damaged.items() if n not in lost})
         randomness.set_state(mark.random)
         return sorted(lost)
@@ -86,7 +87,7 @@ class Namespace(Tracking):
             return not is_used(seen.value)
         if not could_change(seen):
             return True
-        if is_unstorable(seen.binding.version):
+        if not seen.binding.artifact and is_unstorable(seen.binding.version):
             return look(seen.value) == seen.digest
         return seen.group <= self.live.keys() and self._unchanged(seen.group)
 
@@ -134,7 +135,8 @@ class Namespace(Tracking):
         if state is not None:
             drawn = step.drawn if step is not None else {}
             randomness.set_state(state, drawn.keys())
-            self._random.moved(randomness.state())
+            if step is None:
+                self._random.moved(randomness.state())
             for generator, stood in drawn.items():
                 self._random.seeded([generator], yes=stood != randomness.UNSEEDED)
         return sorted({*lost, *(n for n, seen in stay.items() if seen.behind)})
@@ -172,6 +174,33 @@ class Namespace(Tracking):
             elif step is None and binding.version in seen.was:
                 found[name] = replace(seen, binding=binding, behind=(*seen.behind, REWOUND))
         return found
+
+    # -- asking what is as it was stored ----------------------------------------------------
+
+    def tracked(self) -> dict[str, Tracked]:
+        """Every name as it was at the last sync."""
+        return dict(self._tracked)
+
+    def settled(self, names: Collection[str], *, prove: bool = False) -> dict[str, Tracked]:
+        """Those of some names whose values are what their artifacts hold: no code has run since the
+        last sync that could have changed them. With ``prove``, those too that prove unchanged."""
+        with self._alone:
+            beside = self._beside or runs_beside(self.live)
+            reached = None if self._anything or beside else self._reached(self._touched)
+            found = {}
+            for name in names:
+                seen = self._tracked.get(name)
+                if seen is None or self.live.get(name, GONE) is not seen.value:
+                    continue
+                untouched = reached is not None and seen.group.isdisjoint(reached)
+                if untouched or (prove and seen.digest and self._unchanged(seen.group)):
+                    found[name] = seen
+            return found
+
+    def is_as_stored(self, name: str) -> bool:
+        """Whether a value, and what shares with it, would be stored as it was, byte for byte."""
+        with self._alone:
+            return self._unchanged(self._tracked[name].group)
 
     @property
     def has_pending(self) -> bool:

@@ -13,22 +13,17 @@ import os
 import sqlite3
 import threading
 import types
+import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any, TypeVar
+
+from duranb.state import adapters
+from duranb.state.factory import Factory, full_name, no
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-
-@dataclass(frozen=True)
-class _Factory:
-    describe: Callable[[Any], dict[str, Any] | None]
-    make: Callable[..., Any]
-    calls: Callable[[Any], bool]
-
-
-_factories: dict[str, _Factory] = {}
+_factories: dict[str, Factory] = {}
 
 
 def reconnect(
@@ -46,39 +41,51 @@ def _yes(value: object) -> bool:
     return True
 
 
-def _no(value: object) -> bool:
-    return False
-
-
 def _register(
     kind: type | str,
     describe: Callable[[Any], dict[str, Any] | None],
-    calls: Callable[[Any], bool] = _no,
+    calls: Callable[[Any], bool] = no,
+    *,
+    usable: Callable[[Any], bool] | None = None,
 ) -> Callable[[F], F]:
-    """``calls`` says whether using a value could run code of the notebook that it was given."""
+    """Register a :class:`Factory`."""
     name = kind if isinstance(kind, str) else full_name(kind)
 
     def register(make: F) -> F:
-        _factories[name] = _Factory(describe, make, calls)
+        _factories[name] = Factory(describe, make, calls, usable=usable)
         return make
 
     return register
 
 
+def _factory_of(kind: type) -> Factory | None:
+    return _named(_name_of(kind))
+
+
+def _name_of(kind: type) -> str:
+    name = full_name(kind)
+    return name if name in _factories else adapters.name_of(kind)
+
+
+def _named(name: str) -> Factory | None:
+    return _factories.get(name) or adapters.named(name)
+
+
 def has_factory(kind: type) -> bool:
     """Whether there is a way to make a value of this type again."""
-    return full_name(kind) in _factories
+    return _factory_of(kind) is not None
+
+
+def is_handle(kind: type) -> bool:
+    """Whether values of this type have a factory and hold nothing: one is as good as another."""
+    factory = _factory_of(kind)
+    return factory is not None and not factory.open
 
 
 def may_call(value: object) -> bool:
     """Whether using a value that has a factory could run code of the notebook."""
-    factory = _factories.get(full_name(type(value)))
+    factory = _factory_of(type(value))
     return factory is None or factory.calls(value)
-
-
-def full_name(kind: type) -> str:
-    """The name under which a type's factory is registered."""
-    return f"{getattr(kind, '__module__', '?')}.{kind.__qualname__}"
 
 
 def reduction(value: Any) -> tuple[Any, ...] | None:
@@ -87,7 +94,7 @@ def reduction(value: Any) -> tuple[Any, ...] | None:
     Raises TypeError for what could be pickled and would be a lie when it is loaded.
     """
     kind = type(value)
-    factory = _factories.get(full_name(kind))
+    factory = _factory_of(kind)
     if factory is None:
         reason = _why_never(kind)  # type: ignore[arg-type, unused-ignore]
         if reason:
@@ -96,7 +103,18 @@ def reduction(value: Any) -> tuple[Any, ...] | None:
     described = factory.describe(value)
     if described is None:
         return None
-    return remake, (full_name(kind), described)
+    name = _name_of(kind)
+    if factory.usable is not None:
+        _alive.setdefault(_told(name, described), weakref.WeakSet()).add(value)
+    return remake, (name, described)
+
+
+_alive: dict[str, weakref.WeakSet[Any]] = {}
+"""The clients that were described in this process, by what they were described as."""
+
+
+def _told(name: str, described: dict[str, Any]) -> str:
+    return f"{name} {described!r}"
 
 
 _NEVER = {
@@ -117,12 +135,16 @@ def remake(name: str, described: dict[str, Any]) -> Any:
     """Make a described value again. Raises LookupError where its factory is not registered."""
     if _stands_for is not None:
         return _stands_for(name)
-    factory = _factories.get(name)
+    factory = _named(name)
     if factory is None:
         raise LookupError(
             f"nothing is registered that makes a {name}: register it with duranb.reconnect "
             "before going back"
         )
+    if factory.usable is not None:
+        alive = [v for v in _alive.get(_told(name, described), ()) if factory.usable(v)]
+        if len(alive) == 1:  # of two, nobody knows whose key it was
+            return alive[0]
     return factory.make(**described)
 
 
@@ -137,6 +159,10 @@ def make_nothing(stands_for: Callable[[str], object]) -> None:
 
 
 # -- the common ones ---------------------------------------------------------------------------
+
+
+def _is_open(client: Any) -> bool:
+    return not (client.is_closed() if callable(client.is_closed) else client.is_closed)
 
 
 def _client(value: Any) -> dict[str, Any]:
@@ -169,7 +195,7 @@ for _module, _name in (
     ("anthropic", "AsyncAnthropic"),
 ):
     for _home in (f"{_module}.{_name}", f"{_module}._client.{_name}"):
-        _register(_home, _client)(_client_maker(_module, _name))
+        _register(_home, _client, usable=_is_open)(_client_maker(_module, _name))
 
 
 def _http_client(value: Any) -> dict[str, Any]:
@@ -186,7 +212,7 @@ def _http_maker(module: str, name: str) -> Callable[..., Any]:
 for _module in ("httpx", "httpx2"):
     for _name in ("Client", "AsyncClient"):
         for _home in (f"{_module}.{_name}", f"{_module}._client.{_name}"):
-            _register(_home, _http_client)(_http_maker(_module, _name))
+            _register(_home, _http_client, usable=_is_open)(_http_maker(_module, _name))
 
 
 def _nothing(value: object) -> dict[str, Any]:

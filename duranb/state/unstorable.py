@@ -166,7 +166,7 @@ def _is_plumbing(kind: type) -> bool:
     """Whether objects of a type carry bytes or guard others: what they hold is no state of the
     user's, and changes by itself."""
     top = str(getattr(kind, "__module__", "")).partition(".")[0]
-    return top in _PLUMBING or reconnect.has_factory(kind)
+    return top in _PLUMBING or reconnect.is_handle(kind)
 
 
 _HASHED = frozenset({str, bytes, int, float, complex, bool, type(None), type(Ellipsis), range})

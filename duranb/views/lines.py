@@ -9,6 +9,7 @@ from duranb.pure.events import ValuesDiffer
 from duranb.pure.history import History
 from duranb.pure.model import Execution, Origin, Status
 from duranb.pure.staleness import latest
+from duranb.state.namespace import REWOUND
 from duranb.views.words import clock, count, saved
 
 AS_IT_IS = "mathjax_ignore tex2jax_ignore"
@@ -23,11 +24,30 @@ def quiet_html(text: str) -> str:
     )
 
 
-def restored(history: History, source: Execution, restored_as: int) -> str:
-    """Nothing ran: where the step's values came from, and what that saved."""
+def restored(
+    history: History, source: Execution, restored_as: int, lost: Sequence[str] = ()
+) -> str:
+    """Nothing ran: where the step's values came from, what that saved, and the names that are not
+    as the step had left them."""
     kept = saved(history.ledger(restored_as))
     line = f"↺ {source.step}: restored from {clock(source.ended)}, nothing ran"
-    return f"{line} · {kept}" if kept else line
+    line = f"{line} · {kept}" if kept else line
+    for name in lost:
+        line += (
+            f"\n! {source.step}: {name} cannot be stored, and is not as the step left it. A step "
+            "that needs it, and has to run, says so"
+        )
+    return line
+
+
+def behind(name: str, steps: Sequence[str]) -> str:
+    """A cell that is not durable uses an object that lacks what restored steps had done to it."""
+    if steps[0] == REWOUND:
+        return f"! {name} cannot be stored: it is as it was when the notebook was rewound"
+    return (
+        f"! {name} cannot be stored: it is not as step {steps[0]!r} left it, which was restored. "
+        f"To have it so: %duranb replay {steps[0]}"
+    )
 
 
 def not_set(missing: Sequence[str]) -> str:
