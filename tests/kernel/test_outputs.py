@@ -166,6 +166,7 @@ def test_widgets_are_restored_as_pictures(kernels: Callable[..., Kernel]) -> Non
     assert lives.first_beside_plain().differing == []
     assert len(lives.first[7]) - len(lives.restored[7]) == 50  # of 250 changes, 200 one by one
     lives.first[7] = lives.restored[7] = []
+    print(f"widgets: {lives.restored_beside_first()} (restored)")
     assert lives.restored_beside_first().differing == []
 
 
