@@ -32,7 +32,18 @@ import cloudpickle
 import msgspec
 import xxhash
 
-from duranb.pure import compiled, held, identity, recipes, sharing, tensors, texts, tolerant, views
+from duranb.pure import (
+    compiled,
+    held,
+    identity,
+    recipes,
+    sharing,
+    skeletons,
+    tensors,
+    texts,
+    tolerant,
+    views,
+)
 from duranb.pure.artifacts import Artifacts, Buffer
 from duranb.pure.buffers import LARGE, Entry, Known, assembled, hashes
 from duranb.pure.views import load as _load_view  # noqa: F401 older stores name it so
@@ -139,10 +150,15 @@ class Missing:
     def __init__(self, stand_in: Callable[[object, str], tuple[Any, ...]]) -> None:
         self._stand_in = stand_in
         self.found: dict[int, tuple[object, str]] = {}
+        self.known = False
+        """Whether all of them are found already, so that nothing else is looked into."""
         self._whole: dict[int, object] = {}
 
     def reduction(self, obj: Any, pickler: NotebookPickler) -> Any:
         """The reduction of ``obj``, or what is pickled instead."""
+        if self.known:
+            there = self.found.get(id(obj))
+            return pickler.reduction(obj) if there is None else self._stand_in(obj, there[1])
         kind = type(obj)
         try:
             looked_into = kind.__module__ in _LOOKED_INTO or issubclass(kind, type)
@@ -185,6 +201,7 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         self._namespace = live
         self._reducer = reducer
         self._inside = inside
+        self._variables: set[int] = set()
 
     def reducer_override(self, obj: Any) -> Any:
         if self.missing is not None:
@@ -207,8 +224,14 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
             return compiled.settled(obj, super().reducer_override(obj))
         if issubclass(kind, type):
             self.met.code.append(obj)
+            if (generic := skeletons.of_generic(obj)) is not None:
+                return generic
             if obj.__module__ == "__main__" and obj not in self._inside:
                 return self._class(obj)
+            return skeletons.quiet(obj, super().reducer_override(obj))
+        if kind is types.CellType:
+            if id(obj) in self._variables:
+                return types.CellType, ()  # its function fills it
         elif kind is types.CodeType:
             if obj.co_filename == _GENERATED:
                 return _generated(self.dispatch_table[kind](obj))
@@ -241,6 +264,22 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         state[1]["__globals__"] = {}
         return (make, (code, names, *others), state, *rest)
 
+    def _dynamic_function_reduce(self, function: types.FunctionType) -> Any:
+        """As cloudpickle does it, but with the function's own variables: it would give a function
+        that shares them with another one (``nonlocal``) new ones."""
+        make, arguments, state, *rest = super()._dynamic_function_reduce(function)
+        variables = function.__closure__
+        if variables:
+            self._variables.update(map(id, variables))
+            arguments = (*arguments[:-1], variables)
+            state[1]["__closure__"] = tuple(map(self.filling, variables))
+        return (make, arguments, state, *rest)
+
+    def filling(self, variable: types.CellType) -> types.CellType:
+        """What fills a function's variable when it is loaded: another one, with the same content.
+        Before there is a function its variables are empty, as it may be in them itself."""
+        return types.CellType(*_content(variable))
+
     def _class(self, cls: type) -> Any:
         """By its fingerprint, with the definition beside it for when the live one is another."""
         # Pickling an instance notes these in its class, which would look like a change of it.
@@ -251,6 +290,13 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         )
         inner.dump(cls)
         return _load_class, (cls.__qualname__, identity.of_class(cls), sink.getvalue())
+
+
+def _content(variable: types.CellType) -> tuple[Any, ...]:
+    try:
+        return (variable.cell_contents,)
+    except ValueError:  # empty
+        return ()
 
 
 def special(obj: Any) -> tuple[Any, ...] | None:

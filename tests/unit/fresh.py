@@ -33,7 +33,8 @@ class Said(NamedTuple):
 
 
 MAKE = """
-import asyncio, json, sys, types, warnings
+import asyncio, faulthandler, json, sys, types, warnings
+faulthandler.dump_traceback_later(50, exit=True)
 from pathlib import Path
 warnings.simplefilter("ignore")
 from duranb.pure.fingerprint import Uses
@@ -105,7 +106,7 @@ def _run(lines: list[list[Any]], folder: Path) -> dict[str, tuple[str, dict[str,
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=60,
     )
     told = [json.loads(text[2:]) for text in done.stdout.splitlines() if text.startswith("@@")]
     if len(told) < len(lines):
