@@ -50,7 +50,9 @@ class Pairing:
         if kind is not type(now):
             return False
         if kind in ATOMS:
-            return _equal(was, now) or (place.free and self._drawn.same(was, now, place.label))
+            if _equal(was, now):
+                return self._drawn.kept(was)
+            return place.free and self._drawn.same(was, now, place.label)
         pair = (id(was), id(now), place.free)
         if pair in self._met or was is now:
             return True
