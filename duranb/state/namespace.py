@@ -46,6 +46,10 @@ class Restored:
 class Namespace(Tracking):
     """Follows ``live``, and brings back what it was. Not for more than one thread at a time."""
 
+    alive_will_do = False
+    """Whether a live object does where the very one cannot be brought back, as in a replay offline:
+    nobody is asked, and what it lacks shows as another request."""
+
     def rollback(
         self,
         mark: Mark,
@@ -172,6 +176,8 @@ class Namespace(Tracking):
                 found[name] = replace(seen, binding=binding, behind=())
             elif step is not None and name in step.in_place:
                 found[name] = replace(seen, binding=binding, behind=(*seen.behind, step.name))
+            elif step is None and self.alive_will_do:
+                found[name] = replace(seen, binding=binding, behind=())
             elif step is None and binding.version in seen.was:
                 found[name] = replace(seen, binding=binding, behind=(*seen.behind, REWOUND))
         return found
@@ -362,6 +368,12 @@ class Namespace(Tracking):
             if type(seen.value) is not Placeholder:
                 behind = (*seen.behind, step.name)
                 self._tracked[name] = replace(seen, binding=wanted, behind=behind)
+                return
+        if step is None and self.alive_will_do and alive:
+            assert seen is not None
+            made = seen.binding.type == wanted.type and not is_pending(seen.value)
+            if made and type(seen.value) is not Placeholder:
+                self._tracked[name] = replace(seen, binding=wanted)
                 return
         self.live[name] = Placeholder(name, lost)
         self._set(name, self.live[name], wanted, frozenset([name]), "")
