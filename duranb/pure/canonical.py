@@ -19,14 +19,14 @@ from typing import Any, TypeAlias
 
 import xxhash
 
-from duranb.pure import held, identity, recipes
+from duranb.pure import held, identity, recipes, texts
 from duranb.pure.codec import Missing, NotebookPickler, Reducer, special
 from duranb.pure.immutable import is_atom, is_imported
 from duranb.pure.looking import full_name, is_a, module_name, own_failure, written
 
+_SETS = (b"\x8f", b"\x91")  # EMPTY_SET and FROZENSET; bytes of a number, too
 Reduce: TypeAlias = Callable[[object], Any]
 
-_SETS = (b"\x8f", b"\x91")  # EMPTY_SET and FROZENSET
 _LARGEST = 1 << 28
 _MOST = 1 << 62
 _DEEPEST = 300
@@ -47,7 +47,7 @@ class _Tag:
 
 
 class _Sink:
-    """Hashes what is written, and notices sets."""
+    """Hashes what is written, and notices what may be sets."""
 
     def __init__(self, most: int) -> None:
         self.hasher = xxhash.xxh3_128()
@@ -79,10 +79,16 @@ class _Canonical(NotebookPickler):
         token = _token(obj)
         if token is not None:
             return NotImplemented if token == _BY_NAME else (_Tag, (token, *_captured(obj)))
-        found = special(obj)
+        found = special(obj) or _texts(obj)
         if found is None and self._reducer is not None:
             found = self._reducer(obj)
         return NotImplemented if found is None else found
+
+
+def _texts(obj: Any) -> tuple[Any, ...] | None:
+    """An array of strings by its content: how many of them are one object is no part of that."""
+    numpy = sys.modules.get("numpy")
+    return texts.content(obj) if numpy is not None and type(obj) is numpy.ndarray else None
 
 
 _BY_NAME = ""
@@ -188,7 +194,7 @@ def _version(
     pickler.fast = True
     try:
         pickler.dump(value)
-        if not sink.sets:
+        if not sink.sets or not _holds_sets(value, live, reducer, missing):
             return sink.hasher.hexdigest()
     except (ValueError, RecursionError, _TooLarge, pickle.PicklingError):
         pass  # a cycle, or too much shared: the walk below numbers what it has seen
@@ -212,6 +218,23 @@ def _version(
         if not own_failure(error):
             raise
         return None
+
+
+def _holds_sets(
+    value: object, live: dict[str, Any], reducer: Reducer | None, missing: Missing | None
+) -> bool:
+    """Whether a set is anywhere in a value: all that is pickled is shown to ``persistent_id``."""
+    pickler = _Canonical(_Nowhere(), live, lambda buffer: None, reducer, missing=missing)
+    pickler.fast = True
+    met: list[object] = []
+    pickler.persistent_id = met.append  # it returns None: nothing is persistent
+    pickler.dump(value)
+    return not {set, frozenset}.isdisjoint(map(type, met))
+
+
+class _Nowhere:
+    def write(self, data: Any) -> int:
+        return len(data)
 
 
 class _Walker:
@@ -264,7 +287,7 @@ class _Walker:
         return self._reduced(value)
 
     def _reduced(self, value: Any) -> list[Any]:
-        found: Any = _dispatching(value) or special(value)
+        found: Any = _dispatching(value) or special(value) or _texts(value)
         if found is None and self._reducer is not None:
             found = self._reducer(value)
         if found is None:

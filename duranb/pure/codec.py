@@ -201,6 +201,7 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         self._namespace = live
         self._reducer = reducer
         self._inside = inside
+        self._variables: set[int] = set()
 
     def reducer_override(self, obj: Any) -> Any:
         if self.missing is not None:
@@ -228,7 +229,10 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
             if obj.__module__ == "__main__" and obj not in self._inside:
                 return self._class(obj)
             return skeletons.quiet(obj, super().reducer_override(obj))
-        if kind is types.CodeType:
+        if kind is types.CellType:
+            if id(obj) in self._variables:
+                return types.CellType, ()  # its function fills it
+        elif kind is types.CodeType:
             if obj.co_filename == _GENERATED:
                 return _generated(self.dispatch_table[kind](obj))
         elif views.is_array(kind):
@@ -260,6 +264,22 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         state[1]["__globals__"] = {}
         return (make, (code, names, *others), state, *rest)
 
+    def _dynamic_function_reduce(self, function: types.FunctionType) -> Any:
+        """As cloudpickle does it, but with the function's own variables: it would give a function
+        that shares them with another one (``nonlocal``) new ones."""
+        make, arguments, state, *rest = super()._dynamic_function_reduce(function)
+        variables = function.__closure__
+        if variables:
+            self._variables.update(map(id, variables))
+            arguments = (*arguments[:-1], variables)
+            state[1]["__closure__"] = tuple(map(self.filling, variables))
+        return (make, arguments, state, *rest)
+
+    def filling(self, variable: types.CellType) -> types.CellType:
+        """What fills a function's variable when it is loaded: another one, with the same content.
+        Before there is a function its variables are empty, as it may be in them itself."""
+        return types.CellType(*_content(variable))
+
     def _class(self, cls: type) -> Any:
         """By its fingerprint, with the definition beside it for when the live one is another."""
         # Pickling an instance notes these in its class, which would look like a change of it.
@@ -270,6 +290,13 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         )
         inner.dump(cls)
         return _load_class, (cls.__qualname__, identity.of_class(cls), sink.getvalue())
+
+
+def _content(variable: types.CellType) -> tuple[Any, ...]:
+    try:
+        return (variable.cell_contents,)
+    except ValueError:  # empty
+        return ()
 
 
 def special(obj: Any) -> tuple[Any, ...] | None:

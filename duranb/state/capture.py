@@ -29,6 +29,12 @@ def reduction(value: Any) -> tuple[Any, ...] | None:
     return reconnect.reduction(value)
 
 
+def told(value: Any) -> tuple[Any, ...] | None:
+    """The same, for the value's version."""
+    found = reduction(value)
+    return reconnect.versioned(found) if found and found[0] is reconnect.remake else found
+
+
 def not_loaded(error: BaseException) -> str:
     """Why a stored value is not there."""
     return f"loading it raised {type(error).__name__}: {error}"
@@ -99,7 +105,7 @@ class Capture:
         """The version of a value: equal content, equal version, in every process."""
         if pending.is_pending(value):
             value = pending.itself(value)
-        return canonical.version(value, self.live, reduction)
+        return canonical.version(value, self.live, told)
 
     def binding(self, value: object, artifact: str, dump: codec.Dump) -> Binding:
         """What is recorded of a stored value, with what of it is missing."""

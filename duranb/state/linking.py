@@ -136,6 +136,10 @@ class _Linking(codec.NotebookPickler):
         self._parts = parts
         self.kept: list[object] = []
 
+    def filling(self, variable: types.CellType) -> types.CellType:
+        """A live variable keeps what it holds."""
+        return types.CellType() if id(variable) in self._parts else super().filling(variable)
+
     def persistent_id(self, obj: Any) -> int | None:
         """The number of an object that is not copied."""
         kind = type(obj)

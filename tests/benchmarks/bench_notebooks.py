@@ -85,7 +85,8 @@ def main() -> None:
         plain, first, restored = (took[way] for way in WAYS)
         print(
             f"| {name} | {len(NOTEBOOKS[name])} "
-            f"| {plain.wall:.2f} | {first.wall / plain.wall:.2f} | {restored.wall / plain.wall:.2f} "
+            f"| {plain.wall:.2f} | {first.wall / plain.wall:.2f} "
+            f"| {restored.wall / plain.wall:.2f} "
             f"| {plain.cpu:.2f} | {first.cpu / plain.cpu:.2f} | {restored.cpu / plain.cpu:.2f} |",
             flush=True,
         )

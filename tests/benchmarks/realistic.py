@@ -3,6 +3,7 @@
 Each is a list of cells. The first one, of imports, stays plain; all others are steps.
 """
 
+# ruff: noqa: E501  cells are as long as people write them
 from __future__ import annotations
 
 PANDAS = [
