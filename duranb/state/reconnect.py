@@ -9,13 +9,15 @@ from __future__ import annotations
 import functools
 import io
 import logging
+import multiprocessing
 import os
 import sqlite3
+import ssl
 import threading
 import types
 import weakref
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from duranb.state import adapters
@@ -128,6 +130,7 @@ def _told(name: str, described: dict[str, Any]) -> str:
 _NEVER = {
     "argparse.ArgumentParser": "it tells a text of its own by identity, which is lost",
     "subprocess.Popen": "a process belongs to the one that started it",
+    "threading.Thread": "a thread belongs to the process that started it",
     "tempfile.TemporaryDirectory": "the folder is removed with the kernel that made it",
     "ipywidgets.widgets.widget.Widget": "a widget lives in this kernel and the page it is shown in",
 }
@@ -255,6 +258,62 @@ def _has_handlers(logger: logging.Logger) -> bool:
 @_register(logging.Logger, lambda logger: {"name": logger.name}, _has_handlers)
 def _logger(name: str) -> logging.Logger:
     return logging.getLogger(name)
+
+
+def _processes(pool: Any) -> dict[str, Any]:
+    return {"max_workers": pool._max_workers, "start": pool._mp_context.get_start_method()}
+
+
+@_register(ProcessPoolExecutor, _processes)
+def _process_pool(max_workers: int, start: str) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(max_workers, multiprocessing.get_context(start))
+
+
+def _ssl(context: ssl.SSLContext) -> dict[str, Any]:
+    return {
+        "protocol": int(context.protocol),
+        "check_hostname": context.check_hostname,
+        "settings": {name: int(getattr(context, name)) for name in _SSL_SETTINGS},
+        "trusted": context.get_ca_certs(binary_form=True),
+        "ciphers": ":".join(c["name"] for c in context.get_ciphers()),
+    }
+
+
+_SSL_SETTINGS = ("options", "verify_flags", "verify_mode", "minimum_version", "maximum_version")
+
+
+@_register(ssl.SSLContext, _ssl)
+def _ssl_again(
+    protocol: int,
+    check_hostname: bool,
+    settings: dict[str, int],
+    trusted: list[bytes],
+    ciphers: str,
+) -> ssl.SSLContext:
+    """With the certificates that it trusted; its own, with its key, is never stored."""
+    made = ssl.SSLContext(protocol)
+    made.check_hostname = False  # it forbids some modes while it is on
+    for name, value in settings.items():
+        kind = type(getattr(made, name))
+        setattr(made, name, kind(value))
+    made.check_hostname = check_hostname
+    made.set_ciphers(ciphers)
+    for certificate in trusted:
+        made.load_verify_locations(cadata=certificate)
+    return made
+
+
+def _secret(secret: Any) -> dict[str, Any]:
+    value = secret.get_secret_value()
+    return {"variable": next((n for n, v in os.environ.items() if v == value), "")}
+
+
+@_register("pydantic.types.SecretStr", _secret)
+def _secret_again(variable: str) -> Any:
+    from pydantic import SecretStr
+
+    # As with clients: a local server wants no key, and any other will say that it is none.
+    return SecretStr(os.environ.get(variable) or "not-stored")
 
 
 def _pool(pool: ThreadPoolExecutor) -> dict[str, Any]:

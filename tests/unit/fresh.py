@@ -64,9 +64,8 @@ async def main():
                 told = msgspec.convert(told, dict[str, Binding])
                 namespace.restore(told)
                 namespace.need(None)
-            other = [
-                n for n, b in told.items() if not b.why and namespace.version_of(live[n]) != b.version
-            ]
+            now = {n: namespace.version_of(live[n]) for n, b in told.items() if not b.why}
+            other = [n for n, version in now.items() if version != told[n].version]
             said = repr(eval(show, live))
         except Exception as error:
             said = f"{type(error).__name__}: {error}"
