@@ -13,7 +13,7 @@ from duranb.pure.immutable import is_atom
 from duranb.state import randomness
 from duranb.state.capture import not_loaded
 from duranb.state.hidden import is_hidden
-from duranb.state.linking import linked
+from duranb.state.linking import Linked, linked
 from duranb.state.pending import is_pending, is_used, lazily
 from duranb.state.placeholder import Placeholder, why
 from duranb.state.reaching import runs_beside
@@ -278,6 +278,8 @@ class Namespace(Tracking):
                 lost[name] = _lost(group.bindings[name], why(group.values.pop(name)))
             groups.append(group)
         for group in groups:
+            if group.linked is not None:
+                group.linked.write()
             self.live.update(group.values)
         for group in groups:
             self._follow(group)
@@ -297,12 +299,13 @@ class Namespace(Tracking):
             return group
         self._load_pending([n for n in beside if n in self._pending])
         try:
-            made = linked(self._capture, loaded, wanted.keys(), beside.keys())
+            made = linked(self._capture, loaded, wanted.keys(), beside.keys(), self._holders.of)
         except Exception:  # pickling runs the values' own code
             made = None
         if made is not None:
-            group.values |= made
+            group.values |= made.values
             group.bindings |= beside
+            group.linked = made
         elif all(self._tracked[n].group <= group.members for n in beside):
             # Not built alike, though equal: the whole group as it was stored.
             group.values |= {n: loaded[n] for n in beside}
@@ -360,6 +363,7 @@ class _Group:
     values: dict[str, Any]
     bindings: dict[str, Binding]
     apart: list[str] = field(default_factory=list)
+    linked: Linked | None = None
 
     @property
     def is_whole(self) -> bool:
