@@ -21,6 +21,7 @@ from duranb.pure import codec, views
 from duranb.pure.immutable import ATOMS
 from duranb.state import reconnect
 from duranb.state.capture import Capture
+from duranb.state.classes import whole
 from duranb.state.drawing import undrawn
 from duranb.state.placeholder import Placeholder
 
@@ -60,7 +61,8 @@ def linked(
     if not common:
         return Linked(values)
     counterparts = _counterparts(
-        _parts(stored, capture.live), _parts({n: capture.live[n] for n in stored}, capture.live)
+        _parts(stored, capture.live),
+        _parts({n: whole(capture.live[n]) for n in stored}, capture.live),
     )
     if counterparts is None or not common <= counterparts.keys():
         return None

@@ -12,6 +12,7 @@ from duranb.pure.events import Binding
 from duranb.pure.immutable import is_atom
 from duranb.state import randomness
 from duranb.state.capture import not_loaded
+from duranb.state.classes import bound
 from duranb.state.hidden import is_hidden
 from duranb.state.linking import Linked, linked
 from duranb.state.pending import is_pending, is_used, lazily
@@ -280,7 +281,7 @@ class Namespace(Tracking):
         for group in groups:
             if group.linked is not None:
                 group.linked.write()
-            self.live.update(group.values)
+            self.live.update({n: bound(v) for n, v in group.values.items()})
         for group in groups:
             self._follow(group)
         for name, binding in lost.items():
