@@ -61,16 +61,8 @@ def linked(
     if not common:
         return Linked(values)
     counterparts = _counterparts(
-<<<<<<< HEAD
-        parts(stored, capture.live), parts({n: capture.live[n] for n in stored}, capture.live)
-    )
-    if counterparts is None or not common <= counterparts.keys():
-        return None
-    found: dict[str, Any] = copied(capture, values, {i: counterparts[i] for i in common})
-    return found
-=======
-        _parts(stored, capture.live),
-        _parts({n: whole(capture.live[n]) for n in stored}, capture.live),
+        parts(stored, capture.live),
+        parts({n: whole(capture.live[n]) for n in stored}, capture.live),
     )
     if counterparts is None or not common <= counterparts.keys():
         return None
@@ -83,7 +75,7 @@ def linked(
         if not written or not holders([id(alive)]) <= {*wanted, *anchors}:
             return None
         memory.append(written)
-    return Linked(_copied(capture, values, {i: alive for i, (_, alive) in pairs.items()}), memory)
+    return Linked(copied(capture, values, {i: alive for i, (_, alive) in pairs.items()}), memory)
 
 
 def _unlike(stored: object, alive: object) -> tuple[Any, Any] | tuple[()] | None:
@@ -99,7 +91,6 @@ def _unlike(stored: object, alive: object) -> tuple[Any, Any] | tuple[()] | None
     if now.size == then.size and (now == then).all():
         return None
     return (now, then) if now.size == then.size and now.flags.writeable else ()
->>>>>>> oracle
 
 
 def parts(values: object, live: dict[str, Any]) -> list[object]:

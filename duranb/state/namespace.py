@@ -288,14 +288,10 @@ class Namespace(Tracking):
                 lost[name] = _lost(group.bindings[name], why(group.values.pop(name)))
             groups.append(group)
         for group in groups:
-<<<<<<< HEAD
             group.put()
-            self.live.update(group.values)
-=======
             if group.linked is not None:
                 group.linked.write()
             self.live.update({n: bound(v) for n, v in group.values.items()})
->>>>>>> oracle
         for group in groups:
             self._follow(group)
         for name, binding in lost.items():
@@ -397,11 +393,8 @@ class _Group:
     values: dict[str, Any]
     bindings: dict[str, Binding]
     apart: list[str] = field(default_factory=list)
-<<<<<<< HEAD
     put: Callable[[], None] = lambda: None
-=======
     linked: Linked | None = None
->>>>>>> oracle
 
     @property
     def is_whole(self) -> bool:
