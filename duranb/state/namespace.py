@@ -13,8 +13,9 @@ from duranb.pure.immutable import is_atom
 from duranb.state import randomness
 from duranb.state.alive import is_open, taken
 from duranb.state.capture import not_loaded
+from duranb.state.classes import bound
 from duranb.state.hidden import is_hidden
-from duranb.state.linking import linked
+from duranb.state.linking import Linked, linked
 from duranb.state.pending import is_pending, is_used, lazily
 from duranb.state.placeholder import Placeholder, why
 from duranb.state.reaching import runs_beside
@@ -287,8 +288,14 @@ class Namespace(Tracking):
                 lost[name] = _lost(group.bindings[name], why(group.values.pop(name)))
             groups.append(group)
         for group in groups:
+<<<<<<< HEAD
             group.put()
             self.live.update(group.values)
+=======
+            if group.linked is not None:
+                group.linked.write()
+            self.live.update({n: bound(v) for n, v in group.values.items()})
+>>>>>>> oracle
         for group in groups:
             self._follow(group)
         for name, binding in lost.items():
@@ -307,12 +314,13 @@ class Namespace(Tracking):
             return group
         self._load_pending([n for n in beside if n in self._pending])
         try:
-            made = linked(self._capture, loaded, wanted.keys(), beside.keys())
+            made = linked(self._capture, loaded, wanted.keys(), beside.keys(), self._holders.of)
         except Exception:  # pickling runs the values' own code
             made = None
         if made is not None:
-            group.values |= made
+            group.values |= made.values
             group.bindings |= beside
+            group.linked = made
         elif all(self._tracked[n].group <= group.members for n in beside):
             # Not built alike, though equal: the whole group as it was stored.
             group.values |= {n: loaded[n] for n in beside}
@@ -393,7 +401,11 @@ class _Group:
     values: dict[str, Any]
     bindings: dict[str, Binding]
     apart: list[str] = field(default_factory=list)
+<<<<<<< HEAD
     put: Callable[[], None] = lambda: None
+=======
+    linked: Linked | None = None
+>>>>>>> oracle
 
     @property
     def is_whole(self) -> bool:
