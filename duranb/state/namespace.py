@@ -11,7 +11,7 @@ from duranb.pure.errors import StoreError
 from duranb.pure.events import Binding
 from duranb.pure.immutable import is_atom
 from duranb.state import randomness
-from duranb.state.alive import taken
+from duranb.state.alive import is_open, taken
 from duranb.state.capture import not_loaded
 from duranb.state.classes import bound
 from duranb.state.hidden import is_hidden
@@ -122,11 +122,12 @@ class Namespace(Tracking):
             beside |= {n: b for n, b in step.beside.items() if self._has_version(n, b.version)}
         groups = _by_artifact(wrong)
         anchors = {a: b for a, b in _by_artifact(beside).items() if a in groups}
+        taking = {wrong[n].artifact for n in self._taking_in(step) if n in wrong}
         late = {
             n: b
             for a, names in groups.items()
             for n, b in names.items()
-            if a and a not in anchors and b.size >= LATE
+            if a and a not in anchors and a not in taking and b.size >= LATE
         }
         late |= {n: b for a in {b.artifact for b in late.values()} for n, b in groups[a].items()}
         now = {n: b for n, b in wrong.items() if n not in late}
@@ -282,8 +283,7 @@ class Namespace(Tracking):
                 lost |= {n: _lost(b, not_loaded(error)) for n, b in bindings.items()}
                 continue
             group = self._grouped(loaded, bindings, anchors.get(artifact, {}))
-            if step is not None:
-                self._take_in(group, step)
+            self._take_in(group, step)
             for name in [n for n, v in group.values.items() if type(v) is Placeholder]:
                 lost[name] = _lost(group.bindings[name], why(group.values.pop(name)))
             groups.append(group)
@@ -325,13 +325,17 @@ class Namespace(Tracking):
             group.apart = sorted(wanted)
         return group
 
-    def _take_in(self, group: _Group, step: Restored) -> None:
-        """Let objects that are alive take in what the step had changed in them."""
-        alive = {}
-        for name in set(step.in_place) & group.values.keys() & group.bindings.keys():
+    def _taking_in(self, step: Restored | None) -> dict[str, Any]:
+        """The objects that are alive and can take in what the step had changed in them."""
+        found = {}
+        for name in step.in_place if step is not None else ():
             seen = self._tracked.get(name)
-            if seen is not None and self.live.get(name, GONE) is seen.value:
-                alive[name] = seen.value
+            if seen is not None and self.live.get(name, GONE) is seen.value and is_open(seen.value):
+                found[name] = seen.value
+        return found
+
+    def _take_in(self, group: _Group, step: Restored | None) -> None:
+        alive = {n: v for n, v in self._taking_in(step).items() if n in group.values}
         try:
             found = taken(self._capture, group.values, alive)
         except Exception:  # pickling runs the values' own code
