@@ -73,7 +73,8 @@ class Pairing:
         if kind is types.ModuleType:
             return False  # another one
         if kind is types.BuiltinFunctionType:
-            return bool(was == now)  # a method of a built-in type is made each time it is asked for
+            # Methods of built-in types are made each time that they are asked for.
+            return was.__name__ == now.__name__ and self.same(was.__self__, now.__self__, place)
         if isinstance(was, enum.Enum):
             return bool(was.name == now.name)
         if place.free and self._drawn.same(was, now, place.label):
