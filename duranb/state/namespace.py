@@ -115,6 +115,7 @@ class Namespace(Tracking):
         """
         state = randomness.decode(self._artifacts.get(random)) if random else None
         wrong = {n: b for n, b in target.items() if not self._is_right(n, b)}
+        wrong |= self._apart(target, wrong, step.beside if step is not None else {})
         stay = self._that_stay(wrong, step)
         wrong = {n: b for n, b in wrong.items() if n not in stay}
         beside = {n: b for n, b in target.items() if n not in wrong and n not in stay}
@@ -155,6 +156,24 @@ class Namespace(Tracking):
         if type(seen.value) is Placeholder and binding.artifact:
             return False
         return seen.binding.artifact == binding.artifact
+
+    def _apart(
+        self,
+        target: Mapping[str, Binding],
+        wrong: Collection[str],
+        beside: Mapping[str, Binding],
+    ) -> dict[str, Binding]:
+        """Names that are right, and do not share with others what they shared when they were
+        stored: one of these was bound to an equal object since."""
+        found = {}
+        for bindings in _by_artifact({**beside, **target}).values():
+            here = {
+                n for n, b in bindings.items() if n not in wrong and self._has_version(n, b.version)
+            }
+            for name in here & target.keys() if len(here) > 1 else ():
+                if not here <= {name, *self.sharing(name)}:
+                    found[name] = target[name]
+        return found
 
     def _has_version(self, name: str, version: str) -> bool:
         """Whether a name is bound to what it was at the last sync, and that has this version."""
