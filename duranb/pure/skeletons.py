@@ -33,7 +33,7 @@ def quiet(cls: type, reduced: Any) -> Any:
     library's that a definition runs. Slots stay slots: cloudpickle makes attributes of some."""
     if type(reduced) is not tuple or reduced[0] is not cloudpickle._make_skeleton_class:
         return reduced
-    if "__slots__" in vars(cls):
+    if vars(cls).get("__slots__"):
         reduced[1][3].setdefault("__slots__", vars(cls)["__slots__"])
     if _teller(cls.__bases__) is None and held.installed(type(cls).__module__):
         return reduced
