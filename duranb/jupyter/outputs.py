@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import msgspec
 from jupyter_client.jsonutil import json_default
 
 from duranb.engine.context import now_us
@@ -42,7 +42,7 @@ class Outputs:
     def __init__(self, kernel: Any) -> None:
         self._kernel = kernel
         self._descriptors = Descriptors()
-        self._widgets = widgets.Recording()
+        self._widgets = widgets.Recording(_as_sent)
         self._pictures = widgets.Pictures(kernel)
         self._kept: list[dict[str, Any]] | None = None
         self._parent = ""
@@ -106,10 +106,7 @@ class Outputs:
             if last["name"] == content["name"]:
                 last["text"].append(content["text"])
                 return
-        # As it was sent: whoever displayed it may change it, or have it hold numbers of numpy's.
-        content = msgspec.to_builtins(content, enc_hook=json_default)
-        if kind == "stream":
-            content = {**content, "text": [content["text"]]}
+        content = {**content, "text": [content["text"]]} if kind == "stream" else _as_sent(content)
         message = {"type": kind, "content": content, "at": now_us()}
         if metadata:
             message["metadata"] = dict(metadata)
@@ -134,7 +131,7 @@ class Outputs:
         for message in kept:
             if message["type"] == "stream":
                 message["content"]["text"] = "".join(message["content"]["text"])
-        return [*widgets.missing(kept), *kept, *self._new_payloads(), *self._figures()]
+        return [*self._widgets.missing(kept), *kept, *self._new_payloads(), *self._figures()]
 
     def stop(self) -> None:
         """Keep nothing any more: the cell is over, however it ended."""
@@ -164,7 +161,7 @@ class Outputs:
             return []
         before = {id(payload) for payload in self._payloads}
         return [
-            {"type": PAYLOAD, "content": msgspec.to_builtins(payload, enc_hook=json_default)}
+            {"type": PAYLOAD, "content": _as_sent(payload)}
             for payload in self._payloads_now()
             if id(payload) not in before
         ]
@@ -212,6 +209,13 @@ class Outputs:
                 metadata=message.get("metadata"),
             )
         figures.keep_open(held)
+
+
+def _as_sent(content: Any) -> Any:
+    """Content as it arrives: whoever made it may change it later, and it may hold what is like a
+    number or a text and is none. A kernel sends the text of numbers that JSON has not."""
+    sent = json.dumps(content, default=json_default)
+    return json.loads(sent, parse_constant=lambda name: repr(float(name)))
 
 
 def _id_of(parent: Any) -> str:

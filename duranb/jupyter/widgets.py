@@ -8,10 +8,9 @@ gone: the page then shows a picture of the widget.
 from __future__ import annotations
 
 import base64
+import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
-
-import msgspec
-from jupyter_client.jsonutil import json_default
 
 if TYPE_CHECKING:
     from duranb.jupyter.picture import Picture
@@ -30,9 +29,11 @@ _TARGET = "jupyter.widget"
 
 
 class Recording:
-    """Tells the widgets' messages from others, and makes of them what is kept."""
+    """Tells the widgets' messages from others, and makes of them what is kept. ``as_sent`` gives
+    content as the page receives it."""
 
-    def __init__(self) -> None:
+    def __init__(self, as_sent: Callable[[Any], Any]) -> None:
+        self._as_sent = as_sent
         self._models: set[str] = set()
         self._changes: dict[str, list[dict[str, Any]]] = {}
 
@@ -51,7 +52,7 @@ class Recording:
 
     def kept(self, kind: str, content: dict[str, Any], buffers: Any) -> dict[str, Any] | None:
         """What to keep of a message; None where it went into one kept before."""
-        content = msgspec.to_builtins(content, enc_hook=json_default)
+        content = self._as_sent(content)
         data = content.get("data", {})
         if kind == "comm_msg" and data.get("method") == "update" and not buffers:
             changes = self._changes.setdefault(content["comm_id"], [])
@@ -67,30 +68,33 @@ class Recording:
             message["buffers"] = [base64.b64encode(b).decode() for b in buffers]
         return message
 
+    def missing(self, messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Messages that open the models which these show and which other cells have opened."""
+        opened = {m["content"]["comm_id"] for m in messages if m["type"] == "comm_open"}
+        shown = [m["content"]["data"][VIEW]["model_id"] for m in messages if _is_view(m)]
+        if opened.issuperset(shown):
+            return []
+        from ipywidgets.embed import dependency_state
+        from ipywidgets.widgets.widget import _instances
 
-def missing(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Messages that open the models which these show and which other cells have opened."""
-    opened = {m["content"]["comm_id"] for m in messages if m["type"] == "comm_open"}
-    shown = [m["content"]["data"][VIEW]["model_id"] for m in messages if _is_view(m)]
-    if opened.issuperset(shown):
-        return []
-    from ipywidgets.embed import dependency_state
-    from ipywidgets.widgets.widget import _instances
-
-    others = [_instances[each] for each in shown if each not in opened and each in _instances]
-    return [
-        _opening(model_id, state)
-        for model_id, state in dependency_state(others).items()
-        if model_id not in opened
-    ]
+        others = [_instances[each] for each in shown if each not in opened and each in _instances]
+        try:
+            found = dependency_state(others)
+            return [
+                self._as_sent(_opening(model_id, state))
+                for model_id, state in found.items()
+                if model_id not in opened
+            ]
+        except Exception as error:  # a widget's own code; its text is shown instead of a picture
+            logging.getLogger(__name__).warning("no picture of a widget: %r", error)
+            return []
 
 
 def _opening(model_id: str, embedded: dict[str, Any]) -> dict[str, Any]:
     binary = embedded.get("buffers", [])
     data = {"state": embedded["state"], "buffer_paths": [each["path"] for each in binary]}
     content = {"comm_id": model_id, "target_name": _TARGET, "data": data}
-    content = msgspec.to_builtins(content, enc_hook=json_default)
-    opening = {"type": "comm_open", "content": content, "given": True}
+    opening: dict[str, Any] = {"type": "comm_open", "content": content}
     if binary:
         opening["buffers"] = [each["data"] for each in binary]
     return opening

@@ -237,6 +237,16 @@ class _Nowhere:
         return len(data)
 
 
+_SORTABLE = ({str}, {bytes}, {int})
+
+
+def _is_plain(found: Any) -> bool:
+    """Whether a set is of one type that can be sorted and written, as very long integers cannot."""
+    if set(map(type, found)) not in _SORTABLE:
+        return False
+    return type(next(iter(found))) is not int or -(1 << 64) < min(found) <= max(found) < 1 << 64
+
+
 class _Walker:
     """What the two slow ways have in common. ``left`` holds how many steps are left."""
 
@@ -260,6 +270,10 @@ class _Walker:
         kind = type(value)
         if is_atom(value) and not issubclass(kind, types.ModuleType):
             self.say(f"{kind.__name__} {written(value)}")
+            return True
+        if kind in (set, frozenset) and _is_plain(value):
+            # At C speed: sets of words and keys are large.
+            self.say(f"{kind.__name__} {len(value)} {sorted(value)!r}")
             return True
         token = _token(value) if _dispatching(value) is None else None
         if token is None:

@@ -29,6 +29,9 @@ _TOKENS = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 
+_SHORTEST = 32
+"""Characters of an id, at least."""
+
 _DURATION = re.compile(r"(^|_)(ms|millis|duration|elapsed|latency|seconds|secs|took)(_|$)")
 """Names of what tells how long something took."""
 
@@ -107,6 +110,15 @@ class Drawn:
             was, now = was.total_seconds(), now.total_seconds()
             return self._was.has_length(was) and self._now.has_length(now)
         return False
+
+    def kept(self, value: Any) -> bool:
+        """Whether the ids in a text that is the same in both executions stand for themselves."""
+        if type(value) is bytes:
+            value = value.decode("latin-1")
+        if type(value) is not str or len(value) < _SHORTEST:
+            return True
+        found = (match for match in _TOKENS.finditer(value) if match.lastgroup == "id")
+        return all(self._one_id(match.group().lower(), match.group().lower()) for match in found)
 
     def _numbers(self, was: float, now: float) -> bool:
         return self._was.has(was) and self._now.has(now)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from duranb.pure import canonical, codec
+from duranb.pure import cached, canonical, codec
 from duranb.pure.artifacts import Artifacts
 from duranb.pure.buffers import Known
 from duranb.pure.errors import StoreError
@@ -26,7 +26,7 @@ def reduction(value: Any) -> tuple[Any, ...] | None:
     """How a value is pickled that cannot be as it is, or None."""
     if pending.is_pending(value):
         return pending.same, (pending.itself(value),)
-    return reconnect.reduction(value)
+    return reconnect.reduction(value) or cached.reduction(value)
 
 
 def told(value: Any) -> tuple[Any, ...] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -11,6 +11,7 @@ from duranb.pure.errors import StoreError
 from duranb.pure.events import Binding
 from duranb.pure.immutable import is_atom
 from duranb.state import randomness
+from duranb.state.alive import taken
 from duranb.state.capture import not_loaded
 from duranb.state.hidden import is_hidden
 from duranb.state.linking import linked
@@ -44,6 +45,10 @@ class Restored:
 
 class Namespace(Tracking):
     """Follows ``live``, and brings back what it was. Not for more than one thread at a time."""
+
+    alive_will_do = False
+    """Whether a live object does where the very one cannot be brought back, as in a replay offline:
+    nobody is asked, and what it lacks shows as another request."""
 
     def rollback(
         self,
@@ -171,6 +176,8 @@ class Namespace(Tracking):
                 found[name] = replace(seen, binding=binding, behind=())
             elif step is not None and name in step.in_place:
                 found[name] = replace(seen, binding=binding, behind=(*seen.behind, step.name))
+            elif step is None and self.alive_will_do:
+                found[name] = replace(seen, binding=binding, behind=())
             elif step is None and binding.version in seen.was:
                 found[name] = replace(seen, binding=binding, behind=(*seen.behind, REWOUND))
         return found
@@ -274,10 +281,13 @@ class Namespace(Tracking):
                 lost |= {n: _lost(b, not_loaded(error)) for n, b in bindings.items()}
                 continue
             group = self._grouped(loaded, bindings, anchors.get(artifact, {}))
+            if step is not None:
+                self._take_in(group, step)
             for name in [n for n, v in group.values.items() if type(v) is Placeholder]:
                 lost[name] = _lost(group.bindings[name], why(group.values.pop(name)))
             groups.append(group)
         for group in groups:
+            group.put()
             self.live.update(group.values)
         for group in groups:
             self._follow(group)
@@ -310,6 +320,19 @@ class Namespace(Tracking):
         else:
             group.apart = sorted(wanted)
         return group
+
+    def _take_in(self, group: _Group, step: Restored) -> None:
+        """Let objects that are alive take in what the step had changed in them."""
+        alive = {}
+        for name in set(step.in_place) & group.values.keys() & group.bindings.keys():
+            seen = self._tracked.get(name)
+            if seen is not None and self.live.get(name, GONE) is seen.value:
+                alive[name] = seen.value
+        try:
+            found = taken(self._capture, group.values, alive)
+        except Exception:  # pickling runs the values' own code
+            return
+        group.values, group.put = found.values, found.put
 
     def _follow(self, group: _Group) -> None:
         """Track what was loaded, and what it is linked to, under the versions they were stored
@@ -346,6 +369,12 @@ class Namespace(Tracking):
                 behind = (*seen.behind, step.name)
                 self._tracked[name] = replace(seen, binding=wanted, behind=behind)
                 return
+        if step is None and self.alive_will_do and alive:
+            assert seen is not None
+            made = seen.binding.type == wanted.type and not is_pending(seen.value)
+            if made and type(seen.value) is not Placeholder:
+                self._tracked[name] = replace(seen, binding=wanted)
+                return
         self.live[name] = Placeholder(name, lost)
         self._set(name, self.live[name], wanted, frozenset([name]), "")
 
@@ -360,6 +389,7 @@ class _Group:
     values: dict[str, Any]
     bindings: dict[str, Binding]
     apart: list[str] = field(default_factory=list)
+    put: Callable[[], None] = lambda: None
 
     @property
     def is_whole(self) -> bool:

@@ -85,9 +85,9 @@ def is_handle(kind: type) -> bool:
 
 
 def may_call(value: object) -> bool:
-    """Whether using a value that has a factory could run code of the notebook."""
+    """Whether a value has a factory, and using it could run code of the notebook."""
     factory = _factory_of(type(value))
-    return factory is None or factory.calls(value)
+    return factory is not None and factory.calls(value)
 
 
 def reduction(value: Any) -> tuple[Any, ...] | None:

@@ -52,6 +52,23 @@ def test_using_a_part_of_a_client_changes_nothing(kernel: Kernel) -> None:
     assert other["ask"]._client is other["client"] and other["ask"].create
 
 
+def test_what_a_library_caches_is_no_change(kernel: Kernel) -> None:
+    """Asking an object for what it works out once changes neither its version nor what is stored;
+    asked again where it came back, it gives the same. A property of the notebook's own is state."""
+    kernel.run(
+        "import functools, ipaddress\n"
+        "class Own:\n    @functools.cached_property\n    def seen(self): return []\n"
+        "net, own = ipaddress.ip_network('10.0.0.0/8'), Own()"
+    )
+    before = kernel.namespace.version_of(kernel["net"])
+    assert kernel.run("net.broadcast_address, net.hostmask", {"net"}).changed == {}
+    assert "broadcast_address" in vars(kernel["net"])
+    assert kernel.namespace.version_of(kernel["net"]) == before
+    assert set(kernel.run("own.seen.append(1)", {"own"}).changed) == {"own"}
+    other = restored(kernel, kernel.namespace.bindings())
+    assert str(other["net"].broadcast_address) == "10.255.255.255" and other["own"].seen == [1]
+
+
 def test_secrets_are_not_stored(kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> None:
     """pydantic's come back from the environment variable they were in; where that is not set, the
     value's version is what it was all the same."""

@@ -75,3 +75,12 @@ def test_numbers_that_look_like_sets_are_none(monkeypatch: Any) -> None:
     numbers = [0x8F, 0x91, 0x8F91, 1.1e-300, *range(70_000)]
     assert version(numbers, {}) == version(list(numbers), {}) and not walked
     assert version([0x8F, {"b", "a"}], {}) == version([0x8F, {"a", "b"}], {}) and walked
+
+
+def test_sets_of_one_kind_are_told_at_once() -> None:
+    """In any order, by the type of their elements, whatever size those have."""
+    assert version([{1, 2, 3}], {}) == version([{3, 2, 1}], {}) != version([{1, 2, 4}], {})
+    assert version([{"a", "b"}], {}) == version([{"b", "a"}], {}) != version([{b"a", b"b"}], {})
+    assert version([{1}], {}) != version([{"1"}], {}) != version([{True}], {})
+    assert version([{10**6000, 1}], {}) == version([{1, 10**6000}], {}) != version([{1}], {})
+    assert version([frozenset({1})], {}) != version([{1}], {})
