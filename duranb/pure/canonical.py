@@ -18,7 +18,8 @@ import xxhash
 
 from duranb.pure import identity
 from duranb.pure.codec import Missing, NotebookPickler, Reducer, special
-from duranb.pure.immutable import ATOMS
+from duranb.pure.immutable import is_atom
+from duranb.pure.looking import full_name, is_a, module_name, own_failure, written
 
 _SETS = (b"\x8f", b"\x91")  # EMPTY_SET and FROZENSET
 _LARGEST = 1 << 28
@@ -76,22 +77,23 @@ _BY_NAME = ""
 
 
 def _token(obj: Any) -> str | None:
-    if isinstance(obj, types.FunctionType):
+    kind = type(obj)
+    if kind is types.FunctionType:
         if identity.library(obj):
             return _BY_NAME
         return f"function {identity.of_function(obj)}"
-    if isinstance(obj, type):
+    if issubclass(kind, type):
         if identity.library(obj):
             return _BY_NAME
         return f"class {identity.of_class(obj)}"
-    if isinstance(obj, types.ModuleType):
-        return f"module {obj.__name__}"
+    if issubclass(kind, types.ModuleType):
+        return f"module {module_name(obj)}"
     return None
 
 
 def _captured(obj: Any) -> list[object]:
     """What code holds that its token does not tell."""
-    return identity.captured(obj) if isinstance(obj, (types.FunctionType, type)) else []
+    return identity.captured(obj) if is_a(obj, types.FunctionType, type) else []
 
 
 def version(value: object, live: dict[str, Any], reducer: Reducer | None = None) -> str:
@@ -106,19 +108,20 @@ def version(value: object, live: dict[str, Any], reducer: Reducer | None = None)
         found = _version(value, live, reducer, missing)
         if id(value) in missing.found:
             found = None
-    return found or f"unstorable:{_type_name(value)}"
+    return found or f"unstorable:{full_name(type(value))}"
 
 
 def _by_type(kind: type, why: str) -> tuple[Any, ...]:
-    return _Tag, (f"unstorable {kind.__module__}.{kind.__qualname__}",)
+    return _Tag, (f"unstorable {full_name(kind)}",)
 
 
 def _version(
     value: object, live: dict[str, Any], reducer: Reducer | None, missing: Missing | None
 ) -> str | None:
     kind = type(value)
-    if kind in ATOMS:
-        return xxhash.xxh3_128_hexdigest(f"{kind.__name__} {value!r}".encode(errors="replace"))
+    if is_atom(value) and not issubclass(kind, types.ModuleType):
+        told = f"{kind.__name__} {written(value)}"
+        return xxhash.xxh3_128_hexdigest(told.encode(errors="replace"))
     sink = _Sink()
     pickler = _Canonical(
         sink, live, lambda b: sink.hasher.update(b.raw()), reducer, missing=missing
@@ -130,18 +133,18 @@ def _version(
             return sink.hasher.hexdigest()
     except (ValueError, RecursionError, _TooLarge):
         pass  # a cycle, or too much shared: the walk below numbers what it has seen
-    except Exception:  # of any kind: it is the value's own code
+    except BaseException as error:  # of any kind: it is the value's own code
+        if not own_failure(error):
+            raise
         return None
     try:
         walk = _Walk(live, reducer)
         walk.value(value, 0)
         return walk.hasher.hexdigest()
-    except Exception:  # the same
+    except BaseException as error:  # the same
+        if not own_failure(error):
+            raise
         return None
-
-
-def _type_name(value: object) -> str:
-    return f"{type(value).__module__}.{type(value).__qualname__}"
 
 
 class _Walk:
@@ -159,8 +162,8 @@ class _Walk:
 
     def value(self, value: Any, depth: int) -> None:
         kind = type(value)
-        if kind in ATOMS:
-            self.say(f"{kind.__name__} {value!r}")
+        if is_atom(value) and not issubclass(kind, types.ModuleType):
+            self.say(f"{kind.__name__} {written(value)}")
             return
         token = _token(value)
         if token is not None:
@@ -195,10 +198,10 @@ class _Walk:
             self.say(f"{kind.__name__} {len(value)}")
             for digest in sorted(version(item, self._live, self._reducer) for item in value):
                 self.say(digest)
-        elif isinstance(value, enum.Enum):
+        elif issubclass(kind, enum.Enum):
             self.say(f"enum {value.name}")
             self.value(kind, depth)
-        elif isinstance(value, pickle.PickleBuffer):
+        elif kind is pickle.PickleBuffer:
             self.hasher.update(value.raw())
         else:
             self._reduced(value, depth)

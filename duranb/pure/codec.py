@@ -34,7 +34,8 @@ import xxhash
 from duranb.pure import identity, tensors, texts, tolerant
 from duranb.pure.artifacts import Artifacts, Buffer
 from duranb.pure.buffers import LARGE, Entry, Known, assembled, hashes
-from duranb.pure.immutable import ATOMS, is_immutable
+from duranb.pure.immutable import is_atom, is_immutable
+from duranb.pure.looking import is_a, is_class, module_of, own_failure, qualname_of, said
 
 Reducer = Callable[[Any], tuple[Any, ...] | None]
 """Gives the pickle reduction of a value that cannot be pickled as it is, or None."""
@@ -76,7 +77,7 @@ class Dump:
         return {
             i: obj
             for i, (_, obj) in self.pickler.memo.copy().items()
-            if not (type(obj) in ATOMS or obj is _LIVE or obj is self.value or is_immutable(obj))
+            if not (is_atom(obj) or obj is _LIVE or obj is self.value or is_immutable(obj))
         }
 
     @functools.cached_property
@@ -143,14 +144,16 @@ class Missing:
         """The reduction of ``obj``, or what is pickled instead."""
         kind = type(obj)
         try:
-            if kind.__module__ not in _LOOKED_INTO and not isinstance(obj, type):
+            if module_of(kind) not in _LOOKED_INTO and not issubclass(kind, type):
                 pickler.alone(obj)
             found = pickler.reduction(obj)
-            if found is NotImplemented and not isinstance(obj, (type, types.FunctionType)):
+            if found is NotImplemented and not issubclass(kind, (type, types.FunctionType)):
                 obj.__reduce_ex__(5)  # what pickling it would call
             return found
-        except Exception as error:  # of any kind: it is the value's own code
-            why = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+        except BaseException as error:  # of any kind: it is the value's own code
+            if not own_failure(error):
+                raise
+            why = said(error)
             self.found[id(obj)] = (obj, why)
             return self._stand_in(kind, why)
 
@@ -167,7 +170,7 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         live: dict[str, Any],
         buffer_callback: Callable[[Any], Any] | None,
         reducer: Reducer | None,
-        inside: frozenset[type] = frozenset(),
+        inside: frozenset[int] = frozenset(),
         missing: Missing | None = None,
         met: Met | None = None,
     ) -> None:
@@ -190,9 +193,9 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
             self.met.code.append(obj)
             if obj.__globals__ is self._namespace:
                 return self._function(obj)
-        elif isinstance(obj, type):
+        elif issubclass(kind, type):
             self.met.code.append(obj)
-            if obj.__module__ == "__main__" and obj not in self._inside:
+            if module_of(obj) == "__main__" and id(obj) not in self._inside:
                 return self._class(obj)
         elif kind is _ndarray():
             reduced = _view(obj) or texts.reduction(obj)
@@ -226,10 +229,16 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         copyreg._slotnames(cls)  # type: ignore[attr-defined]
         sink = io.BytesIO()
         inner = NotebookPickler(
-            sink, self._namespace, None, self._reducer, self._inside | {cls}, self.missing, self.met
+            sink,
+            self._namespace,
+            None,
+            self._reducer,
+            self._inside | {id(cls)},
+            self.missing,
+            self.met,
         )
         inner.dump(cls)
-        return _load_class, (cls.__qualname__, identity.of_class(cls), sink.getvalue())
+        return _load_class, (qualname_of(cls), identity.of_class(cls), sink.getvalue())
 
 
 def special(obj: Any) -> tuple[Any, ...] | None:
@@ -242,7 +251,7 @@ def special(obj: Any) -> tuple[Any, ...] | None:
         # Pickle would look it up by its name, and find another one, or none.
         return _cached, (obj.__wrapped__, obj.cache_parameters())
     if kind is memoryview:
-        if not isinstance(obj.obj, (bytes, bytearray)) or obj.nbytes != len(obj.obj):
+        if not is_a(obj.obj, bytes, bytearray) or obj.nbytes != len(obj.obj):
             raise TypeError("cannot pickle a memoryview of a part of its object")
         return _viewed, (obj.obj, obj.format, obj.shape)
     return None
@@ -274,10 +283,10 @@ _LIVE = _Live()
 
 def _load_class(name: str, fingerprint: str, definition: bytes) -> type:
     live = _live.get().get(name)
-    if isinstance(live, type) and identity.of_class(live) == fingerprint:
+    if is_class(live) and identity.of_class(live) == fingerprint:
         return live
     loaded = pickle.loads(definition)
-    assert isinstance(loaded, type)
+    assert is_class(loaded)
     loaded.__qualname__ = name  # cloudpickle makes it the last part of it
     return loaded
 

@@ -14,11 +14,14 @@ import types
 import uuid
 from typing import Any
 
-ATOMS = frozenset({int, float, complex, bool, str, bytes, type(None), type(Ellipsis), range, slice})
+from duranb.pure.looking import is_a, module_of, name_of
+
+ATOMS = frozenset({int, float, complex, bool, str, bytes, type(None), type(Ellipsis), range})
 """Types without anything inside."""
 
 _SHALLOW = ATOMS | {
     tuple,  # what is in them is reached on its own
+    slice,
     frozenset,
     type,
     types.ModuleType,
@@ -48,23 +51,25 @@ _SHALLOW = ATOMS | {
     re.Pattern,
 }
 
+# By their ids: a class's own hash, which its metaclass may define, is not asked for.
+_ATOM_IDS = frozenset(map(id, ATOMS))
+_SHALLOW_IDS = frozenset(map(id, _SHALLOW))
+
 
 def is_atom(value: object) -> bool:
     """Whether a value has nothing inside that could change."""
-    return type(value) in ATOMS or isinstance(value, types.ModuleType)
+    return id(type(value)) in _ATOM_IDS or is_a(value, types.ModuleType)
 
 
 def is_immutable(value: Any) -> bool:
     """Whether a value itself cannot change; what it holds may."""
     kind = type(value)
-    if kind in _SHALLOW:
+    if id(kind) in _SHALLOW_IDS or issubclass(kind, (type, enum.Enum, types.ModuleType)):
         return True
-    if isinstance(value, (type, enum.Enum, types.ModuleType)):
-        return True
-    module = kind.__module__
-    if module.startswith("numpy"):
+    module = module_of(kind)
+    if module == "numpy" or module.startswith("numpy."):
         numpy = sys.modules["numpy"]
-        return isinstance(value, (numpy.generic, numpy.dtype, numpy.ufunc))
+        return issubclass(kind, (numpy.generic, numpy.dtype, numpy.ufunc))
     if module.startswith("pandas"):
-        return kind.__name__.endswith(("Index", "Dtype", "Timestamp", "Timedelta", "Period"))
-    return module == "torch" and kind.__name__ in ("dtype", "device", "Size", "layout")
+        return name_of(kind).endswith(("Index", "Dtype", "Timestamp", "Timedelta", "Period"))
+    return module == "torch" and name_of(kind) in ("dtype", "device", "Size", "layout")

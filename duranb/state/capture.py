@@ -10,6 +10,7 @@ from duranb.pure.artifacts import Artifacts
 from duranb.pure.buffers import Known
 from duranb.pure.errors import StoreError
 from duranb.pure.events import Binding
+from duranb.pure.looking import name_of, own_failure, said
 from duranb.state import pending, reconnect
 from duranb.state.placeholder import Placeholder, absent
 from duranb.state.previews import preview, type_name
@@ -29,7 +30,7 @@ def reduction(value: Any) -> tuple[Any, ...] | None:
 
 def not_loaded(error: BaseException) -> str:
     """Why a stored value is not there."""
-    return f"loading it raised {type(error).__name__}: {error}"
+    return f"loading it raised {said(error)}"
 
 
 def _stand_in(maker: str, error: BaseException) -> Placeholder:
@@ -52,7 +53,9 @@ class Capture:
     def _dump(self, values: dict[str, Any]) -> codec.Dump:
         try:
             return codec.dump(values, self._live, reduction)
-        except Exception:  # of any kind: pickling runs the values' own code
+        except BaseException as error:  # of any kind: pickling runs the values' own code
+            if not own_failure(error):
+                raise
             missing = codec.Missing(absent)
             made = codec.dump(values, self._live, reduction, missing)
             if any(id(value) in missing.found for value in values.values()):
@@ -63,7 +66,9 @@ class Capture:
         """Whether a value can be stored, in part at least."""
         try:
             self.dump([name])
-        except Exception:  # of any kind: pickling runs the value's own code
+        except BaseException as error:  # of any kind: pickling runs the value's own code
+            if not own_failure(error):
+                raise
             return False
         return True
 
@@ -81,7 +86,7 @@ class Capture:
         """What is recorded of a stored value, with what of it is missing."""
         why = ""
         if dump.missing is not None:
-            parts = [f"{type(part).__name__}: {w}" for part, w in dump.missing.found.values()]
+            parts = [f"{name_of(type(part))}: {w}" for part, w in dump.missing.found.values()]
             why = "without its " + "; ".join(parts[:3])
         shown = preview(value)
         return Binding(artifact, self.version(value), type_name(value), why, dump.size, shown)
@@ -89,15 +94,16 @@ class Capture:
     @staticmethod
     def refusal(value: object, error: BaseException) -> Binding:
         """What is recorded of a value that could not be stored."""
-        why = f"{type(error).__name__}: {error}".splitlines()[0][:200]
         kind = type_name(value)
-        return Binding("", UNSTORABLE + kind, kind, why, 0, preview(value))
+        return Binding("", UNSTORABLE + kind, kind, said(error), 0, preview(value))
 
     def value(self, value: object) -> Binding:
         """Store a value that has no name: a result, arguments."""
         try:
             made = self._dump({NO_NAME: value})
-        except Exception as error:  # of any kind: pickling runs the value's own code
+        except BaseException as error:  # of any kind: pickling runs the value's own code
+            if not own_failure(error):
+                raise
             return self.refusal(value, error)
         return self.binding(value, self.keep(made), made)
 
@@ -109,7 +115,9 @@ class Capture:
             found: dict[str, Any] = codec.load(self._artifacts, artifact, self._live)
         except StoreError:
             raise
-        except Exception:  # of any kind: loading runs the values' own code
+        except BaseException as error:  # of any kind: loading runs the values' own code
+            if not own_failure(error):
+                raise
             found = codec.load(self._artifacts, artifact, self._live, _stand_in)
         return found
 

@@ -51,6 +51,10 @@ class Holders:
             for number in ids:
                 self._of.setdefault(number, set()).add(name)
 
+    def reached(self, name: str) -> frozenset[int]:
+        """What a name was noted to reach."""
+        return self._ids.get(name, frozenset())
+
     def of(self, ids: Iterable[int]) -> set[str]:
         """The names that reached one of these."""
         found: set[str] = set()

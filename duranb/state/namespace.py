@@ -9,6 +9,7 @@ from typing import Any
 from duranb.pure.errors import StoreError
 from duranb.pure.events import Binding
 from duranb.pure.immutable import is_atom
+from duranb.pure.looking import own_failure
 from duranb.state import randomness
 from duranb.state.capture import not_loaded
 from duranb.state.hidden import is_hidden
@@ -164,7 +165,9 @@ class Namespace(Tracking):
                 loaded = self._capture.load(artifact)
             except StoreError:
                 raise
-            except Exception as error:  # loading runs the values' own code
+            except BaseException as error:  # loading runs the values' own code
+                if not own_failure(error):
+                    raise
                 lost |= {n: _lost(wanted[n], not_loaded(error)) for n in names}
                 continue
             for name in names:
@@ -191,7 +194,9 @@ class Namespace(Tracking):
             whole = self._capture.dump(group)
             alone = {n: self._capture.dump([n]) for n in group} if len(group) > 1 else {}
             digest, calls = whole.digest(), self._calls(whole)
-        except Exception:  # it loads but does not dump: every look finds it changed
+        except BaseException as error:  # it loads but does not dump: every look finds it changed
+            if not own_failure(error):
+                raise
             alone, whole, digest, calls = {}, None, "unknown", None
         for name in group:
             self._set(name, self.live[name], wanted[name], group, digest, calls)

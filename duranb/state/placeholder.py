@@ -6,6 +6,7 @@ from typing import Any, NoReturn
 
 from duranb.pure.errors import NotRestorable
 from duranb.pure.events import Binding
+from duranb.pure.looking import full_name
 
 
 class Placeholder:
@@ -48,7 +49,7 @@ def _again(message: str, why: str) -> Placeholder:
 
 def absent(kind: type, why: str) -> tuple[Any, ...]:
     """The pickle reduction of a part that cannot be stored: it is loaded as a placeholder."""
-    return part, (f"{kind.__module__}.{kind.__qualname__}", why)
+    return part, (full_name(kind), why)
 
 
 def part(kind: str, why: str) -> Placeholder:

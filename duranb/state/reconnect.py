@@ -18,6 +18,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from duranb.pure.looking import full_name, mro_of, qualname_of
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -71,11 +73,6 @@ def may_call(value: object) -> bool:
     return factory is None or factory.calls(value)
 
 
-def full_name(kind: type) -> str:
-    """The name under which a type's factory is registered."""
-    return f"{kind.__module__}.{kind.__qualname__}"
-
-
 def reduction(value: Any) -> tuple[Any, ...] | None:
     """The pickle reduction of a value that has a factory, or None.
 
@@ -86,7 +83,7 @@ def reduction(value: Any) -> tuple[Any, ...] | None:
     if factory is None:
         reason = _why_never(kind)  # type: ignore[arg-type, unused-ignore]
         if reason:
-            raise TypeError(f"cannot pickle {kind.__qualname__!r} object: {reason}")
+            raise TypeError(f"cannot pickle {qualname_of(kind)!r} object: {reason}")
         return None
     described = factory.describe(value)
     if described is None:
@@ -105,7 +102,7 @@ _NEVER = {
 
 @functools.lru_cache(maxsize=4096)
 def _why_never(kind: type) -> str:
-    return next((_NEVER[n] for n in map(full_name, kind.__mro__) if n in _NEVER), "")
+    return next((_NEVER[n] for n in map(full_name, mro_of(kind)) if n in _NEVER), "")
 
 
 def remake(name: str, described: dict[str, Any]) -> Any:

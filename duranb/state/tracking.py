@@ -9,15 +9,18 @@ at; where bytes differ although nothing changed, it is stored again: a change is
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from duranb.pure import codec
 from duranb.pure.artifacts import Artifacts
+from duranb.pure.errors import StoreError
 from duranb.pure.events import Binding
 from duranb.pure.fingerprint import Uses
 from duranb.pure.immutable import is_atom
+from duranb.pure.looking import own_failure
 from duranb.state import randomness, reaching
 from duranb.state.capture import NO_NAME, Capture
 from duranb.state.groups import Holders, components
@@ -237,7 +240,9 @@ class Tracking:
             return not self._capture.can_dump(next(iter(group)))
         try:
             return self._capture.dump(group).digest() == seen.digest
-        except Exception:  # became unpicklable: it changed
+        except BaseException as error:  # became unpicklable: it changed
+            if not own_failure(error):
+                raise
             return False
 
     # -- keeping ---------------------------------------------------------------------------
@@ -248,23 +253,41 @@ class Tracking:
         pending = list(changed)
         while pending:
             name = pending.pop()
-            value = self.live[name]
-            if is_atom(value):
-                self._keep_atom(name, value)
+            value = self.live.get(name, GONE)
+            if value is GONE:  # the own code of another value, which had to run, took it away
                 continue
             if type(value) is Placeholder and name in self._tracked:
                 continue
-            try:
-                dumps[name] = self._capture.dump([name])
-            except Exception as error:  # of any kind: pickling runs the value's own code
-                refusal = self._capture.refusal(value, error)
-                self._set(name, value, refusal, frozenset([name]), "", None)
+            with self._or_refuse([name]):
+                if is_atom(value):
+                    self._keep_atom(name, value)
+                else:
+                    dumps[name] = self._capture.dump([name])
+            if name not in dumps:
                 continue
             for other in self._sharing(dumps, name, changed):
                 changed.add(other)
                 pending.append(other)
         for group in components({n: d.reached for n, d in dumps.items()}):
-            self._keep_group(group, dumps)
+            with self._or_refuse(group):
+                self._keep_group(group, dumps)
+
+    @contextmanager
+    def _or_refuse(self, names: Collection[str]) -> Iterator[None]:
+        """Keeping names is the names' own affair: whatever their code raises, it is said of them,
+        and fails nothing else."""
+        try:
+            yield
+        except StoreError:
+            raise
+        except BaseException as error:  # of any kind: pickling runs the values' own code
+            if not own_failure(error):
+                raise
+            for name in names:
+                value = self.live.get(name, GONE)
+                if value is not GONE:
+                    refusal = self._capture.refusal(value, error)
+                    self._set(name, value, refusal, frozenset([name]), "", None)
 
     def _sharing(
         self, dumps: Mapping[str, codec.Dump], name: str, changed: Collection[str]
@@ -275,11 +298,18 @@ class Tracking:
         for other in self._holders.of(reached) - set(changed):
             if other not in self.live or self._tracked[other].value is not self.live[other]:
                 continue
-            if other not in found and not reached.keys().isdisjoint(
-                self._capture.dump([other]).reached
-            ):
+            if other not in found and not reached.keys().isdisjoint(self._reached_by(other)):
                 found |= {n for n in self._tracked[other].group if n in self.live}
         return found - set(changed)
+
+    def _reached_by(self, name: str) -> Collection[int]:
+        """What a name reaches now; what it reached where that cannot be told any more."""
+        try:
+            return self._capture.dump([name]).reached.keys()
+        except BaseException as error:  # of any kind: pickling runs the value's own code
+            if not own_failure(error):
+                raise
+            return self._holders.reached(name)
 
     def _keep_atom(self, name: str, value: object) -> None:
         dump = self._capture.dump([name])

@@ -49,7 +49,7 @@ for line in sys.stdin:
         else:
             said = ["value", repr(eval(show, live))]
         said.append(live.get("beside"))
-    except Exception as error:
+    except BaseException as error:
         said = ["error", f"{type(error).__name__}: {error}", None]
     print("@@" + json.dumps([name, *said]), flush=True)
 """
@@ -112,7 +112,7 @@ def store_one(kind: Kind, store: Store) -> Outcome:
             outcome.shown = repr(eval(kind.show, live))
             namespace.touched({"x"})
             namespace.sync()
-    except Exception as error:
+    except BaseException as error:
         outcome.error = f"{type(error).__name__}: {error}"
     finally:
         sys.modules["__main__"] = before
