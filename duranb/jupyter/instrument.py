@@ -11,6 +11,7 @@ import ast
 from collections.abc import Collection
 
 from duranb.jupyter.noting import noting
+from duranb.pure.deep import deeply
 
 HANDLE = "__duranb__"
 """The name under which the rewritten body finds the cell that is running."""
@@ -26,7 +27,8 @@ def attempts(
     future = [n for n in tree.body if isinstance(n, ast.ImportFrom) and n.module == "__future__"]
     # A cell's statements are compiled one by one: there, ``global`` says nothing about the others.
     body = [n for n in tree.body if n not in future and not isinstance(n, ast.Global)]
-    inner = noting(_shown(body, interactivity), unsure) or [ast.Pass()]
+    with deeply():
+        inner = noting(_shown(body, interactivity), unsure) or [ast.Pass()]
     run = ast.Attribute(ast.Name(HANDLE, ast.Load()), "run", ast.Load())
     guard = ast.withitem(ast.Name(_ATTEMPT, ast.Load()))
     target = ast.Name(_ATTEMPT, ast.Store())
@@ -100,4 +102,5 @@ def _module(body: list[ast.stmt], like: ast.Module) -> ast.Module:
         if not hasattr(node, "lineno"):
             node.lineno, node.col_offset = line, 0
             node.end_lineno, node.end_col_offset = line, 0
-    return ast.fix_missing_locations(ast.Module(body, like.type_ignores))
+    with deeply():
+        return ast.fix_missing_locations(ast.Module(body, like.type_ignores))

@@ -22,6 +22,7 @@ import blake3
 
 from duranb.pure import identity
 from duranb.pure.bytecode import CodeNames, code_names
+from duranb.pure.deep import deeply
 from duranb.pure.identity import captured, of_class, of_function
 from duranb.pure.looking import (
     bases_of,
@@ -54,7 +55,8 @@ def of_tree(tree: ast.AST) -> str:
     does not change when a later Python adds one.
     """
     parts: list[str] = []
-    _tell(tree, parts.append)
+    with deeply():
+        _tell(tree, parts.append)
     return blake3.blake3("\n".join(parts).encode(errors="surrogatepass")).hexdigest(16)
 
 

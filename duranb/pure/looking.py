@@ -111,14 +111,28 @@ def own(value: object) -> Mapping[str, Any]:
 
 def said(error: BaseException) -> str:
     """An error as one line: its type, and its text if it has one. Its own code may raise too."""
-    kind = name_of(type(error))
+    kind, lines = name_of(type(error)), text_of(error).strip().splitlines()
+    return f"{kind}: {lines[0][:_LONGEST]}" if lines else kind
+
+
+def asked(value: object, name: str) -> Any:
+    """An attribute of a value that may answer for itself: None where it has none, or raises."""
     try:
-        lines = str(error).strip().splitlines()
+        return getattr(value, name, None)
+    except BaseException as error:
+        if not own_failure(error):
+            raise
+        return None
+
+
+def text_of(error: BaseException) -> str:
+    """An error's own text, which it may fail to give."""
+    try:
+        return storable(str(error))
     except BaseException as another:
         if not own_failure(another):
             raise
-        return f"{kind} (whose text raised {name_of(type(another))})"
-    return f"{kind}: {storable(lines[0])[:_LONGEST]}" if lines else kind
+        return f"(its text raised {name_of(type(another))})"
 
 
 def own_failure(error: BaseException) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import types
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,7 +11,7 @@ from duranb.pure.artifacts import Artifacts
 from duranb.pure.buffers import Known
 from duranb.pure.errors import StoreError
 from duranb.pure.events import Binding
-from duranb.pure.looking import name_of, own_failure, said
+from duranb.pure.looking import dict_of, is_class, mro_of, name_of, own_failure, said
 from duranb.state import pending, reconnect
 from duranb.state.placeholder import Placeholder, absent
 from duranb.state.previews import preview, type_name
@@ -19,6 +20,20 @@ NO_NAME = ""
 """The name under which a value without one lies in its artifact."""
 
 UNSTORABLE = "unstorable:"
+
+UNSETTLED = "unsettled:"
+"""The version of what is another each time that it is looked at: its type stands for it."""
+
+_UNSETTLED_WHY = (
+    "each look at it gives other content, since its own __getstate__, __reduce__ or "
+    "__getattribute__ changes something: it is stored as it was when it was looked at, and a "
+    "change of it does not make other steps run again"
+)
+
+_LOOKED_AT_TWICE = 1 << 16
+"""Bytes up to which a value with own code for pickling is looked at twice."""
+
+_OWN = ("__getstate__", "__reduce__", "__reduce_ex__", "__getattribute__", "__getnewargs_ex__")
 
 
 def reduction(value: Any) -> tuple[Any, ...] | None:
@@ -31,6 +46,19 @@ def reduction(value: Any) -> tuple[Any, ...] | None:
 def not_loaded(error: BaseException) -> str:
     """Why a stored value is not there."""
     return f"loading it raised {said(error)}"
+
+
+def is_unsettled(binding: Binding) -> bool:
+    """Whether what is bound is another each time that it is looked at."""
+    return binding.version.startswith(UNSETTLED)
+
+
+def _pickles_itself(code: types.FunctionType | type) -> bool:
+    """Whether pickling an instance of this class runs code in Python of its own."""
+    if not is_class(code):
+        return False
+    own = (dict_of(kind).get(name) for kind in mro_of(code) for name in _OWN)
+    return any(type(each) is types.FunctionType for each in own)
 
 
 def _stand_in(maker: str, error: BaseException) -> Placeholder:
@@ -88,8 +116,18 @@ class Capture:
         if dump.missing is not None:
             parts = [f"{name_of(type(part))}: {w}" for part, w in dump.missing.found.values()]
             why = "without its " + "; ".join(parts[:3])
-        shown = preview(value)
-        return Binding(artifact, self.version(value), type_name(value), why, dump.size, shown)
+        version = self.version(value)
+        if self._is_unsettled(value, version, dump):
+            why = why or _UNSETTLED_WHY
+            version = UNSETTLED + type_name(value)
+        return Binding(artifact, version, type_name(value), why, dump.size, preview(value))
+
+    def _is_unsettled(self, value: object, version: str, dump: codec.Dump) -> bool:
+        """Whether looking at a value changes what is seen: a ``__getstate__`` that counts, say. Its
+        content tells nothing then, and must not make steps run again for ever."""
+        if dump.size > _LOOKED_AT_TWICE or not any(map(_pickles_itself, dump.met.code)):
+            return False
+        return self.version(value) != version
 
     @staticmethod
     def refusal(value: object, error: BaseException) -> Binding:

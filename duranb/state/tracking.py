@@ -22,7 +22,7 @@ from duranb.pure.fingerprint import Uses
 from duranb.pure.immutable import is_atom
 from duranb.pure.looking import own_failure
 from duranb.state import randomness, reaching
-from duranb.state.capture import NO_NAME, Capture
+from duranb.state.capture import NO_NAME, Capture, is_unsettled
 from duranb.state.groups import Holders, components
 from duranb.state.hidden import is_hidden
 from duranb.state.placeholder import Placeholder
@@ -191,7 +191,13 @@ class Tracking:
         """Tracked names that the code that ran could have changed in place."""
         tracked = self._tracked
         names = tracked.keys() if self._anything else self._touched & tracked.keys()
-        return {n for n in names if could_change(tracked[n])}
+        return {
+            n
+            for n in names
+            if could_change(tracked[n])
+            # What is another at each look would have been changed by everything.
+            and (n in self._touched or not is_unsettled(tracked[n].binding))
+        }
 
     def _widen(self) -> None:
         """Add to the names that were touched what they reach, now and at the last sync."""
