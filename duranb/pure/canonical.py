@@ -18,7 +18,7 @@ import xxhash
 
 from duranb.pure import identity
 from duranb.pure.codec import Missing, NotebookPickler, Reducer, special
-from duranb.pure.immutable import is_atom
+from duranb.pure.immutable import is_atom, is_imported
 from duranb.pure.looking import full_name, is_a, module_name, own_failure, written
 
 _SETS = (b"\x8f", b"\x91")  # EMPTY_SET and FROZENSET
@@ -86,7 +86,7 @@ def _token(obj: Any) -> str | None:
         if identity.library(obj):
             return _BY_NAME
         return f"class {identity.of_class(obj)}"
-    if issubclass(kind, types.ModuleType):
+    if is_imported(obj):
         return f"module {module_name(obj)}"
     return None
 

@@ -15,12 +15,14 @@ kept once however often what is around it changes, never copied, and mapped when
 from __future__ import annotations
 
 import copyreg
+import enum
 import functools
 import io
 import pickle
 import struct
 import sys
 import types
+import weakref
 from collections.abc import Callable
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -31,7 +33,7 @@ import cloudpickle
 import msgspec
 import xxhash
 
-from duranb.pure import identity, tensors, texts, tolerant
+from duranb.pure import identity, leftover, members, tensors, texts, tolerant
 from duranb.pure.artifacts import Artifacts, Buffer
 from duranb.pure.buffers import LARGE, Entry, Known, assembled, hashes
 from duranb.pure.immutable import is_atom, is_immutable
@@ -197,6 +199,8 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
             self.met.code.append(obj)
             if module_of(obj) == "__main__" and id(obj) not in self._inside:
                 return self._class(obj)
+            if issubclass(obj, enum.Enum):
+                return members.without_aliases(obj, super().reducer_override(obj))
         elif kind is _ndarray():
             reduced = _view(obj) or texts.reduction(obj)
             if reduced is not None:
@@ -237,7 +241,7 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
             self.missing,
             self.met,
         )
-        inner.dump(cls)
+        inner.dump((cls, members.told(cls)) if issubclass(cls, enum.Enum) else cls)
         return _load_class, (qualname_of(cls), identity.of_class(cls), sink.getvalue())
 
 
@@ -247,6 +251,8 @@ def special(obj: Any) -> tuple[Any, ...] | None:
     if found is not None:
         return found
     kind = type(obj)
+    if kind is weakref.ProxyType or kind is weakref.CallableProxyType:
+        raise TypeError("cannot pickle a weak proxy: what it stands for would come in its place")
     if kind is functools._lru_cache_wrapper:
         # Pickle would look it up by its name, and find another one, or none.
         return _cached, (obj.__wrapped__, obj.cache_parameters())
@@ -254,7 +260,7 @@ def special(obj: Any) -> tuple[Any, ...] | None:
         if not is_a(obj.obj, bytes, bytearray) or obj.nbytes != len(obj.obj):
             raise TypeError("cannot pickle a memoryview of a part of its object")
         return _viewed, (obj.obj, obj.format, obj.shape)
-    return None
+    return leftover.reduction(obj)
 
 
 def _cached(function: Any, parameters: dict[str, Any]) -> Any:
@@ -286,6 +292,8 @@ def _load_class(name: str, fingerprint: str, definition: bytes) -> type:
     if is_class(live) and identity.of_class(live) == fingerprint:
         return live
     loaded = pickle.loads(definition)
+    if type(loaded) is tuple:
+        loaded = members.complete(*loaded)
     assert is_class(loaded)
     loaded.__qualname__ = name  # cloudpickle makes it the last part of it
     return loaded

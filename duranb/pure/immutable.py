@@ -14,7 +14,7 @@ import types
 import uuid
 from typing import Any
 
-from duranb.pure.looking import is_a, module_of, name_of
+from duranb.pure.looking import is_a, module_name, module_of, name_of
 
 ATOMS = frozenset({int, float, complex, bool, str, bytes, type(None), type(Ellipsis), range})
 """Types without anything inside."""
@@ -24,7 +24,6 @@ _SHALLOW = ATOMS | {
     slice,
     frozenset,
     type,
-    types.ModuleType,
     types.FunctionType,
     types.BuiltinFunctionType,
     types.MethodType,
@@ -58,13 +57,19 @@ _SHALLOW_IDS = frozenset(map(id, _SHALLOW))
 
 def is_atom(value: object) -> bool:
     """Whether a value has nothing inside that could change."""
-    return id(type(value)) in _ATOM_IDS or is_a(value, types.ModuleType)
+    return id(type(value)) in _ATOM_IDS or is_imported(value)
+
+
+def is_imported(value: object) -> bool:
+    """Whether a value is a module that its name gives again: one that was made at run time holds
+    what it holds."""
+    return is_a(value, types.ModuleType) and sys.modules.get(module_name(value)) is value
 
 
 def is_immutable(value: Any) -> bool:
     """Whether a value itself cannot change; what it holds may."""
     kind = type(value)
-    if id(kind) in _SHALLOW_IDS or issubclass(kind, (type, enum.Enum, types.ModuleType)):
+    if id(kind) in _SHALLOW_IDS or issubclass(kind, (type, enum.Enum)) or is_imported(value):
         return True
     module = module_of(kind)
     if module == "numpy" or module.startswith("numpy."):

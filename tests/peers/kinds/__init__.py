@@ -9,11 +9,23 @@ from tests.peers.kinds.arrays import arrays, frames
 from tests.peers.kinds.hostile import hostile
 from tests.peers.kinds.kind import Kind
 from tests.peers.kinds.library import library
+from tests.peers.kinds.more_python import classes, functions
 from tests.peers.kinds.plain import defined, plain
 from tests.peers.kinds.science import science
 from tests.peers.kinds.tools import tools
 
-KINDS = [*plain(), *defined(), *library(), *arrays(), *frames(), *science(), *tools(), *hostile()]
+KINDS = [
+    *plain(),
+    *defined(),
+    *classes(),
+    *functions(),
+    *library(),
+    *arrays(),
+    *frames(),
+    *science(),
+    *tools(),
+    *hostile(),
+]
 """All of them."""
 
 __all__ = ["KINDS", "Kind"]
