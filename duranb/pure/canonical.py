@@ -23,7 +23,10 @@ from duranb.pure.looking import full_name, is_a, module_name, own_failure, writt
 
 _SETS = (b"\x8f", b"\x91")  # EMPTY_SET and FROZENSET
 _LARGEST = 1 << 28
+_MOST = 1 << 62
 _DEEPEST = 300
+_STEPS = 2_000_000
+"""What the walk goes through at most: it meets what is shared as often as there are ways to it."""
 
 
 class _Tag:
@@ -39,10 +42,11 @@ class _Tag:
 class _Sink:
     """Hashes what is written, and notices sets."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
         self.hasher = xxhash.xxh3_128()
         self.sets = False
         self.size = 0
+        self._most = most
 
     def write(self, data: Any) -> int:
         view = bytes(data) if len(data) < 1 << 20 else data
@@ -50,7 +54,7 @@ class _Sink:
             self.sets = any(mark in view for mark in _SETS)
         self.hasher.update(view)
         self.size += len(data)
-        if self.size > _LARGEST:
+        if self.size > self._most:
             raise _TooLarge
         return len(data)
 
@@ -100,19 +104,43 @@ def version(value: object, live: dict[str, Any], reducer: Reducer | None = None)
     """The digest of a value's content: 32 hex characters, or ``unstorable:TYPE``.
 
     What cannot be pickled (a generator, a socket) is told by its type alone, as a part of a value
-    too: another one of the type does as well.
+    too: another one of the type does as well. What can be pickled and is too deep or too entangled
+    for the walk is told by its bytes: a change is never missed, at the price of one seen where
+    another process pickles the same another way.
     """
     found = _version(value, live, reducer, None)
-    if found is None:
+    if found is not None:
+        return found
+    told = _bytes(value, live, reducer, None)
+    if told is None:
         missing = Missing(_by_type)
+        told = _bytes(value, live, reducer, missing)
+        if told is None or id(value) in missing.found:
+            return f"unstorable:{full_name(type(value))}"
+        missing.known = True
         found = _version(value, live, reducer, missing)
-        if id(value) in missing.found:
-            found = None
-    return found or f"unstorable:{full_name(type(value))}"
+    return found or told
 
 
 def _by_type(kind: type, why: str) -> tuple[Any, ...]:
     return _Tag, (f"unstorable {full_name(kind)}",)
+
+
+def _bytes(
+    value: object, live: dict[str, Any], reducer: Reducer | None, missing: Missing | None
+) -> str | None:
+    """A digest of the bytes that a value is pickled as; None where it cannot be."""
+    sink = _Sink(_MOST)
+    pickler = NotebookPickler(
+        sink, live, lambda b: sink.hasher.update(b.raw()), reducer, missing=missing
+    )
+    try:
+        pickler.dump(value)
+    except BaseException as error:  # of any kind: it is the value's own code
+        if not own_failure(error):
+            raise
+        return None
+    return f"bytes:{sink.hasher.hexdigest()}"
 
 
 def _version(
@@ -122,7 +150,7 @@ def _version(
     if is_atom(value) and not issubclass(kind, types.ModuleType):
         told = f"{kind.__name__} {written(value)}"
         return xxhash.xxh3_128_hexdigest(told.encode(errors="replace"))
-    sink = _Sink()
+    sink = _Sink(_LARGEST)
     pickler = _Canonical(
         sink, live, lambda b: sink.hasher.update(b.raw()), reducer, missing=missing
     )
@@ -131,7 +159,7 @@ def _version(
         pickler.dump(value)
         if not sink.sets:
             return sink.hasher.hexdigest()
-    except (ValueError, RecursionError, _TooLarge):
+    except (ValueError, RecursionError, _TooLarge, pickle.PicklingError):
         pass  # a cycle, or too much shared: the walk below numbers what it has seen
     except BaseException as error:  # of any kind: it is the value's own code
         if not own_failure(error):
@@ -156,6 +184,7 @@ class _Walk:
         self._reducer = reducer
         self._open: dict[int, int] = {}
         self._keep: list[object] = []
+        self._left = _STEPS
 
     def say(self, text: str) -> None:
         self.hasher.update(text.encode(errors="surrogatepass") + b"\0")
@@ -174,7 +203,8 @@ class _Walk:
         if id(value) in self._open:
             self.say(f"again {len(self._open) - self._open[id(value)]}")
             return
-        if depth > _DEEPEST:
+        self._left -= 1
+        if depth > _DEEPEST or self._left < 0:
             raise RecursionError
         self._open[id(value)] = len(self._open)
         self._keep.append(value)

@@ -141,9 +141,14 @@ class Missing:
     def __init__(self, stand_in: Callable[[type, str], tuple[Any, ...]]) -> None:
         self._stand_in = stand_in
         self.found: dict[int, tuple[object, str]] = {}
+        self.known = False
+        """Whether all of them are found already, so that nothing else is looked into."""
 
     def reduction(self, obj: Any, pickler: NotebookPickler) -> Any:
         """The reduction of ``obj``, or what is pickled instead."""
+        if self.known:
+            there = self.found.get(id(obj))
+            return pickler.reduction(obj) if there is None else self._stand_in(type(obj), there[1])
         kind = type(obj)
         try:
             if module_of(kind) not in _LOOKED_INTO and not issubclass(kind, type):

@@ -9,6 +9,7 @@ from tests.peers.kinds.arrays import arrays, frames
 from tests.peers.kinds.hostile import hostile
 from tests.peers.kinds.kind import Kind
 from tests.peers.kinds.library import library
+from tests.peers.kinds.more_library import more_library
 from tests.peers.kinds.more_python import classes, functions
 from tests.peers.kinds.plain import defined, plain
 from tests.peers.kinds.science import science
@@ -20,6 +21,7 @@ KINDS = [
     *classes(),
     *functions(),
     *library(),
+    *more_library(),
     *arrays(),
     *frames(),
     *science(),
