@@ -12,6 +12,7 @@ import copyreg
 import enum
 import pickle
 import types
+from collections import deque
 from typing import Any
 
 import xxhash
@@ -25,8 +26,9 @@ _SETS = (b"\x8f", b"\x91")  # EMPTY_SET and FROZENSET
 _LARGEST = 1 << 28
 _MOST = 1 << 62
 _DEEPEST = 300
-_STEPS = 2_000_000
-"""What the walk goes through at most: it meets what is shared as often as there are ways to it."""
+_STEPS = 2_000
+_MORE_STEPS = 2_000_000
+"""What a walk goes through at most: it meets what is shared as often as there are ways to it."""
 
 
 class _Tag:
@@ -166,87 +168,141 @@ def _version(
             raise
         return None
     try:
-        walk = _Walk(live, reducer)
+        walk = _Walk(live, reducer, [_STEPS])
         walk.value(value, 0)
         return walk.hasher.hexdigest()
+    except _TooLarge:
+        pass  # entangled: there are more ways through it than there is of it
+    except BaseException as error:  # the same
+        if not own_failure(error):
+            raise
+        return None
+    try:
+        return _Graph(live, reducer, [_MORE_STEPS]).value(value)
     except BaseException as error:  # the same
         if not own_failure(error):
             raise
         return None
 
 
-class _Walk:
-    """The slow way: sets sorted by the digests of their elements, cycles by number."""
+class _Walker:
+    """What the two slow ways have in common. ``left`` holds how many steps are left."""
 
-    def __init__(self, live: dict[str, Any], reducer: Reducer | None) -> None:
+    def __init__(self, live: dict[str, Any], reducer: Reducer | None, left: list[int]) -> None:
         self.hasher = xxhash.xxh3_128()
         self._live = live
         self._reducer = reducer
-        self._open: dict[int, int] = {}
+        self._left = left
         self._keep: list[object] = []
-        self._left = _STEPS
 
     def say(self, text: str) -> None:
         self.hasher.update(text.encode(errors="surrogatepass") + b"\0")
 
-    def value(self, value: Any, depth: int) -> None:
+    def _step(self) -> None:
+        self._left[0] -= 1
+        if self._left[0] < 0:
+            raise _TooLarge
+
+    def _is_said(self, value: Any) -> bool:
+        """Say a value in which nothing else is; False for any other."""
         kind = type(value)
         if is_atom(value) and not issubclass(kind, types.ModuleType):
             self.say(f"{kind.__name__} {written(value)}")
-            return
+            return True
         token = _token(value)
-        if token is not None:
-            self.say(token or f"{value.__module__}.{value.__qualname__}")
-        held = _captured(value) if token else []
-        if token is not None and not held:
+        if token is None:
+            return False
+        self.say(token or f"{value.__module__}.{value.__qualname__}")
+        return not (token and _captured(value))
+
+    def _parts(self, value: Any) -> list[Any]:
+        """What is directly inside of a value, which is neither a set nor said already."""
+        kind = type(value)
+        if _token(value) is not None:
+            return _captured(value)
+        if kind in (list, tuple):
+            self.say(f"{kind.__name__} {len(value)}")
+            return list(value)
+        if kind is dict:
+            self.say(f"dict {len(value)}")
+            return [part for pair in value.items() for part in pair]
+        if issubclass(kind, enum.Enum):
+            self.say(f"enum {value.name}")
+            return [kind]
+        if kind is pickle.PickleBuffer:
+            self.hasher.update(value.raw())
+            return []
+        return self._reduced(value)
+
+    def _reduced(self, value: Any) -> list[Any]:
+        found: Any = special(value)
+        if found is None and self._reducer is not None:
+            found = self._reducer(value)
+        if found is None:
+            registered = copyreg.dispatch_table.get(type(value))
+            found = registered(value) if registered else value.__reduce_ex__(5)
+        self.say("object")
+        if type(found) is str:
+            self.say(found)
+            return []
+        return [*found[:3], *(item for items in found[3:5] for item in items or ())]
+
+
+class _Walk(_Walker):
+    """Sets sorted by the digests of their elements, cycles by number."""
+
+    def __init__(self, live: dict[str, Any], reducer: Reducer | None, left: list[int]) -> None:
+        super().__init__(live, reducer, left)
+        self._open: dict[int, int] = {}
+
+    def value(self, value: Any, depth: int) -> None:
+        if self._is_said(value):
             return
         if id(value) in self._open:
             self.say(f"again {len(self._open) - self._open[id(value)]}")
             return
-        self._left -= 1
-        if depth > _DEEPEST or self._left < 0:
-            raise RecursionError
+        self._step()
+        if depth > _DEEPEST:
+            raise _TooLarge
         self._open[id(value)] = len(self._open)
         self._keep.append(value)
-        if held:
-            self._inside(held, list, depth + 1)
-        else:
-            self._inside(value, kind, depth + 1)
-        del self._open[id(value)]
-
-    def _inside(self, value: Any, kind: type, depth: int) -> None:
-        if kind in (list, tuple):
-            self.say(f"{kind.__name__} {len(value)}")
-            for item in value:
-                self.value(item, depth)
-        elif kind is dict:
-            self.say(f"dict {len(value)}")
-            for key, item in value.items():
-                self.value(key, depth)
-                self.value(item, depth)
-        elif kind in (set, frozenset):
-            self.say(f"{kind.__name__} {len(value)}")
+        if type(value) in (set, frozenset):
+            self.say(f"{type(value).__name__} {len(value)}")
             for digest in sorted(version(item, self._live, self._reducer) for item in value):
                 self.say(digest)
-        elif issubclass(kind, enum.Enum):
-            self.say(f"enum {value.name}")
-            self.value(kind, depth)
-        elif kind is pickle.PickleBuffer:
-            self.hasher.update(value.raw())
         else:
-            self._reduced(value, depth)
+            for part in self._parts(value):
+                self.value(part, depth + 1)
+        del self._open[id(value)]
 
-    def _reduced(self, value: Any, depth: int) -> None:
-        found: Any = self._reducer(value) if self._reducer is not None else None
-        if found is None:
-            special = copyreg.dispatch_table.get(type(value))
-            found = special(value) if special else value.__reduce_ex__(5)
-        self.say("object")
-        if isinstance(found, str):
-            self.say(found)
-            return
-        for part in found[:3]:
-            self.value(part, depth)
-        for items in found[3:5]:
-            for item in items or ():
-                self.value(item, depth)
+
+class _Graph(_Walker):
+    """Each object once, numbered as it is first met: what is as entangled as a figure, or as deep
+    as a list of links, is gone through in as many steps as it has parts."""
+
+    def value(self, value: Any) -> str:
+        """The digest."""
+        if self._is_said(value):
+            return self.hasher.hexdigest()
+        numbers = {id(value): 0}
+        queue = deque([value])
+        while queue:
+            current = queue.popleft()
+            self._step()
+            if type(current) in (set, frozenset):
+                self.say(f"{type(current).__name__} {len(current)}")
+                for digest in sorted(map(self._element, current)):
+                    self.say(digest)
+                continue
+            for part in self._parts(current):
+                if self._is_said(part):
+                    continue
+                if id(part) not in numbers:
+                    numbers[id(part)] = len(numbers)
+                    queue.append(part)
+                    self._keep.append(part)
+                self.say(f"number {numbers[id(part)]}")
+        return self.hasher.hexdigest()
+
+    def _element(self, item: object) -> str:
+        return _Graph(self._live, self._reducer, self._left).value(item)

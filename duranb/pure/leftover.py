@@ -15,7 +15,7 @@ import types
 from functools import lru_cache
 from typing import Any
 
-from duranb.pure.looking import dict_of, is_a, module_of, mro_of, own
+from duranb.pure.looking import dict_of, full_name, is_a, module_of, mro_of, own
 
 _CHAIN = ("__cause__", "__context__", "__suppress_context__")
 
@@ -24,7 +24,7 @@ def reduction(obj: Any) -> tuple[Any, ...] | None:
     """How an instance is pickled with what its type leaves out; None where that is nothing."""
     kind: Any = type(obj)
     chain = _chain(obj) if issubclass(kind, BaseException) else {}
-    attributes = dict(own(obj)) if _leaves_out(kind) else {}
+    attributes = _attributes(obj, kind)
     if not chain and not attributes:
         return None
     found = obj.__reduce_ex__(5)
@@ -66,6 +66,18 @@ def _chain(error: BaseException) -> dict[str, Any]:
     get = BaseException.__getattribute__
     found = {name: get(error, name) for name in _CHAIN}
     return found if any(value for value in found.values()) else {}
+
+
+def _attributes(obj: Any, kind: Any) -> dict[str, Any]:
+    """The attributes that a type's own way of pickling may leave out."""
+    if _leaves_out(kind):
+        return dict(own(obj))
+    if any(full_name(base) == _MASKED for base in mro_of(kind)):
+        return {k: v for k, v in own(obj).items() if k == "_hardmask" or k[:1] != "_"}
+    return {}
+
+
+_MASKED = "numpy.ma.MaskedArray"
 
 
 @lru_cache(maxsize=4096)

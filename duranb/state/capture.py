@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 from duranb.pure import canonical, codec
 from duranb.pure.artifacts import Artifacts
 from duranb.pure.buffers import Known
 from duranb.pure.errors import StoreError
 from duranb.pure.events import Binding
-from duranb.pure.looking import dict_of, is_class, mro_of, name_of, own_failure, said
+from duranb.pure.looking import dict_of, is_class, module_of, mro_of, name_of, own_failure, said
 from duranb.state import pending, reconnect
 from duranb.state.placeholder import Placeholder, absent
 from duranb.state.previews import preview, type_name
@@ -32,6 +32,8 @@ _UNSETTLED_WHY = (
 
 _LOOKED_AT_TWICE = 1 << 16
 """Bytes up to which a value with own code for pickling is looked at twice."""
+
+_SMALL = 1 << 13
 
 _OWN = ("__getstate__", "__reduce__", "__reduce_ex__", "__getattribute__", "__getnewargs_ex__")
 
@@ -125,9 +127,12 @@ class Capture:
     def _is_unsettled(self, value: object, version: str, dump: codec.Dump) -> bool:
         """Whether looking at a value changes what is seen: a ``__getstate__`` that counts, say. Its
         content tells nothing then, and must not make steps run again for ever."""
-        if dump.size > _LOOKED_AT_TWICE or not any(map(_pickles_itself, dump.met.code)):
+        if dump.size > _LOOKED_AT_TWICE:
             return False
-        return self.version(value) != version
+        own = [kind for kind in dump.met.code if _pickles_itself(kind)]
+        if dump.size > _SMALL:  # of a library's classes those that do so are known to be few
+            own = [kind for kind in own if module_of(cast(type, kind)) == "__main__"]
+        return bool(own) and self.version(value) != version
 
     @staticmethod
     def refusal(value: object, error: BaseException) -> Binding:

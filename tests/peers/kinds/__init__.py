@@ -9,8 +9,10 @@ from tests.peers.kinds.arrays import arrays, frames
 from tests.peers.kinds.hostile import hostile
 from tests.peers.kinds.kind import Kind
 from tests.peers.kinds.library import library
+from tests.peers.kinds.more_arrays import more_arrays, more_frames
 from tests.peers.kinds.more_library import more_library
 from tests.peers.kinds.more_python import classes, functions
+from tests.peers.kinds.more_science import more_science
 from tests.peers.kinds.plain import defined, plain
 from tests.peers.kinds.science import science
 from tests.peers.kinds.tools import tools
@@ -24,7 +26,10 @@ KINDS = [
     *more_library(),
     *arrays(),
     *frames(),
+    *more_arrays(),
+    *more_frames(),
     *science(),
+    *more_science(),
     *tools(),
     *hostile(),
 ]
