@@ -33,7 +33,7 @@ import cloudpickle
 import msgspec
 import xxhash
 
-from duranb.pure import identity, leftover, members, tensors, texts, tolerant
+from duranb.pure import identity, leftover, members, tensors, texts, tolerant, undisturbed
 from duranb.pure.artifacts import Artifacts, Buffer
 from duranb.pure.buffers import LARGE, Entry, Known, assembled, hashes
 from duranb.pure.immutable import is_atom, is_immutable
@@ -250,7 +250,7 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         return _load_class, (qualname_of(cls), identity.of_class(cls), sink.getvalue())
 
 
-def special(obj: Any) -> tuple[Any, ...] | None:
+def special(obj: Any) -> Any:
     """The reduction of what is not pickled as its own class says, or None."""
     found = tensors.reduction(obj)
     if found is not None:
@@ -265,7 +265,7 @@ def special(obj: Any) -> tuple[Any, ...] | None:
         if not is_a(obj.obj, bytes, bytearray) or obj.nbytes != len(obj.obj):
             raise TypeError("cannot pickle a memoryview of a part of its object")
         return _viewed, (obj.obj, obj.format, obj.shape)
-    return leftover.reduction(obj)
+    return leftover.reduction(obj) or undisturbed.reduction(obj)
 
 
 def _cached(function: Any, parameters: dict[str, Any]) -> Any:
