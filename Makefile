@@ -5,13 +5,14 @@
 #   make lab     the tutorial, in JupyterLab
 #   make soak    the full-length kill tests        make bench   the measurements
 #   make lint    ruff, mypy, tsc                   make clean   removes what was built
+#   make frameworks  the table of agent frameworks, in an environment of its own
 #
 # PYTHON=… chooses the interpreter (3.11 to 3.13), CHROMIUM=… the browser, ARGS=… is for pytest.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test lab soak bench lint clean
+.PHONY: help demo test lab soak bench frameworks lint clean
 
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 /usr/bin/python3; do \
@@ -23,7 +24,7 @@ FRONT := duranb/timelines/static/timeline.js
 FRONT_SOURCES := $(wildcard widgets/src/* widgets/*.json widgets/build.mjs)
 
 help:
-	@sed -n '3,9s/^# \{0,1\}//p' Makefile
+	@sed -n '3,10s/^# \{0,1\}//p' Makefile
 
 $(ENV):
 	@[ -n "$(PYTHON)" ] || { echo "duranb needs Python 3.11, 3.12 or 3.13: none was found on PATH. Set PYTHON=/path/to/python3" >&2; exit 1; }
@@ -65,5 +66,20 @@ bench: $(ENV) $(FRONT)
 		$(BIN)/python -m tests.benchmarks.$$(basename $$file .py); \
 	done
 
+# The frameworks agree on few versions, so all are pinned, and none of them is looked for by pip.
+FRAMEWORKS := .frameworks/.made-$(shell cat pyproject.toml tests/frameworks/requirements.txt | cksum | cut -d' ' -f1)
+
+$(FRAMEWORKS):
+	@[ -x .frameworks/bin/python ] || $(PYTHON) -m venv .frameworks
+	@echo "installing the agent frameworks into .frameworks"
+	@.frameworks/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r tests/frameworks/requirements.txt
+	@.frameworks/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@rm -f .frameworks/.made-*
+	@touch $@
+
+# NAMES=… chooses some of tests/frameworks/programs.
+frameworks: $(FRAMEWORKS)
+	@.frameworks/bin/python -m tests.frameworks $(NAMES)
+
 clean:
-	@rm -rf .venv .lab .duranb-demo dist build widgets/node_modules duranb/timelines/static .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf .venv .frameworks .lab .duranb-demo dist build widgets/node_modules duranb/timelines/static .mypy_cache .ruff_cache .pytest_cache .hypothesis

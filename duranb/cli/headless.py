@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 import os
+import queue
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from duranb.pure.errors import UsageError
 from duranb.pure.history import History
 from duranb.pure.model import Origin, Status
 from duranb.store import StoreView, store_path
+from duranb.views.status import differing
 
 DONE, FAILED, WAITING, INTERRUPTED = 0, 1, 75, 130
 """Exit codes; 75 is what ``sysexits.h`` calls a temporary failure: run it again later."""
@@ -37,19 +39,24 @@ RESTARTS = 10
 GRACE = 3.0
 """Seconds that a cell has to end in when it is interrupted."""
 
+CHECKING = 1.0
+"""Seconds at the end of a run in which what was stored is checked, at most."""
+
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @dataclass(frozen=True)
 class RunResult:
     """How a headless run ended. ``error`` is what to tell the user, or empty; ``steps`` came to
-    their end, and ``restored`` of them without running."""
+    their end, and ``restored`` of them without running. ``notes`` are about values of theirs that
+    do not come back as they were."""
 
     exit_code: int
     restarts: int
     error: str = ""
     steps: int = 0
     restored: int = 0
+    notes: tuple[str, ...] = ()
 
 
 @dataclass
@@ -177,6 +184,18 @@ def run_cells(
         hooks.on_kernel(int(manager.provisioner.pid))  # type: ignore[union-attr]
         for index, cell in enumerate(document.cells):
             client.execute_cell(cell, index)
+        run_sync(_finish)(client)
+
+
+async def _finish(client: NotebookClient) -> None:
+    """Let the kernel check what it stored last. An expression is no cell: it changes nothing."""
+    code = "__import__('duranb.jupyter.extension').jupyter.extension.loaded().finish(%r)"
+    asked = {"finish": code % CHECKING}
+    kernel: Any = client.kc
+    with contextlib.suppress(TimeoutError, queue.Empty):
+        await kernel.execute(
+            "", silent=True, user_expressions=asked, reply=True, timeout=CHECKING + GRACE
+        )
 
 
 @contextlib.contextmanager
@@ -296,7 +315,9 @@ def _done(notebook: Path, died: int, first: int) -> RunResult:
     steps = [history.executions_of(s)[-1] for s in history.steps]
     ended = [x for x in steps if x.id > first and x.status is Status.COMPLETED]
     restored = sum(x.origin is Origin.RESTORED for x in ended)
-    return RunResult(DONE, died, steps=len(ended), restored=restored)
+    return RunResult(
+        DONE, died, steps=len(ended), restored=restored, notes=tuple(differing(history))
+    )
 
 
 def inject(document: nbformat.NotebookNode, parameters: Mapping[str, Any]) -> int:

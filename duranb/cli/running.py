@@ -16,6 +16,7 @@ from duranb.cli.options import NOTEBOOK, SECONDS, plainly, running
 from duranb.pure.history import History
 from duranb.store import StoreView, left_behind, store_path
 from duranb.views.render import console_for
+from duranb.views.status import differing
 from duranb.views.words import count
 
 
@@ -118,6 +119,8 @@ def _progress(notebook: Path) -> Iterator[headless.Hooks]:
 
 
 def _finish(result: headless.RunResult) -> None:
+    for note in result.notes:
+        click.echo(f"duranb: {note}", err=True)
     if result.error:
         click.echo(f"duranb: {result.error}", err=True)
     else:
@@ -134,6 +137,7 @@ def _finish(result: headless.RunResult) -> None:
 @plainly
 def verify(notebook: Path, replay: bool, timeout: float | None) -> None:
     """Check that the store of NOTEBOOK is what was acknowledged: chain, artifacts, signatures.
+    Values that are known not to come back as they were are named.
 
     With --replay, rerun every completed step instead, from its recorded inputs and against its
     recorded calls, on a copy of the store: nothing is sent, no effect is done, and each output
@@ -148,7 +152,10 @@ def verify(notebook: Path, replay: bool, timeout: float | None) -> None:
 
     with StoreView.open(store_folder(notebook)) as view:
         problems = check(view)
+        history = History(view.events())
         events = len(view.events())
+    for note in differing(history):  # the store is whole: this is about what was put into it
+        click.echo(f"duranb: {note}", err=True)
     for problem in problems:
         click.echo(f"duranb: {problem}", err=True)
     if problems:

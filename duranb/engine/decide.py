@@ -7,12 +7,16 @@ values it can read. What matches a completed execution is restored.
 from __future__ import annotations
 
 import builtins
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
 from duranb.engine.runtime import Runtime
 from duranb.engine.spec import Spec
+from duranb.pure.errors import NotRestorable
 from duranb.pure.model import Execution, Status
+from duranb.state.namespace import REWOUND
+from duranb.state.randomness import OWN, UNSEEDED
 
 ABSENT = "absent"
 """The version of an input that has no value."""
@@ -51,18 +55,57 @@ def decide(runtime: Runtime, spec: Spec, *, replay: bool = False) -> Decision:
         recorded = runtime.history.completed(spec.name, identity, partial(_is_alike, runtime))
         if recorded is not None:
             return Decision(inputs, uses, identity, before, recorded, "")
-    reason = "replayed" if replay else _why(spec, last, inputs, uses)
+    _need_whole(runtime, spec, inputs)
+    reason = "replayed" if replay else why(runtime, spec, last, inputs, uses, "first run")
     if last is not None:
         inputs, uses, unseen = inputs_of(runtime, spec, last, anew=True)
         identity = spec.identity(inputs, uses)
     return Decision(inputs, uses, identity, before, None, reason, unseen)
 
 
+def _need_whole(runtime: Runtime, spec: Spec, inputs: Iterable[str]) -> None:
+    """Refuse to run a step with an object that lacks what restored steps had done to it: a chat
+    that forgot its first turn answers the second one wrong, and that would be paid for."""
+    for name in inputs:
+        behind = runtime.namespace.behind(name)
+        if behind and behind[0] != spec.name:
+            kind = runtime.namespace.bindings()[name].type
+            if behind[0] == REWOUND:
+                done = "was left as it was when the notebook was rewound"
+                remedy = "Run the cell that makes it again, and the steps that use it"
+            else:
+                done = f"is not as step {behind[0]!r} left it: that step was restored"
+                remedy = (
+                    f"Run that step again first (%duranb replay {behind[0]}: its calls are "
+                    "answered from the journal)"
+                )
+            raise NotRestorable(
+                f"step {spec.name!r} needs {name!r}, a {kind} that cannot be stored and {done}. "
+                f"{remedy}, or register with duranb.reconnect({kind!r}) how its state is brought "
+                f"back; --ignore {name} takes it as it is"
+            )
+
+
 def _is_alike(runtime: Runtime, recorded: Execution) -> bool:
-    """Whether what an execution changed in place is shared by the same names now: no version tells,
-    and each of them would see it change."""
-    sharing = runtime.namespace.sharing
-    return all(sharing(name) == set(others) for name, others in recorded.shared.items())
+    return not _unlike(runtime, recorded)
+
+
+def _unlike(runtime: Runtime, recorded: Execution) -> str:
+    """Why an execution with the same identity cannot be restored here: something that no version of
+    an input tells. Empty where it can."""
+    namespace = runtime.namespace
+    for name, others in recorded.shared.items():
+        # Each of the names that share it would see what the step changed in place.
+        if namespace.sharing(name) != set(others):
+            return f"other names share what it changes in place: {name}"
+    for name, version in recorded.sharers.items():
+        if name in namespace.live and namespace.version(name) != version:
+            return f"{name} changed, which shares what it changes in place"
+    standing = namespace.standing()
+    for generator, stood in recorded.drawn.items():
+        if stood != OWN and standing.get(generator, UNSEEDED) != stood:
+            return f"it draws random numbers, and the state of {generator} is another one"
+    return ""
 
 
 def inputs_of(
@@ -71,35 +114,54 @@ def inputs_of(
     """The versions of the values a step can read, the fingerprints of the code it uses, and what
     of the rest that code may bind (:attr:`Decision.unseen`).
 
-    ``--inputs`` names the values; the code is what it is. Code that could read any name is given
-    all there are: those of its ``last`` execution to compare with that one, those there are now
-    for what is recorded ``anew``, save what it made itself.
+    ``--inputs`` names the values; the code is what it is. If nobody can tell what the code reads
+    (``exec``, ``globals()``), every name counts as an input: to compare, those that its ``last``
+    execution recorded; to record ``anew``, all there are now. What such code made itself does not
+    count, nor does a name that is not there (yet): it may come later in the notebook.
     """
     namespace = runtime.namespace
     live = namespace.live
     reads = set(spec.reads) | set(spec.inputs)
     reach = namespace.uses.of(reads, spec.imports)
     unseen = set(reach.stores)
-    if last is not None and (spec.loads is None or reach.opaque):
+    opaque = spec.loads is None or bool(reach.opaque)
+    later: tuple[dict[str, str], dict[str, str]] = {}, {}
+    if opaque and last is not None:
         # It may have bound again what it made the last time, to the very same object.
         now = namespace.bindings()
-        unseen |= {n for n, b in last.outputs.items() if n in now and now[n].version == b.version}
+        same = {n for n, b in last.outputs.items() if n in now and now[n].version == b.version}
+        unseen |= same
+        reads -= same - last.inputs.keys() - last.uses.keys()
     if not spec.inputs and (spec.blind or reach.opaque):
         if last is None or anew:
             made = last.outputs.keys() - last.inputs.keys() if last else set[str]()
             reads |= namespace.bindings().keys() - made
         else:
-            reads |= last.inputs.keys() | (last.uses.keys() & namespace.bindings().keys())
+            later = _not_there(last, live, reads | reach.data | reach.uses.keys())
+            reads |= (last.inputs.keys() | last.uses.keys()) & live.keys()
+    if opaque:
         reach = namespace.uses.of(reads, spec.imports)
     names = set(spec.inputs) or reads | reach.data
-    inputs = {}
+    inputs, uses = later
     for name in sorted(names - set(spec.ignore) - set(reach.uses)):
         if name in live:
             inputs[name] = namespace.version(name)
-        elif not hasattr(builtins, name):
+        elif not opaque and not hasattr(builtins, name):
             inputs[name] = ABSENT
-    uses = {n: f for n, f in reach.uses.items() if n.removeprefix("module:") not in spec.ignore}
+    uses |= {n: f for n, f in reach.uses.items() if n.removeprefix("module:") not in spec.ignore}
     return inputs, uses, frozenset(unseen - inputs.keys() - uses.keys())
+
+
+def _not_there(
+    last: Execution, live: Mapping[str, object], visible: set[str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """The inputs and uses that code which could read any name was given the last time, and that
+    are not there now; those it is ``visible`` to read left out."""
+    inputs = {n: v for n, v in last.inputs.items() if n not in live and n not in visible}
+    uses = {n: f for n, f in last.uses.items() if n not in live and n not in visible}
+    if not inputs and all(n.startswith("module:") for n in uses):
+        uses = {}  # modules that what is there reaches no more
+    return inputs, uses
 
 
 def start_clean(runtime: Runtime, step: str) -> None:
@@ -141,39 +203,55 @@ def _start_clean_as_recorded(runtime: Runtime, step: str) -> None:
     )
 
 
-def _why(spec: Spec, last: Execution | None, inputs: dict[str, str], uses: dict[str, str]) -> str:
+def why(
+    runtime: Runtime,
+    spec: Spec,
+    last: Execution | None,
+    inputs: dict[str, str],
+    uses: dict[str, str],
+    first: str,
+) -> str:
+    """Why a step runs although something may be recorded of it: ``last`` is the execution to
+    compare with, ``first`` what is said where there is none."""
     if spec.always:
         return "--always"
     if spec.fresh:
         return "--fresh"
     if last is None:
-        return "first run"
-    changes = changed(last, spec.fingerprint, inputs, uses)
+        return first
+    changes = changed(last, spec, inputs, uses)
     if changes:
         return "; ".join(changes)
     if last.status is Status.COMPENSATED:
         return "its last execution was compensated"
     if last.status is Status.COMPLETED:
-        if spec.identity(inputs, uses) == last.identity:
-            return f"other names share what it changes in place: {', '.join(last.shared)}"
-        return "its options changed"
-    if last.error is not None and last.error.type == "KernelDied":
+        return _unlike(runtime, last) or "an earlier execution of it cannot be restored here"
+    if last.error is None:
+        return f"its last execution is {last.status}"
+    if last.error.type == "KernelDied":
         return "the kernel died in its last execution"
-    return f"its last execution is {last.status}"
+    return f"its last execution is {last.status} ({last.error.type})"
 
 
-def changed(
-    last: Execution, fingerprint: str, inputs: dict[str, str], uses: dict[str, str]
-) -> list[str]:
+def changed(last: Execution, spec: Spec, inputs: dict[str, str], uses: dict[str, str]) -> list[str]:
     """What differs from an earlier execution, as sentences that name the very thing."""
     found = []
-    if last.fingerprint != fingerprint:
+    if last.fingerprint != spec.fingerprint:
         found.append("its code changed")
     for name in sorted(last.uses.keys() | uses.keys()):
         if last.uses.get(name) != uses.get(name):
             what = f"module {name[7:]}" if name.startswith("module:") else f"helper {name}"
-            found.append(f"{what} changed")
+            found.append(_how(what, name in last.uses, name in uses))
     for name in sorted(last.inputs.keys() | inputs.keys()):
         if last.inputs.get(name) != inputs.get(name):
-            found.append(f"input {name} changed")
+            there = [v not in (None, ABSENT) for v in (last.inputs.get(name), inputs.get(name))]
+            found.append(_how(f"input {name}", *there))
+    options = spec.recorded_options()
+    for option in ("validate", "outputs"):  # those that are part of what a step is
+        if last.options.get(option) != options.get(option):
+            found.append(f"its option --{option} changed")
     return found
+
+
+def _how(what: str, before: bool, now: bool) -> str:
+    return f"{what} changed" if before and now else f"{what} is {'new' if now else 'gone'}"

@@ -12,13 +12,15 @@ from collections.abc import Awaitable, Callable
 from typing import Any, ParamSpec, TypeVar, cast, overload
 
 from duranb.engine import context as ctx, saga
-from duranb.engine.decide import ABSENT, Decision
+from duranb.engine.decide import ABSENT, Decision, why
 from duranb.engine.keeping import NoState
 from duranb.engine.retry import Policy
 from duranb.engine.runtime import Runtime, active
 from duranb.engine.spec import Spec
 from duranb.engine.steprun import NOTHING, StepRun
 from duranb.pure import events as e
+from duranb.pure.history import History
+from duranb.pure.model import Execution
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -127,6 +129,7 @@ class _Step:
         self.always = always
         self.fresh = fresh
         self._signature = inspect.signature(fn)
+        self._latest = _Latest(name, frozenset(self._signature.parameters))
 
     def call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         runtime = active()
@@ -180,17 +183,54 @@ class _Step:
         reach = namespace.uses.of_object(self.fn)
         uses = dict(reach.uses)
         live = namespace.live
-        for name in reach.data:
-            inputs[name] = namespace.version_of(live[name]) if name in live else ABSENT
+        given = {n: v for n, v in inputs.items() if n not in self.ignore}
+        inputs = dict(given)
+        for name in reach.data - set(self.ignore):
+            version = namespace.version_of(live[name]) if name in live else ABSENT
+            inputs[f"{name} (global)" if name in bound.arguments else name] = version
         for name in self.ignore:
-            inputs.pop(name, None)
             uses.pop(name, None)
         identity = spec.identity(inputs, uses)
         recorded = runtime.history.completed(self.name, identity)
         if self.always or self.fresh or runtime.settings.strict:
             recorded = None
-        decision = Decision(inputs, uses, identity, runtime.at, recorded, "")
+        reason = ""
+        if runtime.settings.strict:
+            reason = "replayed"
+        elif recorded is None:
+            last = self._latest.of(runtime.history, given)
+            reason = why(runtime, spec, last, inputs, uses, "first call with these arguments")
+        decision = Decision(inputs, uses, identity, runtime.at, recorded, reason)
         return spec, decision, bound.arguments
+
+
+class _Latest:
+    """The latest execution of a function step with given arguments.
+
+    A step may have been called thousands of times: each execution is looked at once.
+    """
+
+    def __init__(self, step: str, parameters: frozenset[str]) -> None:
+        self._step = step
+        self._parameters = parameters
+        self._history: History | None = None
+        self._seen = 0
+        self._by_arguments: dict[tuple[tuple[str, str], ...], int] = {}
+
+    def of(self, history: History, given: dict[str, str]) -> Execution | None:
+        """That of the current run, or None."""
+        if history is not self._history:
+            self._history, self._seen, self._by_arguments = history, 0, {}
+        for this in history.carried_out_since(self._step, self._seen):
+            self._seen = this.id
+            arguments = {n: v for n, v in this.inputs.items() if n in self._parameters}
+            self._by_arguments[_key(arguments)] = this.id
+        found = history.executions.get(self._by_arguments.get(_key(given), 0))
+        return found if found is not None and found.run == history.run else None
+
+
+def _key(arguments: dict[str, str]) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(arguments.items()))
 
 
 def _run(

@@ -10,11 +10,8 @@ from duranb.engine.runtime import FailedStart, Runtime
 from duranb.engine.spec import Spec
 from duranb.pure.errors import StoreError
 from duranb.pure.events import Binding, EventBody
-
-
-def noted(name: str) -> str:
-    """The hidden name that says that a cell has bound or deleted ``name``."""
-    return f"__duranb_noted_{name}__"
+from duranb.state import Code, randomness, seeding
+from duranb.state.randomness import OWN, UNSEEDED
 
 
 @dataclass(frozen=True)
@@ -27,6 +24,8 @@ class Captured:
     outputs: dict[str, Binding] = field(default_factory=dict)
     deleted: list[str] = field(default_factory=list)
     shared: dict[str, list[str]] = field(default_factory=dict)
+    sharers: dict[str, str] = field(default_factory=dict)
+    drawn: dict[str, str] = field(default_factory=dict)
 
 
 class Keeping(Protocol):
@@ -56,16 +55,21 @@ class CellState:
 
     Whether it bound a name to the very object that was there, no look at the namespace can tell.
     For an input that makes no difference: wherever the step is restored, it is what it was. Some
-    names are bound on every way through the cell. The rest are ``unsure``: the cell is to bind
-    ``noted(name)`` wherever it binds or deletes one.
+    names are bound on every way through the cell. The rest are ``unsure``: the cell is to put each
+    into ``noted`` wherever it binds or deletes it.
     """
 
     process_wide = True
 
-    def __init__(self, runtime: Runtime, spec: Spec, decision: Decision) -> None:
+    def __init__(
+        self, runtime: Runtime, spec: Spec, decision: Decision, noted: dict[str, bool]
+    ) -> None:
         self._runtime = runtime
         self._spec = spec
+        self._notes = noted
         self._mark = runtime.namespace.mark()
+        self._code = Code(spec.loads, decision.identity, step=spec.name, seeds=spec.seeds)
+        self._stood = runtime.namespace.standing()
         self._inputs = decision.inputs.keys()
         given, before = decision.inputs.keys() | decision.uses.keys(), self._mark.tracked.keys()
         self._sure = (spec.sure | decision.unseen) - given
@@ -73,32 +77,47 @@ class CellState:
         self._noted()  # what was bound late, by a generator of an earlier cell
 
     def _noted(self) -> set[str]:
-        live = self._runtime.namespace.live
-        return {n for n in self.unsure if live.pop(noted(n), None)}
+        found = {n for n in self.unsure if n in self._notes}
+        self._notes.clear()
+        return found
 
     def clean(self) -> list[str]:
         self._noted()
         return self._runtime.namespace.rollback(self._mark, self._spec.loads)
 
     def capture(self) -> Captured:
-        namespace = self._runtime.namespace
-        namespace.touched(self._spec.loads)
+        namespace, mark = self._runtime.namespace, self._mark
+        namespace.touched(self._spec.loads, self._code)
         delta = namespace.sync()
         snapshot, bodies = self._runtime.snapshot(delta)
-        now = namespace.bindings()
+        now, live = namespace.bindings(), namespace.live
         told = self._noted()
-        names = delta.changed.keys() | delta.bound | self._sure | told
+        same = {n for n in delta.bound if n in now and mark.holds(n, live[n])}
+        # What only shares with what the step made is stored with it, and is no output of it.
+        beside = {n for n in same if mark.version(n) == now[n].version}
+        names = (delta.changed.keys() | delta.bound) - beside | self._sure | told
         wanted = self._spec.outputs
         outputs = {n: now[n] for n in sorted(names & now.keys()) if not wanted or n in wanted}
-        mark, live = self._mark, namespace.live
-        in_place = [n for n in delta.changed if n in self._inputs and mark.holds(n, live[n])]
+        shared = {n: sorted(mark.sharing(n)) for n in sorted(same - beside) if n in self._inputs}
         return Captured(
             snapshot,
             bodies,
             outputs,
             sorted({*delta.deleted, *told} - now.keys()),
-            {n: sorted(mark.sharing(n)) for n in in_place},
+            shared,
+            {n: mark.version(n) for others in shared.values() for n in others},
+            self._drawn(),
         )
+
+    def _drawn(self) -> dict[str, str]:
+        """The random generators that the step drew from, and where each stood before."""
+        namespace = self._runtime.namespace
+        moved = randomness.moved(self._mark.random)
+        own = seeding.seeded(self._spec.seeds, self._spec.loads, namespace.live)
+        return {
+            name: OWN if own is None or name in own else self._stood.get(name, UNSEEDED)
+            for name in sorted(moved)
+        }
 
     def commit(self, snapshot: int) -> None:
         self._runtime.at = snapshot
@@ -107,7 +126,7 @@ class CellState:
         self._noted()
         namespace, at = self._runtime.namespace, self._runtime.at
         before = {name: seen.binding for name, seen in self._mark.tracked.items()}
-        namespace.touched(self._spec.loads)
+        namespace.touched(self._spec.loads, self._code)
         try:
             snapshot = self._runtime.catch_up()
         except StoreError:  # what cannot be stored cannot be put back later either

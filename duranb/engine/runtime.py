@@ -24,12 +24,13 @@ class Settings:
 
     ``strict`` replays offline: every step's body runs, its calls are answered from the journal
     alone, and nothing is carried out. It is for a copy of the store. ``parameters`` are those that
-    a headless run was given.
+    a headless run was given. ``check`` has what is stored loaded once more, aside, to compare.
     """
 
     headless: bool = False
     parameters: dict[str, Any] | None = None
     strict: bool = False
+    check: bool = True
 
 
 class Runtime:

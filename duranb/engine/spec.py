@@ -19,7 +19,8 @@ class Spec:
     its result can depend on, ``loads`` all names it can touch (None: anything), ``writes`` those
     it may bind and ``sure`` those it does, ``deletes`` those it may delete, ``imports`` the modules
     its body imports. ``blind`` says that nobody can tell what the body reads: ``exec``,
-    ``globals()``, an unknown magic.
+    ``globals()``, an unknown magic. ``seeds`` are its calls that may seed a random generator
+    (:mod:`duranb.state.seeding`).
     """
 
     name: str
@@ -41,6 +42,7 @@ class Spec:
     always: bool = False
     fresh: bool = False
     cell: str = ""
+    seeds: tuple[tuple[str, ...], ...] = ()
 
     def recorded_options(self) -> dict[str, Any]:
         """The options as the history keeps them, defaults left out."""

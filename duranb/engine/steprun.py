@@ -12,6 +12,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextvars import Token
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -36,7 +37,7 @@ from duranb.pure.errors import (
 )
 from duranb.pure.looking import is_a, said, storable, text_of
 from duranb.pure.model import Cause, Execution, Origin, Status
-from duranb.state import Delta
+from duranb.state import Restored
 
 TICK = 0.2
 """Seconds between two looks at whether a wait was interrupted."""
@@ -302,6 +303,8 @@ class StepRun:
             served=self.context.served,
             unstored={n: b.why for n, b in done.outputs.items() if b.why},
             shared=done.shared,
+            sharers=done.sharers,
+            drawn=done.drawn,
         )
         # Also where this is interrupted, or refused for now: the state it names is recorded then.
         self._keeping.commit(done.snapshot)
@@ -344,19 +347,32 @@ class StepRun:
                 raise
 
 
-def restore(
-    runtime: Runtime, spec: Spec, decision: Decision
-) -> tuple[Execution, list[dict[str, Any]], object]:
-    """Give the namespace the outputs of ``decision.restore``; nothing runs.
+@dataclass(frozen=True)
+class Given:
+    """What a restored step gave: the execution it came from, its output messages, its result or
+    NOTHING, and the names that are not as the step had left them."""
 
-    Returns the execution they came from, its output messages, and its result or NOTHING.
-    """
+    source: Execution
+    messages: list[dict[str, Any]]
+    result: object
+    lost: list[str]
+
+
+def restore(runtime: Runtime, spec: Spec, decision: Decision) -> Given:
+    """Give the namespace the outputs of ``decision.restore``; nothing runs."""
     source = decision.restore
     assert source is not None
     namespace = runtime.namespace
     recorded = runtime.history.snapshots.get(source.snapshot)
     random = recorded.random if recorded is not None and source.snapshot != source.before else ""
-    namespace.restore(source.outputs, delete=source.deleted, random=random)
+    changed = recorded.changed if recorded is not None else {}
+    step = Restored(
+        spec.name,
+        in_place=frozenset(source.shared),
+        beside={n: b for n, b in changed.items() if n not in source.outputs},
+        drawn=source.drawn,
+    )
+    lost = namespace.restore(source.outputs, delete=source.deleted, random=random, step=step)
     delta = namespace.sync()
     messages: list[dict[str, Any]] = []
     if source.messages:
@@ -366,7 +382,7 @@ def restore(
         result = namespace.live.get(source.result_name, NOTHING)
     elif source.result is not None:
         result = namespace.load_value(source.result)
-    snapshot, bodies = runtime.snapshot(Delta(delta.changed, delta.deleted, random))
+    snapshot, bodies = runtime.snapshot(delta)
     runtime.record(
         *bodies,
         e.ExecutionRestored(
@@ -382,7 +398,7 @@ def restore(
         wait=False,
     )
     runtime.at = snapshot
-    return source, messages, result
+    return Given(source, messages, result, lost)
 
 
 def _full(error: BaseException) -> e.ErrorInfo:

@@ -24,27 +24,15 @@ from duranb.engine.keeping import CellState
 from duranb.engine.options import Options, first_line, is_misplaced, parse
 from duranb.engine.spec import Spec
 from duranb.engine.steprun import NOTHING, StepRun
-from duranb.jupyter import instrument
+from duranb.jupyter import figures, instrument
 from duranb.jupyter.noting import noting
 from duranb.jupyter.outputs import Outputs
 from duranb.pure import dataflow, fingerprint
 from duranb.pure.deep import deeply
 from duranb.pure.errors import StepError, StoreError, UsageError
 from duranb.session import Session
-from duranb.state import Namespace
+from duranb.state import Code, Namespace, seeding
 from duranb.views import lines as say
-
-
-def comment_out(cell: list[str]) -> list[str]:
-    """Turn a first line ``%%durable …`` into a comment, or drop it before another cell magic.
-
-    Pure, as IPython may call it twice for one cell.
-    """
-    if not cell or first_line(cell[0]) is None:
-        return cell
-    if len(cell) > 1 and cell[1].startswith("%%"):
-        return cell[1:]
-    return ["# " + cell[0].lstrip(), *cell[1:]]
 
 
 @dataclass
@@ -58,6 +46,8 @@ class Cell:
     replays: int = 0
     fresh: bool = False
     unsure: Collection[str] = ()
+    outer: Running | None = None
+    """Whose handle was in place before this one's."""
 
 
 class Running:
@@ -68,7 +58,9 @@ class Running:
         self._outputs = outputs
         self._source = source
         self._value: object = NOTHING
+        self._figures: frozenset[int] | None = None
         self.run: StepRun | None = None
+        self.attempt: StepRun | None = None
         self.error: BaseException | None = None
         self.restoring: Callable[[], None] | None = None
 
@@ -80,6 +72,10 @@ class Running:
             return
         self._value = value
         sys.displayhook(value)
+
+    def ended(self) -> None:
+        """The body has come to its end: send what would be sent when the cell is over."""
+        figures.send(self._shell)
 
     def restore(self) -> None:
         """Stand in for the body: nothing runs."""
@@ -95,6 +91,9 @@ class Running:
 
     def begin_attempt(self) -> None:
         self._value = NOTHING
+        if self._figures is None:
+            self._figures = figures.open_ones()
+        figures.close_all_but(self._figures)
         self._outputs.begin()
 
     def outputs(self) -> list[dict[str, Any]]:
@@ -123,7 +122,9 @@ def need(namespace: Namespace, tree: ast.Module) -> None:
     if namespace.has_pending:
         names = dataflow.analyse(tree)
         everything = names.loads | set(names.writes) | names.deletes
+        held = figures.open_ones()
         namespace.need(None if names.opaque else everything)
+        figures.close_all_but(held)  # pyplot has had other cells since
 
 
 def _read_by(expression: str) -> frozenset[str]:
@@ -172,7 +173,11 @@ class Cells(ast.NodeTransformer):
         self._stack: list[Cell] = []
         self._next: Cell | None = None
         self._named: dict[str, str] = {}
+        self.ran_before: list[Code] = []
+        """What ran before there was a store."""
         self.is_duplicate: Callable[[str, str], bool] = lambda name, cell: False
+        instrument.install()
+        self.news: Callable[[], str] = lambda: ""
 
     @staticmethod
     def _no_session() -> Session:
@@ -207,9 +212,11 @@ class Cells(ast.NodeTransformer):
         cell.tree = node
         if cell.line is None:
             self._load_what_it_needs(node)
+            # Within a step (``%%capture`` runs its body as a cell) it is the step's code.
+            node.body = noting(node.body, {n for each in self._stack for n in each.unsure})
             return node
         running = Running(self._shell, self._outputs, cell.raw)
-        self._shell.user_ns[instrument.HANDLE] = running
+        cell.outer = instrument.put(running)
         try:
             return self._decide(cell, node, running)
         except InputRejected:
@@ -223,22 +230,30 @@ class Cells(ast.NodeTransformer):
         if not self._stack:
             return
         cell = self._stack.pop()
-        self._outputs.stop()
         if cell.line is None:
             if cell.tree is not None:
                 self._touched(cell.tree)
             return
-        for name in (instrument.HANDLE, "__duranb_attempt__"):
-            self._shell.user_ns.pop(name, None)
+        self._outputs.stop()
+        if cell.tree is not None:
+            instrument.put(cell.outer)
         session = self._session()
         if session is not None:
             session.runtime.namespace.uses.modules.loaded(())
+        news = self.news()
+        if news:
+            notice(self._outputs, news)
+
+    @property
+    def running(self) -> bool:
+        """Whether a cell is being run."""
+        return bool(self._stack)
 
     def unknown_code_ran(self) -> None:
         """Something other than a cell ran (a widget's callback): it may have changed anything."""
         session = self._session()
         if session is not None and not self._stack:
-            session.runtime.namespace.touched(None)
+            session.runtime.namespace.touched(None, Code.unknown())
 
     # -- deciding --------------------------------------------------------------------------
 
@@ -262,7 +277,7 @@ class Cells(ast.NodeTransformer):
         if decision.restore is not None:
             running.restoring = lambda: self._restore(session, spec, decision)
             return instrument.replaced(tree, "restore")
-        state = CellState(runtime, spec, decision)
+        state = CellState(runtime, spec, decision, instrument.NOTED)
         cell.unsure = state.unsure
         running.run = StepRun(runtime, spec, decision, running, state, replays=cell.replays)
         return instrument.attempts(
@@ -289,7 +304,7 @@ class Cells(ast.NodeTransformer):
             sure=names.sure,
             deletes=names.deletes,
             imports=names.imports,
-            blind=bool(names.opaque) and not names.opaque.startswith("from "),
+            blind=bool(names.blind),
             loads=None if names.opaque else names.loads | set(names.writes) | names.deletes,
             policy=options.policy,
             validate=options.validate,
@@ -299,6 +314,7 @@ class Cells(ast.NodeTransformer):
             always=options.always,
             fresh=options.fresh or cell.fresh,
             cell=cell.id,
+            seeds=seeding.calls(tree),
         )
 
     def _check_name(self, name: str, cell: Cell) -> None:
@@ -312,32 +328,47 @@ class Cells(ast.NodeTransformer):
             self._named[name] = cell.id
 
     def _restore(self, session: Session, spec: Spec, decision: Decision) -> None:
-        source, messages, result = steprun.restore(session.runtime, spec, decision)
-        self._outputs.replay(messages, self._shell.execution_count - 1)
-        if result is not NOTHING:
+        held = len(figures.open_ones())
+        given = steprun.restore(session.runtime, spec, decision)
+        self._outputs.replay(given.messages, self._shell.execution_count - 1, held=held)
+        if given.result is not NOTHING:
             hook = self._shell.displayhook
-            hook.update_user_ns(result)
-            hook.fill_exec_result(result)
+            hook.update_user_ns(given.result)
+            hook.fill_exec_result(given.result)
         session.runtime.store.flush()
         with session.lock:
-            text = say.restored(session.history, source, session.history.last_execution)
+            history = session.history
+            text = say.restored(history, given.source, history.last_execution, given.lost)
         notice(self._outputs, text)
 
     def _load_what_it_needs(self, tree: ast.Module) -> None:
         """Load the pending values that a plain cell could use. What cannot be loaded says so when
         it is used: IPython would take an error here for a broken transformer."""
         session = self._session()
-        if session is not None:
-            with contextlib.suppress(StoreError):
-                need(session.runtime.namespace, tree)
+        if session is None:
+            return
+        namespace = session.runtime.namespace
+        with contextlib.suppress(StoreError):
+            need(namespace, tree)
+        if namespace.any_behind:
+            for name in sorted(dataflow.analyse(tree).reads):
+                if behind := namespace.behind(name):
+                    notice(self._outputs, say.behind(name, behind))
 
     def _touched(self, tree: ast.Module) -> None:
         session = self._session()
-        if session is None:
-            return
         names = dataflow.analyse(tree)
         everything = names.loads | set(names.writes) | names.deletes
-        session.runtime.namespace.touched(None if names.opaque else everything)
+        code = Code(
+            None if names.opaque else everything,
+            fingerprint.of_tree(tree),
+            names.reads,
+            seeds=seeding.calls(tree),
+        )
+        if session is None:
+            self.ran_before.append(code)
+            return
+        session.runtime.namespace.touched(code.loads, code)
         session.runtime.namespace.note_rebinds()
         modules = session.runtime.namespace.uses.modules
         modules.patched = self._patched

@@ -14,10 +14,13 @@ from duranb import llm
 from duranb.engine import questions
 from duranb.engine.options import first_line
 from duranb.engine.runtime import Settings
+from duranb.engine.selfcheck import SelfCheck
 from duranb.jupyter import offline
-from duranb.jupyter.cells import Cells, comment_out, notice
+from duranb.jupyter.cells import Cells, notice
+from duranb.jupyter.idle import Idle
 from duranb.jupyter.magics import DuranbMagics, await_verbs
 from duranb.jupyter.outputs import Outputs
+from duranb.jupyter.source import SingleLine, comment_out
 from duranb.jupyter.where import notebook_path
 from duranb.pure.errors import DuranbError, UsageError
 from duranb.session import Session
@@ -36,22 +39,27 @@ class Extension:
         self.notebook = notebook_path(shell.user_ns, Path.cwd())
         self._kernel = getattr(shell, "kernel", None)
         self._outputs = Outputs(self._kernel)
+        self._single_line = SingleLine(shell)
         self._cells = Cells(shell, self._outputs, lambda: self.session)
         self._cells.need_session = self.need_session
         self._cells.is_duplicate = self._is_duplicate
         self._store = Path(offline.STORE) if offline.STORE else store_path(self.notebook)
         self._woken_by_signals = False
         self._timeline: Any = None
+        self._check: SelfCheck | None = None
+        self._idle = Idle(self._look, lambda: self._cells.running)
+        self._cells.news = self._news
 
     def load(self) -> None:
         """Install the hooks and say what there is to come back to."""
         shell = self.shell
         manager = shell.input_transformer_manager
         manager.cleanup_transforms.append(comment_out)  # once empty lines before it are gone
-        shell.input_transformers_post.append(await_verbs)
+        shell.input_transformers_post += [self._single_line, await_verbs]
         shell.ast_transformers.append(self._cells)
         shell.events.register("pre_run_cell", self._cells.before)
         shell.events.register("post_run_cell", self._cells.after)
+        shell.events.register("post_run_cell", self._idle.wait)
         shell.events.register("post_execute", self._cells.unknown_code_ran)
         magics = DuranbMagics(shell, self.need_session, self._confirm, self.timeline, self.adopt)
         shell.register_magics(magics)
@@ -70,12 +78,14 @@ class Extension:
         """Take every hook out and let go of the store; the namespace stays."""
         shell = self.shell
         shell.input_transformer_manager.cleanup_transforms.remove(comment_out)
-        shell.input_transformers_post.remove(await_verbs)
+        for transform in (self._single_line, await_verbs):
+            shell.input_transformers_post.remove(transform)
         if self._cells in shell.ast_transformers:
             shell.ast_transformers.remove(self._cells)
         shell.events.unregister("pre_execute", self._let_stop_reach_async_cells)
         shell.events.unregister("pre_run_cell", self._cells.before)
         shell.events.unregister("post_run_cell", self._cells.after)
+        shell.events.unregister("post_run_cell", self._idle.wait)
         shell.events.unregister("post_execute", self._cells.unknown_code_ran)
         timeline_kernel.stop_listening(self._kernel)
         if self._timeline is not None:
@@ -83,6 +93,10 @@ class Extension:
             self._timeline = None
         self._outputs.close()
         llm.uninstall()
+        self._idle.cancel()
+        if self._check is not None:
+            self._check.close()
+            self._check = None
         if self.session is not None:
             make_current(None)
             self.session.close()
@@ -101,11 +115,15 @@ class Extension:
                     headless=headless,
                     parameters=json.loads(given) if given else None,
                     strict=bool(offline.STORE),
+                    check=os.environ.get("DURANB_CHECK", "") != "0",
                 ),
             )
+            settings = self.session.runtime.settings
+            if settings.check and not settings.strict:
+                self._check = SelfCheck(self.session.runtime)
             self.session.bodies = self._cells
             make_current(self.session)
-            self.session.runtime.namespace.touched(None)
+            self.session.runtime.namespace.touched(None, *self._cells.ran_before)
             damage = self.session.runtime.store.damage
             if damage:
                 notice(self._outputs, damage)
@@ -133,6 +151,22 @@ class Extension:
 
             self._timeline = Timeline(self.need_session(), self._kernel)
         return self._timeline
+
+    # -- checking what was stored ----------------------------------------------------------
+
+    def _look(self) -> bool:
+        return self._check is not None and self._check.look()
+
+    def _news(self) -> str:
+        if self._check is None or self.session is None:
+            return ""
+        with self.session.lock:
+            return say.differing(self.session.history, self._check.unsaid())
+
+    def finish(self, seconds: float) -> None:
+        """The last cell has run: check what was stored, for so long at most."""
+        if self._check is not None:
+            self._check.finish(seconds)
 
     # -- talking to the user ---------------------------------------------------------------
 

@@ -8,15 +8,34 @@ by another; the last expression is displayed as IPython would.
 from __future__ import annotations
 
 import ast
+import builtins
 from collections.abc import Collection
+from typing import Any
 
-from duranb.jupyter.noting import noting
+from duranb.jupyter.noting import NOTES, noting
 from duranb.pure.deep import deeply
 
 HANDLE = "__duranb__"
-"""The name under which the rewritten body finds the cell that is running."""
+"""The name under which the rewritten body finds the cell that is running. It is a builtin, as the
+user's namespace is to show nothing of ours."""
 
-_ATTEMPT = "__duranb_attempt__"
+NOTED: dict[str, bool] = {}
+"""The names that running cells have noted."""
+
+
+def install() -> None:
+    """Let cells note names. This stays: generators that cells have made may outlive all else."""
+    setattr(builtins, NOTES, NOTED)
+
+
+def put(running: Any) -> Any:
+    """Put a running cell under the handle, or None for no cell; the one that was there."""
+    outer = getattr(builtins, HANDLE, None)
+    if running is not None:
+        setattr(builtins, HANDLE, running)
+    elif outer is not None:
+        delattr(builtins, HANDLE)
+    return outer
 
 
 def attempts(
@@ -28,10 +47,10 @@ def attempts(
     # A cell's statements are compiled one by one: there, ``global`` says nothing about the others.
     body = [n for n in tree.body if n not in future and not isinstance(n, ast.Global)]
     with deeply():
-        inner = noting(_shown(body, interactivity), unsure) or [ast.Pass()]
-    run = ast.Attribute(ast.Name(HANDLE, ast.Load()), "run", ast.Load())
-    guard = ast.withitem(ast.Name(_ATTEMPT, ast.Load()))
-    target = ast.Name(_ATTEMPT, ast.Store())
+        inner = [*noting(_documenting(_shown(body, interactivity)), unsure), _call("ended")]
+    run = _of_handle("run", ast.Load())
+    guard = ast.withitem(_of_handle("attempt", ast.Load()))
+    target = _of_handle("attempt", ast.Store())
     if is_async:
         block: ast.stmt = ast.AsyncFor(target, run, [ast.AsyncWith([guard], inner)], [])
     else:
@@ -40,9 +59,31 @@ def attempts(
 
 
 def replaced(tree: ast.Module, method: str) -> ast.Module:
-    """Instead of the body, a call of the running cell's ``method``."""
-    call = ast.Call(ast.Attribute(ast.Name(HANDLE, ast.Load()), method, ast.Load()), [], [])
-    return _module([ast.Expr(call)], tree)
+    """Instead of the body, a call of the running cell's ``method``, and the cell's ``__doc__``."""
+    documented = [n for n in _documenting(tree.body[:-1]) if n not in tree.body]
+    return _module([*documented[-1:], _call(method)], tree)
+
+
+def _of_handle(name: str, context: ast.expr_context) -> ast.Attribute:
+    return ast.Attribute(ast.Name(HANDLE, ast.Load()), name, context)
+
+
+def _call(method: str) -> ast.Expr:
+    return ast.Expr(ast.Call(_of_handle(method, ast.Load()), [], []))
+
+
+def _documenting(body: list[ast.stmt]) -> list[ast.stmt]:
+    """A string that stands by itself is ``__doc__``: a cell's statements are compiled one by one,
+    and so each is the first of its module."""
+    return [_documented(node) for node in body]
+
+
+def _documented(node: ast.stmt) -> ast.stmt:
+    match node:
+        case ast.Expr(value=ast.Constant(value=str()) as text):
+            name = ast.copy_location(ast.Name("__doc__", ast.Store()), node)
+            return ast.copy_location(ast.Assign([name], text), node)
+    return node
 
 
 def loose_jump(tree: ast.Module) -> ast.stmt | None:
@@ -79,8 +120,7 @@ def _shown(body: list[ast.stmt], interactivity: str) -> list[ast.stmt]:
 def _show(node: ast.stmt) -> ast.stmt:
     if not isinstance(node, ast.Expr):
         return node
-    show = ast.Attribute(ast.Name(HANDLE, ast.Load()), "show", ast.Load())
-    call = ast.Call(show, [node.value], [])
+    call = ast.Call(_of_handle("show", ast.Load()), [node.value], [])
     return ast.copy_location(ast.Expr(ast.copy_location(call, node.value)), node)
 
 

@@ -1,8 +1,8 @@
 """A cell that notes what it binds, where the namespace cannot show it.
 
 ``x = 1`` where ``x`` was 1 leaves no trace, and on another way through the cell it may not happen.
-So at each place where the cell's own code binds or deletes such a name, another, hidden one is
-bound. Functions and classes are left as they are: they outlive the cell.
+So at each place where the cell's own code binds or deletes such a name, it is put into a dict.
+Functions and classes are left as they are: they outlive the cell.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ import ast
 from collections.abc import Collection, Iterable
 from typing import Any, TypeVar
 
-from duranb.engine.keeping import noted
 from duranb.pure import scopes
+
+NOTES = "__duranb_noted__"
+"""The name under which a cell's code finds the dict that it notes names in."""
 
 _Node = TypeVar("_Node", bound=ast.AST)
 
@@ -67,14 +69,18 @@ class _Noting:
                 return self._among([node, *self._expressions(_names([node.target]))], 0, node)
         return node
 
-    def _wanted(self, names: Iterable[str]) -> list[ast.Name]:
-        return [ast.Name(noted(n), ast.Store()) for n in sorted({*names} & {*self._names})]
+    def _wanted(self, names: Iterable[str]) -> list[str]:
+        return sorted({*names} & {*self._names})
 
     def _statements(self, names: Iterable[str], at: ast.AST) -> list[ast.Assign]:
-        return [_at(at, ast.Assign([name], ast.Constant(True))) for name in self._wanted(names)]
+        notes = ast.Name(NOTES, ast.Load())
+        places = [ast.Subscript(notes, ast.Constant(n), ast.Store()) for n in self._wanted(names)]
+        return [_at(at, ast.Assign([place], ast.Constant(True))) for place in places]
 
     def _expressions(self, names: Iterable[str]) -> list[ast.expr]:
-        return [ast.NamedExpr(name, ast.Constant(True)) for name in self._wanted(names)]
+        note = ast.Attribute(ast.Name(NOTES, ast.Load()), "setdefault", ast.Load())
+        wanted = self._wanted(names)
+        return [ast.Call(note, [ast.Constant(n), ast.Constant(True)], []) for n in wanted]
 
     @staticmethod
     def _among(values: list[ast.expr], number: int, at: ast.expr) -> ast.expr:

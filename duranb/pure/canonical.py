@@ -11,22 +11,23 @@ from __future__ import annotations
 import copyreg
 import enum
 import pickle
+import sys
 import types
 from collections import deque
+from functools import lru_cache
 from typing import Any
 
 import xxhash
 
-from duranb.pure import identity
+from duranb.pure import held, identity
 from duranb.pure.codec import Missing, NotebookPickler, Reducer, special
 from duranb.pure.immutable import is_atom, is_imported
-from duranb.pure.looking import full_name, is_a, module_name, own_failure, written
+from duranb.pure.looking import full_name, is_a, module_name, module_of, own_failure, written
 
 _SETS = (b"\x8f", b"\x91")  # EMPTY_SET and FROZENSET
 _LARGEST = 1 << 28
-_MOST = 1 << 62
 _DEEPEST = 300
-_STEPS = 2_000
+_STEPS = 1_000
 _MORE_STEPS = 2_000_000
 """What a walk goes through at most: it meets what is shared as often as there are ways to it."""
 
@@ -44,11 +45,10 @@ class _Tag:
 class _Sink:
     """Hashes what is written, and notices sets."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self) -> None:
         self.hasher = xxhash.xxh3_128()
         self.sets = False
         self.size = 0
-        self._most = most
 
     def write(self, data: Any) -> int:
         view = bytes(data) if len(data) < 1 << 20 else data
@@ -56,8 +56,15 @@ class _Sink:
             self.sets = any(mark in view for mark in _SETS)
         self.hasher.update(view)
         self.size += len(data)
-        if self.size > self._most:
+        if self.size > _LARGEST:
             raise _TooLarge
+        return len(data)
+
+
+class _Nowhere:
+    """A file that keeps nothing."""
+
+    def write(self, data: Any) -> int:
         return len(data)
 
 
@@ -106,43 +113,32 @@ def version(value: object, live: dict[str, Any], reducer: Reducer | None = None)
     """The digest of a value's content: 32 hex characters, or ``unstorable:TYPE``.
 
     What cannot be pickled (a generator, a socket) is told by its type alone, as a part of a value
-    too: another one of the type does as well. What can be pickled and is too deep or too entangled
-    for the walk is told by its bytes: a change is never missed, at the price of one seen where
-    another process pickles the same another way.
+    too: another one of the type does as well. So is what libraries have made too entangled to walk
+    (a figure); nothing in it says whether it is the same.
     """
     found = _version(value, live, reducer, None)
-    if found is not None:
-        return found
-    told = _bytes(value, live, reducer, None)
-    if told is None:
+    if found is None:
         missing = Missing(_by_type)
-        told = _bytes(value, live, reducer, missing)
-        if told is None or id(value) in missing.found:
-            return f"unstorable:{full_name(type(value))}"
-        missing.known = True
-        found = _version(value, live, reducer, missing)
-    return found or told
+        if _found(value, live, reducer, missing):
+            missing.known = True
+            found = _version(value, live, reducer, missing) if missing.found else None
+    return found or f"unstorable:{full_name(type(value))}"
 
 
-def _by_type(kind: type, why: str) -> tuple[Any, ...]:
-    return _Tag, (f"unstorable {full_name(kind)}",)
+def _by_type(part: object, why: str) -> tuple[Any, ...]:
+    return _Tag, (f"unstorable {full_name(type(part))}",)
 
 
-def _bytes(
-    value: object, live: dict[str, Any], reducer: Reducer | None, missing: Missing | None
-) -> str | None:
-    """A digest of the bytes that a value is pickled as; None where it cannot be."""
-    sink = _Sink(_MOST)
-    pickler = NotebookPickler(
-        sink, live, lambda b: sink.hasher.update(b.raw()), reducer, missing=missing
-    )
+def _found(value: object, live: dict[str, Any], reducer: Reducer | None, missing: Missing) -> bool:
+    """Find the parts of a value that cannot be pickled; False where it cannot be without them."""
+    pickler = NotebookPickler(_Nowhere(), live, lambda b: None, reducer, missing=missing)
     try:
         pickler.dump(value)
     except BaseException as error:  # of any kind: it is the value's own code
         if not own_failure(error):
             raise
-        return None
-    return f"bytes:{sink.hasher.hexdigest()}"
+        return False
+    return id(value) not in missing.found
 
 
 def _version(
@@ -152,7 +148,7 @@ def _version(
     if is_atom(value) and not issubclass(kind, types.ModuleType):
         told = f"{kind.__name__} {written(value)}"
         return xxhash.xxh3_128_hexdigest(told.encode(errors="replace"))
-    sink = _Sink(_LARGEST)
+    sink = _Sink()
     pickler = _Canonical(
         sink, live, lambda b: sink.hasher.update(b.raw()), reducer, missing=missing
     )
@@ -276,9 +272,21 @@ class _Walk(_Walker):
         del self._open[id(value)]
 
 
+@lru_cache(maxsize=4096)
+def _is_installed(kind: Any) -> bool:
+    """Whether a class is a library's, whose objects may hold what differs each time they are made
+    (numbers that count up, the order of sets)."""
+    module = module_of(kind)
+    top = module.partition(".")[0]
+    return top not in _PLAIN and top not in sys.stdlib_module_names and held.installed(module)
+
+
+_PLAIN = frozenset({"numpy", "pandas", "pydantic"})
+
+
 class _Graph(_Walker):
-    """Each object once, numbered as it is first met: what is as entangled as a figure, or as deep
-    as a list of links, is gone through in as many steps as it has parts."""
+    """Each object once, numbered as it is first met: what is as entangled as a graph of nodes, or
+    as deep as a list of links, is gone through in as many steps as it has parts."""
 
     def value(self, value: Any) -> str:
         """The digest."""
@@ -287,8 +295,11 @@ class _Graph(_Walker):
         numbers = {id(value): 0}
         queue = deque([value])
         while queue:
-            current = queue.popleft()
+            current: Any = queue.popleft()
             self._step()
+            kind: Any = type(current)
+            if _is_installed(kind):
+                raise _TooLarge
             if type(current) in (set, frozenset):
                 self.say(f"{type(current).__name__} {len(current)}")
                 for digest in sorted(map(self._element, current)):

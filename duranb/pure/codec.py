@@ -33,11 +33,21 @@ import cloudpickle
 import msgspec
 import xxhash
 
-from duranb.pure import identity, leftover, members, tensors, texts, tolerant, undisturbed
+from duranb.pure import (
+    identity,
+    leftover,
+    members,
+    sharing,
+    tensors,
+    texts,
+    tolerant,
+    undisturbed,
+    views,
+)
 from duranb.pure.artifacts import Artifacts, Buffer
 from duranb.pure.buffers import LARGE, Entry, Known, assembled, hashes
-from duranb.pure.immutable import is_atom, is_immutable
 from duranb.pure.looking import is_a, is_class, module_of, own_failure, qualname_of, said
+from duranb.pure.views import load as _load_view  # noqa: F401 older stores name it so
 
 Reducer = Callable[[Any], tuple[Any, ...] | None]
 """Gives the pickle reduction of a value that cannot be pickled as it is, or None."""
@@ -73,14 +83,14 @@ class Dump:
         return sum(len(p) for p in self.body) + sum(b.nbytes for b in self.buffers)
 
     @functools.cached_property
-    def reached(self) -> dict[int, object]:
-        """The mutable objects inside of the value by id. Only true while this lives: it holds what
-        pickling made on the way."""
-        return {
-            i: obj
-            for i, (_, obj) in self.pickler.memo.copy().items()
-            if not (is_atom(obj) or obj is _LIVE or obj is self.value or is_immutable(obj))
-        }
+    def reached(self) -> dict[int, sharing.Seal]:
+        """The objects inside of the value that others could change too, by id. Only true while this
+        lives: it holds what pickling made on the way."""
+        memo = self.pickler.memo.copy()
+        inside = {i: obj for i, (_, obj) in memo.items() if obj is not _LIVE}
+        inside.pop(id(self.value), None)
+        inside |= {i: obj for i, (obj, _) in self.pickler.windows.found.items()}
+        return sharing.reached(inside)
 
     @functools.cached_property
     def _hashes(self) -> list[list[bytes]]:
@@ -135,10 +145,10 @@ class Missing:
 
     Containers and instances of the notebook's own classes are looked into; an object of a library
     that holds such a part is one itself, since nobody knows how it would do without.
-    ``stand_in(type, why)`` is the reduction of what stands there instead.
+    ``stand_in(part, why)`` is the reduction of what stands there instead.
     """
 
-    def __init__(self, stand_in: Callable[[type, str], tuple[Any, ...]]) -> None:
+    def __init__(self, stand_in: Callable[[object, str], tuple[Any, ...]]) -> None:
         self._stand_in = stand_in
         self.found: dict[int, tuple[object, str]] = {}
         self.known = False
@@ -148,7 +158,7 @@ class Missing:
         """The reduction of ``obj``, or what is pickled instead."""
         if self.known:
             there = self.found.get(id(obj))
-            return pickler.reduction(obj) if there is None else self._stand_in(type(obj), there[1])
+            return pickler.reduction(obj) if there is None else self._stand_in(obj, there[1])
         kind = type(obj)
         try:
             if module_of(kind) not in _LOOKED_INTO and not issubclass(kind, type):
@@ -162,7 +172,7 @@ class Missing:
                 raise
             why = said(error)
             self.found[id(obj)] = (obj, why)
-            return self._stand_in(kind, why)
+            return self._stand_in(obj, why)
 
 
 _LOOKED_INTO = frozenset({"__main__", "builtins", "collections", "types", "functools"})
@@ -180,8 +190,10 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         inside: frozenset[int] = frozenset(),
         missing: Missing | None = None,
         met: Met | None = None,
+        windows: views.Windows | None = None,
     ) -> None:
         super().__init__(file, protocol=5, buffer_callback=buffer_callback)
+        self.windows = windows or views.Windows()
         self.missing = missing
         self.met = met or Met()
         self._namespace = live
@@ -206,8 +218,8 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
                 return self._class(obj)
             if issubclass(obj, enum.Enum):
                 return members.without_aliases(obj, super().reducer_override(obj))
-        elif kind is _ndarray():
-            reduced = _view(obj) or texts.reduction(obj)
+        elif views.is_array(kind):
+            reduced = views.reduction(obj, self.windows) or _array(obj)
             if reduced is not None:
                 return reduced
         else:
@@ -304,31 +316,12 @@ def _load_class(name: str, fingerprint: str, definition: bytes) -> type:
     return loaded
 
 
-def _ndarray() -> object:
-    numpy = sys.modules.get("numpy")
-    return getattr(numpy, "ndarray", None)
-
-
-def _view(array: Any) -> tuple[Any, ...] | None:
-    """A view as its base and where in it, so that two views of one buffer share it again."""
-    base = array.base
-    if base is None or type(base) is not type(array) or base.dtype.hasobject or not base.size:
-        return None
-    if base.nbytes > 4 * max(array.nbytes, 1024):
-        return None  # a small window on a large array is stored as what it shows
-    if not (base.flags.c_contiguous or base.flags.f_contiguous):
-        return None
-    offset = array.__array_interface__["data"][0] - base.__array_interface__["data"][0]
-    if offset < 0:
-        return None
-    return _load_view, (base, array.shape, array.dtype, offset, array.strides)
-
-
-def _load_view(base: Any, shape: Any, dtype: Any, offset: int, strides: Any) -> Any:
-    import numpy
-
-    flat = base if base.flags.c_contiguous else base.T
-    return numpy.ndarray(shape, dtype, flat.reshape(-1).view(numpy.uint8).data, offset, strides)
+def _array(array: Any) -> tuple[Any, ...] | None:
+    """How an array is pickled that is not as NumPy does it, or None."""
+    exact = type(array) is sys.modules["numpy"].ndarray
+    if exact:
+        return texts.reduction(array)
+    return views.attributes(array) or leftover.reduction(array)
 
 
 def dump(
@@ -339,11 +332,19 @@ def dump(
 ) -> Dump:
     """A value as bytes; with ``missing``, without its parts that cannot be pickled. Raises whatever
     pickling it raises."""
-    sink = _Pieces()
-    beside: list[pickle.PickleBuffer] = []
-    pickler = NotebookPickler(sink, live, beside.append, reducer, missing=missing)
-    pickler.dump(value)
-    return Dump(sink.pieces, [b.raw() for b in beside], pickler, value)
+    whole: frozenset[int] = frozenset()
+    while True:
+        sink = _Pieces()
+        beside: list[pickle.PickleBuffer] = []
+        windows = views.Windows(whole)
+        pickler = NotebookPickler(
+            sink, live, beside.append, reducer, missing=missing, windows=windows
+        )
+        pickler.dump(value)
+        torn = windows.torn(pickler.memo.copy()) if windows.found else frozenset()
+        if torn <= whole:
+            return Dump(sink.pieces, [b.raw() for b in beside], pickler, value)
+        whole |= torn
 
 
 def load(
@@ -359,9 +360,7 @@ def load(
     raises, and :class:`duranb.errors.StoreError`.
     """
     data = artifacts.get(digest)
-    (length,) = _HEAD.unpack_from(data)
-    at = _HEAD.size + length
-    table = _decode_table(data[_HEAD.size : at])
+    table, at = _table(data)
     pieces: list[memoryview] = []
     for entry in table:
         if isinstance(entry, int):
@@ -370,14 +369,33 @@ def load(
             at += entry
         else:
             pieces.append(assembled(entry, artifacts))
-    with _bound(live):
+    with bound(live):
         if stand_in is not None:
             return tolerant.load(pieces[0], pieces[1:], stand_in)
         return pickle.loads(pieces[0], buffers=pieces[1:])
 
 
+def _table(data: memoryview) -> tuple[list[int | Entry], int]:
+    """The header of a stored value, and where it ends."""
+    (length,) = _HEAD.unpack_from(data)
+    at = _HEAD.size + length
+    return _decode_table(data[_HEAD.size : at]), at
+
+
+def parts(data: memoryview) -> set[str]:
+    """The digests of the artifacts beside the one with these bytes that loading it needs."""
+    found: set[str] = set()
+    for entry in _table(data)[0]:
+        if isinstance(entry, str):
+            found.add(entry)
+        elif not isinstance(entry, int):
+            found |= {entry[0], *entry[1].values()}
+    return found
+
+
 @contextmanager
-def _bound(live: dict[str, Any]) -> Any:
+def bound(live: dict[str, Any]) -> Any:
+    """While this is open, what is unpickled belongs to the namespace ``live``."""
     token = _live.set(live)
     try:
         yield

@@ -28,9 +28,11 @@ class CellNames:
 
     ``reads`` may be read before the cell assigns them: its inputs. ``loads`` are all names that
     it loads anywhere, nested functions included. ``writes`` are in order of first assignment;
-    ``sure`` are those it binds on every way through it, functions of its own that bind a global
-    taken to be called. ``imports`` are the absolute names of modules it imports. ``opaque`` is
-    empty, or says why the cell could touch any name: then the others are only what could be seen.
+    ``sure`` are those it binds on every way through it: a function of its own that binds a global
+    is taken to be called where the cell makes use of it. ``imports`` are the absolute names of
+    modules it imports. ``opaque`` is empty, or says why the cell could touch any name: then the
+    others are only what could be seen. ``blind`` is empty, or says why nobody can tell what such a
+    cell reads.
     """
 
     reads: frozenset[str]
@@ -40,6 +42,7 @@ class CellNames:
     sure: frozenset[str] = frozenset()
     imports: frozenset[str] = frozenset()
     opaque: str = ""
+    blind: str = ""
 
 
 def analyse(tree: ast.Module) -> CellNames:
@@ -54,9 +57,10 @@ def analyse(tree: ast.Module) -> CellNames:
         loads=frozenset(flow.loads),
         writes=tuple(writes),
         deletes=frozenset(flow.deletes),
-        sure=frozenset(flow.assigned & flow.writes.keys() | flow.stores),
+        sure=frozenset(flow.assigned & flow.writes.keys() | flow.stores - flow.only_defined()),
         imports=frozenset(flow.imports),
         opaque=flow.opaque,
+        blind=flow.blind,
     )
 
 

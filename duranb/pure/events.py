@@ -241,7 +241,9 @@ class ExecutionCompleted(Body, frozen=True, tag="execution.completed"):
     ``served`` are the calls that came from the journal; ``result`` is the binding of the cell's
     last expression, unless that is the value of output ``result_name``; ``unstored`` names what
     could not be stored, with the reason. ``shared`` are the inputs that were changed in place, each
-    with the names that shared its state, and so saw it change.
+    with the names that shared its state, and so saw it change; ``sharers`` are the versions that
+    those names had before. ``drawn`` are the random generators that the step drew from, each with
+    where it stood before (:class:`duranb.state.randomness.Standing`).
     """
 
     execution: int
@@ -256,6 +258,18 @@ class ExecutionCompleted(Body, frozen=True, tag="execution.completed"):
     served: list[int] = []
     unstored: dict[str, str] = {}
     shared: dict[str, list[str]] = {}
+    sharers: dict[str, str] = {}
+    drawn: dict[str, str] = {}
+
+
+class ValuesDiffer(Body, frozen=True, tag="values.differ"):
+    """Values that were stored in ``artifact`` were loaded once more, in a process aside, and are
+    not what they were: ``differences`` says how, by name. ``execution`` is the one that stored
+    them, 0 where a plain cell did."""
+
+    execution: int
+    artifact: str
+    differences: dict[str, str]
 
 
 class ExecutionEnded(Body, frozen=True, tag="execution.ended"):
@@ -325,6 +339,7 @@ EventBody: TypeAlias = (
     | CallResolved
     | CallCompensated
     | ExecutionCompleted
+    | ValuesDiffer
     | ExecutionEnded
     | ExecutionRestored
     | ExecutionCompensated

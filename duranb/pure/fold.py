@@ -50,6 +50,7 @@ class Fold:
         self.branches: dict[str, Branch] = {}
         self.compensations: dict[str, str] = {}
         self.answers: dict[int, e.Answered] = {}
+        self.differs: dict[str, dict[str, str]] = {}
         self._of_step: dict[str, list[int]] = {}
         self._of_execution: dict[int, list[int]] = {}
         self._journal: dict[tuple[str, str, str], dict[int, list[int]]] = {}
@@ -291,8 +292,16 @@ class Fold:
             served=tuple(b.served),
             unstored=b.unstored,
             shared=b.shared,
+            sharers=b.sharers,
+            drawn=b.drawn,
         )
         self._after(b.snapshot, b.execution)
+
+    def _values_differ(self, ts: int, b: e.ValuesDiffer) -> None:
+        self.differs[b.artifact] = b.differences
+        if b.execution:
+            before = self.executions[b.execution].differs
+            self._update(b.execution, differs={**before, **b.differences})
 
     def _after(self, snapshot: int, execution: int) -> None:
         if snapshot in self.snapshots:
@@ -385,6 +394,7 @@ _APPLY: dict[type, Callable[[Fold, int, Any], None]] = {
     e.CallResolved: Fold._call_resolved,
     e.CallCompensated: Fold._call_compensated,
     e.ExecutionCompleted: Fold._execution_completed,
+    e.ValuesDiffer: Fold._values_differ,
     e.ExecutionEnded: Fold._execution_ended,
     e.ExecutionRestored: Fold._execution_restored,
     e.ExecutionCompensated: Fold._execution_compensated,

@@ -35,6 +35,15 @@ class History(Fold):
                 return this
         return None
 
+    def carried_out_since(self, step: str, execution: int) -> list[Execution]:
+        """The executions of a step later than ``execution`` in which its body ran, oldest first."""
+        found: list[Execution] = []
+        for number in reversed(self._of_step.get(step, ())):
+            if number <= execution:
+                break
+            found.append(self.executions[number])
+        return [x for x in reversed(found) if not x.of]
+
     def find(self, reference: str) -> Execution:
         """The execution that ``STEP``, ``STEP@ID`` or ``ID`` names.
 

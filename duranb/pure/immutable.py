@@ -12,7 +12,6 @@ import re
 import sys
 import types
 import uuid
-from typing import Any
 
 from duranb.pure.looking import is_a, module_name, module_of, name_of
 
@@ -53,6 +52,9 @@ _SHALLOW = ATOMS | {
 # By their ids: a class's own hash, which its metaclass may define, is not asked for.
 _ATOM_IDS = frozenset(map(id, ATOMS))
 _SHALLOW_IDS = frozenset(map(id, _SHALLOW))
+_KINDS = (type, enum.Enum)
+_CHANGING = ("Buffer", "File", "Stream", "Reader", "Writer", "Builder")
+"""What of pyarrow can be written to: its arrays and tables cannot."""
 
 
 def is_atom(value: object) -> bool:
@@ -66,15 +68,21 @@ def is_imported(value: object) -> bool:
     return is_a(value, types.ModuleType) and sys.modules.get(module_name(value)) is value
 
 
-def is_immutable(value: Any) -> bool:
+def is_immutable(value: object) -> bool:
     """Whether a value itself cannot change; what it holds may."""
-    kind = type(value)
-    if id(kind) in _SHALLOW_IDS or issubclass(kind, (type, enum.Enum)) or is_imported(value):
+    return is_immutable_kind(type(value)) or is_imported(value)
+
+
+def is_immutable_kind(kind: type) -> bool:
+    """Whether values of this type themselves cannot change."""
+    if id(kind) in _SHALLOW_IDS or issubclass(kind, _KINDS):
         return True
     module = module_of(kind)
-    if module == "numpy" or module.startswith("numpy."):
+    if module.partition(".")[0] == "numpy":
         numpy = sys.modules["numpy"]
         return issubclass(kind, (numpy.generic, numpy.dtype, numpy.ufunc))
-    if module.startswith("pandas"):
+    if module.partition(".")[0] == "pandas":
         return name_of(kind).endswith(("Index", "Dtype", "Timestamp", "Timedelta", "Period"))
+    if module == "pyarrow.lib":
+        return not name_of(kind).endswith(_CHANGING)
     return module == "torch" and name_of(kind) in ("dtype", "device", "Size", "layout")

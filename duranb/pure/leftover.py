@@ -8,12 +8,13 @@ pickled is left alone: what it leaves out, it means to.
 
 from __future__ import annotations
 
-import copyreg
 import enum
 import sys
 import types
 from functools import lru_cache
 from typing import Any
+
+import cloudpickle
 
 from duranb.pure.looking import dict_of, full_name, is_a, module_of, mro_of, own
 
@@ -83,7 +84,7 @@ _MASKED = "numpy.ma.MaskedArray"
 @lru_cache(maxsize=4096)
 def _leaves_out(kind: Any) -> bool:
     """Whether a class is pickled as a built-in type says that it inherits from."""
-    if issubclass(kind, enum.Enum) or kind in copyreg.dispatch_table:
+    if issubclass(kind, enum.Enum) or kind in cloudpickle.Pickler.dispatch_table:
         return False
     for base in mro_of(kind):
         methods = dict_of(base)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import re
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 _LINE_PYTHON = frozenset({"time", "timeit", "prun"})
 _CELL_PYTHON = frozenset({"time", "timeit", "prun", "capture"})
@@ -23,6 +24,8 @@ _LINE_HARMLESS = frozenset(
     | {"quickref", "recall", "reload_ext", "rm", "rmdir", "set_env", "sx", "system", "tb"}
     | {"unalias", "unload_ext", "uv", "who", "who_ls", "whos", "xmode"}
 )
+_LINE_BINDING = frozenset({"pylab", "run"})
+"""Magics that bind nobody knows what, and read no variable."""
 _DURANB_HARMLESS = frozenset(
     {"", "adopt", "answer", "diff", "fork", "log", "rewind", "show", "status", "switch"}
     | {"timeline", "trust"}
@@ -42,12 +45,15 @@ _OUT = re.compile(r"--(?:out|err|proc)\s+([^\W\d]\w*)")
 
 @dataclass(frozen=True)
 class Shell:
-    """One call of ``get_ipython()``: what it reads, binds and runs, or why nobody can tell."""
+    """One call of ``get_ipython()``: what it reads, binds, imports and runs, or why nobody can
+    tell. ``blind`` says that this goes for what it reads, too, if it is ``opaque``."""
 
     reads: frozenset[str] = frozenset()
     binds: tuple[str, ...] = ()
     body: ast.Module | None = None
     opaque: str = ""
+    imports: tuple[str, ...] = ()
+    blind: bool = True
 
 
 def read(node: ast.Call) -> Shell | None:
@@ -101,7 +107,18 @@ def _line_magic(name: str, line: str) -> Shell:
         return Shell(_expanded(line))
     if name in _LINE_PYTHON:
         return _python(f"%{name}", line)
+    if name in _LINE_BINDING and "-i" not in line.split():
+        imports = _run_file(line) if name == "run" else ()
+        return Shell(_expanded(line), opaque=f"%{name}", imports=imports, blind=False)
     return Shell(opaque=f"%{name}")
+
+
+def _run_file(line: str) -> tuple[str, ...]:
+    """The file that ``%run`` runs, as the module it would be in the notebook's folder."""
+    words = [w for w in line.split() if not w.startswith("-")]
+    path = PurePosixPath(words[0].strip("'\"")) if words else PurePosixPath()
+    parts = path.with_suffix("").parts if path.suffix in ("", ".py") and path.name else ()
+    return (".".join(parts),) if all(p.isidentifier() for p in parts) and parts else ()
 
 
 def _cell_magic(name: str, line: str, body: str) -> Shell:

@@ -109,7 +109,9 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 class Execution(msgspec.Struct, frozen=True, kw_only=True):
     """One time a step was carried out (or restored: then ``of`` is the execution it came from).
 
-    ``snapshot`` is the state it completed with, ``left`` the one it left when it did not."""
+    ``snapshot`` is the state it completed with, ``left`` the one it left when it did not.
+    ``differs`` says of outputs that were stored and do not come back as they were how they differ.
+    """
 
     id: int
     step: str
@@ -134,7 +136,10 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     messages: str = ""
     served: tuple[int, ...] = ()
     unstored: dict[str, str] = {}
+    differs: dict[str, str] = {}
     shared: dict[str, list[str]] = {}
+    sharers: dict[str, str] = {}
+    drawn: dict[str, str] = {}
     before: int = 0
     snapshot: int = 0
     left: int = 0

@@ -33,6 +33,15 @@ class Touched:
     imports: set[str] = field(default_factory=set)
     opaque: str = ""
 
+    def add(self, other: Touched) -> None:
+        """What ``other`` touches, too."""
+        self.now |= other.now
+        self.later |= other.later
+        self.stores |= other.stores
+        self.binds |= other.binds
+        self.imports |= other.imports
+        self.opaque = self.opaque or other.opaque
+
 
 def function(node: Function) -> Touched:
     """What a function's body touches when it is called (all of it ``later``), annotations too.
@@ -40,8 +49,6 @@ def function(node: Function) -> Touched:
     Decorators and defaults belong to the scope around it, and are left out.
     """
     scope = _Scope("function")
-    for each in type_params(node):
-        scope.binds.add(each)
     arguments = node.args
     for argument in _arguments(arguments):
         scope.binds.add(argument.arg)
@@ -56,15 +63,27 @@ def function(node: Function) -> Touched:
     found = scope.leave()
     found.later |= found.now
     found.now = set()
-    return found
+    return _generic(node, found)
 
 
 def class_(node: ast.ClassDef) -> Touched:
-    """What a class touches: its body ``now``, its methods ``later``. Bases are left out."""
+    """What a class touches: its body ``now``, its methods ``later``. Its bases are ``now``, if it
+    has type parameters, which they see; else they belong to the scope around it and are left out.
+    """
     scope = _Scope("class")
-    scope.binds |= {"__module__", "__qualname__", *type_params(node)}
+    scope.binds |= {"__module__", "__qualname__"}
     scope.visit_all(node.body)
-    return scope.leave()
+    found = scope.leave()
+    if type_params(node):
+        bases = _Scope("function")
+        bases.visit_all([*node.bases, *node.keywords])
+        found.add(bases.leave())
+    return _generic(node, found)
+
+
+def bases(node: ast.ClassDef) -> list[ast.AST]:
+    """The bases and keywords of a class that are evaluated in the scope around it."""
+    return [] if type_params(node) else [*node.bases, *node.keywords]
 
 
 def comprehension(node: Comprehension) -> Touched:
@@ -86,17 +105,35 @@ def comprehension(node: Comprehension) -> Touched:
 def alias(node: Any) -> Touched:
     """What the value of ``type X = …`` touches: it is evaluated when it is first asked for."""
     scope = _Scope("function")
-    scope.binds.update(type_params(node))
     scope.visit(node.value)
     found = scope.leave()
     found.later |= found.now
     found.now = set()
-    return found
+    return _generic(node, found)
 
 
-def type_params(node: ast.AST) -> list[str]:
+def type_params(node: ast.AST) -> list[Any]:
     """The type parameters of a generic function, class or alias (none before Python 3.12)."""
-    return [p.name for p in getattr(node, "type_params", ())]
+    return getattr(node, "type_params", [])
+
+
+def _generic(node: ast.AST, found: Touched) -> Touched:
+    """``found`` in a generic function, class or alias: its type parameters are names of its own,
+    and their bounds and defaults are evaluated when they are first asked for."""
+    params = type_params(node)
+    if not params:
+        return found
+    scope = _Scope("function")
+    for each in params:
+        scope.visit_children(each)
+    lazy = scope.leave()
+    found.later |= lazy.now
+    lazy.now = set()
+    found.add(lazy)
+    own = {p.name for p in params}
+    found.now -= own
+    found.later -= own
+    return found
 
 
 def defaults(arguments: ast.arguments) -> list[ast.expr]:
@@ -279,7 +316,7 @@ class _Scope:
             self.bind(node.name)
 
     def nested_class(self, node: ast.ClassDef) -> None:
-        self.visit_all([*node.decorator_list, *node.bases, *node.keywords])
+        self.visit_all([*node.decorator_list, *bases(node)])
         inner = class_(node)
         self.absorb(inner)
         for name in inner.now:

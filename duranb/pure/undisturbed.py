@@ -8,11 +8,12 @@ were, and the next look is to see the same.
 from __future__ import annotations
 
 import copy
-import copyreg
 import itertools
 import types
 from functools import lru_cache
 from typing import Any
+
+import cloudpickle
 
 from duranb.pure.looking import dict_of, mro_of, own
 
@@ -26,7 +27,7 @@ def reduction(obj: Any) -> Any:
     if not _has_hooks(kind):
         return None
     held: Any = own(obj)
-    if not held or kind in copyreg.dispatch_table:
+    if not held or kind in cloudpickle.Pickler.dispatch_table:
         return None
     before = dict(held)
     counts = {k: copy.copy(v) for k, v in before.items() if type(v) is itertools.count}

@@ -11,7 +11,7 @@ import ast
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
-from duranb.pure import magics, scopes
+from duranb.pure import dynamic, magics, scopes
 from duranb.pure.bytecode import OPAQUE, OPAQUE_ATTRIBUTES
 
 _KEPT_DECORATORS = frozenset(
@@ -35,11 +35,14 @@ class Walker:
         self.loads: set[str] = set()
         self.writes: dict[str, None] = {}
         self.stores: set[str] = set()
+        self.stored_now: set[str] = set()
+        self.makers: dict[str, set[str]] = {}
         self.deletes: set[str] = set()
         self.unset: set[str] = set()
         """Names that may be deleted before the cell has assigned them."""
         self.imports: set[str] = set()
         self.opaque = ""
+        self.blind = ""
         self.made: dict[str, set[str]] = {}
         """Functions and classes of this cell: the names they load when used."""
         self.escaped: set[str] = set()
@@ -53,7 +56,7 @@ class Walker:
     def load(self, name: str) -> None:
         self.loads.add(name)
         if name in OPAQUE or (name in ("locals", "vars") and name not in self.assigned):
-            self.opaque = self.opaque or name
+            self.see_opaque(name)
         self.need(name)
 
     def need(self, name: str) -> None:
@@ -75,6 +78,18 @@ class Walker:
         self.assigned.add(name)  # what it is from now on, nothing, does not come from outside
         self.deletes.add(name)
 
+    def see_opaque(self, why: str, *, blind: bool = True) -> None:
+        """The code could touch any name; if it is ``blind``, nobody can tell what it reads."""
+        self.opaque = self.opaque or why
+        if blind:
+            self.blind = self.blind or why
+
+    def only_defined(self) -> set[str]:
+        """The names that only functions bind of which this cell makes no use: it may bind them, and
+        surely does not."""
+        used = self.loads | self.escaped
+        return {n for n, makers in self.makers.items() if makers.isdisjoint(used)} - self.stored_now
+
     def leave(self) -> None:
         for name in sorted(self.escaped):
             self.need(name)
@@ -83,7 +98,7 @@ class Walker:
         self.loads |= inner.now | inner.later
         self.stores |= inner.stores
         self.imports |= inner.imports
-        self.opaque = self.opaque or inner.opaque
+        self.see_opaque(inner.opaque)
 
     # -- walking ---------------------------------------------------------------------------
 
@@ -126,10 +141,59 @@ class Walker:
 
     def attribute(self, node: ast.Attribute) -> None:
         if node.attr in OPAQUE_ATTRIBUTES:
-            self.opaque = self.opaque or node.attr
+            self.see_opaque(node.attr)
         self.visit(node.value)
 
+    def namespace(self, node: ast.AST) -> str:
+        """By what an expression is the namespace as a whole, or an empty string."""
+        name = dynamic.namespace(node)
+        return "" if name in self.assigned else name
+
+    def subscript(self, node: ast.Subscript) -> None:
+        space = self.namespace(node.value)
+        if not space:
+            self.visit_all([node.value, node.slice])
+            return
+        name = dynamic.key(node.slice)
+        self.visit(node.slice)
+        self.see_opaque(space, blind=not name and isinstance(node.ctx, ast.Load))
+        if name:
+            self.name(ast.Name(name, node.ctx))
+
+    def compare(self, node: ast.Compare) -> None:
+        self.visit(node.left)
+        for each in node.comparators:
+            space, name = self.namespace(each), dynamic.key(node.left)
+            if space and name and all(isinstance(o, (ast.In, ast.NotIn)) for o in node.ops):
+                self.see_opaque(space, blind=False)
+                self.load(name)
+            else:
+                self.visit(each)
+
+    def by_text(self, node: ast.Call) -> bool:
+        """A call that reaches names by their text, if that can be told what it reads."""
+        body = dynamic.literal(node)
+        if body is not None and isinstance(node.func, ast.Name):
+            if node.func.id in self.assigned:
+                return False
+            self.see_opaque(node.func.id, blind=False)
+            self.block(body)
+            return True
+        space = self.namespace(node.func.value) if isinstance(node.func, ast.Attribute) else ""
+        name, bound = dynamic.reads(node), dynamic.binds(node)
+        if not space or (not name and bound is None):
+            return False
+        self.see_opaque(space, blind=False)
+        self.visit_all([*node.args, *node.keywords])
+        if name:
+            self.load(name)
+        for each in bound or ():
+            self.bind(each)
+        return True
+
     def call(self, node: ast.Call) -> None:
+        if self.by_text(node):
+            return
         if isinstance(node.func, ast.Name) and node.func.id == "vars" and node.args:
             self.visit_all(node.args)  # of an object: an attribute by another name
             return
@@ -142,7 +206,8 @@ class Walker:
             return
         for name in sorted(shell.reads):
             self.load(name)
-        self.opaque = self.opaque or shell.opaque
+        self.see_opaque(shell.opaque, blind=shell.blind)
+        self.imports.update(shell.imports)
         if shell.body is not None:
             self.block(shell.body.body)
         for name in shell.binds:
@@ -170,6 +235,7 @@ class Walker:
         self.visit(node.generators[0].iter)
         inner = scopes.comprehension(node)
         self.absorb(inner)
+        self.stored_now |= inner.stores
         for name in (inner.now | inner.later) - inner.binds:
             self.load(name)
         for name in sorted(inner.binds):
@@ -179,6 +245,7 @@ class Walker:
         self.visit_all(scopes.defaults(node.args))
         inner = scopes.function(node)
         self.absorb(inner)
+        self.stored_now |= inner.stores
         for name in inner.later:  # whoever gets it may call it at once
             self.need(name)
 
@@ -186,6 +253,8 @@ class Walker:
 
     def make(self, name: str, inner: scopes.Touched, decorators: list[ast.expr]) -> None:
         self.absorb(inner)
+        for stored in inner.stores:
+            self.makers.setdefault(stored, set()).add(name)
         self.made[name] = self.made.get(name, set()) | inner.later
         if not all(last_name(d) in _KEPT_DECORATORS for d in decorators):
             self.escaped.add(name)
@@ -196,7 +265,7 @@ class Walker:
         self.make(node.name, scopes.function(node), node.decorator_list)
 
     def class_(self, node: ast.ClassDef) -> None:
-        self.visit_all([*node.decorator_list, *node.bases, *node.keywords])
+        self.visit_all([*node.decorator_list, *scopes.bases(node)])
         inner = scopes.class_(node)
         for name in inner.now:
             self.load(name)
@@ -225,10 +294,13 @@ class Walker:
             self.visit(node.target)
 
     def augmented(self, node: ast.AugAssign) -> None:
-        if isinstance(node.target, ast.Name):
-            self.load(node.target.id)
+        target = node.target
+        if isinstance(target, (ast.Name, ast.Subscript)):
+            read: Any = ast.copy_location(type(target)(**vars(target)), target)
+            read.ctx = ast.Load()
+            self.visit(read)
         self.visit(node.value)
-        self.visit(node.target)
+        self.visit(target)
 
     def import_(self, node: ast.Import | ast.ImportFrom) -> None:
         bound, modules = scopes.imported(node)
@@ -236,9 +308,9 @@ class Walker:
         for name in bound:
             self.bind(name)
         if isinstance(node, ast.ImportFrom) and any(a.name == "*" for a in node.names):
-            self.opaque = self.opaque or f"from {node.module} import *"
+            self.see_opaque(f"from {node.module} import *", blind=False)
         if "__main__" in modules:
-            self.opaque = self.opaque or "import __main__"
+            self.see_opaque("import __main__")
 
     def end(self, node: ast.Raise | ast.Return) -> bool:
         self.visit_all(ast.iter_child_nodes(node))
@@ -258,6 +330,8 @@ SIMPLE: dict[type[ast.AST], Callable[[Any, Any], bool | None]] = {
     ast.Constant: Walker.nothing,
     ast.Name: Walker.name,
     ast.Attribute: Walker.attribute,
+    ast.Subscript: Walker.subscript,
+    ast.Compare: Walker.compare,
     ast.Call: Walker.call,
     ast.NamedExpr: Walker.walrus,
     ast.IfExp: Walker.either,

@@ -65,7 +65,7 @@ def rewind(
             for each in reversed(undo):
                 saga.compensate(runtime, each.execution, run_body)
         lost = move(session, history.branch, snapshot, "rewind")
-        return f"rewound to {where}" + _placeholders(lost)
+        return f"rewound to {where}" + _placeholders(session, lost)
 
     title = f"rewind to {where}"
     return Plan("rewind", title, tuple(lines), apply, tuple(warnings))
@@ -85,7 +85,7 @@ def fork(session: Session, name: str, at: str = "") -> Plan:
         created = e.BranchCreated(branch=name, parent=parent, snapshot=snapshot)
         session.runtime.record(created, wait=False)
         lost = move(session, name, snapshot, "fork")
-        return f"on branch {name}, forked from {parent}" + _placeholders(lost)
+        return f"on branch {name}, forked from {parent}" + _placeholders(session, lost)
 
     where = f"after {at}" if at else "at the head"
     return Plan("fork", f"fork {name} from {parent} {where}", tuple(lines), apply)
@@ -103,7 +103,7 @@ def switch(session: Session, name: str) -> Plan:
 
     async def apply() -> str:
         lost = move(session, name, branch.head, "switch")
-        return f"on branch {name}" + _placeholders(lost)
+        return f"on branch {name}" + _placeholders(session, lost)
 
     return Plan("switch", f"switch from {history.branch} to {name}", tuple(lines), apply)
 
@@ -179,5 +179,12 @@ def _check_branch_name(session: Session, name: str) -> None:
         raise UsageError("a branch's name is one word")
 
 
-def _placeholders(lost: list[str]) -> str:
-    return f"; {listed(lost)} could not be brought back and say so when used" if lost else ""
+def _placeholders(session: Session, lost: list[str]) -> str:
+    """What is not as it was then: placeholders, and objects that stayed as they are."""
+    namespace = session.runtime.namespace
+    stayed = [n for n in lost if namespace.behind(n)]
+    gone = [n for n in lost if n not in stayed]
+    text = f"; {listed(gone)} could not be brought back and say so when used" if gone else ""
+    if stayed:
+        text += f"; {listed(stayed)} cannot be stored, and could not be rewound: as it is now"
+    return text

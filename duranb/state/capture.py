@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, cast
 
 from duranb.pure import canonical, codec
@@ -11,17 +11,27 @@ from duranb.pure.artifacts import Artifacts
 from duranb.pure.buffers import Known
 from duranb.pure.errors import StoreError
 from duranb.pure.events import Binding
-from duranb.pure.looking import dict_of, is_class, module_of, mro_of, name_of, own_failure, said
+from duranb.pure.looking import (
+    dict_of,
+    full_name,
+    is_class,
+    module_of,
+    mro_of,
+    name_of,
+    own_failure,
+    said,
+)
 from duranb.state import pending, reconnect
-from duranb.state.placeholder import Placeholder, absent
+from duranb.state.drawing import undrawn
+from duranb.state.hidden import is_hidden
+from duranb.state.placeholder import Placeholder, part
 from duranb.state.previews import preview, type_name
+from duranb.state.unstorable import UNSTORABLE
 
 NO_NAME = ""
 """The name under which a value without one lies in its artifact."""
 
-UNSTORABLE = "unstorable:"
-
-UNSETTLED = "unsettled:"
+UNSETTLED = f"{UNSTORABLE}unsettled "
 """The version of what is another each time that it is looked at: its type stands for it."""
 
 _UNSETTLED_WHY = (
@@ -50,9 +60,9 @@ def not_loaded(error: BaseException) -> str:
     return f"loading it raised {said(error)}"
 
 
-def is_unsettled(binding: Binding) -> bool:
-    """Whether what is bound is another each time that it is looked at."""
-    return binding.version.startswith(UNSETTLED)
+def is_unsettled(version: str) -> bool:
+    """Whether a version is that of what is another each time that it is looked at."""
+    return version.startswith(UNSETTLED)
 
 
 def _pickles_itself(code: types.FunctionType | type) -> bool:
@@ -67,30 +77,52 @@ def _stand_in(maker: str, error: BaseException) -> Placeholder:
     return Placeholder(f"what {maker} made", Binding("", "", "value", not_loaded(error)))
 
 
+def _named(name: str, kind: str, why: str) -> object:
+    """What the live namespace has under a name, if that is of this type; else a placeholder."""
+    value = codec.live_namespace().get(name)
+    return value if full_name(type(value)) == kind else part(kind, why)
+
+
 class Capture:
     """Dumps values of one live namespace, and loads them back into it."""
 
     def __init__(self, live: dict[str, Any], artifacts: Artifacts) -> None:
-        self._live = live
+        self.live = live
         self._artifacts = artifacts
         self._known = Known()
 
     def dump(self, names: Iterable[str]) -> codec.Dump:
         """The values of some names, together; without those parts of them that cannot be pickled.
         Raises what pickling raises when one of the values is such a thing itself."""
-        return self._dump({name: self._live[name] for name in sorted(names)})
+        return self.dump_values({name: self.live[name] for name in sorted(names)})
 
-    def _dump(self, values: dict[str, Any]) -> codec.Dump:
+    def dump_values(self, values: dict[str, Any]) -> codec.Dump:
+        """The same for values that are not bound in the live namespace."""
         try:
-            return codec.dump(values, self._live, reduction)
+            return codec.dump(values, self.live, reduction)
         except BaseException as error:  # of any kind: pickling runs the values' own code
             if not own_failure(error):
                 raise
-            missing = codec.Missing(absent)
-            made = codec.dump(values, self._live, reduction, missing)
+            missing = codec.Missing(self._absent())
+            made = codec.dump(values, self.live, reduction, missing)
             if any(id(value) in missing.found for value in values.values()):
                 raise
             return made
+
+    def _absent(self) -> Callable[[object, str], tuple[Any, ...]]:
+        """What stands for a part that cannot be stored. One that has a name of its own is looked up
+        when it is loaded: the cells may have made it again."""
+        names = {id(value): name for name, value in self.live.items() if not is_hidden(name)}
+
+        def stand_in(value: object, why: str) -> tuple[Any, ...]:
+            kind = full_name(type(value))
+            return (
+                (_named, (names[id(value)], kind, why))
+                if id(value) in names
+                else (part, (kind, why))
+            )
+
+        return stand_in
 
     def can_dump(self, name: str) -> bool:
         """Whether a value can be stored, in part at least."""
@@ -110,7 +142,7 @@ class Capture:
         """The version of a value: equal content, equal version, in every process."""
         if pending.is_pending(value):
             value = pending.itself(value)
-        return canonical.version(value, self._live, reduction)
+        return canonical.version(value, self.live, reduction)
 
     def binding(self, value: object, artifact: str, dump: codec.Dump) -> Binding:
         """What is recorded of a stored value, with what of it is missing."""
@@ -143,7 +175,7 @@ class Capture:
     def value(self, value: object) -> Binding:
         """Store a value that has no name: a result, arguments."""
         try:
-            made = self._dump({NO_NAME: value})
+            made = self.dump_values({NO_NAME: value})
         except BaseException as error:  # of any kind: pickling runs the value's own code
             if not own_failure(error):
                 raise
@@ -154,15 +186,16 @@ class Capture:
         """The names and values of an artifact; placeholders where one, or a part of one, cannot be
         loaded any more. Raises :class:`duranb.errors.StoreError`, and what loading raises where it
         leaves nothing."""
-        try:
-            found: dict[str, Any] = codec.load(self._artifacts, artifact, self._live)
-        except StoreError:
-            raise
-        except BaseException as error:  # of any kind: loading runs the values' own code
-            if not own_failure(error):
+        with undrawn():
+            try:
+                found: dict[str, Any] = codec.load(self._artifacts, artifact, self.live)
+            except StoreError:
                 raise
-            found = codec.load(self._artifacts, artifact, self._live, _stand_in)
-        return found
+            except BaseException as error:  # of any kind: loading runs the values' own code
+                if not own_failure(error):
+                    raise
+                found = codec.load(self._artifacts, artifact, self.live, _stand_in)
+            return found
 
     def load_value(self, binding: Binding, name: str) -> Any:
         """One value; a placeholder where it was never stored."""

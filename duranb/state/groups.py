@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from duranb.pure.sharing import Seal
 
-def components(reached: Mapping[str, Iterable[int]]) -> list[frozenset[str]]:
-    """The names grouped by the ids they reached in common."""
+
+def components(reached: Mapping[str, Mapping[int, Seal]]) -> list[frozenset[str]]:
+    """The names grouped by what they reached in common."""
     parent = {name: name for name in reached}
 
     def root(name: str) -> str:
@@ -20,12 +22,19 @@ def components(reached: Mapping[str, Iterable[int]]) -> list[frozenset[str]]:
             name = parent[name]
         return name
 
-    first: dict[int, str] = {}
-    for name, ids in reached.items():
-        for number in ids:
-            other = first.setdefault(number, name)
-            if other != name:
-                parent[root(name)] = root(other)
+    first: dict[int, tuple[str, Seal]] = {}
+    sealed: dict[int, list[str]] = {}
+    for name, seals in reached.items():
+        for number, seal in seals.items():
+            other, before = first.setdefault(number, (name, seal))
+            if other == name:
+                continue
+            if seal is not None and seal == before:
+                sealed.setdefault(number, []).append(name)
+                continue
+            for each in (name, *sealed.pop(number, ())):
+                parent[root(each)] = root(other)
+            first[number] = (other, None)
     found: dict[str, set[str]] = {}
     for name in reached:
         found.setdefault(root(name), set()).add(name)
@@ -50,10 +59,6 @@ class Holders:
             self._ids[name] = ids
             for number in ids:
                 self._of.setdefault(number, set()).add(name)
-
-    def reached(self, name: str) -> frozenset[int]:
-        """What a name was noted to reach."""
-        return self._ids.get(name, frozenset())
 
     def of(self, ids: Iterable[int]) -> set[str]:
         """The names that reached one of these."""

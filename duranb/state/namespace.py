@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -13,12 +14,32 @@ from duranb.pure.looking import own_failure
 from duranb.state import randomness
 from duranb.state.capture import not_loaded
 from duranb.state.hidden import is_hidden
+from duranb.state.linking import linked
 from duranb.state.pending import is_pending, is_used, lazily
 from duranb.state.placeholder import Placeholder, why
 from duranb.state.tracking import GONE, Mark, Tracked, Tracking, could_change
+from duranb.state.unstorable import is_unstorable, look
 
 LATE = 1 << 20
 """Bytes from which a stored value is loaded when it is first needed, not when it is bound."""
+
+
+REWOUND = "a rewind"
+"""What an object is behind that is still as it was when the namespace went back."""
+
+NONE: Mapping[str, Mapping[str, Binding]] = {}
+
+
+@dataclass(frozen=True)
+class Restored:
+    """The step whose outputs are restored. ``in_place`` are those that it changed without binding
+    them, ``beside`` the recorded bindings of other names that were stored together with its
+    outputs, and ``drawn`` the random generators it drew from, with where they stood before."""
+
+    name: str
+    in_place: Collection[str] = ()
+    beside: Mapping[str, Binding] = field(default_factory=dict)
+    drawn: Mapping[str, str] = field(default_factory=dict)
 
 
 class Namespace(Tracking):
@@ -40,8 +61,9 @@ class Namespace(Tracking):
         for name in [n for n in self.live if n not in mark.tracked and not is_hidden(n)]:
             if wanted is None or name in wanted:
                 del self.live[name]
-        damaged = self._put_back(mark, wanted)
-        lost = self._load_groups({n: mark.tracked[n].binding for n in damaged})
+        damaged = {n: mark.tracked[n].binding for n in self._put_back(mark, wanted)}
+        lost = [n for n, b in damaged.items() if is_unstorable(b.version)]
+        lost += self._load_groups({n: b for n, b in damaged.items() if n not in lost})
         randomness.set_state(mark.random)
         return sorted(lost)
 
@@ -65,6 +87,8 @@ class Namespace(Tracking):
             return not is_used(seen.value)
         if not could_change(seen):
             return True
+        if is_unstorable(seen.binding.version):
+            return look(seen.value) == seen.digest
         return seen.group <= self.live.keys() and self._unchanged(seen.group)
 
     def restore(
@@ -73,37 +97,83 @@ class Namespace(Tracking):
         *,
         delete: Collection[str] = (),
         random: str = "",
+        step: Restored | None = None,
     ) -> list[str]:
-        """Bind names as ``target`` says and remove ``delete``; the names left as placeholders.
+        """Bind names as ``target`` says and remove ``delete``; the names that are not as they were.
 
-        Large values are loaded when they are needed (see :meth:`need`). Live objects that are
-        right already stay. Nothing is bound before everything else is loaded, so a store that
-        fails half-way leaves the namespace as it was. Raises :class:`StoreError`.
+        ``step`` is given where only what one step bound or changed is restored, in a namespace
+        that is otherwise as it is. Large values are loaded when they are needed (see :meth:`need`).
+        Live objects that are right already stay, and what shares state with them is linked to
+        them. Nothing is bound before everything else is loaded, so a store that fails half-way
+        leaves the namespace as it was. Raises :class:`StoreError`.
         """
         state = randomness.decode(self._artifacts.get(random)) if random else None
         wrong = {n: b for n, b in target.items() if not self._is_right(n, b)}
-        shared = {b.artifact for b in wrong.values() if b.artifact}
-        wrong |= {n: b for n, b in target.items() if b.artifact in shared}
-        large = {b.artifact for b in wrong.values() if b.artifact and b.size >= LATE}
-        late = {n: b for n, b in wrong.items() if b.artifact in large}
-        lost = self._load_groups({n: b for n, b in wrong.items() if n not in late})
+        stay = self._that_stay(wrong, step)
+        wrong = {n: b for n, b in wrong.items() if n not in stay}
+        beside = {n: b for n, b in target.items() if n not in wrong and n not in stay}
+        if step is not None:
+            beside |= {n: b for n, b in step.beside.items() if self._has_version(n, b.version)}
+        groups = _by_artifact(wrong)
+        anchors = {a: b for a, b in _by_artifact(beside).items() if a in groups}
+        late = {
+            n: b
+            for a, names in groups.items()
+            for n, b in names.items()
+            if a and a not in anchors and b.size >= LATE
+        }
+        late |= {n: b for a in {b.artifact for b in late.values()} for n, b in groups[a].items()}
+        now = {n: b for n, b in wrong.items() if n not in late}
+        lost = self._load_groups(now, anchors, step)
         self._bind_late(late)
+        for name, seen in stay.items():
+            self._tracked[name] = seen
         for name in delete:
             self.live.pop(name, None)
             if name in self._tracked:
                 self._forget(name)
         if state is not None:
-            randomness.set_state(state)
-            self._random = randomness.fingerprint(state)
-        return sorted(lost)
+            drawn = step.drawn if step is not None else {}
+            randomness.set_state(state, drawn.keys())
+            if step is None:
+                self._random.moved(randomness.state())
+            for generator, stood in drawn.items():
+                self._random.seeded([generator], yes=stood != randomness.UNSEEDED)
+        return sorted({*lost, *(n for n, seen in stay.items() if seen.behind)})
 
     def _is_right(self, name: str, binding: Binding) -> bool:
+        if not self._has_version(name, binding.version):
+            return False
+        seen = self._tracked[name]
+        if type(seen.value) is Placeholder and binding.artifact:
+            return False
+        return seen.binding.artifact == binding.artifact
+
+    def _has_version(self, name: str, version: str) -> bool:
+        """Whether a name is bound to what it was at the last sync, and that has this version."""
         seen = self._tracked.get(name)
         if seen is None or name not in self.live or self.live[name] is not seen.value:
             return False
-        if type(seen.value) is Placeholder and binding.artifact:
-            return False
-        return seen.binding.version == binding.version and seen.binding.artifact == binding.artifact
+        return seen.binding.version == version
+
+    def _that_stay(self, wrong: Mapping[str, Binding], step: Restored | None) -> dict[str, Tracked]:
+        """Live objects that were never stored and stay where they are, with what is known of them
+        from now on: a step had changed them in place when it ran, or a rewind leaves them behind.
+        """
+        found = {}
+        for name, binding in wrong.items():
+            seen = self._tracked.get(name)
+            if binding.artifact or seen is None or self.live.get(name, GONE) is not seen.value:
+                continue
+            if not seen.was or seen.binding.type != binding.type:
+                continue
+            if binding.version == seen.was[-1]:  # that is how it is
+                found[name] = replace(seen, binding=binding, behind=())
+            elif step is not None and name in step.in_place:
+                found[name] = replace(seen, binding=binding, behind=(*seen.behind, step.name))
+            elif step is None and binding.version in seen.was:
+                found[name] = replace(seen, binding=binding, behind=(*seen.behind, REWOUND))
+        return found
 
     @property
     def has_pending(self) -> bool:
@@ -138,11 +208,12 @@ class Namespace(Tracking):
         self._load_groups({n: b for n, b in self._pending.items() if b.artifact in artifacts})
 
     def _bind_late(self, wanted: Mapping[str, Binding]) -> None:
-        for name, binding in wanted.items():
-            group = frozenset(n for n, b in wanted.items() if b.artifact == binding.artifact)
-            self.live[name] = lazily(partial(self._now, name, binding), binding.type)
-            self._set(name, self.live[name], binding, group, "")
-            self._pending[name] = binding
+        for bindings in _by_artifact(wanted).values():
+            group = frozenset(bindings)
+            for name, binding in bindings.items():
+                self.live[name] = lazily(partial(self._now, name, binding), binding.type)
+                self._set(name, self.live[name], binding, group, "")
+                self._pending[name] = binding
 
     def _now(self, name: str, binding: Binding) -> Any:
         """The value of a pending name that something uses before any code was known to need it."""
@@ -152,14 +223,21 @@ class Namespace(Tracking):
                 return self.live[name]
         return self._capture.load_value(binding, name)
 
-    def _load_groups(self, wanted: Mapping[str, Binding]) -> list[str]:
-        """Load and bind names by their artifacts, all or none; the names left as placeholders."""
-        values: dict[str, Any] = {}
+    def _load_groups(
+        self,
+        wanted: Mapping[str, Binding],
+        anchors: Mapping[str, Mapping[str, Binding]] = NONE,
+        step: Restored | None = None,
+    ) -> list[str]:
+        """Load and bind names by their artifacts, all or none; the names that are not as they were.
+
+        ``anchors`` are live names, by artifact, that are to share with what is loaded.
+        """
+        groups: list[_Group] = []
         lost: dict[str, Binding] = {}
-        for artifact in {b.artifact for b in wanted.values()}:
-            names = [n for n, b in wanted.items() if b.artifact == artifact]
+        for artifact, bindings in _by_artifact(wanted).items():
             if not artifact:
-                lost |= {n: wanted[n] for n in names}
+                lost |= bindings
                 continue
             try:
                 loaded = self._capture.load(artifact)
@@ -168,41 +246,111 @@ class Namespace(Tracking):
             except BaseException as error:  # loading runs the values' own code
                 if not own_failure(error):
                     raise
-                lost |= {n: _lost(wanted[n], not_loaded(error)) for n in names}
+                lost |= {n: _lost(b, not_loaded(error)) for n, b in bindings.items()}
                 continue
-            for name in names:
-                value = loaded[name]
-                if type(value) is Placeholder:
-                    lost[name] = _lost(wanted[name], why(value))
-                else:
-                    values[name] = value
-        self.live.update(values)
-        self.live.update({n: Placeholder(n, b) for n, b in lost.items()})
-        for artifact in {wanted[n].artifact for n in values}:
-            self._follow(frozenset(n for n in values if wanted[n].artifact == artifact), wanted)
-        for name in lost:
-            self._set(name, self.live[name], wanted[name], frozenset([name]), "")
-        return list(lost)
+            group = self._grouped(loaded, bindings, anchors.get(artifact, {}))
+            for name in [n for n, v in group.values.items() if type(v) is Placeholder]:
+                lost[name] = _lost(group.bindings[name], why(group.values.pop(name)))
+            groups.append(group)
+        for group in groups:
+            self.live.update(group.values)
+        for group in groups:
+            self._follow(group)
+        for name, binding in lost.items():
+            self._go_without(name, binding, wanted.get(name, binding), step)
+        return [*lost, *(n for group in groups for n in group.apart)]
 
-    def _follow(self, group: frozenset[str], wanted: Mapping[str, Binding]) -> None:
-        """Track loaded names under the versions they were stored with."""
-        for name in group:
-            self._set(name, self.live[name], wanted[name], group, "")
-        if all(is_atom(self.live[n]) for n in group):
+    def _grouped(
+        self,
+        loaded: Mapping[str, Any],
+        wanted: Mapping[str, Binding],
+        beside: Mapping[str, Binding],
+    ) -> _Group:
+        """What is to be bound of a loaded group, sharing with the live values ``beside``."""
+        group = _Group(frozenset(loaded), {n: loaded[n] for n in wanted}, dict(wanted))
+        if not beside:
+            return group
+        self._load_pending([n for n in beside if n in self._pending])
+        try:
+            made = linked(self._capture, loaded, wanted.keys(), beside.keys())
+        except BaseException as error:  # pickling runs the values' own code
+            if not own_failure(error):
+                raise
+            made = None
+        if made is not None:
+            group.values |= made
+            group.bindings |= beside
+        elif all(self._tracked[n].group <= group.members for n in beside):
+            # Not built alike, though equal: the whole group as it was stored.
+            group.values |= {n: loaded[n] for n in beside}
+            group.bindings |= beside
+        else:
+            group.apart = sorted(wanted)
+        return group
+
+    def _follow(self, group: _Group) -> None:
+        """Track what was loaded, and what it is linked to, under the versions they were stored
+        with."""
+        names = frozenset(group.bindings) if group.is_whole else frozenset(group.values)
+        names = frozenset(n for n in names if n in self.live)
+        for name in names:
+            self._set(name, self.live[name], group.bindings[name], names, "")
+        if all(is_atom(self.live[n]) for n in names):
             return
         try:
-            whole = self._capture.dump(group)
-            alone = {n: self._capture.dump([n]) for n in group} if len(group) > 1 else {}
-            digest, calls = whole.digest(), self._calls(whole)
+            whole = self._capture.dump(names)
+            alone = {n: self._capture.dump([n]) for n in names} if len(names) > 1 else {}
+            digest, calls = self._digest(whole), self._calls(whole)
         except BaseException as error:  # it loads but does not dump: every look finds it changed
             if not own_failure(error):
                 raise
             alone, whole, digest, calls = {}, None, "unknown", None
-        for name in group:
-            self._set(name, self.live[name], wanted[name], group, digest, calls)
+        for name in names:
             dump = alone.get(name, whole)
+            own = digest if dump is None or dump is whole else self._digest(dump)
+            self._set(name, self.live[name], group.bindings[name], names, digest, calls, own)
             if dump is not None:
                 self._holders.note(name, frozenset(dump.reached))
+        if group.bindings.keys() != group.values.keys() and not group.is_whole:
+            self._keep(set(group.values))  # a group of its own: not all that were in it are here
+
+    def _go_without(self, name: str, lost: Binding, wanted: Binding, step: Restored | None) -> None:
+        """What was to be bound cannot be. A live object that a step had changed in place stays, and
+        is known to be behind; anything else leaves a placeholder."""
+        seen = self._tracked.get(name)
+        alive = seen is not None and self.live.get(name, GONE) is seen.value
+        if step is not None and name in step.in_place and alive:
+            assert seen is not None
+            if type(seen.value) is not Placeholder:
+                behind = (*seen.behind, step.name)
+                self._tracked[name] = replace(seen, binding=wanted, behind=behind)
+                return
+        self.live[name] = Placeholder(name, lost)
+        self._set(name, self.live[name], wanted, frozenset([name]), "")
+
+
+@dataclass
+class _Group:
+    """A stored group on its way back: its ``members``, the ``values`` to bind, and the bindings of
+    these and of the live names that they share with. ``apart`` are those that could not be linked.
+    """
+
+    members: frozenset[str]
+    values: dict[str, Any]
+    bindings: dict[str, Binding]
+    apart: list[str] = field(default_factory=list)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all that was stored together is together again."""
+        return self.members == self.bindings.keys()
+
+
+def _by_artifact(bindings: Mapping[str, Binding]) -> dict[str, dict[str, Binding]]:
+    found: dict[str, dict[str, Binding]] = {}
+    for name, binding in bindings.items():
+        found.setdefault(binding.artifact, {})[name] = binding
+    return found
 
 
 def _lost(was: Binding, why: str) -> Binding:

@@ -6,7 +6,6 @@ from typing import Any, NoReturn
 
 from duranb.pure.errors import NotRestorable
 from duranb.pure.events import Binding
-from duranb.pure.looking import full_name
 
 
 class Placeholder:
@@ -45,11 +44,6 @@ def _again(message: str, why: str) -> Placeholder:
     made = Placeholder("", Binding("", "", "", why))
     object.__setattr__(made, "_duranb_message", message)
     return made
-
-
-def absent(kind: type, why: str) -> tuple[Any, ...]:
-    """The pickle reduction of a part that cannot be stored: it is loaded as a placeholder."""
-    return part, (full_name(kind), why)
 
 
 def part(kind: str, why: str) -> Placeholder:

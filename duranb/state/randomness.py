@@ -5,9 +5,16 @@ from __future__ import annotations
 import pickle
 import random
 import sys
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import xxhash
+
+UNSEEDED = "unseeded"
+"""Where a generator stands that no code of the notebook has seeded."""
+
+OWN = "own seed"
+"""Where a step's generator stood is of no account: the step seeds it itself."""
 
 
 def state() -> dict[str, Any]:
@@ -22,27 +29,64 @@ def state() -> dict[str, Any]:
     return found
 
 
-def set_state(found: dict[str, Any]) -> None:
-    """Put the generators back; one whose library is not loaded is left out."""
-    random.setstate(found["random"])
+def set_state(found: Mapping[str, Any], only: Collection[str] = ()) -> None:
+    """Put the generators back (``only`` these, if any are named); one whose library is not loaded
+    is left out."""
+    wanted = {name: s for name, s in found.items() if not only or name in only}
+    if "random" in wanted:
+        random.setstate(wanted["random"])
     numpy = sys.modules.get("numpy.random")
-    if numpy is not None and "numpy" in found:
-        numpy.set_state(found["numpy"])
+    if numpy is not None and "numpy" in wanted:
+        numpy.set_state(wanted["numpy"])
     torch = sys.modules.get("torch")
-    if torch is not None and "torch" in found:
-        torch.set_rng_state(found["torch"])
+    if torch is not None and "torch" in wanted:
+        torch.set_rng_state(wanted["torch"])
 
 
-def fingerprint(found: dict[str, Any]) -> str:
-    """Tells whether a state is the one it was, in this process."""
-    hasher = xxhash.xxh3_64(str(hash(found["random"])).encode())
-    if "numpy" in found:
-        name, keys, position, has_gauss, gauss = found["numpy"]
-        hasher.update(keys.tobytes())
-        hasher.update(f"{name} {position} {has_gauss} {gauss}".encode())
-    if "torch" in found:
-        hasher.update(found["torch"].numpy().tobytes())
-    return hasher.hexdigest()
+class Standing:
+    """Where the generators stand, and which of them were put there by a seed of the notebook's."""
+
+    def __init__(self) -> None:
+        self._at: dict[str, str] = {}
+        self._seeded: set[str] = set()
+
+    def moved(self, found: Mapping[str, Any]) -> set[str]:
+        """The generators that do not stand where they stood; from now on they stand there."""
+        now = fingerprints(found)
+        moved = {name for name, at in now.items() if self._at.get(name) != at}
+        self._at.update(now)
+        return moved
+
+    def seeded(self, names: Collection[str], *, yes: bool = True) -> None:
+        """These generators were seeded by the notebook; or they were not, where they stand now."""
+        (self._seeded.update if yes else self._seeded.difference_update)(names)
+
+    def told(self) -> dict[str, str]:
+        """Where each one stands, as far as that is the notebook's doing."""
+        return {n: at if n in self._seeded else UNSEEDED for n, at in self._at.items()}
+
+
+def moved(since: Mapping[str, Any]) -> set[str]:
+    """The generators that stand elsewhere now than in an earlier state."""
+    before = fingerprints(since)
+    return {name for name, at in fingerprints(state()).items() if before.get(name) != at}
+
+
+def fingerprints(found: Mapping[str, Any]) -> dict[str, str]:
+    """Tells of each generator whether its state is the one it was, in every process."""
+    told = {}
+    for name, at in found.items():
+        if name == "numpy":
+            algorithm, keys, position, has_gauss, gauss = at
+            hasher = xxhash.xxh3_64(keys.tobytes())
+            hasher.update(f"{algorithm} {position} {has_gauss} {gauss}".encode())
+        elif name == "torch":
+            hasher = xxhash.xxh3_64(at.numpy().tobytes())
+        else:
+            algorithm, numbers, gauss = at  # numbers hash alike in every process, None does not
+            hasher = xxhash.xxh3_64(f"{algorithm} {hash(numbers)} {gauss}".encode())
+        told[name] = hasher.hexdigest()
+    return told
 
 
 def encode(found: dict[str, Any]) -> bytes:

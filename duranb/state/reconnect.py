@@ -67,6 +67,11 @@ def _register(
     return register
 
 
+def has_factory(kind: type) -> bool:
+    """Whether there is a way to make a value of this type again."""
+    return full_name(kind) in _factories
+
+
 def may_call(value: object) -> bool:
     """Whether using a value that has a factory could run code of the notebook."""
     factory = _factories.get(full_name(type(value)))
@@ -108,6 +113,8 @@ def _why_never(kind: type) -> str:
 
 def remake(name: str, described: dict[str, Any]) -> Any:
     """Make a described value again. Raises LookupError where its factory is not registered."""
+    if _stands_for is not None:
+        return _stands_for(name)
     factory = _factories.get(name)
     if factory is None:
         raise LookupError(
@@ -115,6 +122,16 @@ def remake(name: str, described: dict[str, Any]) -> Any:
             "before going back"
         )
     return factory.make(**described)
+
+
+_stands_for: Callable[[str], object] | None = None
+
+
+def make_nothing(stands_for: Callable[[str], object]) -> None:
+    """From now on no factory is called in this process: what ``stands_for(type)`` gives is in the
+    place of what it would make."""
+    global _stands_for
+    _stands_for = stands_for
 
 
 # -- the common ones ---------------------------------------------------------------------------

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import msgspec
+
 from duranb.pure import codec
 from duranb.pure.artifacts import Artifacts
 from duranb.pure.errors import StoreError
@@ -21,11 +23,13 @@ from duranb.pure.events import Binding
 from duranb.pure.fingerprint import Uses
 from duranb.pure.immutable import is_atom
 from duranb.pure.looking import own_failure
-from duranb.state import randomness, reaching
+from duranb.pure.sharing import Seal, shared
+from duranb.state import randomness, reaching, seeding, unstorable
 from duranb.state.capture import NO_NAME, Capture, is_unsettled
 from duranb.state.groups import Holders, components
 from duranb.state.hidden import is_hidden
 from duranb.state.placeholder import Placeholder
+from duranb.state.unstorable import Code
 
 
 @dataclass(frozen=True)
@@ -42,8 +46,8 @@ class Delta:
 
 @dataclass(frozen=True, slots=True)
 class Tracked:
-    """A name as it was last seen. ``digest`` is of its group's bytes; empty for atoms and for
-    what cannot be pickled."""
+    """A name as it was last seen. ``digest`` is of its group's bytes; for what cannot be stored it
+    is what could be seen of it (:mod:`duranb.state.unstorable`); empty for atoms."""
 
     value: object
     binding: Binding
@@ -51,6 +55,12 @@ class Tracked:
     digest: str = ""
     calls: frozenset[str] | None = reaching.NOTHING
     """What code inside of the value can touch; None: anything."""
+    alone: str = ""
+    """The digest of this name's bytes without the rest of its group."""
+    behind: tuple[str, ...] = ()
+    """The restored steps that had changed this object when they ran: it does not have that."""
+    was: tuple[str, ...] = ()
+    """Of what cannot be stored: the versions that this very object had, the present one last."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +77,10 @@ class Mark:
     def holds(self, name: str, value: object) -> bool:
         """Whether a name was bound to this very object then."""
         return name in self.tracked and self.tracked[name].value is value
+
+    def version(self, name: str) -> str:
+        """The version of a name's value then, or an empty string."""
+        return self.tracked[name].binding.version if name in self.tracked else ""
 
 
 def _sharing(tracked: Mapping[str, Tracked], name: str) -> set[str]:
@@ -89,18 +103,20 @@ class Tracking:
         self._touched: set[str] = set()
         self._anything = True
         self._beside = False
-        self._random = ""
+        self._random = randomness.Standing()
+        self._codes: list[Code] = []
         self._pending: dict[str, Binding] = {}
         self._alone = threading.RLock()  # a pending value may be used first by another thread
 
     # -- looking ---------------------------------------------------------------------------
 
-    def touched(self, loads: Collection[str] | None) -> None:
-        """Code ran that could touch these names (None: any name)."""
+    def touched(self, loads: Collection[str] | None, *codes: Code) -> None:
+        """Code ran that could touch these names (None: any); ``codes`` is what is known of it."""
         if loads is None:
             self._anything = True
         else:
             self._touched.update(loads)
+        self._codes += codes
 
     def note_rebinds(self) -> None:
         """Let go of objects whose names are bound to something else by now."""
@@ -147,16 +163,17 @@ class Tracking:
             found = self._changed_in_place(more, changed)
             self._keep(found)
             changed |= found
+        random = self._random_delta()
         self._touched.clear()
         self._anything = False
-        self.live.pop(_END, None)
-        self.live[_END] = None
+        self._codes.clear()
+        self.live[_END] = self.live.pop(_END, None)
         before, now = self._recorded, self.bindings()
         self._recorded = now
         return Delta(
             {n: b for n, b in now.items() if (b_old := before.get(n)) is not b and b_old != b},
             [n for n in before if n not in now],
-            self._random_delta(),
+            random,
             frozenset(changed),
         )
 
@@ -176,15 +193,16 @@ class Tracking:
         content is not; fresh names left out."""
         found: set[str] = set()
         seen: set[frozenset[str]] = set()
+        fresh = set(fresh)
         for name in suspects:
             group = self._tracked[name].group
             if group in seen:
                 continue
             seen.add(group)
             present = {n for n in group if n in self.live and n in self._tracked}
-            same = present == group and not (present & set(fresh))
+            same = present == group and not (present & fresh)
             if not (same and self._unchanged(group)):
-                found |= present - set(fresh)
+                found |= present - fresh
         return found
 
     def _suspects(self) -> set[str]:
@@ -196,7 +214,7 @@ class Tracking:
             for n in names
             if could_change(tracked[n])
             # What is another at each look would have been changed by everything.
-            and (n in self._touched or not is_unsettled(tracked[n].binding))
+            and (n in self._touched or not is_unsettled(tracked[n].binding.version))
         }
 
     def _widen(self) -> None:
@@ -243,19 +261,29 @@ class Tracking:
         """Whether a group's bytes are what they were. Its objects must be the same ones."""
         seen = self._tracked[next(iter(group))]
         if not seen.binding.artifact:
-            return not self._capture.can_dump(next(iter(group)))
+            return self._looks_the_same(next(iter(group)), seen)
         try:
-            return self._capture.dump(group).digest() == seen.digest
+            return self._digest(self._capture.dump(group)) == seen.digest
         except BaseException as error:  # became unpicklable: it changed
             if not own_failure(error):
                 raise
             return False
+
+    def _looks_the_same(self, name: str, seen: Tracked) -> bool:
+        """Whether a value that could not be stored is what it was, as far as anybody can see."""
+        if type(seen.value) is Placeholder:
+            return True
+        now = unstorable.look(seen.value)
+        if now == unstorable.CLOSED:
+            return name not in self._touched and seen.digest == now
+        return now == seen.digest and not (seen.calls is None and self._capture.can_dump(name))
 
     # -- keeping ---------------------------------------------------------------------------
 
     def _keep(self, changed: set[str]) -> None:
         """Store these names, with those that share state with them; ``changed`` grows by them."""
         dumps: dict[str, codec.Dump] = {}
+        refused: dict[str, BaseException] = {}
         pending = list(changed)
         while pending:
             name = pending.pop()
@@ -264,58 +292,78 @@ class Tracking:
                 continue
             if type(value) is Placeholder and name in self._tracked:
                 continue
-            with self._or_refuse([name]):
+            with _noting(refused, [name]):
                 if is_atom(value):
                     self._keep_atom(name, value)
-                else:
-                    dumps[name] = self._capture.dump([name])
-            if name not in dumps:
-                continue
-            for other in self._sharing(dumps, name, changed):
-                changed.add(other)
-                pending.append(other)
+                    continue
+                dump = self._capture.dump([name])
+                more = self._sharing(dump.reached, changed)
+                dumps[name] = dump
+                changed |= more
+                pending += more
         for group in components({n: d.reached for n, d in dumps.items()}):
-            with self._or_refuse(group):
+            with _noting(refused, group):
                 self._keep_group(group, dumps)
+        for name in sorted(refused.keys() & self.live.keys()):
+            self._keep_unstorable(name, refused[name])
 
-    @contextmanager
-    def _or_refuse(self, names: Collection[str]) -> Iterator[None]:
-        """Keeping names is the names' own affair: whatever their code raises, it is said of them,
-        and fails nothing else."""
-        try:
-            yield
-        except StoreError:
-            raise
-        except BaseException as error:  # of any kind: pickling runs the values' own code
-            if not own_failure(error):
-                raise
-            for name in names:
-                value = self.live.get(name, GONE)
-                if value is not GONE:
-                    refusal = self._capture.refusal(value, error)
-                    self._set(name, value, refusal, frozenset([name]), "", None)
+    def _keep_unstorable(self, name: str, error: BaseException) -> None:
+        value, seen = self.live[name], self._tracked.get(name)
+        same = seen is not None and seen.value is value and not seen.binding.artifact
+        before, was, behind = "", tuple[str, ...](), tuple[str, ...]()
+        if same:
+            assert seen is not None
+            before, was, behind = seen.binding.version, seen.was, seen.behind
+        for code in self._codes_of(name):
+            behind = behind[1:] if behind[:1] == (code.step,) else behind
+        binding = self._capture.refusal(value, error)
+        version = self._changed_by(name, binding.version, before)
+        group, look = frozenset([name]), unstorable.look(value)
+        told = msgspec.structs.replace(binding, version=version)
+        self._set(name, value, told, group, look, None)
+        self._tracked[name] = replace(self._tracked[name], was=(*was, version), behind=behind)
+        self._holders.note(name, frozenset())
 
-    def _sharing(
-        self, dumps: Mapping[str, codec.Dump], name: str, changed: Collection[str]
-    ) -> set[str]:
-        """Unchanged names that do share state with ``name``, with the rest of their groups."""
+    def _codes_of(self, name: str) -> list[Code]:
+        """The code that could have bound or changed a value; all that ran, where none is known."""
+        return [c for c in self._codes if c.could_touch(name)] or self._codes
+
+    def _changed_by(self, name: str, version: str, before: str) -> str:
+        """The version of a value that is not, or not as a whole, told by its content."""
+        codes = [self._given(code, name) for code in self._codes_of(name)]
+        return unstorable.version(version, before, codes)
+
+    def _given(self, code: Code, name: str) -> str:
+        """What code was, with the versions of what it read, save ``name`` itself."""
+        if not code.reads:
+            return code.digest
+        reach = self.uses.of(code.reads)
+        told = [f"{n} {f}" for n, f in reach.uses.items()]
+        for other in (code.reads | reach.data) - {name} - reach.uses.keys():
+            if other in self._tracked:
+                told.append(f"{other} {self._tracked[other].binding.version}")
+        return "\n".join([code.digest, *sorted(told)])
+
+    def _sharing(self, reached: Mapping[int, Seal], changed: Collection[str]) -> set[str]:
+        """Unchanged names that do share state with what reached this, with the rest of their
+        groups."""
         found: set[str] = set()
-        reached = dumps[name].reached
         for other in self._holders.of(reached) - set(changed):
             if other not in self.live or self._tracked[other].value is not self.live[other]:
                 continue
-            if other not in found and not reached.keys().isdisjoint(self._reached_by(other)):
+            if other not in found and self._shares(reached, other):
                 found |= {n for n in self._tracked[other].group if n in self.live}
         return found - set(changed)
 
-    def _reached_by(self, name: str) -> Collection[int]:
-        """What a name reaches now; what it reached where that cannot be told any more."""
+    def _shares(self, reached: Mapping[int, Seal], other: str) -> bool:
+        """Whether a name shares state with what reached this; so it does where that cannot be told
+        any more."""
         try:
-            return self._capture.dump([name]).reached.keys()
+            return shared(reached, self._capture.dump([other]).reached)
         except BaseException as error:  # of any kind: pickling runs the value's own code
             if not own_failure(error):
                 raise
-            return self._holders.reached(name)
+            return True
 
     def _keep_atom(self, name: str, value: object) -> None:
         dump = self._capture.dump([name])
@@ -331,7 +379,7 @@ class Tracking:
     def _keep_group(self, group: frozenset[str], dumps: Mapping[str, codec.Dump]) -> None:
         single = len(group) == 1
         dump = dumps[next(iter(group))] if single else self._capture.dump(group)
-        digest = dump.digest()
+        digest = self._digest(dump)
         before = [self._tracked.get(n) for n in group]
         # Versions do not tell who shares what with whom inside of the group; the bytes do.
         same = all(
@@ -341,13 +389,37 @@ class Tracking:
         artifact = "" if same else self._capture.keep(dump)
         calls = self._calls(dump)
         for name in group:
-            value = self.live[name]
+            value, seen = self.live[name], self._tracked.get(name)
+            alone = digest if single else self._digest(dumps[name])
             if same:
-                binding = self._tracked[name].binding
+                assert seen is not None
+                binding = seen.binding
+            elif seen is not None and seen.value is value and seen.alone == alone:
+                # It only shares with something else by now: its content, and so its version, stays.
+                binding = msgspec.structs.replace(seen.binding, artifact=artifact)
             else:
                 binding = self._capture.binding(value, artifact, dumps[name])
-            self._set(name, value, binding, group, digest, calls)
+                version = self._told(name, binding.version, seen, dumps[name])
+                binding = msgspec.structs.replace(binding, version=version)
+            self._set(name, value, binding, group, digest, calls, alone)
             self._holders.note(name, frozenset(dumps[name].reached))
+
+    def _told(self, name: str, version: str, seen: Tracked | None, dump: codec.Dump) -> str:
+        """The version of a value of which ``version`` is what its content tells."""
+        same = seen is not None and seen.value is self.live[name]
+        before = seen.binding.version if seen is not None and same else ""
+        if is_unsettled(version):
+            # It is another one at each look: only that it is another object says anything.
+            return before or self._changed_by(name, version, "")
+        if unstorable.is_unstorable(version) or (dump.missing is not None and same):
+            return self._changed_by(name, version, before)
+        return version
+
+    @staticmethod
+    def _digest(dump: codec.Dump) -> str:
+        """Of the bytes of a value, and of what can be seen of the parts that are not in them."""
+        absent = dump.missing.found.values() if dump.missing is not None else ()
+        return ":".join([dump.digest(), *(unstorable.look(part) for part, _ in absent)])
 
     def _calls(self, dump: codec.Dump) -> frozenset[str] | None:
         return None if dump.missing is not None else reaching.names(dump.met, self.uses)
@@ -360,8 +432,9 @@ class Tracking:
         group: frozenset[str],
         digest: str,
         calls: frozenset[str] | None = reaching.NOTHING,
+        alone: str = "",
     ) -> None:
-        self._tracked[name] = Tracked(value, binding, group, digest, calls)
+        self._tracked[name] = Tracked(value, binding, group, digest, calls, alone)
         self._pending.pop(name, None)
         if not digest:
             self._holders.note(name, frozenset())
@@ -373,10 +446,14 @@ class Tracking:
 
     def _random_delta(self) -> str:
         state = randomness.state()
-        now = randomness.fingerprint(state)
-        if now == self._random:
+        known = self._random.told()
+        moved = self._random.moved(state)
+        if not moved:
             return ""
-        self._random = now
+        for code in self._codes:
+            seeded = seeding.seeded(code.seeds, code.loads, self.live)
+            # A generator that was not there before comes with a seed only where one is named.
+            self._random.seeded(moved & known.keys() if seeded is None else seeded)
         return self._artifacts.put([randomness.encode(state)])
 
     # -- asking ----------------------------------------------------------------------------
@@ -406,6 +483,43 @@ class Tracking:
         """A stored value: that of ``name`` in its artifact, or one without a name."""
         return self._capture.load_value(binding, name)
 
+    def standing(self) -> dict[str, str]:
+        """Where each random generator stands, as far as that is the notebook's doing."""
+        return self._random.told()
+
+    @property
+    def any_behind(self) -> bool:
+        """Whether any object lacks what a restored step had done to it."""
+        return any(seen.behind for seen in self._tracked.values())
+
+    def behind(self, name: str) -> tuple[str, ...]:
+        """The restored steps whose change to a name's object did not come back."""
+        return self._tracked[name].behind if name in self._tracked else ()
+
+    def tracked(self) -> dict[str, Tracked]:
+        """Every name as it was at the last sync."""
+        return dict(self._tracked)
+
+    def settled(self, names: Collection[str], *, look: bool = False) -> dict[str, Tracked]:
+        """Those of some names whose values are what their artifacts hold: no code has run since the
+        last sync that could have changed them. With ``look``, those too that prove unchanged."""
+        with self._alone:
+            reached = None if self._anything or self._beside else self._reached(self._touched)
+            found = {}
+            for name in names:
+                seen = self._tracked.get(name)
+                if seen is None or self.live.get(name, GONE) is not seen.value:
+                    continue
+                untouched = reached is not None and seen.group.isdisjoint(reached)
+                if untouched or (look and seen.digest and self._unchanged(seen.group)):
+                    found[name] = seen
+            return found
+
+    def is_as_stored(self, name: str) -> bool:
+        """Whether a value, and what shares with it, would be stored as it was, byte for byte."""
+        with self._alone:
+            return self._unchanged(self._tracked[name].group)
+
     def mark(self) -> Mark:
         """The state now, to come back to. Call it right after a sync."""
         return Mark(dict(self._tracked), randomness.state())
@@ -416,7 +530,22 @@ def could_change(seen: Tracked) -> bool:
     return bool(seen.digest) or seen.calls is None
 
 
+@contextmanager
+def _noting(refused: dict[str, BaseException], names: Collection[str]) -> Iterator[None]:
+    """What keeping these names raises is noted of them: it is their own code's, and fails nothing
+    else."""
+    try:
+        yield
+    except StoreError:
+        raise
+    except BaseException as error:  # of any kind: pickling runs the values' own code
+        if not own_failure(error):
+            raise
+        refused |= dict.fromkeys(names, error)
+
+
 GONE = object()
 
-_END = "__duranb_end__"
-"""The name that marks the end of the namespace at the last sync: no code of the user's moves it."""
+_END = "__loader__"
+"""The name that marks the end of the namespace at the last sync: each has it, and no code of the
+user's moves it. One of our own would be seen by whoever looks at ``globals()``."""

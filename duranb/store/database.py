@@ -38,6 +38,10 @@ class Row(NamedTuple):
     hash: bytes
 
 
+SHORT = 2048
+"""Bytes up to which a payload is read together with the one before it."""
+
+
 class Database:
     """The file of one store, open. Its owner thread is the only one that calls it.
 
@@ -53,6 +57,8 @@ class Database:
     def _connect(self) -> duckdb.DuckDBPyConnection:
         connection = duckdb.connect(str(self._file), config=CONFIG)
         try:
+            # It would be drawn in whatever cell is running.
+            connection.execute("SET enable_progress_bar = false")
             migrate(connection, str(self._file.parent))
         except BaseException:
             connection.close()
@@ -78,10 +84,17 @@ class Database:
 
     def payload(self, seq: int) -> bytes | None:
         """The payload of an event."""
+        return self.payloads(seq, 1).get(seq)
+
+    def payloads(self, seq: int, block: int) -> dict[int, bytes]:
+        """The payload of an event, and the short ones of its block of so many events."""
+        first = seq - seq % block
         found = self._connection.execute(
-            "SELECT payload FROM events WHERE seq = ?", [seq]
+            "SELECT seq, payload FROM events WHERE seq >= ? AND seq < ? "
+            "AND payload IS NOT NULL AND (seq = ? OR octet_length(payload) <= ?)",
+            [first, first + block, seq, SHORT],
         ).fetchall()
-        return found[0][0] if found else None
+        return dict(found)
 
     def insert(self, rows: Sequence[Row]) -> None:
         """Append rows, all or none; durable when this returns."""

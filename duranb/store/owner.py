@@ -21,6 +21,12 @@ from duranb.store.journal import Journal
 
 T = TypeVar("T")
 
+BLOCK = 1000
+"""Events whose short payloads are read with the one that is wanted among them."""
+
+BLOCKS = 8
+"""How many such readings are kept: at most 16 MB."""
+
 
 class Ticket(Generic[T]):
     """What a caller waits on: a bare lock, since it is made for each durable call."""
@@ -100,6 +106,7 @@ class Owner:
         self._journal = journal
         self._journaled: list[Row] = []
         self._payloads: dict[int, bytes] = {}
+        self._read: tuple[dict[int, bytes], ...] = ()
         self._committed = committed
         self._check = check
         self._kept: list[Draft] = []  # nobody waits for them, and the disk was full
@@ -138,8 +145,14 @@ class Owner:
         found = self._payloads.get(seq)
         if found is not None:
             return found
+        for read in self._read:
+            if seq in read:
+                return read[seq]
         # What is not in the database is above, so a disk that is full keeps nobody from reading.
-        return self.do(lambda db: db.payload(seq), caught_up=False) or b""
+        # One query costs as much as reading those around it, which are likely to be wanted next.
+        read = self.do(lambda db: db.payloads(seq, BLOCK), caught_up=False)
+        self._read = (read, *self._read[: BLOCKS - 1])
+        return read.get(seq, b"")
 
     def close(self) -> None:
         """Write what is queued, close the database, end the thread."""

@@ -317,12 +317,19 @@ def _messages(artifacts: Reader, digest: str) -> tuple[list[dict[str, Any]], str
     return shown[:MOST_MESSAGES], f"{left} more outputs are in the history" if left > 0 else ""
 
 
+_IN_THE_OUTPUT_AREA = frozenset(
+    {"stream", "display_data", "execute_result", "update_display_data", "clear_output"}
+)
+
+
 def _settled(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The output area these messages leave behind: what was cleared is gone, updates are in."""
     left: list[dict[str, Any]] = []
     clear = False
     for message in messages:
         kind, content = message.get("type"), message.get("content", {})
+        if kind not in _IN_THE_OUTPUT_AREA:
+            continue
         if kind == "clear_output":
             clear = True
             if not content.get("wait"):

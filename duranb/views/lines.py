@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from duranb.pure.events import ValuesDiffer
 from duranb.pure.history import History
 from duranb.pure.model import Execution, Origin, Status
 from duranb.pure.staleness import latest
+from duranb.state.namespace import REWOUND
 from duranb.views.words import clock, count, saved
 
 AS_IT_IS = "mathjax_ignore tex2jax_ignore"
@@ -22,11 +24,30 @@ def quiet_html(text: str) -> str:
     )
 
 
-def restored(history: History, source: Execution, restored_as: int) -> str:
-    """Nothing ran: where the step's values came from, and what that saved."""
+def restored(
+    history: History, source: Execution, restored_as: int, lost: Sequence[str] = ()
+) -> str:
+    """Nothing ran: where the step's values came from, what that saved, and the names that are not
+    as the step had left them."""
     kept = saved(history.ledger(restored_as))
     line = f"↺ {source.step}: restored from {clock(source.ended)}, nothing ran"
-    return f"{line} · {kept}" if kept else line
+    line = f"{line} · {kept}" if kept else line
+    for name in lost:
+        line += (
+            f"\n! {source.step}: {name} cannot be stored, and is not as the step left it. A step "
+            "that needs it, and has to run, says so"
+        )
+    return line
+
+
+def behind(name: str, steps: Sequence[str]) -> str:
+    """A cell that is not durable uses an object that lacks what restored steps had done to it."""
+    if steps[0] == REWOUND:
+        return f"! {name} cannot be stored: it is as it was when the notebook was rewound"
+    return (
+        f"! {name} cannot be stored: it is not as step {steps[0]!r} left it, which was restored. "
+        f"To have it so: %duranb replay {steps[0]}"
+    )
 
 
 def completed(history: History, execution: int) -> str:
@@ -47,6 +68,23 @@ def completed(history: History, execution: int) -> str:
             "says so when that is used; duranb.reconnect can register how to make it again"
         )
     return "\n".join(lines)
+
+
+def differing(history: History, found: Sequence[ValuesDiffer]) -> str:
+    """Values that were stored, and do not come back as they were."""
+    lines = []
+    for each in found:
+        of = history.executions.get(each.execution)
+        where = f"step {of.step!r}" if of is not None else "a plain cell"
+        for name, how in each.differences.items():
+            lines.append(f"! {where}: {name} does not come back as it was: {how}. {REMEDY}")
+    return "\n".join(lines)
+
+
+REMEDY = (
+    "After a restart, run the cell that makes it again, or have its class keep it when it is "
+    "pickled (__reduce__, __getstate__)"
+)
 
 
 def greeting(history: History) -> str:

@@ -45,6 +45,10 @@ def sentence(history: History, body: e.EventBody) -> str:
         case e.ExecutionCompleted():
             names = ", ".join(body.outputs) or "no outputs"
             return f"{_step(history, body.execution)} completed ({body.origin}): {names}"
+        case e.ValuesDiffer():
+            whose = _step(history, body.execution) if body.execution else "a plain cell"
+            told = "; ".join(body.differences.values())
+            return _short(f"{whose}: {', '.join(body.differences)} does not come back: {told}")
         case e.ExecutionEnded():
             why = f": {body.error.type}: {body.error.message}" if body.error else ""
             return f"{_step(history, body.execution)} ended {body.status}{_short(why)}"

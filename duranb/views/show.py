@@ -59,9 +59,33 @@ def _headline(history: History, this: Execution) -> Text:
     kept = saved(history.ledger(this.id))
     if kept:
         text.append(f" · {kept}", style="green")
-    if this.reason:
+    if this.of:
+        text.append(f"\nrestored because {_as_recorded(this)}")
+    elif this.reason:
         text.append(f"\nran because: {this.reason}")
     return text
+
+
+def _as_recorded(this: Execution) -> str:
+    """Why an execution was restored: what is the same, by name."""
+    same = ["its code"]
+    inputs, helpers = list(this.inputs), [n for n in this.uses if not n.startswith("module:")]
+    modules = [n.removeprefix("module:") for n in this.uses if n.startswith("module:")]
+    for one, several, names in (
+        ("input", "inputs", inputs),
+        ("helper", "helpers", helpers),
+        ("module", "modules", modules),
+    ):
+        if names:
+            same.append(f"its {one if len(names) == 1 else several} {_few(names)}")
+    listed = f"{', '.join(same[:-1])} and {same[-1]}" if len(same) > 1 else same[0]
+    verb = "are" if len(same) > 1 else "is"
+    return f"{listed} {verb} what execution @{this.of} recorded"
+
+
+def _few(names: list[str]) -> str:
+    shown = ", ".join(names[:8])
+    return shown if len(names) <= 8 else f"{shown} and {len(names) - 8} more"
 
 
 def _inputs(history: History, this: Execution) -> Table:
@@ -81,6 +105,8 @@ def _bindings(this: Execution) -> Table:
         value = Text(binding.preview)
         if binding.why:
             value.append(f"  not stored as it was: {binding.why}", style="yellow")
+        if name in this.differs:
+            value.append(f"  does not come back as it was: {this.differs[name]}", style="yellow")
         table.add_row(name, binding.type, value)
     return table
 

@@ -9,6 +9,7 @@ from duranb.pure.fold import DIED
 from duranb.pure.history import History
 from duranb.pure.model import Call, CallStatus, Execution, Origin, Status
 from duranb.pure.staleness import latest, stale
+from duranb.views.lines import REMEDY
 from duranb.views.render import View
 from duranb.views.words import MARKS, STYLES, clock, cost, count, duration, money, tokens
 
@@ -22,7 +23,7 @@ def view(history: History, holder: int | None = None) -> View:
     parts: list[Table | Text] = [_headline(history, holder)]
     if rows:
         parts.append(_table(history, rows))
-    parts += [Text(line, style="yellow") for line in needs(history)]
+    parts += [Text(line, style="yellow") for line in [*needs(history), *differing(history)]]
     return View(*parts)
 
 
@@ -131,6 +132,15 @@ def needs(history: History) -> list[str]:
         step = history.executions[this.compensates].step
         lines.append(f"the compensation of {step} did not end  →  %duranb compensate {step}")
     return lines
+
+
+def differing(history: History) -> list[str]:
+    """Stored values that do not come back as they were."""
+    return [
+        f"{this.step}: {name} does not come back as it was: {how}. {REMEDY}"
+        for this in _steps(history)
+        for name, how in this.differs.items()
+    ]
 
 
 def _waits(this: Execution) -> bool:

@@ -22,6 +22,8 @@ class Result:
     status: str = "ok"
     messages: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     error: tuple[str, str, str] | None = None
+    payload: list[dict[str, Any]] = field(default_factory=list)
+    """What the reply asks the front end to do: the pager's text, the next cell's."""
 
     @property
     def stdout(self) -> str:
@@ -128,6 +130,7 @@ class Kernel:
                 continue
             kind, content = message["msg_type"], message["content"]
             if kind == "status" and content["execution_state"] == "idle":
+                result.payload = self._reply(message_id, end).get("payload", [])
                 return result
             if kind == "error":
                 trace = "\n".join(content["traceback"])
@@ -136,6 +139,14 @@ class Kernel:
             elif kind not in ("status", "execute_input"):
                 result.messages.append((kind, content))
         raise TimeoutError(f"the cell did not end in {timeout} s")
+
+    def _reply(self, message_id: str, end: float) -> dict[str, Any]:
+        """The content of the reply to a submitted cell."""
+        assert self.client is not None
+        while True:
+            reply = self.client.get_shell_msg(timeout=max(0.1, end - time.monotonic()))
+            if reply["parent_header"].get("msg_id") == message_id:
+                return dict(reply["content"])
 
     def value(self, expression: str) -> str:
         """The repr of an expression, evaluated in the kernel."""

@@ -223,6 +223,61 @@ def test_code_that_could_touch_anything(source: str, why: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("source", "read", "written"),
+    [
+        ("exec('y = x + 1')", {"x"}, ("y",)),
+        ("y = eval(' x + 1')", {"x"}, ("y",)),
+        ("globals()['x'] = v", {"v"}, ("x",)),
+        ("globals()['x'] += v", {"x", "v"}, ("x",)),
+        ("y = locals()['x']", {"x"}, ("y",)),
+        ("y = get_ipython().user_ns['x']", {"x"}, ("y",)),
+        ("y = globals().get('x', d)", {"x", "d"}, ("y",)),
+        ("y = 'x' in globals()", {"x"}, ("y",)),
+        ("globals()[f'part_{i}'] = v", {"i", "v"}, ()),
+        ("globals().update(a=v, **more)", {"v", "more"}, ("a",)),
+        ("from m import *\ny = x", {"x"}, ("y",)),
+        ("%run ./other.py {x}", {"x"}, ()),
+    ],
+)
+def test_what_is_written_there_is_read_though_any_name_could_be_touched(
+    source: str, read: set[str], written: tuple[str, ...]
+) -> None:
+    """Names in literal code and literal keys are known, and what only binds reads nothing."""
+    found = names(source)
+    assert found.opaque and not found.blind
+    assert found.reads - {"globals", "locals", "get_ipython"} == read
+    assert found.writes == written
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "exec(code)",
+        "exec('y = x', space)",
+        "exec('y = (')",
+        "eval('eval(code)')",
+        "exec = f\nexec('y = x')",
+        "y = globals()[name]",
+        "globals()[name] += 1",
+        "y = list(globals().values())",
+        "y = name in globals()",
+        "%run -i other.py",
+        "def f(): return eval('x')",
+    ],
+)
+def test_nobody_can_tell_what_dynamic_code_reads(source: str) -> None:
+    """Code that is made up at run time, and functions that look names up, may read any name."""
+    assert names(source).blind
+
+
+def test_a_file_that_is_run_is_part_of_the_cell() -> None:
+    """``%run`` counts as importing the file, where it is one of the project's."""
+    assert names("%run -t folder/other.py 1").imports == {"folder.other"}
+    assert names("%run other").imports == {"other"}
+    assert names("%run ../other.py").imports == frozenset()
+
+
+@pytest.mark.parametrize(
     "source",
     [
         "vars(x)",
@@ -276,6 +331,31 @@ def test_type_parameters_and_aliases() -> None:
     assert reads(source) == set()
     assert names(source).loads >= {"Item", "Bound", "Pair", "tuple"}
     assert "T" not in names(source).loads
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="syntax of Python 3.12")
+@pytest.mark.parametrize(
+    ("source", "read", "loaded"),
+    [
+        ("def f[U: Bound](x: U) -> U: return x", set(), {"Bound"}),
+        ("def f[U: (A, B)](x: U) -> U: return x\nf(1)", {"A", "B"}, {"A", "B", "f"}),
+        ("type P[T: Bound] = list[T]", set(), {"Bound", "list"}),
+        ("class C[T: Bound](Base[T]):\n    def m(self) -> T: ...", {"Base"}, {"Base", "Bound"}),
+        ("class C[T](Base[T], key=T): x: T", {"Base"}, {"Base"}),
+        ("def f():\n    class C[T: Bound](Base[T]): ...", set(), {"Base", "Bound"}),
+    ],
+)
+def test_bounds_of_type_parameters_are_loads(source: str, read: set[str], loaded: set[str]) -> None:
+    """A bound is evaluated when it is asked for, what a generic class inherits from at once; the
+    type parameters themselves are nobody's global."""
+    assert reads(source) == read
+    assert names(source).loads == loaded
+
+
+@pytest.mark.skipif(sys.version_info < (3, 13), reason="syntax of Python 3.13")
+def test_defaults_of_type_parameters_are_loads() -> None:
+    """They are evaluated when they are asked for, as bounds are."""
+    assert names("def f[U = Default](x: U) -> U: return x").loads == {"Default"}
 
 
 @pytest.mark.parametrize(

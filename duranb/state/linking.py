@@ -1,0 +1,158 @@
+"""What a restored value shares with values that are alive.
+
+A step made ``y = x[2:5]``, a view. When the step is restored, ``x`` is there already, made by the
+cells above, and must stay the object it is: so the stored ``y`` is bound to the live ``x``. Both
+were stored together. The stored ``x`` and the live one have equal content; walking both in the
+same order finds for each part of the one its counterpart in the other, and the stored ``y`` is
+copied with those in place.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import types
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from duranb.pure import codec, views
+from duranb.pure.immutable import ATOMS
+from duranb.state import reconnect
+from duranb.state.capture import Capture
+from duranb.state.drawing import undrawn
+from duranb.state.placeholder import Placeholder
+
+
+def linked(
+    capture: Capture, loaded: Mapping[str, Any], wanted: Collection[str], anchors: Collection[str]
+) -> dict[str, Any] | None:
+    """The ``wanted`` values of a stored group, sharing with the live values of ``anchors`` what
+    they shared with the stored ones. None where the two are not built alike."""
+    stored = {n: loaded[n] for n in sorted(anchors)}
+    values = {n: loaded[n] for n in sorted(wanted)}
+    mine, told = capture.dump_values(stored), capture.dump_values(values)
+    common = {
+        i
+        for i, seal in told.reached.items()
+        if i in mine.reached and (seal is None or mine.reached[i] != seal)
+    }
+    if not common:
+        return values
+    counterparts = _counterparts(
+        _parts(stored, capture.live), _parts({n: capture.live[n] for n in stored}, capture.live)
+    )
+    if counterparts is None or not common <= counterparts.keys():
+        return None
+    return _copied(capture, values, {i: counterparts[i] for i in common})
+
+
+def _parts(values: object, live: dict[str, Any]) -> list[object]:
+    """The parts of a value in the order in which pickling meets them, without what has no identity
+    of its own."""
+    pickler = _Walking(io.BytesIO(), live, None, reconnect.reduction)
+    pickler.dump(values)
+    met = sorted(pickler.memo.copy().values(), key=lambda entry: entry[0])
+    return [part for _, part in met if type(part) not in _WITHOUT_IDENTITY]
+
+
+_WITHOUT_IDENTITY = ATOMS | {tuple, frozenset}
+
+
+class _Walking(codec.NotebookPickler):
+    """Goes into what has parts. Arrays count as one, however their memory lies, and so does what
+    could not be stored, or stands for it."""
+
+    def reducer_override(self, obj: Any) -> Any:
+        """The reduction of an object for the sake of its parts."""
+        kind = type(obj)
+        if kind is Placeholder:
+            return _leaf, ()
+        if views.is_array(kind):
+            return _leaf, (obj.tolist(),) if obj.dtype.hasobject else ()
+        try:
+            found = self.reduction(obj)
+            if found is NotImplemented and not issubclass(kind, (type, types.FunctionType)):
+                obj.__reduce_ex__(5)
+        except Exception:  # of any kind: it is the value's own code
+            return _leaf, ()
+        return found
+
+
+def _leaf(*parts: object) -> None:
+    """Stands in a pickle that nobody loads."""
+
+
+def _counterparts(mine: list[object], theirs: list[object]) -> dict[int, object] | None:
+    """The live part for each stored one, by the id of the latter."""
+    if len(mine) != len(theirs):
+        return None
+    found: dict[int, object] = {}
+    for stored, alive in zip(mine, theirs, strict=True):
+        if type(stored) is not type(alive) and type(stored) is not Placeholder:
+            return None
+        if stored is alive:
+            continue
+        found[id(stored)] = alive
+        if views.is_array(type(stored)):
+            (owner, beyond), (live_owner, live_beyond) = views.owners(stored), views.owners(alive)
+            if _lies_alike(stored, owner, alive, live_owner):
+                found.setdefault(id(owner), live_owner)
+                if beyond is not None:  # what was loaded lies in a bytearray of ours
+                    found.setdefault(id(beyond), live_owner if live_beyond is None else live_beyond)
+    return found
+
+
+def _lies_alike(one: Any, its_owner: Any, other: Any, others_owner: Any) -> bool:
+    """Whether two arrays lie in the same place of the memory of their owners."""
+
+    def place(array: Any, owner: Any) -> tuple[object, ...]:
+        start = owner.__array_interface__["data"][0]
+        at = array.__array_interface__["data"][0] - start
+        return owner.nbytes, owner.flags.c_contiguous, owner.flags.f_contiguous, at, array.strides
+
+    return place(one, its_owner) == place(other, others_owner)
+
+
+def _copied(capture: Capture, values: Any, parts: Mapping[int, object]) -> dict[str, Any]:
+    """A copy of values in which some parts, by their ids, are other objects."""
+    sink = io.BytesIO()
+    buffers: list[pickle.PickleBuffer] = []
+    pickler = _Linking(sink, capture.live, buffers.append, parts)
+    pickler.dump(values)
+    with undrawn(), codec.bound(capture.live):
+        reader = _Linked(io.BytesIO(sink.getbuffer()), pickler.kept, buffers)
+        copied: dict[str, Any] = reader.load()
+    return copied
+
+
+class _Linking(codec.NotebookPickler):
+    """Passes by what has a counterpart, and what is to be one object wherever it is."""
+
+    def __init__(
+        self, file: Any, live: dict[str, Any], buffer_callback: Any, parts: Mapping[int, object]
+    ) -> None:
+        windows = views.Windows(frozenset(parts))
+        super().__init__(file, live, buffer_callback, None, windows=windows)
+        self._parts = parts
+        self.kept: list[object] = []
+
+    def persistent_id(self, obj: Any) -> int | None:
+        """The number of an object that is not copied."""
+        kind = type(obj)
+        if id(obj) in self._parts:
+            self.kept.append(self._parts[id(obj)])
+        elif kind is Placeholder or issubclass(kind, type) or reconnect.has_factory(kind):
+            self.kept.append(obj)
+        else:
+            return None
+        return len(self.kept) - 1
+
+
+class _Linked(pickle.Unpickler):
+    def __init__(self, file: Any, kept: list[object], buffers: Any) -> None:
+        super().__init__(file, buffers=buffers)
+        self._kept = kept
+
+    def persistent_load(self, pid: int) -> Any:
+        """The object that was passed by."""
+        return self._kept[pid]

@@ -1,0 +1,52 @@
+"""A sample of ``make frameworks``, of what is installed for development; and that it can fail."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.frameworks import program
+from tests.frameworks.model import digest, masked
+from tests.frameworks.program import Cell, Program
+from tests.frameworks.server import StandIn
+from tests.frameworks.story import Story
+
+
+def test_openai_agent_comes_back_whole(tmp_path: Path) -> None:
+    """Killed in turn one, restarted, replayed offline: it sends what a plain run sends."""
+    with StandIn() as server:
+        story = Story(program.load("openai"), server, tmp_path)
+        story.tell({"run", "killed in turn one"})
+    faults = {name: outcome.fault for name, outcome in story.outcomes.items() if outcome.fault}
+    assert not faults and {"duranb test", "restarted, rewound"} <= set(story.outcomes)
+    assert story.verified == "3/3"
+
+
+def test_forgetful_agent_is_found_out(tmp_path: Path) -> None:
+    """What knows its kernel only does not send what a plain run sends; the fault shows both."""
+    setup, one, two, *_ = program.load("openai").cells
+    setup = Cell(f"import os\n{setup.body}")
+    two = Cell(two.body.replace("Which city", "Which city of {os.getpid()}"), two.step)
+    two = Cell(two.body.replace('ask("', 'ask(f"'), two.step)
+    with StandIn() as server:
+        story = Story(
+            Program("forgetful", (setup, one, two), Cell("ask('Well?')")), server, tmp_path
+        )
+        story.tell({"killed between turns"})
+    fault = story.outcomes["killed between turns"].fault
+    assert fault.startswith("turn_two: another request: ") and fault.count("Which city of ") == 2
+
+
+def test_every_program_has_its_turns() -> None:
+    """Each file in programs/ is a notebook with turn one, turn two and a structured answer."""
+    assert len(program.names()) >= 13
+    for name in program.names():
+        steps = [cell.step for cell in program.load(name).steps]
+        assert steps == ["turn_one", "turn_two", "report"], name
+
+
+def test_random_ids_make_no_other_request() -> None:
+    """Ids and times are put aside; which of them are the same is not, nor is anything else."""
+    one, other = "0f8fad5b-d9cb-469f-a165-70867728950e", "7c9e6679-7425-40de-944b-e07fc1f90ae7"
+    when, then = "2026-11-26T00:33:11.123456Z", "2025-01-01 10:00:00+02:00"
+    assert masked([one, one, when]) == masked([other, other, then]) != masked([one, other, when])
+    assert digest({"text": "cats"}) != digest({"text": "dogs"})

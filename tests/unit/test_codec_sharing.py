@@ -1,0 +1,187 @@
+"""What two values share is state that either could change, and it is shared again when loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from duranb.pure import codec
+from duranb.pure.sharing import shared
+from duranb.state.groups import components
+from tests.unit.test_state import Kernel
+
+
+def share(one: object, other: object) -> bool:
+    """Whether two variables with these values share state."""
+    first, second = codec.dump({"a": one}, {}), codec.dump({"b": other}, {})
+    together = len(components({"a": first.reached, "b": second.reached})) == 1
+    assert together == shared(first.reached, second.reached)
+    return together
+
+
+def frame() -> pd.DataFrame:
+    """A frame with columns of several kinds."""
+    found = pd.DataFrame({"a": [1.0, 2.0], "b": ["x", "y"], "c": [1, 2]}, index=["k", "l"])
+    found["when"] = pd.to_datetime(["2020", "2021"])
+    found["kind"] = pd.Categorical(["p", "q"])
+    return found
+
+
+MASK = [0, 1, 0, 0, 0, 0]
+RECORDS: Any = np.rec.array([(1, 2.0), (3, 4.0)], dtype=[("a", int), ("b", float)])
+NUMBERS = np.arange(6.0)
+LARGE = np.zeros(100_000)
+MASKED: Any = np.ma.array(NUMBERS, mask=MASK, copy=False)  # type: ignore[no-untyped-call, unused-ignore]
+MATRIX: Any = NUMBERS.reshape(2, 3).view(np.matrix)
+OBJECTS: Any = np.array([1, "a", None, [3]], dtype=object)
+BYTES = bytearray(64)
+FRAME = frame()
+UNCOPIED = pd.DataFrame({"a": NUMBERS}, copy=False)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (NUMBERS, NUMBERS[2:]),
+        (NUMBERS[::-1], NUMBERS[1:]),
+        (NUMBERS, np.lib.stride_tricks.sliding_window_view(NUMBERS, 3)),
+        (LARGE, LARGE[:5]),
+        (LARGE[:5], LARGE[3:7]),
+        (RECORDS, RECORDS.a),
+        (RECORDS, RECORDS[1:]),
+        (MASKED, NUMBERS),
+        (MASKED, MASKED[1:]),
+        (MASKED, MASKED.mask),
+        (MATRIX, NUMBERS),
+        (MATRIX, MATRIX[0]),
+        (OBJECTS, OBJECTS[1:]),
+        (BYTES, np.frombuffer(BYTES, np.int32)),
+        (np.frombuffer(BYTES, np.int32), np.frombuffer(BYTES, np.uint8)),
+        (FRAME, FRAME),
+        (FRAME, FRAME["a"].to_numpy()),
+        (UNCOPIED, NUMBERS),
+        (UNCOPIED, pd.Series(NUMBERS, copy=False)),
+    ],
+)
+def test_what_shows_a_change_of_the_other_shares(one: object, other: object) -> None:
+    """A view and its owner share, of whatever type they are, and so do two views."""
+    assert share(one, other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (frame(), frame()),
+        (FRAME, FRAME.copy()),
+        (FRAME, FRAME.index),
+        (pd.Series([1, 2], FRAME.index), pd.Series([3, 4], FRAME.index)),
+        ([np.mean, np.add, pd.NA, len], [np.mean, np.add, pd.NA, len]),
+        (NUMBERS.copy(), NUMBERS),
+    ],
+)
+def test_what_belongs_to_everybody_is_not_shared(one: object, other: object) -> None:
+    """Two frames made independently, or with an index in common, share nothing; neither do values
+    with the same functions and constants of a library."""
+    assert not share(one, other)
+
+
+@pytest.mark.skipif(int(pd.__version__.partition(".")[0]) < 3, reason="copies on write from 3 on")
+def test_frames_that_copy_on_write_do_not_share() -> None:
+    """A column or a renamed copy looks at the same memory until one of them is written to."""
+    assert not share(FRAME, FRAME.rename(columns={"a": "q"}))
+    assert not share(FRAME, FRAME["a"])
+    assert not share(FRAME[["when", "kind"]], FRAME)
+    three = {"x": FRAME, "y": FRAME["a"], "z": FRAME["a"].to_numpy()}
+    reached = {n: codec.dump({n: v}, {}) for n, v in three.items()}
+    assert len(components({n: d.reached for n, d in reached.items()})) == 1
+
+
+def test_a_list_held_by_a_class_is_not_shared_by_its_instances(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an installed class holds is handed out with each instance, and belongs to none."""
+    (tmp_path / "pkg_held.py").write_text(
+        "NAMES = []\n"
+        "class Plain:\n"
+        "    fields = []\n"
+        "    def __getstate__(self):\n"
+        "        return {'fields': self.fields, 'names': NAMES, **vars(self)}\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr("duranb.pure.held._INSTALLED", (str(tmp_path),))
+    import pkg_held  # type: ignore[import-not-found, unused-ignore]
+
+    one, other = pkg_held.Plain(), pkg_held.Plain()
+    assert not share(one, other)
+    one.mine = other.mine = []
+    assert share(one, other)
+
+
+VIEWS = """
+import numpy as np
+n = np.arange(6.0)
+big = np.zeros(100_000)
+recs = np.rec.array([(1, 2.0), (3, 4.0)], dtype=[("a", int), ("b", float)])
+objs = np.array([1, "a", None, [3]], dtype=object)
+raw = bytearray(64)
+views = {
+    "matrix": n.view(np.matrix), "masked": np.ma.array(n, mask=[0, 1, 0, 0, 0, 0], copy=False),
+    "back": n[::-2], "window": big[5:9], "column": recs.a, "objects": objs[1:],
+    "bytes": np.frombuffer(raw, np.int32), "closed": n[2:4],
+}
+views["closed"].flags.writeable = False
+"""
+
+CHANGED = """
+n[4] = 44; big[7] = 77; recs.a[1] = 33; objs[2] = "new"; raw[0] = 5
+seen = (
+    views["matrix"][0, 4], views["masked"][4], views["back"].tolist(), views["window"].tolist(),
+    views["column"].tolist(), views["objects"].tolist(), int(views["bytes"][0]),
+    views["closed"].tolist(), views["closed"].flags.writeable,
+    str(type(views["matrix"])), str(views["masked"]),
+)
+"""
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_views_of_all_kinds_are_views_again(times: int) -> None:
+    """What is loaded looks at the same memory again, and so does what is loaded of that."""
+    kernel = Kernel()
+    bindings = kernel.run(VIEWS).changed
+    for _ in range(times):
+        again = Kernel(kernel.artifacts)
+        assert again.namespace.restore(bindings) == []
+        again.run("import numpy as np; views['fresh'] = 1", None)
+        bindings = again.namespace.bindings()
+    exec(CHANGED, kernel.live)
+    exec(CHANGED, again.live)
+    assert again["seen"] == kernel["seen"]
+
+
+def test_a_small_window_alone_is_stored_alone() -> None:
+    """Nobody pays for the rest of a large array that nothing else shows."""
+    kernel = Kernel()
+    binding = kernel.run("import numpy as np\nw = np.zeros(1_000_000)[3:6]").changed["w"]
+    assert binding.size < 10_000
+
+
+def test_an_array_of_a_subclass_keeps_its_attributes() -> None:
+    """NumPy's own pickling would forget them."""
+    kernel = Kernel()
+    bindings = kernel.run(
+        "import numpy as np\n"
+        "class Measured(np.ndarray): pass\n"
+        "m = np.arange(3.0).view(Measured); m.unit = 'kg'\n"
+        "own = Measured((2,)); own[:] = 7; own.unit = 'm'\n"
+    ).changed
+    again = Kernel(kernel.artifacts)
+    assert again.namespace.restore(bindings) == []
+    again.namespace.need(None)
+    for name in ("m", "own"):
+        assert again[name].tolist() == kernel[name].tolist()
+        assert again[name].unit == kernel[name].unit
+        assert type(again[name]) is again["Measured"]
