@@ -20,7 +20,7 @@ from typing import Any
 import xxhash
 
 from duranb.pure import held, identity
-from duranb.pure.codec import Missing, NotebookPickler, Reducer, special
+from duranb.pure.codec import Missing, NotebookPickler, Reducer, own_way, special
 from duranb.pure.immutable import is_atom, is_imported
 from duranb.pure.looking import full_name, is_a, module_name, module_of, own_failure, written
 
@@ -82,6 +82,8 @@ class _Canonical(NotebookPickler):
         found = special(obj)
         if found is None and self._reducer is not None:
             found = self._reducer(obj)
+        if found is None:
+            found = own_way(obj)
         return NotImplemented if found is None else found
 
 
@@ -234,6 +236,8 @@ class _Walker:
         found: Any = special(value)
         if found is None and self._reducer is not None:
             found = self._reducer(value)
+        if found is None:
+            found = own_way(value)
         if found is None:
             registered = copyreg.dispatch_table.get(type(value))
             found = registered(value) if registered else value.__reduce_ex__(5)

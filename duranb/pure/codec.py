@@ -228,6 +228,8 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
                 found = self._reducer(obj)
                 if found is not None:
                     self.met.described.append(obj)
+            if found is None:
+                found = own_way(obj)
             if found is not None:
                 return found
         return super().reducer_override(obj)
@@ -277,6 +279,12 @@ def special(obj: Any) -> Any:
         if not is_a(obj.obj, bytes, bytearray) or obj.nbytes != len(obj.obj):
             raise TypeError("cannot pickle a memoryview of a part of its object")
         return _viewed, (obj.obj, obj.format, obj.shape)
+    return None
+
+
+def own_way(obj: Any) -> Any:
+    """The reduction of what is pickled as its own class says, if that leaves something out, or
+    changes the object; else None."""
     return leftover.reduction(obj) or undisturbed.reduction(obj)
 
 

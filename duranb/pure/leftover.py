@@ -71,6 +71,8 @@ def _chain(error: BaseException) -> dict[str, Any]:
 
 def _attributes(obj: Any, kind: Any) -> dict[str, Any]:
     """The attributes that a type's own way of pickling may leave out."""
+    if _MAPPED in map(full_name, mro_of(kind)):
+        return {}  # a file, which is pickled as what is in it
     if _leaves_out(kind):
         return dict(own(obj))
     if any(full_name(base) == _MASKED for base in mro_of(kind)):
@@ -79,6 +81,7 @@ def _attributes(obj: Any, kind: Any) -> dict[str, Any]:
 
 
 _MASKED = "numpy.ma.MaskedArray"
+_MAPPED = "numpy.memmap"
 
 
 @lru_cache(maxsize=4096)

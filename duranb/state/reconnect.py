@@ -99,6 +99,7 @@ def reduction(value: Any) -> tuple[Any, ...] | None:
 _NEVER = {
     "argparse.ArgumentParser": "it tells a text of its own by identity, which is lost",
     "subprocess.Popen": "a process belongs to the one that started it",
+    "threading.Thread": "a thread runs in its own process",
     "weakref.finalize": "it waits for the end of an object of this process",
     "tempfile.TemporaryDirectory": "the folder is removed with the kernel that made it",
     "ipywidgets.widgets.widget.Widget": "a widget lives in this kernel and the page it is shown in",

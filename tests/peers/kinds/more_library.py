@@ -88,7 +88,7 @@ def more_library() -> list[Kind]:
         Kind("context", "import contextvars; x = contextvars.copy_context()", fate="refused"),
         Kind("function of a ContextVar", "import contextvars\nv = contextvars.ContextVar('v', default=3)\ndef x():\n    return v.get()", show="x.__name__"),
         Kind("barrier", "import threading; x = threading.Barrier(2)", show="x.parties"),
-        Kind("timer, not started", "import threading; x = threading.Timer(1, print)", fate="stored", show="x.interval"),
+        Kind("timer, not started", "import threading; x = threading.Timer(1, print)", fate="refused"),
         Kind("bounded semaphore, taken", "import threading; x = threading.BoundedSemaphore(2); _ = x.acquire()", show="x._value"),
         Kind("lock in an instance", "import threading\nclass C:\n    def __init__(self):\n        self.lock = threading.Lock(); self.n = 1\nx = C()", "x.n = 2", "(x.lock.locked(), x.n)"),
         Kind("lock that is held", "import threading; x = threading.Lock(); _ = x.acquire()", show="type(x).__name__", fate="remade"),
