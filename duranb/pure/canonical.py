@@ -213,6 +213,12 @@ class _Walker:
         self.say(token or f"{value.__module__}.{value.__qualname__}")
         return not (token and _captured(value))
 
+    def _element(self, item: object) -> str:
+        """The digest of an element of a set, which stands for it wherever it comes."""
+        if is_atom(item) or type(item) is tuple:
+            return version(item, self._live, self._reducer)
+        return _Graph(self._live, self._reducer, self._left).value(item)
+
     def _parts(self, value: Any) -> list[Any]:
         """What is directly inside of a value, which is neither a set nor said already."""
         kind = type(value)
@@ -268,7 +274,7 @@ class _Walk(_Walker):
         self._keep.append(value)
         if type(value) in (set, frozenset):
             self.say(f"{type(value).__name__} {len(value)}")
-            for digest in sorted(version(item, self._live, self._reducer) for item in value):
+            for digest in sorted(map(self._element, value)):
                 self.say(digest)
         else:
             for part in self._parts(value):
@@ -318,6 +324,3 @@ class _Graph(_Walker):
                     self._keep.append(part)
                 self.say(f"number {numbers[id(part)]}")
         return self.hasher.hexdigest()
-
-    def _element(self, item: object) -> str:
-        return _Graph(self._live, self._reducer, self._left).value(item)

@@ -232,6 +232,7 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
                 found = own_way(obj)
             if found is not None:
                 return found
+            return NotImplemented  # cloudpickle would take the word of a proxy for a function
         return super().reducer_override(obj)
 
     def alone(self, obj: Any) -> None:

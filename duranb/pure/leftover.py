@@ -12,7 +12,7 @@ import enum
 import sys
 import types
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import cloudpickle
 
@@ -24,9 +24,12 @@ _CHAIN = ("__cause__", "__context__", "__suppress_context__")
 def reduction(obj: Any) -> tuple[Any, ...] | None:
     """How an instance is pickled with what its type leaves out; None where that is nothing."""
     kind: Any = type(obj)
-    chain = _chain(obj) if issubclass(kind, BaseException) else {}
+    is_error = issubclass(kind, BaseException)
+    more = _chain(obj) if is_error else {}
+    if is_error or _leaves_out(kind):
+        more |= _slots(obj)
     attributes = _attributes(obj, kind)
-    if not chain and not attributes:
+    if not more and not attributes:
         return None
     found = obj.__reduce_ex__(5)
     if type(found) is not tuple or not 2 <= len(found) <= 5 or not _makes(found, kind):
@@ -34,21 +37,43 @@ def reduction(obj: Any) -> tuple[Any, ...] | None:
     make, arguments, state, items, pairs = (*found, None, None, None)[:5]
     if _tells_attributes(state):
         attributes = {}
-    if not chain and not attributes:
+        if _is_pair(state):
+            more = {name: value for name, value in more.items() if name not in state[1]}
+    if not more and not attributes:
         return None
-    return make, arguments, (state, attributes, chain), items, pairs, complete
+    return make, arguments, (state, attributes, more), items, pairs, complete
 
 
 def complete(obj: Any, state: tuple[Any, dict[str, Any], dict[str, Any]]) -> None:
     """Give an instance its state as pickle would, and then what :func:`reduction` added."""
-    told, attributes, chain = state
+    told, attributes, more = state
     if told is not None:
         _set_state(obj, told)
     if attributes:
         object.__getattribute__(obj, "__dict__").update(attributes)
-    for name, value in chain.items():
-        if name == "__suppress_context__" or is_a(value, BaseException):
-            BaseException.__setattr__(obj, name, value)
+    for name, value in more.items():
+        if name not in _CHAIN[:2] or is_a(value, BaseException):
+            object.__setattr__(obj, name, value)
+
+
+def _slots(obj: Any) -> dict[str, Any]:
+    """What an instance holds in the slots of classes that are written in Python."""
+    found = {}
+    for kind in mro_of(type(obj)):
+        for name in _slot_names(cast(Any, kind)):
+            try:
+                found[name] = dict_of(kind)[name].__get__(obj)
+            except AttributeError:  # not assigned
+                continue
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _slot_names(kind: Any) -> tuple[str, ...]:
+    own_slots = dict_of(kind)
+    if "__slots__" not in own_slots:
+        return ()
+    return tuple(n for n, v in own_slots.items() if type(v) is types.MemberDescriptorType)
 
 
 def _set_state(obj: Any, state: Any) -> None:

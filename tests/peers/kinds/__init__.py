@@ -6,6 +6,7 @@ expression of ``x`` whose repr tells two values apart. ``fate`` is what has to b
 """
 
 from tests.peers.kinds.arrays import arrays, frames
+from tests.peers.kinds.frameworks import frameworks
 from tests.peers.kinds.hostile import hostile
 from tests.peers.kinds.kind import Kind
 from tests.peers.kinds.library import library
@@ -31,6 +32,7 @@ KINDS = [
     *science(),
     *more_science(),
     *tools(),
+    *frameworks(),
     *hostile(),
 ]
 """All of them."""

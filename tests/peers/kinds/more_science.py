@@ -129,4 +129,4 @@ def more_science() -> list[Kind]:
 # fmt: on
 
 
-_FATES: dict[str, str] = {}
+_FATES = dict.fromkeys(("prepared geometry", "pint registry", "lxml document"), "refused")
