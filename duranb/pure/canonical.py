@@ -119,9 +119,9 @@ def version(value: object, live: dict[str, Any], reducer: Reducer | None = None)
     (a figure); nothing in it says whether it is the same.
     """
     found = _version(value, live, reducer, None)
-    if found is None:
+    if found is None and not _pickles(value, live, reducer, None):
         missing = Missing(_by_type)
-        if _found(value, live, reducer, missing):
+        if _pickles(value, live, reducer, missing):
             missing.known = True
             found = _version(value, live, reducer, missing) if missing.found else None
     return found or f"unstorable:{full_name(type(value))}"
@@ -131,8 +131,10 @@ def _by_type(part: object, why: str) -> tuple[Any, ...]:
     return _Tag, (f"unstorable {full_name(type(part))}",)
 
 
-def _found(value: object, live: dict[str, Any], reducer: Reducer | None, missing: Missing) -> bool:
-    """Find the parts of a value that cannot be pickled; False where it cannot be without them."""
+def _pickles(
+    value: object, live: dict[str, Any], reducer: Reducer | None, missing: Missing | None
+) -> bool:
+    """Whether a value can be pickled, without the parts that are then found ``missing``."""
     pickler = NotebookPickler(_Nowhere(), live, lambda b: None, reducer, missing=missing)
     try:
         pickler.dump(value)
@@ -140,7 +142,7 @@ def _found(value: object, live: dict[str, Any], reducer: Reducer | None, missing
         if not own_failure(error):
             raise
         return False
-    return id(value) not in missing.found
+    return missing is None or id(value) not in missing.found
 
 
 def _version(

@@ -96,17 +96,16 @@ def _chain(error: BaseException) -> dict[str, Any]:
 
 def _attributes(obj: Any, kind: Any) -> dict[str, Any]:
     """The attributes that a type's own way of pickling may leave out."""
-    if _MAPPED in map(full_name, mro_of(kind)):
-        return {}  # a file, which is pickled as what is in it
     if _leaves_out(kind):
         return dict(own(obj))
-    if any(full_name(base) == _MASKED for base in mro_of(kind)):
+    if _is_masked(kind):
         return {k: v for k, v in own(obj).items() if k == "_hardmask" or k[:1] != "_"}
     return {}
 
 
-_MASKED = "numpy.ma.MaskedArray"
-_MAPPED = "numpy.memmap"
+@lru_cache(maxsize=4096)
+def _is_masked(kind: Any) -> bool:
+    return "numpy.ma.MaskedArray" in map(full_name, mro_of(kind))
 
 
 @lru_cache(maxsize=4096)
@@ -114,6 +113,8 @@ def _leaves_out(kind: Any) -> bool:
     """Whether a class is pickled as a built-in type says that it inherits from."""
     if issubclass(kind, enum.Enum) or kind in cloudpickle.Pickler.dispatch_table:
         return False
+    if "numpy.memmap" in map(full_name, mro_of(kind)):
+        return False  # a file, which is pickled as what is in it
     for base in mro_of(kind):
         methods = dict_of(base)
         method = methods.get("__reduce_ex__", methods.get("__reduce__"))

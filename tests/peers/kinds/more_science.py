@@ -91,7 +91,7 @@ def more_science() -> list[Kind]:
         "PIL": [
             ("image with a palette", "from PIL import Image\nx = Image.new('P', (2, 2)); x.putpalette([1, 2, 3] * 4)", "x.putpixel((0, 0), 1)", "(x.mode, x.tobytes(), x.getpalette()[:3])"),
             ("image with info", "from PIL import Image\nx = Image.new('L', (1, 1)); x.info['k'] = 'v'", "x.info['k'] = 'w'", "(x.info, x.tobytes())"),
-            ("image from a file", "from PIL import Image\nImage.new('RGB', (2, 2), 'red').save('i.png'); x = Image.open('i.png')", "", "(x.size, x.tobytes())"),
+            ("image from a file", "from PIL import Image\nImage.new('RGB', (2, 2), 'red').save('i.png'); x = Image.open('i.png'); _ = x.load()", "", "(x.size, x.tobytes())"),
         ],
         "statsmodels": [
             ("fitted least squares", f"{_NP}import statsmodels.api as sm\nx = sm.OLS([1.0, 2.0, 3.0], [[1, 0], [1, 1], [1, 2]]).fit()", "", "x.params.round(6).tolist()"),
@@ -129,4 +129,6 @@ def more_science() -> list[Kind]:
 # fmt: on
 
 
-_FATES = dict.fromkeys(("prepared geometry", "pint registry", "lxml document"), "refused")
+_FATES = dict.fromkeys(
+    ("prepared geometry", "pint registry", "lxml document", "astropy table"), "refused"
+)
