@@ -11,6 +11,7 @@ from __future__ import annotations
 import enum
 import sys
 import types
+import weakref
 from functools import lru_cache
 from typing import Any, cast
 
@@ -97,7 +98,8 @@ def _chain(error: BaseException) -> dict[str, Any]:
 def _attributes(obj: Any, kind: Any) -> dict[str, Any]:
     """The attributes that a type's own way of pickling may leave out."""
     if _leaves_out(kind):
-        return dict(own(obj))
+        # A weak reference leads to what holds it, and is made again by that.
+        return {k: v for k, v in own(obj).items() if type(v) is not weakref.ReferenceType}
     if _is_masked(kind):
         return {k: v for k, v in own(obj).items() if k == "_hardmask" or k[:1] != "_"}
     return {}

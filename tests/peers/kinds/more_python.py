@@ -64,7 +64,7 @@ def classes() -> list[Kind]:
         Kind("slots and a dict", "class A:\n    __slots__ = ('a',)\nclass B(A):\n    pass\nx = B(); x.a = [1]; x.b = 2", "x.a.append(3)", "(x.a, x.b)"),
         Kind("slots in three classes", "class A:\n    __slots__ = ('a',)\nclass B(A):\n    __slots__ = ('b',)\nclass C(B):\n    __slots__ = ('c',)\nx = C(); x.a, x.b, x.c = 1, [2], 3", "x.b.append(3)", "(x.a, x.b, x.c)"),
         Kind("slots with a weak reference", "import weakref\nclass C:\n    __slots__ = ('a', '__weakref__')\nx = C(); x.a = [1]; r = weakref.ref(x)", "x.a.append(2)", "x.a"),
-        Kind("private slots", "class C:\n    __slots__ = ('__a',)\n    def __init__(self):\n        self.__a = [1]\n    def get(self):\n        return self.__a\nx = C()", fate="refused"),
+        Kind("private slots", "class C:\n    __slots__ = ('__a',)\n    def __init__(self):\n        self.__a = [1]\n    def get(self):\n        return self.__a\nx = C()", show="type(x).__name__", fate="refused"),
         Kind("two bases", "class A:\n    a = 1\nclass B:\n    b = 2\nclass C(A, B):\n    pass\nx = C(); x.n = 1", "x.n = 2", "(x.a, x.b, x.n)"),
         Kind("diamond with super", "class A:\n    def f(self):\n        return 'A'\nclass B(A):\n    def f(self):\n        return 'B' + super().f()\nclass C(A):\n    def f(self):\n        return 'C' + super().f()\nclass D(B, C):\n    pass\nx = D(); x.n = 1", "x.n = 2", "(x.f(), x.n)"),
         Kind("class of a class factory", "def make(n):\n    class C:\n        v = n\n        def f(self):\n            return n\n    return C\nx = make(3)", show="(x.v, x().f())"),
