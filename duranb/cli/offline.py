@@ -1,13 +1,15 @@
 """Replaying a notebook offline: in a fresh kernel, on a copy of its store, with no way out.
 
-Every call is answered from the journal or refused. ``duranb verify --replay`` reruns the recorded
-steps, ``duranb test`` and :mod:`duranb.testing` the notebook as its file is now.
+Every call is answered from the journal or refused. ``duranb test`` and :mod:`duranb.testing` run
+the notebook as its file is now, ``duranb verify --replay`` (:mod:`duranb.cli.verifying`) what is
+recorded of it.
 """
 
 from __future__ import annotations
 
 import contextlib
 import copy
+import os
 import shutil
 import tempfile
 import time
@@ -20,14 +22,16 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 
 from duranb.cli.headless import Hooks, check_names, inject, read, run_cells, step_of, told
 from duranb.pure.errors import StoreDamaged, UsageError
-from duranb.pure.events import Binding
 from duranb.pure.history import History
-from duranb.pure.model import Execution, Status
-from duranb.pure.staleness import latest
 from duranb.store import StoreView, left_behind, store_path
 from duranb.store.paths import DATABASE, JOURNAL, TAIL, WAL
 
 TRIES = 3
+
+USUAL = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "MISTRAL_API_KEY")
+"""Credentials that may have come another way than by the environment."""
+
+NO_KEY = "not-needed"
 
 _CATCH_UP = "__import__('duranb').current().rewind()"
 """What ends a replay: a plan is only made, but all variables are captured before it is."""
@@ -92,114 +96,6 @@ def _link_artifacts(source: Path, target: Path) -> None:
             shutil.copyfile(file, link)
 
 
-# -- rerunning what is recorded ----------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Disagreement:
-    """An output of a step that a rerun gave another value, or (``error``) a step that could not be
-    rerun. A binding is None where there is no such name."""
-
-    step: str
-    execution: int
-    name: str = ""
-    recorded: Binding | None = None
-    now: Binding | None = None
-    error: str = ""
-
-    def __str__(self) -> str:
-        if self.error:
-            return f"{self.step}@{self.execution} could not be rerun: {self.error}"
-        return (
-            f"{self.step}@{self.execution}: {self.name} was {_told(self.recorded)} "
-            f"and is now {_told(self.now)}"
-        )
-
-
-def _told(binding: Binding | None) -> str:
-    return f"{binding.preview} (version {binding.version[:8]})" if binding else "not there"
-
-
-def verify(
-    notebook: Path, *, hooks: Hooks | None = None, timeout: float | None = None
-) -> tuple[int, list[Disagreement]]:
-    """Rerun the completed steps on the way to the head, each from its recorded inputs; how many
-    there are, and where they disagree with what was recorded.
-
-    Raises :class:`UsageError` when there is no store, or no completed step in it.
-    """
-    folder, hooks = store_folder(notebook), hooks or Hooks()
-    if notebook == folder:
-        notebook = folder.parent.parent / f"{folder.name}.ipynb"
-    with copied(folder) as (store, before):
-        steps = [x for x in latest(before).values() if x.status is Status.COMPLETED]
-        if not steps:
-            raise UsageError(f"{notebook} has no completed step to rerun: run it first")
-        document = _rerunning(notebook, steps)
-        telling = Hooks(
-            on_cell=lambda number, total, label: hooks.on_cell(
-                number, total, steps[number - 1].step
-            ),
-            on_kernel=hooks.on_kernel,
-        )
-        died = ""
-        try:
-            _run(notebook, document, store, telling, timeout=timeout)
-        except DeadKernelError:
-            died = "the kernel died; run the step by itself to see why"
-        except CellTimeoutError:
-            died = f"a step took longer than the {timeout:g} seconds of --timeout"
-        with StoreView.open(store) as view:
-            after = History(view.events())
-    reruns = {x.replays: x for x in after.executions.values() if x.id not in before.executions}
-    found: list[Disagreement] = []
-    for step, cell in zip(steps, document.cells, strict=True):
-        rerun = reruns.get(step.id)
-        if rerun is not None and rerun.status is Status.COMPLETED:
-            found += _compare(before, step, rerun)
-        else:
-            why = rerun.error.message if rerun is not None and rerun.error else ""
-            kind = rerun.error.type if rerun is not None and rerun.error else ""
-            why = f"{kind}: {why}" if kind not in ("", "Unrecorded") else why
-            found.append(Disagreement(step.step, step.id, error=why or _shown(cell) or died))
-    return len(steps), found
-
-
-def _rerunning(notebook: Path, steps: list[Execution]) -> nbformat.NotebookNode:
-    """A notebook whose cells each bring back what a step started from, and run it."""
-    cells = [
-        nbformat.v4.new_code_cell(
-            f"%duranb rewind {x.step}@{x.id} --before --yes\n%duranb replay {x.step}@{x.id} --yes",
-            metadata={"tags": ["raises-exception"]},
-        )
-        for x in steps
-    ]
-    document: nbformat.NotebookNode = nbformat.v4.new_notebook(cells=cells)
-    if notebook.exists():
-        document.metadata = read(notebook).metadata
-    return document
-
-
-def _shown(cell: nbformat.NotebookNode) -> str:
-    found = [o.evalue for o in cell.get("outputs", ()) if o.output_type == "error"]
-    return str(found[-1]) if found else ""
-
-
-def _compare(before: History, step: Execution, rerun: Execution) -> Iterator[Disagreement]:
-    """The names that either execution changed and that have another content in the other one."""
-    start = before.namespace(step.before)
-    for name in dict.fromkeys([*step.outputs, *rerun.outputs, *step.deleted, *rerun.deleted]):
-        recorded, now = (
-            None if name in x.deleted else x.outputs.get(name, start.get(name))
-            for x in (step, rerun)
-        )
-        if (recorded and recorded.version) != (now and now.version):
-            yield Disagreement(step.step, step.id, name, recorded, now)
-
-
-# -- running the notebook as it is now ---------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class Failure:
     """What ended a replay: in which cell (from 0), the step that is (empty for a plain cell), the
@@ -256,7 +152,7 @@ def rerun(
         kind = message = ""
         telling = Hooks(on_cell=on_cell, on_kernel=hooks.on_kernel)
         try:
-            _run(notebook, running, store, telling, kernel=kernel, timeout=timeout)
+            run_offline(notebook, running, store, before, telling, kernel=kernel, timeout=timeout)
         except CellExecutionError as error:
             kind, message = error.ename, told(error)
         except DeadKernelError:
@@ -290,14 +186,23 @@ def _swallowed(history: History, last: int) -> str:
     return ""
 
 
-def _run(
+def run_offline(
     notebook: Path,
     document: nbformat.NotebookNode,
     store: Path,
+    history: History,
     hooks: Hooks,
     *,
     kernel: str = "",
     timeout: float | None = None,
 ) -> None:
-    env = {"DURANB_REPLAY": str(store)}
+    """Run a document's cells, as :func:`duranb.cli.headless.run_cells` does, in a kernel that has
+    no way out. ``store`` is the copy of the notebook's, and ``history`` what is recorded in it.
+
+    Where a credential was, and none is now, there is one that nobody will ever see: clients refuse
+    to be made without.
+    """
+    wanted = {*USUAL, *history.credentials}
+    env = {name: NO_KEY for name in wanted if not os.environ.get(name)}
+    env["DURANB_REPLAY"] = str(store)
     run_cells(notebook, document, kernel=kernel, timeout=timeout, hooks=hooks, env=env)

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from duranb.cli import headless, offline
+from duranb.cli import headless, offline, verifying
 from duranb.cli.offline import store_folder
 from duranb.cli.options import NOTEBOOK, SECONDS, plainly, running
 from duranb.pure.history import History
@@ -165,18 +165,22 @@ def verify(notebook: Path, replay: bool, timeout: float | None) -> None:
 
 def _verify_replay(notebook: Path, timeout: float | None) -> None:
     with _progress(notebook) as hooks:
-        steps, found = offline.verify(notebook, hooks=hooks, timeout=timeout)
-    for each in found:
+        done = verifying.verify(notebook, hooks=hooks, timeout=timeout)
+    for said in done.failed:
+        click.echo(f"duranb: {said}: what it makes was not there", err=True)
+    for each in done.found:
         click.echo(f"duranb: {each}", err=True)
-    differing = len({each.execution for each in found})
-    if found:
+    differing = len({each.execution for each in done.found})
+    if done.found:
         click.echo(
-            f"duranb: {differing} of {steps} steps do not give again what was recorded: record "
-            "what differs each time (duranb.now, duranb.random, duranb.uuid4, duranb.call)",
+            f"duranb: {differing} of {done.steps} steps do not give again what was recorded: "
+            "record what differs each time (duranb.now, duranb.random, duranb.uuid4, duranb.call)",
             err=True,
         )
         sys.exit(1)
-    click.echo(f"{steps} steps rerun offline, all as recorded")
+    aside = f", but for ids and times that libraries draw (in {', '.join(done.aside)})"
+    said = f"{done.steps} steps rerun offline, all as recorded"
+    click.echo(said + (aside if done.aside else ""))
 
 
 @click.command("test")

@@ -40,6 +40,9 @@ _SLICE = 0.1
 _WAITING = 4
 """Descriptions that wait for the process at most."""
 
+_REMEMBERED = 100_000
+"""Artifacts that are remembered to have been stored by this process."""
+
 _BESIDE = 10
 """Other names that the code of one value is given."""
 
@@ -85,10 +88,12 @@ class SelfCheck:
             body = event.body
             if isinstance(body, e.ArtifactStored):
                 self._stored.setdefault(body.digest, 0)
+                if len(self._stored) > _REMEMBERED:  # there was no moment without a cell
+                    self._stored.pop(next(iter(self._stored)), None)
                 self._news = True
             elif isinstance(body, e.ExecutionCompleted):
                 for binding in body.outputs.values():
-                    if binding.artifact in self._stored:
+                    if self._stored.get(binding.artifact) == 0:
                         self._stored[binding.artifact] = body.execution
 
     # -- on the thread that runs cells -----------------------------------------------------
@@ -103,7 +108,7 @@ class SelfCheck:
         self._news = False
         new = self._new()
         wanted: dict[str, dict[str, Tracked]] = {}
-        for name, seen in self._runtime.namespace.settled(new, look=thoroughly).items():
+        for name, seen in self._runtime.namespace.settled(new, prove=thoroughly).items():
             wanted.setdefault(seen.binding.artifact, {})[name] = seen
             new.discard(name)
         for artifact, values in wanted.items():
@@ -127,7 +132,7 @@ class SelfCheck:
         }
         current = {seen.binding.artifact for seen in tracked.values()}
         for digest in [d for d in list(self._stored) if d not in current]:
-            self._stored.pop(digest)
+            self._stored.pop(digest, None)
         return new
 
     def _describe(self, artifact: str, values: Mapping[str, Tracked]) -> None:
@@ -138,7 +143,7 @@ class SelfCheck:
         if was.ordinary or (was.classes and not self._runtime.namespace.is_as_stored(min(values))):
             return
         previews = {name: seen.binding.preview for name, seen in values.items()}
-        self._queue.put_nowait(_Task(artifact, self._stored[artifact], was, previews))
+        self._queue.put_nowait(_Task(artifact, self._stored.get(artifact, 0), was, previews))
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="duranb-check", daemon=True)
             self._thread.start()
@@ -176,7 +181,7 @@ class SelfCheck:
         while True:
             task = self._queue.get()
             try:
-                if task is None:
+                if task is None or self._closed:
                     return
                 self._check(task)
             finally:
@@ -238,6 +243,8 @@ class SelfCheck:
 
     def _started(self) -> subprocess.Popen[bytes]:
         self._end()
+        if self._closed:
+            raise ProcessLookupError("the session is closed")
         self.processes += 1
         # Not in the kernel's process group: an interrupt of a cell is none of its business.
         return subprocess.Popen(

@@ -6,35 +6,35 @@ pytest plugin set it. A kernel that was started without it is like any other.
 
 from __future__ import annotations
 
-import functools
+import ast
 import os
 import sys
-from types import ModuleType
 from typing import Any
 
-import wrapt
-
 from duranb.engine.context import current
+from duranb.engine.runtime import active
+from duranb.pure import dataflow
 from duranb.pure.errors import Unrecorded
+from duranb.session import comparing
+from duranb.state import asking
 
 STORE = os.environ.pop("DURANB_REPLAY", "")
 """The folder of the store to replay on; empty in a kernel that runs live. It is taken out of the
 environment, or every process that a cell starts would replay as well."""
 
-_SDKS = {"openai": ("OpenAI", "AsyncOpenAI"), "anthropic": ("Anthropic", "AsyncAnthropic")}
+COMPARED = "application/vnd.duranb.compared+json"
+"""The kind of data as which :func:`compare` shows what it found."""
 
 _HERE = frozenset({"", "localhost"})
 
 
 def begin() -> None:
-    """Let nothing out of this process from now on, and let clients be made without their keys.
+    """Let nothing out of this process from now on.
 
     An audit hook sees every connection that Python code opens, whichever library it is for. There
     is no way to take one out again, which is as it should be.
     """
     sys.addaudithook(_look)
-    for name in _SDKS:
-        wrapt.register_post_import_hook(_without_keys, name)
 
 
 def _look(event: str, args: tuple[Any, ...]) -> None:
@@ -63,20 +63,18 @@ def _refuse(host: str) -> None:
     )
 
 
-def _without_keys(module: ModuleType) -> None:
-    """Give clients that find no key one that nobody will ever see: they refuse to be made, or to
-    build a request, without any."""
-    variable = f"{module.__name__.upper()}_API_KEY"
-    for name in _SDKS[module.__name__]:
-        cls: Any = getattr(module, name)
-        cls.__init__ = _keyless(cls.__init__, variable)
+def compare(execution: int) -> None:
+    """Show, for ``duranb verify --replay``, which outputs of the latest rerun of an execution
+    differ from the recorded ones only in what libraries drew themselves."""
+    from IPython import get_ipython
+    from IPython.display import publish_display_data
 
-
-def _keyless(init: Any, variable: str) -> Any:
-    @functools.wraps(init)
-    def make(self: Any, *args: Any, **options: Any) -> None:
-        if not os.environ.get(variable) and options.get("api_key") is None:
-            options["api_key"] = "not-needed"
-        init(self, *args, **options)
-
-    return make
+    runtime = active()
+    assert runtime is not None
+    recorded = runtime.history.executions[execution]
+    tree = ast.parse(get_ipython().transform_cell(recorded.source))
+    names = dataflow.analyse(tree)
+    foreign = names.opaque or any(n.startswith("module:") for n in recorded.uses)
+    itself = foreign or asking.asks(tree, names.loads, runtime.namespace.live)
+    aside = comparing.set_aside(runtime, execution, asks=bool(itself))
+    publish_display_data({COMPARED: aside, "text/plain": ""})

@@ -1,7 +1,9 @@
 """What a call cost, in US dollars, by the prices that come with ``genai-prices``.
 
 The price list takes a third of a second to load, so it is loaded while the first request is on its
-way, not when duranb is imported.
+way, not when duranb is imported. Only the list: what ``genai-prices`` imports is imported with the
+HTTP library, before anything can be sent. SDKs look into ``sys.modules`` for an HTTP library, and
+must not find one that another thread is still importing.
 """
 
 from __future__ import annotations
@@ -14,6 +16,14 @@ from duranb.llm.shapes.common import Tokens
 
 _log = logging.getLogger(__name__)
 _warming: threading.Thread | None = None
+
+
+def prepare() -> None:
+    """Import what the prices need. Call it where no other thread can be using an HTTP library."""
+    try:
+        import genai_prices  # noqa: F401
+    except Exception as error:  # of any kind: it is the user's import that we are part of
+        _log.warning("calls will have no price: %s: %s", type(error).__name__, error)
 
 
 def warm() -> None:

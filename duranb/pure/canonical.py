@@ -14,21 +14,25 @@ import pickle
 import sys
 import types
 from collections import deque
-from functools import lru_cache
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import xxhash
 
-from duranb.pure import held, identity
+from duranb.pure import held, identity, recipes, texts
 from duranb.pure.codec import Missing, NotebookPickler, Reducer, own_way, special
 from duranb.pure.immutable import is_atom, is_imported
-from duranb.pure.looking import full_name, is_a, module_name, module_of, own_failure, written
+from duranb.pure.looking import full_name, is_a, module_name, own_failure, written
 
-_SETS = (b"\x8f", b"\x91")  # EMPTY_SET and FROZENSET
+_SETS = (b"\x8f", b"\x91")  # EMPTY_SET and FROZENSET; bytes of a number, too
+Reduce: TypeAlias = Callable[[object], Any]
+
 _LARGEST = 1 << 28
+_MOST = 1 << 62
 _DEEPEST = 300
-_STEPS = 1_000
-_MORE_STEPS = 2_000_000
+_STEPS = 2_000
+_FEW_STEPS = 50
+_MORE_STEPS = 200_000
 """What a walk goes through at most: it meets what is shared as often as there are ways to it."""
 
 
@@ -43,12 +47,13 @@ class _Tag:
 
 
 class _Sink:
-    """Hashes what is written, and notices sets."""
+    """Hashes what is written, and notices what may be sets."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
         self.hasher = xxhash.xxh3_128()
         self.sets = False
         self.size = 0
+        self._most = most
 
     def write(self, data: Any) -> int:
         view = bytes(data) if len(data) < 1 << 20 else data
@@ -56,15 +61,8 @@ class _Sink:
             self.sets = any(mark in view for mark in _SETS)
         self.hasher.update(view)
         self.size += len(data)
-        if self.size > _LARGEST:
+        if self.size > self._most:
             raise _TooLarge
-        return len(data)
-
-
-class _Nowhere:
-    """A file that keeps nothing."""
-
-    def write(self, data: Any) -> int:
         return len(data)
 
 
@@ -76,15 +74,23 @@ class _Canonical(NotebookPickler):
     """Functions and classes as their fingerprints, everything else by content."""
 
     def reduction(self, obj: Any) -> Any:
+        if (dispatching := _dispatching(obj)) is not None:
+            return dispatching
         token = _token(obj)
         if token is not None:
             return NotImplemented if token == _BY_NAME else (_Tag, (token, *_captured(obj)))
-        found = special(obj)
+        found = special(obj) or _texts(obj)
         if found is None and self._reducer is not None:
             found = self._reducer(obj)
         if found is None:
             found = own_way(obj)
         return NotImplemented if found is None else found
+
+
+def _texts(obj: Any) -> tuple[Any, ...] | None:
+    """An array of strings by its content: how many of them are one object is no part of that."""
+    numpy = sys.modules.get("numpy")
+    return texts.content(obj) if numpy is not None and type(obj) is numpy.ndarray else None
 
 
 _BY_NAME = ""
@@ -99,50 +105,81 @@ def _token(obj: Any) -> str | None:
         return f"function {identity.of_function(obj)}"
     if issubclass(kind, type):
         if identity.library(obj):
-            return _BY_NAME
+            # types.MethodType says it is builtins.method, which is not there.
+            return _BY_NAME if _is_there(obj) else f"class {full_name(obj)}"
         return f"class {identity.of_class(obj)}"
     if is_imported(obj):
         return f"module {module_name(obj)}"
+    if kind is object:  # which only its place tells apart from another one
+        return f"object {'.'.join(held.place(obj) or ())}"
     return None
+
+
+def _is_there(cls: type) -> bool:
+    found: Any = sys.modules.get(cls.__module__)
+    for name in cls.__qualname__.split("."):
+        found = getattr(found, name, None)
+    return found is cls
+
+
+def _dispatching(obj: Any) -> Any:
+    return recipes.of_function(obj) if type(obj) is types.FunctionType else None
 
 
 def _captured(obj: Any) -> list[object]:
     """What code holds that its token does not tell."""
-    return identity.captured(obj) if is_a(obj, types.FunctionType, type) else []
+    if not is_a(obj, types.FunctionType, type) or identity.library(obj):
+        return []
+    return identity.captured(obj)
 
 
 def version(value: object, live: dict[str, Any], reducer: Reducer | None = None) -> str:
     """The digest of a value's content: 32 hex characters, or ``unstorable:TYPE``.
 
     What cannot be pickled (a generator, a socket) is told by its type alone, as a part of a value
-    too: another one of the type does as well. So is what libraries have made too entangled to walk
-    (a figure); nothing in it says whether it is the same.
+    too: another one of the type does as well. What can be pickled and is too deep or too entangled
+    for the walk is told by its bytes: a change is never missed, at the price of one seen where
+    another process pickles the same another way.
     """
     found = _version(value, live, reducer, None)
-    if found is None and not _pickles(value, live, reducer, None):
+    if found is not None:
+        return found
+    told = _bytes(value, live, reducer, None)
+    if told is None:
         missing = Missing(_by_type)
-        if _pickles(value, live, reducer, missing):
-            missing.known = True
-            found = _version(value, live, reducer, missing) if missing.found else None
-    return found or f"unstorable:{full_name(type(value))}"
+        told = _bytes(value, live, reducer, missing)
+        if told is None or id(value) in missing.found:
+            return f"unstorable:{full_name(type(value))}"
+        missing.known = True
+        found = _version(value, live, reducer, missing)
+    return found or told
+
+
+def reducing(live: dict[str, Any], reducer: Reducer | None = None) -> Reduce:
+    """How an object is taken apart for its version: its reduction, as pickle has them, or
+    NotImplemented for the one of its own class."""
+    return _Canonical(_Sink(_LARGEST), live, None, reducer).reduction
 
 
 def _by_type(part: object, why: str) -> tuple[Any, ...]:
     return _Tag, (f"unstorable {full_name(type(part))}",)
 
 
-def _pickles(
+def _bytes(
     value: object, live: dict[str, Any], reducer: Reducer | None, missing: Missing | None
-) -> bool:
-    """Whether a value can be pickled, without the parts that are then found ``missing``."""
-    pickler = NotebookPickler(_Nowhere(), live, lambda b: None, reducer, missing=missing)
+) -> str | None:
+    """A digest of the bytes that a value is pickled as; None where it cannot be."""
+    sink = _Sink(_MOST)
+    pickler = NotebookPickler(
+        sink, live, lambda b: sink.hasher.update(b.raw()), reducer, missing=missing
+    )
     try:
         pickler.dump(value)
     except BaseException as error:  # of any kind: it is the value's own code
         if not own_failure(error):
             raise
-        return False
-    return missing is None or id(value) not in missing.found
+        return None
+    return f"bytes:{sink.hasher.hexdigest()}"
 
 
 def _version(
@@ -152,14 +189,14 @@ def _version(
     if is_atom(value) and not issubclass(kind, types.ModuleType):
         told = f"{kind.__name__} {written(value)}"
         return xxhash.xxh3_128_hexdigest(told.encode(errors="replace"))
-    sink = _Sink()
+    sink = _Sink(_LARGEST)
     pickler = _Canonical(
         sink, live, lambda b: sink.hasher.update(b.raw()), reducer, missing=missing
     )
     pickler.fast = True
     try:
         pickler.dump(value)
-        if not sink.sets:
+        if not sink.sets or not _holds_sets(value, live, reducer, missing):
             return sink.hasher.hexdigest()
     except (ValueError, RecursionError, _TooLarge, pickle.PicklingError):
         pass  # a cycle, or too much shared: the walk below numbers what it has seen
@@ -183,6 +220,33 @@ def _version(
         if not own_failure(error):
             raise
         return None
+
+
+def _holds_sets(
+    value: object, live: dict[str, Any], reducer: Reducer | None, missing: Missing | None
+) -> bool:
+    """Whether a set is anywhere in a value: all that is pickled is shown to ``persistent_id``."""
+    pickler = _Canonical(_Nowhere(), live, lambda buffer: None, reducer, missing=missing)
+    pickler.fast = True
+    met: list[object] = []
+    pickler.persistent_id = met.append  # it returns None: nothing is persistent
+    pickler.dump(value)
+    return not {set, frozenset}.isdisjoint(map(type, met))
+
+
+class _Nowhere:
+    def write(self, data: Any) -> int:
+        return len(data)
+
+
+_SORTABLE = ({str}, {bytes}, {int})
+
+
+def _is_plain(found: Any) -> bool:
+    """Whether a set is of one type that can be sorted and written, as very long integers cannot."""
+    if set(map(type, found)) not in _SORTABLE:
+        return False
+    return type(next(iter(found))) is not int or -(1 << 64) < min(found) <= max(found) < 1 << 64
 
 
 class _Walker:
@@ -209,29 +273,27 @@ class _Walker:
         if is_atom(value) and not issubclass(kind, types.ModuleType):
             self.say(f"{kind.__name__} {written(value)}")
             return True
-        token = _token(value)
+        if kind in (set, frozenset) and _is_plain(value):
+            # At C speed: sets of words and keys are large.
+            self.say(f"{kind.__name__} {len(value)} {sorted(value)!r}")
+            return True
+        token = _token(value) if _dispatching(value) is None else None
         if token is None:
             return False
         self.say(token or f"{value.__module__}.{value.__qualname__}")
         return not (token and _captured(value))
 
-    def _element(self, item: object) -> str:
-        """The digest of an element of a set, which stands for it wherever it comes."""
-        if is_atom(item) or type(item) is tuple:
-            return version(item, self._live, self._reducer)
-        return _Graph(self._live, self._reducer, self._left).value(item)
-
     def _parts(self, value: Any) -> list[Any]:
         """What is directly inside of a value, which is neither a set nor said already."""
         kind = type(value)
-        if _token(value) is not None:
+        if _dispatching(value) is None and _token(value) is not None:
             return _captured(value)
         if kind in (list, tuple):
             self.say(f"{kind.__name__} {len(value)}")
             return list(value)
         if kind is dict:
             self.say(f"dict {len(value)}")
-            return [part for pair in value.items() for part in pair]
+            return [part for pair in value.items() for part in _pair(*pair)]
         if issubclass(kind, enum.Enum):
             self.say(f"enum {value.name}")
             return [kind]
@@ -241,7 +303,7 @@ class _Walker:
         return self._reduced(value)
 
     def _reduced(self, value: Any) -> list[Any]:
-        found: Any = special(value)
+        found: Any = _dispatching(value) or special(value) or _texts(value)
         if found is None and self._reducer is not None:
             found = self._reducer(value)
         if found is None:
@@ -254,6 +316,11 @@ class _Walker:
             self.say(found)
             return []
         return [*found[:3], *(item for items in found[3:5] for item in items or ())]
+
+
+def _pair(key: Any, item: Any) -> tuple[Any, Any]:
+    """A key and its value. An object under its own id is under another one in each process."""
+    return ("its id" if type(key) is int and key == id(item) else key), item
 
 
 class _Walk(_Walker):
@@ -283,22 +350,15 @@ class _Walk(_Walker):
                 self.value(part, depth + 1)
         del self._open[id(value)]
 
-
-@lru_cache(maxsize=4096)
-def _is_installed(kind: Any) -> bool:
-    """Whether a class is a library's, whose objects may hold what differs each time they are made
-    (numbers that count up, the order of sets)."""
-    module = module_of(kind)
-    top = module.partition(".")[0]
-    return top not in _PLAIN and top not in sys.stdlib_module_names and held.installed(module)
-
-
-_PLAIN = frozenset({"numpy", "pandas", "pydantic"})
+    def _element(self, item: object) -> str:
+        walk = _Walk(self._live, self._reducer, self._left)
+        walk.value(item, 0)
+        return walk.hasher.hexdigest()
 
 
 class _Graph(_Walker):
-    """Each object once, numbered as it is first met: what is as entangled as a graph of nodes, or
-    as deep as a list of links, is gone through in as many steps as it has parts."""
+    """Each object once, numbered as it is first met: what is as entangled as a figure, or as deep
+    as a list of links, is gone through in as many steps as it has parts."""
 
     def value(self, value: Any) -> str:
         """The digest."""
@@ -307,17 +367,14 @@ class _Graph(_Walker):
         numbers = {id(value): 0}
         queue = deque([value])
         while queue:
-            current: Any = queue.popleft()
+            current = queue.popleft()
             self._step()
-            kind: Any = type(current)
-            if _is_installed(kind):
-                raise _TooLarge
             if type(current) in (set, frozenset):
                 self.say(f"{type(current).__name__} {len(current)}")
-                for digest in sorted(map(self._element, current)):
-                    self.say(digest)
-                continue
-            for part in self._parts(current):
+                parts = sorted(current, key=self._first_look)
+            else:
+                parts = self._parts(current)
+            for part in parts:
                 if self._is_said(part):
                     continue
                 if id(part) not in numbers:
@@ -326,3 +383,12 @@ class _Graph(_Walker):
                     self._keep.append(part)
                 self.say(f"number {numbers[id(part)]}")
         return self.hasher.hexdigest()
+
+    def _first_look(self, item: object) -> str:
+        """What tells an element of a set from most others."""
+        walk = _Walk(self._live, self._reducer, [_FEW_STEPS])
+        try:
+            walk.value(item, 0)
+        except _TooLarge:
+            return full_name(type(item))
+        return walk.hasher.hexdigest()

@@ -34,10 +34,14 @@ import msgspec
 import xxhash
 
 from duranb.pure import (
+    compiled,
+    held,
     identity,
     leftover,
     members,
+    recipes,
     sharing,
+    skeletons,
     tensors,
     texts,
     tolerant,
@@ -153,6 +157,7 @@ class Missing:
         self.found: dict[int, tuple[object, str]] = {}
         self.known = False
         """Whether all of them are found already, so that nothing else is looked into."""
+        self._whole: dict[int, object] = {}
 
     def reduction(self, obj: Any, pickler: NotebookPickler) -> Any:
         """The reduction of ``obj``, or what is pickled instead."""
@@ -161,10 +166,13 @@ class Missing:
             return pickler.reduction(obj) if there is None else self._stand_in(obj, there[1])
         kind = type(obj)
         try:
-            if module_of(kind) not in _LOOKED_INTO and not issubclass(kind, type):
-                pickler.alone(obj)
+            looked_into = module_of(kind) in _LOOKED_INTO or issubclass(kind, type)
+            if not looked_into and id(obj) not in self._whole:
+                # All that is in it is whole too, and need not be tried again.
+                self._whole |= pickler.alone(obj)
             found = pickler.reduction(obj)
-            if found is NotImplemented and not issubclass(kind, (type, types.FunctionType)):
+            by_kind = kind in pickler.dispatch_table or issubclass(kind, _AS_CODE)
+            if found is NotImplemented and not by_kind:
                 obj.__reduce_ex__(5)  # what pickling it would call
             return found
         except BaseException as error:  # of any kind: it is the value's own code
@@ -175,6 +183,7 @@ class Missing:
             return self._stand_in(obj, why)
 
 
+_AS_CODE = (type, types.FunctionType)
 _LOOKED_INTO = frozenset({"__main__", "builtins", "collections", "types", "functools"})
 
 
@@ -199,6 +208,7 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         self._namespace = live
         self._reducer = reducer
         self._inside = inside
+        self._variables: set[int] = set()
 
     def reducer_override(self, obj: Any) -> Any:
         if self.missing is not None:
@@ -210,14 +220,29 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         kind = type(obj)
         if kind is types.FunctionType:
             self.met.code.append(obj)
+            found = compiled.reduction(obj) or recipes.of_function(obj)
+            if found is not None and not held.is_global(obj):
+                return found
             if obj.__globals__ is self._namespace:
-                return self._function(obj)
-        elif issubclass(kind, type):
+                return self._function(obj, _LIVE)
+            module = held.module_of(obj)
+            if module is not None and not held.is_global(obj):
+                return compiled.settled(obj, self._function(obj, _Globals(module)))
+            return compiled.settled(obj, super().reducer_override(obj))
+        if issubclass(kind, type):
             self.met.code.append(obj)
+            if (generic := skeletons.of_generic(obj)) is not None:
+                return generic
             if module_of(obj) == "__main__" and id(obj) not in self._inside:
                 return self._class(obj)
-            if issubclass(obj, enum.Enum):
-                return members.without_aliases(obj, super().reducer_override(obj))
+            made = skeletons.quiet(obj, super().reducer_override(obj))
+            return members.without_aliases(obj, made) if issubclass(obj, enum.Enum) else made
+        if kind is types.CellType:
+            if id(obj) in self._variables:
+                return types.CellType, ()  # its function fills it
+        elif kind is types.CodeType:
+            if obj.co_filename == _GENERATED:
+                return _generated(self.dispatch_table[kind](obj))
         elif views.is_array(kind):
             reduced = views.reduction(obj, self.windows) or _array(obj)
             if reduced is not None:
@@ -235,17 +260,36 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
             return NotImplemented  # cloudpickle would take the word of a proxy for a function
         return super().reducer_override(obj)
 
-    def alone(self, obj: Any) -> None:
-        """Pickle an object by itself, to no use. Raises what pickling it raises."""
+    def alone(self, obj: Any) -> dict[int, object]:
+        """Pickle an object by itself, to no use: what was met in it, by id. Raises what pickling it
+        raises."""
         buffers: list[pickle.PickleBuffer] = []
-        type(self)(io.BytesIO(), self._namespace, buffers.append, self._reducer).dump(obj)
+        pickler = type(self)(io.BytesIO(), self._namespace, buffers.append, self._reducer)
+        pickler.dump(obj)
+        return {i: met for i, (_, met) in pickler.memo.copy().items()}
 
-    def _function(self, function: types.FunctionType) -> Any:
-        """As cloudpickle does it, but for the globals."""
+    def _function(self, function: types.FunctionType, names: _Live | _Globals) -> Any:
+        """As cloudpickle does it, but for the globals: today's, of the namespace or a module."""
         make, arguments, state, *rest = self._dynamic_function_reduce(function)
         code, _, *others = arguments
         state[1]["__globals__"] = {}
-        return (make, (code, _LIVE, *others), state, *rest)
+        return (make, (code, names, *others), state, *rest)
+
+    def _dynamic_function_reduce(self, function: types.FunctionType) -> Any:
+        """As cloudpickle does it, but with the function's own variables: it would give a function
+        that shares them with another one (``nonlocal``) new ones."""
+        make, arguments, state, *rest = super()._dynamic_function_reduce(function)
+        variables = function.__closure__
+        if variables:
+            self._variables.update(map(id, variables))
+            arguments = (*arguments[:-1], variables)
+            state[1]["__closure__"] = tuple(map(self.filling, variables))
+        return (make, arguments, state, *rest)
+
+    def filling(self, variable: types.CellType) -> types.CellType:
+        """What fills a function's variable when it is loaded: another one, with the same content.
+        Before there is a function its variables are empty, as it may be in them itself."""
+        return types.CellType(*_content(variable))
 
     def _class(self, cls: type) -> Any:
         """By its fingerprint, with the definition beside it for when the live one is another."""
@@ -265,9 +309,16 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         return _load_class, (qualname_of(cls), identity.of_class(cls), sink.getvalue())
 
 
+def _content(variable: types.CellType) -> tuple[Any, ...]:
+    try:
+        return (variable.cell_contents,)
+    except ValueError:  # empty
+        return ()
+
+
 def special(obj: Any) -> Any:
     """The reduction of what is not pickled as its own class says, or None."""
-    found = tensors.reduction(obj)
+    found = tensors.reduction(obj) or held.reduction(obj) or recipes.reduction(obj)
     if found is not None:
         return found
     kind = type(obj)
@@ -276,6 +327,9 @@ def special(obj: Any) -> Any:
     if kind is functools._lru_cache_wrapper:
         # Pickle would look it up by its name, and find another one, or none.
         return _cached, (obj.__wrapped__, obj.cache_parameters())
+    found = compiled.reduction(obj)
+    if found is not None:
+        return found
     if kind is memoryview:
         if not is_a(obj.obj, bytes, bytearray) or obj.nbytes != len(obj.obj):
             raise TypeError("cannot pickle a memoryview of a part of its object")
@@ -313,14 +367,46 @@ def live_namespace() -> dict[str, Any]:
 _LIVE = _Live()
 
 
+_GENERATED = "<string>"
+"""The file name of code that was made of a text, as a dataclass's ``__init__`` is."""
+
+
+def _generated(reduced: tuple[Any, Any]) -> tuple[Any, Any]:
+    """cloudpickle gives all code one file name; that it was generated has to be seen of it still,
+    or a class would not be what it was."""
+    make, arguments = reduced
+    return make, tuple(_GENERATED if a == "<dynamic-code>" else a for a in arguments)
+
+
+class _Globals:
+    """Stands for a module's globals in a pickle."""
+
+    def __init__(self, module: str) -> None:
+        self._module = module
+
+    def __reduce__(self) -> Any:
+        return held.module_globals, (self._module,)
+
+
+_loaded: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
+"""The classes that were loaded, by their namespace and their definition."""
+
+
 def _load_class(name: str, fingerprint: str, definition: bytes) -> type:
     live = _live.get().get(name)
     if is_class(live) and identity.of_class(live) == fingerprint:
         return live
+    # Loading a definition again would give the class that it made its methods anew.
+    key = f"{id(_live.get())} {fingerprint} {xxhash.xxh3_128_hexdigest(definition)}"
+    known = _loaded.get(key)
+    if known is not None and identity.of_class(known) == fingerprint:
+        found: type = known
+        return found
     loaded = pickle.loads(definition)
     if type(loaded) is tuple:
         loaded = members.complete(*loaded)
     assert is_class(loaded)
+    _loaded[key] = loaded
     loaded.__qualname__ = name  # cloudpickle makes it the last part of it
     return loaded
 

@@ -37,6 +37,9 @@ _ENDINGS = (
     "subscriptionkey",
 )
 _PARAMETERS = frozenset({"appid", "auth", "code", "key", "sig", "token"})
+_VARIABLE = re.compile(r"^(?!JPY_|JUPYTER|DURANB_).*(KEY|KEY_ID|TOKEN|SECRET|PASSWORD|PASSWD)$")
+"""Variables of the environment; Jupyter's own are another one for each kernel."""
+
 _SECRET_PATH = re.compile(r"(/bot\d+:|/services/T\w+/B\w+/|/webhooks/\d+/)[\w-]+")
 """Where Telegram, Slack and Discord put theirs."""
 
@@ -48,6 +51,11 @@ def is_secret_field(name: str) -> bool:
     """Whether a field of this name holds a credential, if it holds a text."""
     plain = name.lower().replace("-", "").replace("_", "")
     return plain == "token" or plain.endswith(_ENDINGS)
+
+
+def is_secret_variable(name: str) -> bool:
+    """Whether a variable of the environment of this name holds a credential."""
+    return _VARIABLE.search(name.upper()) is not None
 
 
 def is_secret_parameter(name: str) -> bool:

@@ -46,14 +46,14 @@ Part: TypeAlias = int | str
 class Node(msgspec.Struct, array_like=True):
     """One object.
 
-    ``kind`` is its type's full name. ``told`` stands for content that is not in ``parts``. ``size``
-    is the number of items, -1 for what has none. ``parts`` are items and attributes by what would
-    follow the object in an expression: ``.unit``, ``[0]``, ``['key']``. ``own`` says that the type
-    is the notebook's or the project's; ``private`` are the parts that a library's class keeps for
-    itself. ``shared`` says that a change of it could be seen through something else that holds it.
-    ``held_as`` is the name under which the module of its type holds this very object, of one
-    that nothing else tells. ``opaque`` objects are not described; ``by_identity`` ones are equal
-    to nothing but themselves.
+    ``kind`` is its type's full name. ``told`` says what is not in ``parts``, and ``content`` is a
+    digest of the rest. ``size`` is the number of items, -1 for what has none. ``parts`` are items
+    and attributes by what would follow the object in an expression: ``.unit``, ``[0]``,
+    ``['key']``. ``own`` says that the type is the notebook's or the project's; ``private`` are the
+    parts that a library's class keeps for itself. ``shared`` says that a change of it could be seen
+    through something else that holds it. ``held_as`` is the name under which the module of its type
+    holds this very object, of one that nothing else tells. ``opaque`` objects are not described;
+    ``by_identity`` ones are equal to nothing but themselves.
     """
 
     kind: str
@@ -66,6 +66,7 @@ class Node(msgspec.Struct, array_like=True):
     held_as: str = ""
     opaque: bool = False
     by_identity: bool = False
+    content: str = ""
 
 
 class Description(msgspec.Struct, array_like=True):
@@ -198,7 +199,7 @@ class _Walk:
             node.parts[f".{name}"] = self.part(held)
             if name[:1] == "_" and name not in layout.names and (layout.mixed or not layout.own):
                 node.private.append(f".{name}")
-        if layout.by_identity and not layout.own and not node.parts:
+        if not (layout.own or node.parts) and layouts.is_marker(kind):
             node.held_as = self._held_as(kind, value)
 
     def _items(self, node: Node, value: Any) -> None:
@@ -248,6 +249,7 @@ class _Walk:
         if identity.library(function):
             node.told = f"{function.__module__}.{function.__qualname__}"
             return
+        self.found.unequal = True
         for i, cell in enumerate(function.__closure__ or ()):
             try:
                 node.parts[f".__closure__[{i}]"] = self.part(cell.cell_contents)
@@ -263,13 +265,16 @@ class _Walk:
         if identity.library(cls):
             return
         node.own = node.shared = True
-        self.found.classes = True
+        self.found.classes = self.found.unequal = True
         self.found.ordinary &= layouts.is_ordinary(cls)
         for i, base in enumerate(layouts.bases(cls)):
             node.parts[f".__bases__[{i}]"] = self.part(base)
+        made = not layouts.is_made_plainly(cls)
         for name, held in layouts.variables(cls).items():
             if not (name.startswith(("__", "_abc_")) or type(held) in _DESCRIPTORS):
                 node.parts[f".{name}"] = self.part(held)
+                if made and name[:1] == "_":
+                    node.private.append(f".{name}")
 
     def _array(self, node: Node, value: Any) -> None:
         numpy = sys.modules["numpy"]
@@ -280,7 +285,7 @@ class _Walk:
             for i in _sampled(flat.size):
                 node.parts[f".flat[{i}]"] = self.part(flat[i])
         elif plain.dtype.names is None and plain.nbytes <= _HASHED:
-            node.told += f" {xxhash.xxh3_64_hexdigest(plain.tobytes())}"
+            node.content = xxhash.xxh3_64_hexdigest(plain.tobytes())
 
     def _held_as(self, kind: type, value: Any) -> str:
         """The name under which a module of a library holds the very object, if it does."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from duranb.pure.description import Description, Part, items, shown
+from duranb.pure.description import Description, Node, Part, items, shown
 
 MOST = 3
 """Differences of one value that are told."""
@@ -95,8 +95,11 @@ class _Pairing:
         if strict and a.held_as and a.held_as != b.held_as:
             module = a.kind.rpartition(".")[0]
             self._told.append(f"{path} was {module}.{a.held_as} itself, and is a copy of it")
-        if strict and a.told != b.told and (a.own or self._is_stable(new)):
-            self._told.append(f"{path} was {a.told or 'empty'}, and is {b.told or 'empty'}")
+        if strict and (a.own or self._is_stable(new)):
+            if a.told != b.told:
+                self._told.append(f"{path} was {a.told or 'empty'}, and is {b.told or 'empty'}")
+            elif a.content != b.content:
+                self._told.append(f"{path} holds other values")
         if a.size != b.size:
             if strict:
                 self._told.append(f"{path} had {items(a.size)}, and has {items(b.size)}")
@@ -110,13 +113,15 @@ class _Pairing:
         found = []
         for label, part in a.parts.items():
             at = f"{path}{label}"
-            keeps = strict or a.own or not label.startswith(".")
+            keeps = strict or a.own
             if label in b.parts:
                 inside = label not in a.private and (strict or a.own)
-                if not a.own and label.startswith(".") and not self._is_stable(new, label):
+                if not self._is_stable(new, label) and label.startswith(".") and not a.own:
+                    continue
+                if self._is_dropped(a, part) and isinstance(b.parts[label], str):
                     continue
                 found.append((at, part, b.parts[label], inside))
-            elif keeps and label not in a.private:
+            elif keeps and label not in a.private and not self._is_dropped(a, part):
                 self._lost(at, label, part, new)
         return found
 
@@ -131,15 +136,21 @@ class _Pairing:
         elif answer != was:
             self._told.append(f"{path} was {was}, and is {answer}")
 
+    def _is_dropped(self, holder: Node, part: Part) -> bool:
+        """Whether it is a callback that a library's class does without when it is pickled."""
+        return not holder.own and isinstance(part, int) and self._was[part].kind in _CALLBACKS
+
     def _is_stable(self, new: int, label: str = "") -> bool:
         """Whether two copies agree in this."""
         if new >= len(self._again) or self._now[new].kind != self._again[new].kind:
             return True
         a, b = self._now[new], self._again[new]
         if not label:
-            return a.told == b.told
+            return (a.told, a.content) == (b.told, b.content)
         one, other = a.parts.get(label), b.parts.get(label)
         return isinstance(one, int) or one == other
 
+
+_CALLBACKS = ("function", "method", "builtin_function_or_method", "weakref.ReferenceType")
 
 _CONTAINERS = ("list", "dict", "set", "numpy.ndarray")

@@ -69,11 +69,14 @@ class SessionOpened(Body, frozen=True, tag="session.opened"):
     """A process took the store. Whatever was running under an earlier one died with it.
 
     ``parameters`` are those of a headless run; None where somebody works in the notebook.
+    ``credentials`` are the names, and only the names, of the environment's variables that hold one:
+    a replay offline needs something to be there.
     """
 
     pid: int
     host: str = ""
     parameters: dict[str, Any] | None = None
+    credentials: list[str] = []
 
 
 class ArtifactStored(Body, frozen=True, tag="artifact.stored"):

@@ -42,6 +42,7 @@ class Fold:
         self.pid = 0
         self.sessions: list[int] = []
         self.parameters: dict[str, Any] = {}
+        self.credentials: set[str] = set()
         self.unread: list[int] = []
         self.notebook = ""
         self.executions: dict[int, Execution] = {}
@@ -103,6 +104,7 @@ class Fold:
         self.sessions.append(ts)
         if b.parameters is not None:
             self.parameters = b.parameters
+        self.credentials.update(b.credentials)
         self.kernel_died(ts)
 
     def kernel_died(self, ts: int) -> None:

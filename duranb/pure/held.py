@@ -8,6 +8,8 @@ to come back as the very object that the module holds.
 from __future__ import annotations
 
 import collections
+import contextvars
+import importlib
 import site
 import sys
 import sysconfig
@@ -16,15 +18,20 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache, lru_cache
 from typing import Any
 
-from duranb.pure.immutable import is_immutable
-from duranb.pure.looking import module_of
+from duranb.pure.credentials import is_secret_field
+from duranb.pure.immutable import ATOMS, is_immutable
+from duranb.pure.looking import module_of as home_of, own as own_of
 
 _Place = tuple[dict[str, Any], str, str]
 """A module's globals, the module's name, and the name in it."""
 
 
-_PLAIN = frozenset({object, list, dict, set, bytearray, collections.deque})
+_PLAIN = frozenset({object, contextvars.ContextVar, list, dict, set, bytearray, collections.deque})
 """The types of values that nothing but looking tells to be held by a module."""
+
+
+_UNIQUE = (object, contextvars.ContextVar)
+"""Those of them that are told apart by ``is``: no copy will do."""
 
 
 class _Index:
@@ -77,7 +84,7 @@ class _Index:
 
 
 def _is_plain(module: str, value: object) -> bool:
-    return type(value) in _PLAIN and (type(value) is object or installed(module))
+    return type(value) in _PLAIN and (type(value) in _UNIQUE or installed(module))
 
 
 _plain = _Index(_is_plain)
@@ -87,7 +94,7 @@ _plain = _Index(_is_plain)
 def _of_package(package: str) -> _Index:
     def is_own(module: str, value: object) -> bool:
         kind = type(value)
-        return module_of(kind).partition(".")[0] == package and not is_immutable(value)
+        return home_of(kind).partition(".")[0] == package and not is_immutable(value)
 
     return _Index(is_own, package)
 
@@ -108,7 +115,7 @@ def place(obj: object) -> tuple[str, str] | None:
 def _index(kind: type) -> _Index | None:
     if kind in _PLAIN:
         return _plain
-    module = module_of(kind)
+    module = home_of(kind)
     if module in _NO_LIBRARY or not installed(module):
         return None
     return _of_package(module.partition(".")[0])
@@ -129,7 +136,7 @@ def _in_classes(kind: type) -> tuple[tuple[type, tuple[str, ...]], ...]:
     found = []
     for cls in kind.__mro__:
         names = tuple(n for n, v in vars(cls).items() if type(v) in _PLAIN)
-        if names and installed(module_of(cls)):
+        if names and installed(home_of(cls)):
             found.append((cls, names))
     return tuple(found)
 
@@ -148,9 +155,106 @@ def is_global(obj: Any) -> bool:
     return bool(found is obj)
 
 
+def reduction(obj: object) -> tuple[Any, ...] | None:
+    """How an object is pickled that a library holds: by where it is, with what it holds where that
+    is plain data (``matplotlib.rcParams``). None for any other."""
+    if type(obj) in _PLAIN and type(obj) not in _UNIQUE:
+        return None  # a copy of it is as good
+    found = place(obj)
+    if found is None:
+        return None
+    return load, (*found, full_name(type(obj)), _state(obj))
+
+
+_State = tuple[str, dict[str, Any], Any]
+
+
+def load(module: str, name: str, kind: str, state: _State | None) -> object:
+    """What a module holds under a name. Raises LookupError where that is not what it was."""
+    found = vars(importlib.import_module(module)).get(name)
+    # What loads itself on first use has another type then, of the same package.
+    if full_name(type(found)).partition(".")[0] != kind.partition(".")[0]:
+        raise LookupError(f"{module}.{name} is no {kind} any more")
+    if state is not None:
+        _set_state(found, state)
+    return found
+
+
+def _state(obj: Any) -> _State | None:
+    """An object's attributes and items, where the former are plain data; of a dict's items those
+    that are. None where there are none."""
+    kind = type(obj)
+    items: Any = None
+    if issubclass(kind, dict):
+        items = {k: v for k, v in dict.items(obj) if is_data((k, v))}
+    elif issubclass(kind, (list, set)):
+        items = list(kind.__iter__(obj))
+    own = dict(own_of(obj))
+    if any(map(is_secret_field, own)):
+        return None
+    if not (own or items) or not is_data((own, items)):
+        return None
+    return full_name(kind), own, items
+
+
+def _set_state(obj: Any, state: _State) -> None:
+    """Give what a library holds the state it had, if it has another one and is built alike."""
+    now = _state(obj)
+    if now is None or now == state or now[0] != state[0] or now[1].keys() != state[1].keys():
+        return
+    vars(obj).update(state[1])
+    items = state[2]
+    if issubclass(type(obj), dict):
+        for key in now[2].keys() - items.keys():
+            del obj[key]
+        obj.update({k: v for k, v in items.items() if k not in now[2] or now[2][k] != v})
+    elif items is not None and items != now[2]:
+        obj.clear()
+        (obj.extend if issubclass(type(obj), list) else obj.update)(items)
+
+
+def is_data(value: object) -> bool:
+    """Whether a value is numbers and texts in lists, dicts and the like, and not many."""
+    left, stack = _MOST, [value]
+    while stack and left:
+        left -= 1
+        part: Any = stack.pop()
+        if type(part) in (list, tuple, set, frozenset):
+            stack += part
+        elif type(part) is dict:
+            stack += [*part.keys(), *part.values()]
+        elif type(part) not in ATOMS:
+            return False
+    return not stack
+
+
+_MOST = 5000
+
+
+def full_name(kind: type) -> str:
+    """A type's module and name."""
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def module_of(function: types.FunctionType) -> str | None:
+    """The module whose globals a function has; None for the notebook's, and those of no module."""
+    name = function.__globals__.get("__name__")
+    if not isinstance(name, str) or name == "__main__":
+        return None
+    module = sys.modules.get(name)
+    return name if module is not None and vars(module) is function.__globals__ else None
+
+
+def module_globals(module: str) -> dict[str, Any]:
+    """The globals of a module, as they are today."""
+    return vars(importlib.import_module(module))
+
+
 @cache
 def installed(module: str) -> bool:
     """Whether a module is Python's own or of an installed package: no code that the user edits."""
+    if module == "__main__":
+        return False  # the notebook, whatever program its kernel began as
     file = getattr(sys.modules.get(module), "__file__", None)
     if file is None:
         return module.partition(".")[0] in {*sys.builtin_module_names, *sys.stdlib_module_names}

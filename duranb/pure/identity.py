@@ -21,7 +21,7 @@ from typing import Any, cast
 
 import blake3
 
-from duranb.pure import bytecode
+from duranb.pure import bytecode, compiled
 from duranb.pure.looking import (
     bases_of,
     dict_of,
@@ -58,6 +58,8 @@ _PYDANTIC_TOLD = frozenset({"__pydantic_fields__", "__pydantic_computed_fields__
 
 def of_function(function: types.FunctionType) -> str:
     """The identity of a function, methods and lambdas included: 32 hex characters."""
+    if compiled.parts(function) is not None:
+        return _digest(_Tokens().token(function))
     extras = function.__closure__ or function.__defaults__ or function.__kwdefaults__
     if not (extras or function.__annotations__ or function.__dict__):
         return bytecode.identity(function.__code__)
@@ -85,6 +87,8 @@ def captured(value: types.FunctionType | type) -> list[object]:
     tokens = _Tokens()
     if is_class(value):
         tokens.class_(value)
+    elif compiled.parts(value) is not None:
+        tokens.token(value)
     else:
         tokens.function(cast(types.FunctionType, value))
     return tokens.data
@@ -93,6 +97,10 @@ def captured(value: types.FunctionType | type) -> list[object]:
 def unwrapped(value: Any) -> Iterator[object]:
     """The functions and classes directly inside of a callable: what it wraps, is bound to, or
     holds in its closure and defaults."""
+    wrapper = compiled.parts(value)
+    if wrapper is not None:
+        yield from _callables(wrapper.functions)
+        return
     kind = type(value)
     if kind is types.FunctionType:
         yield from _callables(held(value))
@@ -133,6 +141,15 @@ def parts(value: object) -> Iterator[object]:
                     yield slot.__get__(value)
 
 
+def home(function: types.FunctionType) -> str:
+    """The module that a function's code is from. ``functools.wraps`` gives a library's wrapper the
+    ``__module__`` of the function that it wraps."""
+    found = function.__globals__.get("__name__")
+    if type(found) is str:
+        return found
+    return function.__module__ if type(function.__module__) is str else ""
+
+
 def library(value: types.FunctionType | type) -> bool:
     """Whether a function or class belongs to a module under its own name, and so needs no more
     description than that name."""
@@ -142,7 +159,23 @@ def library(value: types.FunctionType | type) -> bool:
         module, name = value.__module__, value.__qualname__
     if type(module) is not str or module == "__main__" or "<locals>" in name:
         return False
-    return module in sys.modules
+    held = sys.modules.get(module)
+    if held is None:
+        return False
+    return not (is_class(value) and value.__flags__ & _MADE) or _has(held, value)
+
+
+def _has(module: types.ModuleType, value: type) -> bool:
+    """Whether a module has a class under its name: not one that a function of it made just so."""
+    found: Any = module
+    for name in qualname_of(value).split("."):
+        found = getattr(found, name, None)
+    return found is value
+
+
+_MADE = 1 << 9
+"""The flag of types that were made while the program ran, as ``class`` does (Py_TPFLAGS_HEAPTYPE).
+"""
 
 
 def _callables(values: Iterable[object]) -> Iterator[object]:
@@ -197,6 +230,10 @@ class _Tokens:
             self._inside.pop()
 
     def _deep(self, value: Any) -> object:
+        wrapper = compiled.parts(value)
+        if wrapper is not None:
+            functions = [self.token(f) for f in wrapper.functions]
+            return (wrapper.recipe, functions, wrapper.told())
         kind = type(value)
         if kind is types.FunctionType:
             return _full_name(value) if library(value) else self.function(value)
@@ -213,6 +250,8 @@ class _Tokens:
             return ("field", [self.token(getattr(value, n)) for n in _FIELD])
         if issubclass(kind, types.ModuleType):
             return ("module", module_name(value))
+        if kind is type(dataclasses.MISSING):
+            return "no default"  # a field's; a copy of it as well
         if any(kind is each for each in _NAMED):
             return (kind.__name__, _full_name(value))
         inner = [self.token(v) for v in unwrapped(value)]
@@ -239,10 +278,8 @@ class _Tokens:
         return name
 
     def function(self, function: types.FunctionType) -> object:
-        extra = dict(function.__dict__)
+        extra = compiled.lasting(function)
         wrapped = extra.pop("__wrapped__", None)
-        if "retry" in extra:
-            extra.pop("statistics", None)  # how tenacity's last call of it went
         return (
             bytecode.identity(function.__code__),
             [self.token(v) for v in function.__defaults__ or ()],
@@ -281,8 +318,13 @@ def _noise(name: str, value: object) -> bool:
         return True
     if name == "__annotations__" and type(value) is dict and not value:
         return True  # put there by whoever asks
-    code = value.__code__ if type(value) is types.FunctionType else None
-    return name.startswith("__") and code is not None and code.co_filename == "<string>"
+    if type(value) is not types.FunctionType:
+        return False
+    # A stored function has lost its file's name, and kept what was around it: a dataclass's and a
+    # named tuple's methods are told by that.
+    code = value.__code__
+    made = code.co_qualname.startswith("__create_fn__.<locals>.")
+    return made or (name == "__new__" and code.co_name == "<lambda>")
 
 
 _CONTAINERS: tuple[type, ...] = (list, tuple, set, frozenset, dict)

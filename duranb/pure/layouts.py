@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import copyreg
 import datetime
 import decimal
@@ -127,15 +128,27 @@ def is_own(kind: type) -> bool:
     if module not in sys.modules:
         return False
     file = getattr(sys.modules[module], "__file__", None)
-    return isinstance(file, str) and not file.startswith(_INSTALLED)
+    if not isinstance(file, str) or file.startswith(_STANDARD):
+        return False
+    package = getattr(sys.modules.get(module.partition(".")[0]), "__file__", None)
+    return not _is_installed(os.path.dirname(package if isinstance(package, str) else file))
 
 
-_INSTALLED = tuple(
-    {
-        *(os.path.join(sysconfig.get_path(p), "") for p in ("stdlib", "purelib", "platlib")),
-        *(os.path.join(p, "") for p in sys.path if p.endswith(("site-packages", "dist-packages"))),
-    }
-)
+_STANDARD = os.path.join(sysconfig.get_path("stdlib"), "")
+
+
+@functools.lru_cache(maxsize=4096)
+def _is_installed(folder: str) -> bool:
+    """Whether a package's folder, or a module's, lies where an installer has put it."""
+    parent = os.path.dirname(folder)
+    if os.path.basename(parent) in _SITES or os.path.basename(folder) in _SITES:
+        return True
+    with contextlib.suppress(OSError):
+        return any(name.endswith(".dist-info") for name in os.listdir(parent))
+    return False
+
+
+_SITES = ("site-packages", "dist-packages")
 
 
 def _home(kind: type) -> str:
@@ -166,6 +179,21 @@ def bases(kind: type) -> tuple[type, ...]:
     """The classes that a class is made from."""
     found: tuple[type, ...] = type.__dict__["__bases__"].__get__(kind)
     return found
+
+
+def is_marker(kind: type) -> bool:
+    """Whether an instance can say no more than that it is itself."""
+    return not any(
+        name == "__eq__" or name[:1] != "_"
+        for c in _mro.__get__(kind)[:-1]
+        for name in variables(c)
+    )
+
+
+def is_made_plainly(kind: type) -> bool:
+    """Whether no library has a hand in what a class itself holds."""
+    classes = _mro.__get__(kind)[:-1]
+    return all((type(c) is type or is_own(type(c))) and is_own(c) for c in classes)
 
 
 def is_ordinary(kind: type) -> bool:

@@ -9,6 +9,7 @@ from duranb.pure.errors import NoSuchStep, UsageError
 from duranb.pure.model import CallStatus, Execution
 from duranb.pure.staleness import latest, stale as stale_steps
 from duranb.session.plan import Plan, count, listed
+from duranb.state.unstorable import is_unstorable
 
 if TYPE_CHECKING:
     from duranb.session.session import Bodies, Session
@@ -113,7 +114,11 @@ def _about(session: Session, execution: Execution, live: bool) -> list[str]:
     elif number:
         lines.append(f"answers up to {count(number, 'call')} to models from the journal")
     now = history.namespace()
-    moved = [n for n, v in execution.inputs.items() if n in now and now[n].version != v]
+    moved = [
+        n
+        for n, v in execution.inputs.items()
+        if n in now and now[n].version != v and not is_unstorable(v)
+    ]
     if moved:
         lines.append(f"puts {listed(moved)} back to what it was then")
     users = [

@@ -15,6 +15,7 @@ from duranb.engine import runtime as engine
 from duranb.engine.runtime import Runtime, Settings
 from duranb.pure import events as e
 from duranb.pure.artifacts import Artifacts
+from duranb.pure.credentials import is_secret_variable
 from duranb.pure.errors import UsageError
 from duranb.pure.fingerprint import Uses
 from duranb.pure.history import History
@@ -67,7 +68,9 @@ class Session:
         try:
             history = History(opened.events())
             uses = Uses(live, root=notebook.parent)
-            runtime = Runtime(opened, history, Namespace(live, opened, uses), settings)
+            namespace = Namespace(live, opened, uses)
+            namespace.alive_will_do = settings.strict
+            runtime = Runtime(opened, history, namespace, settings)
             session = cls(notebook, runtime)
             session._begin()
         except BaseException:
@@ -89,7 +92,12 @@ class Session:
             )
         parameters = self.runtime.settings.parameters
         bodies.append(
-            e.SessionOpened(pid=os.getpid(), host=socket.gethostname(), parameters=parameters)
+            e.SessionOpened(
+                pid=os.getpid(),
+                host=socket.gethostname(),
+                parameters=parameters,
+                credentials=sorted(filter(is_secret_variable, os.environ)),
+            )
         )
         self.runtime.record(*bodies)
 

@@ -6,7 +6,7 @@ import types
 from collections.abc import Callable, Iterable
 from typing import Any, cast
 
-from duranb.pure import canonical, codec
+from duranb.pure import cached, canonical, codec
 from duranb.pure.artifacts import Artifacts
 from duranb.pure.buffers import Known
 from duranb.pure.errors import StoreError
@@ -52,7 +52,13 @@ def reduction(value: Any) -> tuple[Any, ...] | None:
     """How a value is pickled that cannot be as it is, or None."""
     if pending.is_pending(value):
         return pending.same, (pending.itself(value),)
-    return reconnect.reduction(value)
+    return reconnect.reduction(value) or cached.reduction(value)
+
+
+def told(value: Any) -> tuple[Any, ...] | None:
+    """The same, for the value's version."""
+    found = reduction(value)
+    return reconnect.versioned(found) if found and found[0] is reconnect.remake else found
 
 
 def not_loaded(error: BaseException) -> str:
@@ -142,7 +148,7 @@ class Capture:
         """The version of a value: equal content, equal version, in every process."""
         if pending.is_pending(value):
             value = pending.itself(value)
-        return canonical.version(value, self.live, reduction)
+        return canonical.version(value, self.live, told)
 
     def binding(self, value: object, artifact: str, dump: codec.Dump) -> Binding:
         """What is recorded of a stored value, with what of it is missing."""

@@ -39,14 +39,15 @@ def linked(
     if not common:
         return values
     counterparts = _counterparts(
-        _parts(stored, capture.live), _parts({n: capture.live[n] for n in stored}, capture.live)
+        parts(stored, capture.live), parts({n: capture.live[n] for n in stored}, capture.live)
     )
     if counterparts is None or not common <= counterparts.keys():
         return None
-    return _copied(capture, values, {i: counterparts[i] for i in common})
+    found: dict[str, Any] = copied(capture, values, {i: counterparts[i] for i in common})
+    return found
 
 
-def _parts(values: object, live: dict[str, Any]) -> list[object]:
+def parts(values: object, live: dict[str, Any]) -> list[object]:
     """The parts of a value in the order in which pickling meets them, without what has no identity
     of its own."""
     pickler = _Walking(io.BytesIO(), live, None, reconnect.reduction)
@@ -113,7 +114,7 @@ def _lies_alike(one: Any, its_owner: Any, other: Any, others_owner: Any) -> bool
     return place(one, its_owner) == place(other, others_owner)
 
 
-def _copied(capture: Capture, values: Any, parts: Mapping[int, object]) -> dict[str, Any]:
+def copied(capture: Capture, values: Any, parts: Mapping[int, object]) -> Any:
     """A copy of values in which some parts, by their ids, are other objects."""
     sink = io.BytesIO()
     buffers: list[pickle.PickleBuffer] = []
@@ -121,8 +122,7 @@ def _copied(capture: Capture, values: Any, parts: Mapping[int, object]) -> dict[
     pickler.dump(values)
     with undrawn(), codec.bound(capture.live):
         reader = _Linked(io.BytesIO(sink.getbuffer()), pickler.kept, buffers)
-        copied: dict[str, Any] = reader.load()
-    return copied
+        return reader.load()
 
 
 class _Linking(codec.NotebookPickler):
@@ -132,16 +132,20 @@ class _Linking(codec.NotebookPickler):
         self, file: Any, live: dict[str, Any], buffer_callback: Any, parts: Mapping[int, object]
     ) -> None:
         windows = views.Windows(frozenset(parts))
-        super().__init__(file, live, buffer_callback, None, windows=windows)
+        super().__init__(file, live, buffer_callback, reconnect.reduction, windows=windows)
         self._parts = parts
         self.kept: list[object] = []
+
+    def filling(self, variable: types.CellType) -> types.CellType:
+        """A live variable keeps what it holds."""
+        return types.CellType() if id(variable) in self._parts else super().filling(variable)
 
     def persistent_id(self, obj: Any) -> int | None:
         """The number of an object that is not copied."""
         kind = type(obj)
         if id(obj) in self._parts:
             self.kept.append(self._parts[id(obj)])
-        elif kind is Placeholder or issubclass(kind, type) or reconnect.has_factory(kind):
+        elif kind is Placeholder or issubclass(kind, type) or reconnect.is_handle(kind):
             self.kept.append(obj)
         else:
             return None

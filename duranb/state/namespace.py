@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -12,11 +12,13 @@ from duranb.pure.events import Binding
 from duranb.pure.immutable import is_atom
 from duranb.pure.looking import own_failure
 from duranb.state import randomness
+from duranb.state.alive import taken
 from duranb.state.capture import not_loaded
 from duranb.state.hidden import is_hidden
 from duranb.state.linking import linked
 from duranb.state.pending import is_pending, is_used, lazily
 from duranb.state.placeholder import Placeholder, why
+from duranb.state.reaching import runs_beside
 from duranb.state.tracking import GONE, Mark, Tracked, Tracking, could_change
 from duranb.state.unstorable import is_unstorable, look
 
@@ -45,6 +47,10 @@ class Restored:
 class Namespace(Tracking):
     """Follows ``live``, and brings back what it was. Not for more than one thread at a time."""
 
+    alive_will_do = False
+    """Whether a live object does where the very one cannot be brought back, as in a replay offline:
+    nobody is asked, and what it lacks shows as another request."""
+
     def rollback(
         self,
         mark: Mark,
@@ -62,7 +68,7 @@ class Namespace(Tracking):
             if wanted is None or name in wanted:
                 del self.live[name]
         damaged = {n: mark.tracked[n].binding for n in self._put_back(mark, wanted)}
-        lost = [n for n, b in damaged.items() if is_unstorable(b.version)]
+        lost = [n for n, b in damaged.items() if not b.artifact and is_unstorable(b.version)]
         lost += self._load_groups({n: b for n, b in damaged.items() if n not in lost})
         randomness.set_state(mark.random)
         return sorted(lost)
@@ -87,7 +93,7 @@ class Namespace(Tracking):
             return not is_used(seen.value)
         if not could_change(seen):
             return True
-        if is_unstorable(seen.binding.version):
+        if not seen.binding.artifact and is_unstorable(seen.binding.version):
             return look(seen.value) == seen.digest
         return seen.group <= self.live.keys() and self._unchanged(seen.group)
 
@@ -171,9 +177,38 @@ class Namespace(Tracking):
                 found[name] = replace(seen, binding=binding, behind=())
             elif step is not None and name in step.in_place:
                 found[name] = replace(seen, binding=binding, behind=(*seen.behind, step.name))
+            elif step is None and self.alive_will_do:
+                found[name] = replace(seen, binding=binding, behind=())
             elif step is None and binding.version in seen.was:
                 found[name] = replace(seen, binding=binding, behind=(*seen.behind, REWOUND))
         return found
+
+    # -- asking what is as it was stored ----------------------------------------------------
+
+    def tracked(self) -> dict[str, Tracked]:
+        """Every name as it was at the last sync."""
+        return dict(self._tracked)
+
+    def settled(self, names: Collection[str], *, prove: bool = False) -> dict[str, Tracked]:
+        """Those of some names whose values are what their artifacts hold: no code has run since the
+        last sync that could have changed them. With ``prove``, those too that prove unchanged."""
+        with self._alone:
+            beside = self._beside or runs_beside(self.live)
+            reached = None if self._anything or beside else self._reached(self._touched)
+            found = {}
+            for name in names:
+                seen = self._tracked.get(name)
+                if seen is None or self.live.get(name, GONE) is not seen.value:
+                    continue
+                untouched = reached is not None and seen.group.isdisjoint(reached)
+                if untouched or (prove and seen.digest and self._unchanged(seen.group)):
+                    found[name] = seen
+            return found
+
+    def is_as_stored(self, name: str) -> bool:
+        """Whether a value, and what shares with it, would be stored as it was, byte for byte."""
+        with self._alone:
+            return self._unchanged(self._tracked[name].group)
 
     @property
     def has_pending(self) -> bool:
@@ -249,10 +284,13 @@ class Namespace(Tracking):
                 lost |= {n: _lost(b, not_loaded(error)) for n, b in bindings.items()}
                 continue
             group = self._grouped(loaded, bindings, anchors.get(artifact, {}))
+            if step is not None:
+                self._take_in(group, step)
             for name in [n for n, v in group.values.items() if type(v) is Placeholder]:
                 lost[name] = _lost(group.bindings[name], why(group.values.pop(name)))
             groups.append(group)
         for group in groups:
+            group.put()
             self.live.update(group.values)
         for group in groups:
             self._follow(group)
@@ -287,6 +325,19 @@ class Namespace(Tracking):
         else:
             group.apart = sorted(wanted)
         return group
+
+    def _take_in(self, group: _Group, step: Restored) -> None:
+        """Let objects that are alive take in what the step had changed in them."""
+        alive = {}
+        for name in set(step.in_place) & group.values.keys() & group.bindings.keys():
+            seen = self._tracked.get(name)
+            if seen is not None and self.live.get(name, GONE) is seen.value:
+                alive[name] = seen.value
+        try:
+            found = taken(self._capture, group.values, alive)
+        except Exception:  # pickling runs the values' own code
+            return
+        group.values, group.put = found.values, found.put
 
     def _follow(self, group: _Group) -> None:
         """Track what was loaded, and what it is linked to, under the versions they were stored
@@ -325,6 +376,12 @@ class Namespace(Tracking):
                 behind = (*seen.behind, step.name)
                 self._tracked[name] = replace(seen, binding=wanted, behind=behind)
                 return
+        if step is None and self.alive_will_do and alive:
+            assert seen is not None
+            made = seen.binding.type == wanted.type and not is_pending(seen.value)
+            if made and type(seen.value) is not Placeholder:
+                self._tracked[name] = replace(seen, binding=wanted)
+                return
         self.live[name] = Placeholder(name, lost)
         self._set(name, self.live[name], wanted, frozenset([name]), "")
 
@@ -339,6 +396,7 @@ class _Group:
     values: dict[str, Any]
     bindings: dict[str, Binding]
     apart: list[str] = field(default_factory=list)
+    put: Callable[[], None] = lambda: None
 
     @property
     def is_whole(self) -> bool:

@@ -9,28 +9,25 @@ from __future__ import annotations
 import functools
 import io
 import logging
+import multiprocessing
 import os
 import sqlite3
+import ssl
 import threading
 import types
+import weakref
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from duranb.pure.looking import full_name, mro_of, qualname_of
+from duranb.state import adapters
+from duranb.state.adapters import secrets
+from duranb.state.factory import Factory, no
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-
-@dataclass(frozen=True)
-class _Factory:
-    describe: Callable[[Any], dict[str, Any] | None]
-    make: Callable[..., Any]
-    calls: Callable[[Any], bool]
-
-
-_factories: dict[str, _Factory] = {}
+_factories: dict[str, Factory] = {}
 
 
 def reconnect(
@@ -48,34 +45,50 @@ def _yes(value: object) -> bool:
     return True
 
 
-def _no(value: object) -> bool:
-    return False
-
-
 def _register(
     kind: type | str,
     describe: Callable[[Any], dict[str, Any] | None],
-    calls: Callable[[Any], bool] = _no,
+    calls: Callable[[Any], bool] = no,
+    **more: Any,
 ) -> Callable[[F], F]:
-    """``calls`` says whether using a value could run code of the notebook that it was given."""
+    """Register a :class:`Factory`."""
     name = kind if isinstance(kind, str) else full_name(kind)
 
     def register(make: F) -> F:
-        _factories[name] = _Factory(describe, make, calls)
+        _factories[name] = Factory(describe, make, calls, **more)
         return make
 
     return register
 
 
+def _factory_of(kind: type) -> Factory | None:
+    return _named(_name_of(kind))
+
+
+def _name_of(kind: type) -> str:
+    name = full_name(kind)
+    return name if name in _factories else adapters.name_of(kind)
+
+
+def _named(name: str) -> Factory | None:
+    return _factories.get(name) or adapters.named(name)
+
+
 def has_factory(kind: type) -> bool:
     """Whether there is a way to make a value of this type again."""
-    return full_name(kind) in _factories
+    return _factory_of(kind) is not None
+
+
+def is_handle(kind: type) -> bool:
+    """Whether values of this type have a factory and hold nothing: one is as good as another."""
+    factory = _factory_of(kind)
+    return factory is not None and not factory.open
 
 
 def may_call(value: object) -> bool:
-    """Whether using a value that has a factory could run code of the notebook."""
-    factory = _factories.get(full_name(type(value)))
-    return factory is None or factory.calls(value)
+    """Whether a value has a factory, and using it could run code of the notebook."""
+    factory = _factory_of(type(value))
+    return factory is not None and factory.calls(value)
 
 
 def reduction(value: Any) -> tuple[Any, ...] | None:
@@ -84,7 +97,7 @@ def reduction(value: Any) -> tuple[Any, ...] | None:
     Raises TypeError for what could be pickled and would be a lie when it is loaded.
     """
     kind = type(value)
-    factory = _factories.get(full_name(kind))
+    factory = _factory_of(kind)
     if factory is None:
         reason = _why_never(kind)  # type: ignore[arg-type, unused-ignore]
         if reason:
@@ -93,13 +106,32 @@ def reduction(value: Any) -> tuple[Any, ...] | None:
     described = factory.describe(value)
     if described is None:
         return None
-    return remake, (full_name(kind), described)
+    name = _name_of(kind)
+    if factory.usable is not None:
+        _alive.setdefault(_told(name, described), weakref.WeakSet()).add(value)
+    return remake, (name, described)
+
+
+def versioned(reduced: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Of such a reduction, what belongs to the value's version."""
+    name, described = reduced[1]
+    factory = _named(name)
+    assert factory is not None
+    return remake, (name, {k: v for k, v in described.items() if k not in factory.unversioned})
+
+
+_alive: dict[str, weakref.WeakSet[Any]] = {}
+"""The clients that were described in this process, by what they were described as."""
+
+
+def _told(name: str, described: dict[str, Any]) -> str:
+    return f"{name} {described!r}"
 
 
 _NEVER = {
     "argparse.ArgumentParser": "it tells a text of its own by identity, which is lost",
     "subprocess.Popen": "a process belongs to the one that started it",
-    "threading.Thread": "a thread runs in its own process",
+    "threading.Thread": "a thread belongs to the process that started it",
     "weakref.finalize": "it waits for the end of an object of this process",
     "tempfile.TemporaryDirectory": "the folder is removed with the kernel that made it",
     "ipywidgets.widgets.widget.Widget": "a widget lives in this kernel and the page it is shown in",
@@ -116,12 +148,16 @@ def remake(name: str, described: dict[str, Any]) -> Any:
     """Make a described value again. Raises LookupError where its factory is not registered."""
     if _stands_for is not None:
         return _stands_for(name)
-    factory = _factories.get(name)
+    factory = _named(name)
     if factory is None:
         raise LookupError(
             f"nothing is registered that makes a {name}: register it with duranb.reconnect "
             "before going back"
         )
+    if factory.usable is not None:
+        alive = [v for v in _alive.get(_told(name, described), ()) if factory.usable(v)]
+        if alive and all(v == alive[0] for v in alive):  # else nobody knows whose key it was
+            return alive[0]
     return factory.make(**described)
 
 
@@ -136,6 +172,12 @@ def make_nothing(stands_for: Callable[[str], object]) -> None:
 
 
 # -- the common ones ---------------------------------------------------------------------------
+
+
+def _is_open(client: Any) -> bool:
+    if not secrets.is_here(str(getattr(client, "api_key", ""))):
+        return False
+    return not (client.is_closed() if callable(client.is_closed) else client.is_closed)
 
 
 def _client(value: Any) -> dict[str, Any]:
@@ -155,7 +197,7 @@ def _client_maker(module: str, name: str) -> Callable[..., Any]:
         key = f"{module.upper()}_API_KEY"
         if not os.environ.get(key):
             # The key is never stored; a local server wants none, and any other will say so.
-            options["api_key"] = "not-stored"
+            options["api_key"] = secrets.again([])
         return kind(**options)
 
     return make
@@ -168,7 +210,7 @@ for _module, _name in (
     ("anthropic", "AsyncAnthropic"),
 ):
     for _home in (f"{_module}.{_name}", f"{_module}._client.{_name}"):
-        _register(_home, _client)(_client_maker(_module, _name))
+        _register(_home, _client, usable=_is_open)(_client_maker(_module, _name))
 
 
 def _http_client(value: Any) -> dict[str, Any]:
@@ -185,7 +227,7 @@ def _http_maker(module: str, name: str) -> Callable[..., Any]:
 for _module in ("httpx", "httpx2"):
     for _name in ("Client", "AsyncClient"):
         for _home in (f"{_module}.{_name}", f"{_module}._client.{_name}"):
-            _register(_home, _http_client)(_http_maker(_module, _name))
+            _register(_home, _http_client, usable=_is_open)(_http_maker(_module, _name))
 
 
 def _nothing(value: object) -> dict[str, Any]:
@@ -220,6 +262,62 @@ def _logger(name: str) -> logging.Logger:
     return logging.getLogger(name)
 
 
+def _processes(pool: Any) -> dict[str, Any]:
+    return {"max_workers": pool._max_workers, "start": pool._mp_context.get_start_method()}
+
+
+@_register(ProcessPoolExecutor, _processes)
+def _process_pool(max_workers: int, start: str) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(max_workers, multiprocessing.get_context(start))
+
+
+def _ssl(context: ssl.SSLContext) -> dict[str, Any]:
+    return {
+        "protocol": int(context.protocol),
+        "check_hostname": context.check_hostname,
+        "settings": {name: int(getattr(context, name)) for name in _SSL_SETTINGS},
+        "trusted": context.get_ca_certs(binary_form=True),
+        "ciphers": ":".join(c["name"] for c in context.get_ciphers()),
+    }
+
+
+_SSL_SETTINGS = ("options", "verify_flags", "verify_mode", "minimum_version", "maximum_version")
+
+
+@_register(ssl.SSLContext, _ssl)
+def _ssl_again(
+    protocol: int,
+    check_hostname: bool,
+    settings: dict[str, int],
+    trusted: list[bytes],
+    ciphers: str,
+) -> ssl.SSLContext:
+    """With the certificates that it trusted; its own, with its key, is never stored."""
+    made = ssl.SSLContext(protocol)
+    made.check_hostname = False  # it forbids some modes while it is on
+    for name, value in settings.items():
+        kind = type(getattr(made, name))
+        setattr(made, name, kind(value))
+    made.check_hostname = check_hostname
+    made.set_ciphers(ciphers)
+    for certificate in trusted:
+        made.load_verify_locations(cadata=certificate)
+    return made
+
+
+def _secret(secret: Any) -> dict[str, Any]:
+    value = secret.get_secret_value()
+    return {"variable": next((n for n, v in os.environ.items() if v == value), "")}
+
+
+@_register("pydantic.types.SecretStr", _secret)
+def _secret_again(variable: str) -> Any:
+    from pydantic import SecretStr
+
+    # As with clients: a local server wants no key, and any other will say that it is none.
+    return SecretStr(os.environ.get(variable) or "not-stored")
+
+
 def _pool(pool: ThreadPoolExecutor) -> dict[str, Any]:
     return {"max_workers": pool._max_workers}
 
@@ -229,16 +327,31 @@ def _thread_pool(max_workers: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max_workers)
 
 
-def _sqlite(connection: sqlite3.Connection) -> dict[str, Any] | None:
+def _sqlite(connection: sqlite3.Connection) -> dict[str, Any]:
+    how = {name: getattr(connection, name) for name in _SQLITE}
     for _, name, file in connection.execute("PRAGMA database_list"):
         if name == "main" and file:
-            return {"file": file}
-    return None  # in memory: its content is nowhere else
+            return {"file": file, "how": how}
+    if connection.in_transaction:
+        raise TypeError("cannot pickle a connection to memory in the middle of a transaction")
+    pages = connection.execute("PRAGMA page_count").fetchone()[0]
+    return {"file": "", "content": connection.serialize() if pages else b"", "how": how}
 
 
-@_register(sqlite3.Connection, _sqlite, _yes)
-def _sqlite_again(file: str) -> sqlite3.Connection:
-    return sqlite3.connect(file)
+_SQLITE = ("isolation_level", "row_factory", "text_factory")
+
+
+@_register(sqlite3.Connection, _sqlite, _yes, open=True)
+def _sqlite_again(
+    file: str, content: bytes = b"", how: dict[str, Any] | None = None
+) -> sqlite3.Connection:
+    # Whether other threads may use it, it does not tell. In memory, nothing else guards it.
+    connection = sqlite3.connect(file or ":memory:", check_same_thread=bool(file))
+    if content:
+        connection.deserialize(content)
+    for name, value in (how or {}).items():
+        setattr(connection, name, value)
+    return connection
 
 
 def _duckdb(connection: Any) -> dict[str, Any] | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import re
 import types
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from duranb.pure.looking import dict_of, is_class, module_of
@@ -71,6 +71,12 @@ def _generator(parts: tuple[str, ...], live: Mapping[str, Any]) -> str | None:
 
 def _function_seeds(loads: Collection[str] | None, live: Mapping[str, Any]) -> bool:
     """Whether a function of the notebook that is reached by these names mentions a seed."""
+    return any(_SEEDS.search(each) for each in mentioned(loads, live))
+
+
+def mentioned(loads: Collection[str] | None, live: Mapping[str, Any]) -> Iterator[str]:
+    """The names that the notebook's functions and classes mention that are reached by the names
+    ``loads`` (None: by any)."""
     seen: set[str] = set()
     names = set(live if loads is None else loads)
     while names:
@@ -78,11 +84,9 @@ def _function_seeds(loads: Collection[str] | None, live: Mapping[str, Any]) -> b
         more: set[str] = set()
         for name in names:
             for code in _codes(live.get(name)):
-                if any(_SEEDS.search(each) for each in code.co_names):
-                    return True
+                yield from code.co_names
                 more.update(code.co_names)
         names = (more & live.keys()) - seen
-    return False
 
 
 def _codes(value: object) -> list[types.CodeType]:

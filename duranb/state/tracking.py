@@ -328,6 +328,14 @@ class Tracking:
         """The code that could have bound or changed a value; all that ran, where none is known."""
         return [c for c in self._codes if c.could_touch(name)] or self._codes
 
+    def _told_by_code(self, name: str, version: str, seen: Tracked | None) -> str:
+        """The version of a stored value whose content does not tell it, or not all of it."""
+        if seen is not None and seen.value is self.live[name]:
+            if is_unsettled(version):
+                return seen.binding.version  # it would be another one after each look
+            return self._changed_by(name, version, seen.binding.version)
+        return self._changed_by(name, version, "") if unstorable.is_unstorable(version) else version
+
     def _changed_by(self, name: str, version: str, before: str) -> str:
         """The version of a value that is not, or not as a whole, told by its content."""
         codes = [self._given(code, name) for code in self._codes_of(name)]
@@ -399,21 +407,11 @@ class Tracking:
                 binding = msgspec.structs.replace(seen.binding, artifact=artifact)
             else:
                 binding = self._capture.binding(value, artifact, dumps[name])
-                version = self._told(name, binding.version, seen, dumps[name])
-                binding = msgspec.structs.replace(binding, version=version)
+                if dumps[name].missing is not None or unstorable.is_unstorable(binding.version):
+                    version = self._told_by_code(name, binding.version, seen)
+                    binding = msgspec.structs.replace(binding, version=version)
             self._set(name, value, binding, group, digest, calls, alone)
             self._holders.note(name, frozenset(dumps[name].reached))
-
-    def _told(self, name: str, version: str, seen: Tracked | None, dump: codec.Dump) -> str:
-        """The version of a value of which ``version`` is what its content tells."""
-        same = seen is not None and seen.value is self.live[name]
-        before = seen.binding.version if seen is not None and same else ""
-        if is_unsettled(version):
-            # It is another one at each look: only that it is another object says anything.
-            return before or self._changed_by(name, version, "")
-        if unstorable.is_unstorable(version) or (dump.missing is not None and same):
-            return self._changed_by(name, version, before)
-        return version
 
     @staticmethod
     def _digest(dump: codec.Dump) -> str:
@@ -483,9 +481,10 @@ class Tracking:
         """A stored value: that of ``name`` in its artifact, or one without a name."""
         return self._capture.load_value(binding, name)
 
-    def standing(self) -> dict[str, str]:
-        """Where each random generator stands, as far as that is the notebook's doing."""
-        return self._random.told()
+    @property
+    def generators(self) -> randomness.Standing:
+        """Where the random generators stood at the last sync."""
+        return self._random
 
     @property
     def any_behind(self) -> bool:
@@ -495,30 +494,6 @@ class Tracking:
     def behind(self, name: str) -> tuple[str, ...]:
         """The restored steps whose change to a name's object did not come back."""
         return self._tracked[name].behind if name in self._tracked else ()
-
-    def tracked(self) -> dict[str, Tracked]:
-        """Every name as it was at the last sync."""
-        return dict(self._tracked)
-
-    def settled(self, names: Collection[str], *, look: bool = False) -> dict[str, Tracked]:
-        """Those of some names whose values are what their artifacts hold: no code has run since the
-        last sync that could have changed them. With ``look``, those too that prove unchanged."""
-        with self._alone:
-            reached = None if self._anything or self._beside else self._reached(self._touched)
-            found = {}
-            for name in names:
-                seen = self._tracked.get(name)
-                if seen is None or self.live.get(name, GONE) is not seen.value:
-                    continue
-                untouched = reached is not None and seen.group.isdisjoint(reached)
-                if untouched or (look and seen.digest and self._unchanged(seen.group)):
-                    found[name] = seen
-            return found
-
-    def is_as_stored(self, name: str) -> bool:
-        """Whether a value, and what shares with it, would be stored as it was, byte for byte."""
-        with self._alone:
-            return self._unchanged(self._tracked[name].group)
 
     def mark(self) -> Mark:
         """The state now, to come back to. Call it right after a sync."""

@@ -62,6 +62,24 @@ def snap(number: int, parent: int, **names: str) -> e.SnapshotCaptured:
     )
 
 
+def test_a_value_that_does_not_come_back_is_known_of_its_execution() -> None:
+    """What was found of a stored value is kept with the execution that stored it, and with one
+    that is restored from that; of a plain cell's value, by its artifact."""
+    history = fold(
+        begun(1),
+        done(1, outputs={"w": Binding("d", "v")}),
+        e.ValuesDiffer(execution=1, artifact="d", differences={"w": "w.unit is lost"}),
+        e.ValuesDiffer(execution=0, artifact="p", differences={"p": "p was a M, and is a list"}),
+        e.ExecutionRestored(
+            execution=2, of=1, step="s", run="r", branch="main", before=0, snapshot=0
+        ),
+    )
+    assert history.executions[1].differs == {"w": "w.unit is lost"}
+    assert history.executions[2].differs == {"w": "w.unit is lost"}
+    assert history.differs["p"] == {"p": "p was a M, and is a list"}
+    assert not history.unread
+
+
 def test_every_event_survives_its_encoding() -> None:
     """What the store writes decodes to the same body, also with fields a later version adds."""
     for body in (

@@ -12,7 +12,6 @@ import pytest
 
 from duranb.engine.runtime import Settings
 from duranb.engine.selfcheck import SelfCheck
-from duranb.pure import events as e
 from duranb.pure.description import describe
 from duranb.pure.differing import differences
 from duranb.session import Session
@@ -100,6 +99,15 @@ def test_a_ring_is_walked_once() -> None:
     assert compared(ring(), ring()) == []
 
 
+def test_arrays_are_compared_by_their_numbers() -> None:
+    """Another type, another shape and other numbers are told."""
+    import numpy as np
+
+    assert compared(np.zeros(3), np.zeros(3)) == []
+    assert compared(np.zeros(3), np.ones(3)) == ["x holds other values"]
+    assert compared(np.zeros(3), np.zeros(2)) == ["x was float64 (3,), and is float64 (2,)"]
+
+
 def test_what_a_library_keeps_for_itself_is_its_own_business() -> None:
     """Private attributes of a library's instances are not compared; its public ones are, unless
     two copies differ in them as well."""
@@ -113,6 +121,16 @@ def test_what_a_library_keeps_for_itself_is_its_own_business() -> None:
     other = Message()
     other.seen = 3  # type: ignore[attr-defined]
     assert compared(was, now, other) == []
+
+
+def test_a_marker_of_a_module_is_that_very_object() -> None:
+    """A copy of what a module's code compares by ``is`` is told, a copy of anything else not."""
+    import dataclasses
+    import email.policy
+
+    told = "x was dataclasses.MISSING itself, and is a copy of it"
+    assert compared(dataclasses.MISSING, type(dataclasses.MISSING)()) == [told]
+    assert compared(email.policy.default, email.policy.EmailPolicy()) == []
 
 
 def test_describing_runs_no_code_of_the_values() -> None:
@@ -367,6 +385,7 @@ queue.note = "n"
 made = Made()
 made.parts = [1]
 pattern = re.compile("a+")
+gate = threading.Semaphore(2)
 error = ValueError("a", 2)
 """
 
@@ -440,9 +459,3 @@ def test_a_changed_value_is_not_compared(checked: Checked) -> None:
     checked.check.finish(30)
     assert [x.differences for x in checked.check.unsaid()] == []  # told before, of this class
     assert any("s" in x for x in runtime.history.differs.values())
-
-
-def test_a_finding_is_told_of_the_execution(checked: Checked) -> None:
-    """The fold keeps it with the execution whose output it is, and with what is restored of it."""
-    text, _ = e.encode(e.ValuesDiffer(execution=1, artifact="a", differences={"w": "lost"}))
-    assert text == "values.differ"

@@ -175,8 +175,9 @@ def library() -> list[Kind]:
         ),
         Kind(
             "sqlite connection in memory",
-            "import sqlite3; x = sqlite3.connect(':memory:')",
-            fate="refused",
+            "import sqlite3; x = sqlite3.connect(':memory:'); x.executescript('create table t(a)')",
+            show="x.execute('select name from sqlite_master').fetchall()",
+            fate="remade",
         ),
         Kind(
             "sqlite cursor",

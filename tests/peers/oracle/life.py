@@ -28,13 +28,16 @@ ROOT = Path(__file__).parents[3]
 @dataclass
 class Wanted:
     """One life. ``mode`` is durable, plain or trace; ``killed`` are seconds after which it is
-    killed, ``killed_after`` the number of cells."""
+    killed, ``killed_after`` the number of cells. The cells ``earlier`` run first in its kernel, and
+    then only the names ``only`` are of interest."""
 
     mode: str
     cells: Cells
     folder: str = ""
     killed: float = 0.0
     killed_after: int = -1
+    earlier: Cells = field(default_factory=list)
+    only: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -181,6 +184,10 @@ def _live(kernel: Any, wanted: Wanted, tell: Any) -> Lived:
         lived.notices += [*notices, *map(str, loaded)]
     else:
         front.run("None")
+    for name, source in wanted.earlier:
+        if _outputs(front.run(f"%%durable {name}\n{source}"))[2]:
+            break
+    events = _events() if durable else 0
     for name, source in wanted.cells:
         if lived.done == wanted.killed_after:
             os.kill(os.getpid(), signal.SIGKILL)
@@ -192,22 +199,26 @@ def _live(kernel: Any, wanted: Wanted, tell: Any) -> Lived:
         if failed:
             break
     if durable:
-        _ask_store(lived, {name for name, _ in wanted.cells})
-    lived.portrait = portrait(shell.user_ns)
+        _ask_store(lived, events)
+    lived.portrait = portrait(shell.user_ns, wanted.only)
     lived.ended = True
     return lived
 
 
-def _ask_store(lived: Lived, steps: set[str]) -> None:
+def _events() -> int:
+    from duranb.jupyter.extension import loaded
+
+    return len(loaded().need_session().events())
+
+
+def _ask_store(lived: Lived, since: int) -> None:
     from duranb.jupyter.extension import loaded
     from duranb.pure import events as e
 
     session = loaded().need_session()
     session.runtime.namespace.need(None)
     session.runtime.store.flush()
-    events = session.events()
-    opened = max(n for n, x in enumerate(events) if isinstance(x.body, e.SessionOpened))
-    for event in events[opened:]:
+    for event in session.events()[since:]:
         body = event.body
         if isinstance(body, e.ExecutionStarted):
             lived.ran.append(body.step)
@@ -279,7 +290,8 @@ def main() -> None:
     kernel = _make_kernel()
     for line in sys.stdin:
         asked = json.loads(line)
-        asked["cells"] = [(name, source) for name, source in asked["cells"]]
+        for cells in ("cells", "earlier"):
+            asked[cells] = [(name, source) for name, source in asked[cells]]
         lived = _one(kernel, Wanted(**asked))
         out.write(json.dumps(asdict(lived)) + "\n")
         out.flush()

@@ -17,7 +17,7 @@ import re
 import sys
 import types
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from enum import Enum
 from typing import Any
 
@@ -50,15 +50,27 @@ def users(namespace: Mapping[str, Any]) -> dict[str, Any]:
     return {n: namespace[n] for n in sorted(namespace) if not is_hidden(n)}
 
 
-def portrait(namespace: Mapping[str, Any]) -> Portrait:
-    """The portrait of the user's variables."""
+def portrait(namespace: Mapping[str, Any], only: Collection[str] = ()) -> Portrait:
+    """The portrait of the user's variables; with ``only`` of these."""
     painter = _Painter(namespace)
     found: Portrait = {}
     for name, value in users(namespace).items():
+        if only and name not in only:
+            continue
         painter.lines = found[name] = []
         painter.draw(name, value)
     for name, lines in painter.views().items():
         found[name] += lines
+    return found
+
+
+def portraits(namespace: Mapping[str, Any]) -> Portrait:
+    """Each of the user's variables by itself, so that what two share is told of both."""
+    found: Portrait = {}
+    for name, value in users(namespace).items():
+        painter = _Painter(namespace)
+        painter.draw(name, value)
+        found[name] = painter.lines
     return found
 
 
@@ -105,6 +117,8 @@ class _Painter:
             self.say(path, f"module {value.__name__}")
         elif kind in (tuple, frozenset):
             self._draw_items(path, value)
+        elif kind is types.MappingProxyType:
+            self._draw_items(path, dict(value))
         elif kind is Placeholder:
             self.say(path, f"placeholder {value!r}")
         elif isinstance(value, Enum):
@@ -144,11 +158,15 @@ class _Painter:
         elif isinstance(value, (staticmethod, classmethod)):
             self.say(path, kind.__name__)
             self.draw(f"{path}.__func__", value.__func__)
-        elif isinstance(value, types.MappingProxyType):
-            self.draw(path, dict(value))
         elif isinstance(value, (list, set, dict, tuple, frozenset, bytearray)):
             self._draw_items(path, value)
             self._draw_rest(path, value)
+        elif kind is functools.partial:
+            self.say(path, "partial")
+            self.draw(f"{path}.func", value.func)
+            self.draw(f"{path}.args", value.args)
+            self.draw(f"{path}.keywords", value.keywords)
+            self.draw(f"{path}.__dict__", dict(vars(value)))
         elif isinstance(value, functools._lru_cache_wrapper):
             self.say(path, f"cached {value.cache_parameters()}")
             self.draw(f"{path}.__wrapped__", value.__wrapped__)

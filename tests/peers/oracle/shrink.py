@@ -15,7 +15,7 @@ from tests.peers.oracle.story import Failure, Teller, Version
 def replay(versions: list[Version], server: Server, folder: Path) -> Failure | None:
     """Run these versions; what is wrong at the last one."""
     shutil.rmtree(folder, ignore_errors=True)
-    teller = Teller(server, folder)
+    teller = Teller(server, server, folder)
     try:
         for version in versions[:-1]:
             teller.live(version)
@@ -29,8 +29,16 @@ def replay(versions: list[Version], server: Server, folder: Path) -> Failure | N
         teller.close()
 
 
-def shrink(failure: Failure, server: Server, folder: Path, tries: int = 150) -> Failure:
+def shrink(failure: Failure, folder: Path, tries: int = 150) -> Failure:
     """Leave out runs, kills, cells and statements as long as it fails in the same way."""
+    server = Server()
+    try:
+        return _shrunk(failure, server, folder, tries)
+    finally:
+        server.close()
+
+
+def _shrunk(failure: Failure, server: Server, folder: Path, tries: int) -> Failure:
     best = failure
     left = tries
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import random
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
+from queue import SimpleQueue
 
 from tests.peers.oracle.edits import Edit, edit
+from tests.peers.oracle.generate import generate
 from tests.peers.oracle.life import Cells, Lived, Server, Wanted
 from tests.peers.oracle.portrait import differences
+from tests.peers.oracle.public import NAMES, read
 from tests.peers.oracle.trace import depending
 
 
@@ -24,12 +28,14 @@ class Kill:
 
 @dataclass(frozen=True)
 class Version:
-    """A notebook as it is run; ``killed`` lives go before the one that is run to its end."""
+    """A notebook as it is run. Before the life in which it runs to its end there may be one that is
+    killed; ``alive`` is the notebook that the very kernel it runs in has run before, if any."""
 
     cells: Cells
     changed: frozenset[str]
     what: str
     kill: Kill | None = None
+    alive: Cells | None = None
 
 
 @dataclass
@@ -50,7 +56,9 @@ def _script(versions: list[Version]) -> list[str]:
     lines = []
     before: dict[str, str] = {}
     for number, version in enumerate(versions):
-        lines.append(f"--- run {number}: {version.what}; kill: {version.kill}")
+        kernel = "the kernel that ran: " + " ".join(n for n, _ in version.alive or ())
+        kernel = "a new kernel" if version.alive is None else kernel
+        lines.append(f"--- run {number}: {version.what}; kill: {version.kill}; in {kernel}")
         for name, source in version.cells:
             if before.get(name) != source:
                 lines += [f"%%durable {name}", source, ""]
@@ -63,15 +71,15 @@ def _script(versions: list[Version]) -> list[str]:
 class Teller:
     """Runs versions one after the other over one store, and says what is wrong."""
 
-    def __init__(self, server: Server, folder: Path, other: Server | None = None) -> None:
-        self._servers = [server, other or server]
+    def __init__(self, one: Server, other: Server, folder: Path) -> None:
+        self._servers = [one, other]
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self._traces: list[dict[str, dict[str, list[str]]]] = []
         self._recorded: set[str] = set()
         self._number = 0
 
-    def live(self, version: Version) -> Lived:
+    def live(self, version: Version, plain: Lived | None = None) -> Lived:
         """Live with this version: perhaps a life that is killed, then one to the end."""
         self._number += 1
         server = self._servers[self._number % 2]
@@ -79,12 +87,16 @@ class Teller:
             wanted = Wanted("durable", version.cells, str(self._folder))
             wanted.killed, wanted.killed_after = version.kill.seconds, version.kill.cells
             server.live(wanted)
-        return server.live(Wanted("durable", version.cells, str(self._folder)))
+        wanted = Wanted("durable", version.cells, str(self._folder))
+        if version.alive is not None:  # what only its cells have made is left there
+            wanted.earlier = version.alive
+            wanted.only = list(plain.portrait) if plain is not None else []
+        return server.live(wanted)
 
     def run(self, version: Version) -> Failure | None:
         """Live with this version, and compare with a plain run."""
         plain, traced = self.plain(version)
-        lived = self.live(version)
+        lived = self.live(version, plain)
         failure = self._judge(version, plain, lived, traced)
         self.remember(version, plain, traced)
         if failure is not None:
@@ -165,9 +177,13 @@ def tell(cells: Cells, rng: random.Random, edits: int) -> Iterator[Version]:
     now = cells
     for _ in range(edits):
         made: Edit = edit(now, cells, rng)
+        kill, alive = None, None
+        if rng.random() < 0.4:
+            kill = _kill(made.cells, rng)
+        elif rng.random() < 0.3 and {n for n, _ in now} <= {n for n, _ in made.cells}:
+            alive = now
         now = made.cells
-        kill = _kill(now, rng) if rng.random() < 0.5 else None
-        yield Version(now, made.changed, made.what, kill)
+        yield Version(now, made.changed, made.what, kill, alive)
 
 
 def _kill(cells: Cells, rng: random.Random) -> Kill:
@@ -176,19 +192,77 @@ def _kill(cells: Cells, rng: random.Random) -> Kill:
     return Kill(seconds=rng.uniform(0.15, 0.6))
 
 
-def failures(
-    cells: Cells, seed: int, edits: int, server: Server, folder: Path, other: Server | None = None
-) -> tuple[int, Failure | None]:
-    """Tell one story until something is wrong; the number of edits that were made."""
-    teller = Teller(server, folder, other)
+@dataclass
+class Told:
+    """A story that was told to its end, or until something was wrong."""
+
+    what: str
+    edits: int
+    failure: Failure | None
+
+
+def story(
+    what: str, cells: Cells, seed: int, edits: int, servers: tuple[Server, Server], folder: Path
+) -> Told:
+    """Tell the story of this seed, until something is wrong."""
+    teller = Teller(*servers, folder)
     told: list[Version] = []
+    failure = None
     try:
         for version in tell(cells, random.Random(seed), edits):
             told.append(version)
             failure = teller.run(version)
             if failure is not None:
                 failure.versions = told
-                return len(told) - 1, failure
+                break
     finally:
         teller.close()
-    return len(told) - 1, None
+    return Told(what, len(told) - 1, failure)
+
+
+def stories(
+    edits_in_all: int,
+    seed: int,
+    home: Path,
+    *,
+    length: int = 12,
+    edits: int = 10,
+    public: str = "",
+    workers: int = 1,
+) -> Iterator[Told]:
+    """Stories until there are so many edits, told by some workers at once. Every fourth is of a
+    notebook as people write them, the rest are generated; ``public`` names one, or ``all``."""
+    names = NAMES if public in ("", "all") else [public]
+
+    def one(number: int) -> Told:
+        servers = idle.get()
+        chosen = seed + number
+        try:
+            if public or chosen % 4 == 0:
+                name = names[(chosen if public else chosen // 4) % len(names)]
+                what, cells = f"--public {name} --seed {chosen}", read(name)
+            else:
+                what, cells = f"--seed {chosen}", generate(chosen, length)
+            return story(what, cells, chosen, edits, servers, home / f"story{chosen}")
+        finally:
+            idle.put(servers)
+
+    all_servers = [(Server(1), Server(2)) for _ in range(workers)]
+    idle: SimpleQueue[tuple[Server, Server]] = SimpleQueue()
+    for each in all_servers:
+        idle.put(each)
+    done, number = 0, 0
+    waiting: set[Future[Told]] = set()
+    try:
+        with ThreadPoolExecutor(workers) as pool:
+            while done < edits_in_all:
+                while len(waiting) < workers:
+                    waiting.add(pool.submit(one, number))
+                    number += 1
+                finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                for each in finished:
+                    done += each.result().edits
+                    yield each.result()
+    finally:
+        for server in (s for pair in all_servers for s in pair):
+            server.close()

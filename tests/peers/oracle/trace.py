@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.peers.oracle.portrait import Portrait, portrait
+from tests.peers.oracle.portrait import portraits
 
 RANDOM = "random numbers"
 """Stands for the state of the generators that a whole process shares."""
@@ -40,13 +40,16 @@ def trace(cells: list[str]) -> list[dict[str, list[str]]]:
     live = Noting(vars(main), __builtins__=builtins, display=print)
     live.reads = set()
     found: list[dict[str, list[str]]] = []
-    before, chance = portrait(live), _chance()
+    before, chance = portraits(live), _chance()
     for source in cells:
         live.reads = set()
+        bound = dict(live)
         failed = _run(source, live)
         reads = live.reads & (live.keys() | before.keys()) | _mentioned(source)
-        after = portrait(live)
+        after = portraits(live)
         writes = {n for n in before.keys() | after.keys() if before.get(n) != after.get(n)}
+        # What is changed in place is read, be it through another name.
+        reads |= {n for n in writes if n in bound and n in live and live.get(n) is bound[n]}
         if _chance() != chance:
             chance = _chance()
             writes.add(RANDOM)
@@ -111,4 +114,4 @@ def depending(
     return found
 
 
-__all__ = ["RANDOM", "Portrait", "depending", "trace"]
+__all__ = ["RANDOM", "depending", "trace"]

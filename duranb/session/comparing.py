@@ -1,0 +1,58 @@
+"""What a rerun of a step made, beside what is recorded of it.
+
+Libraries draw ids and ask for the time as they please: that those are others in a rerun says
+nothing of the step. What the notebook's own code draws counts, wherever it is put.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from duranb.pure.alike import alike
+from duranb.pure.drawn import Drawn, Window
+from duranb.pure.model import Execution, Status
+from duranb.state.capture import reduction
+
+if TYPE_CHECKING:
+    from duranb.engine.runtime import Runtime
+
+SLACK = 10_000_000
+"""Microseconds before the beginning of an execution that count as its own: nobody waits for the
+event that says that it began."""
+
+
+def set_aside(runtime: Runtime, execution: int, *, asks: bool) -> list[str]:
+    """The outputs of the latest rerun of an execution that differ from the recorded ones only in
+    ids and times that libraries drew.
+
+    ``asks`` says that the step may draw some itself: then only what lies in the objects of
+    libraries is taken for theirs.
+    """
+    history, namespace = runtime.history, runtime.namespace
+    recorded = history.executions[execution]
+    reruns = [x for x in history.executions.values() if x.replays == execution]
+    if not reruns or reruns[-1].status is not Status.COMPLETED:
+        return []
+    rerun, made = reruns[-1], history.executions.get(recorded.of, recorded)
+    drawn = Drawn(_window(made), _window(rerun))
+
+    def is_free(kind: type) -> bool | None:
+        if namespace.uses.sort(kind):
+            return False
+        top = kind.__module__.partition(".")[0]
+        return None if top in sys.stdlib_module_names else True
+
+    found = []
+    for name, now in rerun.outputs.items():
+        was = recorded.outputs.get(name)
+        if was is None or was.version == now.version or not (was.artifact and now.artifact):
+            continue
+        old, new = (namespace.load_value(binding, name) for binding in (was, now))
+        if alike(old, new, drawn, namespace.live, is_free, not asks, reduction):
+            found.append(name)
+    return found
+
+
+def _window(execution: Execution) -> Window:
+    return Window(execution.started - SLACK, execution.ended)

@@ -1,0 +1,262 @@
+"""Objects of Python's own and of libraries come back working in a new process."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import pytest
+
+from tests.unit.fresh import Case, Said, look
+
+CLASSES = """
+import weakref, asyncio, threading, functools
+class Node:
+    def __init__(self, name): self.name = name
+    def hello(self): return self.name
+"""
+
+GRAPH = """
+import operator
+from typing import Annotated, TypedDict
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph import END, START, StateGraph
+from langgraph.types import Command, interrupt
+class S(TypedDict):
+    xs: Annotated[list, operator.add]
+def one(s): return {"xs": [1]}
+def two(s): return {"xs": [len(s["xs"]) + 10]}
+def ask(s): return {"xs": [interrupt("well?")]}
+g = StateGraph(S)
+g.add_node("one", one); g.add_node("two", two)
+g.add_edge(START, "one"); g.add_edge("one", "two"); g.add_edge("two", END)
+plain, kept = g.compile(), g.compile(checkpointer=InMemorySaver())
+h = StateGraph(S); h.add_node("ask", ask); h.add_edge(START, "ask"); h.add_edge("ask", END)
+asked = h.compile(checkpointer=InMemorySaver())
+where = {"configurable": {"thread_id": "1"}}
+"""
+
+CASES = [
+    # what a module holds
+    Case(
+        "a bare object of a library, in a container and in a closure",
+        "import functools, dataclasses\n"
+        "def outer(sentinel=functools._initial_missing):\n"
+        "    def inner(value): return value is sentinel\n"
+        "    return inner\n"
+        "check = outer(); box = [functools._initial_missing, dataclasses.MISSING]",
+        "(check(box[0]), check(1), box[0] is functools._initial_missing,"
+        " box[1] is dataclasses.MISSING)",
+        again="import functools, dataclasses",
+    ),
+    Case(
+        "an instance that a library compares by identity",
+        "import traitlets, openai, os\n"
+        "got = {'u': traitlets.Undefined, 'n': openai.NOT_GIVEN, 'env': os.environ}",
+        "(got['u'] is traitlets.Undefined, got['n'] is openai.NOT_GIVEN, got['env'] is os.environ)",
+        again="import traitlets, openai, os",
+    ),
+    Case(
+        "the defaults of a dataclass of the notebook",
+        "import dataclasses\n@dataclasses.dataclass\nclass D:\n    a: int\n    b: int = 3\n"
+        "d = D(1); f = dataclasses.fields(D)[0]",
+        "(d, D(5), f.default is dataclasses.MISSING, dataclasses.replace(d, a=4))",
+        again="import dataclasses",
+    ),
+    Case(
+        "a closure of a library",
+        "import functools, operator\n"
+        "from concurrent.futures import thread\n"
+        "import contextlib\n"
+        "@contextlib.contextmanager\n"
+        "def opened(x): yield x + 1\n"
+        "key = functools.cmp_to_key(lambda a, b: b - a)",
+        "(sorted([1, 3, 2], key=key), [v for v in [opened(1).__enter__()]],"
+        " opened.__globals__ is vars(contextlib))",
+        again="import contextlib",
+    ),
+    # context variables
+    Case(
+        "context variables",
+        "from contextvars import ContextVar\nimport decimal\n"
+        "plain = ContextVar('plain'); given = ContextVar('given', default=[1]); given.set([2])",
+        "(plain.get('none'), plain.name, given.get())",
+    ),
+    # weak references
+    Case(
+        "weak references",
+        CLASSES + "one = Node('a'); one.me = weakref.ref(one); one.child = Node('b')\n"
+        "one.child.parent = weakref.ref(one); seen = weakref.ref(one.child)\n"
+        "gone = weakref.ref(Node('c')); method = weakref.WeakMethod(one.hello)\n"
+        "proxy = weakref.proxy(one); lost = weakref.proxy(Node('d'))",
+        "(one.me() is one, one.child.parent() is one, seen() is one.child, gone(), method()(),"
+        " proxy.name, type(lost).__name__)",
+    ),
+    Case(
+        "dictionaries and sets of weak references",
+        CLASSES + "k, v = Node('k'), Node('v')\n"
+        "keys = weakref.WeakKeyDictionary({k: 1}); values = weakref.WeakValueDictionary({'v': v})\n"
+        "members = weakref.WeakSet([k, v])",
+        "(keys[k], values['v'] is v, k in members, len(members), len(keys))",
+    ),
+    # functions
+    Case(
+        "singledispatch",
+        "import functools\n@functools.singledispatch\ndef show(x): return 'any'\n"
+        "@show.register\ndef _(x: int): return 'int'\n@show.register(list)\n"
+        "def _(x): return 'list ' + show(x[0])\n"
+        "class Shower:\n    @functools.singledispatchmethod\n    def at(self, x): return 'any'\n"
+        "    @at.register\n    def _(self, x: int): return 'int'\n"
+        "shower = Shower()",
+        "(show('a'), show(True), show([1]), sorted(k.__name__ for k in show.registry),"
+        " shower.at(1), shower.at(''), show.__name__)",
+    ),
+    Case(
+        "an interactive function",
+        "from ipywidgets import interact\n@interact(x=(0, 9))\ndef twice(x=2): return 2 * x",
+        "twice(4)",
+        needs="ipywidgets",
+    ),
+    # classes
+    Case(
+        "classes that register their subclasses",
+        "class P:\n    seen = {}\n    def __init_subclass__(cls, *, key, **kw):\n"
+        "        super().__init_subclass__(**kw); P.seen[key] = cls\n"
+        "class Q(P, key='q'):\n    def f(self): return 1\nq = Q()",
+        "(sorted(P.seen), P.seen['q'] is Q, q.f(), type(q) is Q)",
+    ),
+    Case(
+        "a metaclass that counts",
+        "class M(type):\n    made = []\n    def __new__(m, n, b, d, **k):\n"
+        "        M.made.append(n); return super().__new__(m, n, b, d)\n"
+        "class A(metaclass=M, flag=1):\n    x = 1\na = A()",
+        "(M.made, type(A) is M, a.x, type(a) is A)",
+    ),
+    Case(
+        "slots",
+        "import dataclasses\nclass A:\n    __slots__ = ('x', 'y', '__weakref__')\n"
+        "a = A(); a.x = 1\n@dataclasses.dataclass(slots=True)\nclass D:\n    x: int = 1\nd = D(3)",
+        "(a.x, hasattr(a, 'y'), hasattr(a, '__dict__'), d, hasattr(d, '__dict__'))",
+    ),
+    Case(
+        "generic models, and one made by a call",
+        "from pydantic import BaseModel, create_model\nfrom typing import Generic, TypeVar\n"
+        "from openai.types.chat import ParsedChatCompletion\n"
+        "T = TypeVar('T')\nclass Box(BaseModel, Generic[T]):\n    v: T\n"
+        "b = Box[int](v=3); K = Box[int]; L = ParsedChatCompletion[int]\n"
+        "M = create_model('M', x=(int, 3)); m = M(x=4)",
+        "(b, type(b) is K, K is Box[int], K(v='4').v, L is ParsedChatCompletion[int], m,"
+        " type(m) is M)",
+    ),
+    Case(
+        "types for the checker",
+        "from typing import NewType, ParamSpec, Protocol, TypedDict, runtime_checkable\n"
+        "U = NewType('U', int); S = ParamSpec('S')\nclass T(TypedDict):\n    a: int\n"
+        "@runtime_checkable\nclass P(Protocol):\n    def f(self) -> int: ...",
+        "(U(4), S.__name__, T.__annotations__, isinstance(3, P))",
+    ),
+    Case(
+        "an object of a mapped class that a plain cell defines",
+        "u = U(id=1); both = [u]",
+        "(u.id, type(u) is U, both[0] is u)",
+        again="from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column\n"
+        "class Base(DeclarativeBase): pass\nclass U(Base):\n    __tablename__ = 'u'\n"
+        "    id: Mapped[int] = mapped_column(primary_key=True)",
+        needs="sqlalchemy",
+    ),
+    # graphs and runnables
+    Case(
+        "a compiled graph, with and without a checkpointer",
+        GRAPH + "kept.invoke({'xs': [0]}, where); asked.invoke({'xs': []}, where)",
+        "(plain.invoke({'xs': [0]}), kept.get_state(where).values, kept.invoke({'xs': [5]}, where),"
+        " asked.get_state(where).next, asked.invoke(Command(resume='yes'), where))",
+        needs="langgraph",
+    ),
+    Case(
+        "runnables, tools and an agent",
+        "from langchain_core.language_models.fake_chat_models import GenericFakeChatModel\n"
+        "from langchain_core.messages import AIMessage\n"
+        "from langchain_core.output_parsers import StrOutputParser\n"
+        "from langchain_core.prompts import ChatPromptTemplate\n"
+        "from langchain_core.runnables import RunnableLambda, RunnablePassthrough\n"
+        "from langchain_core.tools import tool\nfrom langchain.agents import create_agent\n"
+        "said = [AIMessage('a'), AIMessage('b')]\n"
+        "def model(): return GenericFakeChatModel(messages=iter(said))\n"
+        "asked = ChatPromptTemplate.from_messages([('user', '{q}')])\n"
+        "chain = asked | model() | StrOutputParser()\n"
+        "steps = RunnablePassthrough.assign(y=lambda d: d['x'] + 1) | RunnableLambda(lambda d: d)\n"
+        "text = repr(steps)  # which it notes in itself\n"
+        "@tool\ndef add(a: int, b: int) -> int:\n    'Add.'\n    return a + b\n"
+        "agent = create_agent(model(), tools=[])",
+        "(chain.invoke({'q': 'x'}), steps.invoke({'x': 1}), add.invoke({'a': 1, 'b': 2}),"
+        " sorted(add.args), agent.invoke({'messages': [('user', 'x')]})['messages'][-1].content)",
+        needs="langchain langgraph",
+    ),
+    # threads and event loops
+    Case(
+        "locks and queues of threads",
+        "import threading, queue\n"
+        "lock = threading.Lock(); cond = threading.Condition(lock)\n"
+        "sem = threading.BoundedSemaphore(3); sem.acquire(); barrier = threading.Barrier(2)\n"
+        "q = queue.PriorityQueue(5); q.put(3); q.put(1)\n"
+        "event = threading.Event(); event.set(); local = threading.local(); local.x = 5\n"
+        "simple = queue.SimpleQueue()",
+        "(cond._lock is lock, lock.acquire(), lock.release(), sem._value, barrier.parties,"
+        " q.qsize(), q.get(), q.maxsize, event.is_set(), local.x, simple.empty(),"
+        " cond.acquire(), cond.notify(), cond.release())",
+    ),
+    Case(
+        "what tasks wait at",
+        "import asyncio\nloop = asyncio.get_running_loop()\n"
+        "lock = asyncio.Lock(); lock._get_loop(); event = asyncio.Event(); event.set()\n"
+        "queue = asyncio.Queue(3); queue.put_nowait('a'); queue._get_loop()\n"
+        "sem = asyncio.Semaphore(2); cond = asyncio.Condition(lock); held = [lock]",
+        "(loop is asyncio.get_running_loop(), held[0] is lock, cond._lock is lock,"
+        " lock._get_loop() is loop, event.is_set(), queue.qsize(), queue.get_nowait(),"
+        " queue.maxsize, sem._value, cond._get_loop() is loop)",
+        again="import asyncio",
+    ),
+    Case(
+        "pools and contexts",
+        "import ssl\nfrom concurrent.futures import ThreadPoolExecutor, ProcessPoolExecutor\n"
+        "threads = ThreadPoolExecutor(2); processes = ProcessPoolExecutor(3)\n"
+        "strict = ssl.create_default_context(); lax = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)\n"
+        "lax.check_hostname = False; lax.verify_mode = ssl.CERT_NONE\n"
+        "lax.minimum_version = ssl.TLSVersion.TLSv1_3",
+        "(threads.submit(len, 'ab').result(), processes._max_workers, strict.verify_mode,"
+        " strict.check_hostname, strict.get_ca_certs() != [], strict.options, lax.verify_mode,"
+        " lax.minimum_version, lax.protocol, len(strict.get_ca_certs()))",
+    ),
+    Case(
+        "a future that is done",
+        "from concurrent.futures import Future\nf = Future(); f.set_result(3)",
+        "f.result()",
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Said]:
+    """What was seen of all cases that can be made here."""
+    folder = tmp_path_factory.mktemp("objects")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DURANB_HOME", str(folder / "home"))
+        patch.delenv("OPENAI_API_KEY", raising=False)
+        return look([c for c in CASES if installed(c)], folder)
+
+
+def installed(case: Case) -> bool:
+    """Whether what a case needs is there."""
+    return all(importlib.util.find_spec(module) for module in case.needs.split())
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda c: c.name.replace(" ", "-"))
+def test_it_comes_back_working(case: Case, said: dict[str, Said]) -> None:
+    """What is loaded in a new process says what the value said in the one that made it, nothing is
+    missing, and its version is the same."""
+    if not installed(case):
+        pytest.skip(f"{case.needs} is not installed")
+    told = said[case.name]
+    assert told.found == told.made
+    assert told.missing == [] or case.name == "an interactive function"
+    if "mapped" not in case.name:  # what an ORM notes of a class is another in each process
+        assert told.versions == []
