@@ -306,7 +306,8 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
             self.met,
         )
         inner.dump((cls, members.told(cls)) if issubclass(cls, enum.Enum) else cls)
-        return _load_class, (qualname_of(cls), identity.of_class(cls), sink.getvalue())
+        names = tuple(identity.attributes(cls))
+        return _load_class, (qualname_of(cls), identity.of_class(cls), sink.getvalue(), names)
 
 
 def _content(variable: types.CellType) -> tuple[Any, ...]:
@@ -392,7 +393,9 @@ _loaded: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
 """The classes that were loaded, by their namespace and their definition."""
 
 
-def _load_class(name: str, fingerprint: str, definition: bytes) -> type:
+def _load_class(
+    name: str, fingerprint: str, definition: bytes, names: tuple[str, ...] | None = None
+) -> type:
     live = _live.get().get(name)
     if is_class(live) and identity.of_class(live) == fingerprint:
         return live
@@ -407,6 +410,8 @@ def _load_class(name: str, fingerprint: str, definition: bytes) -> type:
         loaded = members.complete(*loaded)
     assert is_class(loaded)
     _loaded[key] = loaded
+    for later in identity.attributes(loaded).keys() - names if names else ():
+        type.__delattr__(loaded, later)  # it is the live class, put back to what it was
     loaded.__qualname__ = name  # cloudpickle makes it the last part of it
     return loaded
 

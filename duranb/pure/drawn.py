@@ -35,6 +35,9 @@ _SHORTEST = 32
 _DURATION = re.compile(r"(^|_)(ms|millis|duration|elapsed|latency|seconds|secs|took)(_|$)")
 """Names of what tells how long something took."""
 
+_HASH = re.compile(r"^_\w*hash$")
+"""Names under which objects keep their own hash: of a text, it is another one in each process."""
+
 _UNITS = (1, 10**3, 10**6, 10**9)
 """Parts of a second in which times are counted."""
 
@@ -99,7 +102,8 @@ class Drawn:
         if kind is bytes:
             return self._texts(was.decode("latin-1"), now.decode("latin-1"))
         if kind in (int, float):
-            return self._numbers(was, now) or self._durations(was, now, label)
+            kept = kind is int and _HASH.search(label) is not None
+            return kept or self._numbers(was, now) or self._durations(was, now, label)
         if kind is uuid.UUID:
             return self._one_id(str(was), str(now))
         if issubclass(kind, datetime.datetime):
