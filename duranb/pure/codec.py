@@ -15,6 +15,7 @@ kept once however often what is around it changes, never copied, and mapped when
 from __future__ import annotations
 
 import copyreg
+import enum
 import functools
 import io
 import pickle
@@ -36,16 +37,20 @@ from duranb.pure import (
     compiled,
     held,
     identity,
+    leftover,
+    members,
     recipes,
     sharing,
     skeletons,
     tensors,
     texts,
     tolerant,
+    undisturbed,
     views,
 )
 from duranb.pure.artifacts import Artifacts, Buffer
 from duranb.pure.buffers import LARGE, Entry, Known, assembled, hashes
+from duranb.pure.looking import is_a, is_class, module_of, own_failure, qualname_of, said
 from duranb.pure.views import load as _load_view  # noqa: F401 older stores name it so
 
 Reducer = Callable[[Any], tuple[Any, ...] | None]
@@ -161,7 +166,7 @@ class Missing:
             return pickler.reduction(obj) if there is None else self._stand_in(obj, there[1])
         kind = type(obj)
         try:
-            looked_into = kind.__module__ in _LOOKED_INTO or issubclass(kind, type)
+            looked_into = module_of(kind) in _LOOKED_INTO or issubclass(kind, type)
             if not looked_into and id(obj) not in self._whole:
                 # All that is in it is whole too, and need not be tried again.
                 self._whole |= pickler.alone(obj)
@@ -170,8 +175,10 @@ class Missing:
             if found is NotImplemented and not by_kind:
                 obj.__reduce_ex__(5)  # what pickling it would call
             return found
-        except Exception as error:  # of any kind: it is the value's own code
-            why = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+        except BaseException as error:  # of any kind: it is the value's own code
+            if not own_failure(error):
+                raise
+            why = said(error)
             self.found[id(obj)] = (obj, why)
             return self._stand_in(obj, why)
 
@@ -189,7 +196,7 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         live: dict[str, Any],
         buffer_callback: Callable[[Any], Any] | None,
         reducer: Reducer | None,
-        inside: frozenset[type] = frozenset(),
+        inside: frozenset[int] = frozenset(),
         missing: Missing | None = None,
         met: Met | None = None,
         windows: views.Windows | None = None,
@@ -226,9 +233,10 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
             self.met.code.append(obj)
             if (generic := skeletons.of_generic(obj)) is not None:
                 return generic
-            if obj.__module__ == "__main__" and obj not in self._inside:
+            if module_of(obj) == "__main__" and id(obj) not in self._inside:
                 return self._class(obj)
-            return skeletons.quiet(obj, super().reducer_override(obj))
+            made = skeletons.quiet(obj, super().reducer_override(obj))
+            return members.without_aliases(obj, made) if issubclass(obj, enum.Enum) else made
         if kind is types.CellType:
             if id(obj) in self._variables:
                 return types.CellType, ()  # its function fills it
@@ -245,8 +253,11 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
                 found = self._reducer(obj)
                 if found is not None:
                     self.met.described.append(obj)
+            if found is None:
+                found = own_way(obj)
             if found is not None:
                 return found
+            return NotImplemented  # cloudpickle would take the word of a proxy for a function
         return super().reducer_override(obj)
 
     def alone(self, obj: Any) -> dict[int, object]:
@@ -286,11 +297,17 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         copyreg._slotnames(cls)  # type: ignore[attr-defined]
         sink = io.BytesIO()
         inner = NotebookPickler(
-            sink, self._namespace, None, self._reducer, self._inside | {cls}, self.missing, self.met
+            sink,
+            self._namespace,
+            None,
+            self._reducer,
+            self._inside | {id(cls)},
+            self.missing,
+            self.met,
         )
-        inner.dump(cls)
+        inner.dump((cls, members.told(cls)) if issubclass(cls, enum.Enum) else cls)
         names = tuple(identity.attributes(cls))
-        return _load_class, (cls.__qualname__, identity.of_class(cls), sink.getvalue(), names)
+        return _load_class, (qualname_of(cls), identity.of_class(cls), sink.getvalue(), names)
 
 
 def _content(variable: types.CellType) -> tuple[Any, ...]:
@@ -300,12 +317,14 @@ def _content(variable: types.CellType) -> tuple[Any, ...]:
         return ()
 
 
-def special(obj: Any) -> tuple[Any, ...] | None:
+def special(obj: Any) -> Any:
     """The reduction of what is not pickled as its own class says, or None."""
     found = tensors.reduction(obj) or held.reduction(obj) or recipes.reduction(obj)
     if found is not None:
         return found
     kind = type(obj)
+    if kind is weakref.ProxyType or kind is weakref.CallableProxyType:
+        raise TypeError("cannot pickle a weak proxy: what it stands for would come in its place")
     if kind is functools._lru_cache_wrapper:
         # Pickle would look it up by its name, and find another one, or none.
         return _cached, (obj.__wrapped__, obj.cache_parameters())
@@ -313,10 +332,16 @@ def special(obj: Any) -> tuple[Any, ...] | None:
     if found is not None:
         return found
     if kind is memoryview:
-        if not isinstance(obj.obj, (bytes, bytearray)) or obj.nbytes != len(obj.obj):
+        if not is_a(obj.obj, bytes, bytearray) or obj.nbytes != len(obj.obj):
             raise TypeError("cannot pickle a memoryview of a part of its object")
         return _viewed, (obj.obj, obj.format, obj.shape)
     return None
+
+
+def own_way(obj: Any) -> Any:
+    """The reduction of what is pickled as its own class says, if that leaves something out, or
+    changes the object; else None."""
+    return leftover.reduction(obj) or undisturbed.reduction(obj)
 
 
 def _cached(function: Any, parameters: dict[str, Any]) -> Any:
@@ -372,7 +397,7 @@ def _load_class(
     name: str, fingerprint: str, definition: bytes, names: tuple[str, ...] | None = None
 ) -> type:
     live = _live.get().get(name)
-    if isinstance(live, type) and identity.of_class(live) == fingerprint:
+    if is_class(live) and identity.of_class(live) == fingerprint:
         return live
     # Loading a definition again would give the class that it made its methods anew.
     key = f"{id(_live.get())} {fingerprint} {xxhash.xxh3_128_hexdigest(definition)}"
@@ -380,8 +405,11 @@ def _load_class(
     if known is not None and identity.of_class(known) == fingerprint:
         found: type = known
         return found
-    loaded = _loaded[key] = pickle.loads(definition)
-    assert isinstance(loaded, type)
+    loaded = pickle.loads(definition)
+    if type(loaded) is tuple:
+        loaded = members.complete(*loaded)
+    assert is_class(loaded)
+    _loaded[key] = loaded
     for later in identity.attributes(loaded).keys() - names if names else ():
         type.__delattr__(loaded, later)  # it is the live class, put back to what it was
     loaded.__qualname__ = name  # cloudpickle makes it the last part of it
@@ -391,7 +419,9 @@ def _load_class(
 def _array(array: Any) -> tuple[Any, ...] | None:
     """How an array is pickled that is not as NumPy does it, or None."""
     exact = type(array) is sys.modules["numpy"].ndarray
-    return texts.reduction(array) if exact else views.attributes(array)
+    if exact:
+        return texts.reduction(array)
+    return views.attributes(array) or leftover.reduction(array)
 
 
 def dump(

@@ -18,9 +18,9 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache, lru_cache
 from typing import Any
 
-from duranb.pure import identity
 from duranb.pure.credentials import is_secret_field
 from duranb.pure.immutable import ATOMS, is_immutable
+from duranb.pure.looking import module_of as home_of, own as own_of
 
 _Place = tuple[dict[str, Any], str, str]
 """A module's globals, the module's name, and the name in it."""
@@ -94,7 +94,7 @@ _plain = _Index(_is_plain)
 def _of_package(package: str) -> _Index:
     def is_own(module: str, value: object) -> bool:
         kind = type(value)
-        return kind.__module__.partition(".")[0] == package and not is_immutable(value)
+        return home_of(kind).partition(".")[0] == package and not is_immutable(value)
 
     return _Index(is_own, package)
 
@@ -115,7 +115,7 @@ def place(obj: object) -> tuple[str, str] | None:
 def _index(kind: type) -> _Index | None:
     if kind in _PLAIN:
         return _plain
-    module = kind.__module__
+    module = home_of(kind)
     if module in _NO_LIBRARY or not installed(module):
         return None
     return _of_package(module.partition(".")[0])
@@ -136,7 +136,7 @@ def _in_classes(kind: type) -> tuple[tuple[type, tuple[str, ...]], ...]:
     found = []
     for cls in kind.__mro__:
         names = tuple(n for n, v in vars(cls).items() if type(v) in _PLAIN)
-        if names and installed(cls.__module__):
+        if names and installed(home_of(cls)):
             found.append((cls, names))
     return tuple(found)
 
@@ -189,7 +189,7 @@ def _state(obj: Any) -> _State | None:
         items = {k: v for k, v in dict.items(obj) if is_data((k, v))}
     elif issubclass(kind, (list, set)):
         items = list(kind.__iter__(obj))
-    own = dict(identity.own(obj))
+    own = dict(own_of(obj))
     if any(map(is_secret_field, own)):
         return None
     if not (own or items) or not is_data((own, items)):

@@ -10,6 +10,7 @@ from typing import Any
 from duranb.pure.errors import StoreError
 from duranb.pure.events import Binding
 from duranb.pure.immutable import is_atom
+from duranb.pure.looking import own_failure
 from duranb.state import randomness
 from duranb.state.alive import is_open, taken
 from duranb.state.capture import not_loaded
@@ -298,7 +299,9 @@ class Namespace(Tracking):
                 loaded = self._capture.load(artifact)
             except StoreError:
                 raise
-            except Exception as error:  # loading runs the values' own code
+            except BaseException as error:  # loading runs the values' own code
+                if not own_failure(error):
+                    raise
                 lost |= {n: _lost(b, not_loaded(error)) for n, b in bindings.items()}
                 continue
             group = self._grouped(loaded, bindings, anchors.get(artifact, {}))
@@ -330,7 +333,9 @@ class Namespace(Tracking):
         self._load_pending([n for n in beside if n in self._pending])
         try:
             made = linked(self._capture, loaded, wanted.keys(), beside.keys(), self._holders.of)
-        except Exception:  # pickling runs the values' own code
+        except BaseException as error:  # pickling runs the values' own code
+            if not own_failure(error):
+                raise
             made = None
         if made is not None:
             group.values |= made.values
@@ -374,7 +379,9 @@ class Namespace(Tracking):
             whole = self._capture.dump(names)
             alone = {n: self._capture.dump([n]) for n in names} if len(names) > 1 else {}
             digest, calls = self._digest(whole), self._calls(whole)
-        except Exception:  # it loads but does not dump: every look finds it changed
+        except BaseException as error:  # it loads but does not dump: every look finds it changed
+            if not own_failure(error):
+                raise
             alone, whole, digest, calls = {}, None, "unknown", None
         for name in names:
             dump = alone.get(name, whole)
