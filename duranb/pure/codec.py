@@ -289,7 +289,8 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
             sink, self._namespace, None, self._reducer, self._inside | {cls}, self.missing, self.met
         )
         inner.dump(cls)
-        return _load_class, (cls.__qualname__, identity.of_class(cls), sink.getvalue())
+        names = tuple(identity.attributes(cls))
+        return _load_class, (cls.__qualname__, identity.of_class(cls), sink.getvalue(), names)
 
 
 def _content(variable: types.CellType) -> tuple[Any, ...]:
@@ -367,7 +368,9 @@ _loaded: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
 """The classes that were loaded, by their namespace and their definition."""
 
 
-def _load_class(name: str, fingerprint: str, definition: bytes) -> type:
+def _load_class(
+    name: str, fingerprint: str, definition: bytes, names: tuple[str, ...] | None = None
+) -> type:
     live = _live.get().get(name)
     if isinstance(live, type) and identity.of_class(live) == fingerprint:
         return live
@@ -379,6 +382,8 @@ def _load_class(name: str, fingerprint: str, definition: bytes) -> type:
         return found
     loaded = _loaded[key] = pickle.loads(definition)
     assert isinstance(loaded, type)
+    for later in identity.attributes(loaded).keys() - names if names else ():
+        type.__delattr__(loaded, later)  # it is the live class, put back to what it was
     loaded.__qualname__ = name  # cloudpickle makes it the last part of it
     return loaded
 

@@ -13,7 +13,7 @@ import threading
 import types
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import cloudpickle.cloudpickle as cloudpickle
 
@@ -33,7 +33,8 @@ def quiet(cls: type, reduced: Any) -> Any:
     library's that a definition runs. Slots stay slots: cloudpickle makes attributes of some."""
     if type(reduced) is not tuple or reduced[0] is not cloudpickle._make_skeleton_class:
         return reduced
-    if "__slots__" in vars(cls):
+    # A named tuple's are set by typing, which takes no others.
+    if "__slots__" in vars(cls) and NamedTuple not in vars(cls).get("__orig_bases__", ()):
         reduced[1][3].setdefault("__slots__", vars(cls)["__slots__"])
     if _teller(cls.__bases__) is None and held.installed(type(cls).__module__):
         return reduced

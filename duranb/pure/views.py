@@ -82,6 +82,26 @@ def _base(value: Any) -> Any:
     return value.base if kind.__name__ == "DummyArray" else None
 
 
+def memory(array: Any) -> Any:
+    """All bytes of an array or a bytearray as a flat array that looks at them; None where its
+    elements are objects, or it has gaps."""
+    import numpy
+
+    if type(array) is bytearray:
+        return numpy.frombuffer(array, numpy.uint8)
+    flags = array.flags
+    if array.dtype.hasobject or not (flags.c_contiguous or flags.f_contiguous):
+        return None
+    return _flat(array).view(numpy.uint8)
+
+
+def _flat(whole: Any) -> Any:
+    import numpy
+
+    plain = numpy.ndarray.view(whole, numpy.ndarray)
+    return (plain if plain.flags.c_contiguous else plain.T).reshape(-1)
+
+
 def reduction(array: Any, windows: Windows) -> tuple[Any, ...] | None:
     """How an array is pickled that looks at another one's memory; None for what does not, or is
     pickled as what it shows."""
@@ -139,11 +159,7 @@ def load(
     """The view again, ``offset`` bytes into the memory of its owner."""
     import numpy
 
-    if type(whole) is bytearray:
-        flat = numpy.frombuffer(whole, numpy.uint8)
-    else:
-        plain = numpy.ndarray.view(whole, numpy.ndarray)
-        flat = (plain if plain.flags.c_contiguous else plain.T).reshape(-1)
+    flat = memory(whole) if type(whole) is bytearray else _flat(whole)
     if dtype.hasobject:  # which no buffer can be
         at = flat[offset // dtype.itemsize :]
         made = numpy.lib.stride_tricks.as_strided(at, shape, strides)

@@ -34,9 +34,9 @@ class Taken:
 
 
 def taken(capture: Capture, values: Mapping[str, Any], alive: Mapping[str, Any]) -> Taken:
-    """``values`` as they were loaded, with the objects ``alive`` for those of the same names, where
-    their state is known to lie in their attributes. Raises what pickling raises."""
-    alive = {n: a for n, a in alive.items() if type(values[n]) is type(a) and _is_open(type(a))}
+    """``values`` as they were loaded, with the objects ``alive`` for those of the same names, which
+    are :func:`is_open`. Raises what pickling raises."""
+    alive = {n: a for n, a in alive.items() if type(values[n]) is type(a)}
     stand_for = {id(values[n]): a for n, a in alive.items()}
     if any(stand_for[id(values[n])] is not a for n, a in alive.items()):
         return Taken(dict(values))  # they shared what they do not share now
@@ -84,9 +84,10 @@ def _slots(kind: type) -> Iterator[tuple[type, str, types.MemberDescriptorType]]
                 yield owner, name, slot
 
 
-def _is_open(kind: type) -> bool:
-    """Whether all that makes an object of a type what it is lies in its attributes and slots: it is
-    of classes that are written in Python, and pickled by them, or described by a factory."""
+def is_open(value: object) -> bool:
+    """Whether all that makes an object what it is lies in its attributes and slots: it is of
+    classes that are written in Python, and pickled by them, or described by a factory."""
+    kind = type(value)
     if not kind.__dictoffset__ or reconnect.is_handle(kind):
         return False
     if any(base is not object and not base.__flags__ & _MADE for base in kind.__mro__):

@@ -32,6 +32,7 @@ from duranb.pure.description import Description, describe, summary
 from duranb.pure.differing import differences
 from duranb.pure.errors import NotRestorable
 from duranb.state import reconnect
+from duranb.state.classes import bound
 from duranb.state.pending import is_pending
 from duranb.state.placeholder import Placeholder, part
 from duranb.state.previews import preview
@@ -273,9 +274,9 @@ def _loaded(request: Request) -> dict[str, Any]:
     sys.modules["__main__"] = main
     live, given = vars(main), _Given(request)
     for name, digest in request.beside.items():
-        live[name] = codec.load(given, digest, live)[name]
+        live[name] = bound(codec.load(given, digest, live)[name])
     values: dict[str, Any] = codec.load(given, request.digest, live)
-    return values
+    return {name: bound(value) for name, value in values.items()}
 
 
 def _unequal(one: Any, other: Any, now: Description) -> str:

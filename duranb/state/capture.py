@@ -11,6 +11,7 @@ from duranb.pure.buffers import Known
 from duranb.pure.errors import StoreError
 from duranb.pure.events import Binding
 from duranb.state import pending, reconnect
+from duranb.state.classes import bound, whole
 from duranb.state.drawing import undrawn
 from duranb.state.factory import full_name
 from duranb.state.hidden import is_hidden
@@ -66,7 +67,7 @@ class Capture:
     def dump_values(self, values: dict[str, Any]) -> codec.Dump:
         """The same for values that are not bound in the live namespace."""
         try:
-            return codec.dump(values, self.live, reduction)
+            return codec.dump({n: whole(v) for n, v in values.items()}, self.live, reduction)
         except Exception:  # of any kind: pickling runs the values' own code
             missing = codec.Missing(self._absent())
             made = codec.dump(values, self.live, reduction, missing)
@@ -132,7 +133,8 @@ class Capture:
         return self.binding(value, self.keep(made), made)
 
     def load(self, artifact: str) -> dict[str, Any]:
-        """The names and values of an artifact; placeholders where one, or a part of one, cannot be
+        """The names and values of an artifact, not bound yet (:mod:`duranb.state.classes`);
+        placeholders where one, or a part of one, cannot be
         loaded any more. Raises :class:`duranb.errors.StoreError`, and what loading raises where it
         leaves nothing."""
         with undrawn():
@@ -148,4 +150,4 @@ class Capture:
         """One value; a placeholder where it was never stored."""
         if not binding.artifact:
             return Placeholder(name or "the result", binding)
-        return self.load(binding.artifact)[name]
+        return bound(self.load(binding.artifact)[name])

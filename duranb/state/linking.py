@@ -4,7 +4,8 @@ A step made ``y = x[2:5]``, a view. When the step is restored, ``x`` is there al
 cells above, and must stay the object it is: so the stored ``y`` is bound to the live ``x``. Both
 were stored together. The stored ``x`` and the live one have equal content; walking both in the
 same order finds for each part of the one its counterpart in the other, and the stored ``y`` is
-copied with those in place.
+copied with those in place. Of the memory of arrays the live values may show a part only; where the
+rest is not as it was stored, it is written to, if nothing else lies in it.
 """
 
 from __future__ import annotations
@@ -12,22 +13,43 @@ from __future__ import annotations
 import io
 import pickle
 import types
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from duranb.pure import codec, views
 from duranb.pure.immutable import ATOMS
 from duranb.state import reconnect
 from duranb.state.capture import Capture
+from duranb.state.classes import whole
 from duranb.state.drawing import undrawn
 from duranb.state.placeholder import Placeholder
 
 
+@dataclass
+class Linked:
+    """Values that share with live ones, and live memory that is to get other content: views of all
+    its bytes, and of those that it gets."""
+
+    values: dict[str, Any]
+    memory: list[tuple[Any, Any]] = field(default_factory=list)
+
+    def write(self) -> None:
+        """Give live memory its content."""
+        for alive, stored in self.memory:
+            alive[...] = stored
+
+
 def linked(
-    capture: Capture, loaded: Mapping[str, Any], wanted: Collection[str], anchors: Collection[str]
-) -> dict[str, Any] | None:
+    capture: Capture,
+    loaded: Mapping[str, Any],
+    wanted: Collection[str],
+    anchors: Collection[str],
+    holders: Callable[[Iterable[int]], set[str]],
+) -> Linked | None:
     """The ``wanted`` values of a stored group, sharing with the live values of ``anchors`` what
-    they shared with the stored ones. None where the two are not built alike."""
+    they shared with the stored ones. None where the two are not built alike. ``holders`` says which
+    live names reach an object."""
     stored = {n: loaded[n] for n in sorted(anchors)}
     values = {n: loaded[n] for n in sorted(wanted)}
     mine, told = capture.dump_values(stored), capture.dump_values(values)
@@ -37,14 +59,38 @@ def linked(
         if i in mine.reached and (seal is None or mine.reached[i] != seal)
     }
     if not common:
-        return values
+        return Linked(values)
     counterparts = _counterparts(
-        parts(stored, capture.live), parts({n: capture.live[n] for n in stored}, capture.live)
+        parts(stored, capture.live),
+        parts({n: whole(capture.live[n]) for n in stored}, capture.live),
     )
     if counterparts is None or not common <= counterparts.keys():
         return None
-    found: dict[str, Any] = copied(capture, values, {i: counterparts[i] for i in common})
-    return found
+    pairs = {i: counterparts[i] for i in common}
+    memory = []
+    for was, alive in pairs.values():
+        written = _unlike(was, alive)
+        if written is None:
+            continue
+        if not written or not holders([id(alive)]) <= {*wanted, *anchors}:
+            return None
+        memory.append(written)
+    return Linked(copied(capture, values, {i: alive for i, (_, alive) in pairs.items()}), memory)
+
+
+def _unlike(stored: object, alive: object) -> tuple[Any, Any] | tuple[()] | None:
+    """The bytes of live memory that are not those of its stored counterpart, and these; empty where
+    they are unlike and cannot be written, None where they are alike, or this is no memory."""
+    if not all(type(v) is bytearray or views.is_array(type(v)) for v in (stored, alive)):
+        return None
+    now, then = views.memory(alive), views.memory(stored)
+    if now is None or then is None:
+        # Its elements are objects (which were compared one by one), or lie scattered.
+        whole = views.owner(alive) is alive and views.owner(stored) is stored
+        return None if whole else ()
+    if now.size == then.size and (now == then).all():
+        return None
+    return (now, then) if now.size == then.size and now.flags.writeable else ()
 
 
 def parts(values: object, live: dict[str, Any]) -> list[object]:
@@ -83,23 +129,26 @@ def _leaf(*parts: object) -> None:
     """Stands in a pickle that nobody loads."""
 
 
-def _counterparts(mine: list[object], theirs: list[object]) -> dict[int, object] | None:
-    """The live part for each stored one, by the id of the latter."""
+def _counterparts(
+    mine: list[object], theirs: list[object]
+) -> dict[int, tuple[object, object]] | None:
+    """Each stored part, by its id, and the live one."""
     if len(mine) != len(theirs):
         return None
-    found: dict[int, object] = {}
+    found: dict[int, tuple[object, object]] = {}
     for stored, alive in zip(mine, theirs, strict=True):
         if type(stored) is not type(alive) and type(stored) is not Placeholder:
             return None
         if stored is alive:
             continue
-        found[id(stored)] = alive
+        found[id(stored)] = stored, alive
         if views.is_array(type(stored)):
             (owner, beyond), (live_owner, live_beyond) = views.owners(stored), views.owners(alive)
             if _lies_alike(stored, owner, alive, live_owner):
-                found.setdefault(id(owner), live_owner)
+                found.setdefault(id(owner), (owner, live_owner))
                 if beyond is not None:  # what was loaded lies in a bytearray of ours
-                    found.setdefault(id(beyond), live_owner if live_beyond is None else live_beyond)
+                    it_lies_in = live_owner if live_beyond is None else live_beyond
+                    found.setdefault(id(beyond), (beyond, it_lies_in))
     return found
 
 

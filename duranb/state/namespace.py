@@ -11,10 +11,11 @@ from duranb.pure.errors import StoreError
 from duranb.pure.events import Binding
 from duranb.pure.immutable import is_atom
 from duranb.state import randomness
-from duranb.state.alive import taken
+from duranb.state.alive import is_open, taken
 from duranb.state.capture import not_loaded
+from duranb.state.classes import bound
 from duranb.state.hidden import is_hidden
-from duranb.state.linking import linked
+from duranb.state.linking import Linked, linked
 from duranb.state.pending import is_pending, is_used, lazily
 from duranb.state.placeholder import Placeholder, why
 from duranb.state.reaching import runs_beside
@@ -114,6 +115,7 @@ class Namespace(Tracking):
         """
         state = randomness.decode(self._artifacts.get(random)) if random else None
         wrong = {n: b for n, b in target.items() if not self._is_right(n, b)}
+        wrong |= self._apart(target, wrong, step.beside if step is not None else {})
         stay = self._that_stay(wrong, step)
         wrong = {n: b for n, b in wrong.items() if n not in stay}
         beside = {n: b for n, b in target.items() if n not in wrong and n not in stay}
@@ -121,11 +123,12 @@ class Namespace(Tracking):
             beside |= {n: b for n, b in step.beside.items() if self._has_version(n, b.version)}
         groups = _by_artifact(wrong)
         anchors = {a: b for a, b in _by_artifact(beside).items() if a in groups}
+        taking = {wrong[n].artifact for n in self._taking_in(step) if n in wrong}
         late = {
             n: b
             for a, names in groups.items()
             for n, b in names.items()
-            if a and a not in anchors and b.size >= LATE
+            if a and a not in anchors and a not in taking and b.size >= LATE
         }
         late |= {n: b for a in {b.artifact for b in late.values()} for n, b in groups[a].items()}
         now = {n: b for n, b in wrong.items() if n not in late}
@@ -153,6 +156,24 @@ class Namespace(Tracking):
         if type(seen.value) is Placeholder and binding.artifact:
             return False
         return seen.binding.artifact == binding.artifact
+
+    def _apart(
+        self,
+        target: Mapping[str, Binding],
+        wrong: Collection[str],
+        beside: Mapping[str, Binding],
+    ) -> dict[str, Binding]:
+        """Names that are right, and do not share with others what they shared when they were
+        stored: one of these was bound to an equal object since."""
+        found = {}
+        for bindings in _by_artifact({**beside, **target}).values():
+            here = {
+                n for n, b in bindings.items() if n not in wrong and self._has_version(n, b.version)
+            }
+            for name in here & target.keys() if len(here) > 1 else ():
+                if not here <= {name, *self.sharing(name)}:
+                    found[name] = target[name]
+        return found
 
     def _has_version(self, name: str, version: str) -> bool:
         """Whether a name is bound to what it was at the last sync, and that has this version."""
@@ -281,14 +302,15 @@ class Namespace(Tracking):
                 lost |= {n: _lost(b, not_loaded(error)) for n, b in bindings.items()}
                 continue
             group = self._grouped(loaded, bindings, anchors.get(artifact, {}))
-            if step is not None:
-                self._take_in(group, step)
+            self._take_in(group, step)
             for name in [n for n, v in group.values.items() if type(v) is Placeholder]:
                 lost[name] = _lost(group.bindings[name], why(group.values.pop(name)))
             groups.append(group)
         for group in groups:
             group.put()
-            self.live.update(group.values)
+            if group.linked is not None:
+                group.linked.write()
+            self.live.update({n: bound(v) for n, v in group.values.items()})
         for group in groups:
             self._follow(group)
         for name, binding in lost.items():
@@ -307,12 +329,13 @@ class Namespace(Tracking):
             return group
         self._load_pending([n for n in beside if n in self._pending])
         try:
-            made = linked(self._capture, loaded, wanted.keys(), beside.keys())
+            made = linked(self._capture, loaded, wanted.keys(), beside.keys(), self._holders.of)
         except Exception:  # pickling runs the values' own code
             made = None
         if made is not None:
-            group.values |= made
+            group.values |= made.values
             group.bindings |= beside
+            group.linked = made
         elif all(self._tracked[n].group <= group.members for n in beside):
             # Not built alike, though equal: the whole group as it was stored.
             group.values |= {n: loaded[n] for n in beside}
@@ -321,13 +344,17 @@ class Namespace(Tracking):
             group.apart = sorted(wanted)
         return group
 
-    def _take_in(self, group: _Group, step: Restored) -> None:
-        """Let objects that are alive take in what the step had changed in them."""
-        alive = {}
-        for name in set(step.in_place) & group.values.keys() & group.bindings.keys():
+    def _taking_in(self, step: Restored | None) -> dict[str, Any]:
+        """The objects that are alive and can take in what the step had changed in them."""
+        found = {}
+        for name in step.in_place if step is not None else ():
             seen = self._tracked.get(name)
-            if seen is not None and self.live.get(name, GONE) is seen.value:
-                alive[name] = seen.value
+            if seen is not None and self.live.get(name, GONE) is seen.value and is_open(seen.value):
+                found[name] = seen.value
+        return found
+
+    def _take_in(self, group: _Group, step: Restored | None) -> None:
+        alive = {n: v for n, v in self._taking_in(step).items() if n in group.values}
         try:
             found = taken(self._capture, group.values, alive)
         except Exception:  # pickling runs the values' own code
@@ -390,6 +417,7 @@ class _Group:
     bindings: dict[str, Binding]
     apart: list[str] = field(default_factory=list)
     put: Callable[[], None] = lambda: None
+    linked: Linked | None = None
 
     @property
     def is_whole(self) -> bool:

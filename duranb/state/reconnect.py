@@ -303,19 +303,6 @@ def _ssl_again(
     return made
 
 
-def _secret(secret: Any) -> dict[str, Any]:
-    value = secret.get_secret_value()
-    return {"variable": next((n for n, v in os.environ.items() if v == value), "")}
-
-
-@_register("pydantic.types.SecretStr", _secret)
-def _secret_again(variable: str) -> Any:
-    from pydantic import SecretStr
-
-    # As with clients: a local server wants no key, and any other will say that it is none.
-    return SecretStr(os.environ.get(variable) or "not-stored")
-
-
 def _pool(pool: ThreadPoolExecutor) -> dict[str, Any]:
     return {"max_workers": pool._max_workers}
 

@@ -52,6 +52,14 @@ def test_an_object_that_is_alive_takes_in_what_was_stored(kind: str) -> None:
     assert "agent" in second.run("agent.memory.append(2)", {"agent"}).changed
 
 
+def test_a_large_object_takes_it_in_too() -> None:
+    """Though large values are loaded when they are needed."""
+    second = second_life(
+        f"{SETUP}agent = Agent()", "agent.memory += [str(n) for n in range(300_000)]", "agent"
+    )
+    assert len(second["agent"].memory) == 300_000
+
+
 def test_objects_that_hold_each_other_still_do() -> None:
     """Also what else was made with them; attributes that are gone are gone."""
     second = second_life(

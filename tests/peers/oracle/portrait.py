@@ -8,6 +8,7 @@ two equal strings are one, the buffers that pandas shares until one is written) 
 from __future__ import annotations
 
 import copyreg
+import dataclasses
 import datetime
 import decimal
 import fractions
@@ -127,6 +128,9 @@ class _Painter:
             self._draw_index(path, value)
         elif isinstance(value, types.CodeType):
             self._draw_code(path, value)
+        elif kind is dataclasses.Field:
+            for part in ("name", "type", "default", "default_factory", "init", "repr", "kw_only"):
+                self.draw(f"{path}.{part}", getattr(value, part))
         elif id(value) in self._seen:
             self.say(path, f"is {self._seen[id(value)]}")
         else:

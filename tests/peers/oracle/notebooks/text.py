@@ -16,14 +16,14 @@ stop = {"it", "the", "of"}
 kept = [w for w in words if w not in stop]
 vocabulary = {w: i for i, w in enumerate(dict.fromkeys(kept))}
 # %%
-for w in stop:
+for w in sorted(stop):
     del counts[w]
 top = counts.most_common(2)
 print(top, sum(counts.values()))
 # %%
 index = defaultdict(list)
 for number, line in enumerate(text.splitlines(), 1):
-    for w in set(re.findall(r"\w+", line.lower())) - stop:
+    for w in sorted(set(re.findall(r"\w+", line.lower())) - stop):
         index[w].append(number)
 lines_of_age = index["age"]
 # %%

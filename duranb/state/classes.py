@@ -1,0 +1,53 @@
+"""The state of a notebook's class: the lists, instances and other changeable values it holds.
+
+A class is stored by its definition, wherever a value of it is stored. Where the class itself is
+bound to a name, what it holds is state of that name (``Account.all.append(self)``), which other
+values share; so it is stored beside the class, in one pickle with those values.
+"""
+
+from __future__ import annotations
+
+import abc
+import types
+from typing import Any
+
+from duranb.pure import identity
+from duranb.pure.immutable import is_immutable
+
+
+class Whole:
+    """A class with what it holds; stands for the class in an artifact and until it is bound."""
+
+    def __init__(self, cls: type, held: dict[str, Any]) -> None:
+        self.cls = cls
+        self.held = held
+
+    def __reduce__(self) -> Any:
+        return Whole, (self.cls, self.held)
+
+
+def whole(value: Any) -> Any:
+    """A notebook's class with what it holds, if it holds anything; any other value as it is."""
+    if type(value) not in (type, abc.ABCMeta) or value.__module__ != "__main__":
+        return value
+    held = {n: v for n, v in identity.attributes(value).items() if _is_state(n, v)}
+    return Whole(value, held) if held else value
+
+
+def bound(value: Any) -> Any:
+    """What a name is bound to: a class holds again what is stored beside it."""
+    if type(value) is not Whole:
+        return value
+    for name, held in value.held.items():
+        type.__setattr__(value.cls, name, held)
+    return value.cls
+
+
+def _is_state(name: str, value: Any) -> bool:
+    if name.startswith("__") or name == "_abc_impl" or is_immutable(value):
+        return False
+    kind = type(value)
+    return not (issubclass(kind, (type, *_METHODS)) or hasattr(kind, "__get__"))
+
+
+_METHODS = (types.FunctionType, staticmethod, classmethod, property)
