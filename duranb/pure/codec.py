@@ -32,7 +32,17 @@ import cloudpickle
 import msgspec
 import xxhash
 
-from duranb.pure import held, identity, recipes, sharing, tensors, texts, tolerant, views
+from duranb.pure import (
+    definitions,
+    held,
+    identity,
+    recipes,
+    sharing,
+    tensors,
+    texts,
+    tolerant,
+    views,
+)
 from duranb.pure.artifacts import Artifacts, Buffer
 from duranb.pure.buffers import LARGE, Entry, Known, assembled, hashes
 from duranb.pure.views import load as _load_view  # noqa: F401 older stores name it so
@@ -209,6 +219,7 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
             self.met.code.append(obj)
             if obj.__module__ == "__main__" and obj not in self._inside:
                 return self._class(obj)
+            return definitions.completed(obj, super().reducer_override(obj))
         elif kind is types.CellType:
             if id(obj) in self._variables:
                 return types.CellType, ()  # its function fills it
@@ -245,8 +256,7 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         return (make, (code, names, *others), state, *rest)
 
     def _dynamic_function_reduce(self, function: types.FunctionType) -> Any:
-        """As cloudpickle does it, but with the function's own variables: it would give a function
-        that shares them with another one (``nonlocal``) new ones."""
+        """As cloudpickle does it, but functions that share a variable (``nonlocal``) still do."""
         make, arguments, state, *rest = super()._dynamic_function_reduce(function)
         variables = function.__closure__
         if variables:
@@ -256,9 +266,8 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         return (make, arguments, state, *rest)
 
     def filling(self, variable: types.CellType) -> types.CellType:
-        """What fills a function's variable when it is loaded: another one, with the same content.
-        Before there is a function its variables are empty, as it may be in them itself."""
-        return types.CellType(*_content(variable))
+        """What fills a variable, which is empty until its function, which it may hold, is there."""
+        return types.CellType(*definitions.content(variable))
 
     def _class(self, cls: type) -> Any:
         """By its fingerprint, with the definition beside it for when the live one is another."""
@@ -271,13 +280,6 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         inner.dump(cls)
         names = tuple(identity.attributes(cls))
         return _load_class, (cls.__qualname__, identity.of_class(cls), sink.getvalue(), names)
-
-
-def _content(variable: types.CellType) -> tuple[Any, ...]:
-    try:
-        return (variable.cell_contents,)
-    except ValueError:  # empty
-        return ()
 
 
 def special(obj: Any) -> tuple[Any, ...] | None:
