@@ -40,7 +40,8 @@ GRACE = 3.0
 """Seconds that a cell has to end in when it is interrupted."""
 
 CHECKING = 1.0
-"""Seconds at the end of a run in which what was stored is checked, at most."""
+"""Seconds at the end of a run in which what was stored is checked, at most; ``DURANB_CHECK`` is
+another number of them, 0 for no check at all."""
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -86,6 +87,7 @@ def run(
     :class:`UsageError` before anything runs when the notebook cannot be one.
     """
     hooks = hooks or Hooks()
+    _checking()
     document = read(notebook)
     check_names(document, notebook)
     if parameters:
@@ -190,12 +192,21 @@ def run_cells(
 async def _finish(client: NotebookClient) -> None:
     """Let the kernel check what it stored last. An expression is no cell: it changes nothing."""
     code = "__import__('duranb.jupyter.extension').jupyter.extension.loaded().finish(%r)"
-    asked = {"finish": code % CHECKING}
+    seconds = _checking()
+    asked = {"finish": code % seconds}
     kernel: Any = client.kc
     with contextlib.suppress(TimeoutError, queue.Empty):
         await kernel.execute(
-            "", silent=True, user_expressions=asked, reply=True, timeout=CHECKING + GRACE
+            "", silent=True, user_expressions=asked, reply=True, timeout=seconds + GRACE
         )
+
+
+def _checking() -> float:
+    given = os.environ.get("DURANB_CHECK") or CHECKING
+    try:
+        return float(given)
+    except ValueError:
+        raise UsageError(f"DURANB_CHECK is a number of seconds, not {given!r}") from None
 
 
 @contextlib.contextmanager

@@ -25,6 +25,7 @@ from duranb.pure.events import Binding
 from duranb.pure.history import History
 from duranb.pure.model import Execution, Status
 from duranb.pure.staleness import latest
+from duranb.state.unstorable import is_unstorable
 from duranb.store import StoreView
 
 _VERB = re.compile(r"^(\s*)([%!]duranb\b)", re.MULTILINE)
@@ -217,5 +218,14 @@ def _compare(before: History, step: Execution, rerun: Execution) -> Iterator[Dis
             None if name in x.deleted else x.outputs.get(name, start.get(name))
             for x in (step, rerun)
         )
-        if (recorded and recorded.version) != (now and now.version):
+        if (recorded and recorded.version) != (now and now.version) and not _untold(recorded, now):
             yield Disagreement(step.step, step.id, name, recorded, now)
+
+
+def _untold(recorded: Binding | None, now: Binding | None) -> bool:
+    """Whether nobody can tell the content of either: of what cannot be stored, a version only says
+    which code may have changed it, and a client that is answered from the journal connects to
+    nothing."""
+    if recorded is None or now is None or recorded.type != now.type:
+        return False
+    return is_unstorable(recorded.version) and is_unstorable(now.version)

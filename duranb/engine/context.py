@@ -270,6 +270,11 @@ def current() -> StepContext | None:
     return found if found is not None and active() is found.runtime else None
 
 
+def in_effect() -> bool:
+    """Whether an effect's function runs: it is recorded as a whole."""
+    return bool(_in_effect.get())
+
+
 @contextlib.contextmanager
 def effect(idempotency_key: str) -> Iterator[None]:
     """While an effect's function runs."""

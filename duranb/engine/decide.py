@@ -101,7 +101,7 @@ def _unlike(runtime: Runtime, recorded: Execution) -> str:
     for name, version in recorded.sharers.items():
         if name in namespace.live and namespace.version(name) != version:
             return f"{name} changed, which shares what it changes in place"
-    standing = namespace.standing()
+    standing = namespace.generators.told()
     for generator, stood in recorded.drawn.items():
         if stood != OWN and standing.get(generator, UNSEEDED) != stood:
             return f"it draws random numbers, and the state of {generator} is another one"

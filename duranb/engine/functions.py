@@ -217,6 +217,10 @@ class _Latest:
         self._seen = 0
         self._by_arguments: dict[tuple[tuple[str, str], ...], int] = {}
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Stored with its function, without the history it has looked at."""
+        return _Latest, (self._step, self._parameters)
+
     def of(self, history: History, given: dict[str, str]) -> Execution | None:
         """That of the current run, or None."""
         if history is not self._history:

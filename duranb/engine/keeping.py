@@ -10,7 +10,7 @@ from duranb.engine.runtime import FailedStart, Runtime
 from duranb.engine.spec import Spec
 from duranb.pure.errors import StoreError
 from duranb.pure.events import Binding, EventBody
-from duranb.state import Code, randomness, seeding
+from duranb.state import Code, seeding
 from duranb.state.randomness import OWN, UNSEEDED
 
 
@@ -69,7 +69,8 @@ class CellState:
         self._notes = noted
         self._mark = runtime.namespace.mark()
         self._code = Code(spec.loads, decision.identity, step=spec.name, seeds=spec.seeds)
-        self._stood = runtime.namespace.standing()
+        self._stood = runtime.namespace.generators.told()
+        self._stood_at = runtime.namespace.generators.at
         self._inputs = decision.inputs.keys()
         given, before = decision.inputs.keys() | decision.uses.keys(), self._mark.tracked.keys()
         self._sure = (spec.sure | decision.unseen) - given
@@ -112,7 +113,9 @@ class CellState:
     def _drawn(self) -> dict[str, str]:
         """The random generators that the step drew from, and where each stood before."""
         namespace = self._runtime.namespace
-        moved = randomness.moved(self._mark.random)
+        moved = {n for n, at in namespace.generators.at.items() if self._stood_at.get(n) != at}
+        if not moved:
+            return {}
         own = seeding.seeded(self._spec.seeds, self._spec.loads, namespace.live)
         return {
             name: OWN if own is None or name in own else self._stood.get(name, UNSEEDED)

@@ -12,7 +12,6 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextvars import Token
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -346,19 +345,17 @@ class StepRun:
                 raise
 
 
-@dataclass(frozen=True)
-class Given:
-    """What a restored step gave: the execution it came from, its output messages, its result or
-    NOTHING, and the names that are not as the step had left them."""
-
-    source: Execution
-    messages: list[dict[str, Any]]
-    result: object
-    lost: list[str]
+def messages_of(runtime: Runtime, source: Execution) -> list[dict[str, Any]]:
+    """The output messages of an execution."""
+    if not source.messages:
+        return []
+    found: list[dict[str, Any]] = msgspec.json.decode(runtime.store.get(source.messages))
+    return found
 
 
-def restore(runtime: Runtime, spec: Spec, decision: Decision) -> Given:
-    """Give the namespace the outputs of ``decision.restore``; nothing runs."""
+def restore(runtime: Runtime, spec: Spec, decision: Decision) -> tuple[object, list[str]]:
+    """Give the namespace the outputs of ``decision.restore``; nothing runs. Returns the result of
+    that execution, or NOTHING, and the names that are not as the step had left them."""
     source = decision.restore
     assert source is not None
     namespace = runtime.namespace
@@ -373,9 +370,6 @@ def restore(runtime: Runtime, spec: Spec, decision: Decision) -> Given:
     )
     lost = namespace.restore(source.outputs, delete=source.deleted, random=random, step=step)
     delta = namespace.sync()
-    messages: list[dict[str, Any]] = []
-    if source.messages:
-        messages = msgspec.json.decode(runtime.store.get(source.messages))
     result: object = NOTHING
     if source.result_name:
         result = namespace.live.get(source.result_name, NOTHING)
@@ -397,7 +391,7 @@ def restore(runtime: Runtime, spec: Spec, decision: Decision) -> Given:
         wait=False,
     )
     runtime.at = snapshot
-    return Given(source, messages, result, lost)
+    return result, lost
 
 
 def _full(error: BaseException) -> e.ErrorInfo:

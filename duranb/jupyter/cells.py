@@ -27,6 +27,7 @@ from duranb.engine.steprun import NOTHING, StepRun
 from duranb.jupyter import figures, instrument
 from duranb.jupyter.noting import noting
 from duranb.jupyter.outputs import Outputs
+from duranb.jupyter.settings import Settings
 from duranb.pure import dataflow, fingerprint
 from duranb.pure.errors import StepError, StoreError, UsageError
 from duranb.session import Session
@@ -58,6 +59,7 @@ class Running:
         self._source = source
         self._value: object = NOTHING
         self._figures: frozenset[int] | None = None
+        self._settings = Settings(shell)
         self.run: StepRun | None = None
         self.attempt: StepRun | None = None
         self.error: BaseException | None = None
@@ -93,10 +95,11 @@ class Running:
         if self._figures is None:
             self._figures = figures.open_ones()
         figures.close_all_but(self._figures)
+        self._settings.begin()
         self._outputs.begin()
 
     def outputs(self) -> list[dict[str, Any]]:
-        return self._outputs.end()
+        return self._outputs.end() + self._settings.changes()
 
     def result(self) -> object:
         return self._value
@@ -324,17 +327,25 @@ class Cells(ast.NodeTransformer):
             self._named[name] = cell.id
 
     def _restore(self, session: Session, spec: Spec, decision: Decision) -> None:
+        source = decision.restore
+        assert source is not None
+        messages = steprun.messages_of(session.runtime, source)
+        # First of all: its values may need modules that lie where it has put into sys.path.
+        missing = Settings(self._shell).apply(messages)
         held = len(figures.open_ones())
-        given = steprun.restore(session.runtime, spec, decision)
-        self._outputs.replay(given.messages, self._shell.execution_count - 1, held=held)
-        if given.result is not NOTHING:
+        result, lost = steprun.restore(session.runtime, spec, decision)
+        self._outputs.replay(messages, self._shell.execution_count - 1, held=held)
+        if result is not NOTHING:
             hook = self._shell.displayhook
-            hook.update_user_ns(given.result)
-            hook.fill_exec_result(given.result)
+            hook.update_user_ns(result)
+            hook.fill_exec_result(result)
         session.runtime.store.flush()
         with session.lock:
-            history = session.history
-            text = say.restored(history, given.source, history.last_execution, given.lost)
+            text = say.restored(session.history, source, session.history.last_execution, lost)
+        if self._outputs.shows_pictures:
+            text += say.PICTURES
+        if missing:
+            text += say.not_set(missing)
         notice(self._outputs, text)
 
     def _load_what_it_needs(self, tree: ast.Module) -> None:

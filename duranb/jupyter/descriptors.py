@@ -11,7 +11,7 @@ import sys
 import time
 from typing import Any, NamedTuple
 
-PATIENCE = 1.0
+PATIENCE = 0.3
 """Seconds to wait at most for a pipe to run dry: a process may write on and on."""
 
 _LOOK = 0.001

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import msgspec
 from jupyter_client.jsonutil import json_default
 
 from duranb.engine.context import now_us
-from duranb.jupyter import figures
+from duranb.jupyter import figures, widgets
 from duranb.jupyter.descriptors import Descriptors
+from duranb.jupyter.widgets import TRAFFIC
 
 KEPT = frozenset(
     {"stream", "display_data", "execute_result", "update_display_data", "clear_output"}
@@ -41,6 +42,8 @@ class Outputs:
     def __init__(self, kernel: Any) -> None:
         self._kernel = kernel
         self._descriptors = Descriptors()
+        self._widgets = widgets.Recording(_as_sent)
+        self._pictures = widgets.Pictures(kernel)
         self._kept: list[dict[str, Any]] | None = None
         self._parent = ""
         self._held: frozenset[int] = frozenset()
@@ -52,6 +55,7 @@ class Outputs:
 
     def close(self) -> None:
         """Take the tap off."""
+        self._pictures.close()
         if self._plain is not None:
             self._kernel.session.send = self._plain
             self._plain = None
@@ -73,22 +77,26 @@ class Outputs:
         sent = self._plain(
             stream, msg_or_type, content, parent, ident, buffers, track, header, metadata
         )
-        if self._kept is not None:
-            if isinstance(msg_or_type, str):
-                self._keep(msg_or_type, content, parent, metadata)
-            elif isinstance(msg_or_type, dict) and "msg_type" in msg_or_type:
-                message = msg_or_type
-                self._keep(
-                    message["msg_type"],
-                    message["content"],
-                    message.get("parent_header"),
-                    message.get("metadata"),
-                )
+        kind = msg_or_type
+        if isinstance(msg_or_type, dict) and "msg_type" in msg_or_type:
+            kind, content = msg_or_type["msg_type"], msg_or_type["content"]
+            parent, metadata = msg_or_type.get("parent_header"), msg_or_type.get("metadata")
+        if kind in TRAFFIC:
+            if self._widgets.is_widgets(kind, content) and self._is_mine(parent):
+                self._keep_widgets(kind, content, buffers)
+        elif kind in KEPT and content is not None and self._is_mine(parent):
+            self._keep(kind, content, metadata)
         return sent
 
-    def _keep(self, kind: str, content: Any, parent: Any, metadata: Any) -> None:
-        if kind not in KEPT or content is None or _id_of(parent) != self._parent:
-            return
+    def _is_mine(self, parent: Any) -> bool:
+        return self._kept is not None and _id_of(parent) == self._parent
+
+    def _keep_widgets(self, kind: str, content: Any, buffers: Any) -> None:
+        message = self._widgets.kept(kind, content, buffers)
+        if message is not None and self._kept is not None:
+            self._kept.append(message)
+
+    def _keep(self, kind: str, content: Any, metadata: Any) -> None:
         if content.get("metadata", {}).get("duranb"):
             return  # duranb's own, put out from another thread while the cell ran
         kept = self._kept
@@ -98,10 +106,7 @@ class Outputs:
             if last["name"] == content["name"]:
                 last["text"].append(content["text"])
                 return
-        # As it was sent: whoever displayed it may change it, or have it hold numbers of numpy's.
-        content = msgspec.to_builtins(content, enc_hook=json_default)
-        if kind == "stream":
-            content = {**content, "text": [content["text"]]}
+        content = {**content, "text": [content["text"]]} if kind == "stream" else _as_sent(content)
         message = {"type": kind, "content": content, "at": now_us()}
         if metadata:
             message["metadata"] = dict(metadata)
@@ -114,6 +119,7 @@ class Outputs:
             self._parent = _id_of(self._kernel.get_parent())
             self._payloads = self._payloads_now()
         self._held = figures.open_ones()
+        self._widgets.begin()
         self._descriptors.begin()
         self._kept = []
 
@@ -125,7 +131,7 @@ class Outputs:
         for message in kept:
             if message["type"] == "stream":
                 message["content"]["text"] = "".join(message["content"]["text"])
-        return kept + self._new_payloads() + self._figures()
+        return [*self._widgets.missing(kept), *kept, *self._new_payloads(), *self._figures()]
 
     def stop(self) -> None:
         """Keep nothing any more: the cell is over, however it ended."""
@@ -155,7 +161,7 @@ class Outputs:
             return []
         before = {id(payload) for payload in self._payloads}
         return [
-            {"type": PAYLOAD, "content": msgspec.to_builtins(payload, enc_hook=json_default)}
+            {"type": PAYLOAD, "content": _as_sent(payload)}
             for payload in self._payloads_now()
             if id(payload) not in before
         ]
@@ -163,6 +169,11 @@ class Outputs:
     def _figures(self) -> list[dict[str, Any]]:
         held = figures.open_ones()
         return [] if held == self._held else [{"type": FIGURES, "content": {"held": len(held)}}]
+
+    @property
+    def shows_pictures(self) -> bool:
+        """Whether what was last put out again has widgets with nothing behind them."""
+        return self._pictures.shown
 
     def replay(self, messages: list[dict[str, Any]], execution_count: int, *, held: int) -> None:
         """Put recorded messages out again, as outputs of the running cell. ``held`` is how many
@@ -173,14 +184,21 @@ class Outputs:
                     print(message["content"]["text"], end="")
             return
         self.flush()
+        parent = _id_of(self._kernel.get_parent())
+        self._pictures.begin()
         for message in messages:
-            content = dict(message["content"])
+            if message["type"] in TRAFFIC:
+                self._pictures.play(message, parent)
+                continue
+            if self._pictures.captured:
+                continue
+            content = self._pictures.seen(dict(message["content"]))
             if message["type"] == FIGURES:
                 held = content["held"]
                 continue
-            if message["type"] == PAYLOAD:
-                if content.get("source") not in _DEEDS:
-                    self._kernel.shell.payload_manager.write_payload(content, single=False)
+            if message["type"] == PAYLOAD and content.get("source") not in _DEEDS:
+                self._kernel.shell.payload_manager.write_payload(content, single=False)
+            if message["type"] not in KEPT:
                 continue
             if message["type"] == "execute_result":
                 content["execution_count"] = execution_count
@@ -191,6 +209,13 @@ class Outputs:
                 metadata=message.get("metadata"),
             )
         figures.keep_open(held)
+
+
+def _as_sent(content: Any) -> Any:
+    """Content as it arrives: whoever made it may change it later, and it may hold what is like a
+    number or a text and is none. A kernel sends the text of numbers that JSON has not."""
+    sent = json.dumps(content, default=json_default)
+    return json.loads(sent, parse_constant=lambda name: repr(float(name)))
 
 
 def _id_of(parent: Any) -> str:

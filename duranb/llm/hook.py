@@ -18,7 +18,7 @@ from typing import Any
 import wrapt
 
 from duranb.engine.context import StepContext, current
-from duranb.llm import prices, websockets
+from duranb.llm import prices, unseen, websockets
 from duranb.llm.flight import Flight
 from duranb.llm.library import Library
 
@@ -60,6 +60,7 @@ def install() -> None:
         for name in LIBRARIES:
             wrapt.register_post_import_hook(_hook, name)
         websockets.watch()
+        unseen.watch()
         return
     for name in LIBRARIES:
         if name in sys.modules:

@@ -50,7 +50,9 @@ class Pairing:
         if kind is not type(now):
             return False
         if kind in ATOMS:
-            return _equal(was, now) or (place.free and self._drawn.same(was, now, place.label))
+            if _equal(was, now):
+                return self._drawn.kept(was)
+            return place.free and self._drawn.same(was, now, place.label)
         pair = (id(was), id(now), place.free)
         if pair in self._met or was is now:
             return True
@@ -68,8 +70,11 @@ class Pairing:
             return bool(was == now)
         if kind is pickle.PickleBuffer:
             return bool(was.raw() == now.raw())
-        if kind in (types.BuiltinFunctionType, types.ModuleType):
-            return False
+        if kind is types.ModuleType:
+            return False  # another one
+        if kind is types.BuiltinFunctionType:
+            # Methods of built-in types are made each time that they are asked for.
+            return was.__name__ == now.__name__ and self.same(was.__self__, now.__self__, place)
         if isinstance(was, enum.Enum):
             return bool(was.name == now.name)
         if place.free and self._drawn.same(was, now, place.label):
@@ -108,7 +113,9 @@ class Pairing:
         """Whether two reductions, as pickle takes them, are the same."""
         if isinstance(was, str) or isinstance(now, str):
             return bool(was == now)
-        if len(was) != len(now) or not self._each(list(was[:3]), list(now[:3]), place):
+        if len(was) != len(now) or not self._each(was[:2], now[:2], place):
+            return False
+        if not self._states(*was[2:3], *now[2:3], place=place):
             return False
         for at, (a, b) in enumerate(zip(was[3:], now[3:], strict=True), 3):
             if at == 3 and not self._each(list(a or ()), list(b or ()), place):
@@ -118,6 +125,15 @@ class Pairing:
             if at > 4 and not self.same(a, b, place):
                 return False
         return True
+
+    def _states(self, was: Any = None, now: Any = None, *, place: Place) -> bool:
+        """Whether two objects have the same attributes. Which was assigned first is of no account:
+        a library may go through a set of names."""
+        if type(was) is type(now) is dict and was.keys() == now.keys():
+            return self._dicts(list(was.items()), [(name, now[name]) for name in was], place)
+        if type(was) is type(now) is tuple and len(was) == len(now) == 2:  # with slots
+            return all(self._states(a, b, place=place) for a, b in zip(was, now, strict=True))
+        return self.same(was, now, place)
 
 
 def alike(

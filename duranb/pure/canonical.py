@@ -8,26 +8,33 @@ it.
 
 from __future__ import annotations
 
-import builtins
 import copyreg
 import enum
 import pickle
+import sys
 import types
+from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import xxhash
 
-from duranb.pure import held, identity, recipes
-from duranb.pure.codec import Missing, NotebookPickler, Reducer, special
-from duranb.pure.immutable import ATOMS
+from duranb.pure import held, identity, recipes, texts
+from duranb.pure.codec import NotebookPickler, Reducer, special
+from duranb.pure.immutable import is_atom, is_imported
+from duranb.pure.looking import full_name, is_a, module_name, own_failure, written
+from duranb.pure.missing import Missing
 
-_SETS = (b"\x8f", b"\x91")  # EMPTY_SET and FROZENSET
+_SETS = (b"\x8f", b"\x91")  # EMPTY_SET and FROZENSET; bytes of a number, too
 Reduce: TypeAlias = Callable[[object], Any]
 
 _LARGEST = 1 << 28
+_MOST = 1 << 62
 _DEEPEST = 300
-_MOST = 10_000
+_STEPS = 2_000
+_FEW_STEPS = 50
+_MORE_STEPS = 200_000
+"""What a walk goes through at most: it meets what is shared as often as there are ways to it."""
 
 
 class _Tag:
@@ -41,12 +48,13 @@ class _Tag:
 
 
 class _Sink:
-    """Hashes what is written, and notices sets."""
+    """Hashes what is written, and notices what may be sets."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
         self.hasher = xxhash.xxh3_128()
         self.sets = False
         self.size = 0
+        self._most = most
 
     def write(self, data: Any) -> int:
         view = bytes(data) if len(data) < 1 << 20 else data
@@ -54,7 +62,7 @@ class _Sink:
             self.sets = any(mark in view for mark in _SETS)
         self.hasher.update(view)
         self.size += len(data)
-        if self.size > _LARGEST:
+        if self.size > self._most:
             raise _TooLarge
         return len(data)
 
@@ -67,15 +75,21 @@ class _Canonical(NotebookPickler):
     """Functions and classes as their fingerprints, everything else by content."""
 
     def reduction(self, obj: Any) -> Any:
-        if type(obj) is types.FunctionType and (found := recipes.of_function(obj)) is not None:
-            return found
+        if (dispatching := _dispatching(obj)) is not None:
+            return dispatching
         token = _token(obj)
         if token is not None:
             return NotImplemented if token == _BY_NAME else (_Tag, (token, *_captured(obj)))
-        found = special(obj)
+        found = special(obj) or _texts(obj)
         if found is None and self._reducer is not None:
             found = self._reducer(obj)
         return NotImplemented if found is None else found
+
+
+def _texts(obj: Any) -> tuple[Any, ...] | None:
+    """An array of strings by its content: how many of them are one object is no part of that."""
+    numpy = sys.modules.get("numpy")
+    return texts.content(obj) if numpy is not None and type(obj) is numpy.ndarray else None
 
 
 _BY_NAME = ""
@@ -83,184 +97,295 @@ _BY_NAME = ""
 
 
 def _token(obj: Any) -> str | None:
-    kind = type(obj)  # never isinstance, which asks the value
+    kind = type(obj)
     if kind is types.FunctionType:
         if identity.library(obj):
             return _BY_NAME
         return f"function {identity.of_function(obj)}"
     if issubclass(kind, type):
-        if obj.__module__ == "builtins" and not hasattr(builtins, obj.__name__):
-            return f"type {obj.__name__}"  # of a function, of a mappingproxy, …
         if identity.library(obj):
-            return _BY_NAME
+            # types.MethodType says it is builtins.method, which is not there.
+            return _BY_NAME if _is_there(obj) else f"class {full_name(obj)}"
         return f"class {identity.of_class(obj)}"
-    if issubclass(kind, types.ModuleType):
-        return f"module {obj.__name__}"
-    if kind is object:
-        # Only told apart by being another one.
+    if is_imported(obj):
+        return f"module {module_name(obj)}"
+    if kind is object:  # which only its place tells apart from another one
         return f"object {'.'.join(held.place(obj) or ())}"
     return None
 
 
+def _is_there(cls: type) -> bool:
+    found: Any = sys.modules.get(cls.__module__)
+    for name in cls.__qualname__.split("."):
+        found = getattr(found, name, None)
+    return found is cls
+
+
+def _dispatching(obj: Any) -> Any:
+    return recipes.of_function(obj) if type(obj) is types.FunctionType else None
+
+
 def _captured(obj: Any) -> list[object]:
     """What code holds that its token does not tell."""
-    if type(obj) is type and obj.__module__ == "builtins":
+    if not is_a(obj, types.FunctionType, type) or identity.library(obj):
         return []
-    return identity.captured(obj) if issubclass(type(obj), (types.FunctionType, type)) else []
+    return identity.captured(obj)
 
 
 def version(value: object, live: dict[str, Any], reducer: Reducer | None = None) -> str:
     """The digest of a value's content: 32 hex characters, or ``unstorable:TYPE``.
 
     What cannot be pickled (a generator, a socket) is told by its type alone, as a part of a value
-    too: another one of the type does as well.
+    too: another one of the type does as well. What can be pickled and is too deep or too entangled
+    for the walk is told by its bytes: a change is never missed, at the price of one seen where
+    another process pickles the same another way.
     """
     found = _version(value, live, reducer, None)
-    if found is None:
+    if found is not None:
+        return found
+    told = _bytes(value, live, reducer, None)
+    if told is None:
         missing = Missing(_by_type)
+        told = _bytes(value, live, reducer, missing)
+        if told is None or id(value) in missing.found:
+            return f"unstorable:{full_name(type(value))}"
+        missing.known = True
         found = _version(value, live, reducer, missing)
-        if id(value) in missing.found:
-            found = None
-    return found or f"unstorable:{_type_name(value)}"
+    return found or told
 
 
 def reducing(live: dict[str, Any], reducer: Reducer | None = None) -> Reduce:
     """How an object is taken apart for its version: its reduction, as pickle has them, or
     NotImplemented for the one of its own class."""
-    return _Canonical(_Sink(), live, None, reducer).reduction
+    return _Canonical(_Sink(_LARGEST), live, None, reducer).reduction
 
 
 def _by_type(part: object, why: str) -> tuple[Any, ...]:
-    kind = type(part)
-    return _Tag, (f"unstorable {kind.__module__}.{kind.__qualname__}",)
+    return _Tag, (f"unstorable {full_name(type(part))}",)
+
+
+def _bytes(
+    value: object, live: dict[str, Any], reducer: Reducer | None, missing: Missing | None
+) -> str | None:
+    """A digest of the bytes that a value is pickled as; None where it cannot be."""
+    sink = _Sink(_MOST)
+    pickler = NotebookPickler(
+        sink, live, lambda b: sink.hasher.update(b.raw()), reducer, missing=missing
+    )
+    try:
+        pickler.dump(value)
+    except BaseException as error:  # of any kind: it is the value's own code
+        if not own_failure(error):
+            raise
+        return None
+    return f"bytes:{sink.hasher.hexdigest()}"
 
 
 def _version(
     value: object, live: dict[str, Any], reducer: Reducer | None, missing: Missing | None
 ) -> str | None:
     kind = type(value)
-    if kind in ATOMS:
-        return xxhash.xxh3_128_hexdigest(f"{kind.__name__} {value!r}".encode(errors="replace"))
-    sink = _Sink()
+    if is_atom(value) and not issubclass(kind, types.ModuleType):
+        told = f"{kind.__name__} {written(value)}"
+        return xxhash.xxh3_128_hexdigest(told.encode(errors="replace"))
+    sink = _Sink(_LARGEST)
     pickler = _Canonical(
         sink, live, lambda b: sink.hasher.update(b.raw()), reducer, missing=missing
     )
     pickler.fast = True
     try:
         pickler.dump(value)
-        if not sink.sets:
+        if not sink.sets or not _holds_sets(value, live, reducer, missing):
             return sink.hasher.hexdigest()
-    except (ValueError, RecursionError, _TooLarge):
+    except (ValueError, RecursionError, _TooLarge, pickle.PicklingError):
         pass  # a cycle, or too much shared: the walk below numbers what it has seen
-    except Exception as error:  # of any kind: it is the value's own code
-        if not isinstance(error.__cause__, RecursionError):  # which cloudpickle tells otherwise
-            return None
-    for most in (_MOST, None):
-        try:
-            walk = _Walk(live, reducer, most)
-            walk.value(value, 0)
-            return walk.hasher.hexdigest()
-        except _TooLarge:
-            continue
-        except Exception:  # the same
-            return None
-    raise AssertionError("a walk without a limit has no end")
+    except BaseException as error:  # of any kind: it is the value's own code
+        if not own_failure(error):
+            raise
+        return None
+    try:
+        walk = _Walk(live, reducer, [_STEPS])
+        walk.value(value, 0)
+        return walk.hasher.hexdigest()
+    except _TooLarge:
+        pass  # entangled: there are more ways through it than there is of it
+    except BaseException as error:  # the same
+        if not own_failure(error):
+            raise
+        return None
+    try:
+        return _Graph(live, reducer, [_MORE_STEPS]).value(value)
+    except BaseException as error:  # the same
+        if not own_failure(error):
+            raise
+        return None
 
 
-def _type_name(value: object) -> str:
-    return f"{type(value).__module__}.{type(value).__qualname__}"
+def _holds_sets(
+    value: object, live: dict[str, Any], reducer: Reducer | None, missing: Missing | None
+) -> bool:
+    """Whether a set is anywhere in a value: all that is pickled is shown to ``persistent_id``."""
+    pickler = _Canonical(_Nowhere(), live, lambda buffer: None, reducer, missing=missing)
+    pickler.fast = True
+    met: list[object] = []
+    pickler.persistent_id = met.append  # it returns None: nothing is persistent
+    pickler.dump(value)
+    return not {set, frozenset}.isdisjoint(map(type, met))
 
 
-class _Walk:
-    """The slow way: sets sorted by the digests of their elements, cycles by number.
+class _Nowhere:
+    def write(self, data: Any) -> int:
+        return len(data)
 
-    What is reached by several ways is told each time: equal content, equal digest. An object whose
-    parts all know each other (a figure) would take forever: after ``most`` parts the walk gives up
-    with :class:`_TooLarge`. With None there for a limit, each part is told once, by number later.
-    """
 
-    def __init__(
-        self, live: dict[str, Any], reducer: Reducer | None, most: int | None = None
-    ) -> None:
-        self._left = most
+_SORTABLE = ({str}, {bytes}, {int})
+
+
+def _is_plain(found: Any) -> bool:
+    """Whether a set is of one type that can be sorted and written, as very long integers cannot."""
+    if set(map(type, found)) not in _SORTABLE:
+        return False
+    return type(next(iter(found))) is not int or -(1 << 64) < min(found) <= max(found) < 1 << 64
+
+
+class _Walker:
+    """What the two slow ways have in common. ``left`` holds how many steps are left."""
+
+    def __init__(self, live: dict[str, Any], reducer: Reducer | None, left: list[int]) -> None:
         self.hasher = xxhash.xxh3_128()
         self._live = live
         self._reducer = reducer
-        self._open: dict[int, int] = {}
+        self._left = left
         self._keep: list[object] = []
 
     def say(self, text: str) -> None:
         self.hasher.update(text.encode(errors="surrogatepass") + b"\0")
 
-    def value(self, value: Any, depth: int) -> None:
-        kind = type(value)
-        if kind in ATOMS:
-            self.say(f"{kind.__name__} {value!r}")
-            return
-        dispatching = recipes.of_function(value) if kind is types.FunctionType else None
-        token = _token(value) if dispatching is None else None
-        if token is not None:
-            self.say(token or f"{value.__module__}.{value.__qualname__}")
-        held = _captured(value) if token else []
-        if token is not None and not held:
-            return
-        if self._left is not None:
-            self._left -= 1
-            if self._left < 0:
-                raise _TooLarge
-        if id(value) in self._open:
-            self.say(f"again {len(self._open) - self._open[id(value)]}")
-            return
-        if depth > _DEEPEST:
-            raise RecursionError
-        self._open[id(value)] = len(self._open)
-        self._keep.append(value)
-        if held:
-            self._inside(held, list, depth + 1)
-        else:
-            self._inside(value, kind, depth + 1)
-        if self._left is not None:
-            del self._open[id(value)]
+    def _step(self) -> None:
+        self._left[0] -= 1
+        if self._left[0] < 0:
+            raise _TooLarge
 
-    def _inside(self, value: Any, kind: type, depth: int) -> None:
+    def _is_said(self, value: Any) -> bool:
+        """Say a value in which nothing else is; False for any other."""
+        kind = type(value)
+        if is_atom(value) and not issubclass(kind, types.ModuleType):
+            self.say(f"{kind.__name__} {written(value)}")
+            return True
+        if kind in (set, frozenset) and _is_plain(value):
+            # At C speed: sets of words and keys are large.
+            self.say(f"{kind.__name__} {len(value)} {sorted(value)!r}")
+            return True
+        token = _token(value) if _dispatching(value) is None else None
+        if token is None:
+            return False
+        self.say(token or f"{value.__module__}.{value.__qualname__}")
+        return not (token and _captured(value))
+
+    def _parts(self, value: Any) -> list[Any]:
+        """What is directly inside of a value, which is neither a set nor said already."""
+        kind = type(value)
+        if _dispatching(value) is None and _token(value) is not None:
+            return _captured(value)
         if kind in (list, tuple):
             self.say(f"{kind.__name__} {len(value)}")
-            for item in value:
-                self.value(item, depth)
-        elif kind is dict:
+            return list(value)
+        if kind is dict:
             self.say(f"dict {len(value)}")
-            for key, item in value.items():
-                if type(key) is int and key == id(item):
-                    self.say("its id")  # another one in each process
-                else:
-                    self.value(key, depth)
-                self.value(item, depth)
-        elif kind in (set, frozenset):
-            self.say(f"{kind.__name__} {len(value)}")
-            for digest in sorted(version(item, self._live, self._reducer) for item in value):
-                self.say(digest)
-        elif isinstance(value, enum.Enum):
+            return [part for pair in value.items() for part in _pair(*pair)]
+        if issubclass(kind, enum.Enum):
             self.say(f"enum {value.name}")
-            self.value(kind, depth)
-        elif isinstance(value, pickle.PickleBuffer):
+            return [kind]
+        if kind is pickle.PickleBuffer:
             self.hasher.update(value.raw())
-        else:
-            self._reduced(value, depth)
+            return []
+        return self._reduced(value)
 
-    def _reduced(self, value: Any, depth: int) -> None:
-        found: Any = recipes.of_function(value) if type(value) is types.FunctionType else None
-        found = found or special(value)
+    def _reduced(self, value: Any) -> list[Any]:
+        found: Any = _dispatching(value) or special(value) or _texts(value)
         if found is None and self._reducer is not None:
             found = self._reducer(value)
         if found is None:
             registered = copyreg.dispatch_table.get(type(value))
             found = registered(value) if registered else value.__reduce_ex__(5)
         self.say("object")
-        if isinstance(found, str):
+        if type(found) is str:
             self.say(found)
+            return []
+        return [*found[:3], *(item for items in found[3:5] for item in items or ())]
+
+
+def _pair(key: Any, item: Any) -> tuple[Any, Any]:
+    """A key and its value. An object under its own id is under another one in each process."""
+    return ("its id" if type(key) is int and key == id(item) else key), item
+
+
+class _Walk(_Walker):
+    """Sets sorted by the digests of their elements, cycles by number."""
+
+    def __init__(self, live: dict[str, Any], reducer: Reducer | None, left: list[int]) -> None:
+        super().__init__(live, reducer, left)
+        self._open: dict[int, int] = {}
+
+    def value(self, value: Any, depth: int) -> None:
+        if self._is_said(value):
             return
-        for part in found[:3]:
-            self.value(part, depth)
-        for items in found[3:5]:
-            for item in items or ():
-                self.value(item, depth)
+        if id(value) in self._open:
+            self.say(f"again {len(self._open) - self._open[id(value)]}")
+            return
+        self._step()
+        if depth > _DEEPEST:
+            raise _TooLarge
+        self._open[id(value)] = len(self._open)
+        self._keep.append(value)
+        if type(value) in (set, frozenset):
+            self.say(f"{type(value).__name__} {len(value)}")
+            for digest in sorted(map(self._element, value)):
+                self.say(digest)
+        else:
+            for part in self._parts(value):
+                self.value(part, depth + 1)
+        del self._open[id(value)]
+
+    def _element(self, item: object) -> str:
+        walk = _Walk(self._live, self._reducer, self._left)
+        walk.value(item, 0)
+        return walk.hasher.hexdigest()
+
+
+class _Graph(_Walker):
+    """Each object once, numbered as it is first met: what is as entangled as a figure, or as deep
+    as a list of links, is gone through in as many steps as it has parts."""
+
+    def value(self, value: Any) -> str:
+        """The digest."""
+        if self._is_said(value):
+            return self.hasher.hexdigest()
+        numbers = {id(value): 0}
+        queue = deque([value])
+        while queue:
+            current = queue.popleft()
+            self._step()
+            if type(current) in (set, frozenset):
+                self.say(f"{type(current).__name__} {len(current)}")
+                parts = sorted(current, key=self._first_look)
+            else:
+                parts = self._parts(current)
+            for part in parts:
+                if self._is_said(part):
+                    continue
+                if id(part) not in numbers:
+                    numbers[id(part)] = len(numbers)
+                    queue.append(part)
+                    self._keep.append(part)
+                self.say(f"number {numbers[id(part)]}")
+        return self.hasher.hexdigest()
+
+    def _first_look(self, item: object) -> str:
+        """What tells an element of a set from most others."""
+        walk = _Walk(self._live, self._reducer, [_FEW_STEPS])
+        try:
+            walk.value(item, 0)
+        except _TooLarge:
+            return full_name(type(item))
+        return walk.hasher.hexdigest()

@@ -33,11 +33,13 @@ import msgspec
 import xxhash
 
 from duranb.pure import (
+    compiled,
     definitions,
     held,
     identity,
     recipes,
     sharing,
+    skeletons,
     tensors,
     texts,
     tolerant,
@@ -45,6 +47,7 @@ from duranb.pure import (
 )
 from duranb.pure.artifacts import Artifacts, Buffer
 from duranb.pure.buffers import LARGE, Entry, Known, assembled, hashes
+from duranb.pure.missing import Missing
 from duranb.pure.views import load as _load_view  # noqa: F401 older stores name it so
 
 Reducer = Callable[[Any], tuple[Any, ...] | None]
@@ -138,42 +141,6 @@ class Met:
     described: list[object] = field(default_factory=list)
 
 
-class Missing:
-    """Lets a value be pickled without those of its parts that cannot be.
-
-    Containers and instances of the notebook's own classes are looked into; an object of a library
-    that holds such a part is one itself, since nobody knows how it would do without.
-    ``stand_in(part, why)`` is the reduction of what stands there instead.
-    """
-
-    def __init__(self, stand_in: Callable[[object, str], tuple[Any, ...]]) -> None:
-        self._stand_in = stand_in
-        self.found: dict[int, tuple[object, str]] = {}
-        self._whole: dict[int, object] = {}
-
-    def reduction(self, obj: Any, pickler: NotebookPickler) -> Any:
-        """The reduction of ``obj``, or what is pickled instead."""
-        kind = type(obj)
-        try:
-            looked_into = kind.__module__ in _LOOKED_INTO or issubclass(kind, type)
-            if not looked_into and id(obj) not in self._whole:
-                # All that is in it is whole too, and need not be tried again.
-                self._whole |= pickler.alone(obj)
-            found = pickler.reduction(obj)
-            by_kind = kind in pickler.dispatch_table or issubclass(kind, _AS_CODE)
-            if found is NotImplemented and not by_kind:
-                obj.__reduce_ex__(5)  # what pickling it would call
-            return found
-        except Exception as error:  # of any kind: it is the value's own code
-            why = f"{type(error).__name__}: {error}".splitlines()[0][:200]
-            self.found[id(obj)] = (obj, why)
-            return self._stand_in(obj, why)
-
-
-_AS_CODE = (type, types.FunctionType)
-_LOOKED_INTO = frozenset({"__main__", "builtins", "collections", "types", "functools"})
-
-
 class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
     """cloudpickle that knows the live namespace."""
 
@@ -207,20 +174,23 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         kind = type(obj)
         if kind is types.FunctionType:
             self.met.code.append(obj)
-            dispatching = recipes.of_function(obj)
-            if dispatching is not None and not held.is_global(obj):
-                return dispatching
+            found = compiled.reduction(obj) or recipes.of_function(obj)
+            if found is not None and not held.is_global(obj):
+                return found
             if obj.__globals__ is self._namespace:
                 return self._function(obj, _LIVE)
             module = held.module_of(obj)
             if module is not None and not held.is_global(obj):
-                return self._function(obj, _Globals(module))
-        elif issubclass(kind, type):
+                return compiled.settled(obj, self._function(obj, _Globals(module)))
+            return compiled.settled(obj, super().reducer_override(obj))
+        if issubclass(kind, type):
             self.met.code.append(obj)
+            if (generic := skeletons.of_generic(obj)) is not None:
+                return generic
             if obj.__module__ == "__main__" and obj not in self._inside:
                 return self._class(obj)
-            return definitions.completed(obj, super().reducer_override(obj))
-        elif kind is types.CellType:
+            return definitions.whole(obj, skeletons.quiet(obj, super().reducer_override(obj)))
+        if kind is types.CellType:
             if id(obj) in self._variables:
                 return types.CellType, ()  # its function fills it
         elif kind is types.CodeType:
@@ -291,6 +261,9 @@ def special(obj: Any) -> tuple[Any, ...] | None:
     if kind is functools._lru_cache_wrapper:
         # Pickle would look it up by its name, and find another one, or none.
         return _cached, (obj.__wrapped__, obj.cache_parameters())
+    found = compiled.reduction(obj)
+    if found is not None:
+        return found
     if kind is memoryview:
         if not isinstance(obj.obj, (bytes, bytearray)) or obj.nbytes != len(obj.obj):
             raise TypeError("cannot pickle a memoryview of a part of its object")

@@ -8,22 +8,14 @@ from typing import Any
 from duranb.pure import identity
 
 
-def completed(cls: type, reduced: Any) -> Any:
-    """The reduction of a class, as cloudpickle has it, with its slots, and with what it defines to
-    be what a base defines (the base may be given something else later)."""
+def whole(cls: type, reduced: Any) -> Any:
+    """The reduction of a class, as cloudpickle has it, with what it defines to be what a base
+    defines: the base may be given something else later."""
     if not isinstance(reduced, tuple) or len(reduced) < 3:
         return reduced
     make, arguments, (attributes, *rest), *others = reduced
-    slots = vars(cls).get("__slots__")
-    if (
-        slots is not None
-        and not issubclass(cls, tuple)
-        and len(arguments) == 6
-        and isinstance(arguments[3], dict)
-    ):
-        arguments[3]["__slots__"] = slots
-    own = identity.attributes(cls)
     inherited = {n: v for base in cls.__mro__[:0:-1] for n, v in vars(base).items()}
+    own = identity.attributes(cls)
     same = {n: v for n, v in own.items() if n in inherited and inherited[n] is v}
     return make, arguments, ({**same, **attributes}, *rest), *others
 

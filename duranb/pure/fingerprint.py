@@ -20,7 +20,7 @@ from typing import Any
 
 import blake3
 
-from duranb.pure import identity
+from duranb.pure import compiled, identity
 from duranb.pure.bytecode import CodeNames, code_names
 from duranb.pure.identity import captured, of_class, of_function, own
 from duranb.pure.modules import ProjectModules
@@ -158,12 +158,17 @@ class _Walk:
 
     def _is_code(self, value: object) -> bool:
         """Whether a value is nothing but notebook code, so that its fingerprint says it all."""
-        if isinstance(value, types.FunctionType) and value.__globals__ is self._live:
-            return not identity.captured(value)
+        wrapper = compiled.parts(value)
+        if wrapper is not None:
+            return all(self._is_code(f) or not callable(f) for f in wrapper.functions)
         if isinstance(value, type):
             return self._uses.sort(value) == "notebook" and not identity.captured(value)
+        if not isinstance(value, types.FunctionType):
+            return False  # a library's wrapper: its options are data
         wrapped = own(value).get("__wrapped__")
-        return wrapped is not None and self._is_code(wrapped)
+        if value.__globals__ is not self._live and (wrapped is None or not self._is_code(wrapped)):
+            return False
+        return identity.home(value).partition(".")[0] in _ENDLESS or not identity.captured(value)
 
     def value(self, value: object) -> None:
         """Follow a value: code itself, or the code in it."""
@@ -189,7 +194,7 @@ class _Walk:
             self.inside(inner)
 
     def _function(self, function: types.FunctionType) -> None:
-        module = function.__module__ or ""
+        module = identity.home(function)
         if function.__globals__ is self._live or module == "__main__":
             self._code(code_names(function.__code__))
         elif self._uses.modules.owns(module):

@@ -253,6 +253,8 @@ def module_globals(module: str) -> dict[str, Any]:
 @cache
 def installed(module: str) -> bool:
     """Whether a module is Python's own or of an installed package: no code that the user edits."""
+    if module == "__main__":
+        return False  # the notebook, whatever program its kernel began as
     file = getattr(sys.modules.get(module), "__file__", None)
     if file is None:
         return module.partition(".")[0] in {*sys.builtin_module_names, *sys.stdlib_module_names}

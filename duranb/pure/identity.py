@@ -20,7 +20,7 @@ from typing import Any
 
 import blake3
 
-from duranb.pure import bytecode
+from duranb.pure import bytecode, compiled
 
 MOST = 2000
 """How many values a description may go through; what comes after is told by its type only."""
@@ -40,6 +40,8 @@ _PYDANTIC_TOLD = frozenset({"__pydantic_fields__", "__pydantic_computed_fields__
 
 def of_function(function: types.FunctionType) -> str:
     """The identity of a function, methods and lambdas included: 32 hex characters."""
+    if compiled.parts(function) is not None:
+        return _digest(_Tokens().token(function))
     extras = function.__closure__ or function.__defaults__ or function.__kwdefaults__
     if not (extras or function.__annotations__ or function.__dict__):
         return bytecode.identity(function.__code__)
@@ -53,7 +55,7 @@ def of_class(cls: type) -> str:
 
 def of_callable(value: object) -> str:
     """The identity of a function, a class, or anything that wraps one: 32 hex characters."""
-    if isinstance(value, types.FunctionType):
+    if type(value) is types.FunctionType:
         return of_function(value)
     if isinstance(value, type):
         return of_class(value)
@@ -67,6 +69,8 @@ def captured(value: types.FunctionType | type) -> list[object]:
     tokens = _Tokens()
     if isinstance(value, type):
         tokens.class_(value)
+    elif compiled.parts(value) is not None:
+        tokens.token(value)
     else:
         tokens.function(value)
     return tokens.data
@@ -75,6 +79,10 @@ def captured(value: types.FunctionType | type) -> list[object]:
 def unwrapped(value: Any) -> Iterator[object]:
     """The functions and classes directly inside of a callable: what it wraps, is bound to, or
     holds in its closure and defaults."""
+    wrapper = compiled.parts(value)
+    if wrapper is not None:
+        yield from _callables(wrapper.functions)
+        return
     if isinstance(value, types.FunctionType):
         yield from _callables(held(value))
     elif isinstance(value, functools.partial):
@@ -124,6 +132,13 @@ def own(value: object) -> Mapping[str, Any]:
     except AttributeError:
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def home(function: types.FunctionType) -> str:
+    """The module that a function's code is from. ``functools.wraps`` gives a library's wrapper the
+    ``__module__`` of the function that it wraps."""
+    found = function.__globals__.get("__name__")
+    return found if isinstance(found, str) else function.__module__ or ""
 
 
 def library(value: types.FunctionType | type) -> bool:
@@ -200,6 +215,10 @@ class _Tokens:
             self._inside.pop()
 
     def _deep(self, value: Any) -> object:
+        wrapper = compiled.parts(value)
+        if wrapper is not None:
+            functions = [self.token(f) for f in wrapper.functions]
+            return (wrapper.recipe, functions, wrapper.told())
         if isinstance(value, types.FunctionType):
             return _full_name(value) if library(value) else self.function(value)
         if isinstance(value, type):
@@ -215,6 +234,8 @@ class _Tokens:
             return ("field", [self.token(getattr(value, n)) for n in _FIELD])
         if isinstance(value, types.ModuleType):
             return ("module", value.__name__)
+        if type(value) is type(dataclasses.MISSING):
+            return "no default"  # a field's; a copy of it as well
         if isinstance(value, _NAMED):
             return (type(value).__name__, _full_name(value))
         inner = [self.token(v) for v in unwrapped(value)]
@@ -241,10 +262,8 @@ class _Tokens:
         return name
 
     def function(self, function: types.FunctionType) -> object:
-        extra = dict(function.__dict__)
+        extra = compiled.lasting(function)
         wrapped = extra.pop("__wrapped__", None)
-        if "retry" in extra:
-            extra.pop("statistics", None)  # how tenacity's last call of it went
         return (
             bytecode.identity(function.__code__),
             [self.token(v) for v in function.__defaults__ or ()],
@@ -283,8 +302,13 @@ def _noise(name: str, value: object) -> bool:
         return True
     if name == "__annotations__" and not value:
         return True  # put there by whoever asks
-    code = getattr(value, "__code__", None) if isinstance(value, types.FunctionType) else None
-    return name.startswith("__") and code is not None and code.co_filename == "<string>"
+    if type(value) is not types.FunctionType:
+        return False
+    # A stored function has lost its file's name, and kept what was around it: a dataclass's and a
+    # named tuple's methods are told by that.
+    code = value.__code__
+    made = code.co_qualname.startswith("__create_fn__.<locals>.")
+    return made or (name == "__new__" and code.co_name == "<lambda>")
 
 
 _CONTAINERS: tuple[type, ...] = (list, tuple, set, frozenset, dict)

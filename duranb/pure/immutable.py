@@ -13,6 +13,8 @@ import sys
 import types
 import uuid
 
+from duranb.pure.looking import is_a, module_name
+
 ATOMS = frozenset({int, float, complex, bool, str, bytes, type(None), type(Ellipsis), range, slice})
 """Types without anything inside."""
 
@@ -55,6 +57,12 @@ _CHANGING = ("Buffer", "File", "Stream", "Reader", "Writer", "Builder")
 def is_atom(value: object) -> bool:
     """Whether a value has nothing inside that could change."""
     return type(value) in ATOMS or issubclass(type(value), types.ModuleType)
+
+
+def is_imported(value: object) -> bool:
+    """Whether a value is a module that its name gives again: one that was made at run time holds
+    what it holds."""
+    return is_a(value, types.ModuleType) and sys.modules.get(module_name(value)) is value
 
 
 def is_immutable(value: object) -> bool:

@@ -17,6 +17,7 @@ import gc
 import queue
 import threading
 import types
+import typing
 import weakref
 from collections import deque
 from collections.abc import Callable
@@ -71,6 +72,34 @@ def _method(method: Any) -> Reduction | None:
             held = held.__func__ if type(held) is classmethod else held
             return (getattr, (of, name)) if held is function else None
     return None
+
+
+def _new_type(kind: Any) -> Reduction | None:
+    """By what it is, as pickle would look it up by its name in the notebook."""
+    return (new_type, (kind.__name__, kind.__supertype__)) if _is_notebooks(kind) else None
+
+
+def new_type(name: str, of: Any) -> Any:
+    """A ``typing.NewType`` of the notebook's."""
+    make: Any = typing.NewType
+    made = make(name, of)
+    made.__module__ = "__main__"
+    return made
+
+
+def _parameters(kind: Any) -> Reduction | None:
+    return (parameters, (type(kind), kind.__name__)) if _is_notebooks(kind) else None
+
+
+def parameters(kind: Any, name: str) -> Any:
+    """A ``typing.ParamSpec`` or ``TypeVarTuple`` of the notebook's."""
+    made = kind(name)
+    made.__module__ = "__main__"
+    return made
+
+
+def _is_notebooks(kind: Any) -> bool:
+    return bool(kind.__module__ == "__main__")
 
 
 def _compared(key: Any) -> Reduction:
@@ -210,6 +239,9 @@ def thread_local(held: dict[str, Any]) -> threading.local:
 
 _RECIPES: dict[type, Callable[[Any], Reduction | None]] = {
     types.MethodType: _method,
+    typing.NewType: _new_type,
+    typing.ParamSpec: _parameters,
+    typing.TypeVarTuple: _parameters,
     weakref.ref: _weak,
     weakref.WeakMethod: _weak_method,
     weakref.ProxyType: _proxy,

@@ -23,14 +23,6 @@ def load(data: Buffer, buffers: Iterable[Buffer], stand_in: StandIn) -> Any:
     return _Tolerant(io.BytesIO(data), buffers, stand_in).load()
 
 
-class _Missing:
-    """A class or function that cannot be found."""
-
-    def __init__(self, name: str, error: BaseException) -> None:
-        self.name = name
-        self.error = error
-
-
 _Unpickler: Any = getattr(pickle, "_Unpickler")  # noqa: B009 the one in Python, which has no types
 
 
@@ -41,17 +33,21 @@ class _Tolerant(_Unpickler):  # type: ignore[misc]
         super().__init__(file, buffers=buffers)
         self._stand_in = stand_in
         self._stood_in: list[object] = []
+        self._missing: dict[int, tuple[str, BaseException]] = {}
+        """The stand-ins of classes and functions that cannot be found, by id."""
 
     def find_class(self, module: str, name: str) -> Any:
-        """A global of a module, or a note that it is missing."""
+        """A global of a module, or what stands for one that is missing."""
         try:
             return super().find_class(module, name)
         except Exception as error:  # importing a module runs its code
-            return _Missing(f"{module}.{name}", error)
+            made = self._instead(f"{module}.{name}", error)
+            self._missing[id(made)] = (f"{module}.{name}", error)
+            return made
 
     def _made(self, maker: Any, make: Callable[[], object]) -> object:
-        if isinstance(maker, _Missing):
-            return self._instead(maker.name, maker.error)
+        if id(maker) in self._missing:
+            return self._instead(*self._missing[id(maker)])
         try:
             return make()
         except Exception as error:  # of any kind: it is the value's own code

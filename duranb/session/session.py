@@ -68,7 +68,9 @@ class Session:
         try:
             history = History(opened.events())
             uses = Uses(live, root=notebook.parent)
-            runtime = Runtime(opened, history, Namespace(live, opened, uses), settings)
+            namespace = Namespace(live, opened, uses)
+            namespace.alive_will_do = settings.strict
+            runtime = Runtime(opened, history, namespace, settings)
             session = cls(notebook, runtime)
             session._begin()
         except BaseException:

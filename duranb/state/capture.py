@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from duranb.pure import canonical, codec
+from duranb.pure import cached, canonical, codec
 from duranb.pure.artifacts import Artifacts
 from duranb.pure.buffers import Known
 from duranb.pure.errors import StoreError
 from duranb.pure.events import Binding
+from duranb.pure.missing import Missing
 from duranb.state import pending, reconnect
 from duranb.state.classes import bound, whole
 from duranb.state.drawing import undrawn
@@ -27,7 +28,13 @@ def reduction(value: Any) -> tuple[Any, ...] | None:
     """How a value is pickled that cannot be as it is, or None."""
     if pending.is_pending(value):
         return pending.same, (pending.itself(value),)
-    return reconnect.reduction(value)
+    return reconnect.reduction(value) or cached.reduction(value)
+
+
+def told(value: Any) -> tuple[Any, ...] | None:
+    """The same, for the value's version."""
+    found = reduction(value)
+    return reconnect.versioned(found) if found and found[0] is reconnect.remake else found
 
 
 def not_loaded(error: BaseException) -> str:
@@ -63,7 +70,7 @@ class Capture:
         try:
             return codec.dump({n: whole(v) for n, v in values.items()}, self.live, reduction)
         except Exception:  # of any kind: pickling runs the values' own code
-            missing = codec.Missing(self._absent())
+            missing = Missing(self._absent())
             made = codec.dump(values, self.live, reduction, missing)
             if any(id(value) in missing.found for value in values.values()):
                 raise
@@ -100,7 +107,7 @@ class Capture:
         """The version of a value: equal content, equal version, in every process."""
         if pending.is_pending(value):
             value = pending.itself(value)
-        return canonical.version(value, self.live, reduction)
+        return canonical.version(value, self.live, told)
 
     def binding(self, value: object, artifact: str, dump: codec.Dump) -> Binding:
         """What is recorded of a stored value, with what of it is missing."""

@@ -22,7 +22,8 @@ class Factory:
     ``open`` value holds state and other objects, as a list does; any other is a mere handle on
     something outside, a client or a lock. Where ``usable`` is given, a value is described without
     its secrets: the one that is alive and usable and has the same description stands for it, since
-    that has them. ``derived`` types are described by it too.
+    that has them. ``derived`` types are described by it too. ``unversioned`` arguments are no part
+    of the value's version: where its secrets are found again.
     """
 
     describe: Callable[[Any], dict[str, Any] | None]
@@ -31,6 +32,7 @@ class Factory:
     open: bool = False
     usable: Callable[[Any], bool] | None = None
     derived: bool = False
+    unversioned: frozenset[str] = frozenset()
 
 
 def full_name(kind: type) -> str:

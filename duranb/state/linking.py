@@ -61,8 +61,8 @@ def linked(
     if not common:
         return Linked(values)
     counterparts = _counterparts(
-        _parts(stored, capture.live),
-        _parts({n: whole(capture.live[n]) for n in stored}, capture.live),
+        parts(stored, capture.live),
+        parts({n: whole(capture.live[n]) for n in stored}, capture.live),
     )
     if counterparts is None or not common <= counterparts.keys():
         return None
@@ -75,7 +75,7 @@ def linked(
         if not written or not holders([id(alive)]) <= {*wanted, *anchors}:
             return None
         memory.append(written)
-    return Linked(_copied(capture, values, {i: alive for i, (_, alive) in pairs.items()}), memory)
+    return Linked(copied(capture, values, {i: alive for i, (_, alive) in pairs.items()}), memory)
 
 
 def _unlike(stored: object, alive: object) -> tuple[Any, Any] | tuple[()] | None:
@@ -93,7 +93,7 @@ def _unlike(stored: object, alive: object) -> tuple[Any, Any] | tuple[()] | None
     return (now, then) if now.size == then.size and now.flags.writeable else ()
 
 
-def _parts(values: object, live: dict[str, Any]) -> list[object]:
+def parts(values: object, live: dict[str, Any]) -> list[object]:
     """The parts of a value in the order in which pickling meets them, without what has no identity
     of its own."""
     pickler = _Walking(io.BytesIO(), live, None, reconnect.reduction)
@@ -163,7 +163,7 @@ def _lies_alike(one: Any, its_owner: Any, other: Any, others_owner: Any) -> bool
     return place(one, its_owner) == place(other, others_owner)
 
 
-def _copied(capture: Capture, values: Any, parts: Mapping[int, object]) -> dict[str, Any]:
+def copied(capture: Capture, values: Any, parts: Mapping[int, object]) -> Any:
     """A copy of values in which some parts, by their ids, are other objects."""
     sink = io.BytesIO()
     buffers: list[pickle.PickleBuffer] = []
@@ -171,8 +171,7 @@ def _copied(capture: Capture, values: Any, parts: Mapping[int, object]) -> dict[
     pickler.dump(values)
     with undrawn(), codec.bound(capture.live):
         reader = _Linked(io.BytesIO(sink.getbuffer()), pickler.kept, buffers)
-        copied: dict[str, Any] = reader.load()
-    return copied
+        return reader.load()
 
 
 class _Linking(codec.NotebookPickler):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -11,6 +11,7 @@ from duranb.pure.errors import StoreError
 from duranb.pure.events import Binding
 from duranb.pure.immutable import is_atom
 from duranb.state import randomness
+from duranb.state.alive import is_open, taken
 from duranb.state.capture import not_loaded
 from duranb.state.classes import bound
 from duranb.state.hidden import is_hidden
@@ -45,6 +46,10 @@ class Restored:
 
 class Namespace(Tracking):
     """Follows ``live``, and brings back what it was. Not for more than one thread at a time."""
+
+    alive_will_do = False
+    """Whether a live object does where the very one cannot be brought back, as in a replay offline:
+    nobody is asked, and what it lacks shows as another request."""
 
     def rollback(
         self,
@@ -118,11 +123,12 @@ class Namespace(Tracking):
             beside |= {n: b for n, b in step.beside.items() if self._has_version(n, b.version)}
         groups = _by_artifact(wrong)
         anchors = {a: b for a, b in _by_artifact(beside).items() if a in groups}
+        taking = {wrong[n].artifact for n in self._taking_in(step) if n in wrong}
         late = {
             n: b
             for a, names in groups.items()
             for n, b in names.items()
-            if a and a not in anchors and b.size >= LATE
+            if a and a not in anchors and a not in taking and b.size >= LATE
         }
         late |= {n: b for a in {b.artifact for b in late.values()} for n, b in groups[a].items()}
         now = {n: b for n, b in wrong.items() if n not in late}
@@ -191,6 +197,8 @@ class Namespace(Tracking):
                 found[name] = replace(seen, binding=binding, behind=())
             elif step is not None and name in step.in_place:
                 found[name] = replace(seen, binding=binding, behind=(*seen.behind, step.name))
+            elif step is None and self.alive_will_do:
+                found[name] = replace(seen, binding=binding, behind=())
             elif step is None and binding.version in seen.was:
                 found[name] = replace(seen, binding=binding, behind=(*seen.behind, REWOUND))
         return found
@@ -294,10 +302,12 @@ class Namespace(Tracking):
                 lost |= {n: _lost(b, not_loaded(error)) for n, b in bindings.items()}
                 continue
             group = self._grouped(loaded, bindings, anchors.get(artifact, {}))
+            self._take_in(group, step)
             for name in [n for n, v in group.values.items() if type(v) is Placeholder]:
                 lost[name] = _lost(group.bindings[name], why(group.values.pop(name)))
             groups.append(group)
         for group in groups:
+            group.put()
             if group.linked is not None:
                 group.linked.write()
             self.live.update({n: bound(v) for n, v in group.values.items()})
@@ -334,6 +344,23 @@ class Namespace(Tracking):
             group.apart = sorted(wanted)
         return group
 
+    def _taking_in(self, step: Restored | None) -> dict[str, Any]:
+        """The objects that are alive and can take in what the step had changed in them."""
+        found = {}
+        for name in step.in_place if step is not None else ():
+            seen = self._tracked.get(name)
+            if seen is not None and self.live.get(name, GONE) is seen.value and is_open(seen.value):
+                found[name] = seen.value
+        return found
+
+    def _take_in(self, group: _Group, step: Restored | None) -> None:
+        alive = {n: v for n, v in self._taking_in(step).items() if n in group.values}
+        try:
+            found = taken(self._capture, group.values, alive)
+        except Exception:  # pickling runs the values' own code
+            return
+        group.values, group.put = found.values, found.put
+
     def _follow(self, group: _Group) -> None:
         """Track what was loaded, and what it is linked to, under the versions they were stored
         with."""
@@ -369,6 +396,12 @@ class Namespace(Tracking):
                 behind = (*seen.behind, step.name)
                 self._tracked[name] = replace(seen, binding=wanted, behind=behind)
                 return
+        if step is None and self.alive_will_do and alive:
+            assert seen is not None
+            made = seen.binding.type == wanted.type and not is_pending(seen.value)
+            if made and type(seen.value) is not Placeholder:
+                self._tracked[name] = replace(seen, binding=wanted)
+                return
         self.live[name] = Placeholder(name, lost)
         self._set(name, self.live[name], wanted, frozenset([name]), "")
 
@@ -383,6 +416,7 @@ class _Group:
     values: dict[str, Any]
     bindings: dict[str, Binding]
     apart: list[str] = field(default_factory=list)
+    put: Callable[[], None] = lambda: None
     linked: Linked | None = None
 
     @property

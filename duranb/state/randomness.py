@@ -61,15 +61,14 @@ class Standing:
         """These generators were seeded by the notebook; or they were not, where they stand now."""
         (self._seeded.update if yes else self._seeded.difference_update)(names)
 
+    @property
+    def at(self) -> dict[str, str]:
+        """Where each one stands."""
+        return dict(self._at)
+
     def told(self) -> dict[str, str]:
         """Where each one stands, as far as that is the notebook's doing."""
         return {n: at if n in self._seeded else UNSEEDED for n, at in self._at.items()}
-
-
-def moved(since: Mapping[str, Any]) -> set[str]:
-    """The generators that stand elsewhere now than in an earlier state."""
-    before = fingerprints(since)
-    return {name for name, at in fingerprints(state()).items() if before.get(name) != at}
 
 
 def fingerprints(found: Mapping[str, Any]) -> dict[str, str]:

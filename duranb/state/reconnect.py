@@ -9,16 +9,19 @@ from __future__ import annotations
 import functools
 import io
 import logging
+import multiprocessing
 import os
 import sqlite3
+import ssl
 import threading
 import types
 import weakref
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from duranb.state import adapters
+from duranb.state.adapters import secrets
 from duranb.state.factory import Factory, full_name, no
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -45,14 +48,13 @@ def _register(
     kind: type | str,
     describe: Callable[[Any], dict[str, Any] | None],
     calls: Callable[[Any], bool] = no,
-    *,
-    usable: Callable[[Any], bool] | None = None,
+    **more: Any,
 ) -> Callable[[F], F]:
     """Register a :class:`Factory`."""
     name = kind if isinstance(kind, str) else full_name(kind)
 
     def register(make: F) -> F:
-        _factories[name] = Factory(describe, make, calls, usable=usable)
+        _factories[name] = Factory(describe, make, calls, **more)
         return make
 
     return register
@@ -83,9 +85,9 @@ def is_handle(kind: type) -> bool:
 
 
 def may_call(value: object) -> bool:
-    """Whether using a value that has a factory could run code of the notebook."""
+    """Whether a value has a factory, and using it could run code of the notebook."""
     factory = _factory_of(type(value))
-    return factory is None or factory.calls(value)
+    return factory is not None and factory.calls(value)
 
 
 def reduction(value: Any) -> tuple[Any, ...] | None:
@@ -109,6 +111,14 @@ def reduction(value: Any) -> tuple[Any, ...] | None:
     return remake, (name, described)
 
 
+def versioned(reduced: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Of such a reduction, what belongs to the value's version."""
+    name, described = reduced[1]
+    factory = _named(name)
+    assert factory is not None
+    return remake, (name, {k: v for k, v in described.items() if k not in factory.unversioned})
+
+
 _alive: dict[str, weakref.WeakSet[Any]] = {}
 """The clients that were described in this process, by what they were described as."""
 
@@ -120,6 +130,7 @@ def _told(name: str, described: dict[str, Any]) -> str:
 _NEVER = {
     "argparse.ArgumentParser": "it tells a text of its own by identity, which is lost",
     "subprocess.Popen": "a process belongs to the one that started it",
+    "threading.Thread": "a thread belongs to the process that started it",
     "tempfile.TemporaryDirectory": "the folder is removed with the kernel that made it",
     "ipywidgets.widgets.widget.Widget": "a widget lives in this kernel and the page it is shown in",
 }
@@ -143,7 +154,7 @@ def remake(name: str, described: dict[str, Any]) -> Any:
         )
     if factory.usable is not None:
         alive = [v for v in _alive.get(_told(name, described), ()) if factory.usable(v)]
-        if len(alive) == 1:  # of two, nobody knows whose key it was
+        if alive and all(v == alive[0] for v in alive):  # else nobody knows whose key it was
             return alive[0]
     return factory.make(**described)
 
@@ -162,6 +173,8 @@ def make_nothing(stands_for: Callable[[str], object]) -> None:
 
 
 def _is_open(client: Any) -> bool:
+    if not secrets.is_here(str(getattr(client, "api_key", ""))):
+        return False
     return not (client.is_closed() if callable(client.is_closed) else client.is_closed)
 
 
@@ -182,7 +195,7 @@ def _client_maker(module: str, name: str) -> Callable[..., Any]:
         key = f"{module.upper()}_API_KEY"
         if not os.environ.get(key):
             # The key is never stored; a local server wants none, and any other will say so.
-            options["api_key"] = "not-stored"
+            options["api_key"] = secrets.again([])
         return kind(**options)
 
     return make
@@ -247,6 +260,49 @@ def _logger(name: str) -> logging.Logger:
     return logging.getLogger(name)
 
 
+def _processes(pool: Any) -> dict[str, Any]:
+    return {"max_workers": pool._max_workers, "start": pool._mp_context.get_start_method()}
+
+
+@_register(ProcessPoolExecutor, _processes)
+def _process_pool(max_workers: int, start: str) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(max_workers, multiprocessing.get_context(start))
+
+
+def _ssl(context: ssl.SSLContext) -> dict[str, Any]:
+    return {
+        "protocol": int(context.protocol),
+        "check_hostname": context.check_hostname,
+        "settings": {name: int(getattr(context, name)) for name in _SSL_SETTINGS},
+        "trusted": context.get_ca_certs(binary_form=True),
+        "ciphers": ":".join(c["name"] for c in context.get_ciphers()),
+    }
+
+
+_SSL_SETTINGS = ("options", "verify_flags", "verify_mode", "minimum_version", "maximum_version")
+
+
+@_register(ssl.SSLContext, _ssl)
+def _ssl_again(
+    protocol: int,
+    check_hostname: bool,
+    settings: dict[str, int],
+    trusted: list[bytes],
+    ciphers: str,
+) -> ssl.SSLContext:
+    """With the certificates that it trusted; its own, with its key, is never stored."""
+    made = ssl.SSLContext(protocol)
+    made.check_hostname = False  # it forbids some modes while it is on
+    for name, value in settings.items():
+        kind = type(getattr(made, name))
+        setattr(made, name, kind(value))
+    made.check_hostname = check_hostname
+    made.set_ciphers(ciphers)
+    for certificate in trusted:
+        made.load_verify_locations(cadata=certificate)
+    return made
+
+
 def _pool(pool: ThreadPoolExecutor) -> dict[str, Any]:
     return {"max_workers": pool._max_workers}
 
@@ -256,16 +312,31 @@ def _thread_pool(max_workers: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max_workers)
 
 
-def _sqlite(connection: sqlite3.Connection) -> dict[str, Any] | None:
+def _sqlite(connection: sqlite3.Connection) -> dict[str, Any]:
+    how = {name: getattr(connection, name) for name in _SQLITE}
     for _, name, file in connection.execute("PRAGMA database_list"):
         if name == "main" and file:
-            return {"file": file}
-    return None  # in memory: its content is nowhere else
+            return {"file": file, "how": how}
+    if connection.in_transaction:
+        raise TypeError("cannot pickle a connection to memory in the middle of a transaction")
+    pages = connection.execute("PRAGMA page_count").fetchone()[0]
+    return {"file": "", "content": connection.serialize() if pages else b"", "how": how}
 
 
-@_register(sqlite3.Connection, _sqlite, _yes)
-def _sqlite_again(file: str) -> sqlite3.Connection:
-    return sqlite3.connect(file)
+_SQLITE = ("isolation_level", "row_factory", "text_factory")
+
+
+@_register(sqlite3.Connection, _sqlite, _yes, open=True)
+def _sqlite_again(
+    file: str, content: bytes = b"", how: dict[str, Any] | None = None
+) -> sqlite3.Connection:
+    # Whether other threads may use it, it does not tell. In memory, nothing else guards it.
+    connection = sqlite3.connect(file or ":memory:", check_same_thread=bool(file))
+    if content:
+        connection.deserialize(content)
+    for name, value in (how or {}).items():
+        setattr(connection, name, value)
+    return connection
 
 
 def _duckdb(connection: Any) -> dict[str, Any] | None:

@@ -459,9 +459,10 @@ class Tracking:
         """A stored value: that of ``name`` in its artifact, or one without a name."""
         return self._capture.load_value(binding, name)
 
-    def standing(self) -> dict[str, str]:
-        """Where each random generator stands, as far as that is the notebook's doing."""
-        return self._random.told()
+    @property
+    def generators(self) -> randomness.Standing:
+        """Where the random generators stood at the last sync."""
+        return self._random
 
     @property
     def any_behind(self) -> bool:

@@ -8,6 +8,7 @@ compared within one process, to tell whether code that could touch the object di
 
 from __future__ import annotations
 
+import copyreg
 import types
 from collections import deque
 from collections.abc import Iterable, Mapping
@@ -18,6 +19,7 @@ import blake3
 import xxhash
 
 from duranb.pure import identity
+from duranb.pure.immutable import is_immutable_kind
 from duranb.state import reconnect
 
 UNSTORABLE = "unstorable:"
@@ -86,6 +88,7 @@ class _Look:
         self._held: list[object] = []
         self._queue: deque[object] = deque()
         self._open = False
+        self._hides = False
 
     def at(self, value: object) -> None:
         """Go through a value."""
@@ -95,7 +98,7 @@ class _Look:
 
     def told(self) -> str:
         """The digest, once it is all gone through."""
-        if self._queue or not self._open:
+        if self._queue or self._hides or not self._open:
             return CLOSED
         return self._hasher.hexdigest()
 
@@ -149,17 +152,29 @@ class _Look:
 
     def _attributes(self, value: object) -> None:
         kind = type(value)
-        if kind.__dictoffset__ or any("__slots__" in vars(each) for each in kind.__mro__):
+        shows = kind.__dictoffset__ or any("__slots__" in vars(each) for each in kind.__mro__)
+        if shows:
             self._open = True
             self._say(*identity.own(value))
             self._queue += identity.parts(value)
         try:
             buffer = memoryview(value)  # type: ignore[arg-type]
         except (TypeError, ValueError, BufferError):
+            if not shows and not is_immutable_kind(kind):
+                self._hides = self._hides or _hides(kind)
             return
         if buffer.contiguous:
             self._open = True
             self._hasher.update(buffer.cast("B") if buffer.nbytes else b"")
+
+
+def _hides(kind: type) -> bool:
+    """Whether objects of a type made in C hold something that nothing shows and pickle cannot ask
+    for: a connection to a database in memory."""
+    asks = kind in copyreg.dispatch_table or any(
+        getattr(kind, name) is not getattr(object, name) for name in ("__reduce_ex__", "__reduce__")
+    )
+    return not asks and kind.__basicsize__ > object.__basicsize__
 
 
 def _is_plumbing(kind: type) -> bool:

@@ -50,6 +50,18 @@ def behind(name: str, steps: Sequence[str]) -> str:
     )
 
 
+def not_set(missing: Sequence[str]) -> str:
+    """What a step had set beside its variables, and what restoring it has not."""
+    return f" · it had also set {', '.join(missing)}, which is not so here: set it in a plain cell"
+
+
+PICTURES = (
+    " · its widgets are a picture of what they showed, with nothing behind them: running the step "
+    "that makes them (%duranb replay) brings live ones"
+)
+"""What a restored step shows has widgets in it that are gone."""
+
+
 def completed(history: History, execution: int) -> str:
     """What is worth saying of a completed step: what came from the journal, what was not stored.
     Empty for the ordinary case: a durable cell is as quiet as a plain one."""

@@ -22,7 +22,10 @@ Message = tuple[str, str]
 """The type of a message, and its content as comparable text."""
 
 _ADDRESS = re.compile(r"0x[0-9a-f]{6,}")
-_ID = re.compile(r"(?<![0-9a-f])(?:[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\b")
+_ID = re.compile(
+    r"(?<![0-9a-f])(?:[0-9a-f]{32}|[0-9a-f]{16}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+    r"|[0-9a-f]{8}-[0-9a-f]{24}_\d+_\d+)(?![0-9a-f])"
+)
 _INPUT = re.compile(r"In\[\d+\]|(?<=/)ipykernel_\d+/\d+\.py(?::\d+)?|<ipython-input-\d+-[0-9a-f]+>")
 _LINE = re.compile(r"(?<=, line )\d+|(?<=\.py:)\d+|^(?:-+>)?\s*\d+ ", re.MULTILINE)
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")

@@ -59,7 +59,9 @@ RICH = [
     "handle.update(HTML('<b>two</b>'))\nx = 1",
     "display(JSON({'a': [1, None]}), Markdown('*m*'), metadata={'text/markdown': {'isolated': 1}})",
     "print(1); clear_output(wait=True); print(2); clear_output(); print(3); x = 1",
-    "import numpy as np\ndisplay({'application/json': {'n': np.int64(3)}}, raw=True)",
+    "import numpy as np\n"
+    "odd = {'n': np.int64(3), 'nan': float('nan'), 't': np.str_('text')}\n"
+    "display({'application/json': odd, 'text/plain': np.str_('plain')}, raw=True)",
     "import sys\nprint('out'); print('err', file=sys.stderr); print('out again', end='')",
     "from IPython.core.interactiveshell import InteractiveShell\n"
     "InteractiveShell.ast_node_interactivity = 'all'",
@@ -133,9 +135,67 @@ def test_figures_of_a_failed_attempt_are_gone(kernel: Kernel) -> None:
     assert sum("image/png" in c.get("data", {}) for _, c in shown.messages) == 1
 
 
+WIDGETS = [
+    "import ipywidgets as widgets\nfrom IPython.display import display\n"
+    "slider = widgets.IntSlider(value=3, description='n')\nslider",
+    "slider.value = 7",
+    "display(slider)\nprint(slider.value)",
+    "widgets.HBox([widgets.Button(description='go'), widgets.Text('typed')])",
+    "@widgets.interact(x=(0, 5))\ndef double(x=2):\n    print('x is', x)\n    return x * 2",
+    "out = widgets.Output()\nprint('first')\ndisplay(out)\nwith out:\n    print('inside')\n"
+    "    display('shown')\n    out.clear_output(wait=True)\nprint('outside')",
+    "with out:\n    print('from another cell')",
+    "bar, label = widgets.IntProgress(max=250), widgets.Label('0')\n"
+    "display(widgets.VBox([bar, label]))\n"
+    "for i in range(250):\n    bar.value = i + 1\nlabel.value = 'done'",
+    "one, two = widgets.FloatText(), widgets.FloatSlider()\n"
+    "link = widgets.jslink((one, 'value'), (two, 'value'))\nwidgets.VBox([one, two])",
+    "widgets.Image(value=b'\\x89PNG', format='png')",
+    "picture = widgets.Image(format='png')\npicture.value = b'\\x00\\xff'\npicture",
+    "widgets.Tab([widgets.Label('a'), widgets.Label('b')], titles=('one', 'two'))",
+    "echo = widgets.interactive_output(lambda y: print('y', y), {'y': slider})\necho",
+    "gone = widgets.Label('away')\ndisplay(gone)\ngone.close()",
+]
+
+
+def test_widgets_are_restored_as_pictures(kernels: Callable[..., Kernel]) -> None:
+    """Widgets of a dead kernel are shown as they were, down to their messages, and it is said that
+    there is nothing behind them."""
+    lives = live(kernels, WIDGETS)
+    assert lives.ran == []
+    assert lives.first_beside_plain().differing == []
+    assert len(lives.first[7]) - len(lives.restored[7]) == 50  # of 250 changes, 200 one by one
+    lives.first[7] = lives.restored[7] = []
+    print(f"widgets: {lives.restored_beside_first()} (restored)")
+    assert lives.restored_beside_first().differing == []
+
+
+def test_widgets_that_are_alive_stay(kernel: Kernel) -> None:
+    """A step restored in the kernel that ran it shows the widgets that are there, and puts nothing
+    into them again; what only another cell's widget shows is a picture after a restart."""
+    cell = (
+        "%%durable s --outputs x\nimport ipywidgets\nout = ipywidgets.Output()\ndisplay(out)\n"
+        "with out:\n    print('inside')\nprint('outside')\nx = 1"
+    )
+    ran, again = kernel.run(cell), kernel.run(cell)
+    views = [c["data"] for t, c in ran.messages if t == "display_data" and len(c["data"]) > 1]
+    assert ran.stdout == "inside\noutside\n"
+    assert again.stdout == "outside\n"
+    assert views[0] in [c["data"] for t, c in again.messages if t == "display_data"]
+    assert "picture" not in again.notices
+    kernel.run("label = ipywidgets.Label('of a plain cell')")
+    kernel.run("%%durable t --ignore label\ndisplay(label)")
+    kernel.restart()
+    kernel.run("label = None")
+    shown = kernel.run("%%durable t --ignore label\ndisplay(label)")
+    opened = [c["data"]["state"] for t, c in shown.messages if t == "comm_open"]
+    assert "of a plain cell" in [state.get("value") for state in opened]
+    assert "picture" in shown.notices
+
+
 CHAPTERS = [
     pytest.param([chapter.SETUP, *chapter.HELD], id="held"),
-    pytest.param(chapter.CELLS, id="whole", marks=pytest.mark.soak),
+    pytest.param(chapter.CELLS, id="whole", marks=[pytest.mark.soak, pytest.mark.timeout(1200)]),
 ]
 
 

@@ -96,6 +96,64 @@ def test_what_differs_each_time_is_reported(tmp_path: Path, server: CountingServ
     assert files(tmp_path) == before
 
 
+LIBRARY = """
+import datetime, threading, time, uuid
+
+settings = {}
+
+class Answer:
+    def __init__(self, text, after):
+        self.text, self.after, self.id = text, after, f"answer-{uuid.uuid4().hex}"
+        self.at, self.created = datetime.datetime.now(), time.time()
+        self.parts = [{"id": self.id, "lines": {"first": text}}]
+
+class Talk:
+    def __init__(self):
+        self.said, self.lock = [], threading.Lock()
+
+    def say(self, text):
+        answer = Answer(settings["style"] + text, list(self.said))
+        self.said.append(answer.text)
+        return answer
+
+def configure(key, **given):
+    settings.update(given)
+"""
+
+
+def test_what_libraries_keep_and_draw(tmp_path: Path) -> None:
+    """Plain cells give their steps what cannot be stored and what lies outside of the namespace;
+    ids and times that libraries draw are set aside, and what the notebook draws itself is not."""
+    library = tmp_path / "site-packages"
+    library.mkdir()
+    (library / "lettuce.py").write_text(LIBRARY)
+    (tmp_path / "data.txt").write_text("data")
+    path = write(
+        tmp_path,
+        "import lettuce, os, uuid\nlettuce.configure(os.environ['LETTUCE_API_KEY'], style='> ')\n"
+        "talk = lettuce.Talk()",
+        "%%durable one\na = talk.say('one')\nplain = {'id': a.id, 'at': str(a.at)}",
+        "data = open('data.txt').read()\n%duranb fork idea --yes",
+        "%%durable two\nb = talk.say(data)",
+        "%%durable three\nc, own = talk.say('three'), [uuid.uuid4()]",
+    )
+    env = {"PYTHONPATH": str(library)}
+    done = duranb(tmp_path, "run", path, LETTUCE_API_KEY="sk-lettuce", **env)
+    assert done.returncode == 0, done.stderr
+    (tmp_path / "data.txt").unlink()
+    verified = duranb(tmp_path, "verify", path, "--replay", **env)
+    assert verified.returncode == 1
+    raised, differs, last = verified.stderr.splitlines()
+    assert "cell 3, a plain cell, raised FileNotFoundError" in raised and "data.txt" in raised
+    assert "three@3: own was" in differs and "1 of 3 steps" in last
+    (tmp_path / "data.txt").write_text("data")
+    path.write_text(path.read_text().replace("%duranb fork idea --yes", ""))  # there it is
+    tested = duranb(tmp_path, "test", path, **env)
+    assert tested.returncode == 0, tested.stderr
+    stored = b"".join(f.read_bytes() for f in store_path(path).rglob("*") if f.is_file())
+    assert b"LETTUCE_API_KEY" in stored and b"sk-lettuce" not in stored
+
+
 def test_edited_prompt_fails_and_shows_what_changed(tmp_path: Path, server: CountingServer) -> None:
     """test runs the file as it is now: the refusal names the step, the field and both texts."""
     _, before = recorded(tmp_path, server)

@@ -311,9 +311,14 @@ def _library() -> list[Kind]:
         Kind(
             "weakref",
             "import weakref\nclass C:\n    pass\nc = C(); x = weakref.ref(c)",
-            fate="refused",
+            show="x() is c",
         ),
-        Kind("ContextVar", "import contextvars; x = contextvars.ContextVar('v')", fate="refused"),
+        Kind(
+            "ContextVar",
+            "import contextvars; x = contextvars.ContextVar('v'); _ = x.set([1])",
+            "x.get().append(2)",
+            "(x.name, x.get())",
+        ),
         Kind(
             "queue",
             "import queue; x = queue.Queue(); x.put(1)",
@@ -369,7 +374,7 @@ def _library() -> list[Kind]:
             show="type(x).__name__",
             fate="refused",
         ),
-        Kind("thread-local", "import threading; x = threading.local()", fate="refused"),
+        Kind("thread-local", "import threading; x = threading.local(); x.a = 1", "x.a = 2", "x.a"),
         Kind(
             "thread pool",
             "import concurrent.futures as f; x = f.ThreadPoolExecutor(2)",
@@ -379,9 +384,10 @@ def _library() -> list[Kind]:
         Kind(
             "process pool",
             "import concurrent.futures as f; x = f.ProcessPoolExecutor(2)",
-            fate="refused",
+            show="x._max_workers",
+            fate="remade",
         ),
-        Kind("future", "import concurrent.futures as f; x = f.Future()", show="x.done()"),
+        Kind("future", "import concurrent.futures as f; x = f.Future()", fate="refused"),
         Kind(
             "event loop", "import asyncio; x = asyncio.new_event_loop(); x.close()", fate="refused"
         ),
@@ -422,8 +428,9 @@ def _library() -> list[Kind]:
         ),
         Kind(
             "sqlite connection in memory",
-            "import sqlite3; x = sqlite3.connect(':memory:')",
-            fate="refused",
+            "import sqlite3; x = sqlite3.connect(':memory:'); x.executescript('create table t(a)')",
+            show="x.execute('select name from sqlite_master').fetchall()",
+            fate="remade",
         ),
         Kind(
             "sqlite cursor",

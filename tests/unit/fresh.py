@@ -33,7 +33,8 @@ class Said(NamedTuple):
 
 
 MAKE = """
-import asyncio, json, sys, types, warnings
+import asyncio, faulthandler, json, sys, types, warnings
+faulthandler.dump_traceback_later(50, exit=True)
 from pathlib import Path
 warnings.simplefilter("ignore")
 from duranb.pure.fingerprint import Uses
@@ -63,9 +64,8 @@ async def main():
                 told = msgspec.convert(told, dict[str, Binding])
                 namespace.restore(told)
                 namespace.need(None)
-            other = [
-                n for n, b in told.items() if not b.why and namespace.version_of(live[n]) != b.version
-            ]
+            now = {n: namespace.version_of(live[n]) for n, b in told.items() if not b.why}
+            other = [n for n, version in now.items() if version != told[n].version]
             said = repr(eval(show, live))
         except Exception as error:
             said = f"{type(error).__name__}: {error}"
@@ -105,7 +105,7 @@ def _run(lines: list[list[Any]], folder: Path) -> dict[str, tuple[str, dict[str,
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=60,
     )
     told = [json.loads(text[2:]) for text in done.stdout.splitlines() if text.startswith("@@")]
     if len(told) < len(lines):

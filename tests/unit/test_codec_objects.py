@@ -15,6 +15,26 @@ class Node:
     def hello(self): return self.name
 """
 
+GRAPH = """
+import operator
+from typing import Annotated, TypedDict
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph import END, START, StateGraph
+from langgraph.types import Command, interrupt
+class S(TypedDict):
+    xs: Annotated[list, operator.add]
+def one(s): return {"xs": [1]}
+def two(s): return {"xs": [len(s["xs"]) + 10]}
+def ask(s): return {"xs": [interrupt("well?")]}
+g = StateGraph(S)
+g.add_node("one", one); g.add_node("two", two)
+g.add_edge(START, "one"); g.add_edge("one", "two"); g.add_edge("two", END)
+plain, kept = g.compile(), g.compile(checkpointer=InMemorySaver())
+h = StateGraph(S); h.add_node("ask", ask); h.add_edge(START, "ask"); h.add_edge("ask", END)
+asked = h.compile(checkpointer=InMemorySaver())
+where = {"configurable": {"thread_id": "1"}}
+"""
+
 CASES = [
     # what a module holds
     Case(
@@ -96,6 +116,81 @@ CASES = [
         "twice(4)",
         needs="ipywidgets",
     ),
+    # classes
+    Case(
+        "classes that register their subclasses",
+        "class P:\n    seen = {}\n    def __init_subclass__(cls, *, key, **kw):\n"
+        "        super().__init_subclass__(**kw); P.seen[key] = cls\n"
+        "class Q(P, key='q'):\n    def f(self): return 1\nq = Q()",
+        "(sorted(P.seen), P.seen['q'] is Q, q.f(), type(q) is Q)",
+    ),
+    Case(
+        "a metaclass that counts",
+        "class M(type):\n    made = []\n    def __new__(m, n, b, d, **k):\n"
+        "        M.made.append(n); return super().__new__(m, n, b, d)\n"
+        "class A(metaclass=M, flag=1):\n    x = 1\na = A()",
+        "(M.made, type(A) is M, a.x, type(a) is A)",
+    ),
+    Case(
+        "slots",
+        "import dataclasses\nclass A:\n    __slots__ = ('x', 'y', '__weakref__')\n"
+        "a = A(); a.x = 1\n@dataclasses.dataclass(slots=True)\nclass D:\n    x: int = 1\nd = D(3)",
+        "(a.x, hasattr(a, 'y'), hasattr(a, '__dict__'), d, hasattr(d, '__dict__'))",
+    ),
+    Case(
+        "generic models, and one made by a call",
+        "from pydantic import BaseModel, create_model\nfrom typing import Generic, TypeVar\n"
+        "from openai.types.chat import ParsedChatCompletion\n"
+        "T = TypeVar('T')\nclass Box(BaseModel, Generic[T]):\n    v: T\n"
+        "b = Box[int](v=3); K = Box[int]; L = ParsedChatCompletion[int]\n"
+        "M = create_model('M', x=(int, 3)); m = M(x=4)",
+        "(b, type(b) is K, K is Box[int], K(v='4').v, L is ParsedChatCompletion[int], m,"
+        " type(m) is M)",
+    ),
+    Case(
+        "types for the checker",
+        "from typing import NewType, ParamSpec, Protocol, TypedDict, runtime_checkable\n"
+        "U = NewType('U', int); S = ParamSpec('S')\nclass T(TypedDict):\n    a: int\n"
+        "@runtime_checkable\nclass P(Protocol):\n    def f(self) -> int: ...",
+        "(U(4), S.__name__, T.__annotations__, isinstance(3, P))",
+    ),
+    Case(
+        "an object of a mapped class that a plain cell defines",
+        "u = U(id=1); both = [u]",
+        "(u.id, type(u) is U, both[0] is u)",
+        again="from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column\n"
+        "class Base(DeclarativeBase): pass\nclass U(Base):\n    __tablename__ = 'u'\n"
+        "    id: Mapped[int] = mapped_column(primary_key=True)",
+        needs="sqlalchemy",
+    ),
+    # graphs and runnables
+    Case(
+        "a compiled graph, with and without a checkpointer",
+        GRAPH + "kept.invoke({'xs': [0]}, where); asked.invoke({'xs': []}, where)",
+        "(plain.invoke({'xs': [0]}), kept.get_state(where).values, kept.invoke({'xs': [5]}, where),"
+        " asked.get_state(where).next, asked.invoke(Command(resume='yes'), where))",
+        needs="langgraph",
+    ),
+    Case(
+        "runnables, tools and an agent",
+        "from langchain_core.language_models.fake_chat_models import GenericFakeChatModel\n"
+        "from langchain_core.messages import AIMessage\n"
+        "from langchain_core.output_parsers import StrOutputParser\n"
+        "from langchain_core.prompts import ChatPromptTemplate\n"
+        "from langchain_core.runnables import RunnableLambda, RunnablePassthrough\n"
+        "from langchain_core.tools import tool\nfrom langchain.agents import create_agent\n"
+        "said = [AIMessage('a'), AIMessage('b')]\n"
+        "def model(): return GenericFakeChatModel(messages=iter(said))\n"
+        "asked = ChatPromptTemplate.from_messages([('user', '{q}')])\n"
+        "chain = asked | model() | StrOutputParser()\n"
+        "steps = RunnablePassthrough.assign(y=lambda d: d['x'] + 1) | RunnableLambda(lambda d: d)\n"
+        "text = repr(steps)  # which it notes in itself\n"
+        "@tool\ndef add(a: int, b: int) -> int:\n    'Add.'\n    return a + b\n"
+        "agent = create_agent(model(), tools=[])",
+        "(chain.invoke({'q': 'x'}), steps.invoke({'x': 1}), add.invoke({'a': 1, 'b': 2}),"
+        " sorted(add.args), agent.invoke({'messages': [('user', 'x')]})['messages'][-1].content)",
+        needs="langchain langgraph",
+    ),
     # threads and event loops
     Case(
         "locks and queues of threads",
@@ -119,6 +214,17 @@ CASES = [
         " lock._get_loop() is loop, event.is_set(), queue.qsize(), queue.get_nowait(),"
         " queue.maxsize, sem._value, cond._get_loop() is loop)",
         again="import asyncio",
+    ),
+    Case(
+        "pools and contexts",
+        "import ssl\nfrom concurrent.futures import ThreadPoolExecutor, ProcessPoolExecutor\n"
+        "threads = ThreadPoolExecutor(2); processes = ProcessPoolExecutor(3)\n"
+        "strict = ssl.create_default_context(); lax = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)\n"
+        "lax.check_hostname = False; lax.verify_mode = ssl.CERT_NONE\n"
+        "lax.minimum_version = ssl.TLSVersion.TLSv1_3",
+        "(threads.submit(len, 'ab').result(), processes._max_workers, strict.verify_mode,"
+        " strict.check_hostname, strict.get_ca_certs() != [], strict.options, lax.verify_mode,"
+        " lax.minimum_version, lax.protocol, len(strict.get_ca_certs()))",
     ),
     Case(
         "a future that is done",
@@ -152,4 +258,5 @@ def test_it_comes_back_working(case: Case, said: dict[str, Said]) -> None:
     told = said[case.name]
     assert told.found == told.made
     assert told.missing == [] or case.name == "an interactive function"
-    assert told.versions == []
+    if "mapped" not in case.name:  # what an ORM notes of a class is another in each process
+        assert told.versions == []

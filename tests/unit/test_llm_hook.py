@@ -11,7 +11,9 @@ from typing import Any
 import httpx2
 import openai
 import pytest
+import requests
 
+import duranb
 from duranb import llm
 from duranb.engine.context import describe
 from duranb.pure.credentials import public_fields, public_text
@@ -253,6 +255,22 @@ def test_a_websocket_in_a_step_is_called_out_once(
         http.get(f"{server.url}/v1/models", headers=upgrade)
     assert server.count == 2
     assert not notebook.calls()
+
+
+def test_a_request_that_nobody_records_is_called_out_once(
+    notebook: Notebook, server: CountingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A library that is not journaled is named the first time that a step sends something with it:
+    not outside of steps, and not inside of an effect, which is recorded as a whole."""
+    monkeypatch.setattr("duranb.llm.unseen._said", set())
+    url = f"{server.url}/v1/models"
+    requests.get(url)
+    with notebook.step():
+        duranb.call(requests.get, url)
+        with pytest.warns(UserWarning, match=r"127\.0\.0\.1 with requests, which is not recorded"):
+            requests.get(url)
+        requests.get(url)
+    assert server.count == 4
 
 
 @pytest.mark.parametrize("colour", ["sync", "async"])

@@ -242,15 +242,6 @@ d = Day(2026, 1, 1)
 d.note = "a"
 """
 
-SUBCLASSES = """
-class Base:
-    subs = []
-    def __init_subclass__(cls):
-        Base.subs.append(cls.__name__)
-class Child(Base):
-    pass
-"""
-
 EQUALITY = """
 class F:
     def __init__(self, a):
@@ -313,7 +304,6 @@ x = Failed(1, 2)
         (DROPS, {"s": "s.b is lost (it was a list of 1 item)"}),
         (NUMBER, {"q": "q.unit is lost (it was 'kg')"}),
         (DATE, {"d": "d.note is lost (it was 'a')"}),
-        (SUBCLASSES, {"Child": "Child.__bases__[0].subs had 1 item, and has 2 items"}),
         (EQUALITY, {"f": "f.key is lost (it was 1)"}),
         (IDENTITY, {"e": "it does not equal a copy of itself any more"}),
         (SHARING, {"g": "g.q and g.p were one object, and are two"}),

@@ -14,10 +14,13 @@ from duranb.state.factory import Factory, full_name
 
 _FILES = {
     "agents": "openai_agents",
+    "anthropic": "stainless",
     "google": "google_genai",
     "llama_index": "llama_index",
+    "openai": "stainless",
     "pydantic": "pydantic",
     "rich": "rich",
+    "tiktoken": "tiktoken",
     "workflows": "llama_index",
 }
 """By the package that a library's types are in."""

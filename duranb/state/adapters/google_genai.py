@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from duranb.pure.credentials import is_secret_field
+from duranb.state.adapters import secrets
 from duranb.state.factory import Factory
 
 _OF_THE_SDK = frozenset({"content-type", "user-agent", "x-goog-api-client"})
@@ -42,7 +43,7 @@ def _with_key(options: dict[str, Any]) -> dict[str, Any]:
     if options["vertexai"] or known.get_env_api_key():
         return options
     # The key is never stored; a local server wants none, and any other will say so.
-    return {**options, "api_key": "not-stored"}
+    return {**options, "api_key": secrets.again([])}
 
 
 def _api(**options: Any) -> Any:
@@ -58,7 +59,7 @@ def _async_client(**options: Any) -> Any:
 
 
 def _is_open(api: Any) -> bool:
-    return not api._httpx_client.is_closed
+    return not api._httpx_client.is_closed and secrets.is_here(api.api_key or "")
 
 
 def _client_is_open(client: Any) -> bool:

@@ -100,7 +100,7 @@ FACTORIES = {
         _callbacks, _callbacks_again, open=True
     ),
     "llama_index.core.schema.BaseComponent": Factory(
-        _component, _component_again, open=True, derived=True
+        _component, _component_again, open=True, derived=True, unversioned=frozenset({"keys"})
     ),
     "llama_index.core.storage.chat_store.sql.SQLAlchemyChatStore": Factory(
         _chat_store, _chat_store_again, open=True

@@ -28,11 +28,21 @@ def _bytes_again(variables: list[str]) -> Any:
     return SecretBytes(secrets.again(variables).encode())
 
 
-def _always(secret: object) -> bool:
-    return True
+def _text_is_here(secret: Any) -> bool:
+    return secrets.is_here(secret.get_secret_value())
 
+
+def _bytes_is_here(secret: Any) -> bool:
+    return secrets.is_here(secret.get_secret_value().decode(errors="replace"))
+
+
+_WHERE = frozenset({"variables"})
 
 FACTORIES = {
-    "pydantic.types.SecretStr": Factory(_text, _text_again, usable=_always),
-    "pydantic.types.SecretBytes": Factory(_bytes, _bytes_again, usable=_always),
+    "pydantic.types.SecretStr": Factory(
+        _text, _text_again, usable=_text_is_here, unversioned=_WHERE
+    ),
+    "pydantic.types.SecretBytes": Factory(
+        _bytes, _bytes_again, usable=_bytes_is_here, unversioned=_WHERE
+    ),
 }

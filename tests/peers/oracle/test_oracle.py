@@ -20,7 +20,7 @@ from tests.peers.oracle.generate import generate
 from tests.peers.oracle.kernels import Kernels
 from tests.peers.oracle.life import Cells, Server
 from tests.peers.oracle.public import read
-from tests.peers.oracle.story import Kill, Teller, Version, stories, story
+from tests.peers.oracle.story import Teller, Version, stories, story
 
 SEED = int(os.environ.get("DURANB_SEED", "0")) or random.SystemRandom().randrange(1 << 30)
 SAMPLE = {"generated": generate(5, 8), "classes": read("objects"), "views": read("numpy_views")}

@@ -1,0 +1,299 @@
+"""What can be set in a kernel that is no variable, and how it is read and set."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from traitlets.config import Config
+
+Values = dict[str, Any]
+
+
+def _different(was: Values, now: Values) -> Values:
+    return {k: v for k, v in now.items() if k not in was or not _same(was[k], v)}
+
+
+class Group(NamedTuple):
+    """The settings of one library, or of one part of the shell. ``read`` gives them all, or None
+    where it is not loaded; ``fresh`` what they are once it is, where one can know; ``write`` sets
+    some of them. ``changed`` tells what one reading has that another had not."""
+
+    read: Callable[[], Values | None]
+    fresh: Callable[[], Values]
+    write: Callable[[Values], None]
+    changed: Callable[[Values, Values], Values] = _different
+
+
+def _same(one: Any, other: Any) -> bool:
+    return one is other or (type(one) is type(other) and bool(one == other))
+
+
+# -- libraries ---------------------------------------------------------------------------------
+
+
+def _matplotlib() -> Values | None:
+    library = sys.modules.get("matplotlib")
+    found = getattr(library, "rcParams", None)
+    return None if found is None else _without_backend(found)
+
+
+def _without_backend(found: Any) -> Values:
+    # Past RcParams' own reading, which warns of old names and resolves the backend.
+    values = dict(dict.items(found))
+    values.pop("backend", None)
+    return values
+
+
+def _write_matplotlib(values: Values) -> None:
+    importlib.import_module("matplotlib").rcParams.update(values)
+
+
+def _numpy() -> Values | None:
+    library = sys.modules.get("numpy")
+    read = getattr(library, "get_printoptions", None)
+    return None if read is None else dict(read())
+
+
+_FRESH_NUMPY: Values = {
+    "precision": 8,
+    "threshold": 1000,
+    "edgeitems": 3,
+    "linewidth": 75,
+    "suppress": False,
+    "nanstr": "nan",
+    "infstr": "inf",
+    "sign": "-",
+    "formatter": None,
+    "floatmode": "maxprec",
+    "legacy": False,
+    "override_repr": None,
+}
+"""What NumPy documents as its defaults."""
+
+
+def _write_numpy(values: Values) -> None:
+    importlib.import_module("numpy").set_printoptions(**values)
+
+
+def _pandas() -> Values | None:
+    config = getattr(sys.modules.get("pandas._config.config"), "_global_config", None)
+    return None if config is None else _copied(config)
+
+
+def _fresh_pandas() -> Values:
+    options = sys.modules["pandas._config.config"]._registered_options
+    return {key: option.defval for key, option in options.items()}
+
+
+def _copied(config: Values) -> Values:
+    return {k: _copied(v) if isinstance(v, dict) else v for k, v in config.items()}
+
+
+def _changed_leaf(was: Values, now: Values) -> Values:
+    return _different(dict(_leaves(was)), dict(_leaves(now)))
+
+
+def _leaves(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in config.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value
+
+
+def _write_pandas(values: Values) -> None:
+    set_option = importlib.import_module("pandas").set_option
+    for key, value in values.items():
+        set_option(key, value)
+
+
+def _warnings() -> Values:
+    return {"filters": [*map(_told, warnings.filters)]}
+
+
+def _told(found: Any) -> tuple[Any, ...]:
+    action, message, category, module, line = found
+    kind = f"{category.__module__}:{category.__qualname__}"
+    return action, getattr(message, "pattern", ""), kind, getattr(module, "pattern", ""), line
+
+
+def _changed_warnings(was: Values, now: Values) -> Values:
+    """The filters that were put before the others, where that is all; else all of them."""
+    before, filters = was["filters"], now["filters"]
+    for count in range(len(filters) + 1):
+        first, rest = filters[:count], filters[count:]
+        if rest == [each for each in before if each not in first]:
+            return {"first": first} if first else {}
+    return {"filters": filters}
+
+
+def _write_warnings(values: Values) -> None:
+    if "filters" in values:
+        warnings.resetwarnings()
+    filters = values["filters"] if "filters" in values else values["first"]
+    for action, message, kind, module, line in reversed(filters):
+        place, _, name = kind.partition(":")
+        category = functools.reduce(getattr, name.split("."), importlib.import_module(place))
+        warnings.filterwarnings(action, message, category, module, line)  # type: ignore[arg-type]
+
+
+def _folder() -> Values | None:
+    try:
+        return {"folder": os.getcwd()}
+    except OSError:  # it is gone
+        return None
+
+
+def _write_folder(values: Values) -> None:
+    os.chdir(values["folder"])
+
+
+def _path() -> Values:
+    return {"entries": list(sys.path)}
+
+
+def _added_to_path(was: Values, now: Values) -> Values:
+    added = [(n, each) for n, each in enumerate(now["entries"]) if each not in was["entries"]]
+    return {"added": added} if added else {}
+
+
+def _write_path(values: Values) -> None:
+    for place, entry in values.get("added", ()):
+        if entry not in sys.path:
+            sys.path.insert(place, entry)
+
+
+def _logging() -> Values:
+    root = logging.getLogger()
+    named = logging.Logger.manager.loggerDict.items()
+    loggers = [(name, each) for name, each in named if isinstance(each, logging.Logger)]
+    levels = {_LEVEL + name: each.level for name, each in loggers if each.level}
+    return {
+        **levels,
+        _LEVEL: root.level,
+        "handlers": [*map(_handler, root.handlers)],
+    }
+
+
+_LEVEL = "level of "
+
+
+def _handler(handler: logging.Handler) -> Any:
+    """What a handler is made of again, or itself where it does more than print."""
+    for name in ("stdout", "stderr"):
+        if type(handler) is logging.StreamHandler and handler.stream is getattr(sys, name):
+            form = handler.formatter or logging.Formatter()
+            return name, handler.level, form._fmt, form.datefmt
+    return handler
+
+
+def _write_logging(values: Values) -> None:
+    root = logging.getLogger()
+    for key, level in values.items():
+        if key.startswith(_LEVEL):
+            logging.getLogger(key.removeprefix(_LEVEL)).setLevel(level)
+    for name, level, form, date in values.get("handlers", ()):
+        if (name, level, form, date) not in map(_handler, root.handlers):
+            handler = logging.StreamHandler(getattr(sys, name))
+            handler.setLevel(level)
+            handler.setFormatter(logging.Formatter(form, date))
+            root.addHandler(handler)
+
+
+LIBRARIES = {
+    "sys.path": Group(_path, dict, _write_path, _added_to_path),
+    "logging": Group(_logging, dict, _write_logging),
+    "matplotlib": Group(
+        _matplotlib,
+        lambda: _without_backend(sys.modules["matplotlib"].rcParamsOrig),
+        _write_matplotlib,
+    ),
+    "numpy": Group(_numpy, lambda: _FRESH_NUMPY, _write_numpy),
+    "pandas": Group(_pandas, _fresh_pandas, _write_pandas, _changed_leaf),
+    "warnings": Group(_warnings, dict, _write_warnings, _changed_warnings),
+    "folder": Group(_folder, dict, _write_folder),
+}
+
+
+# -- the shell ---------------------------------------------------------------------------------
+
+
+def of_shell(shell: Any) -> dict[str, Group]:
+    def aliases() -> Values:
+        return dict(shell.alias_manager.aliases)
+
+    def define(values: Values) -> None:
+        for name, command in values.items():
+            shell.alias_manager.define_alias(name, command)
+
+    def extensions() -> Values:
+        return {"loaded": sorted(shell.extension_manager.loaded)}
+
+    def load(values: Values) -> None:
+        for name in set(values["loaded"]) - shell.extension_manager.loaded:
+            shell.extension_manager.load_extension(name)
+
+    def configuration() -> Values:
+        return _copied(shell.config)
+
+    def configure(values: Values) -> None:
+        config = Config()
+        for name, value in values.items():
+            owner, _, trait = name.rpartition(".")
+            config[owner][trait] = value
+        for configurable in shell.configurables:
+            configurable.update_config(config)
+
+    def inline(*, make: bool) -> Any:
+        name = "matplotlib_inline.config"
+        module: Any = importlib.import_module(name) if make else sys.modules.get(name)
+        made = module is not None and (make or module.InlineBackend.initialized())
+        return module.InlineBackend.instance(parent=shell) if made else None
+
+    def text(*, make: bool) -> Any:
+        return shell.display_formatter.formatters["text/plain"]
+
+    def code() -> Values:
+        found = shell.user_ns.get("_exit_code")
+        return {} if found is None else {"_exit_code": found}
+
+    return {
+        "exit code": Group(code, dict, shell.user_ns.update),
+        "aliases": Group(aliases, dict, define),
+        "extensions": Group(extensions, dict, load),
+        # Also for what is not there yet, as is the inline backend before the first figure.
+        "configuration": Group(configuration, dict, configure, _changed_leaf),
+        "shell": _traits(
+            lambda *, make: shell, ("ast_node_interactivity", "autocall", "automagic")
+        ),
+        "inline figures": _traits(
+            inline, ("close_figures", "figure_formats", "print_figure_kwargs")
+        ),
+        "text": _traits(text, ("float_precision", "max_seq_length", "max_width", "pprint")),
+    }
+
+
+def _traits(owner: Callable[..., Any], names: tuple[str, ...]) -> Group:
+    """Some traits of an object of the shell's, which may have to be made first."""
+
+    def read() -> Values | None:
+        found = owner(make=False)
+        return None if found is None else {n: getattr(found, n) for n in names}
+
+    def fresh() -> Values:
+        traits = owner(make=True).traits()
+        return {n: traits[n].default_value for n in names}
+
+    def write(values: Values) -> None:
+        found = owner(make=True)
+        for name, value in values.items():
+            setattr(found, name, value)
+
+    return Group(read, fresh, write)

@@ -1,0 +1,133 @@
+"""Settings of libraries and of the shell: no variables, and yet what later cells depend on.
+
+``plt.style.use``, ``pd.set_option``, ``warnings.filterwarnings``, ``%config``, ``%alias``, ``%cd``:
+what a step changed is kept with its outputs, and set again where the step is restored. Only what it
+changed, so that what other cells have set stays. Of environment variables, which hold credentials,
+only the names are kept.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from duranb.jupyter.settable import LIBRARIES, Values, of_shell
+
+SETTINGS = "settings"
+"""The type under which they are kept among a step's outputs."""
+
+
+class Settings:
+    """What a step changes of them."""
+
+    def __init__(self, shell: Any) -> None:
+        self._groups = {**LIBRARIES, **of_shell(shell)}
+        self._before: dict[str, Values | None] | None = None
+        self._environment = frozenset(os.environ)
+        self._unread: dict[str, str] = {}
+
+    def begin(self) -> None:
+        """A step begins; another attempt of it begins where the first one did."""
+        if self._before is None:
+            self._before = {name: self._read(name) for name in self._groups}
+            return
+        for name, before in self._before.items():
+            changed = self._changed(name, self._read(name), before)
+            if changed and before is not None:
+                self._groups[name].write(changed)
+
+    def _read(self, name: str) -> Values | None:
+        try:
+            return self._groups[name].read()
+        except Exception as error:  # another version of the library than those this knows
+            self._unread[name] = type(error).__name__
+            return None
+
+    def _changed(self, name: str, was: Values | None, now: Values | None) -> Values:
+        """What ``now`` has that ``was`` has not."""
+        group = self._groups[name]
+        try:
+            if now is None or now == was:
+                return {}
+            return group.changed(group.fresh() if was is None else was, now)
+        except Exception as error:
+            self._unread[name] = type(error).__name__
+            return {}
+
+    def changes(self) -> list[dict[str, Any]]:
+        """What differs now from :meth:`begin`, as a message to be kept, if anything does."""
+        assert self._before is not None
+        found, lost = {}, []
+        for name, before in self._before.items():
+            changed = self._changed(name, before, self._read(name))
+            kept = {key: _as_json(value) for key, value in changed.items()}
+            lost += [f"{name}: {key}" for key, value in kept.items() if value is _NO_JSON]
+            if kept := {key: value for key, value in kept.items() if value is not _NO_JSON}:
+                found[name] = kept
+        lost += [f"{name} (it could not be read: {why})" for name, why in self._unread.items()]
+        environment = sorted(os.environ.keys() - self._environment)
+        if not (found or lost or environment):
+            return []
+        content = {"changes": found, "lost": lost, "environment": environment}
+        return [{"type": SETTINGS, "content": content}]
+
+    def apply(self, messages: list[dict[str, Any]]) -> list[str]:
+        """Set again what a step had changed; phrases about what is not."""
+        for message in messages:
+            if message["type"] == SETTINGS:
+                return self._apply(message["content"])
+        return []
+
+    def _apply(self, content: dict[str, Any]) -> list[str]:
+        missing = [f"the setting {name}" for name in content["lost"]]
+        missing += [f"${name}" for name in content["environment"] if name not in os.environ]
+        for name, changed in content["changes"].items():
+            values = {key: _from_json(value) for key, value in changed.items()}
+            try:
+                self._groups[name].write(values)
+            except Exception as error:  # a library's own code, perhaps of another version
+                missing.append(f"the settings of {name} ({type(error).__name__}: {error})")
+        return missing
+
+
+# -- values as JSON ----------------------------------------------------------------------------
+
+_NO_JSON = object()
+
+
+def _as_json(value: Any) -> Any:
+    if value is None or isinstance(value, (str, bool, int)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else {"float": repr(value)}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        items = [_as_json(each) for each in value]
+        return _NO_JSON if _NO_JSON in items else {type(value).__name__: items}
+    if isinstance(value, dict):
+        found = {key: _as_json(each) for key, each in value.items()}
+        plain = all(isinstance(key, str) for key in found) and _NO_JSON not in found.values()
+        return {"dict": found} if plain else _NO_JSON
+    if type(value).__name__ == "Cycler":
+        return repr(value)  # which matplotlib reads
+    return _NO_JSON
+
+
+def _from_json(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    ((kind, content),) = value.items()
+    if kind == "float":
+        return float(content)
+    if kind == "dict":
+        return {key: _from_json(each) for key, each in content.items()}
+    return _SEQUENCES[kind](map(_from_json, content))
+
+
+_SEQUENCES: dict[str, Callable[[Iterator[Any]], Any]] = {
+    "list": list,
+    "tuple": tuple,
+    "set": set,
+    "frozenset": frozenset,
+}

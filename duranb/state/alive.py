@@ -1,0 +1,109 @@
+"""Objects that are alive take in the state that was stored of them.
+
+A step changed an agent in place that a cell above had made. When the step is restored, that cell
+has made the agent again, and more than the name may hold it by now: an application, a callback.
+So it stays the object it is, and what a restored one would have in its attributes is put into it.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from duranb.pure import identity
+from duranb.state import reconnect
+from duranb.state.capture import Capture
+from duranb.state.linking import copied, parts
+from duranb.state.placeholder import Placeholder
+
+
+@dataclass
+class Taken:
+    """The ``values`` of a group, in which objects that are alive stand for the loaded ones, once
+    :meth:`put` has given them their ``states``."""
+
+    values: dict[str, Any]
+    states: list[tuple[Any, _State]] = field(default_factory=list)
+
+    def put(self) -> None:
+        """Give the live objects their states."""
+        for alive, state in self.states:
+            state.into(alive)
+
+
+def taken(capture: Capture, values: Mapping[str, Any], alive: Mapping[str, Any]) -> Taken:
+    """``values`` as they were loaded, with the objects ``alive`` for those of the same names, which
+    are :func:`is_open`. Raises what pickling raises."""
+    alive = {n: a for n, a in alive.items() if type(values[n]) is type(a)}
+    stand_for = {id(values[n]): a for n, a in alive.items()}
+    if any(stand_for[id(values[n])] is not a for n, a in alive.items()):
+        return Taken(dict(values))  # they shared what they do not share now
+    states = {n: _State.of(values[n]) for n in alive}
+    rest = {n: v for n, v in values.items() if n not in alive}
+    if any(id(part) in stand_for for part in parts([rest, states], capture.live)):
+        rest, states = copied(capture, [rest, states], stand_for)
+    return Taken({**rest, **alive}, [(alive[n], state) for n, state in states.items()])
+
+
+@dataclass
+class _State:
+    """Attributes, and slots by their class and name."""
+
+    attributes: dict[str, Any]
+    slots: dict[tuple[type, str], Any]
+
+    @classmethod
+    def of(cls, value: Any) -> _State:
+        """What an object has now."""
+        found = {}
+        for owner, name, slot in _slots(type(value)):
+            try:
+                found[owner, name] = slot.__get__(value)
+            except AttributeError:
+                continue
+        return cls(dict(identity.own(value)), found)
+
+    def into(self, alive: Any) -> None:
+        """Give it to another object of the type. What could not be stored stays as it is there."""
+        own: Any = identity.own(alive)
+        lost = {n for n, v in self.attributes.items() if type(v) is Placeholder and n in own}
+        kept = {n: own[n] for n in lost}
+        own.clear()
+        own.update(self.attributes | kept)
+        for owner, name, slot in _slots(type(alive)):
+            if (owner, name) in self.slots:
+                slot.__set__(alive, self.slots[owner, name])
+
+
+def _slots(kind: type) -> Iterator[tuple[type, str, types.MemberDescriptorType]]:
+    for owner in kind.__mro__:
+        for name, slot in vars(owner).items():
+            if type(slot) is types.MemberDescriptorType:
+                yield owner, name, slot
+
+
+def is_open(value: object) -> bool:
+    """Whether all that makes an object what it is lies in its attributes and slots: it is of
+    classes that are written in Python, and pickled by them, or described by a factory."""
+    kind = type(value)
+    if not kind.__dictoffset__ or reconnect.is_handle(kind):
+        return False
+    if any(base is not object and not base.__flags__ & _MADE for base in kind.__mro__):
+        return False
+    return reconnect.has_factory(kind) or all(
+        getattr(kind, name, None) in (getattr(object, name, None), getattr(_model(), name, None))
+        for name in ("__reduce_ex__", "__reduce__", "__getstate__", "__setstate__")
+    )
+
+
+_MADE = 1 << 9
+"""The flag of types that a ``class`` statement made (Py_TPFLAGS_HEAPTYPE)."""
+
+
+def _model() -> type:
+    """pydantic's, whose own way of pickling is by its attributes and slots."""
+    from pydantic import BaseModel
+
+    return BaseModel

@@ -1,0 +1,86 @@
+"""Edited notebooks, and objects that cannot be stored, in real kernels that were killed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests.kernel.harness import Kernel, Result
+
+Kernels = Callable[..., Kernel]
+
+
+def lives(
+    kernels: Kernels, first: list[str], second: list[str], name: str = "agent"
+) -> tuple[Kernel, list[Result]]:
+    """Run cells, ``kill -9``, and run other ones in a new kernel; it, and what they put out."""
+    kernel = kernels(name).start()
+    for cell in first:
+        result = kernel.run(cell)
+        assert result.error is None, result.text
+    kernel.kill()
+    kernel.start()
+    return kernel, [kernel.run(cell) for cell in second]
+
+
+def test_an_edited_frame_is_not_put_back_by_a_step_that_made_another(kernels: Kernels) -> None:
+    """Two frames share nothing that either could change: restoring the one leaves the other."""
+    cells = [
+        "import pandas as pd",
+        "%%durable a\nx = pd.DataFrame({'a': [1] * 2})",
+        "%%durable c\nd = pd.DataFrame({'b': [3]})",
+        "%%durable e\nn = len(x)",
+    ]
+    edited = [cell.replace("* 2", "* 4") for cell in cells]
+    kernel, results = lives(kernels, cells, edited)
+    assert kernel.value("(len(x), n, list(d.b))") == "(4, 4, [3])"
+    assert "nothing ran" in results[2].text and "nothing ran" not in results[3].text
+
+
+def test_a_view_is_bound_to_the_array_that_the_cells_have_made_anew(kernels: Kernels) -> None:
+    """The plain cell's array stays the object it is, and the restored view looks at it."""
+    cells = [
+        "import numpy as np\nx = np.arange(10)\nfirst = id(x)",
+        "%%durable b\ny = x[2:5]",
+    ]
+    kernel, results = lives(kernels, cells, cells)
+    assert "nothing ran" in results[1].text
+    kernel.run("x[2] = 99")
+    assert kernel.value("(id(x) == first, y[0].item())") == "(True, 99)"
+
+
+def test_another_seed_makes_the_steps_that_draw_run_again(kernels: Kernels) -> None:
+    """Random state that the notebook put there is an input like any other; without a seed every
+    life begins elsewhere, and nothing runs again."""
+    draw = "%%durable b\nr = random.random()"
+    seeded, other = "import random\nrandom.seed(1)", "import random\nrandom.seed(2)"
+    kernel, results = lives(kernels, [seeded, draw], [other, draw])
+    assert "nothing ran" not in results[1].text
+    assert kernel.value("r == random.Random(2).random()") == "True"
+    unseeded = ["import random", draw]
+    kernel, results = lives(kernels, unseeded, unseeded, "another")
+    assert "nothing ran" in results[1].text
+
+
+def test_a_chat_that_forgot_a_restored_turn_is_refused_before_the_next_one(
+    kernels: Kernels,
+) -> None:
+    """The object that the cells made anew stays, a step that needs it and has to run says what it
+    lacks, and replaying the step that it lacks brings it back."""
+    setup = (
+        "class Chat:\n"
+        "    def __init__(self): self.said = []\n"
+        "    def __reduce__(self): raise TypeError('it belongs to a connection')\n"
+        "    def send(self, text): self.said.append(text); return len(self.said)"
+    )
+    make, one = "chat = Chat()", "%%durable one\na = chat.send('first')"
+    two, edited = "%%durable two\nb = chat.send('2')", "%%durable two\nb = chat.send('two')"
+    kernel, results = lives(kernels, [setup, make, one, two], [setup, make, one, two, edited])
+    assert "nothing ran" in results[2].text and "chat cannot be stored" in results[2].text
+    assert "nothing ran" in results[3].text
+    assert results[4].error is not None and results[4].error[0] == "NotRestorable"
+    assert "%duranb replay one" in results[4].error[1]
+    assert "is not as step 'one' left it" in kernel.run("print(chat.said)").text
+    replayed = kernel.run("%duranb replay one --yes")
+    assert replayed.error is None, replayed.text
+    again = kernel.run(edited)
+    assert again.error is None and kernel.value("(b, chat.said)") == "(2, ['first', 'two'])"

@@ -1,0 +1,89 @@
+"""What a step sets beside its variables is set again where it is restored."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.kernel.harness import Kernel
+
+CELLS = [
+    "import os, warnings\nimport matplotlib.pyplot as plt\n"
+    "import numpy as np\nimport pandas as pd\n"
+    "from cycler import cycler\nplt.style.use('ggplot')\n"
+    "plt.rc('axes', prop_cycle=cycler('color', ['r', 'b']))",
+    "np.set_printoptions(precision=2, threshold=np.inf)\npd.set_option('display.max_rows', 3)",
+    "warnings.filterwarnings('ignore', message='x.*')\n"
+    "warnings.simplefilter('ignore', DeprecationWarning)",
+    "import logging, sys\nlogging.basicConfig(level=logging.INFO, format='%(message)s!')\n"
+    "logging.getLogger('chatty').setLevel(logging.ERROR)",
+    "os.makedirs('sub', exist_ok=True)\nopen('sub/below.py', 'w').write('n = 3')\n"
+    "sys.path.insert(0, os.path.abspath('sub'))\nimport below",
+    "!exit 4",
+    "cd sub",
+    "%alias greet echo hello %l\n%precision 3",
+    "%config InlineBackend.figure_format = 'svg'\n%config InlineBackend.close_figures = False",
+    "%load_ext autoreload\nget_ipython().ast_node_interactivity = 'all'",
+]
+
+LOOK = """
+from matplotlib_inline.config import InlineBackend
+inline, shell = InlineBackend.instance(), get_ipython()
+print(
+    {k: v for k, v in plt.rcParams.items() if k != 'backend'},
+    np.get_printoptions(), pd.get_option('display.max_rows'), warnings.filters[:2],
+    os.path.basename(os.getcwd()), inline.figure_formats, inline.close_figures,
+    shell.ast_node_interactivity, sorted(shell.extension_manager.loaded),
+    shell.display_formatter.formatters['text/plain'].float_format,
+    dict(shell.alias_manager.aliases)['greet'], _exit_code, below.n,
+    [h.formatter._fmt for h in logging.getLogger().handlers], logging.getLogger().level,
+    logging.getLogger('chatty').level,
+)
+"""
+
+
+def test_settings_are_set_again(kernel: Kernel) -> None:
+    """Libraries, the shell, warnings and the folder are as they were, and a cell that is edited
+    then runs under them; what no cell set, restoring leaves alone."""
+    pytest.importorskip("matplotlib")
+    steps = [f"%%durable cell_{n}\n{cell}" for n, cell in enumerate(CELLS)]
+    for step in steps:
+        assert kernel.run(step).error is None
+    seen = kernel.run(LOOK).stdout
+    assert "'sub'" not in seen and " sub " in seen and "{'svg'} False all" in seen
+    kernel.kill()
+    kernel.start()
+    kernel.run("import numpy\nnumpy.set_printoptions(edgeitems=7)")
+    for step in steps:
+        result = kernel.run(step)
+        assert "restored" in result.notices and "also set" not in result.notices
+    assert kernel.run(LOOK).stdout == seen.replace("'edgeitems': 3", "'edgeitems': 7")
+
+
+def test_settings_that_are_not_kept_are_named(kernel: Kernel) -> None:
+    """A restored step says which environment variables and which settings are not as it left them;
+    no value of a variable is written anywhere."""
+    step = (
+        "%%durable s\nimport os\nimport numpy as np\n"
+        "os.environ['MY_TOKEN'] = 'sesame-' + 'street'\n"
+        "np.set_printoptions(formatter={'float': lambda value: 'f'})"
+    )
+    kernel.run(step)
+    kernel.kill()
+    store = kernel.notebook.parent / ".duranb"
+    files = [path.read_bytes() for path in store.rglob("*") if path.is_file()]
+    assert files and not any(b"sesame-street" in data for data in files)
+    kernel.start()
+    notices = kernel.run(step).notices
+    assert "restored" in notices and "$MY_TOKEN" in notices and "numpy: formatter" in notices
+
+
+def test_another_attempt_begins_with_the_settings_of_the_first(kernel: Kernel) -> None:
+    """What a failed attempt had set is not so in the next one."""
+    step = (
+        "%%durable s --backoff 0\nimport duranb, numpy as np, os\n"
+        "print(np.get_printoptions()['precision'], os.path.basename(os.getcwd()) == 'below')\n"
+        "np.set_printoptions(precision=2)\nos.makedirs('below', exist_ok=True); os.chdir('below')\n"
+        "if duranb.context().attempt < 2:\n    raise ConnectionError"
+    )
+    kernel.run("import numpy")
+    assert kernel.run(step).stdout == "8 False\n8 False\n"
