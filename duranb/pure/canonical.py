@@ -20,9 +20,10 @@ from typing import Any, TypeAlias
 import xxhash
 
 from duranb.pure import held, identity, recipes, texts
-from duranb.pure.codec import Missing, NotebookPickler, Reducer, own_way, special
+from duranb.pure.codec import NotebookPickler, Reducer, own_way, special
 from duranb.pure.immutable import is_atom, is_imported
 from duranb.pure.looking import full_name, is_a, module_name, own_failure, written
+from duranb.pure.missing import Missing
 
 _SETS = (b"\x8f", b"\x91")  # EMPTY_SET and FROZENSET; bytes of a number, too
 Reduce: TypeAlias = Callable[[object], Any]

@@ -35,6 +35,7 @@ import xxhash
 
 from duranb.pure import (
     compiled,
+    definitions,
     held,
     identity,
     leftover,
@@ -50,7 +51,8 @@ from duranb.pure import (
 )
 from duranb.pure.artifacts import Artifacts, Buffer
 from duranb.pure.buffers import LARGE, Entry, Known, assembled, hashes
-from duranb.pure.looking import is_a, is_class, module_of, own_failure, qualname_of, said
+from duranb.pure.looking import is_a, is_class, module_of, qualname_of
+from duranb.pure.missing import Missing
 from duranb.pure.views import load as _load_view  # noqa: F401 older stores name it so
 
 Reducer = Callable[[Any], tuple[Any, ...] | None]
@@ -144,49 +146,6 @@ class Met:
     described: list[object] = field(default_factory=list)
 
 
-class Missing:
-    """Lets a value be pickled without those of its parts that cannot be.
-
-    Containers and instances of the notebook's own classes are looked into; an object of a library
-    that holds such a part is one itself, since nobody knows how it would do without.
-    ``stand_in(part, why)`` is the reduction of what stands there instead.
-    """
-
-    def __init__(self, stand_in: Callable[[object, str], tuple[Any, ...]]) -> None:
-        self._stand_in = stand_in
-        self.found: dict[int, tuple[object, str]] = {}
-        self.known = False
-        """Whether all of them are found already, so that nothing else is looked into."""
-        self._whole: dict[int, object] = {}
-
-    def reduction(self, obj: Any, pickler: NotebookPickler) -> Any:
-        """The reduction of ``obj``, or what is pickled instead."""
-        if self.known:
-            there = self.found.get(id(obj))
-            return pickler.reduction(obj) if there is None else self._stand_in(obj, there[1])
-        kind = type(obj)
-        try:
-            looked_into = module_of(kind) in _LOOKED_INTO or issubclass(kind, type)
-            if not looked_into and id(obj) not in self._whole:
-                # All that is in it is whole too, and need not be tried again.
-                self._whole |= pickler.alone(obj)
-            found = pickler.reduction(obj)
-            by_kind = kind in pickler.dispatch_table or issubclass(kind, _AS_CODE)
-            if found is NotImplemented and not by_kind:
-                obj.__reduce_ex__(5)  # what pickling it would call
-            return found
-        except BaseException as error:  # of any kind: it is the value's own code
-            if not own_failure(error):
-                raise
-            why = said(error)
-            self.found[id(obj)] = (obj, why)
-            return self._stand_in(obj, why)
-
-
-_AS_CODE = (type, types.FunctionType)
-_LOOKED_INTO = frozenset({"__main__", "builtins", "collections", "types", "functools"})
-
-
 class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
     """cloudpickle that knows the live namespace."""
 
@@ -235,7 +194,7 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
                 return generic
             if module_of(obj) == "__main__" and id(obj) not in self._inside:
                 return self._class(obj)
-            made = skeletons.quiet(obj, super().reducer_override(obj))
+            made = definitions.whole(obj, skeletons.quiet(obj, super().reducer_override(obj)))
             return members.without_aliases(obj, made) if issubclass(obj, enum.Enum) else made
         if kind is types.CellType:
             if id(obj) in self._variables:
@@ -276,8 +235,7 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         return (make, (code, names, *others), state, *rest)
 
     def _dynamic_function_reduce(self, function: types.FunctionType) -> Any:
-        """As cloudpickle does it, but with the function's own variables: it would give a function
-        that shares them with another one (``nonlocal``) new ones."""
+        """As cloudpickle does it, but functions that share a variable (``nonlocal``) still do."""
         make, arguments, state, *rest = super()._dynamic_function_reduce(function)
         variables = function.__closure__
         if variables:
@@ -287,9 +245,8 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         return (make, arguments, state, *rest)
 
     def filling(self, variable: types.CellType) -> types.CellType:
-        """What fills a function's variable when it is loaded: another one, with the same content.
-        Before there is a function its variables are empty, as it may be in them itself."""
-        return types.CellType(*_content(variable))
+        """What fills a variable, which is empty until its function, which it may hold, is there."""
+        return types.CellType(*definitions.content(variable))
 
     def _class(self, cls: type) -> Any:
         """By its fingerprint, with the definition beside it for when the live one is another."""
@@ -308,13 +265,6 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         inner.dump((cls, members.told(cls)) if issubclass(cls, enum.Enum) else cls)
         names = tuple(identity.attributes(cls))
         return _load_class, (qualname_of(cls), identity.of_class(cls), sink.getvalue(), names)
-
-
-def _content(variable: types.CellType) -> tuple[Any, ...]:
-    try:
-        return (variable.cell_contents,)
-    except ValueError:  # empty
-        return ()
 
 
 def special(obj: Any) -> Any:

@@ -21,6 +21,7 @@ from duranb.pure.looking import (
     own_failure,
     said,
 )
+from duranb.pure.missing import Missing
 from duranb.state import pending, reconnect
 from duranb.state.classes import bound, whole
 from duranb.state.drawing import undrawn
@@ -110,7 +111,7 @@ class Capture:
         except BaseException as error:  # of any kind: pickling runs the values' own code
             if not own_failure(error):
                 raise
-            missing = codec.Missing(self._absent())
+            missing = Missing(self._absent())
             made = codec.dump(values, self.live, reduction, missing)
             if any(id(value) in missing.found for value in values.values()):
                 raise

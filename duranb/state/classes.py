@@ -38,6 +38,8 @@ def bound(value: Any) -> Any:
     """What a name is bound to: a class holds again what is stored beside it."""
     if type(value) is not Whole:
         return value
+    if not issubclass(type(value.cls), type):  # it could not be loaded
+        return value.cls
     for name, held in value.held.items():
         type.__setattr__(value.cls, name, held)
     return value.cls

@@ -1,0 +1,28 @@
+"""What cloudpickle leaves out when it takes a class or a function apart."""
+
+from __future__ import annotations
+
+import types
+from typing import Any
+
+from duranb.pure import identity
+
+
+def whole(cls: type, reduced: Any) -> Any:
+    """The reduction of a class, as cloudpickle has it, with what it defines to be what a base
+    defines: the base may be given something else later."""
+    if not isinstance(reduced, tuple) or len(reduced) < 3:
+        return reduced
+    make, arguments, (attributes, *rest), *others = reduced
+    inherited = {n: v for base in cls.__mro__[:0:-1] for n, v in vars(base).items()}
+    own = identity.attributes(cls)
+    same = {n: v for n, v in own.items() if n in inherited and inherited[n] is v}
+    return make, arguments, ({**same, **attributes}, *rest), *others
+
+
+def content(variable: types.CellType) -> tuple[Any, ...]:
+    """What a variable of a closure holds, if anything."""
+    try:
+        return (variable.cell_contents,)
+    except ValueError:
+        return ()
