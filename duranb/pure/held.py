@@ -33,6 +33,10 @@ _PLAIN = frozenset({object, contextvars.ContextVar, list, dict, set, bytearray, 
 _UNIQUE = (object, contextvars.ContextVar)
 """Those of them that are told apart by ``is``: no copy will do."""
 
+# By their ids: a class's own hash, which its metaclass may define, is not asked for.
+_PLAIN_IDS = frozenset(map(id, _PLAIN))
+_UNIQUE_IDS = frozenset(map(id, _UNIQUE))
+
 
 class _Index:
     """Objects that modules hold, by id: those that are ``wanted``, of one package or of all. Each
@@ -84,7 +88,7 @@ class _Index:
 
 
 def _is_plain(module: str, value: object) -> bool:
-    return type(value) in _PLAIN and (type(value) in _UNIQUE or installed(module))
+    return id(type(value)) in _PLAIN_IDS and (id(type(value)) in _UNIQUE_IDS or installed(module))
 
 
 _plain = _Index(_is_plain)
@@ -113,7 +117,7 @@ def place(obj: object) -> tuple[str, str] | None:
 
 
 def _index(kind: type) -> _Index | None:
-    if kind in _PLAIN:
+    if id(kind) in _PLAIN_IDS:
         return _plain
     module = home_of(kind)
     if module in _NO_LIBRARY or not installed(module):
@@ -135,7 +139,7 @@ def by_classes(kinds: Iterable[type]) -> set[int]:
 def _in_classes(kind: type) -> tuple[tuple[type, tuple[str, ...]], ...]:
     found = []
     for cls in kind.__mro__:
-        names = tuple(n for n, v in vars(cls).items() if type(v) in _PLAIN)
+        names = tuple(n for n, v in vars(cls).items() if id(type(v)) in _PLAIN_IDS)
         if names and installed(home_of(cls)):
             found.append((cls, names))
     return tuple(found)
@@ -158,7 +162,7 @@ def is_global(obj: Any) -> bool:
 def reduction(obj: object) -> tuple[Any, ...] | None:
     """How an object is pickled that a library holds: by where it is, with what it holds where that
     is plain data (``matplotlib.rcParams``). None for any other."""
-    if type(obj) in _PLAIN and type(obj) not in _UNIQUE:
+    if id(type(obj)) in _PLAIN_IDS and id(type(obj)) not in _UNIQUE_IDS:
         return None  # a copy of it is as good
     found = place(obj)
     if found is None:

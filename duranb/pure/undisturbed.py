@@ -27,7 +27,7 @@ def reduction(obj: Any) -> Any:
     if not _has_hooks(kind):
         return None
     held: Any = own(obj)
-    if not held or kind in cloudpickle.Pickler.dispatch_table:
+    if type(held) is not dict or kind in cloudpickle.Pickler.dispatch_table:
         return None
     before = dict(held)
     counts = {k: copy.copy(v) for k, v in before.items() if type(v) is itertools.count}

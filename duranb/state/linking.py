@@ -19,6 +19,7 @@ from typing import Any
 
 from duranb.pure import codec, views
 from duranb.pure.immutable import ATOMS
+from duranb.pure.looking import own_failure
 from duranb.state import reconnect
 from duranb.state.capture import Capture
 from duranb.state.classes import whole
@@ -120,7 +121,9 @@ class _Walking(codec.NotebookPickler):
             found = self.reduction(obj)
             if found is NotImplemented and not issubclass(kind, (type, types.FunctionType)):
                 obj.__reduce_ex__(5)
-        except Exception:  # of any kind: it is the value's own code
+        except BaseException as error:  # of any kind: it is the value's own code
+            if not own_failure(error):
+                raise
             return _leaf, ()
         return found
 

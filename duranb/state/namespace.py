@@ -362,7 +362,9 @@ class Namespace(Tracking):
         alive = {n: v for n, v in self._taking_in(step).items() if n in group.values}
         try:
             found = taken(self._capture, group.values, alive)
-        except Exception:  # pickling runs the values' own code
+        except BaseException as error:  # pickling runs the values' own code
+            if not own_failure(error):
+                raise
             return
         group.values, group.put = found.values, found.put
 
