@@ -87,7 +87,7 @@ def _unlike(stored: object, alive: object) -> tuple[Any, Any] | tuple[()] | None
     now, then = views.memory(alive), views.memory(stored)
     if now is None or then is None:
         # Its elements are objects, which were compared one by one, or lie scattered.
-        return None if getattr(stored, "dtype", None) == object else ()
+        return None if getattr(getattr(stored, "dtype", None), "hasobject", False) else ()
     if now.size == then.size and (now == then).all():
         return None
     return (now, then) if now.size == then.size and now.flags.writeable else ()
