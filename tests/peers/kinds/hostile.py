@@ -166,8 +166,6 @@ def extreme() -> list[Kind]:
         Kind("dict nested 100,000 deep", "x = {}\nfor _ in range(100_000):\n    x = {'a': x}", fate="refused"),
         Kind("tuple nested 100,000 deep", "x = ()\nfor _ in range(100_000):\n    x = (x,)", fate="refused"),
         Kind("linked list of 5,000", "class N:\n    def __init__(self, n):\n        self.next = n\nx = None\nfor _ in range(5_000):\n    x = N(x)", fate="refused"),
-        Kind("closures nested 2,000 deep", "def over(f):\n    return lambda: f\nx = None\nfor _ in range(2_000):\n    x = over(x)", show="type(x).__name__"),
-        Kind("partials nested 2,000 deep", "import functools\nx = print\nfor _ in range(2_000):\n    x = functools.partial(lambda g: g, x)", show="type(x).__name__"),
         Kind("exception with a long chain", "x = None\nfor i in range(2_000):\n    e = ValueError(i)\n    e.__cause__ = x\n    x = e", fate="refused"),
         Kind("exception group nested 1,000 deep", "x = ValueError(1)\nfor _ in range(1_000):\n    x = ExceptionGroup('g', [x])", fate="refused"),
         Kind("long text", "x = 'a\\x00b' * 300_000", show="(len(x), hash(x) == hash('a\\x00b' * 300_000))"),
