@@ -31,6 +31,8 @@ Reduce: TypeAlias = Callable[[object], Any]
 _LARGEST = 1 << 28
 _MOST = 1 << 62
 _DEEPEST = 300
+_CIRCLE = 128
+"""After so many objects it is looked whether they are the same few, over and over."""
 _STEPS = 2_000
 _FEW_STEPS = 50
 _MORE_STEPS = 200_000
@@ -74,7 +76,10 @@ class _TooLarge(Exception):
 class _Canonical(NotebookPickler):
     """Functions and classes as their fingerprints, everything else by content."""
 
+    _met: list[int] | None = None
+
     def reduction(self, obj: Any) -> Any:
+        self._leave_circle(obj)
         if (dispatching := _dispatching(obj)) is not None:
             return dispatching
         token = _token(obj)
@@ -86,6 +91,17 @@ class _Canonical(NotebookPickler):
         if found is None:
             found = own_way(obj)
         return NotImplemented if found is None else found
+
+    def _leave_circle(self, obj: object) -> None:
+        """Without a memo, an object that leads back to itself is met again and again, a thousand
+        levels deep (every PeriodArray of pandas' does): a few hundred are enough to tell."""
+        if self._met is None:
+            self._met = []
+        self._met.append(id(obj))
+        if len(self._met) == _CIRCLE:
+            if len(set(self._met)) <= _CIRCLE // 16:
+                raise _TooLarge
+            self._met.clear()
 
 
 def _texts(obj: Any) -> tuple[Any, ...] | None:

@@ -51,6 +51,7 @@ from duranb.pure import (
 )
 from duranb.pure.artifacts import Artifacts, Buffer
 from duranb.pure.buffers import LARGE, Entry, Known, assembled, hashes
+from duranb.pure.immutable import is_leaf
 from duranb.pure.looking import is_a, is_class, module_of, qualname_of
 from duranb.pure.missing import Missing
 from duranb.pure.views import load as _load_view  # noqa: F401 older stores name it so
@@ -93,7 +94,9 @@ class Dump:
         """The objects inside of the value that others could change too, by id. Only true while this
         lives: it holds what pickling made on the way."""
         memo = self.pickler.memo.copy()
-        inside = {i: obj for i, (_, obj) in memo.items() if obj is not _LIVE}
+        inside = {
+            i: obj for i, (_, obj) in memo.items() if type(obj) is not str and obj is not _LIVE
+        }
         inside.pop(id(self.value), None)
         inside |= {i: obj for i, (obj, _) in self.pickler.windows.found.items()}
         return sharing.reached(inside)
@@ -170,6 +173,8 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         self._variables: set[int] = set()
 
     def reducer_override(self, obj: Any) -> Any:
+        if is_leaf(obj):
+            return NotImplemented
         if self.missing is not None:
             return self.missing.reduction(obj, self)
         return self.reduction(obj)

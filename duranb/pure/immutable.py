@@ -18,22 +18,7 @@ from duranb.pure.looking import is_a, module_name, module_of, name_of
 ATOMS = frozenset({int, float, complex, bool, str, bytes, type(None), type(Ellipsis), range})
 """Types without anything inside."""
 
-_SHALLOW = ATOMS | {
-    tuple,  # what is in them is reached on its own
-    slice,
-    frozenset,
-    type,
-    types.FunctionType,
-    types.BuiltinFunctionType,
-    types.MethodType,
-    types.CodeType,
-    types.CellType,
-    types.GenericAlias,
-    types.MappingProxyType,
-    functools.partial,
-    property,
-    staticmethod,
-    classmethod,
+_PLAIN = {
     datetime.date,
     datetime.datetime,
     datetime.time,
@@ -46,8 +31,29 @@ _SHALLOW = ATOMS | {
     pathlib.WindowsPath,
     pathlib.PurePosixPath,
     pathlib.PureWindowsPath,
-    re.Pattern,
 }
+_SHALLOW = (
+    ATOMS
+    | _PLAIN
+    | {
+        tuple,  # what is in them is reached on its own
+        slice,
+        frozenset,
+        type,
+        types.FunctionType,
+        types.BuiltinFunctionType,
+        types.MethodType,
+        types.CodeType,
+        types.CellType,
+        types.GenericAlias,
+        types.MappingProxyType,
+        functools.partial,
+        property,
+        staticmethod,
+        classmethod,
+        re.Pattern,
+    }
+)
 
 # By their ids: a class's own hash, which its metaclass may define, is not asked for.
 _ATOM_IDS = frozenset(map(id, ATOMS))
@@ -55,6 +61,32 @@ _SHALLOW_IDS = frozenset(map(id, _SHALLOW))
 _KINDS = (type, enum.Enum)
 _CHANGING = ("Buffer", "File", "Stream", "Reader", "Writer", "Builder")
 """What of pyarrow can be written to: its arrays and tables cannot."""
+
+
+class _Leaves(dict[int, tuple[type, bool]]):
+    """By the id of a type, whether it is one of :func:`is_leaf`; asked once for a type."""
+
+    def ask(self, kind: type) -> bool:
+        found = module_of(kind)
+        leaf = (
+            kind in _PLAIN if id(kind) in _SHALLOW_IDS else found.startswith("pandas._libs.tslibs")
+        )
+        if found == "numpy":
+            numpy = sys.modules["numpy"]
+            leaf = issubclass(kind, numpy.generic) and not issubclass(kind, numpy.void)
+        self[id(kind)] = kind, leaf
+        return leaf
+
+
+_leaves = _Leaves()
+
+
+def is_leaf(value: object) -> bool:
+    """Whether a value is a date, a number or the like of a type that pickles itself well: there may
+    be a hundred thousand of them in a column, and nothing about them needs a second look."""
+    kind = type(value)
+    known = _leaves.get(id(kind))
+    return known[1] if known is not None else _leaves.ask(kind)
 
 
 def is_atom(value: object) -> bool:
