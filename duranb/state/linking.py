@@ -86,9 +86,8 @@ def _unlike(stored: object, alive: object) -> tuple[Any, Any] | tuple[()] | None
         return None
     now, then = views.memory(alive), views.memory(stored)
     if now is None or then is None:
-        # Its elements are objects (which were compared one by one), or lie scattered.
-        whole = views.owner(alive) is alive and views.owner(stored) is stored
-        return None if whole else ()
+        # Its elements are objects, which were compared one by one, or lie scattered.
+        return None if getattr(getattr(stored, "dtype", None), "hasobject", False) else ()
     if now.size == then.size and (now == then).all():
         return None
     return (now, then) if now.size == then.size and now.flags.writeable else ()
@@ -147,7 +146,8 @@ def _counterparts(
         found[id(stored)] = stored, alive
         if views.is_array(type(stored)):
             (owner, beyond), (live_owner, live_beyond) = views.owners(stored), views.owners(alive)
-            if _lies_alike(stored, owner, alive, live_owner):
+            # Of objects only those were compared that the array shows.
+            if not owner.dtype.hasobject and _lies_alike(stored, owner, alive, live_owner):
                 found.setdefault(id(owner), (owner, live_owner))
                 if beyond is not None:  # what was loaded lies in a bytearray of ours
                     it_lies_in = live_owner if live_beyond is None else live_beyond
