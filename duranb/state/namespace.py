@@ -115,7 +115,7 @@ class Namespace(Tracking):
         """
         state = randomness.decode(self._artifacts.get(random)) if random else None
         wrong = {n: b for n, b in target.items() if not self._is_right(n, b)}
-        wrong |= self._apart(target, wrong, step.beside if step is not None else {})
+        wrong |= self._apart(target, wrong, step)
         stay = self._that_stay(wrong, step)
         wrong = {n: b for n, b in wrong.items() if n not in stay}
         beside = {n: b for n, b in target.items() if n not in wrong and n not in stay}
@@ -158,19 +158,20 @@ class Namespace(Tracking):
         return seen.binding.artifact == binding.artifact
 
     def _apart(
-        self,
-        target: Mapping[str, Binding],
-        wrong: Collection[str],
-        beside: Mapping[str, Binding],
+        self, target: Mapping[str, Binding], wrong: Collection[str], step: Restored | None
     ) -> dict[str, Binding]:
         """Names that are right, and do not share with others what they shared when they were
-        stored: one of these was bound to an equal object since."""
+        stored: one of these was bound anew since, to what is right or what the step had changed."""
         found = {}
+        beside, in_place = ({}, ()) if step is None else (step.beside, step.in_place)
         for bindings in _by_artifact({**beside, **target}).values():
             here = {
-                n for n, b in bindings.items() if n not in wrong and self._has_version(n, b.version)
+                n
+                for n, b in bindings.items()
+                if n in self._tracked
+                and (n in in_place or (n not in wrong and self._has_version(n, b.version)))
             }
-            for name in here & target.keys() if len(here) > 1 else ():
+            for name in (here & target.keys()) - set(wrong) if len(here) > 1 else ():
                 if not here <= {name, *self.sharing(name)}:
                     found[name] = target[name]
         return found
@@ -356,7 +357,8 @@ class Namespace(Tracking):
     def _take_in(self, group: _Group, step: Restored | None) -> None:
         alive = {n: v for n, v in self._taking_in(step).items() if n in group.values}
         try:
-            found = taken(self._capture, group.values, alive)
+            beside = group.linked.alive if group.linked is not None else ()
+            found = taken(self._capture, group.values, alive, beside)
         except Exception:  # pickling runs the values' own code
             return
         group.values, group.put = found.values, found.put
