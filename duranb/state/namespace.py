@@ -158,7 +158,7 @@ class Namespace(Tracking):
         return seen.binding.artifact == binding.artifact
 
     def _apart(
-        self, target: Mapping[str, Binding], wrong: Collection[str], step: Restored | None
+        self, target: Mapping[str, Binding], wrong: Mapping[str, Binding], step: Restored | None
     ) -> dict[str, Binding]:
         """Names that are right, and do not share with others what they shared when they were
         stored: one of these was bound anew since, to what is right or what the step had changed."""
@@ -171,7 +171,9 @@ class Namespace(Tracking):
                 if n in self._tracked
                 and (n in in_place or (n not in wrong and self._has_version(n, b.version)))
             }
-            for name in (here & target.keys()) - set(wrong) if len(here) > 1 else ():
+            if len({self._tracked[n].group for n in here}) < 2:
+                continue  # they do share, or there is one
+            for name in (here & target.keys()) - wrong.keys():
                 if not here <= {name, *self.sharing(name)}:
                     found[name] = target[name]
         return found
