@@ -332,8 +332,11 @@ def _load_class(
     if known is not None and identity.of_class(known) == fingerprint:
         found: type = known
         return found
-    loaded = _loaded[key] = pickle.loads(definition)
-    assert isinstance(loaded, type)
+    before = dict(vars(live)) if isinstance(live, type) else {}
+    loaded: type = pickle.loads(definition)
+    _loaded[key] = loaded
+    if loaded is live:
+        definitions.keep(loaded, before)
     for later in identity.attributes(loaded).keys() - names if names else ():
         type.__delattr__(loaded, later)  # it is the live class, put back to what it was
     loaded.__qualname__ = name  # cloudpickle makes it the last part of it

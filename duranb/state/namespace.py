@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+from duranb.pure import identity
 from duranb.pure.errors import StoreError
 from duranb.pure.events import Binding
 from duranb.pure.immutable import is_atom
@@ -19,7 +20,7 @@ from duranb.state.linking import Linked, linked
 from duranb.state.pending import is_pending, is_used, lazily
 from duranb.state.placeholder import Placeholder, why
 from duranb.state.reaching import runs_beside
-from duranb.state.tracking import GONE, Mark, Tracked, Tracking, could_change
+from duranb.state.tracking import GONE, Mark, Tracked, Tracking, classes_in, could_change
 from duranb.state.unstorable import is_unstorable, look
 
 LATE = 1 << 20
@@ -155,7 +156,15 @@ class Namespace(Tracking):
         seen = self._tracked[name]
         if type(seen.value) is Placeholder and binding.artifact:
             return False
+        if any(self._is_defined_anew(cls) for cls in seen.classes):
+            return False
         return seen.binding.artifact == binding.artifact
+
+    def _is_defined_anew(self, cls: type) -> bool:
+        """Whether a class was defined again, by the same code, and is another object by now."""
+        now: Any = self.live.get(cls.__qualname__)
+        other = now is not cls and issubclass(type(now), type)
+        return other and identity.of_class(now) == identity.of_class(cls)
 
     def _apart(
         self, target: Mapping[str, Binding], wrong: Mapping[str, Binding], step: Restored | None
@@ -383,7 +392,8 @@ class Namespace(Tracking):
         for name in names:
             dump = alone.get(name, whole)
             own = digest if dump is None or dump is whole else self._digest(dump)
-            self._set(name, self.live[name], group.bindings[name], names, digest, calls, own)
+            of = () if dump is None else classes_in(dump)
+            self._set(name, self.live[name], group.bindings[name], names, digest, calls, own, of)
             if dump is not None:
                 self._holders.note(name, frozenset(dump.reached))
         if group.bindings.keys() != group.values.keys() and not group.is_whole:

@@ -183,3 +183,26 @@ def test_the_options_of_a_dataclass_are_its_code() -> None:
     usual = kernel.run(code.format("(eq=True)")).changed.get("P")
     assert usual is None or usual.version == plain
     assert kernel.run(code.format("(order=True)")).changed["P"].version != plain
+
+
+def test_instances_are_of_the_class_that_was_defined_again() -> None:
+    """Run All in the same kernel: the cell of the class ran again, for whatever reason."""
+    kernel = Kernel()
+    code = "class T: pass"
+    kernel.run(code)
+    made = kernel.run("one, more = T(), [T()]")
+    kernel.run(code, {"T"})
+    given(kernel, made, "one", "more")
+    assert type(kernel["one"]) is kernel["T"] is type(kernel["more"][0])
+
+
+def test_bound_methods_are_of_the_class_that_was_changed() -> None:
+    """A class that is put back to what it was keeps the functions that are the same still."""
+    first = Kernel()
+    deltas = [first.run(c) for c in ("class T:\n    def f(self): pass\nt = T()", "m = t.f")]
+    later = first.run("T.rate = 5")
+    second = Kernel(first.artifacts)
+    for delta in deltas:
+        given(second, delta, *delta.changed)
+    given(second, later, "T", "t")
+    assert second["m"].__func__ is second["T"].f and second["T"].rate == 5
