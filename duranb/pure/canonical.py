@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 import xxhash
 
 from duranb.pure import held, identity, recipes, texts
-from duranb.pure.codec import NotebookPickler, Reducer, special
+from duranb.pure.codec import NotebookPickler, Reducer, own_way, special
 from duranb.pure.immutable import is_atom, is_imported
 from duranb.pure.looking import full_name, is_a, module_name, own_failure, written
 from duranb.pure.missing import Missing
@@ -83,6 +83,8 @@ class _Canonical(NotebookPickler):
         found = special(obj) or _texts(obj)
         if found is None and self._reducer is not None:
             found = self._reducer(obj)
+        if found is None:
+            found = own_way(obj)
         return NotImplemented if found is None else found
 
 
@@ -305,6 +307,8 @@ class _Walker:
         found: Any = _dispatching(value) or special(value) or _texts(value)
         if found is None and self._reducer is not None:
             found = self._reducer(value)
+        if found is None:
+            found = own_way(value)
         if found is None:
             registered = copyreg.dispatch_table.get(type(value))
             found = registered(value) if registered else value.__reduce_ex__(5)

@@ -15,6 +15,7 @@ kept once however often what is around it changes, never copied, and mapped when
 from __future__ import annotations
 
 import copyreg
+import enum
 import functools
 import io
 import pickle
@@ -37,16 +38,20 @@ from duranb.pure import (
     definitions,
     held,
     identity,
+    leftover,
+    members,
     recipes,
     sharing,
     skeletons,
     tensors,
     texts,
     tolerant,
+    undisturbed,
     views,
 )
 from duranb.pure.artifacts import Artifacts, Buffer
 from duranb.pure.buffers import LARGE, Entry, Known, assembled, hashes
+from duranb.pure.looking import is_a, is_class, module_of, qualname_of
 from duranb.pure.missing import Missing
 from duranb.pure.views import load as _load_view  # noqa: F401 older stores name it so
 
@@ -150,7 +155,7 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         live: dict[str, Any],
         buffer_callback: Callable[[Any], Any] | None,
         reducer: Reducer | None,
-        inside: frozenset[type] = frozenset(),
+        inside: frozenset[int] = frozenset(),
         missing: Missing | None = None,
         met: Met | None = None,
         windows: views.Windows | None = None,
@@ -187,9 +192,10 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
             self.met.code.append(obj)
             if (generic := skeletons.of_generic(obj)) is not None:
                 return generic
-            if obj.__module__ == "__main__" and obj not in self._inside:
+            if module_of(obj) == "__main__" and id(obj) not in self._inside:
                 return self._class(obj)
-            return definitions.whole(obj, skeletons.quiet(obj, super().reducer_override(obj)))
+            made = definitions.whole(obj, skeletons.quiet(obj, super().reducer_override(obj)))
+            return members.without_aliases(obj, made) if issubclass(obj, enum.Enum) else made
         if kind is types.CellType:
             if id(obj) in self._variables:
                 return types.CellType, ()  # its function fills it
@@ -206,8 +212,11 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
                 found = self._reducer(obj)
                 if found is not None:
                     self.met.described.append(obj)
+            if found is None:
+                found = own_way(obj)
             if found is not None:
                 return found
+            return NotImplemented  # cloudpickle would take the word of a proxy for a function
         return super().reducer_override(obj)
 
     def alone(self, obj: Any) -> dict[int, object]:
@@ -245,19 +254,27 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         copyreg._slotnames(cls)  # type: ignore[attr-defined]
         sink = io.BytesIO()
         inner = NotebookPickler(
-            sink, self._namespace, None, self._reducer, self._inside | {cls}, self.missing, self.met
+            sink,
+            self._namespace,
+            None,
+            self._reducer,
+            self._inside | {id(cls)},
+            self.missing,
+            self.met,
         )
-        inner.dump(cls)
+        inner.dump((cls, members.told(cls)) if issubclass(cls, enum.Enum) else cls)
         names = tuple(identity.attributes(cls))
-        return _load_class, (cls.__qualname__, identity.of_class(cls), sink.getvalue(), names)
+        return _load_class, (qualname_of(cls), identity.of_class(cls), sink.getvalue(), names)
 
 
-def special(obj: Any) -> tuple[Any, ...] | None:
+def special(obj: Any) -> Any:
     """The reduction of what is not pickled as its own class says, or None."""
     found = tensors.reduction(obj) or held.reduction(obj) or recipes.reduction(obj)
     if found is not None:
         return found
     kind = type(obj)
+    if kind is weakref.ProxyType or kind is weakref.CallableProxyType:
+        raise TypeError("cannot pickle a weak proxy: what it stands for would come in its place")
     if kind is functools._lru_cache_wrapper:
         # Pickle would look it up by its name, and find another one, or none.
         return _cached, (obj.__wrapped__, obj.cache_parameters())
@@ -265,10 +282,16 @@ def special(obj: Any) -> tuple[Any, ...] | None:
     if found is not None:
         return found
     if kind is memoryview:
-        if not isinstance(obj.obj, (bytes, bytearray)) or obj.nbytes != len(obj.obj):
+        if not is_a(obj.obj, bytes, bytearray) or obj.nbytes != len(obj.obj):
             raise TypeError("cannot pickle a memoryview of a part of its object")
         return _viewed, (obj.obj, obj.format, obj.shape)
     return None
+
+
+def own_way(obj: Any) -> Any:
+    """The reduction of what is pickled as its own class says, if that leaves something out, or
+    changes the object; else None."""
+    return leftover.reduction(obj) or undisturbed.reduction(obj)
 
 
 def _cached(function: Any, parameters: dict[str, Any]) -> Any:
@@ -323,17 +346,18 @@ _loaded: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
 def _load_class(
     name: str, fingerprint: str, definition: bytes, names: tuple[str, ...] | None = None
 ) -> type:
-    live = _live.get().get(name)
-    if isinstance(live, type) and identity.of_class(live) == fingerprint:
+    live: Any = _live.get().get(name)
+    if is_class(live) and identity.of_class(live) == fingerprint:
         return live
     # Loading a definition again would give the class that it made its methods anew.
     key = f"{id(_live.get())} {fingerprint} {xxhash.xxh3_128_hexdigest(definition)}"
-    known = _loaded.get(key)
+    known: type | None = _loaded.get(key)
     if known is not None and identity.of_class(known) == fingerprint:
-        found: type = known
-        return found
-    before = dict(vars(live)) if isinstance(live, type) else {}
-    loaded: type = pickle.loads(definition)
+        return known
+    before = dict(vars(live)) if is_class(live) else {}
+    found = pickle.loads(definition)
+    loaded: type = members.complete(*found) if type(found) is tuple else found
+    assert is_class(loaded)
     _loaded[key] = loaded
     if loaded is live:
         definitions.keep(loaded, before)
@@ -346,7 +370,9 @@ def _load_class(
 def _array(array: Any) -> tuple[Any, ...] | None:
     """How an array is pickled that is not as NumPy does it, or None."""
     exact = type(array) is sys.modules["numpy"].ndarray
-    return texts.reduction(array) if exact else views.attributes(array)
+    if exact:
+        return texts.reduction(array)
+    return views.attributes(array) or leftover.reduction(array)
 
 
 def dump(

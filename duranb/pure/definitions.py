@@ -26,7 +26,7 @@ def keep(cls: type, before: Mapping[str, Any]) -> None:
     where they are the same code: bound methods hold them."""
     for name, had in before.items():
         has = vars(cls).get(name)
-        if has is had or type(has) is not type(had) or not isinstance(had, _FUNCTIONS):
+        if has is had or type(has) is not type(had) or type(had) not in _FUNCTIONS:
             continue
         if identity.of_callable(has) == identity.of_callable(had):
             type.__setattr__(cls, name, had)

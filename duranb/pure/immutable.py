@@ -13,16 +13,16 @@ import sys
 import types
 import uuid
 
-from duranb.pure.looking import is_a, module_name
+from duranb.pure.looking import is_a, module_name, module_of, name_of
 
-ATOMS = frozenset({int, float, complex, bool, str, bytes, type(None), type(Ellipsis), range, slice})
+ATOMS = frozenset({int, float, complex, bool, str, bytes, type(None), type(Ellipsis), range})
 """Types without anything inside."""
 
 _SHALLOW = ATOMS | {
     tuple,  # what is in them is reached on its own
+    slice,
     frozenset,
     type,
-    types.ModuleType,
     types.FunctionType,
     types.BuiltinFunctionType,
     types.MethodType,
@@ -49,14 +49,17 @@ _SHALLOW = ATOMS | {
     re.Pattern,
 }
 
-_KINDS = (type, enum.Enum, types.ModuleType)
+# By their ids: a class's own hash, which its metaclass may define, is not asked for.
+_ATOM_IDS = frozenset(map(id, ATOMS))
+_SHALLOW_IDS = frozenset(map(id, _SHALLOW))
+_KINDS = (type, enum.Enum)
 _CHANGING = ("Buffer", "File", "Stream", "Reader", "Writer", "Builder")
 """What of pyarrow can be written to: its arrays and tables cannot."""
 
 
 def is_atom(value: object) -> bool:
     """Whether a value has nothing inside that could change."""
-    return type(value) in ATOMS or issubclass(type(value), types.ModuleType)
+    return id(type(value)) in _ATOM_IDS or is_imported(value)
 
 
 def is_imported(value: object) -> bool:
@@ -67,19 +70,19 @@ def is_imported(value: object) -> bool:
 
 def is_immutable(value: object) -> bool:
     """Whether a value itself cannot change; what it holds may."""
-    return is_immutable_kind(type(value))  # never isinstance, which asks the value
+    return is_immutable_kind(type(value)) or is_imported(value)
 
 
 def is_immutable_kind(kind: type) -> bool:
     """Whether values of this type themselves cannot change."""
-    if kind in _SHALLOW or issubclass(kind, _KINDS):
+    if id(kind) in _SHALLOW_IDS or issubclass(kind, _KINDS):
         return True
-    module = kind.__module__
+    module = module_of(kind)
     if module.partition(".")[0] == "numpy":
         numpy = sys.modules["numpy"]
         return issubclass(kind, (numpy.generic, numpy.dtype, numpy.ufunc))
     if module.partition(".")[0] == "pandas":
-        return kind.__name__.endswith(("Index", "Dtype", "Timestamp", "Timedelta", "Period"))
+        return name_of(kind).endswith(("Index", "Dtype", "Timestamp", "Timedelta", "Period"))
     if module == "pyarrow.lib":
-        return not kind.__name__.endswith(_CHANGING)
-    return module == "torch" and kind.__name__ in ("dtype", "device", "Size", "layout")
+        return not name_of(kind).endswith(_CHANGING)
+    return module == "torch" and name_of(kind) in ("dtype", "device", "Size", "layout")

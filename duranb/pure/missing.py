@@ -6,6 +6,8 @@ import types
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from duranb.pure.looking import module_of, own_failure, said
+
 
 class Pickler(Protocol):
     """What is asked of the pickler (:class:`duranb.pure.codec.NotebookPickler`)."""
@@ -41,7 +43,7 @@ class Missing:
             return pickler.reduction(obj) if there is None else self._stand_in(obj, there[1])
         kind = type(obj)
         try:
-            looked_into = kind.__module__ in _LOOKED_INTO or issubclass(kind, type)
+            looked_into = module_of(kind) in _LOOKED_INTO or issubclass(kind, type)
             if not looked_into and id(obj) not in self._whole:
                 # All that is in it is whole too, and need not be tried again.
                 self._whole |= pickler.alone(obj)
@@ -50,8 +52,10 @@ class Missing:
             if found is NotImplemented and not by_kind:
                 obj.__reduce_ex__(5)  # what pickling it would call
             return found
-        except Exception as error:  # of any kind: it is the value's own code
-            why = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+        except BaseException as error:  # of any kind: it is the value's own code
+            if not own_failure(error):
+                raise
+            why = said(error)
             self.found[id(obj)] = (obj, why)
             return self._stand_in(obj, why)
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from duranb.pure import identity
+from duranb.pure import looking
 from duranb.state import reconnect
 from duranb.state.capture import Capture
 from duranb.state.linking import copied, parts
@@ -70,11 +70,11 @@ class _State:
                 found[owner, name] = slot.__get__(value)
             except AttributeError:
                 continue
-        return cls(dict(identity.own(value)), found)
+        return cls(dict(looking.own(value)), found)
 
     def into(self, alive: Any) -> None:
         """Give it to another object of the type. What could not be stored stays as it is there."""
-        own: Any = identity.own(alive)
+        own: Any = looking.own(alive)
         lost = {n for n, v in self.attributes.items() if type(v) is Placeholder and n in own}
         kept = {n: own[n] for n in lost}
         own.clear()

@@ -19,6 +19,7 @@ from typing import Any
 
 from duranb.pure import codec, views
 from duranb.pure.immutable import ATOMS
+from duranb.pure.looking import own_failure
 from duranb.state import reconnect
 from duranb.state.capture import Capture
 from duranb.state.classes import whole
@@ -88,7 +89,7 @@ def _unlike(stored: Any, alive: Any) -> tuple[Any, Any] | tuple[()] | None:
     now, then = views.memory(alive), views.memory(stored)
     if now is None or then is None:
         # Its elements are objects, which were compared one by one, or lie scattered.
-        return None if now is None and alive.dtype.hasobject else ()
+        return None if getattr(getattr(stored, "dtype", None), "hasobject", False) else ()
     if now.size == then.size and (now == then).all():
         return None
     return (now, then) if now.size == then.size and now.flags.writeable else ()
@@ -121,7 +122,9 @@ class _Walking(codec.NotebookPickler):
             found = self.reduction(obj)
             if found is NotImplemented and not issubclass(kind, (type, types.FunctionType)):
                 obj.__reduce_ex__(5)
-        except Exception:  # of any kind: it is the value's own code
+        except BaseException as error:  # of any kind: it is the value's own code
+            if not own_failure(error):
+                raise
             return _leaf, ()
         return found
 

@@ -11,6 +11,7 @@ from duranb.pure import identity
 from duranb.pure.errors import StoreError
 from duranb.pure.events import Binding
 from duranb.pure.immutable import is_atom
+from duranb.pure.looking import own_failure
 from duranb.state import randomness
 from duranb.state.alive import is_open, taken
 from duranb.state.capture import not_loaded
@@ -310,7 +311,9 @@ class Namespace(Tracking):
                 loaded = self._capture.load(artifact)
             except StoreError:
                 raise
-            except Exception as error:  # loading runs the values' own code
+            except BaseException as error:  # loading runs the values' own code
+                if not own_failure(error):
+                    raise
                 lost |= {n: _lost(b, not_loaded(error)) for n, b in bindings.items()}
                 continue
             group = self._grouped(loaded, bindings, anchors.get(artifact, {}))
@@ -342,7 +345,9 @@ class Namespace(Tracking):
         self._load_pending([n for n in beside if n in self._pending])
         try:
             made = linked(self._capture, loaded, wanted.keys(), beside.keys(), self._holders.of)
-        except Exception:  # pickling runs the values' own code
+        except BaseException as error:  # pickling runs the values' own code
+            if not own_failure(error):
+                raise
             made = None
         if made is not None:
             group.values |= made.values
@@ -370,7 +375,9 @@ class Namespace(Tracking):
         try:
             beside = group.linked.alive if group.linked is not None else ()
             found = taken(self._capture, group.values, alive, beside)
-        except Exception:  # pickling runs the values' own code
+        except BaseException as error:  # pickling runs the values' own code
+            if not own_failure(error):
+                raise
             return
         group.values, group.put = found.values, found.put
 
@@ -387,7 +394,9 @@ class Namespace(Tracking):
             whole = self._capture.dump(names)
             alone = {n: self._capture.dump([n]) for n in names} if len(names) > 1 else {}
             digest, calls = self._digest(whole), self._calls(whole)
-        except Exception:  # it loads but does not dump: every look finds it changed
+        except BaseException as error:  # it loads but does not dump: every look finds it changed
+            if not own_failure(error):
+                raise
             alone, whole, digest, calls = {}, None, "unknown", None
         for name in names:
             dump = alone.get(name, whole)
