@@ -351,20 +351,21 @@ _loaded: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
 def _load_class(
     name: str, fingerprint: str, definition: bytes, names: tuple[str, ...] | None = None
 ) -> type:
-    live = _live.get().get(name)
+    live: Any = _live.get().get(name)
     if is_class(live) and identity.of_class(live) == fingerprint:
         return live
     # Loading a definition again would give the class that it made its methods anew.
     key = f"{id(_live.get())} {fingerprint} {xxhash.xxh3_128_hexdigest(definition)}"
-    known = _loaded.get(key)
+    known: type | None = _loaded.get(key)
     if known is not None and identity.of_class(known) == fingerprint:
-        found: type = known
-        return found
-    loaded = pickle.loads(definition)
-    if type(loaded) is tuple:
-        loaded = members.complete(*loaded)
+        return known
+    before = dict(vars(live)) if is_class(live) else {}
+    found = pickle.loads(definition)
+    loaded: type = members.complete(*found) if type(found) is tuple else found
     assert is_class(loaded)
     _loaded[key] = loaded
+    if loaded is live:
+        definitions.keep(loaded, before)
     for later in identity.attributes(loaded).keys() - names if names else ():
         type.__delattr__(loaded, later)  # it is the live class, put back to what it was
     loaded.__qualname__ = name  # cloudpickle makes it the last part of it

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import types
+from collections.abc import Mapping
 from typing import Any
 
 from duranb.pure import identity
@@ -18,6 +19,20 @@ def whole(cls: type, reduced: Any) -> Any:
     own = identity.attributes(cls)
     same = {n: v for n, v in own.items() if n in inherited and inherited[n] is v}
     return make, arguments, ({**same, **attributes}, *rest), *others
+
+
+def keep(cls: type, before: Mapping[str, Any]) -> None:
+    """Give a live class, which was put back to what it was, the functions that it had ``before``
+    where they are the same code: bound methods hold them."""
+    for name, had in before.items():
+        has = vars(cls).get(name)
+        if has is had or type(has) is not type(had) or type(had) not in _FUNCTIONS:
+            continue
+        if identity.of_callable(has) == identity.of_callable(had):
+            type.__setattr__(cls, name, had)
+
+
+_FUNCTIONS = (types.FunctionType, staticmethod, classmethod, property)
 
 
 def content(variable: types.CellType) -> tuple[Any, ...]:

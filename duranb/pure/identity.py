@@ -306,9 +306,20 @@ class _Tokens:
             fields,
             # Sorted: a stored class gets its attributes back in another order.
             [(k, self.token(v)) for k, v in sorted(told.items())],
+            *_options(cls),
         )
         self._inside.pop()
         return token
+
+
+def _options(cls: type) -> list[str]:
+    """The options of a dataclass that are not the usual ones: they decide on the methods that are
+    made for it."""
+    given = vars(cls).get("__dataclass_params__")
+    usual = {"init": True, "repr": True, "eq": True, "match_args": True}
+    names = [n for c in type(given).__mro__ for n in vars(c).get("__slots__", ())]
+    told = {n: getattr(given, n, None) for n in names}
+    return [f"{n}={v}" for n, v in told.items() if v != usual.get(n, False)]
 
 
 def _noise(name: str, value: object) -> bool:

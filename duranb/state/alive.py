@@ -8,7 +8,7 @@ So it stays the object it is, and what a restored one would have in its attribut
 from __future__ import annotations
 
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,9 +33,15 @@ class Taken:
             state.into(alive)
 
 
-def taken(capture: Capture, values: Mapping[str, Any], alive: Mapping[str, Any]) -> Taken:
+def taken(
+    capture: Capture,
+    values: Mapping[str, Any],
+    alive: Mapping[str, Any],
+    beside: Iterable[object] = (),
+) -> Taken:
     """``values`` as they were loaded, with the objects ``alive`` for those of the same names, which
-    are :func:`is_open`. Raises what pickling raises."""
+    are :func:`is_open`. Those ``beside`` are in the values, and alive already. Raises what pickling
+    raises."""
     alive = {n: a for n, a in alive.items() if type(values[n]) is type(a)}
     stand_for = {id(values[n]): a for n, a in alive.items()}
     if any(stand_for[id(values[n])] is not a for n, a in alive.items()):
@@ -43,6 +49,7 @@ def taken(capture: Capture, values: Mapping[str, Any], alive: Mapping[str, Any])
     states = {n: _State.of(values[n]) for n in alive}
     rest = {n: v for n, v in values.items() if n not in alive}
     if any(id(part) in stand_for for part in parts([rest, states], capture.live)):
+        stand_for |= {id(each): each for each in beside}
         rest, states = copied(capture, [rest, states], stand_for)
     return Taken({**rest, **alive}, [(alive[n], state) for n, state in states.items()])
 

@@ -49,7 +49,8 @@ def _is_state(name: str, value: Any) -> bool:
     if name.startswith("__") or name == "_abc_impl" or is_immutable(value):
         return False
     kind = type(value)
-    return not (issubclass(kind, (type, *_METHODS)) or hasattr(kind, "__get__"))
+    described = any("__get__" in vars(cls) for cls in kind.__mro__)
+    return not (issubclass(kind, (type, *_METHODS)) or described)
 
 
 _METHODS = (types.FunctionType, staticmethod, classmethod, property)

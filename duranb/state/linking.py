@@ -29,10 +29,11 @@ from duranb.state.placeholder import Placeholder
 
 @dataclass
 class Linked:
-    """Values that share with live ones, and live memory that is to get other content: views of all
-    its bytes, and of those that it gets."""
+    """Values that share ``alive`` objects with live values, and live memory that is to get other
+    content: views of all its bytes, and of those that it gets."""
 
     values: dict[str, Any]
+    alive: list[object] = field(default_factory=list)
     memory: list[tuple[Any, Any]] = field(default_factory=list)
 
     def write(self) -> None:
@@ -76,10 +77,11 @@ def linked(
         if not written or not holders([id(alive)]) <= {*wanted, *anchors}:
             return None
         memory.append(written)
-    return Linked(copied(capture, values, {i: alive for i, (_, alive) in pairs.items()}), memory)
+    shared = {i: alive for i, (_, alive) in pairs.items()}
+    return Linked(copied(capture, values, shared), [*shared.values()], memory)
 
 
-def _unlike(stored: object, alive: object) -> tuple[Any, Any] | tuple[()] | None:
+def _unlike(stored: Any, alive: Any) -> tuple[Any, Any] | tuple[()] | None:
     """The bytes of live memory that are not those of its stored counterpart, and these; empty where
     they are unlike and cannot be written, None where they are alike, or this is no memory."""
     if not all(type(v) is bytearray or views.is_array(type(v)) for v in (stored, alive)):

@@ -55,6 +55,8 @@ class Tracked:
     digest: str = ""
     calls: frozenset[str] | None = reaching.NOTHING
     """What code inside of the value can touch; None: anything."""
+    classes: tuple[type, ...] = ()
+    """The notebook's classes that the value is made of."""
     alone: str = ""
     """The digest of this name's bytes without the rest of its group."""
     behind: tuple[str, ...] = ()
@@ -410,7 +412,7 @@ class Tracking:
                 if dumps[name].missing is not None or unstorable.is_unstorable(binding.version):
                     version = self._told_by_code(name, binding.version, seen)
                     binding = msgspec.structs.replace(binding, version=version)
-            self._set(name, value, binding, group, digest, calls, alone)
+            self._set(name, value, binding, group, digest, calls, alone, classes_in(dump))
             self._holders.note(name, frozenset(dumps[name].reached))
 
     @staticmethod
@@ -431,8 +433,9 @@ class Tracking:
         digest: str,
         calls: frozenset[str] | None = reaching.NOTHING,
         alone: str = "",
+        classes: tuple[type, ...] = (),
     ) -> None:
-        self._tracked[name] = Tracked(value, binding, group, digest, calls, alone)
+        self._tracked[name] = Tracked(value, binding, group, digest, calls, classes, alone)
         self._pending.pop(name, None)
         if not digest:
             self._holders.note(name, frozenset())
@@ -503,6 +506,12 @@ class Tracking:
 def could_change(seen: Tracked) -> bool:
     """Whether a value can be changed in place at all. Where knowledge about code goes in."""
     return bool(seen.digest) or seen.calls is None
+
+
+def classes_in(dump: codec.Dump) -> tuple[type, ...]:
+    """The notebook's classes that were met in a value."""
+    found = (code for code in dump.met.code if issubclass(type(code), type))
+    return tuple({c for c in found if c.__module__ == "__main__"})  # type: ignore[misc]
 
 
 @contextmanager

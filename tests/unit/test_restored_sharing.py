@@ -149,3 +149,60 @@ def test_what_was_bound_anew_since_is_shared_again() -> None:
     given(kernel, made, "x")
     given(kernel, held, "y")
     assert kernel["y"]["inner"] is kernel["x"]
+
+
+def test_what_a_step_changed_is_linked_to_what_was_made_anew() -> None:
+    """Run All in the same kernel: what the step bound is the same still, but the object in it that
+    it changed was made anew."""
+    kernel = Kernel()
+    made = kernel.run("class T:\n    def __init__(self): self.n = 1\ntoday = T()")
+    held = kernel.run("week = {'mon': today}\ntoday.n += 1")
+    given(kernel, made, "T", "today")
+    given(kernel, held, "week", "today", in_place={"today"})
+    assert kernel["week"]["mon"] is kernel["today"] and kernel["today"].n == 2
+
+
+def test_an_object_that_takes_its_state_in_shares_what_else_is_alive() -> None:
+    """An object that holds itself and a second one is changed in place by a step."""
+    setup = "class T: pass\nshared, one = T(), T()\none.held, one.n, one.me = (shared,), [1], one"
+    first = Kernel()
+    first.run(setup)
+    delta = first.run("one.n.append(2)")
+    second = Kernel(first.artifacts)
+    second.run(setup)
+    alive = second["one"]
+    given(second, delta, "one", in_place={"one"})
+    assert second["one"] is alive and alive.n == [1, 2] and alive.held[0] is second["shared"]
+
+
+def test_the_options_of_a_dataclass_are_its_code() -> None:
+    """They decide on the methods it has; the usual ones are told by no word, as in older stores."""
+    kernel = Kernel()
+    code = "from dataclasses import dataclass\n@dataclass{}\nclass P: x: int = 1"
+    plain = kernel.run(code.format("")).changed["P"].version
+    usual = kernel.run(code.format("(eq=True)")).changed.get("P")
+    assert usual is None or usual.version == plain
+    assert kernel.run(code.format("(order=True)")).changed["P"].version != plain
+
+
+def test_instances_are_of_the_class_that_was_defined_again() -> None:
+    """Run All in the same kernel: the cell of the class ran again, for whatever reason."""
+    kernel = Kernel()
+    code = "class T: pass"
+    kernel.run(code)
+    made = kernel.run("one, more = T(), [T()]")
+    kernel.run(code, {"T"})
+    given(kernel, made, "one", "more")
+    assert type(kernel["one"]) is kernel["T"] is type(kernel["more"][0])
+
+
+def test_bound_methods_are_of_the_class_that_was_changed() -> None:
+    """A class that is put back to what it was keeps the functions that are the same still."""
+    first = Kernel()
+    deltas = [first.run(c) for c in ("class T:\n    def f(self): pass\nt = T()", "m = t.f")]
+    later = first.run("T.rate = 5")
+    second = Kernel(first.artifacts)
+    for delta in deltas:
+        given(second, delta, *delta.changed)
+    given(second, later, "T", "t")
+    assert second["m"].__func__ is second["T"].f and second["T"].rate == 5
