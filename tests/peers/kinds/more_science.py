@@ -129,4 +129,4 @@ def more_science() -> list[Kind]:
 # fmt: on
 
 
-_FATES = dict.fromkeys(("prepared geometry", "lxml document", "astropy table"), "refused")
+_FATES = dict.fromkeys(("prepared geometry", "lxml document", "symbolic function"), "refused")
