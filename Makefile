@@ -59,7 +59,7 @@ test: lint $(FRONT)
 	CHROMIUM="$$chromium" $(BIN)/python -m pytest $(ARGS)
 
 soak: $(ENV) $(FRONT)
-	@$(BIN)/python -m pytest tests/faults tests/peers/oracle -m 'soak or not soak' $(ARGS)
+	@$(BIN)/python -m pytest tests/faults tests/peers tests/kernel/test_outputs.py -m 'soak or not soak' $(ARGS)
 
 bench: $(ENV) $(FRONT)
 	@for file in tests/benchmarks/bench_*.py; do \
