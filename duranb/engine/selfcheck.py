@@ -28,7 +28,7 @@ from duranb.pure import codec, events as e
 from duranb.pure.description import Description, TooLong, describe
 from duranb.pure.errors import StoreError
 from duranb.state import aside
-from duranb.state.tracking import Tracked
+from duranb.state.tracked import Tracked
 from duranb.store.files import place
 
 LARGEST = 64 << 20

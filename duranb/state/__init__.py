@@ -2,7 +2,7 @@
 
 from duranb.state.namespace import Namespace, Restored
 from duranb.state.previews import preview
-from duranb.state.tracking import Delta, Mark
+from duranb.state.tracked import Delta, Mark
 from duranb.state.unstorable import Code
 
 __all__ = ["Code", "Delta", "Mark", "Namespace", "Restored", "preview"]

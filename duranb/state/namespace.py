@@ -21,7 +21,8 @@ from duranb.state.linking import Linked, linked
 from duranb.state.pending import is_pending, is_used, lazily
 from duranb.state.placeholder import Placeholder, why
 from duranb.state.reaching import runs_beside
-from duranb.state.tracking import GONE, Mark, Tracked, Tracking, classes_in, could_change
+from duranb.state.tracked import GONE, Mark, Tracked, could_change
+from duranb.state.tracking import Tracking, classes_in
 from duranb.state.unstorable import is_unstorable, look
 
 LATE = 1 << 20

@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -29,66 +29,8 @@ from duranb.state.capture import NO_NAME, Capture, is_unsettled
 from duranb.state.groups import Holders, components
 from duranb.state.hidden import is_hidden
 from duranb.state.placeholder import Placeholder
-from duranb.state.unstorable import Code
-
-
-@dataclass(frozen=True)
-class Delta:
-    """What changed: names and what they are bound to now, names that are gone, and the digest of
-    the random generators' state if that changed. ``bound`` are the names that are new, bound to
-    another object or changed in place, be their content what it was or not."""
-
-    changed: dict[str, Binding] = field(default_factory=dict)
-    deleted: list[str] = field(default_factory=list)
-    random: str = ""
-    bound: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Tracked:
-    """A name as it was last seen. ``digest`` is of its group's bytes; for what cannot be stored it
-    is what could be seen of it (:mod:`duranb.state.unstorable`); empty for atoms."""
-
-    value: object
-    binding: Binding
-    group: frozenset[str]
-    digest: str = ""
-    calls: frozenset[str] | None = reaching.NOTHING
-    """What code inside of the value can touch; None: anything."""
-    classes: tuple[type, ...] = ()
-    """The notebook's classes that the value is made of."""
-    alone: str = ""
-    """The digest of this name's bytes without the rest of its group."""
-    behind: tuple[str, ...] = ()
-    """The restored steps that had changed this object when they ran: it does not have that."""
-    was: tuple[str, ...] = ()
-    """Of what cannot be stored: the versions that this very object had, the present one last."""
-
-
-@dataclass(frozen=True)
-class Mark:
-    """A state to go back to within this process: objects, bindings, random generators."""
-
-    tracked: dict[str, Tracked]
-    random: dict[str, Any]
-
-    def sharing(self, name: str) -> set[str]:
-        """The other names that shared state with this one then."""
-        return _sharing(self.tracked, name)
-
-    def holds(self, name: str, value: object) -> bool:
-        """Whether a name was bound to this very object then."""
-        return name in self.tracked and self.tracked[name].value is value
-
-    def version(self, name: str) -> str:
-        """The version of a name's value then, or an empty string."""
-        return self.tracked[name].binding.version if name in self.tracked else ""
-
-
-def _sharing(tracked: Mapping[str, Tracked], name: str) -> set[str]:
-    """A group's name that was bound anew is in another group by now, and still in this one."""
-    group = tracked[name].group if name in tracked else frozenset[str]()
-    return {n for n in group if n != name and n in tracked and tracked[n].group == group}
+from duranb.state.tracked import GONE, Delta, Mark, Tracked, could_change, sharing_of
+from duranb.state.unstorable import Code, Ran
 
 
 class Tracking:
@@ -106,7 +48,7 @@ class Tracking:
         self._anything = True
         self._beside = False
         self._random = randomness.Standing()
-        self._codes: list[Code] = []
+        self._ran = Ran(uses)
         self._pending: dict[str, Binding] = {}
         self._alone = threading.RLock()  # a pending value may be used first by another thread
 
@@ -118,7 +60,7 @@ class Tracking:
             self._anything = True
         else:
             self._touched.update(loads)
-        self._codes += codes
+        self._ran.codes += codes
 
     def note_rebinds(self) -> None:
         """Let go of objects whose names are bound to something else by now."""
@@ -168,7 +110,7 @@ class Tracking:
         random = self._random_delta()
         self._touched.clear()
         self._anything = False
-        self._codes.clear()
+        self._ran.codes.clear()
         self.live[_END] = self.live.pop(_END, None)
         before, now = self._recorded, self.bindings()
         self._recorded = now
@@ -316,7 +258,7 @@ class Tracking:
         if same:
             assert seen is not None
             before, was, behind = seen.binding.version, seen.was, seen.behind
-        for code in self._codes_of(name):
+        for code in self._ran.of(name):
             behind = behind[1:] if behind[:1] == (code.step,) else behind
         binding = self._capture.refusal(value, error)
         version = self._changed_by(name, binding.version, before)
@@ -325,10 +267,6 @@ class Tracking:
         self._set(name, value, told, group, look, None)
         self._tracked[name] = replace(self._tracked[name], was=(*was, version), behind=behind)
         self._holders.note(name, frozenset())
-
-    def _codes_of(self, name: str) -> list[Code]:
-        """The code that could have bound or changed a value; all that ran, where none is known."""
-        return [c for c in self._codes if c.could_touch(name)] or self._codes
 
     def _told_by_code(self, name: str, version: str, seen: Tracked | None) -> str:
         """The version of a stored value whose content does not tell it, or not all of it."""
@@ -340,19 +278,8 @@ class Tracking:
 
     def _changed_by(self, name: str, version: str, before: str) -> str:
         """The version of a value that is not, or not as a whole, told by its content."""
-        codes = [self._given(code, name) for code in self._codes_of(name)]
-        return unstorable.version(version, before, codes)
-
-    def _given(self, code: Code, name: str) -> str:
-        """What code was, with the versions of what it read, save ``name`` itself."""
-        if not code.reads:
-            return code.digest
-        reach = self.uses.of(code.reads)
-        told = [f"{n} {f}" for n, f in reach.uses.items()]
-        for other in (code.reads | reach.data) - {name} - reach.uses.keys():
-            if other in self._tracked:
-                told.append(f"{other} {self._tracked[other].binding.version}")
-        return "\n".join([code.digest, *sorted(told)])
+        versions = {n: seen.binding.version for n, seen in self._tracked.items() if n != name}
+        return unstorable.version(version, before, self._ran.told(name, versions))
 
     def _sharing(self, reached: Mapping[int, Seal], changed: Collection[str]) -> set[str]:
         """Unchanged names that do share state with what reached this, with the rest of their
@@ -451,7 +378,7 @@ class Tracking:
         moved = self._random.moved(state)
         if not moved:
             return ""
-        for code in self._codes:
+        for code in self._ran.codes:
             seeded = seeding.seeded(code.seeds, code.loads, self.live)
             # A generator that was not there before comes with a seed only where one is named.
             self._random.seeded(moved & known.keys() if seeded is None else seeded)
@@ -466,7 +393,7 @@ class Tracking:
 
     def sharing(self, name: str) -> set[str]:
         """The other names that shared state with this one at the last sync."""
-        return _sharing(self._tracked, name)
+        return sharing_of(self._tracked, name)
 
     def version_of(self, value: object) -> str:
         """The version of any value, by its content."""
@@ -503,11 +430,6 @@ class Tracking:
         return Mark(dict(self._tracked), randomness.state())
 
 
-def could_change(seen: Tracked) -> bool:
-    """Whether a value can be changed in place at all. Where knowledge about code goes in."""
-    return bool(seen.digest) or seen.calls is None
-
-
 def classes_in(dump: codec.Dump) -> tuple[type, ...]:
     """The notebook's classes that were met in a value."""
     found = (code for code in dump.met.code if issubclass(type(code), type))
@@ -527,8 +449,6 @@ def _noting(refused: dict[str, BaseException], names: Collection[str]) -> Iterat
             raise
         refused |= dict.fromkeys(names, error)
 
-
-GONE = object()
 
 _END = "__loader__"
 """The name that marks the end of the namespace at the last sync: each has it, and no code of the

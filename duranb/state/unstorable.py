@@ -19,6 +19,7 @@ import blake3
 import xxhash
 
 from duranb.pure import identity, looking
+from duranb.pure.fingerprint import Uses
 from duranb.pure.immutable import is_immutable_kind
 from duranb.pure.looking import own_failure
 from duranb.state import reconnect
@@ -53,6 +54,32 @@ class Code:
     def could_touch(self, name: str) -> bool:
         """Whether it could have bound or changed the value of a name."""
         return self.loads is None or name in self.loads
+
+
+class Ran:
+    """The code that ran since the last look, in order."""
+
+    def __init__(self, uses: Uses) -> None:
+        self._uses = uses
+        self.codes: list[Code] = []
+
+    def of(self, name: str) -> list[Code]:
+        """What could have bound or changed a value; all that ran, where none is known."""
+        return [c for c in self.codes if c.could_touch(name)] or self.codes
+
+    def told(self, name: str, versions: Mapping[str, str]) -> list[str]:
+        """What made or changed a value, with what that read: its code, and the ``versions`` of the
+        other names."""
+        return [self._given(code, versions) for code in self.of(name)]
+
+    def _given(self, code: Code, versions: Mapping[str, str]) -> str:
+        if not code.reads:
+            return code.digest
+        reach = self._uses.of(code.reads)
+        told = [f"{n} {f}" for n, f in reach.uses.items()]
+        read = (code.reads | reach.data) - reach.uses.keys()
+        told += [f"{n} {versions[n]}" for n in read if n in versions]
+        return "\n".join([code.digest, *sorted(told)])
 
 
 def version(told: str, before: str, codes: Iterable[str]) -> str:

@@ -1,0 +1,76 @@
+"""What is known of a namespace at one moment: its names, as they were last seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from duranb.pure.events import Binding
+from duranb.state import reaching
+
+GONE = object()
+
+
+@dataclass(frozen=True)
+class Delta:
+    """What changed: names and what they are bound to now, names that are gone, and the digest of
+    the random generators' state if that changed. ``bound`` are the names that are new, bound to
+    another object or changed in place, be their content what it was or not."""
+
+    changed: dict[str, Binding] = field(default_factory=dict)
+    deleted: list[str] = field(default_factory=list)
+    random: str = ""
+    bound: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Tracked:
+    """A name as it was last seen. ``digest`` is of its group's bytes; for what cannot be stored it
+    is what could be seen of it (:mod:`duranb.state.unstorable`); empty for atoms."""
+
+    value: object
+    binding: Binding
+    group: frozenset[str]
+    digest: str = ""
+    calls: frozenset[str] | None = reaching.NOTHING
+    """What code inside of the value can touch; None: anything."""
+    classes: tuple[type, ...] = ()
+    """The notebook's classes that the value is made of."""
+    alone: str = ""
+    """The digest of this name's bytes without the rest of its group."""
+    behind: tuple[str, ...] = ()
+    """The restored steps that had changed this object when they ran: it does not have that."""
+    was: tuple[str, ...] = ()
+    """Of what cannot be stored: the versions that this very object had, the present one last."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A state to go back to within this process: objects, bindings, random generators."""
+
+    tracked: dict[str, Tracked]
+    random: dict[str, Any]
+
+    def sharing(self, name: str) -> set[str]:
+        """The other names that shared state with this one then."""
+        return sharing_of(self.tracked, name)
+
+    def holds(self, name: str, value: object) -> bool:
+        """Whether a name was bound to this very object then."""
+        return name in self.tracked and self.tracked[name].value is value
+
+    def version(self, name: str) -> str:
+        """The version of a name's value then, or an empty string."""
+        return self.tracked[name].binding.version if name in self.tracked else ""
+
+
+def sharing_of(tracked: Mapping[str, Tracked], name: str) -> set[str]:
+    """A group's name that was bound anew is in another group by now, and still in this one."""
+    group = tracked[name].group if name in tracked else frozenset[str]()
+    return {n for n in group if n != name and n in tracked and tracked[n].group == group}
+
+
+def could_change(seen: Tracked) -> bool:
+    """Whether a value can be changed in place at all. Where knowledge about code goes in."""
+    return bool(seen.digest) or seen.calls is None
