@@ -15,8 +15,8 @@ from duranb.engine.runtime import Runtime
 from duranb.engine.spec import Spec
 from duranb.pure.errors import NotRestorable
 from duranb.pure.model import Execution, Status
-from duranb.state.namespace import REWOUND
 from duranb.state.randomness import OWN, UNSEEDED
+from duranb.state.tracked import REWOUND
 
 ABSENT = "absent"
 """The version of an input that has no value."""

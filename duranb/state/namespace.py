@@ -21,7 +21,7 @@ from duranb.state.linking import Linked, linked
 from duranb.state.pending import is_pending, is_used, lazily
 from duranb.state.placeholder import Placeholder, why
 from duranb.state.reaching import runs_beside
-from duranb.state.tracked import GONE, Mark, Tracked, could_change
+from duranb.state.tracked import GONE, REWOUND, Mark, Restored, Tracked, could_change
 from duranb.state.tracking import Tracking, classes_in
 from duranb.state.unstorable import is_unstorable, look
 
@@ -29,22 +29,7 @@ LATE = 1 << 20
 """Bytes from which a stored value is loaded when it is first needed, not when it is bound."""
 
 
-REWOUND = "a rewind"
-"""What an object is behind that is still as it was when the namespace went back."""
-
 NONE: Mapping[str, Mapping[str, Binding]] = {}
-
-
-@dataclass(frozen=True)
-class Restored:
-    """The step whose outputs are restored. ``in_place`` are those that it changed without binding
-    them, ``beside`` the recorded bindings of other names that were stored together with its
-    outputs, and ``drawn`` the random generators it drew from, with where they stood before."""
-
-    name: str
-    in_place: Collection[str] = ()
-    beside: Mapping[str, Binding] = field(default_factory=dict)
-    drawn: Mapping[str, str] = field(default_factory=dict)
 
 
 class Namespace(Tracking):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +10,9 @@ from duranb.pure.events import Binding
 from duranb.state import reaching
 
 GONE = object()
+
+REWOUND = "a rewind"
+"""What an object is behind that is still as it was when the namespace went back."""
 
 
 @dataclass(frozen=True)
@@ -74,3 +77,15 @@ def sharing_of(tracked: Mapping[str, Tracked], name: str) -> set[str]:
 def could_change(seen: Tracked) -> bool:
     """Whether a value can be changed in place at all. Where knowledge about code goes in."""
     return bool(seen.digest) or seen.calls is None
+
+
+@dataclass(frozen=True)
+class Restored:
+    """The step whose outputs are restored. ``in_place`` are those that it changed without binding
+    them, ``beside`` the recorded bindings of other names that were stored together with its
+    outputs, and ``drawn`` the random generators it drew from, with where they stood before."""
+
+    name: str
+    in_place: Collection[str] = ()
+    beside: Mapping[str, Binding] = field(default_factory=dict)
+    drawn: Mapping[str, str] = field(default_factory=dict)

@@ -9,7 +9,7 @@ from duranb.pure.events import ValuesDiffer
 from duranb.pure.history import History
 from duranb.pure.model import Execution, Origin, Status
 from duranb.pure.staleness import latest
-from duranb.state.namespace import REWOUND
+from duranb.state.tracked import REWOUND
 from duranb.views.words import clock, count, saved
 
 AS_IT_IS = "mathjax_ignore tex2jax_ignore"
