@@ -22,10 +22,11 @@ import struct
 import sys
 import types
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import cloudpickle
@@ -34,6 +35,7 @@ import xxhash
 
 from duranb.pure import (
     compiled,
+    frames,
     held,
     identity,
     recipes,
@@ -54,6 +56,8 @@ Reducer = Callable[[Any], tuple[Any, ...] | None]
 _HEAD = struct.Struct("<I")
 _decode_table = msgspec.msgpack.Decoder(list[int | Entry]).decode
 _live: ContextVar[dict[str, Any]] = ContextVar("duranb_live")
+_own: ContextVar[Collection[str] | None] = ContextVar("duranb_own", default=None)
+_settled: ContextVar[Mapping[str, Any]] = ContextVar("duranb_settled")
 
 
 @dataclass
@@ -303,6 +307,7 @@ def _content(variable: types.CellType) -> tuple[Any, ...]:
 def special(obj: Any) -> tuple[Any, ...] | None:
     """The reduction of what is not pickled as its own class says, or None."""
     found = tensors.reduction(obj) or held.reduction(obj) or recipes.reduction(obj)
+    found = found or frames.reduction(obj)
     if found is not None:
         return found
     kind = type(obj)
@@ -371,8 +376,8 @@ _loaded: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
 def _load_class(
     name: str, fingerprint: str, definition: bytes, names: tuple[str, ...] | None = None
 ) -> type:
-    live = _live.get().get(name)
-    if isinstance(live, type) and identity.of_class(live) == fingerprint:
+    live = _live_class(name)
+    if live is not None and identity.of_class(live) == fingerprint:
         return live
     # Loading a definition again would give the class that it made its methods anew.
     key = f"{id(_live.get())} {fingerprint} {xxhash.xxh3_128_hexdigest(definition)}"
@@ -380,12 +385,35 @@ def _load_class(
     if known is not None and identity.of_class(known) == fingerprint:
         found: type = known
         return found
+    before = identity.attributes(live) if live is not None else {}
     loaded = _loaded[key] = pickle.loads(definition)
     assert isinstance(loaded, type)
+    if loaded is live and not _is_own(name):
+        # An instance was stored when its class held something else: the class stays as it is.
+        for later in identity.attributes(live).keys() - before:
+            type.__delattr__(live, later)
+        for kept in [n for n, v in before.items() if vars(live).get(n) is not v]:
+            type.__setattr__(live, kept, before[kept])
+        return live
     for later in identity.attributes(loaded).keys() - names if names else ():
         type.__delattr__(loaded, later)  # it is the live class, put back to what it was
     loaded.__qualname__ = name  # cloudpickle makes it the last part of it
     return loaded
+
+
+def _live_class(name: str) -> type | None:
+    """The class of this qualified name that is bound in the namespace, or is about to be."""
+    root, *inner = name.split(".")
+    found = _settled.get().get(root, _live.get().get(root))
+    for part in inner:
+        found = vars(found).get(part) if isinstance(found, type) else None
+    return found if isinstance(found, type) else None
+
+
+def _is_own(name: str) -> bool:
+    """Whether what is being loaded tells what a class holds: it is stored there under its name."""
+    own = _own.get()
+    return own is None or name.partition(".")[0] in own
 
 
 def _array(array: Any) -> tuple[Any, ...] | None:
@@ -422,8 +450,14 @@ def load(
     digest: str,
     live: dict[str, Any],
     stand_in: tolerant.StandIn | None = None,
+    own: Collection[str] | None = None,
+    settled: Mapping[str, Any] = MappingProxyType({}),
 ) -> Any:
     """The value that :meth:`Dump.put` kept. Its arrays can be written to.
+
+    It tells what a class of the notebook holds only where that is one of its ``own`` names (None:
+    any); else the class stays as it is. ``settled`` are classes by their names that are loaded
+    already and bound later.
 
     With ``stand_in`` what fails inside of it is replaced, and the rest is loaded. Loading runs code
     that the bytes name: ``artifacts`` only gives out what the user has signed. Raises what loading
@@ -439,7 +473,7 @@ def load(
             at += entry
         else:
             pieces.append(assembled(entry, artifacts))
-    with bound(live):
+    with bound(live, own, settled):
         if stand_in is not None:
             return tolerant.load(pieces[0], pieces[1:], stand_in)
         return pickle.loads(pieces[0], buffers=pieces[1:])
@@ -464,10 +498,17 @@ def parts(data: memoryview) -> set[str]:
 
 
 @contextmanager
-def bound(live: dict[str, Any]) -> Any:
-    """While this is open, what is unpickled belongs to the namespace ``live``."""
-    token = _live.set(live)
+def bound(
+    live: dict[str, Any],
+    own: Collection[str] | None = None,
+    settled: Mapping[str, Any] = MappingProxyType({}),
+) -> Any:
+    """While this is open, what is unpickled belongs to the namespace ``live``. The rest is as in
+    :func:`load`."""
+    tokens = _live.set(live), _own.set(own), _settled.set(settled)
     try:
         yield
     finally:
-        _live.reset(token)
+        _live.reset(tokens[0])
+        _own.reset(tokens[1])
+        _settled.reset(tokens[2])

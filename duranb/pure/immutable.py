@@ -50,6 +50,8 @@ _SHALLOW = ATOMS | {
 }
 
 _KINDS = (type, enum.Enum, types.ModuleType)
+_OF_PANDAS = ("Index", "Dtype", "Timestamp", "Timedelta", "Period", "BlockValuesRefs")
+"""What of pandas cannot be changed, or is only its note of who looks at some memory."""
 _CHANGING = ("Buffer", "File", "Stream", "Reader", "Writer", "Builder")
 """What of pyarrow can be written to: its arrays and tables cannot."""
 
@@ -79,7 +81,7 @@ def is_immutable_kind(kind: type) -> bool:
         numpy = sys.modules["numpy"]
         return issubclass(kind, (numpy.generic, numpy.dtype, numpy.ufunc))
     if module.partition(".")[0] == "pandas":
-        return kind.__name__.endswith(("Index", "Dtype", "Timestamp", "Timedelta", "Period"))
+        return kind.__name__.endswith(_OF_PANDAS)
     if module == "pyarrow.lib":
         return not kind.__name__.endswith(_CHANGING)
     return module == "torch" and kind.__name__ in ("dtype", "device", "Size", "layout")

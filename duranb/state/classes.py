@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import abc
 import types
+from collections.abc import Mapping
 from typing import Any
 
 from duranb.pure import identity
@@ -41,6 +42,12 @@ def bound(value: Any) -> Any:
     for name, held in value.held.items():
         type.__setattr__(value.cls, name, held)
     return value.cls
+
+
+def classes(values: Mapping[str, Any]) -> dict[str, type]:
+    """The notebook's classes among values that were loaded, by their names."""
+    found = {n: v.cls if type(v) is Whole else v for n, v in values.items()}
+    return {n: c for n, c in found.items() if isinstance(c, type) and c.__module__ == "__main__"}
 
 
 def _is_state(name: str, value: Any) -> bool:
