@@ -291,7 +291,7 @@ def test_a_class_holds_what_it_was_stored_with_and_not_what_an_instance_was(orde
     first.run("z = Job()", {"Job"})
     wanted = first.namespace.bindings()
     second = Kernel(first.artifacts)
-    second.namespace.restore(dict(list(sorted(wanted.items()))[::order]))
+    second.namespace.restore(dict(sorted(wanted.items())[::order]))
     assert second["Job"].made == 2
     assert type(second["a"]) is type(second["z"]) is second["Job"]
 
