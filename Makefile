@@ -3,7 +3,7 @@
 #   make demo    the main job: an agent notebook, killed and resumed, pays for no call twice
 #   make test    lint, types and every test, browser included
 #   make lab     the tutorial, in JupyterLab
-#   make soak    the full-length kill tests        make bench   the measurements
+#   make soak    kills and edits at full length    make bench   the measurements
 #   make lint    ruff, mypy, tsc                   make clean   removes what was built
 #   make frameworks  the table of agent frameworks, in an environment of its own
 #
@@ -59,7 +59,7 @@ test: lint $(FRONT)
 	CHROMIUM="$$chromium" $(BIN)/python -m pytest $(ARGS)
 
 soak: $(ENV) $(FRONT)
-	@$(BIN)/python -m pytest tests/faults -m 'soak or not soak' $(ARGS)
+	@$(BIN)/python -m pytest tests/faults tests/peers tests/kernel/test_outputs.py -m 'soak or not soak' $(ARGS)
 
 bench: $(ENV) $(FRONT)
 	@for file in tests/benchmarks/bench_*.py; do \

@@ -141,7 +141,9 @@ def verify(notebook: Path, replay: bool, timeout: float | None) -> None:
 
     With --replay, rerun every completed step instead, from its recorded inputs and against its
     recorded calls, on a copy of the store: nothing is sent, no effect is done, and each output
-    that comes out different is listed. Exit code 0: all agree. 1: some do not.
+    that comes out different is listed. Plain cells of the notebook run too, those above a step
+    before it. Ids and times that libraries draw do not count as a difference; those that the
+    notebook draws do. Exit code 0: all agree. 1: some do not.
 
     Example: duranb verify agent.ipynb --replay
     """

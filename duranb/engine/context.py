@@ -21,6 +21,7 @@ from duranb.pure.artifacts import Buffer
 from duranb.pure.credentials import public_text
 from duranb.pure.errors import DuranbError, Unrecorded
 from duranb.pure.events import CallCompleted, CallFailed, CallRejected, ErrorInfo, Usage
+from duranb.pure.looking import name_of, storable, text_of
 from duranb.pure.model import Call, CallStatus
 
 
@@ -320,13 +321,8 @@ def idempotency_key(here: StepContext, key: str, occurrence: int) -> str:
 def describe(error: BaseException) -> ErrorInfo:
     """An exception as it is kept in the history, without its traceback and without the credentials
     in URLs that it tells."""
-    message = public_text(storable(str(error)[:4000]))[:2000]
-    return ErrorInfo(type=type(error).__name__, message=message)
-
-
-def storable(text: str) -> str:
-    """Text with a lone surrogate, which has no UTF-8, as its escape."""
-    return text.encode(errors="backslashreplace").decode()
+    message = public_text(text_of(error)[:4000])[:2000]
+    return ErrorInfo(type=name_of(type(error)), message=message)
 
 
 def now_us() -> int:

@@ -11,6 +11,9 @@ from typing import Any
 
 from duranb.pure.errors import StepTimeout
 
+_CLOSE = 0.1
+"""Seconds within which what is left on the timer is what this clock has left."""
+
 
 class Deadline:
     """Interrupts the body after ``seconds``; None never does.
@@ -26,13 +29,14 @@ class Deadline:
         self._step = step
         self._seconds = seconds
         self._passed = False
+        self._started = 0.0
         self._handler: Any = None
         self._outer_end = 0.0
         self._timer: threading.Timer | asyncio.TimerHandle | None = None
 
     def start(self) -> None:
         """Start the clock of a sync body."""
-        self._passed, self._timer = False, None
+        self._passed, self._timer, self._started = False, None, time.monotonic()
         if self._seconds is None:
             return
         if hasattr(signal, "setitimer") and _in_main_thread():
@@ -54,8 +58,7 @@ class Deadline:
     def stop(self) -> None:
         """Stop the clock."""
         if self._handler is not None:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, self._handler)
+            self._give_back()
             self._handler = None
             if self._outer_end:  # a step around this one has a clock too, and there is one timer
                 left = max(self._outer_end - time.monotonic(), 0.001)
@@ -63,9 +66,21 @@ class Deadline:
         if self._timer is not None:
             self._timer.cancel()
 
+    def _give_back(self) -> None:
+        """Give the alarm back as it was, but leave what the body has set for itself."""
+        assert self._seconds is not None
+        ours = signal.getsignal(signal.SIGALRM) == self._alarm
+        expected = self._seconds - (time.monotonic() - self._started)
+        if ours or abs(signal.getitimer(signal.ITIMER_REAL)[0] - expected) < _CLOSE:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        if ours:
+            signal.signal(signal.SIGALRM, self._handler)
+
     def convert(self, error: BaseException | None) -> BaseException | None:
         """StepTimeout where this clock interrupted the body, also if the body took no notice; else
         ``error``."""
+        if error is None and not self._passed and self._overran():
+            return self._error()  # the body had the alarm for itself
         interruptions = (KeyboardInterrupt, asyncio.CancelledError)
         if not self._passed or not (error is None or isinstance(error, interruptions)):
             return error
@@ -75,6 +90,10 @@ class Deadline:
                 task.uncancel()
         return self._error()
 
+    def _overran(self) -> bool:
+        started, seconds = self._started, self._seconds
+        return bool(started) and seconds is not None and time.monotonic() - started > seconds
+
     def _error(self) -> StepTimeout:
         return StepTimeout(
             f"step {self._step!r} took longer than its --timeout of {self._seconds:g} s"
@@ -82,7 +101,7 @@ class Deadline:
 
     def _alarm(self, number: int, frame: FrameType | None) -> None:
         self._passed = True
-        raise KeyboardInterrupt
+        signal.default_int_handler(number, frame)
 
     def _interrupt(self) -> None:
         import _thread

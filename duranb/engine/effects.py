@@ -7,7 +7,6 @@ its step ``in doubt`` until the user says what happened.
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import inspect
 from collections.abc import Awaitable, Callable
@@ -22,6 +21,7 @@ from duranb.engine.runtime import active
 from duranb.pure import diff
 from duranb.pure.errors import InDoubt, Unrecorded
 from duranb.pure.events import CallCompleted, CallFailed, CallIntended
+from duranb.pure.looking import is_a
 from duranb.pure.model import Call, CallStatus, Cause
 from duranb.state import preview
 
@@ -261,15 +261,15 @@ class Deed:
         A connection that broke, a timeout or an interrupt says nothing about whether it happened:
         then the intent stands alone, as after a crash, unless repeating is harmless.
         """
-        unknown = not isinstance(error, Exception)
+        unknown = not is_a(error, Exception)
         unknown = unknown or cause_of(error, answered=False) is Cause.TRANSPORT
         if unknown and not self._effect.idempotent:
-            if isinstance(error, Exception) and not isinstance(error, asyncio.CancelledError):
+            if is_a(error, Exception):
                 raise self._here.stop(
                     doubt(self._here.step, self._here.runtime.history.calls[self.id])
                 ) from error
             return
-        if unknown and not isinstance(error, Exception):
+        if unknown and not is_a(error, Exception):
             return
         self._here.release(self._slot)
         self._here.runtime.record(

@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, cast
 
 import tenacity
 
 from duranb.pure.errors import DuranbError, Reject, StepTimeout, ValidationFailed
+from duranb.pure.looking import asked, is_a, module_of, mro_of, name_of
 from duranb.pure.model import Cause
 
 RETRYABLE_STATUS = frozenset({408, 409, 429})
@@ -53,7 +54,7 @@ class Policy:
 
     def should_retry(self, error: BaseException, cause: Cause, attempt: int) -> bool:
         """Whether another attempt follows attempt number ``attempt`` (from 1)."""
-        if attempt > self.retries or isinstance(error, (KeyboardInterrupt, SystemExit)):
+        if attempt > self.retries or is_a(error, KeyboardInterrupt, SystemExit):
             return False
         names = _names(error)
         if names & set(self.no_retry_on):
@@ -78,48 +79,49 @@ class Policy:
 def cause_of(error: BaseException, *, answered: bool) -> Cause:
     """Why an attempt failed. ``answered``: whether a model had answered in this attempt; content
     can only be at fault where there was some."""
-    if isinstance(error, BaseExceptionGroup):
-        causes = {cause_of(inner, answered=answered) for inner in error.exceptions}
+    if is_a(error, BaseExceptionGroup):
+        inside = cast(BaseExceptionGroup[BaseException], error).exceptions
+        causes = {cause_of(inner, answered=answered) for inner in inside}
         return causes.pop() if len(causes) == 1 else Cause.CODE
-    if isinstance(error, (Reject, ValidationFailed)) or _is_parse_error(error):
+    if is_a(error, Reject, ValidationFailed) or _is_parse_error(error):
         return Cause.CONTENT if answered else Cause.CODE
-    if isinstance(error, StepTimeout):
+    if is_a(error, StepTimeout):
         return Cause.TRANSPORT
-    if isinstance(error, DuranbError):
+    if is_a(error, DuranbError):
         return Cause.CODE
     status = status_of(error)
     if status:
         passing = status in RETRYABLE_STATUS or status >= 500
         return Cause.TRANSPORT if passing else Cause.CODE
-    if isinstance(error, (ConnectionError, TimeoutError)) or _names(error) & _TRANSPORT_NAMES:
+    if is_a(error, ConnectionError, TimeoutError) or _names(error) & _TRANSPORT_NAMES:
         return Cause.TRANSPORT
     return Cause.CODE
 
 
 def _is_parse_error(error: BaseException) -> bool:
-    if isinstance(error, json.JSONDecodeError):
+    if is_a(error, json.JSONDecodeError):
         return True
     kind = type(error)
-    return kind.__name__ == "ValidationError" and kind.__module__.startswith("pydantic")
+    return name_of(kind) == "ValidationError" and module_of(kind).startswith("pydantic")
 
 
 def status_of(error: BaseException) -> int:
     """The HTTP status an exception of any SDK carries, or 0."""
-    for holder in (error, getattr(error, "response", None)):
-        status = getattr(holder, "status_code", None)
-        if isinstance(status, int):
-            return status
+    for holder in (error, asked(error, "response")):
+        status = asked(holder, "status_code")
+        if is_a(status, int):
+            return int(status)
     return 0
 
 
 def retry_after(error: BaseException) -> float:
     """Seconds the server asked to wait (``retry-after-ms``, ``Retry-After``), or 0."""
-    headers: Any = getattr(getattr(error, "response", None), "headers", None)
+    headers: Any = asked(asked(error, "response"), "headers")
     if headers is None:
         return 0.0
     for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
-        text = headers.get(name)
-        if text is None:
+        text = _header(headers, name)
+        if not text:
             continue
         try:
             return max(0.0, float(text) / unit)
@@ -132,8 +134,17 @@ def retry_after(error: BaseException) -> float:
     return 0.0
 
 
+def _header(headers: Any, name: str) -> str:
+    """A header, where these are headers at all: an error of the user's can have anything there."""
+    try:
+        found = headers.get(name)
+    except Exception:  # of any kind: it is the error's own code
+        return ""
+    return found if isinstance(found, str) else ""
+
+
 def _names(error: BaseException) -> set[str]:
-    return {base.__name__ for base in type(error).__mro__}
+    return {name_of(base) for base in mro_of(type(error))}
 
 
 def pauses(seconds: float, tick: float, now: Callable[[], float]) -> Iterator[float]:

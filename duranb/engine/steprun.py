@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from duranb.engine.context import StepContext, describe, storable
+from duranb.engine.context import StepContext, describe
 from duranb.engine.deadline import Deadline
 from duranb.engine.decide import Decision
 from duranb.engine.keeping import Keeping
@@ -34,6 +34,7 @@ from duranb.pure.errors import (
     ValidationFailed,
     Waiting,
 )
+from duranb.pure.looking import is_a, said, storable, text_of
 from duranb.pure.model import Cause, Execution, Origin, Status
 from duranb.state import Restored
 
@@ -205,7 +206,7 @@ class StepRun:
         self.context.exit(self._token, process_wide=self._keeping.process_wide)
         if error is None:
             error = self._verdict()
-        elif isinstance(self.context.stopped, Unrecorded) and isinstance(error, Exception):
+        elif isinstance(self.context.stopped, Unrecorded) and is_a(error, Exception):
             # An SDK may have taken it for a hiccup of the network, and wrapped it as one.
             error = self.context.stopped
         if error is None:
@@ -234,20 +235,20 @@ class StepRun:
         except Exception as error:
             return UsageError(
                 f"the validator of step {name!r}, `{check}`, raised "
-                f"{type(error).__name__}: {error}. Nothing is lost: mend the --validate option "
+                f"{said(error)}. Nothing is lost: mend the --validate option "
                 "and run the cell again, its calls are answered from the journal."
             )
         return ValidationFailed(f"step {name!r}: `{check}` does not hold for what it made")
 
     def _retried(self, error: BaseException) -> bool:
         """Record the failure; True when another attempt follows."""
-        if isinstance(error, (KeyboardInterrupt, asyncio.CancelledError)):
+        if is_a(error, KeyboardInterrupt, asyncio.CancelledError):
             self._end(Status.CANCELLED, error)
             return False
-        if isinstance(error, InDoubt):
+        if is_a(error, InDoubt):
             self._end(Status.IN_DOUBT, error)
             return False
-        if isinstance(error, Waiting):
+        if is_a(error, Waiting):
             self._end(Status.WAITING, error)
             return False
         cause = cause_of(error, answered=self.context.answered)
@@ -259,7 +260,7 @@ class StepRun:
             retry = retry and cause is not Cause.CONTENT
             wait = 0.0 if retry else -1.0
         elif cause is Cause.CONTENT:
-            self.context.reject_latest(str(error) or type(error).__name__)
+            self.context.reject_latest(text_of(error) or type(error).__name__)
         self.runtime.record(
             e.AttemptFailed(
                 execution=self.id, attempt=attempt, cause=cause, error=_full(error), wait=wait
@@ -341,7 +342,7 @@ class StepRun:
             self.runtime.record(ended)
         except StoreError:
             self.runtime.record(ended, wait=False)
-            if not isinstance(error, StoreError):
+            if not is_a(error, StoreError):
                 raise
 
 
@@ -401,4 +402,4 @@ def _full(error: BaseException) -> e.ErrorInfo:
 
 
 def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [""])[0][:120]
+    return (text_of(error).splitlines() or [""])[0][:120]

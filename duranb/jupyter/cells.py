@@ -29,6 +29,7 @@ from duranb.jupyter.noting import noting
 from duranb.jupyter.outputs import Outputs
 from duranb.jupyter.settings import Settings
 from duranb.pure import dataflow, fingerprint
+from duranb.pure.deep import deeply
 from duranb.pure.errors import StepError, StoreError, UsageError
 from duranb.session import Session
 from duranb.state import Code, Namespace, seeding
@@ -206,7 +207,10 @@ class Cells(ast.NodeTransformer):
             self._load_what_it_needs(node)
             self._touched(node)
             if cell is not None:
-                node.body = noting(node.body, cell.unsure)  # what a magic runs is the cell's code
+                with deeply():
+                    node.body = noting(
+                        node.body, cell.unsure
+                    )  # what a magic runs is the cell's code
             return node
         cell.tree = node
         if cell.line is None:

@@ -13,6 +13,7 @@ from collections.abc import Collection
 from typing import Any
 
 from duranb.jupyter.noting import NOTES, noting
+from duranb.pure.deep import deeply
 
 HANDLE = "__duranb__"
 """The name under which the rewritten body finds the cell that is running. It is a builtin, as the
@@ -45,7 +46,8 @@ def attempts(
     future = [n for n in tree.body if isinstance(n, ast.ImportFrom) and n.module == "__future__"]
     # A cell's statements are compiled one by one: there, ``global`` says nothing about the others.
     body = [n for n in tree.body if n not in future and not isinstance(n, ast.Global)]
-    inner = [*noting(_documenting(_shown(body, interactivity)), unsure), _call("ended")]
+    with deeply():
+        inner = [*noting(_documenting(_shown(body, interactivity)), unsure), _call("ended")]
     run = _of_handle("run", ast.Load())
     guard = ast.withitem(_of_handle("attempt", ast.Load()))
     target = _of_handle("attempt", ast.Store())
@@ -140,4 +142,5 @@ def _module(body: list[ast.stmt], like: ast.Module) -> ast.Module:
         if not hasattr(node, "lineno"):
             node.lineno, node.col_offset = line, 0
             node.end_lineno, node.end_col_offset = line, 0
-    return ast.fix_missing_locations(ast.Module(body, like.type_ignores))
+    with deeply():
+        return ast.fix_missing_locations(ast.Module(body, like.type_ignores))

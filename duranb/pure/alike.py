@@ -19,6 +19,7 @@ from duranb.pure.canonical import Reduce
 from duranb.pure.codec import Reducer
 from duranb.pure.drawn import Drawn
 from duranb.pure.immutable import ATOMS
+from duranb.pure.looking import own_failure
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,9 @@ def alike(
     try:
         pairing = Pairing(drawn, canonical.reducing(live, reducer), free)
         return pairing.same(was, now, Place(everywhere))
-    except Exception:  # of any kind: taking values apart runs their own code
+    except BaseException as error:  # of any kind: taking values apart runs their own code
+        if not own_failure(error):
+            raise
         return False
 
 

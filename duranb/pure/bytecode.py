@@ -17,6 +17,8 @@ from types import CodeType
 
 import blake3
 
+from duranb.pure.looking import written
+
 OPAQUE = frozenset({"exec", "eval", "globals", "get_ipython", "builtins", "__builtins__"})
 """Global names whose use means: this code can read and write any name."""
 
@@ -179,5 +181,5 @@ def token(value: object) -> object:
     if isinstance(value, tuple):
         return tuple(token(v) for v in value)
     if value is None or isinstance(value, (str, int, float, complex, bytes, type(Ellipsis))):
-        return (type(value).__name__, repr(value))
+        return (type(value).__name__, written(value))
     return repr(value)

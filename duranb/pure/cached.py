@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from duranb.pure import held, identity
+from duranb.pure import held, looking
 
 
 def reduction(value: Any) -> tuple[Any, ...] | None:
@@ -18,7 +18,7 @@ def reduction(value: Any) -> tuple[Any, ...] | None:
     and for one that has a way of its own to be pickled."""
     kind = type(value)
     names = _properties(kind)  # type: ignore[arg-type, unused-ignore]
-    if not names or names.isdisjoint(identity.own(value)):
+    if not names or names.isdisjoint(looking.own(value)):
         return None
     reduced = value.__reduce_ex__(5)
     if not isinstance(reduced, tuple) or len(reduced) < 3:

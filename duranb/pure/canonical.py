@@ -20,9 +20,10 @@ from typing import Any, TypeAlias
 import xxhash
 
 from duranb.pure import held, identity, recipes, texts
-from duranb.pure.codec import Missing, NotebookPickler, Reducer, special
+from duranb.pure.codec import NotebookPickler, Reducer, own_way, special
 from duranb.pure.immutable import is_atom, is_imported
 from duranb.pure.looking import full_name, is_a, module_name, own_failure, written
+from duranb.pure.missing import Missing
 
 _SETS = (b"\x8f", b"\x91")  # EMPTY_SET and FROZENSET; bytes of a number, too
 Reduce: TypeAlias = Callable[[object], Any]
@@ -30,6 +31,8 @@ Reduce: TypeAlias = Callable[[object], Any]
 _LARGEST = 1 << 28
 _MOST = 1 << 62
 _DEEPEST = 300
+_CIRCLE = 128
+"""After so many objects it is looked whether they are the same few, over and over."""
 _STEPS = 2_000
 _FEW_STEPS = 50
 _MORE_STEPS = 200_000
@@ -73,7 +76,10 @@ class _TooLarge(Exception):
 class _Canonical(NotebookPickler):
     """Functions and classes as their fingerprints, everything else by content."""
 
+    _met: list[int] | None = None
+
     def reduction(self, obj: Any) -> Any:
+        self._leave_circle(obj)
         if (dispatching := _dispatching(obj)) is not None:
             return dispatching
         token = _token(obj)
@@ -82,7 +88,20 @@ class _Canonical(NotebookPickler):
         found = special(obj) or _texts(obj)
         if found is None and self._reducer is not None:
             found = self._reducer(obj)
+        if found is None:
+            found = own_way(obj)
         return NotImplemented if found is None else found
+
+    def _leave_circle(self, obj: object) -> None:
+        """Without a memo, an object that leads back to itself is met again and again, a thousand
+        levels deep (every PeriodArray of pandas' does): a few hundred are enough to tell."""
+        if self._met is None:
+            self._met = []
+        self._met.append(id(obj))
+        if len(self._met) == _CIRCLE:
+            if len(set(self._met)) <= _CIRCLE // 16:
+                raise _TooLarge
+            self._met.clear()
 
 
 def _texts(obj: Any) -> tuple[Any, ...] | None:
@@ -304,6 +323,8 @@ class _Walker:
         found: Any = _dispatching(value) or special(value) or _texts(value)
         if found is None and self._reducer is not None:
             found = self._reducer(value)
+        if found is None:
+            found = own_way(value)
         if found is None:
             registered = copyreg.dispatch_table.get(type(value))
             found = registered(value) if registered else value.__reduce_ex__(5)

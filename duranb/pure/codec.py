@@ -15,6 +15,7 @@ kept once however often what is around it changes, never copied, and mapped when
 from __future__ import annotations
 
 import copyreg
+import enum
 import functools
 import io
 import pickle
@@ -35,19 +36,26 @@ import xxhash
 
 from duranb.pure import (
     compiled,
+    definitions,
     frames,
     held,
     identity,
+    leftover,
+    members,
     recipes,
     sharing,
     skeletons,
     tensors,
     texts,
     tolerant,
+    undisturbed,
     views,
 )
 from duranb.pure.artifacts import Artifacts, Buffer
 from duranb.pure.buffers import LARGE, Entry, Known, assembled, hashes
+from duranb.pure.immutable import is_leaf
+from duranb.pure.looking import dict_of, is_a, is_class, module_of, qualname_of
+from duranb.pure.missing import Missing
 from duranb.pure.views import load as _load_view  # noqa: F401 older stores name it so
 
 Reducer = Callable[[Any], tuple[Any, ...] | None]
@@ -90,7 +98,9 @@ class Dump:
         """The objects inside of the value that others could change too, by id. Only true while this
         lives: it holds what pickling made on the way."""
         memo = self.pickler.memo.copy()
-        inside = {i: obj for i, (_, obj) in memo.items() if obj is not _LIVE}
+        inside = {
+            i: obj for i, (_, obj) in memo.items() if type(obj) is not str and obj is not _LIVE
+        }
         inside.pop(id(self.value), None)
         inside |= {i: obj for i, (obj, _) in self.pickler.windows.found.items()}
         return sharing.reached(inside)
@@ -143,47 +153,6 @@ class Met:
     described: list[object] = field(default_factory=list)
 
 
-class Missing:
-    """Lets a value be pickled without those of its parts that cannot be.
-
-    Containers and instances of the notebook's own classes are looked into; an object of a library
-    that holds such a part is one itself, since nobody knows how it would do without.
-    ``stand_in(part, why)`` is the reduction of what stands there instead.
-    """
-
-    def __init__(self, stand_in: Callable[[object, str], tuple[Any, ...]]) -> None:
-        self._stand_in = stand_in
-        self.found: dict[int, tuple[object, str]] = {}
-        self.known = False
-        """Whether all of them are found already, so that nothing else is looked into."""
-        self._whole: dict[int, object] = {}
-
-    def reduction(self, obj: Any, pickler: NotebookPickler) -> Any:
-        """The reduction of ``obj``, or what is pickled instead."""
-        if self.known:
-            there = self.found.get(id(obj))
-            return pickler.reduction(obj) if there is None else self._stand_in(obj, there[1])
-        kind = type(obj)
-        try:
-            looked_into = kind.__module__ in _LOOKED_INTO or issubclass(kind, type)
-            if not looked_into and id(obj) not in self._whole:
-                # All that is in it is whole too, and need not be tried again.
-                self._whole |= pickler.alone(obj)
-            found = pickler.reduction(obj)
-            by_kind = kind in pickler.dispatch_table or issubclass(kind, _AS_CODE)
-            if found is NotImplemented and not by_kind:
-                obj.__reduce_ex__(5)  # what pickling it would call
-            return found
-        except Exception as error:  # of any kind: it is the value's own code
-            why = f"{type(error).__name__}: {error}".splitlines()[0][:200]
-            self.found[id(obj)] = (obj, why)
-            return self._stand_in(obj, why)
-
-
-_AS_CODE = (type, types.FunctionType)
-_LOOKED_INTO = frozenset({"__main__", "builtins", "collections", "types", "functools"})
-
-
 class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
     """cloudpickle that knows the live namespace."""
 
@@ -193,7 +162,7 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         live: dict[str, Any],
         buffer_callback: Callable[[Any], Any] | None,
         reducer: Reducer | None,
-        inside: frozenset[type] = frozenset(),
+        inside: frozenset[int] = frozenset(),
         missing: Missing | None = None,
         met: Met | None = None,
         windows: views.Windows | None = None,
@@ -208,6 +177,8 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         self._variables: set[int] = set()
 
     def reducer_override(self, obj: Any) -> Any:
+        if is_leaf(obj):
+            return NotImplemented
         if self.missing is not None:
             return self.missing.reduction(obj, self)
         return self.reduction(obj)
@@ -230,9 +201,10 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
             self.met.code.append(obj)
             if (generic := skeletons.of_generic(obj)) is not None:
                 return generic
-            if obj.__module__ == "__main__" and obj not in self._inside:
+            if module_of(obj) == "__main__" and id(obj) not in self._inside:
                 return self._class(obj)
-            return skeletons.quiet(obj, super().reducer_override(obj))
+            made = definitions.whole(obj, skeletons.quiet(obj, super().reducer_override(obj)))
+            return members.without_aliases(obj, made) if issubclass(obj, enum.Enum) else made
         if kind is types.CellType:
             if id(obj) in self._variables:
                 return types.CellType, ()  # its function fills it
@@ -249,8 +221,11 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
                 found = self._reducer(obj)
                 if found is not None:
                     self.met.described.append(obj)
+            if found is None:
+                found = own_way(obj)
             if found is not None:
                 return found
+            return NotImplemented  # cloudpickle would take the word of a proxy for a function
         return super().reducer_override(obj)
 
     def alone(self, obj: Any) -> dict[int, object]:
@@ -269,8 +244,7 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         return (make, (code, names, *others), state, *rest)
 
     def _dynamic_function_reduce(self, function: types.FunctionType) -> Any:
-        """As cloudpickle does it, but with the function's own variables: it would give a function
-        that shares them with another one (``nonlocal``) new ones."""
+        """As cloudpickle does it, but functions that share a variable (``nonlocal``) still do."""
         make, arguments, state, *rest = super()._dynamic_function_reduce(function)
         variables = function.__closure__
         if variables:
@@ -280,9 +254,8 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         return (make, arguments, state, *rest)
 
     def filling(self, variable: types.CellType) -> types.CellType:
-        """What fills a function's variable when it is loaded: another one, with the same content.
-        Before there is a function its variables are empty, as it may be in them itself."""
-        return types.CellType(*_content(variable))
+        """What fills a variable, which is empty until its function, which it may hold, is there."""
+        return types.CellType(*definitions.content(variable))
 
     def _class(self, cls: type) -> Any:
         """By its fingerprint, with the definition beside it for when the live one is another."""
@@ -290,27 +263,28 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         copyreg._slotnames(cls)  # type: ignore[attr-defined]
         sink = io.BytesIO()
         inner = NotebookPickler(
-            sink, self._namespace, None, self._reducer, self._inside | {cls}, self.missing, self.met
+            sink,
+            self._namespace,
+            None,
+            self._reducer,
+            self._inside | {id(cls)},
+            self.missing,
+            self.met,
         )
-        inner.dump(cls)
+        inner.dump((cls, members.told(cls)) if issubclass(cls, enum.Enum) else cls)
         names = tuple(identity.attributes(cls))
-        return _load_class, (cls.__qualname__, identity.of_class(cls), sink.getvalue(), names)
+        return _load_class, (qualname_of(cls), identity.of_class(cls), sink.getvalue(), names)
 
 
-def _content(variable: types.CellType) -> tuple[Any, ...]:
-    try:
-        return (variable.cell_contents,)
-    except ValueError:  # empty
-        return ()
-
-
-def special(obj: Any) -> tuple[Any, ...] | None:
+def special(obj: Any) -> Any:
     """The reduction of what is not pickled as its own class says, or None."""
     found = tensors.reduction(obj) or held.reduction(obj) or recipes.reduction(obj)
     found = found or frames.reduction(obj)
     if found is not None:
         return found
     kind = type(obj)
+    if kind is weakref.ProxyType or kind is weakref.CallableProxyType:
+        raise TypeError("cannot pickle a weak proxy: what it stands for would come in its place")
     if kind is functools._lru_cache_wrapper:
         # Pickle would look it up by its name, and find another one, or none.
         return _cached, (obj.__wrapped__, obj.cache_parameters())
@@ -318,10 +292,16 @@ def special(obj: Any) -> tuple[Any, ...] | None:
     if found is not None:
         return found
     if kind is memoryview:
-        if not isinstance(obj.obj, (bytes, bytearray)) or obj.nbytes != len(obj.obj):
+        if not is_a(obj.obj, bytes, bytearray) or obj.nbytes != len(obj.obj):
             raise TypeError("cannot pickle a memoryview of a part of its object")
         return _viewed, (obj.obj, obj.format, obj.shape)
     return None
+
+
+def own_way(obj: Any) -> Any:
+    """The reduction of what is pickled as its own class says, if that leaves something out, or
+    changes the object; else None."""
+    return leftover.reduction(obj) or undisturbed.reduction(obj)
 
 
 def _cached(function: Any, parameters: dict[str, Any]) -> Any:
@@ -381,20 +361,24 @@ def _load_class(
         return live
     # Loading a definition again would give the class that it made its methods anew.
     key = f"{id(_live.get())} {fingerprint} {xxhash.xxh3_128_hexdigest(definition)}"
-    known = _loaded.get(key)
+    known: type | None = _loaded.get(key)
     if known is not None and identity.of_class(known) == fingerprint:
-        found: type = known
-        return found
-    before = identity.attributes(live) if live is not None else {}
-    loaded = _loaded[key] = pickle.loads(definition)
-    assert isinstance(loaded, type)
+        return known
+    before = dict(vars(live)) if live is not None else {}
+    held_before = identity.attributes(live) if live is not None else {}
+    found = pickle.loads(definition)
+    loaded: type = members.complete(*found) if type(found) is tuple else found
+    assert is_class(loaded)
+    _loaded[key] = loaded
     if loaded is live and not _is_own(name):
         # An instance was stored when its class held something else: the class stays as it is.
-        for later in identity.attributes(live).keys() - before:
-            type.__delattr__(live, later)
-        for kept in [n for n, v in before.items() if vars(live).get(n) is not v]:
-            type.__setattr__(live, kept, before[kept])
-        return live
+        for later in identity.attributes(loaded).keys() - held_before:
+            type.__delattr__(loaded, later)
+        for kept in [n for n, v in held_before.items() if dict_of(loaded).get(n) is not v]:
+            type.__setattr__(loaded, kept, held_before[kept])
+        return loaded
+    if loaded is live:
+        definitions.keep(loaded, before)
     for later in identity.attributes(loaded).keys() - names if names else ():
         type.__delattr__(loaded, later)  # it is the live class, put back to what it was
     loaded.__qualname__ = name  # cloudpickle makes it the last part of it
@@ -404,10 +388,11 @@ def _load_class(
 def _live_class(name: str) -> type | None:
     """The class of this qualified name that is bound in the namespace, or is about to be."""
     root, *inner = name.split(".")
-    found = _settled.get().get(root, _live.get().get(root))
+    found: Any = _settled.get().get(root, _live.get().get(root))
     for part in inner:
-        found = vars(found).get(part) if isinstance(found, type) else None
-    return found if isinstance(found, type) else None
+        found = dict_of(found).get(part) if is_class(found) else None
+    live: type | None = found if is_class(found) else None
+    return live
 
 
 def _is_own(name: str) -> bool:
@@ -419,7 +404,9 @@ def _is_own(name: str) -> bool:
 def _array(array: Any) -> tuple[Any, ...] | None:
     """How an array is pickled that is not as NumPy does it, or None."""
     exact = type(array) is sys.modules["numpy"].ndarray
-    return texts.reduction(array) if exact else views.attributes(array)
+    if exact:
+        return texts.reduction(array)
+    return views.attributes(array) or leftover.reduction(array)
 
 
 def dump(

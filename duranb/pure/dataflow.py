@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from duranb.pure import scopes
 from duranb.pure.bytecode import CodeNames, code_names
+from duranb.pure.deep import deeply
 from duranb.pure.flow import Flow
 
 __all__ = ["CellNames", "CodeNames", "analyse", "code_names", "is_async"]
@@ -47,8 +48,9 @@ class CellNames:
 def analyse(tree: ast.Module) -> CellNames:
     """The names that a cell (its syntax tree, after IPython's transformers) touches."""
     flow = Flow()
-    flow.block(tree.body)
-    flow.leave()
+    with deeply():
+        flow.block(tree.body)
+        flow.leave()
     writes = dict.fromkeys([*flow.writes, *sorted(flow.stores)])
     return CellNames(
         reads=frozenset(flow.reads),

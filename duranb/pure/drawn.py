@@ -32,7 +32,10 @@ _TOKENS = re.compile(
 _SHORTEST = 32
 """Characters of an id, at least."""
 
-_DURATION = re.compile(r"(^|_)(ms|millis|duration|elapsed|latency|seconds|secs|took)(_|$)")
+_DURATION = re.compile(
+    r"(^|_)(ms|millis|milliseconds|seconds|secs|took|elapsed|runtime|durations?|latency|latencies)"
+    r"(_|$)"
+)
 """Names of what tells how long something took."""
 
 _HASH = re.compile(r"^_\w*hash$")

@@ -22,7 +22,21 @@ import blake3
 
 from duranb.pure import compiled, identity
 from duranb.pure.bytecode import CodeNames, code_names
-from duranb.pure.identity import captured, of_class, of_function, own
+from duranb.pure.deep import deeply
+from duranb.pure.identity import captured, of_class, of_function
+from duranb.pure.looking import (
+    bases_of,
+    is_a,
+    is_class,
+    module_name,
+    module_of,
+    mro_of,
+    own,
+    own_failure,
+    qualname_of,
+    said,
+    written,
+)
 from duranb.pure.modules import ProjectModules
 
 __all__ = ["Reach", "Uses", "captured", "of_class", "of_function", "of_tree"]
@@ -41,14 +55,15 @@ def of_tree(tree: ast.AST) -> str:
     does not change when a later Python adds one.
     """
     parts: list[str] = []
-    _tell(tree, parts.append)
+    with deeply():
+        _tell(tree, parts.append)
     return blake3.blake3("\n".join(parts).encode(errors="surrogatepass")).hexdigest(16)
 
 
 def _tell(node: ast.AST, say: Any) -> None:
     cls = type(node)
     if cls is ast.Constant:
-        say(f"{type(node.value).__name__} {node.value!r}")  # type: ignore[attr-defined]
+        say(f"{type(node.value).__name__} {written(node.value)}")  # type: ignore[attr-defined]
         return
     fields = _FIELDS.get(cls)
     if fields is None:
@@ -120,7 +135,7 @@ class Uses:
         """Whose class this is: ``notebook``, ``module:NAME`` of the project, or empty."""
         found = self._sorts.get(cls)
         if found is None:
-            module = cls.__module__
+            module = module_of(cls)
             if module == "__main__" or own(sys.modules.get(module)) is self.live:
                 found = "notebook"
             else:
@@ -145,6 +160,16 @@ class _Walk:
         if name in self._names:
             return
         self._names.add(name)
+        try:
+            self._follow(name, given)
+        except BaseException as error:  # of any kind: what is not foreseen here is the value's own
+            if not own_failure(error):
+                raise
+            if not given:
+                self.found.data.add(name)
+            self.found.opaque = self.found.opaque or f"looking at {name} raised {said(error)}"
+
+    def _follow(self, name: str, given: bool) -> None:
         if name not in self._live:
             if not given and not hasattr(builtins, name):
                 self.found.data.add(name)
@@ -161,9 +186,9 @@ class _Walk:
         wrapper = compiled.parts(value)
         if wrapper is not None:
             return all(self._is_code(f) or not callable(f) for f in wrapper.functions)
-        if isinstance(value, type):
+        if is_class(value):
             return self._uses.sort(value) == "notebook" and not identity.captured(value)
-        if not isinstance(value, types.FunctionType):
+        if type(value) is not types.FunctionType:
             return False  # a library's wrapper: its options are data
         wrapped = own(value).get("__wrapped__")
         if value.__globals__ is not self._live and (wrapped is None or not self._is_code(wrapped)):
@@ -172,22 +197,22 @@ class _Walk:
 
     def value(self, value: object) -> None:
         """Follow a value: code itself, or the code in it."""
-        if isinstance(value, types.ModuleType):
-            self.found.uses.update(self._uses.modules.reach(value.__name__))
+        if is_a(value, types.ModuleType):
+            self.found.uses.update(self._uses.modules.reach(module_name(value)))
             return
         self.inside(value)
-        if not isinstance(value, (type, types.FunctionType)):
+        if not is_a(value, type, types.FunctionType):
             self.code_in(value)
 
     def inside(self, value: object) -> None:
         """Follow what a function or wrapper calls and wraps."""
-        if isinstance(value, type):
+        if is_class(value):
             self.class_(value)
             return
         if id(value) in self._seen:
             return
         self._seen.add(id(value))
-        if isinstance(value, types.FunctionType):
+        if type(value) is types.FunctionType:
             self._function(value)
             self.code_in([*identity.held(value), *value.__annotations__.values()])
         for inner in identity.unwrapped(value):
@@ -218,18 +243,18 @@ class _Walk:
             self._name_class(cls)
             attributes = identity.attributes(cls).values()
             for attribute in attributes:
-                if callable(attribute) or isinstance(attribute, _DESCRIPTORS):
+                if callable(attribute) or is_a(attribute, *_DESCRIPTORS):
                     self.inside(attribute)
             self.code_in(list(attributes))
-            for base in (type(cls), *cls.__bases__):
+            for base in (type(cls), *bases_of(cls)):
                 self.class_(base)
         elif sort:
-            self.found.uses.update(self._uses.modules.reach(cls.__module__))
+            self.found.uses.update(self._uses.modules.reach(module_of(cls)))
 
     def _name_class(self, cls: type) -> None:
         """Put a notebook class under its name, or under another one where that name now stands
         for something else."""
-        name = cls.__qualname__
+        name = qualname_of(cls)
         if self._live.get(name) is cls:
             self.name(name)
             return
@@ -248,37 +273,41 @@ class _Walk:
             left -= 1
             current = queue.popleft()
             cls = type(current)
-            if cls in _PLAIN or current is self._live:
+            if id(cls) in _PLAIN or current is self._live:
                 continue
             if cls is dict:
                 queue += islice(current.values(), left)  # type: ignore[attr-defined]
-            elif cls in _SEQUENCES:
+            elif id(cls) in _SEQUENCES:
                 queue += islice(current, left)  # type: ignore[call-overload]
-            elif cls in _CODE or issubclass(cls, type):
+            elif id(cls) in _CODE or issubclass(cls, type):
                 self.inside(current)
                 if cls is types.MethodType:
                     queue.append(current.__self__)  # type: ignore[attr-defined]
             elif cls is functools.partial:
                 queue += [current.func, *current.args, *current.keywords.values()]  # type: ignore[attr-defined]
-            elif cls in _GENERIC:
+            elif id(cls) in _GENERIC:
                 queue += current.__args__  # type: ignore[attr-defined]
             elif cls is types.MappingProxyType:
                 queue += islice(current.values(), left)  # type: ignore[attr-defined]
             elif cls is not types.ModuleType and id(current) not in self._looked:
                 self._looked[id(current)] = current
-                if cls.__module__ != "builtins" and any(self._uses.sort(c) for c in cls.__mro__):
-                    for each in cls.__mro__:
+                module = module_of(cls)
+                if module != "builtins" and any(self._uses.sort(c) for c in mro_of(cls)):
+                    for each in mro_of(cls):
                         self.class_(each)
-                if cls.__module__.partition(".")[0] in _ENDLESS:
-                    queue.append(identity.own(current).get("__wrapped__"))
+                if module.partition(".")[0] in _ENDLESS:
+                    queue.append(own(current).get("__wrapped__"))
                 else:
                     queue += islice(identity.parts(current), left)
 
 
-_PLAIN = frozenset({str, int, float, bool, bytes, complex, type(None)})
-_SEQUENCES = frozenset({list, tuple, set, frozenset})
+# By their ids: a class's own hash, which its metaclass may define, is not asked for.
+_PLAIN = frozenset(map(id, (str, int, float, bool, bytes, complex, type(None))))
+_SEQUENCES = frozenset(map(id, (list, tuple, set, frozenset)))
 _DESCRIPTORS = (staticmethod, classmethod, property)
-_CODE = frozenset({types.FunctionType, types.MethodType, staticmethod, classmethod, property})
+_CODE = frozenset(
+    map(id, (types.FunctionType, types.MethodType, staticmethod, classmethod, property))
+)
 _ENDLESS = frozenset({"IPython", "duranb", "ipykernel"})
 """Packages whose objects lead to the whole of the notebook."""
-_GENERIC = frozenset({types.GenericAlias, types.UnionType})
+_GENERIC = frozenset(map(id, (types.GenericAlias, types.UnionType)))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from duranb.pure import identity
+from duranb.pure.looking import module_of, name_of, own
 
 _BLOCKS = "pandas.core.internals.blocks"
 _MANAGERS = "pandas.core.internals.managers"
@@ -21,18 +21,18 @@ def reduction(obj: Any) -> tuple[Any, ...] | None:
     """How a block, a manager of one, an index, or a note of who looks at some memory is pickled;
     None for anything else."""
     kind = type(obj)
-    module = kind.__module__
-    if type(module) is not str or module.partition(".")[0] != "pandas":
+    module = module_of(kind)
+    if module.partition(".")[0] != "pandas":
         return None
     if is_note(obj):
         return _note, ()
     if module == _BLOCKS and hasattr(obj, "refs"):
         return (*obj.__reduce__(), obj.refs, None, None, _note_block)
-    if module == _MANAGERS and kind.__name__ == "SingleBlockManager":
+    if module == _MANAGERS and name_of(kind) == "SingleBlockManager":
         make, arguments, state, *_ = obj.__reduce_ex__(5)
         return make, arguments, (state, obj.blocks[0].refs), None, None, _set_manager
     if issubclass(kind, sys.modules["pandas"].Index):
-        note = identity.own(obj).get("_references")
+        note = own(obj).get("_references")
         if note is not None:
             make, arguments, *_ = obj.__reduce__()
             return make, arguments, note, None, None, _note_index
@@ -42,7 +42,7 @@ def reduction(obj: Any) -> tuple[Any, ...] | None:
 def is_note(obj: object) -> bool:
     """Whether this is what pandas notes of who looks at some memory."""
     kind = type(obj)
-    return kind.__module__ == _NOTES and kind.__name__ == "BlockValuesRefs"
+    return module_of(kind) == _NOTES and name_of(kind) == "BlockValuesRefs"
 
 
 def _note() -> Any:

@@ -18,9 +18,9 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache, lru_cache
 from typing import Any
 
-from duranb.pure import identity
 from duranb.pure.credentials import is_secret_field
 from duranb.pure.immutable import ATOMS, is_immutable
+from duranb.pure.looking import module_of as home_of, own as own_of
 
 _Place = tuple[dict[str, Any], str, str]
 """A module's globals, the module's name, and the name in it."""
@@ -32,6 +32,10 @@ _PLAIN = frozenset({object, contextvars.ContextVar, list, dict, set, bytearray, 
 
 _UNIQUE = (object, contextvars.ContextVar)
 """Those of them that are told apart by ``is``: no copy will do."""
+
+# By their ids: a class's own hash, which its metaclass may define, is not asked for.
+_PLAIN_IDS = frozenset(map(id, _PLAIN))
+_UNIQUE_IDS = frozenset(map(id, _UNIQUE))
 
 
 class _Index:
@@ -84,7 +88,7 @@ class _Index:
 
 
 def _is_plain(module: str, value: object) -> bool:
-    return type(value) in _PLAIN and (type(value) in _UNIQUE or installed(module))
+    return id(type(value)) in _PLAIN_IDS and (id(type(value)) in _UNIQUE_IDS or installed(module))
 
 
 _plain = _Index(_is_plain)
@@ -94,7 +98,7 @@ _plain = _Index(_is_plain)
 def _of_package(package: str) -> _Index:
     def is_own(module: str, value: object) -> bool:
         kind = type(value)
-        return kind.__module__.partition(".")[0] == package and not is_immutable(value)
+        return home_of(kind).partition(".")[0] == package and not is_immutable(value)
 
     return _Index(is_own, package)
 
@@ -113,9 +117,9 @@ def place(obj: object) -> tuple[str, str] | None:
 
 
 def _index(kind: type) -> _Index | None:
-    if kind in _PLAIN:
+    if id(kind) in _PLAIN_IDS:
         return _plain
-    module = kind.__module__
+    module = home_of(kind)
     if module in _NO_LIBRARY or not installed(module):
         return None
     return _of_package(module.partition(".")[0])
@@ -135,8 +139,8 @@ def by_classes(kinds: Iterable[type]) -> set[int]:
 def _in_classes(kind: type) -> tuple[tuple[type, tuple[str, ...]], ...]:
     found = []
     for cls in kind.__mro__:
-        names = tuple(n for n, v in vars(cls).items() if type(v) in _PLAIN)
-        if names and installed(cls.__module__):
+        names = tuple(n for n, v in vars(cls).items() if id(type(v)) in _PLAIN_IDS)
+        if names and installed(home_of(cls)):
             found.append((cls, names))
     return tuple(found)
 
@@ -158,7 +162,7 @@ def is_global(obj: Any) -> bool:
 def reduction(obj: object) -> tuple[Any, ...] | None:
     """How an object is pickled that a library holds: by where it is, with what it holds where that
     is plain data (``matplotlib.rcParams``). None for any other."""
-    if type(obj) in _PLAIN and type(obj) not in _UNIQUE:
+    if id(type(obj)) in _PLAIN_IDS and id(type(obj)) not in _UNIQUE_IDS:
         return None  # a copy of it is as good
     found = place(obj)
     if found is None:
@@ -189,7 +193,7 @@ def _state(obj: Any) -> _State | None:
         items = {k: v for k, v in dict.items(obj) if is_data((k, v))}
     elif issubclass(kind, (list, set)):
         items = list(kind.__iter__(obj))
-    own = dict(identity.own(obj))
+    own = dict(own_of(obj))
     if any(map(is_secret_field, own)):
         return None
     if not (own or items) or not is_data((own, items)):

@@ -13,17 +13,35 @@ import contextlib
 import dataclasses
 import enum
 import functools
+import operator
 import sys
 import types
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, cast
 
 import blake3
 
 from duranb.pure import bytecode, compiled
+from duranb.pure.looking import (
+    bases_of,
+    dict_of,
+    full_name,
+    is_a,
+    is_class,
+    module_name,
+    module_of,
+    mro_of,
+    name_of,
+    own,
+    qualname_of,
+    written,
+)
 
 MOST = 2000
 """How many values a description may go through; what comes after is told by its type only."""
+
+DEEPEST = 50
+"""How deep a description goes into functions that hold functions, and the like."""
 
 _SIMPLE = (str, int, float, complex, bytes, bool, type(None), type(Ellipsis))
 _CLASS_NOISE = frozenset(
@@ -57,7 +75,7 @@ def of_callable(value: object) -> str:
     """The identity of a function, a class, or anything that wraps one: 32 hex characters."""
     if type(value) is types.FunctionType:
         return of_function(value)
-    if isinstance(value, type):
+    if is_class(value):
         return of_class(value)
     return _digest(_Tokens().token(value))
 
@@ -67,12 +85,12 @@ def captured(value: types.FunctionType | type) -> list[object]:
     and that :func:`of_function` and :func:`of_class` tell apart by their types only, in a fixed
     order."""
     tokens = _Tokens()
-    if isinstance(value, type):
+    if is_class(value):
         tokens.class_(value)
     elif compiled.parts(value) is not None:
         tokens.token(value)
     else:
-        tokens.function(value)
+        tokens.function(cast(types.FunctionType, value))
     return tokens.data
 
 
@@ -83,19 +101,20 @@ def unwrapped(value: Any) -> Iterator[object]:
     if wrapper is not None:
         yield from _callables(wrapper.functions)
         return
-    if isinstance(value, types.FunctionType):
+    kind = type(value)
+    if kind is types.FunctionType:
         yield from _callables(held(value))
-    elif isinstance(value, functools.partial):
+    elif kind is functools.partial:
         yield from _callables([value.func, *value.args, *value.keywords.values()])
-    elif isinstance(value, types.MethodType):
+    elif kind is types.MethodType:
         yield value.__func__
         yield type(value.__self__)
-    elif isinstance(value, (staticmethod, classmethod)):
+    elif kind in (staticmethod, classmethod):
         yield value.__func__
-    elif isinstance(value, property):
-        yield from _callables([value.fget, value.fset, value.fdel])
-    elif isinstance(value, functools.cached_property):
-        yield value.func
+    elif issubclass(kind, property):
+        yield from _callables(_PROPERTY_PARTS(value))
+    elif issubclass(kind, functools.cached_property):
+        yield from _callables([own(value).get("func")])
     wrapped = own(value).get("__wrapped__")
     if wrapped is not None:
         yield wrapped
@@ -109,53 +128,47 @@ def held(function: types.FunctionType) -> list[object]:
 
 def attributes(cls: type) -> dict[str, Any]:
     """What a class defines itself, without Python's and pydantic's bookkeeping."""
-    return {k: v for k, v in vars(cls).items() if not _noise(k, v)}
+    return {k: v for k, v in dict_of(cls).items() if not _noise(k, v)}
 
 
 def parts(value: object) -> Iterator[object]:
     """What an object holds in its attributes and slots, without asking the object."""
     yield from own(value).values()
-    for cls in type(value).__mro__:
-        names = vars(cls).get("__slots__", ())
-        for name in (names,) if isinstance(names, str) else names:
-            slot = vars(cls).get(name)
-            if isinstance(slot, types.MemberDescriptorType):
+    for cls in mro_of(type(value)):
+        for slot in dict_of(cls).values():
+            if type(slot) is types.MemberDescriptorType:
                 with contextlib.suppress(AttributeError):  # not assigned
                     yield slot.__get__(value)
-
-
-def own(value: object) -> Mapping[str, Any]:
-    """An object's own attributes, without asking the object: a placeholder or a proxy answers
-    for itself when it is asked."""
-    try:
-        found = object.__getattribute__(value, "__dict__")
-    except AttributeError:
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def home(function: types.FunctionType) -> str:
     """The module that a function's code is from. ``functools.wraps`` gives a library's wrapper the
     ``__module__`` of the function that it wraps."""
     found = function.__globals__.get("__name__")
-    return found if isinstance(found, str) else function.__module__ or ""
+    if type(found) is str:
+        return found
+    return function.__module__ if type(function.__module__) is str else ""
 
 
 def library(value: types.FunctionType | type) -> bool:
     """Whether a function or class belongs to a module under its own name, and so needs no more
     description than that name."""
-    if value.__module__ == "__main__" or "<locals>" in value.__qualname__:
+    if is_class(value):
+        module, name = module_of(value), qualname_of(value)
+    else:
+        module, name = value.__module__, value.__qualname__
+    if type(module) is not str or module == "__main__" or "<locals>" in name:
         return False
-    module = sys.modules.get(value.__module__)
-    if module is None:
+    held = sys.modules.get(module)
+    if held is None:
         return False
-    return not (isinstance(value, type) and value.__flags__ & _MADE) or _has(module, value)
+    return not (is_class(value) and value.__flags__ & _MADE) or _has(held, value)
 
 
 def _has(module: types.ModuleType, value: type) -> bool:
     """Whether a module has a class under its name: not one that a function of it made just so."""
     found: Any = module
-    for name in value.__qualname__.split("."):
+    for name in qualname_of(value).split("."):
         found = getattr(found, name, None)
     return found is value
 
@@ -187,6 +200,8 @@ def _digest(token: object) -> str:
 
 
 def _full_name(value: Any) -> str:
+    if is_class(value):
+        return full_name(value)
     name = getattr(value, "__qualname__", None) or getattr(value, "__name__", "?")
     return f"{getattr(value, '__module__', '?')}.{name}"
 
@@ -200,12 +215,12 @@ class _Tokens:
         self._left = MOST
 
     def token(self, value: object) -> object:
-        if isinstance(value, _SIMPLE) and type(value) in _SIMPLE:
-            return (type(value).__name__, repr(value))
+        if is_a(value, *_SIMPLE) and type(value) in _SIMPLE:
+            return (type(value).__name__, written(value))
         if any(value is outer for outer in self._inside):
             return "itself"
         self._left -= 1
-        if self._left < 0:
+        if self._left < 0 or len(self._inside) > DEEPEST:
             self.data.append(value)
             return _full_name(type(value))
         self._inside.append(value)
@@ -219,42 +234,43 @@ class _Tokens:
         if wrapper is not None:
             functions = [self.token(f) for f in wrapper.functions]
             return (wrapper.recipe, functions, wrapper.told())
-        if isinstance(value, types.FunctionType):
+        kind = type(value)
+        if kind is types.FunctionType:
             return _full_name(value) if library(value) else self.function(value)
-        if isinstance(value, type):
+        if issubclass(kind, type):
             return _full_name(value) if library(value) else self.class_(value)
-        if isinstance(value, enum.Enum):
-            return (_full_name(type(value)), value.name)
-        if type(value) in _CONTAINERS:
+        if issubclass(kind, enum.Enum):
+            return (_full_name(kind), own(value).get("_name_"))
+        if any(kind is each for each in _CONTAINERS):
             return self._container(value)
-        if isinstance(value, functools.partial):
+        if kind is functools.partial:
             parts = [value.func, *value.args, *sorted(value.keywords.items())]
             return ("partial", [self.token(p) for p in parts])
-        if isinstance(value, dataclasses.Field):
+        if kind is dataclasses.Field:
             return ("field", [self.token(getattr(value, n)) for n in _FIELD])
-        if isinstance(value, types.ModuleType):
-            return ("module", value.__name__)
-        if type(value) is type(dataclasses.MISSING):
+        if issubclass(kind, types.ModuleType):
+            return ("module", module_name(value))
+        if kind is type(dataclasses.MISSING):
             return "no default"  # a field's; a copy of it as well
-        if isinstance(value, _NAMED):
-            return (type(value).__name__, _full_name(value))
+        if any(kind is each for each in _NAMED):
+            return (kind.__name__, _full_name(value))
         inner = [self.token(v) for v in unwrapped(value)]
         if inner:
-            return (type(value).__name__, inner)
+            return (name_of(kind), inner)
         return self._described(value)
 
     def _container(self, value: Any) -> object:
-        if isinstance(value, dict):
+        if type(value) is dict:
             return ("dict", [(self.token(k), self.token(v)) for k, v in value.items()])
         tokens = [self.token(v) for v in value]
-        if isinstance(value, (set, frozenset)):
+        if type(value) in (set, frozenset):
             tokens.sort(key=repr)
         return (type(value).__name__, tokens)
 
     def _described(self, value: object) -> object:
         """By ``repr`` where that says all (types, pydantic's fields), else by type only."""
         name = _full_name(type(value))
-        if type(value).__module__ in _TELLING:
+        if module_of(type(value)) in _TELLING:
             text = repr(value)
             if " at 0x" not in text:
                 return (name, text)
@@ -272,7 +288,7 @@ class _Tokens:
             [self.token(v) for v in _cells(function)],
             [(k, self.token(v)) for k, v in extra.items()],
             # By its code wherever it is from: being wrapped makes it part of this function.
-            self.function(wrapped) if isinstance(wrapped, types.FunctionType) else None,
+            self.function(wrapped) if type(wrapped) is types.FunctionType else None,
         )
 
     def class_(self, cls: type) -> object:
@@ -280,19 +296,30 @@ class _Tokens:
         told = attributes(cls)
         if issubclass(cls, enum.Enum):
             fields: Any = [(n, self.token(m.value)) for n, m in cls.__members__.items()]
-            told = {k: v for k, v in told.items() if isinstance(v, _METHODS)}
+            told = {k: v for k, v in told.items() if is_a(v, *_METHODS)}
         else:
             fields = [self.token(f) for f in told.pop("__dataclass_fields__", {}).values()]
         token = (
-            cls.__qualname__,
+            qualname_of(cls),
             self.token(type(cls)),
-            [self.token(b) for b in cls.__bases__],
+            [self.token(b) for b in bases_of(cls)],
             fields,
             # Sorted: a stored class gets its attributes back in another order.
             [(k, self.token(v)) for k, v in sorted(told.items())],
+            *_options(cls),
         )
         self._inside.pop()
         return token
+
+
+def _options(cls: type) -> list[str]:
+    """The options of a dataclass that are not the usual ones: they decide on the methods that are
+    made for it."""
+    given = vars(cls).get("__dataclass_params__")
+    usual = {"init": True, "repr": True, "eq": True, "match_args": True}
+    names = [n for c in type(given).__mro__ for n in vars(c).get("__slots__", ())]
+    told = {n: getattr(given, n, None) for n in names}
+    return [f"{n}={v}" for n, v in told.items() if v != usual.get(n, False)]
 
 
 def _noise(name: str, value: object) -> bool:
@@ -300,7 +327,7 @@ def _noise(name: str, value: object) -> bool:
     fields, which are described themselves."""
     if name in _CLASS_NOISE or (name.startswith(_PYDANTIC) and name not in _PYDANTIC_TOLD):
         return True
-    if name == "__annotations__" and not value:
+    if name == "__annotations__" and type(value) is dict and not value:
         return True  # put there by whoever asks
     if type(value) is not types.FunctionType:
         return False
@@ -323,6 +350,7 @@ _FIELD = (
     "compare",
     "kw_only",
 )
+_PROPERTY_PARTS = operator.attrgetter("fget", "fset", "fdel")
 _METHODS = (types.FunctionType, staticmethod, classmethod, property)
 _NAMED = (
     types.BuiltinFunctionType,

@@ -85,6 +85,9 @@ def dict_of(kind: type) -> Mapping[str, Any]:
     return found
 
 
+_NONE: Mapping[str, Any] = types.MappingProxyType({})
+
+
 class _Plain: ...
 
 
@@ -100,13 +103,13 @@ def own(value: object) -> Mapping[str, Any]:
         if there is not None:
             break
     else:
-        return {}
+        return _NONE
     if type(there) not in _SLOTS or not (
         there.__doc__ == _PLAIN_DICT or module_of(kind) in sys.stdlib_module_names
     ):
-        return {}
+        return _NONE
     found = there.__get__(value)
-    return found if issubclass(type(found), dict) else {}
+    return found if issubclass(type(found), dict) else _NONE
 
 
 def said(error: BaseException) -> str:

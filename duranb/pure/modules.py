@@ -93,6 +93,8 @@ class ProjectModules:
 
     def _search(self, name: str) -> Path | None:
         """A module that is not imported yet: where it would be found."""
+        if not all(part.isidentifier() for part in name.split(".")):
+            return None  # a class may say that it is from anywhere
         top = name.partition(".")[0]
         if top in sys.stdlib_module_names or (top != name and not self.owns(top)):
             return None

@@ -70,8 +70,20 @@ def _method(method: Any) -> Reduction | None:
         if name in vars(cls):
             held = vars(cls)[name]
             held = held.__func__ if type(held) is classmethod else held
-            return (getattr, (of, name)) if held is function else None
+            if held is not function:
+                return None
+            if issubclass(type(of), type) and _is_notebooks(of):
+                return class_method, (of, name, function)
+            return getattr, (of, name)
     return None
+
+
+def class_method(cls: type, name: str, function: types.FunctionType) -> Any:
+    """A class method; of a class that is being loaded, and has none yet, as its function."""
+    try:
+        return getattr(cls, name)
+    except AttributeError:
+        return types.MethodType(function, cls)
 
 
 def _new_type(kind: Any) -> Reduction | None:

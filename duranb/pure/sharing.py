@@ -13,7 +13,7 @@ import types
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from duranb.pure import held, identity, views
+from duranb.pure import held, looking, views
 from duranb.pure.immutable import ATOMS, is_immutable, is_immutable_kind
 
 Seal = tuple[str, int] | None
@@ -83,7 +83,7 @@ def _guards(obj: Any) -> Iterator[tuple[Any, Seal]]:
     """What guards memory in an object of pandas', with its seal: itself, or its blocks."""
     pandas, kind = sys.modules["pandas"], type(obj)
     if issubclass(kind, getattr(pandas, "Index", ())):
-        references = identity.own(obj).get("_references")
+        references = looking.own(obj).get("_references")
         yield obj, ("pandas", id(references) if references is not None else 0)
     elif kind.__module__ == _MANAGERS and int(pandas.__version__.partition(".")[0]) >= 3:
         # Before that it only copies on write where it is told to.
@@ -96,7 +96,7 @@ _MANAGERS = "pandas.core.internals.managers"
 
 def _parts(root: Any) -> Iterator[object]:
     """The arrays that a block or an index is made of, with those whose memory they look at."""
-    own = identity.own(root)
+    own = looking.own(root)
     stack = [own[n] for n in ("_data", "_codes") if n in own] or [
         part for part in gc.get_referents(root) if not is_immutable(part)
     ]

@@ -30,18 +30,9 @@ def of_generic(cls: Any) -> Any:
 
 def quiet(cls: type, reduced: Any) -> Any:
     """The reduction of a class, so that its loading runs no code of the notebook's or of a
-    library's that a definition runs. Slots stay slots: cloudpickle makes attributes of some, and it
-    leaves out what is the very object that a base has, though the base may get another one."""
+    library's that a definition runs. Slots stay slots: cloudpickle makes attributes of some."""
     if type(reduced) is not tuple or reduced[0] is not cloudpickle._make_skeleton_class:
         return reduced
-    attributes = reduced[2][0]
-    attributes |= {
-        "".join(name): value  # a string of its own, as cloudpickle makes them: the same bytes then
-        for name, value in sorted(vars(cls).items())
-        if name not in attributes
-        and name != "__module__"
-        and any(vars(base).get(name, attributes) is value for base in cls.__bases__)
-    }
     # A named tuple's are set by typing, which takes no others.
     if "__slots__" in vars(cls) and NamedTuple not in vars(cls).get("__orig_bases__", ()):
         reduced[1][3].setdefault("__slots__", vars(cls)["__slots__"])

@@ -12,10 +12,12 @@ import pickle
 import sys
 from typing import Any
 
+from duranb.pure.looking import module_of
+
 
 def reduction(value: Any) -> tuple[Any, ...] | None:
     """How a storage in this machine's own memory is pickled; None for everything else."""
-    if type(value).__module__ != "torch.storage":
+    if module_of(type(value)) != "torch.storage":
         return None
     torch = sys.modules["torch"]
     if type(value) is torch.storage.TypedStorage:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import io
 import pickle
+import types
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from duranb.pure.artifacts import Buffer
+from duranb.pure.looking import own_failure, qualname_of
 
 StandIn = Callable[[str, BaseException], object]
 """Makes what stands for a value: given the name of its type, and what loading it raised."""
@@ -40,7 +42,9 @@ class _Tolerant(_Unpickler):  # type: ignore[misc]
         """A global of a module, or what stands for one that is missing."""
         try:
             return super().find_class(module, name)
-        except Exception as error:  # importing a module runs its code
+        except BaseException as error:  # importing a module runs its code
+            if not own_failure(error):
+                raise
             made = self._instead(f"{module}.{name}", error)
             self._missing[id(made)] = (f"{module}.{name}", error)
             return made
@@ -50,8 +54,10 @@ class _Tolerant(_Unpickler):  # type: ignore[misc]
             return self._instead(*self._missing[id(maker)])
         try:
             return make()
-        except Exception as error:  # of any kind: it is the value's own code
-            return self._instead(getattr(maker, "__qualname__", repr(maker)), error)
+        except BaseException as error:  # of any kind: it is the value's own code
+            if not own_failure(error):
+                raise
+            return self._instead(_name(maker), error)
 
     def _instead(self, name: str, error: BaseException) -> object:
         made = self._stand_in(name, error)
@@ -85,11 +91,20 @@ class _Tolerant(_Unpickler):  # type: ignore[misc]
             return
         try:
             super().load_build()
-        except Exception as error:  # its state was popped; a half-built value is no value
-            name = type(made).__qualname__
-            self.stack[-1] = self._instead(name, error)
+        except BaseException as error:  # its state was popped; a half-built value is no value
+            if not own_failure(error):
+                raise
+            self.stack[-1] = self._instead(qualname_of(type(made)), error)
             for key, kept in self.memo.items():
                 if kept is made:
                     self.memo[key] = self.stack[-1]
 
     dispatch[pickle.BUILD[0]] = load_build
+
+
+def _name(maker: Any) -> str:
+    if issubclass(type(maker), type):
+        return qualname_of(maker)
+    if type(maker) in (types.FunctionType, types.BuiltinFunctionType):
+        return str(maker.__qualname__)
+    return qualname_of(type(maker))

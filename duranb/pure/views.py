@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from duranb.pure import identity
+from duranb.pure import looking
 
 _SMALL = 1024
 _MOST = 4
@@ -108,7 +108,7 @@ def reduction(array: Any, windows: Windows) -> tuple[Any, ...] | None:
     import numpy
 
     kind = type(array)
-    if not array.size or issubclass(kind, numpy.memmap):
+    if not array.size or issubclass(kind, numpy.memmap) or array is numpy.ma.masked:
         return None
     whole, beyond = owners(array)
     bounds = numpy.lib.array_utils.byte_bounds(array)
@@ -128,7 +128,7 @@ def reduction(array: Any, windows: Windows) -> tuple[Any, ...] | None:
     made = (whole, array.shape, array.dtype, first - start, array.strides)
     if kind is numpy.ndarray and array.flags.writeable:
         return load, made
-    held = dict(identity.own(array))
+    held = dict(looking.own(array))
     return load, (*made, kind, array.flags.writeable), held or None, None, None, set_attributes
 
 
@@ -185,7 +185,7 @@ def attributes(array: Any) -> tuple[Any, ...] | None:
     import numpy
 
     kind = type(array)
-    held = identity.own(array)
+    held = looking.own(array)
     plain = all(getattr(kind, n) is getattr(numpy.ndarray, n) for n in _SAID)
     if not held or not plain or issubclass(kind, numpy.memmap):
         return None

@@ -8,11 +8,11 @@ So it stays the object it is, and what a restored one would have in its attribut
 from __future__ import annotations
 
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from duranb.pure import identity
+from duranb.pure import looking
 from duranb.state import reconnect
 from duranb.state.capture import Capture
 from duranb.state.linking import copied, parts
@@ -33,9 +33,15 @@ class Taken:
             state.into(alive)
 
 
-def taken(capture: Capture, values: Mapping[str, Any], alive: Mapping[str, Any]) -> Taken:
+def taken(
+    capture: Capture,
+    values: Mapping[str, Any],
+    alive: Mapping[str, Any],
+    beside: Iterable[object] = (),
+) -> Taken:
     """``values`` as they were loaded, with the objects ``alive`` for those of the same names, which
-    are :func:`is_open`. Raises what pickling raises."""
+    are :func:`is_open`. Those ``beside`` are in the values, and alive already. Raises what pickling
+    raises."""
     alive = {n: a for n, a in alive.items() if type(values[n]) is type(a)}
     stand_for = {id(values[n]): a for n, a in alive.items()}
     if any(stand_for[id(values[n])] is not a for n, a in alive.items()):
@@ -43,6 +49,7 @@ def taken(capture: Capture, values: Mapping[str, Any], alive: Mapping[str, Any])
     states = {n: _State.of(values[n]) for n in alive}
     rest = {n: v for n, v in values.items() if n not in alive}
     if any(id(part) in stand_for for part in parts([rest, states], capture.live)):
+        stand_for |= {id(each): each for each in beside}
         rest, states = copied(capture, [rest, states], stand_for)
     return Taken({**rest, **alive}, [(alive[n], state) for n, state in states.items()])
 
@@ -63,11 +70,11 @@ class _State:
                 found[owner, name] = slot.__get__(value)
             except AttributeError:
                 continue
-        return cls(dict(identity.own(value)), found)
+        return cls(dict(looking.own(value)), found)
 
     def into(self, alive: Any) -> None:
         """Give it to another object of the type. What could not be stored stays as it is there."""
-        own: Any = identity.own(alive)
+        own: Any = looking.own(alive)
         lost = {n for n, v in self.attributes.items() if type(v) is Placeholder and n in own}
         kept = {n: own[n] for n in lost}
         own.clear()

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import types
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 from duranb.pure import cached, canonical, codec
 from duranb.pure.artifacts import Artifacts
 from duranb.pure.buffers import Known
 from duranb.pure.errors import StoreError
 from duranb.pure.events import Binding
+from duranb.pure.looking import (
+    dict_of,
+    full_name,
+    is_class,
+    module_of,
+    mro_of,
+    name_of,
+    own_failure,
+    said,
+)
+from duranb.pure.missing import Missing
 from duranb.state import pending, reconnect
 from duranb.state.classes import bound, whole
 from duranb.state.drawing import undrawn
-from duranb.state.factory import full_name
 from duranb.state.hidden import is_hidden
 from duranb.state.placeholder import Placeholder, part
 from duranb.state.previews import preview, type_name
@@ -25,6 +36,22 @@ NONE: Mapping[str, type] = MappingProxyType({})
 
 NO_NAME = ""
 """The name under which a value without one lies in its artifact."""
+
+UNSETTLED = f"{UNSTORABLE}unsettled "
+"""The version of what is another each time that it is looked at: its type stands for it."""
+
+_UNSETTLED_WHY = (
+    "each look at it gives other content, since its own __getstate__, __reduce__ or "
+    "__getattribute__ changes something: it is stored as it was when it was looked at, and a "
+    "change of it does not make other steps run again"
+)
+
+_LOOKED_AT_TWICE = 1 << 16
+"""Bytes up to which a value with own code for pickling is looked at twice."""
+
+_SMALL = 1 << 13
+
+_OWN = ("__getstate__", "__reduce__", "__reduce_ex__", "__getattribute__", "__getnewargs_ex__")
 
 
 def reduction(value: Any) -> tuple[Any, ...] | None:
@@ -42,7 +69,20 @@ def told(value: Any) -> tuple[Any, ...] | None:
 
 def not_loaded(error: BaseException) -> str:
     """Why a stored value is not there."""
-    return f"loading it raised {type(error).__name__}: {error}"
+    return f"loading it raised {said(error)}"
+
+
+def is_unsettled(version: str) -> bool:
+    """Whether a version is that of what is another each time that it is looked at."""
+    return version.startswith(UNSETTLED)
+
+
+def _pickles_itself(code: types.FunctionType | type) -> bool:
+    """Whether pickling an instance of this class runs code in Python of its own."""
+    if not is_class(code):
+        return False
+    own = (dict_of(kind).get(name) for kind in mro_of(code) for name in _OWN)
+    return any(type(each) is types.FunctionType for each in own)
 
 
 def _stand_in(maker: str, error: BaseException) -> Placeholder:
@@ -72,8 +112,10 @@ class Capture:
         """The same for values that are not bound in the live namespace."""
         try:
             return codec.dump({n: whole(v) for n, v in values.items()}, self.live, reduction)
-        except Exception:  # of any kind: pickling runs the values' own code
-            missing = codec.Missing(self._absent())
+        except BaseException as error:  # of any kind: pickling runs the values' own code
+            if not own_failure(error):
+                raise
+            missing = Missing(self._absent())
             made = codec.dump(values, self.live, reduction, missing)
             if any(id(value) in missing.found for value in values.values()):
                 raise
@@ -98,7 +140,9 @@ class Capture:
         """Whether a value can be stored, in part at least."""
         try:
             self.dump([name])
-        except Exception:  # of any kind: pickling runs the value's own code
+        except BaseException as error:  # of any kind: pickling runs the value's own code
+            if not own_failure(error):
+                raise
             return False
         return True
 
@@ -116,23 +160,37 @@ class Capture:
         """What is recorded of a stored value, with what of it is missing."""
         why = ""
         if dump.missing is not None:
-            parts = [f"{type(part).__name__}: {w}" for part, w in dump.missing.found.values()]
+            parts = [f"{name_of(type(part))}: {w}" for part, w in dump.missing.found.values()]
             why = "without its " + "; ".join(parts[:3])
-        shown = preview(value)
-        return Binding(artifact, self.version(value), type_name(value), why, dump.size, shown)
+        version = self.version(value)
+        if self._is_unsettled(value, version, dump):
+            why = why or _UNSETTLED_WHY
+            version = UNSETTLED + type_name(value)
+        return Binding(artifact, version, type_name(value), why, dump.size, preview(value))
+
+    def _is_unsettled(self, value: object, version: str, dump: codec.Dump) -> bool:
+        """Whether looking at a value changes what is seen: a ``__getstate__`` that counts, say. Its
+        content tells nothing then, and must not make steps run again for ever."""
+        if dump.size > _LOOKED_AT_TWICE:
+            return False
+        own = [kind for kind in dump.met.code if _pickles_itself(kind)]
+        if dump.size > _SMALL:  # of a library's classes those that do so are known to be few
+            own = [kind for kind in own if module_of(cast(type, kind)) == "__main__"]
+        return bool(own) and self.version(value) != version
 
     @staticmethod
     def refusal(value: object, error: BaseException) -> Binding:
         """What is recorded of a value that could not be stored."""
-        why = f"{type(error).__name__}: {error}".splitlines()[0][:200]
         kind = type_name(value)
-        return Binding("", UNSTORABLE + kind, kind, why, 0, preview(value))
+        return Binding("", UNSTORABLE + kind, kind, said(error), 0, preview(value))
 
     def value(self, value: object) -> Binding:
         """Store a value that has no name: a result, arguments."""
         try:
             made = self.dump_values({NO_NAME: value})
-        except Exception as error:  # of any kind: pickling runs the value's own code
+        except BaseException as error:  # of any kind: pickling runs the value's own code
+            if not own_failure(error):
+                raise
             return self.refusal(value, error)
         return self.binding(value, self.keep(made), made)
 
@@ -149,7 +207,9 @@ class Capture:
                 found: dict[str, Any] = load()
             except StoreError:
                 raise
-            except Exception:  # of any kind: loading runs the values' own code
+            except BaseException as error:  # of any kind: loading runs the values' own code
+                if not own_failure(error):
+                    raise
                 found = load(_stand_in)
             return found
 

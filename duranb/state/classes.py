@@ -14,6 +14,7 @@ from typing import Any
 
 from duranb.pure import identity
 from duranb.pure.immutable import is_immutable
+from duranb.pure.looking import is_class, module_of
 
 
 class Whole:
@@ -39,6 +40,8 @@ def bound(value: Any) -> Any:
     """What a name is bound to: a class holds again what is stored beside it."""
     if type(value) is not Whole:
         return value
+    if not issubclass(type(value.cls), type):  # it could not be loaded
+        return value.cls
     for name, held in value.held.items():
         type.__setattr__(value.cls, name, held)
     return value.cls
@@ -47,14 +50,15 @@ def bound(value: Any) -> Any:
 def classes(values: Mapping[str, Any]) -> dict[str, type]:
     """The notebook's classes among values that were loaded, by their names."""
     found = {n: v.cls if type(v) is Whole else v for n, v in values.items()}
-    return {n: c for n, c in found.items() if isinstance(c, type) and c.__module__ == "__main__"}
+    return {n: c for n, c in found.items() if is_class(c) and module_of(c) == "__main__"}
 
 
 def _is_state(name: str, value: Any) -> bool:
     if name.startswith("__") or name == "_abc_impl" or is_immutable(value):
         return False
     kind = type(value)
-    return not (issubclass(kind, (type, *_METHODS)) or hasattr(kind, "__get__"))
+    described = any("__get__" in vars(cls) for cls in kind.__mro__)
+    return not (issubclass(kind, (type, *_METHODS)) or described)
 
 
 _METHODS = (types.FunctionType, staticmethod, classmethod, property)

@@ -33,8 +33,3 @@ class Factory:
     usable: Callable[[Any], bool] | None = None
     derived: bool = False
     unversioned: frozenset[str] = frozenset()
-
-
-def full_name(kind: type) -> str:
-    """The name under which a type's factory is registered."""
-    return f"{getattr(kind, '__module__', '?')}.{kind.__qualname__}"

@@ -19,6 +19,7 @@ from typing import Any
 
 from duranb.pure import codec, frames, views
 from duranb.pure.immutable import ATOMS
+from duranb.pure.looking import own_failure
 from duranb.state import reconnect
 from duranb.state.capture import Capture
 from duranb.state.classes import whole
@@ -28,10 +29,11 @@ from duranb.state.placeholder import Placeholder
 
 @dataclass
 class Linked:
-    """Values that share with live ones, and live memory that is to get other content: views of all
-    its bytes, and of those that it gets."""
+    """Values that share ``alive`` objects with live values, and live memory that is to get other
+    content: views of all its bytes, and of those that it gets."""
 
     values: dict[str, Any]
+    alive: list[object] = field(default_factory=list)
     memory: list[tuple[Any, Any]] = field(default_factory=list)
 
     def write(self) -> None:
@@ -76,19 +78,19 @@ def linked(
         if not written or not holders([id(alive)]) <= {*wanted, *anchors}:
             return None
         memory.append(written)
-    return Linked(copied(capture, values, {i: alive for i, (_, alive) in pairs.items()}), memory)
+    shared = {i: alive for i, (_, alive) in pairs.items()}
+    return Linked(copied(capture, values, shared), [*shared.values()], memory)
 
 
-def _unlike(stored: object, alive: object) -> tuple[Any, Any] | tuple[()] | None:
+def _unlike(stored: Any, alive: Any) -> tuple[Any, Any] | tuple[()] | None:
     """The bytes of live memory that are not those of its stored counterpart, and these; empty where
     they are unlike and cannot be written, None where they are alike, or this is no memory."""
     if not all(type(v) is bytearray or views.is_array(type(v)) for v in (stored, alive)):
         return None
     now, then = views.memory(alive), views.memory(stored)
     if now is None or then is None:
-        # Its elements are objects (which were compared one by one), or lie scattered.
-        whole = views.owner(alive) is alive and views.owner(stored) is stored
-        return None if whole else ()
+        # Its elements are objects, which were compared one by one, or lie scattered.
+        return None if getattr(getattr(stored, "dtype", None), "hasobject", False) else ()
     if now.size == then.size and (now == then).all():
         return None
     return (now, then) if now.size == then.size and now.flags.writeable else ()
@@ -121,7 +123,9 @@ class _Walking(codec.NotebookPickler):
             found = self.reduction(obj)
             if found is NotImplemented and not issubclass(kind, (type, types.FunctionType)):
                 obj.__reduce_ex__(5)
-        except Exception:  # of any kind: it is the value's own code
+        except BaseException as error:  # of any kind: it is the value's own code
+            if not own_failure(error):
+                raise
             return _leaf, ()
         return found
 
@@ -145,7 +149,8 @@ def _counterparts(
         found[id(stored)] = stored, alive
         if views.is_array(type(stored)):
             (owner, beyond), (live_owner, live_beyond) = views.owners(stored), views.owners(alive)
-            if _lies_alike(stored, owner, alive, live_owner):
+            # Of objects only those were compared that the array shows.
+            if not owner.dtype.hasobject and _lies_alike(stored, owner, alive, live_owner):
                 found.setdefault(id(owner), (owner, live_owner))
                 if beyond is not None:  # what was loaded lies in a bytearray of ours
                     it_lies_in = live_owner if live_beyond is None else live_beyond

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+from duranb.pure import identity
 from duranb.pure.errors import StoreError
 from duranb.pure.events import Binding
 from duranb.pure.immutable import is_atom
+from duranb.pure.looking import own_failure
 from duranb.state import randomness
 from duranb.state.alive import is_open, taken
 from duranb.state.capture import not_loaded
@@ -19,7 +21,7 @@ from duranb.state.linking import Linked, linked
 from duranb.state.pending import is_pending, is_used, lazily
 from duranb.state.placeholder import Placeholder, why
 from duranb.state.reaching import runs_beside
-from duranb.state.tracking import GONE, Mark, Tracked, Tracking, could_change
+from duranb.state.tracking import GONE, Mark, Tracked, Tracking, classes_in, could_change
 from duranb.state.unstorable import is_unstorable, look
 
 LATE = 1 << 20
@@ -115,7 +117,7 @@ class Namespace(Tracking):
         """
         state = randomness.decode(self._artifacts.get(random)) if random else None
         wrong = {n: b for n, b in target.items() if not self._is_right(n, b)}
-        wrong |= self._apart(target, wrong, step.beside if step is not None else {})
+        wrong |= self._apart(target, wrong, step)
         stay = self._that_stay(wrong, step)
         wrong = {n: b for n, b in wrong.items() if n not in stay}
         beside = {n: b for n, b in target.items() if n not in wrong and n not in stay}
@@ -155,22 +157,33 @@ class Namespace(Tracking):
         seen = self._tracked[name]
         if type(seen.value) is Placeholder and binding.artifact:
             return False
+        if any(self._is_defined_anew(cls) for cls in seen.classes):
+            return False
         return seen.binding.artifact == binding.artifact
 
+    def _is_defined_anew(self, cls: type) -> bool:
+        """Whether a class was defined again, by the same code, and is another object by now."""
+        now: Any = self.live.get(cls.__qualname__)
+        other = now is not cls and issubclass(type(now), type)
+        return other and identity.of_class(now) == identity.of_class(cls)
+
     def _apart(
-        self,
-        target: Mapping[str, Binding],
-        wrong: Collection[str],
-        beside: Mapping[str, Binding],
+        self, target: Mapping[str, Binding], wrong: Mapping[str, Binding], step: Restored | None
     ) -> dict[str, Binding]:
         """Names that are right, and do not share with others what they shared when they were
-        stored: one of these was bound to an equal object since."""
+        stored: one of these was bound anew since, to what is right or what the step had changed."""
         found = {}
+        beside, in_place = ({}, ()) if step is None else (step.beside, step.in_place)
         for bindings in _by_artifact({**beside, **target}).values():
             here = {
-                n for n, b in bindings.items() if n not in wrong and self._has_version(n, b.version)
+                n
+                for n, b in bindings.items()
+                if n in self._tracked
+                and (n in in_place or (n not in wrong and self._has_version(n, b.version)))
             }
-            for name in here & target.keys() if len(here) > 1 else ():
+            if len({self._tracked[n].group for n in here}) < 2:
+                continue  # they do share, or there is one
+            for name in (here & target.keys()) - wrong.keys():
                 if not here <= {name, *self.sharing(name)}:
                     found[name] = target[name]
         return found
@@ -299,7 +312,9 @@ class Namespace(Tracking):
                 loaded = self._capture.load(artifact, bindings.keys(), settled)
             except StoreError:
                 raise
-            except Exception as error:  # loading runs the values' own code
+            except BaseException as error:  # loading runs the values' own code
+                if not own_failure(error):
+                    raise
                 lost |= {n: _lost(b, not_loaded(error)) for n, b in bindings.items()}
                 continue
             settled |= classes({n: loaded[n] for n in bindings if n in loaded})
@@ -332,7 +347,9 @@ class Namespace(Tracking):
         self._load_pending([n for n in beside if n in self._pending])
         try:
             made = linked(self._capture, loaded, wanted.keys(), beside.keys(), self._holders.of)
-        except Exception:  # pickling runs the values' own code
+        except BaseException as error:  # pickling runs the values' own code
+            if not own_failure(error):
+                raise
             made = None
         if made is not None:
             group.values |= made.values
@@ -358,8 +375,11 @@ class Namespace(Tracking):
     def _take_in(self, group: _Group, step: Restored | None) -> None:
         alive = {n: v for n, v in self._taking_in(step).items() if n in group.values}
         try:
-            found = taken(self._capture, group.values, alive)
-        except Exception:  # pickling runs the values' own code
+            beside = group.linked.alive if group.linked is not None else ()
+            found = taken(self._capture, group.values, alive, beside)
+        except BaseException as error:  # pickling runs the values' own code
+            if not own_failure(error):
+                raise
             return
         group.values, group.put = found.values, found.put
 
@@ -376,12 +396,15 @@ class Namespace(Tracking):
             whole = self._capture.dump(names)
             alone = {n: self._capture.dump([n]) for n in names} if len(names) > 1 else {}
             digest, calls = self._digest(whole), self._calls(whole)
-        except Exception:  # it loads but does not dump: every look finds it changed
+        except BaseException as error:  # it loads but does not dump: every look finds it changed
+            if not own_failure(error):
+                raise
             alone, whole, digest, calls = {}, None, "unknown", None
         for name in names:
             dump = alone.get(name, whole)
             own = digest if dump is None or dump is whole else self._digest(dump)
-            self._set(name, self.live[name], group.bindings[name], names, digest, calls, own)
+            of = () if dump is None else classes_in(dump)
+            self._set(name, self.live[name], group.bindings[name], names, digest, calls, own, of)
             if dump is not None:
                 self._holders.note(name, frozenset(dump.reached))
         if group.bindings.keys() != group.values.keys() and not group.is_whole:

@@ -5,9 +5,30 @@ from __future__ import annotations
 import reprlib
 from typing import Any
 
+from duranb.pure.looking import (
+    dict_of,
+    full_name,
+    is_a,
+    module_of,
+    mro_of,
+    name_of,
+    own_failure,
+    qualname_of,
+    storable,
+    written,
+)
+
 LONGEST = 200
 
-_repr = reprlib.Repr()
+
+class _Repr(reprlib.Repr):
+    def repr_int(self, x: int, level: int) -> str:
+        """An int of any size. (Python refuses to write one of thousands of digits.)"""
+        text = written(x)
+        return text if len(text) <= self.maxlong else f"{text[:18]}...{text[-19:]}"
+
+
+_repr = _Repr()
 _repr.maxstring = _repr.maxother = 80
 _repr.maxdict = _repr.maxlist = _repr.maxset = _repr.maxtuple = 4
 _repr.maxlevel = 3
@@ -17,14 +38,18 @@ def preview(value: Any) -> str:
     """At most 200 characters; shape and type for arrays and frames."""
     try:
         text = _shaped(value) or _repr.repr(value)
-    except Exception as error:  # a repr of somebody else's: what it raises is the preview
-        text = f"<{type(value).__name__}: repr raised {type(error).__name__}>"
-    return " ".join(text.split())[:LONGEST]
+    except BaseException as error:  # a repr of somebody else's: what it raises is the preview
+        if not own_failure(error):
+            raise
+        text = f"<{name_of(type(value))}: repr raised {name_of(type(error))}>"
+    return storable(" ".join(text.split())[:LONGEST])
 
 
 def _shaped(value: Any) -> str:
-    shape = getattr(type(value), "shape", None) and value.shape
-    if not isinstance(shape, tuple):
+    if not any("shape" in dict_of(kind) for kind in mro_of(type(value))):
+        return ""
+    shape = value.shape
+    if not is_a(shape, tuple):
         return ""
     size = " x ".join(str(n) for n in shape)
     dtype = getattr(value, "dtype", None)
@@ -32,13 +57,13 @@ def _shaped(value: Any) -> str:
     if columns is not None:
         names = ", ".join(str(c) for c in list(columns[:6]))
         more = ", …" if len(columns) > 6 else ""
-        return f"{type(value).__name__} {size}: {names}{more}"
-    return f"{type(value).__name__} {size}{f' {dtype}' if dtype is not None else ''}"
+        return f"{name_of(type(value))} {size}: {names}{more}"
+    return f"{name_of(type(value))} {size}{f' {dtype}' if dtype is not None else ''}"
 
 
 def type_name(value: object) -> str:
     """The qualified name of a value's type; builtins and notebook types without a module."""
     kind = type(value)
-    if kind.__module__ in ("builtins", "__main__"):
-        return kind.__qualname__
-    return f"{kind.__module__}.{kind.__qualname__}"
+    if module_of(kind) in ("builtins", "__main__"):
+        return qualname_of(kind)
+    return full_name(kind)

@@ -17,6 +17,7 @@ from typing import Any
 from duranb.pure.bytecode import code_names
 from duranb.pure.codec import Met
 from duranb.pure.fingerprint import Uses
+from duranb.pure.looking import dict_of, is_a, is_class, module_name, module_of
 from duranb.state import pending, reconnect
 
 NOTHING: frozenset[str] = frozenset()
@@ -34,14 +35,14 @@ def names(met: Met, uses: Uses) -> frozenset[str] | None:
     found: set[str] = set()
     modules: set[str] = set()
     for each in met.code:
-        if isinstance(each, types.FunctionType) and _of_notebook(each, uses.live):
+        if type(each) is types.FunctionType and _of_notebook(each, uses.live):
             touched = code_names(each.__code__)
             if touched.opaque:
                 return None
             found |= touched.loads | touched.stores
             modules |= touched.imports
-        elif each.__module__ not in ("builtins", "__main__", None):
-            modules.add(each.__module__)
+        elif (module := _module(each)) not in ("builtins", "__main__", ""):
+            modules.add(module)
     return frozenset(found.union(_MODULE + m for m in modules if uses.modules.owns(m)))
 
 
@@ -55,11 +56,11 @@ def held_by_module(name: str) -> set[int] | None:
     stack = list(vars(module).values())
     while stack:
         value = stack.pop()
-        if id(value) in found or isinstance(value, _LEFT_OUT):
+        if id(value) in found or is_a(value, *_LEFT_OUT):
             continue
-        if isinstance(value, type):
-            if value.__module__ == module.__name__:
-                stack += vars(value).values()
+        if is_class(value):
+            if module_of(value) == module_name(module):
+                stack += dict_of(value).values()
             continue
         found[id(value)] = value
         if len(found) > _MOST:
@@ -109,4 +110,11 @@ def _task_is_of(task: asyncio.Task[Any], live: dict[str, Any]) -> bool:
 
 
 def _of_notebook(function: types.FunctionType, live: dict[str, Any]) -> bool:
-    return function.__globals__ is live or function.__module__ == "__main__"
+    return function.__globals__ is live or _module(function) == "__main__"
+
+
+def _module(each: types.FunctionType | type) -> str:
+    """Where a function or class says that it is from; empty where it says nothing of use."""
+    if is_class(each):
+        return module_of(each)
+    return each.__module__ if type(each.__module__) is str else ""

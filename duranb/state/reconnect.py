@@ -20,9 +20,10 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from duranb.pure.looking import full_name, mro_of, qualname_of
 from duranb.state import adapters
 from duranb.state.adapters import secrets
-from duranb.state.factory import Factory, full_name, no
+from duranb.state.factory import Factory, no
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -100,7 +101,7 @@ def reduction(value: Any) -> tuple[Any, ...] | None:
     if factory is None:
         reason = _why_never(kind)  # type: ignore[arg-type, unused-ignore]
         if reason:
-            raise TypeError(f"cannot pickle {kind.__qualname__!r} object: {reason}")
+            raise TypeError(f"cannot pickle {qualname_of(kind)!r} object: {reason}")
         return None
     described = factory.describe(value)
     if described is None:
@@ -131,6 +132,7 @@ _NEVER = {
     "argparse.ArgumentParser": "it tells a text of its own by identity, which is lost",
     "subprocess.Popen": "a process belongs to the one that started it",
     "threading.Thread": "a thread belongs to the process that started it",
+    "weakref.finalize": "it waits for the end of an object of this process",
     "tempfile.TemporaryDirectory": "the folder is removed with the kernel that made it",
     "ipywidgets.widgets.widget.Widget": "a widget lives in this kernel and the page it is shown in",
 }
@@ -139,7 +141,7 @@ _NEVER = {
 
 @functools.lru_cache(maxsize=4096)
 def _why_never(kind: type) -> str:
-    return next((_NEVER[n] for n in map(full_name, kind.__mro__) if n in _NEVER), "")
+    return next((_NEVER[n] for n in map(full_name, mro_of(kind)) if n in _NEVER), "")
 
 
 def remake(name: str, described: dict[str, Any]) -> Any:

@@ -13,6 +13,8 @@ import types
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
+from duranb.pure.looking import dict_of, is_class, module_of
+
 _SEEDS = re.compile(r"(^|_)(seed|seeds|setstate|set_state|set_rng_state|manual_seed)(_|$)")
 _PACKAGES = {"random": "random", "numpy": "numpy", "torch": "torch"}
 
@@ -89,10 +91,12 @@ def mentioned(loads: Collection[str] | None, live: Mapping[str, Any]) -> Iterato
 
 def _codes(value: object) -> list[types.CodeType]:
     """The code of a notebook's function or class, with what is nested in it."""
-    if not isinstance(value, (types.FunctionType, type)) or value.__module__ != "__main__":
-        return []
-    within = vars(value).values() if isinstance(value, type) else [value]
-    stack = [each.__code__ for each in within if isinstance(each, types.FunctionType)]
+    within: Iterable[object] = []
+    if is_class(value) and module_of(value) == "__main__":
+        within = dict_of(value).values()
+    elif type(value) is types.FunctionType and value.__module__ == "__main__":
+        within = [value]
+    stack = [each.__code__ for each in within if type(each) is types.FunctionType]
     found = []
     while stack:
         code = stack.pop()

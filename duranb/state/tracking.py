@@ -9,7 +9,8 @@ at; where bytes differ although nothing changed, it is stored again: a change is
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,12 +18,14 @@ import msgspec
 
 from duranb.pure import codec
 from duranb.pure.artifacts import Artifacts
+from duranb.pure.errors import StoreError
 from duranb.pure.events import Binding
 from duranb.pure.fingerprint import Uses
 from duranb.pure.immutable import is_atom
-from duranb.pure.sharing import shared
+from duranb.pure.looking import own_failure
+from duranb.pure.sharing import Seal, shared
 from duranb.state import randomness, reaching, seeding, unstorable
-from duranb.state.capture import NO_NAME, Capture
+from duranb.state.capture import NO_NAME, Capture, is_unsettled
 from duranb.state.groups import Holders, components
 from duranb.state.hidden import is_hidden
 from duranb.state.placeholder import Placeholder
@@ -52,6 +55,8 @@ class Tracked:
     digest: str = ""
     calls: frozenset[str] | None = reaching.NOTHING
     """What code inside of the value can touch; None: anything."""
+    classes: tuple[type, ...] = ()
+    """The notebook's classes that the value is made of."""
     alone: str = ""
     """The digest of this name's bytes without the rest of its group."""
     behind: tuple[str, ...] = ()
@@ -206,7 +211,13 @@ class Tracking:
         """Tracked names that the code that ran could have changed in place."""
         tracked = self._tracked
         names = tracked.keys() if self._anything else self._touched & tracked.keys()
-        return {n for n in names if could_change(tracked[n])}
+        return {
+            n
+            for n in names
+            if could_change(tracked[n])
+            # What is another at each look would have been changed by everything.
+            and (n in self._touched or not is_unsettled(tracked[n].binding.version))
+        }
 
     def _widen(self) -> None:
         """Add to the names that were touched what they reach, now and at the last sync."""
@@ -255,7 +266,9 @@ class Tracking:
             return self._looks_the_same(next(iter(group)), seen)
         try:
             return self._digest(self._capture.dump(group)) == seen.digest
-        except Exception:  # became unpicklable: it changed
+        except BaseException as error:  # became unpicklable: it changed
+            if not own_failure(error):
+                raise
             return False
 
     def _looks_the_same(self, name: str, seen: Tracked) -> bool:
@@ -276,23 +289,24 @@ class Tracking:
         pending = list(changed)
         while pending:
             name = pending.pop()
-            value = self.live[name]
-            if is_atom(value):
-                self._keep_atom(name, value)
+            value = self.live.get(name, GONE)
+            if value is GONE:  # the own code of another value, which had to run, took it away
                 continue
             if type(value) is Placeholder and name in self._tracked:
                 continue
-            try:
-                dumps[name] = self._capture.dump([name])
-            except Exception as error:  # of any kind: pickling runs the value's own code
-                refused[name] = error
-                continue
-            for other in self._sharing(dumps, name, changed):
-                changed.add(other)
-                pending.append(other)
+            with _noting(refused, [name]):
+                if is_atom(value):
+                    self._keep_atom(name, value)
+                    continue
+                dump = self._capture.dump([name])
+                more = self._sharing(dump.reached, changed)
+                dumps[name] = dump
+                changed |= more
+                pending += more
         for group in components({n: d.reached for n, d in dumps.items()}):
-            self._keep_group(group, dumps)
-        for name in sorted(refused):
+            with _noting(refused, group):
+                self._keep_group(group, dumps)
+        for name in sorted(refused.keys() & self.live.keys()):
             self._keep_unstorable(name, refused[name])
 
     def _keep_unstorable(self, name: str, error: BaseException) -> None:
@@ -319,6 +333,8 @@ class Tracking:
     def _told_by_code(self, name: str, version: str, seen: Tracked | None) -> str:
         """The version of a stored value whose content does not tell it, or not all of it."""
         if seen is not None and seen.value is self.live[name]:
+            if is_unsettled(version):
+                return seen.binding.version  # it would be another one after each look
             return self._changed_by(name, version, seen.binding.version)
         return self._changed_by(name, version, "") if unstorable.is_unstorable(version) else version
 
@@ -338,18 +354,26 @@ class Tracking:
                 told.append(f"{other} {self._tracked[other].binding.version}")
         return "\n".join([code.digest, *sorted(told)])
 
-    def _sharing(
-        self, dumps: Mapping[str, codec.Dump], name: str, changed: Collection[str]
-    ) -> set[str]:
-        """Unchanged names that do share state with ``name``, with the rest of their groups."""
+    def _sharing(self, reached: Mapping[int, Seal], changed: Collection[str]) -> set[str]:
+        """Unchanged names that do share state with what reached this, with the rest of their
+        groups."""
         found: set[str] = set()
-        reached = dumps[name].reached
         for other in self._holders.of(reached) - set(changed):
             if other not in self.live or self._tracked[other].value is not self.live[other]:
                 continue
-            if other not in found and shared(reached, self._capture.dump([other]).reached):
+            if other not in found and self._shares(reached, other):
                 found |= {n for n in self._tracked[other].group if n in self.live}
         return found - set(changed)
+
+    def _shares(self, reached: Mapping[int, Seal], other: str) -> bool:
+        """Whether a name shares state with what reached this; so it does where that cannot be told
+        any more."""
+        try:
+            return shared(reached, self._capture.dump([other]).reached)
+        except BaseException as error:  # of any kind: pickling runs the value's own code
+            if not own_failure(error):
+                raise
+            return True
 
     def _keep_atom(self, name: str, value: object) -> None:
         dump = self._capture.dump([name])
@@ -388,7 +412,7 @@ class Tracking:
                 if dumps[name].missing is not None or unstorable.is_unstorable(binding.version):
                     version = self._told_by_code(name, binding.version, seen)
                     binding = msgspec.structs.replace(binding, version=version)
-            self._set(name, value, binding, group, digest, calls, alone)
+            self._set(name, value, binding, group, digest, calls, alone, classes_in(dump))
             self._holders.note(name, frozenset(dumps[name].reached))
 
     @staticmethod
@@ -409,8 +433,9 @@ class Tracking:
         digest: str,
         calls: frozenset[str] | None = reaching.NOTHING,
         alone: str = "",
+        classes: tuple[type, ...] = (),
     ) -> None:
-        self._tracked[name] = Tracked(value, binding, group, digest, calls, alone)
+        self._tracked[name] = Tracked(value, binding, group, digest, calls, classes, alone)
         self._pending.pop(name, None)
         if not digest:
             self._holders.note(name, frozenset())
@@ -481,6 +506,26 @@ class Tracking:
 def could_change(seen: Tracked) -> bool:
     """Whether a value can be changed in place at all. Where knowledge about code goes in."""
     return bool(seen.digest) or seen.calls is None
+
+
+def classes_in(dump: codec.Dump) -> tuple[type, ...]:
+    """The notebook's classes that were met in a value."""
+    found = (code for code in dump.met.code if issubclass(type(code), type))
+    return tuple({c for c in found if c.__module__ == "__main__"})  # type: ignore[misc]
+
+
+@contextmanager
+def _noting(refused: dict[str, BaseException], names: Collection[str]) -> Iterator[None]:
+    """What keeping these names raises is noted of them: it is their own code's, and fails nothing
+    else."""
+    try:
+        yield
+    except StoreError:
+        raise
+    except BaseException as error:  # of any kind: pickling runs the values' own code
+        if not own_failure(error):
+            raise
+        refused |= dict.fromkeys(names, error)
 
 
 GONE = object()

@@ -18,8 +18,9 @@ from typing import Any
 import blake3
 import xxhash
 
-from duranb.pure import identity
+from duranb.pure import identity, looking
 from duranb.pure.immutable import is_immutable_kind
+from duranb.pure.looking import own_failure
 from duranb.state import reconnect
 
 UNSTORABLE = "unstorable:"
@@ -74,7 +75,9 @@ def look(value: object) -> str:
     seen = _Look()
     try:
         seen.at(value)
-    except Exception:  # changed under our eyes by another thread, or a type that lies about itself
+    except BaseException as error:  # changed by another thread, or a type that lies about itself
+        if not own_failure(error):
+            raise
         return CLOSED
     return seen.told()
 
@@ -155,7 +158,7 @@ class _Look:
         shows = kind.__dictoffset__ or any("__slots__" in vars(each) for each in kind.__mro__)
         if shows:
             self._open = True
-            self._say(*identity.own(value))
+            self._say(*looking.own(value))
             self._queue += identity.parts(value)
         try:
             buffer = memoryview(value)  # type: ignore[arg-type]

@@ -1,7 +1,7 @@
 """``python -m tests.frameworks [NAME…]``: what becomes of the frameworks' agents, as a table.
 
-Run it with the environment of ``make frameworks``. All frameworks together are written to
-``TABLE.md``; some of them are only printed. What was found in full is in
+Run it with the environment of ``make frameworks``. All frameworks together are written into the
+project's README; some of them are only printed. What was found in full is in
 ``.frameworks/results/NAME.json``.
 """
 
@@ -19,8 +19,10 @@ from tests.frameworks import program, table
 from tests.frameworks.server import StandIn
 from tests.frameworks.story import Fault, Story
 
-HERE = Path(__file__).parent
-RESULTS = HERE.parent.parent / ".frameworks" / "results"
+ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / ".frameworks" / "results"
+README = ROOT / "README.md"
+BEGIN, END = "<!-- frameworks -->", "<!-- /frameworks -->"
 
 PACKAGES = {
     "autogen": "autogen-agentchat",
@@ -51,6 +53,13 @@ def tell(name: str, keep: Path | None) -> dict[str, object]:
     }
 
 
+def into_readme(text: str) -> None:
+    """Put the table where the README has it."""
+    before, _, rest = README.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    README.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}")
+
+
 def main() -> int:
     """Exit code 1 when something is not as it has to be."""
     parser = argparse.ArgumentParser(prog="python -m tests.frameworks", description=__doc__)
@@ -69,7 +78,7 @@ def main() -> int:
     text = table.markdown(results)
     print(text)
     if not given.names:
-        (HERE / "TABLE.md").write_text(text)
+        into_readme(text)
     return int(not all(table.green(result) for result in results))
 
 

@@ -18,16 +18,6 @@ COLUMNS = (
 SHOWN = 500
 """Characters of a fault that are printed: all of it is in the results."""
 
-INTRODUCTION = """\
-# Agent frameworks
-
-Made by `make frameworks`: each program is as the framework's own documentation writes it, in
-durable cells, with a stand-in for the model. ✓: every request and every print is that of a plain
-run, and only what was in flight was paid for again. ✗: it is not. **refused**: duranb stopped, and
-said what to do. -: not reached.
-
-"""
-
 
 def green(result: dict[str, Any]) -> bool:
     """Whether all is as it has to be. A refusal is honest, and still not what was wanted."""
@@ -43,7 +33,7 @@ def markdown(results: list[dict[str, Any]]) -> str:
     for result in results:
         cells = [_mark(result, column) for column in COLUMNS]
         lines.append(f"| {result['framework']} {result['version']} | " + " | ".join(cells) + " |")
-    return INTRODUCTION + "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n"
 
 
 def _mark(result: dict[str, Any], column: str) -> str:

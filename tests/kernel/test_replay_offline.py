@@ -143,7 +143,8 @@ def test_what_libraries_keep_and_draw(tmp_path: Path) -> None:
     (tmp_path / "data.txt").unlink()
     verified = duranb(tmp_path, "verify", path, "--replay", **env)
     assert verified.returncode == 1
-    raised, differs, last = verified.stderr.splitlines()
+    said = [line for line in verified.stderr.splitlines() if line.startswith("duranb: ")]
+    raised, differs, last = said
     assert "cell 3, a plain cell, raised FileNotFoundError" in raised and "data.txt" in raised
     assert "three@3: own was" in differs and "1 of 3 steps" in last
     (tmp_path / "data.txt").write_text("data")

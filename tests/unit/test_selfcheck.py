@@ -234,13 +234,6 @@ q = Quantity(1)
 q.unit = "kg"
 """
 
-DATE = """
-import datetime
-class Day(datetime.date):
-    pass
-d = Day(2026, 1, 1)
-d.note = "a"
-"""
 
 EQUALITY = """
 class F:
@@ -303,7 +296,6 @@ x = Failed(1, 2)
         (REDUCE, {"w": "w.unit was 'cm', and is 'm'"}),
         (DROPS, {"s": "s.b is lost (it was a list of 1 item)"}),
         (NUMBER, {"q": "q.unit is lost (it was 'kg')"}),
-        (DATE, {"d": "d.note is lost (it was 'a')"}),
         (EQUALITY, {"f": "f.key is lost (it was 1)"}),
         (IDENTITY, {"e": "it does not equal a copy of itself any more"}),
         (SHARING, {"g": "g.q and g.p were one object, and are two"}),

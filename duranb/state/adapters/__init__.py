@@ -10,7 +10,8 @@ import importlib
 from functools import lru_cache
 from typing import Any
 
-from duranb.state.factory import Factory, full_name
+from duranb.pure.looking import full_name
+from duranb.state.factory import Factory
 
 _FILES = {
     "agents": "openai_agents",

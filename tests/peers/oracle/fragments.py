@@ -183,6 +183,35 @@ $x = $a * $n + 1
 $a[0] = $n
 
 # array ->
+$a[-1] = $n
+
+# array ->
+np.clip($a, 1, $n + 1, out=$a)
+
+# array array ->
+$a[:2], $b[-1] = $b[:2], $n
+
+# -> grid
+$x = {"all": np.zeros((4, 4)) + $n}
+$x["inner"], $x["edge"] = $x["all"][1:-1, 1:-1], $x["all"][0]
+
+# grid -> matrix
+$x = $a["inner"]
+
+# grid -> array
+$x = $a["edge"]
+
+# grid ->
+$a["all"][:, 0] += $n
+
+# grid ->
+print($a["inner"].sum() + $n)
+
+# -> array
+$x_bytes = bytearray(range(8))
+$x = np.frombuffer($x_bytes, dtype=np.uint8)
+
+# array ->
 $a += $n
 
 # array number ->
@@ -405,6 +434,31 @@ def $x_maker(start):
 
 $x, $y = $x_maker($n)
 
+# -> function function
+def $x_pair(start):
+    count = start
+    def step(v):
+        nonlocal count
+        count += v * $n
+        return count
+    def peek(v):
+        return count + v
+    return step, peek
+
+$x, $y = $x_pair($n)
+
+# function -> hooks
+$x = {"before": [$a], "$w": [lambda v: $a(v) + $n]}
+
+# hooks ->
+print([f($n) for f in $a["before"]])
+
+# hooks function ->
+$a["before"].append($b)
+
+# hooks -> function
+$x = $a["before"][0]
+
 # counter ->
 print($a($n))
 
@@ -448,6 +502,79 @@ $y.items = $x.items
 
 # class -> nested
 $x = [$a(i).items for i in range(3)]
+
+# -> registry
+class $x:
+    all, made, kinds = [], $n, {"$w": [$n]}
+
+    def __init__(self, n):
+        self.n, self.items, self.total = n, [n], $n
+        type(self).made += 1
+        $x.all.append(self)
+
+    def add(self, v):
+        self.items.append(v + $n)
+        self.total += v
+        return self
+
+# registry -> object
+$x = $a($n)
+
+# registry -> registry
+class $x($a):
+    made = $n
+
+# registry -> table
+$x = $a.kinds
+
+# registry -> nested
+$x = [each.items for each in $a.all]
+
+# registry ->
+print($a.made, [each.n for each in $a.all], sorted($a.kinds), $n)
+
+# registry ->
+for $x in $a.all:
+    $x.n += $n
+
+# registry ->
+$a.kinds["$w"] = [$n]
+
+# -> class
+class $x:
+    __slots__ = ("items", "total")
+
+    def __init__(self, start):
+        self.items, self.total = [start], $n
+
+    def add(self, v):
+        self.items = [*self.items, v]
+        self.total += $n
+        return self
+
+# object -> function
+$x = $a.add
+
+# object -> holder
+$x = ($a.add, $a.items, {"$w": $a})
+
+# holder ->
+$a[0]($n)
+
+# holder -> list
+$x = $a[1]
+
+# -> objects
+@dataclass(order=True)
+class $x_Pair:
+    a: int = $n
+    rest: list = field(default_factory=list, compare=False)
+
+    def add(self, v):
+        self.rest.append(v)
+        return self
+
+$x = {"one": $x_Pair(), "two": max($x_Pair($n), $x_Pair($n))}
 
 # object ->
 $a.add($n)

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 import warnings
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -162,9 +163,7 @@ def _outputs(messages: list[tuple[str, Any]]) -> tuple[list[Any], list[str], boo
     return json.loads(steady(json.dumps(found))), notices, failed
 
 
-def _live(kernel: Any, wanted: Wanted, tell: Any) -> Lived:
-    from tests.peers.oracle.portrait import portrait
-
+def _live(kernel: Any, wanted: Wanted, tell: Callable[[int], None]) -> Lived:
     lived = Lived()
     if wanted.mode == "trace":
         from tests.peers.oracle.trace import trace
@@ -177,32 +176,62 @@ def _live(kernel: Any, wanted: Wanted, tell: Any) -> Lived:
     os.environ["DURANB_NOTEBOOK"] = str(folder / "notebook.ipynb")
     os.chdir(folder)
     front = _Front(kernel)
-    shell = kernel.shell
-    durable = wanted.mode == "durable"
-    if durable:
-        loaded, notices, _ = _outputs(front.run("%load_ext duranb"))
+    begin(front.run, wanted, lived)
+    since = _events() if wanted.mode == "durable" else -1
+
+    def die() -> bool:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return True
+
+    if play(front.run, wanted, lived, tell, die):
+        for name, fact in facts(kernel.shell.user_ns, since, wanted.only).items():
+            setattr(lived, name, fact)
+    return lived
+
+
+Run = Callable[[str], list[tuple[str, Any]]]
+"""Runs code in a kernel; its messages."""
+
+
+def begin(run: Run, wanted: Wanted, lived: Lived) -> None:
+    """Load what is needed, and run the cells of earlier."""
+    if wanted.mode == "durable":
+        loaded, notices, _ = _outputs(run("%load_ext duranb"))
         lived.notices += [*notices, *map(str, loaded)]
     else:
-        front.run("None")
+        run("None")
     for name, source in wanted.earlier:
-        if _outputs(front.run(f"%%durable {name}\n{source}"))[2]:
+        if _outputs(run(f"%%durable {name}\n{source}"))[2]:
             break
-    events = _events() if durable else 0
+
+
+def play(
+    run: Run, wanted: Wanted, lived: Lived, tell: Callable[[int], None], die: Callable[[], bool]
+) -> bool:
+    """Run the cells to the first that fails, or until it is time to die; whether it lives."""
     for name, source in wanted.cells:
-        if lived.done == wanted.killed_after:
-            os.kill(os.getpid(), signal.SIGKILL)
-        first = f"%%durable {name}" if durable else "# plain"
-        lived.outputs[name], notices, failed = _outputs(front.run(f"{first}\n{source}"))
+        if lived.done == wanted.killed_after and die():
+            return False
+        first = f"%%durable {name}" if wanted.mode == "durable" else "# plain"
+        lived.outputs[name], notices, failed = _outputs(run(f"{first}\n{source}"))
         lived.notices += [f"{name}: {n}" for n in notices]
         lived.done += 1
         tell(lived.done)
         if failed:
             break
-    if durable:
-        _ask_store(lived, events)
-    lived.portrait = portrait(shell.user_ns, wanted.only)
     lived.ended = True
-    return lived
+    return True
+
+
+def facts(namespace: dict[str, Any], since: int, only: list[str]) -> dict[str, Any]:
+    """In the kernel, at the end: the namespace, and what the events after the first ``since`` say
+    of the steps (nothing where it is negative)."""
+    from tests.peers.oracle.portrait import portrait
+
+    found: dict[str, Any] = {"ran": [], "restored": [], "reasons": {}}
+    if since >= 0:
+        _ask_store(found, since)
+    return {**found, "portrait": portrait(namespace, only)}
 
 
 def _events() -> int:
@@ -211,7 +240,7 @@ def _events() -> int:
     return len(loaded().need_session().events())
 
 
-def _ask_store(lived: Lived, since: int) -> None:
+def _ask_store(found: dict[str, Any], since: int) -> None:
     from duranb.jupyter.extension import loaded
     from duranb.pure import events as e
 
@@ -221,10 +250,10 @@ def _ask_store(lived: Lived, since: int) -> None:
     for event in session.events()[since:]:
         body = event.body
         if isinstance(body, e.ExecutionStarted):
-            lived.ran.append(body.step)
-            lived.reasons[body.step] = body.reason
+            found["ran"].append(body.step)
+            found["reasons"][body.step] = body.reason
         elif isinstance(body, e.ExecutionRestored):
-            lived.restored.append(body.step)
+            found["restored"].append(body.step)
 
 
 def _child(kernel: Any, wanted: Wanted, out: int) -> None:

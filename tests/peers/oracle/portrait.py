@@ -36,6 +36,7 @@ _ATOMS = (
     *(range, re.Pattern, decimal.Decimal, fractions.Fraction, uuid.UUID),
     *(datetime.date, datetime.datetime, datetime.time, datetime.timedelta, datetime.timezone),
     *(pd.Timestamp, pd.Timedelta, pd.Period, pd.Interval, type(pd.NA), type(pd.NaT)),
+    *(types.GenericAlias, types.UnionType),
     *(types.BuiltinFunctionType, types.MethodDescriptorType, types.WrapperDescriptorType),
     *(type(pathlib.PurePosixPath()), type(pathlib.Path())),
 )
@@ -251,6 +252,8 @@ class _Painter:
         self.draw(f"{path}.__metaclass__", type(value))
         for name in sorted(vars(value)):
             held = vars(value)[name]
+            if name == "__hash__" and held is None:  # as a base has it
+                continue
             if name in _BY_CLASS or isinstance(
                 held, (types.MemberDescriptorType, types.GetSetDescriptorType)
             ):

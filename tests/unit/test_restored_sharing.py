@@ -1,0 +1,208 @@
+"""What values share is shared again: variables of closures, memory that is looked at in part, what
+a class holds; and what was bound anew in a kernel that stays."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.test_restoring import given
+from tests.unit.test_state import Kernel
+
+COUNTER = """
+def counter():
+    n = 0
+    def step():
+        nonlocal n
+        n += 1
+        return n
+    return step, lambda: n
+step, peek = counter()
+"""
+ACCOUNT = """
+class Account:
+    all, kinds, rate = [], ["a", "b"], 1
+    def __init__(self): Account.all.append(self)
+"""
+
+
+def recorded(setup: str, *steps: str) -> tuple[Kernel, Kernel]:
+    """A kernel in which all was run and restored in the next one, and that one, where the step of
+    each code bound and changed what it did when it ran."""
+    first = Kernel()
+    deltas = [first.run(code) for code in (setup, *steps)]
+    second = Kernel(first.artifacts)
+    for delta in deltas:
+        given(second, delta, *delta.changed)
+    return first, second
+
+
+def test_functions_that_share_a_variable_do_so_again() -> None:
+    """``nonlocal`` in one function is seen by the other, as before."""
+    _, second = recorded(COUNTER, "step()")
+    assert second["step"]() == 2 and second["peek"]() == 2
+
+
+def test_a_function_is_linked_to_the_live_variable() -> None:
+    """The cells above made ``step`` anew; a restored list of functions holds the one it shares
+    with, and the variable keeps what it holds."""
+    first = Kernel()
+    first.run(COUNTER)
+    delta = first.run("hooks = {'peek': peek, 'again': lambda: step()}")
+    second = Kernel(first.artifacts)
+    second.run(COUNTER)
+    given(second, delta, "hooks")
+    second["step"]()
+    assert second["hooks"]["peek"]() == 1 and second["hooks"]["peek"] is second["peek"]
+
+
+def test_a_variable_that_holds_its_own_function_comes_back() -> None:
+    """A function that calls itself by a variable of the function around it."""
+    _, second = recorded("def f():\n    def g(n): return n and g(n - 1) + 2\n    return g\ng = f()")
+    assert second["g"](3) == 6
+
+
+@pytest.mark.parametrize(
+    ("setup", "step", "changed", "shown"),
+    [
+        ("a = np.arange(9); b = a[1:3]", "a[7] = 50", "a", "a[7]"),
+        ("a = np.arange(9); b = a[1:3]; c = {'x': a[5:]}", "c['x'][2] = 50", "ac", "a[7]"),
+        ("m = bytearray(9); b = np.frombuffer(m, 'u1')[1:3]", "m[7] = 50", "m", "m[7]"),
+        ("a = np.array([[1], 2, 3], object); b = a[:1]", "a[2] = 50", "a", "a[2]"),
+        ("a = np.ma.masked_less(np.arange(9), 3); b = a[1:3]", "a[7] = 50", "a", "a[7]"),
+    ],
+)
+def test_a_change_beside_what_a_view_shows_is_restored(
+    setup: str, step: str, changed: str, shown: str
+) -> None:
+    """A step changed memory outside of the part that another name shows: the live memory gets the
+    change, so that all still look at the same."""
+    setup = "import numpy as np\n" + setup
+    first = Kernel()
+    first.run(setup)
+    delta = first.run(step)
+    second = Kernel(first.artifacts)
+    second.run(setup)
+    assert given(second, delta, *changed, in_place=set(changed)) == []
+    assert eval(shown, second.live) == 50
+    owner = f"np.shares_memory(np.asarray(b), np.asarray({changed[0]}))"
+    assert eval(owner, second.live)
+
+
+def test_memory_that_is_another_names_too_is_left_alone() -> None:
+    """Where something else looks at the memory that did not then, nothing is written to it."""
+    setup = "import numpy as np\na = np.arange(9); b = a[1:3]"
+    first = Kernel()
+    first.run(setup)
+    delta = first.run("a[7] = 50")
+    second = Kernel(first.artifacts)
+    second.run(setup + "; other = a[5:]")
+    given(second, delta, "a", in_place={"a"})
+    assert second["other"][2] == 7 and second["a"][7] == 50
+
+
+def test_what_a_class_holds_is_shared_again() -> None:
+    """A registry of a class holds the instances that names are bound to."""
+    _, second = recorded(ACCOUNT, "ann = Account()\nbob = Account()", "ann.paid = 3")
+    assert second["Account"].all[0] is second["ann"] and second["Account"].all[0].paid == 3
+    assert type(second["bob"]) is second["Account"]
+
+
+def test_a_part_of_a_class_is_shared_with_a_name() -> None:
+    """What is appended through the name is seen in the class."""
+    _, second = recorded(ACCOUNT, "kinds = Account.kinds")
+    second.run("kinds.append('c')")
+    assert second["Account"].kinds == ["a", "b", "c"]
+
+
+def test_instances_share_nothing_by_what_their_class_holds() -> None:
+    """A list in a class ties no instances together: a change of one concerns no other."""
+    kernel = Kernel()
+    kernel.run("class C: names = ['x']\none, other = C(), C()")
+    assert kernel.namespace.sharing("one") == set()
+
+
+def test_a_class_that_was_given_more_is_put_back() -> None:
+    """In the same kernel: the class loses what it was given later, and stays the class that it
+    is."""
+    kernel = Kernel()
+    before = kernel.run(ACCOUNT)
+    kernel.run("Account.limit = 5\nAccount.rate = 2\nann = Account()")
+    given(kernel, before, "Account")
+    account = kernel["Account"]
+    assert not hasattr(account, "limit") and account.rate == 1 and account.all == []
+    assert type(kernel["ann"]) is account
+
+
+def test_a_class_defines_what_its_base_defines_too() -> None:
+    """What both define alike is the class's own when it comes back."""
+    _, second = recorded("class A: rate = 1\nclass B(A): rate = 1", "A.rate = 2")
+    assert second["B"].rate == 1
+
+
+def test_what_was_bound_anew_since_is_shared_again() -> None:
+    """Run All in the same kernel: a name was bound to an equal object, and what had shared the one
+    before shares the new one."""
+    kernel = Kernel()
+    made = kernel.run("x = [1]")
+    held = kernel.run("y = {'inner': x}")
+    kernel.run("x = [0]", {"x"})
+    given(kernel, made, "x")
+    given(kernel, held, "y")
+    assert kernel["y"]["inner"] is kernel["x"]
+
+
+def test_what_a_step_changed_is_linked_to_what_was_made_anew() -> None:
+    """Run All in the same kernel: what the step bound is the same still, but the object in it that
+    it changed was made anew."""
+    kernel = Kernel()
+    made = kernel.run("class T:\n    def __init__(self): self.n = 1\ntoday = T()")
+    held = kernel.run("week = {'mon': today}\ntoday.n += 1")
+    given(kernel, made, "T", "today")
+    given(kernel, held, "week", "today", in_place={"today"})
+    assert kernel["week"]["mon"] is kernel["today"] and kernel["today"].n == 2
+
+
+def test_an_object_that_takes_its_state_in_shares_what_else_is_alive() -> None:
+    """An object that holds itself and a second one is changed in place by a step."""
+    setup = "class T: pass\nshared, one = T(), T()\none.held, one.n, one.me = (shared,), [1], one"
+    first = Kernel()
+    first.run(setup)
+    delta = first.run("one.n.append(2)")
+    second = Kernel(first.artifacts)
+    second.run(setup)
+    alive = second["one"]
+    given(second, delta, "one", in_place={"one"})
+    assert second["one"] is alive and alive.n == [1, 2] and alive.held[0] is second["shared"]
+
+
+def test_the_options_of_a_dataclass_are_its_code() -> None:
+    """They decide on the methods it has; the usual ones are told by no word, as in older stores."""
+    kernel = Kernel()
+    code = "from dataclasses import dataclass\n@dataclass{}\nclass P: x: int = 1"
+    plain = kernel.run(code.format("")).changed["P"].version
+    usual = kernel.run(code.format("(eq=True)")).changed.get("P")
+    assert usual is None or usual.version == plain
+    assert kernel.run(code.format("(order=True)")).changed["P"].version != plain
+
+
+def test_instances_are_of_the_class_that_was_defined_again() -> None:
+    """Run All in the same kernel: the cell of the class ran again, for whatever reason."""
+    kernel = Kernel()
+    code = "class T: pass"
+    kernel.run(code)
+    made = kernel.run("one, more = T(), [T()]")
+    kernel.run(code, {"T"})
+    given(kernel, made, "one", "more")
+    assert type(kernel["one"]) is kernel["T"] is type(kernel["more"][0])
+
+
+def test_bound_methods_are_of_the_class_that_was_changed() -> None:
+    """A class that is put back to what it was keeps the functions that are the same still."""
+    first = Kernel()
+    deltas = [first.run(c) for c in ("class T:\n    def f(self): pass\nt = T()", "m = t.f")]
+    later = first.run("T.rate = 5")
+    second = Kernel(first.artifacts)
+    for delta in deltas:
+        given(second, delta, *delta.changed)
+    given(second, later, "T", "t")
+    assert second["m"].__func__ is second["T"].f and second["T"].rate == 5
