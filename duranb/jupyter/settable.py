@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 import functools
 import importlib
 import logging
@@ -12,6 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from traitlets.config import Config
+
+from duranb.jupyter import project
 
 Values = dict[str, Any]
 
@@ -220,6 +223,34 @@ LIBRARIES = {
     "warnings": Group(_warnings, dict, _write_warnings, _changed_warnings),
     "folder": Group(_folder, dict, _write_folder),
 }
+
+
+def _python() -> Values:
+    context = decimal.getcontext()
+    return {
+        "recursion limit": sys.getrecursionlimit(),
+        "precision": context.prec,
+        "rounding": context.rounding,
+    }
+
+
+def _write_python(values: Values) -> None:
+    context = decimal.getcontext()
+    sys.setrecursionlimit(values.get("recursion limit", sys.getrecursionlimit()))
+    context.prec = values.get("precision", context.prec)
+    context.rounding = values.get("rounding", context.rounding)
+
+
+LIBRARIES["Python"] = Group(_python, dict, _write_python)
+
+
+def of_project() -> Group:
+    """What the modules beside the notebook hold."""
+    try:
+        folder = os.getcwd()
+    except OSError:  # it is gone
+        return Group(lambda: None, dict, project.write, project.changed)
+    return Group(project.Project(folder).read, dict, project.write, project.changed)
 
 
 # -- the shell ---------------------------------------------------------------------------------

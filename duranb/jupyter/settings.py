@@ -13,7 +13,7 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from duranb.jupyter.settable import LIBRARIES, Values, of_shell
+from duranb.jupyter.settable import LIBRARIES, Values, of_project, of_shell
 
 SETTINGS = "settings"
 """The type under which they are kept among a step's outputs."""
@@ -23,7 +23,7 @@ class Settings:
     """What a step changes of them."""
 
     def __init__(self, shell: Any) -> None:
-        self._groups = {**LIBRARIES, **of_shell(shell)}
+        self._groups = {**LIBRARIES, **of_shell(shell), "modules": of_project()}
         self._before: dict[str, Values | None] | None = None
         self._environment = frozenset(os.environ)
         self._unread: dict[str, str] = {}

@@ -23,10 +23,11 @@ import struct
 import sys
 import types
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import cloudpickle
@@ -36,6 +37,7 @@ import xxhash
 from duranb.pure import (
     compiled,
     definitions,
+    frames,
     held,
     identity,
     leftover,
@@ -52,7 +54,7 @@ from duranb.pure import (
 from duranb.pure.artifacts import Artifacts, Buffer
 from duranb.pure.buffers import LARGE, Entry, Known, assembled, hashes
 from duranb.pure.immutable import is_leaf
-from duranb.pure.looking import is_a, is_class, module_of, qualname_of
+from duranb.pure.looking import dict_of, is_a, is_class, module_of, qualname_of
 from duranb.pure.missing import Missing
 from duranb.pure.views import load as _load_view  # noqa: F401 older stores name it so
 
@@ -62,6 +64,8 @@ Reducer = Callable[[Any], tuple[Any, ...] | None]
 _HEAD = struct.Struct("<I")
 _decode_table = msgspec.msgpack.Decoder(list[int | Entry]).decode
 _live: ContextVar[dict[str, Any]] = ContextVar("duranb_live")
+_own: ContextVar[Collection[str] | None] = ContextVar("duranb_own", default=None)
+_settled: ContextVar[Mapping[str, Any]] = ContextVar("duranb_settled")
 
 
 @dataclass
@@ -275,6 +279,7 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
 def special(obj: Any) -> Any:
     """The reduction of what is not pickled as its own class says, or None."""
     found = tensors.reduction(obj) or held.reduction(obj) or recipes.reduction(obj)
+    found = found or frames.reduction(obj)
     if found is not None:
         return found
     kind = type(obj)
@@ -351,25 +356,49 @@ _loaded: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
 def _load_class(
     name: str, fingerprint: str, definition: bytes, names: tuple[str, ...] | None = None
 ) -> type:
-    live: Any = _live.get().get(name)
-    if is_class(live) and identity.of_class(live) == fingerprint:
+    live = _live_class(name)
+    if live is not None and identity.of_class(live) == fingerprint:
         return live
     # Loading a definition again would give the class that it made its methods anew.
     key = f"{id(_live.get())} {fingerprint} {xxhash.xxh3_128_hexdigest(definition)}"
     known: type | None = _loaded.get(key)
     if known is not None and identity.of_class(known) == fingerprint:
         return known
-    before = dict(vars(live)) if is_class(live) else {}
+    before = dict(vars(live)) if live is not None else {}
+    held_before = identity.attributes(live) if live is not None else {}
     found = pickle.loads(definition)
     loaded: type = members.complete(*found) if type(found) is tuple else found
     assert is_class(loaded)
     _loaded[key] = loaded
+    if loaded is live and not _is_own(name):
+        # An instance was stored when its class held something else: the class stays as it is.
+        for later in identity.attributes(loaded).keys() - held_before:
+            type.__delattr__(loaded, later)
+        for kept in [n for n, v in held_before.items() if dict_of(loaded).get(n) is not v]:
+            type.__setattr__(loaded, kept, held_before[kept])
+        return loaded
     if loaded is live:
         definitions.keep(loaded, before)
     for later in identity.attributes(loaded).keys() - names if names else ():
         type.__delattr__(loaded, later)  # it is the live class, put back to what it was
     loaded.__qualname__ = name  # cloudpickle makes it the last part of it
     return loaded
+
+
+def _live_class(name: str) -> type | None:
+    """The class of this qualified name that is bound in the namespace, or is about to be."""
+    root, *inner = name.split(".")
+    found: Any = _settled.get().get(root, _live.get().get(root))
+    for part in inner:
+        found = dict_of(found).get(part) if is_class(found) else None
+    live: type | None = found if is_class(found) else None
+    return live
+
+
+def _is_own(name: str) -> bool:
+    """Whether what is being loaded tells what a class holds: it is stored there under its name."""
+    own = _own.get()
+    return own is None or name.partition(".")[0] in own
 
 
 def _array(array: Any) -> tuple[Any, ...] | None:
@@ -408,8 +437,14 @@ def load(
     digest: str,
     live: dict[str, Any],
     stand_in: tolerant.StandIn | None = None,
+    own: Collection[str] | None = None,
+    settled: Mapping[str, Any] = MappingProxyType({}),
 ) -> Any:
     """The value that :meth:`Dump.put` kept. Its arrays can be written to.
+
+    It tells what a class of the notebook holds only where that is one of its ``own`` names (None:
+    any); else the class stays as it is. ``settled`` are classes by their names that are loaded
+    already and bound later.
 
     With ``stand_in`` what fails inside of it is replaced, and the rest is loaded. Loading runs code
     that the bytes name: ``artifacts`` only gives out what the user has signed. Raises what loading
@@ -425,7 +460,7 @@ def load(
             at += entry
         else:
             pieces.append(assembled(entry, artifacts))
-    with bound(live):
+    with bound(live, own, settled):
         if stand_in is not None:
             return tolerant.load(pieces[0], pieces[1:], stand_in)
         return pickle.loads(pieces[0], buffers=pieces[1:])
@@ -450,10 +485,17 @@ def parts(data: memoryview) -> set[str]:
 
 
 @contextmanager
-def bound(live: dict[str, Any]) -> Any:
-    """While this is open, what is unpickled belongs to the namespace ``live``."""
-    token = _live.set(live)
+def bound(
+    live: dict[str, Any],
+    own: Collection[str] | None = None,
+    settled: Mapping[str, Any] = MappingProxyType({}),
+) -> Any:
+    """While this is open, what is unpickled belongs to the namespace ``live``. The rest is as in
+    :func:`load`."""
+    tokens = _live.set(live), _own.set(own), _settled.set(settled)
     try:
         yield
     finally:
-        _live.reset(token)
+        _live.reset(tokens[0])
+        _own.reset(tokens[1])
+        _settled.reset(tokens[2])

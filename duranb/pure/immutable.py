@@ -59,6 +59,8 @@ _SHALLOW = (
 _ATOM_IDS = frozenset(map(id, ATOMS))
 _SHALLOW_IDS = frozenset(map(id, _SHALLOW))
 _KINDS = (type, enum.Enum)
+_OF_PANDAS = ("Index", "Dtype", "Timestamp", "Timedelta", "Period", "BlockValuesRefs")
+"""What of pandas cannot be changed, or is only its note of who looks at some memory."""
 _CHANGING = ("Buffer", "File", "Stream", "Reader", "Writer", "Builder")
 """What of pyarrow can be written to: its arrays and tables cannot."""
 
@@ -114,7 +116,7 @@ def is_immutable_kind(kind: type) -> bool:
         numpy = sys.modules["numpy"]
         return issubclass(kind, (numpy.generic, numpy.dtype, numpy.ufunc))
     if module.partition(".")[0] == "pandas":
-        return name_of(kind).endswith(("Index", "Dtype", "Timestamp", "Timedelta", "Period"))
+        return name_of(kind).endswith(_OF_PANDAS)
     if module == "pyarrow.lib":
         return not name_of(kind).endswith(_CHANGING)
     return module == "torch" and name_of(kind) in ("dtype", "device", "Size", "layout")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
+from types import MappingProxyType
 from typing import Any, cast
 
 from duranb.pure import cached, canonical, codec
@@ -29,6 +31,8 @@ from duranb.state.hidden import is_hidden
 from duranb.state.placeholder import Placeholder, part
 from duranb.state.previews import preview, type_name
 from duranb.state.unstorable import UNSTORABLE
+
+NONE: Mapping[str, type] = MappingProxyType({})
 
 NO_NAME = ""
 """The name under which a value without one lies in its artifact."""
@@ -190,20 +194,23 @@ class Capture:
             return self.refusal(value, error)
         return self.binding(value, self.keep(made), made)
 
-    def load(self, artifact: str) -> dict[str, Any]:
+    def load(
+        self, artifact: str, own: Collection[str] = (), settled: Mapping[str, type] = NONE
+    ) -> dict[str, Any]:
         """The names and values of an artifact, not bound yet (:mod:`duranb.state.classes`);
-        placeholders where one, or a part of one, cannot be
-        loaded any more. Raises :class:`duranb.errors.StoreError`, and what loading raises where it
-        leaves nothing."""
+        placeholders where one, or a part of one, cannot be loaded any more. ``own`` names are to be
+        bound; ``settled`` are the classes among those that were loaded before. Raises
+        :class:`duranb.errors.StoreError`, and what loading raises where it leaves nothing."""
+        load = partial(codec.load, self._artifacts, artifact, self.live, own=own, settled=settled)
         with undrawn():
             try:
-                found: dict[str, Any] = codec.load(self._artifacts, artifact, self.live)
+                found: dict[str, Any] = load()
             except StoreError:
                 raise
             except BaseException as error:  # of any kind: loading runs the values' own code
                 if not own_failure(error):
                     raise
-                found = codec.load(self._artifacts, artifact, self.live, _stand_in)
+                found = load(_stand_in)
             return found
 
     def load_value(self, binding: Binding, name: str) -> Any:

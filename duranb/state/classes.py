@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import abc
 import types
+from collections.abc import Mapping
 from typing import Any
 
 from duranb.pure import identity
 from duranb.pure.immutable import is_immutable
+from duranb.pure.looking import is_class, module_of
 
 
 class Whole:
@@ -43,6 +45,12 @@ def bound(value: Any) -> Any:
     for name, held in value.held.items():
         type.__setattr__(value.cls, name, held)
     return value.cls
+
+
+def classes(values: Mapping[str, Any]) -> dict[str, type]:
+    """The notebook's classes among values that were loaded, by their names."""
+    found = {n: v.cls if type(v) is Whole else v for n, v in values.items()}
+    return {n: c for n, c in found.items() if is_class(c) and module_of(c) == "__main__"}
 
 
 def _is_state(name: str, value: Any) -> bool:

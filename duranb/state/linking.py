@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from duranb.pure import codec, views
+from duranb.pure import codec, frames, views
 from duranb.pure.immutable import ATOMS
 from duranb.pure.looking import own_failure
 from duranb.state import reconnect
@@ -69,6 +69,7 @@ def linked(
     if counterparts is None or not common <= counterparts.keys():
         return None
     pairs = {i: counterparts[i] for i in common}
+    pairs |= {i: pair for i, pair in counterparts.items() if frames.is_note(pair[0])}
     memory = []
     for was, alive in pairs.values():
         written = _unlike(was, alive)

@@ -15,7 +15,7 @@ from duranb.pure.looking import own_failure
 from duranb.state import randomness
 from duranb.state.alive import is_open, taken
 from duranb.state.capture import not_loaded
-from duranb.state.classes import bound
+from duranb.state.classes import bound, classes
 from duranb.state.hidden import is_hidden
 from duranb.state.linking import Linked, linked
 from duranb.state.pending import is_pending, is_used, lazily
@@ -289,12 +289,13 @@ class Namespace(Tracking):
         """
         groups: list[_Group] = []
         lost: dict[str, Binding] = {}
+        settled: dict[str, type] = {}
         for artifact, bindings in _by_artifact(wanted).items():
             if not artifact:
                 lost |= bindings
                 continue
             try:
-                loaded = self._capture.load(artifact)
+                loaded = self._capture.load(artifact, bindings.keys(), settled)
             except StoreError:
                 raise
             except BaseException as error:  # loading runs the values' own code
@@ -302,6 +303,7 @@ class Namespace(Tracking):
                     raise
                 lost |= {n: _lost(b, not_loaded(error)) for n, b in bindings.items()}
                 continue
+            settled |= classes({n: loaded[n] for n in bindings if n in loaded})
             group = self._grouped(loaded, bindings, anchors.get(artifact, {}))
             self._take_in(group, step)
             for name in [n for n, v in group.values.items() if type(v) is Placeholder]:

@@ -87,3 +87,27 @@ def test_another_attempt_begins_with_the_settings_of_the_first(kernel: Kernel) -
     )
     kernel.run("import numpy")
     assert kernel.run(step).stdout == "8 False\n8 False\n"
+
+
+def test_what_a_module_beside_the_notebook_holds_comes_back(kernel: Kernel) -> None:
+    """A restored step had counted in a module of the project, and filled a dictionary of it: that
+    is so again, in the very dictionary. What is no plain data is named."""
+    (kernel.notebook.parent / "counting.py").write_text(
+        "count, seen, other = 0, {}, set()\nclass Box: pass\nbox = Box()\n"
+    )
+    cells = [
+        "import counting, decimal\nholder = [counting.__dict__['seen'].update]",
+        "%%durable a\ncounting.count += 1\ncounting.seen['a'] = [1]\ndecimal.getcontext().prec = 5",
+        "%%durable b\ncounting.box.full = True",
+    ]
+    look = "(counting.count, counting.seen, counting.other, holder[0].__self__ is counting.seen)"
+    for cell in cells:
+        assert kernel.run(cell).error is None
+    there = "(1, {'a': [1]}, set(), True)"
+    assert kernel.value(look) == there
+    kernel.kill()
+    kernel.start()
+    told = [kernel.run(cell).notices for cell in cells]
+    assert "also set" not in told[1] and "modules: counting.box" in told[2]
+    assert kernel.value(look) == there
+    assert kernel.value("decimal.getcontext().prec") == "5"

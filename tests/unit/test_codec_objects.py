@@ -6,7 +6,9 @@ import importlib.util
 
 import pytest
 
+from duranb.pure import identity
 from tests.unit.fresh import Case, Said, look
+from tests.unit.test_state import Kernel
 
 CLASSES = """
 import weakref, asyncio, threading, functools
@@ -260,3 +262,32 @@ def test_it_comes_back_working(case: Case, said: dict[str, Said]) -> None:
     assert told.missing == [] or case.name == "an interactive function"
     if "mapped" not in case.name:  # what an ORM notes of a class is another in each process
         assert told.versions == []
+
+
+BASES = """
+import dataclasses
+class Base:
+    size = 1
+class Sub(Base):
+    size = 1
+@dataclasses.dataclass
+class Point:
+    x: int = 0
+@dataclasses.dataclass
+class Named(Point):
+    name: str = ""
+"""
+
+
+def test_what_a_class_has_in_common_with_its_base_is_its_own() -> None:
+    """A class that sets an attribute to what its base has keeps it when the base gets another, and
+    is the class that it was: no step runs again for it."""
+    first = Kernel()
+    first.run(BASES)
+    second = Kernel(first.artifacts)
+    second.namespace.restore(first.namespace.bindings())
+    second.run("Base.size = 2")
+    assert second["Sub"].size == 1
+    for name in ("Point", "Named"):
+        assert identity.of_class(second[name]) == identity.of_class(first[name])
+        assert "__hash__" in vars(second[name])

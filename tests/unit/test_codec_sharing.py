@@ -185,3 +185,33 @@ def test_an_array_of_a_subclass_keeps_its_attributes() -> None:
         assert again[name].tolist() == kernel[name].tolist()
         assert again[name].unit == kernel[name].unit
         assert type(again[name]) is again["Measured"]
+
+
+@pytest.mark.parametrize(
+    ("made", "write"),
+    [
+        ("y = x['a']", "y.iloc[0] = 9"),
+        ("y = x['a']", "x.loc[0, 'a'] = 9"),
+        ("y = x[:]", "y.loc[0, 'b'] = 9"),
+        ("y = x.rename(columns={'a': 'c'})", "x.loc[0, 'b'] = 9"),
+        ("y = pd.Index(x['a'])", "x.loc[0, 'a'] = 9"),
+        ("y = [x['b'], x.head(1)]", "y[1].loc[0, 'b'] = 9"),
+    ],
+)
+@pytest.mark.skipif(int(pd.__version__.partition(".")[0]) < 3, reason="copies on write from 3 on")
+@pytest.mark.parametrize("alive", [False, True])
+def test_frames_that_copy_on_write_still_do(made: str, write: str, alive: bool) -> None:
+    """Two that look at the same memory come back as such, and writing to one of them changes the
+    other one no more than it did: in one value, or linked to a frame that is alive."""
+    setup = "import pandas as pd\nx = pd.DataFrame({'a': [1, 2], 'b': [3, 4]})"
+    first = Kernel()
+    first.run(setup)
+    first.run(f"{made}\nz = [x, y]" if alive else f"{made}\nz = [x, y]\ndel x, y")
+    second = Kernel(first.artifacts)
+    if alive:
+        second.run(setup)
+    second.namespace.restore(first.namespace.bindings())
+    for kernel in (first, second):
+        kernel.run(f"x, y = z\n{write}")
+    pd.testing.assert_frame_equal(second["x"], first["x"])
+    assert str(second["y"]) == str(first["y"])

@@ -273,3 +273,40 @@ def test_only_the_generators_that_a_step_drew_from_are_put_where_it_left_them() 
     following = random.random()
     random.seed(1)
     assert [random.random(), random.random()] == [second["r"], following]
+
+
+COUNTED = """
+class Job:
+    made = 0
+    def __init__(self): Job.made += 1
+"""
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_class_holds_what_it_was_stored_with_and_not_what_an_instance_was(order: int) -> None:
+    """A class counts its instances. Each was stored with the class as it was then; what the class
+    holds is what was stored under its own name, in whatever order they are loaded."""
+    first = Kernel()
+    first.run(COUNTED + "a = Job()")
+    first.run("z = Job()", {"Job"})
+    wanted = first.namespace.bindings()
+    second = Kernel(first.artifacts)
+    second.namespace.restore(dict(sorted(wanted.items())[::order]))
+    assert second["Job"].made == 2
+    assert type(second["a"]) is type(second["z"]) is second["Job"]
+
+
+def test_a_value_that_is_loaded_later_leaves_its_class_as_it_is() -> None:
+    """An instance that is loaded when it is needed, or only looked at, does not put its class back
+    to what that was."""
+    first = Kernel()
+    first.run(COUNTED + "a = Job()\na.big = bytes(1 << 21)")
+    delta = first.run("b = Job()", {"Job"})
+    assert "a" not in delta.changed
+    wanted = first.namespace.bindings()
+    second = Kernel(first.artifacts)
+    second.namespace.restore(wanted)
+    assert len(second["a"].big) == 1 << 21
+    second.namespace.need(None)
+    second.namespace.load_value(wanted["a"], "a")
+    assert second["Job"].made == 2
