@@ -57,7 +57,10 @@ def _is_state(name: str, value: Any) -> bool:
     if name.startswith("__") or name == "_abc_impl" or is_immutable(value):
         return False
     kind = type(value)
-    described = any("__get__" in vars(cls) for cls in kind.__mro__)
+    # A descriptor of the notebook's may keep there what its instances are given.
+    described = (
+        any("__get__" in vars(cls) for cls in kind.__mro__) and module_of(kind) != "__main__"
+    )
     return not (issubclass(kind, (type, *_METHODS)) or described)
 
 

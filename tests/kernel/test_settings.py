@@ -94,13 +94,14 @@ def test_what_a_module_beside_the_notebook_holds_comes_back(kernel: Kernel) -> N
     is so again, in the very dictionary. What is no plain data is named."""
     (kernel.notebook.parent / "counting.py").write_text(
         "count, seen, other = 0, {}, set()\nclass Box: pass\nbox = Box()\n"
+        "def same(known=seen): return seen is known\n"
     )
     cells = [
-        "import counting, decimal\nholder = [counting.__dict__['seen'].update]",
+        "import counting, decimal",
         "%%durable a\ncounting.count += 1\ncounting.seen['a'] = [1]\ndecimal.getcontext().prec = 5",
         "%%durable b\ncounting.box.full = True",
     ]
-    look = "(counting.count, counting.seen, counting.other, holder[0].__self__ is counting.seen)"
+    look = "(counting.count, counting.seen, counting.other, counting.same())"
     for cell in cells:
         assert kernel.run(cell).error is None
     there = "(1, {'a': [1]}, set(), True)"

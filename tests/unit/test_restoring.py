@@ -310,3 +310,27 @@ def test_a_value_that_is_loaded_later_leaves_its_class_as_it_is() -> None:
     second.namespace.need(None)
     second.namespace.load_value(wanted["a"], "a")
     assert second["Job"].made == 2
+
+
+DESCRIBED = """
+class Kept:
+    def __init__(self): self.values = {}
+    def __get__(self, at, owner=None): return self if at is None else self.values.get(at.name)
+    def __set__(self, at, value): self.values[at.name] = value
+class Holder:
+    kept = Kept()
+    name = "x"
+holder = Holder()
+"""
+
+
+def test_what_a_descriptor_keeps_is_state_of_its_class() -> None:
+    """Attributes may lie in a descriptor of the class: a step that sets one changes the class."""
+    first = Kernel()
+    first.run(DESCRIBED)
+    delta = first.run("holder.kept = [5]", {"holder"})
+    assert "Holder" in delta.changed
+    second = Kernel(first.artifacts)
+    second.run(DESCRIBED)
+    second.namespace.restore(first.namespace.bindings())
+    assert second["holder"].kept == [5]
