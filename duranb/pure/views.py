@@ -8,6 +8,7 @@ elements, is in the same pickle.
 
 from __future__ import annotations
 
+import array as array_module
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -56,18 +57,23 @@ def is_array(kind: type) -> bool:
     return numpy is not None and issubclass(kind, numpy.ndarray)
 
 
+def is_memory(value: object) -> bool:
+    """Whether this is memory of Python's own that arrays can look at and write to."""
+    return type(value) in (bytearray, array_module.array)
+
+
 def owner(array: Any) -> Any:
     """The last array that this one looks at, be it itself."""
     return owners(array)[0]
 
 
-def owners(array: Any) -> tuple[Any, bytearray | None]:
-    """The last array that this one looks at, and the bytearray which that one looks at, if any."""
+def owners(array: Any) -> tuple[Any, Any]:
+    """The last array that this one looks at, and what else has its memory, if anything has."""
     found = at = array
     while (at := _base(at)) is not None:
         if is_array(type(at)):
             found = at
-        elif type(at) is bytearray:
+        elif is_memory(at):
             return found, at
     return found, None
 
@@ -83,11 +89,11 @@ def _base(value: Any) -> Any:
 
 
 def memory(array: Any) -> Any:
-    """All bytes of an array or a bytearray as a flat array that looks at them; None where its
-    elements are objects, or it has gaps."""
+    """All bytes of an array, or of memory of Python's own, as a flat array that looks at them; None
+    where its elements are objects, or it has gaps."""
     import numpy
 
-    if type(array) is bytearray:
+    if is_memory(array):
         return numpy.frombuffer(array, numpy.uint8)
     flags = array.flags
     if array.dtype.hasobject or not (flags.c_contiguous or flags.f_contiguous):
@@ -136,7 +142,7 @@ def _start(whole: Any, bounds: Bounds, dtype: Any) -> int | None:
     """The address of an owner's memory; None where its view cannot be made of it."""
     import numpy
 
-    memory = numpy.frombuffer(whole, numpy.uint8) if type(whole) is bytearray else whole
+    memory = numpy.frombuffer(whole, numpy.uint8) if is_memory(whole) else whole
     flags = memory.flags
     if not (flags.c_contiguous or flags.f_contiguous):
         return None
@@ -159,7 +165,7 @@ def load(
     """The view again, ``offset`` bytes into the memory of its owner."""
     import numpy
 
-    flat = memory(whole) if type(whole) is bytearray else _flat(whole)
+    flat = memory(whole) if is_memory(whole) else _flat(whole)
     if dtype.hasobject:  # which no buffer can be
         at = flat[offset // dtype.itemsize :]
         made = numpy.lib.stride_tricks.as_strided(at, shape, strides)

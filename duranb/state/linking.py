@@ -85,7 +85,7 @@ def linked(
 def _unlike(stored: Any, alive: Any) -> tuple[Any, Any] | tuple[()] | None:
     """The bytes of live memory that are not those of its stored counterpart, and these; empty where
     they are unlike and cannot be written, None where they are alike, or this is no memory."""
-    if not all(type(v) is bytearray or views.is_array(type(v)) for v in (stored, alive)):
+    if not all(views.is_memory(v) or views.is_array(type(v)) for v in (stored, alive)):
         return None
     now, then = views.memory(alive), views.memory(stored)
     if now is None or then is None:

@@ -40,6 +40,7 @@ def ran(kernel: Kernel, code: str, *loads: str, digest: str = "", step: str = ""
     [
         ("x = [1]", "y = {'inner': x}", "y['inner'] is x"),
         ("x = np.arange(9.0)", "y = x[2:5]", "np.shares_memory(x, y)"),
+        ("x = array('i', [1, 2])", "y = np.frombuffer(x, 'i')", "np.shares_memory(x, y)"),
         ("x = np.arange(9.0)", "y = [x.reshape(3, 3), x]", "y[1] is x"),
         ("x = {'a': [1], 'b': {2}}", "y = [x['a'], x['b']]", "y[0] is x['a'] and y[1] is x['b']"),
         ("x = [[1], [2]]", "y = lambda: x[0]\ny.first = x[0]", "y.first is x[0]"),
@@ -50,7 +51,7 @@ def ran(kernel: Kernel, code: str, *loads: str, digest: str = "", step: str = ""
 def test_what_a_step_made_shares_with_the_live_object(source: str, made: str, same: str) -> None:
     """The cells above made ``x`` anew: it stays that object, and what the restored step made of it
     shares with it as it did."""
-    setup = "import numpy as np\nclass C: pass\n" + source
+    setup = "import numpy as np\nfrom array import array\nclass C: pass\n" + source
     first, second = Kernel(), None
     first.run(setup)
     delta = first.run(made)
