@@ -12,6 +12,8 @@ from typing import Any
 
 from duranb.pure.looking import dict_of, mro_of
 
+_NEW: Any = copyreg.__newobj__  # type: ignore[attr-defined]
+
 
 def reduction(obj: Any) -> tuple[Any, ...] | None:
     """How an instance with a ``__getattr__`` is pickled, its state given to it without asking it;
@@ -20,7 +22,7 @@ def reduction(obj: Any) -> tuple[Any, ...] | None:
     if not _forwards(kind):
         return None
     found = obj.__reduce_ex__(5)
-    if type(found) is not tuple or len(found) < 3 or found[0] is not copyreg.__newobj__:
+    if type(found) is not tuple or len(found) < 3 or found[0] is not _NEW:
         return None
     make, arguments, state, items, pairs = (*found, None, None)[:5]
     if state is None:
