@@ -37,6 +37,7 @@ import xxhash
 from duranb.pure import (
     compiled,
     definitions,
+    forwarding,
     frames,
     held,
     identity,
@@ -301,7 +302,7 @@ def special(obj: Any) -> Any:
 def own_way(obj: Any) -> Any:
     """The reduction of what is pickled as its own class says, if that leaves something out, or
     changes the object; else None."""
-    return leftover.reduction(obj) or undisturbed.reduction(obj)
+    return leftover.reduction(obj) or undisturbed.reduction(obj) or forwarding.reduction(obj)
 
 
 def _cached(function: Any, parameters: dict[str, Any]) -> Any:

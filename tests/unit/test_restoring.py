@@ -335,3 +335,20 @@ def test_what_a_descriptor_keeps_is_state_of_its_class() -> None:
     second.run(DESCRIBED)
     second.namespace.restore(first.namespace.bindings())
     assert second["holder"].kept == [5]
+
+
+def test_an_object_that_passes_on_what_it_is_asked_comes_back() -> None:
+    """It is given what it holds before anybody asks it for anything; a class with slots too."""
+    wrapper = (
+        "class Wrapper:\n"
+        "    {slots}\n"
+        "    def __init__(self, client): self.client = client\n"
+        "    def __getattr__(self, name): return getattr(self.client, name)\n"
+    )
+    for slots in ("pass", "__slots__ = ('client',)"):
+        first = Kernel()
+        delta = first.run(wrapper.format(slots=slots) + "w = Wrapper([3, 1])")
+        assert not delta.changed["w"].why
+        second = Kernel(first.artifacts)
+        assert second.namespace.restore(delta.changed) == []
+        assert second["w"].client == [3, 1] and second["w"].count(3) == 1
