@@ -10,7 +10,7 @@ from duranb.engine.runtime import FailedStart, Runtime
 from duranb.engine.spec import Spec
 from duranb.pure.errors import StoreError
 from duranb.pure.events import Binding, EventBody
-from duranb.state import Code, beside, seeding
+from duranb.state import Code, seeding
 from duranb.state.randomness import OWN, UNSEEDED
 
 
@@ -26,7 +26,6 @@ class Captured:
     shared: dict[str, list[str]] = field(default_factory=dict)
     sharers: dict[str, str] = field(default_factory=dict)
     drawn: dict[str, str] = field(default_factory=dict)
-    unstored: dict[str, str] = field(default_factory=dict)
 
 
 class Keeping(Protocol):
@@ -77,7 +76,6 @@ class CellState:
         self._sure = (spec.sure | decision.unseen) - given
         self.unsure = (set(spec.writes) & before) - self._sure - given | (spec.deletes - before)
         self._noted()  # what was bound late, by a generator of an earlier cell
-        self._beside = beside.looks(runtime.namespace.uses.modules.known())
 
     def _noted(self) -> set[str]:
         found = {n for n in self.unsure if n in self._notes}
@@ -97,11 +95,11 @@ class CellState:
         told = self._noted()
         same = {n for n in delta.bound if n in now and mark.holds(n, live[n])}
         # What only shares with what the step made is stored with it, and is no output of it.
-        sharers = {n for n in same if mark.version(n) == now[n].version}
-        names = (delta.changed.keys() | delta.bound) - sharers | self._sure | told
+        beside = {n for n in same if mark.version(n) == now[n].version}
+        names = (delta.changed.keys() | delta.bound) - beside | self._sure | told
         wanted = self._spec.outputs
         outputs = {n: now[n] for n in sorted(names & now.keys()) if not wanted or n in wanted}
-        shared = {n: sorted(mark.sharing(n)) for n in sorted(same - sharers) if n in self._inputs}
+        shared = {n: sorted(mark.sharing(n)) for n in sorted(same - beside) if n in self._inputs}
         return Captured(
             snapshot,
             bodies,
@@ -110,7 +108,6 @@ class CellState:
             shared,
             {n: mark.version(n) for others in shared.values() for n in others},
             self._drawn(),
-            dict.fromkeys(beside.changed(self._beside), beside.WHY),
         )
 
     def _drawn(self) -> dict[str, str]:

@@ -300,7 +300,7 @@ class StepRun:
             result_name=name,
             messages=self._keep_messages(messages),
             served=self.context.served,
-            unstored={n: b.why for n, b in done.outputs.items() if b.why} | done.unstored,
+            unstored={n: b.why for n, b in done.outputs.items() if b.why},
             shared=done.shared,
             sharers=done.sharers,
             drawn=done.drawn,

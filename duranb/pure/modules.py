@@ -72,10 +72,6 @@ class ProjectModules:
                 stack += _with_parents(imported)
         return found
 
-    def known(self) -> list[str]:
-        """The project's modules that were met so far."""
-        return list(self._read)
-
     def loaded(self, imports: Iterable[str]) -> None:
         """Code ran that imports these: read now what it loaded, before somebody edits the file."""
         for name in imports:

@@ -32,19 +32,12 @@ def restored(
     kept = saved(history.ledger(restored_as))
     line = f"↺ {source.step}: restored from {clock(source.ended)}, nothing ran"
     line = f"{line} · {kept}" if kept else line
-    for name, why in source.unstored.items():
-        if name not in source.outputs:
-            line += f"\n! {source.step}: {name} is not as the step left it: {why}"
     for name in lost:
         line += (
             f"\n! {source.step}: {name} cannot be stored, and is not as the step left it. A step "
             "that needs it, and has to run, says so"
         )
     return line
-
-
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}"
 
 
 def behind(name: str, steps: Sequence[str]) -> str:
@@ -81,10 +74,7 @@ def completed(history: History, execution: int) -> str:
         kept = saved(history.ledger(execution))
         lines.append(f"{line} · {kept}" if kept else line)
     for name, why in this.unstored.items():
-        if name not in this.outputs:
-            lines.append(f"! {this.step}: it changed {name}. {_sentence(why)}")
-            continue
-        kind = this.outputs[name].type
+        kind = this.outputs[name].type if name in this.outputs else "value"
         lines.append(
             f"! {this.step}: {name} ({kind}) is not stored as it was: {why}. After a restart it "
             "says so when that is used; duranb.reconnect can register how to make it again"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 from tests.kernel.harness import Kernel, Result
 
@@ -85,22 +84,3 @@ def test_a_chat_that_forgot_a_restored_turn_is_refused_before_the_next_one(
     assert replayed.error is None, replayed.text
     again = kernel.run(edited)
     assert again.error is None and kernel.value("(b, chat.said)") == "(2, ['first', 'two'])"
-
-
-def test_what_a_step_changed_in_a_module_is_said(kernels: Kernels, tmp_path: Path) -> None:
-    """A module's registry is no variable of the notebook: it is not stored, and that is said when
-    the step changed it, and when it is restored; a step that only reads it is quiet."""
-    (tmp_path / "helper.py").write_text("REG = {}\nCOUNT = 0\ndef add(name): REG[name] = 1\n")
-    cells = [
-        "import helper",
-        "%%durable one\nhelper.add('x')\nhelper.COUNT += 1\na = 1",
-        "%%durable two\nb = len(helper.REG)",
-    ]
-    kernel = kernels().start()
-    results = [kernel.run(cell) for cell in cells]
-    assert "helper.COUNT" in results[1].text and "helper.REG" in results[1].text
-    assert "helper" not in results[2].text
-    kernel.kill()
-    kernel.start()
-    results = [kernel.run(cell) for cell in cells]
-    assert "helper.REG is not as the step left it" in results[1].text
