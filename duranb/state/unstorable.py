@@ -211,8 +211,11 @@ def _is_plumbing(kind: type) -> bool:
     """Whether objects of a type carry bytes or guard others: what they hold is no state of the
     user's, and changes by itself."""
     top = str(getattr(kind, "__module__", "")).partition(".")[0]
-    return top in _PLUMBING or reconnect.is_handle(kind)
+    return top in _PLUMBING or looking.full_name(kind) in _SHOWN or reconnect.is_handle(kind)
 
+
+_SHOWN = frozenset({"ipywidgets.widgets.widget_output.Output"})
+"""What the page writes into by itself: an area of output, when it has shown what was printed."""
 
 _HASHED = frozenset({str, bytes, int, float, complex, bool, type(None), type(Ellipsis), range})
 _ORDERED = frozenset({list, tuple, deque})
