@@ -206,6 +206,9 @@ def test_things_go_wrong_on_schedule(start: Start, tmp_path: Path) -> None:
                 statuses[number] = (error.status_code, error.response.headers.get("retry-after"))
     assert statuses == {6: (429, "1"), 17: (500, None), 19: (429, "1")}
     journal = read_journal(tmp_path / "journal")
+    while not all(r.ended for r in journal):  # the last answer is out, and not noted yet
+        threading.Event().wait(0.02)
+        journal = read_journal(tmp_path / "journal")
     fates = {r.number: r.fate for r in journal if r.fate != Mishap.NONE}
     assert fates == {6: "rate limited", 17: "failed", 19: "rate limited", 27: "slow"}
     assert all(r.answered is (r.fate in (Mishap.NONE, Mishap.SLOW)) for r in journal)
