@@ -56,7 +56,7 @@ lint: $(ENV)
 
 test: lint $(FRONT)
 	@chromium="$$($(BIN)/python tests/browser/chromium.py)"; \
-	CHROMIUM="$$chromium" $(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+	CHROMIUM="$$chromium" $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 soak: $(ENV) $(FRONT)
 	@$(BIN)/python -m pytest tests/faults tests/peers tests/kernel/test_outputs.py -m 'soak or not soak' $(ARGS)

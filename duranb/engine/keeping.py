@@ -71,7 +71,6 @@ class CellState:
         self._code = Code(spec.loads, decision.identity, step=spec.name, seeds=spec.seeds)
         self._stood = runtime.namespace.generators.told()
         self._stood_at = runtime.namespace.generators.at
-        self._inputs = decision.inputs.keys()
         given, before = decision.inputs.keys() | decision.uses.keys(), self._mark.tracked.keys()
         self._sure = (spec.sure | decision.unseen) - given
         self.unsure = (set(spec.writes) & before) - self._sure - given | (spec.deletes - before)
@@ -99,7 +98,7 @@ class CellState:
         names = (delta.changed.keys() | delta.bound) - beside | self._sure | told
         wanted = self._spec.outputs
         outputs = {n: now[n] for n in sorted(names & now.keys()) if not wanted or n in wanted}
-        shared = {n: sorted(mark.sharing(n)) for n in sorted(same - beside) if n in self._inputs}
+        shared = {n: sorted(mark.sharing(n)) for n in sorted(same - beside)}
         return Captured(
             snapshot,
             bodies,

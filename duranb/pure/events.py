@@ -243,8 +243,8 @@ class ExecutionCompleted(Body, frozen=True, tag="execution.completed"):
 
     ``served`` are the calls that came from the journal; ``result`` is the binding of the cell's
     last expression, unless that is the value of output ``result_name``; ``unstored`` names what
-    could not be stored, with the reason. ``shared`` are the inputs that were changed in place, each
-    with the names that shared its state, and so saw it change; ``sharers`` are the versions that
+    could not be stored, with the reason. ``shared`` are the names that were changed in place, each
+    with the others that shared its state, and so saw it change; ``sharers`` are the versions that
     those names had before. ``drawn`` are the random generators that the step drew from, each with
     where it stood before (:class:`duranb.state.randomness.Standing`).
     """

@@ -115,6 +115,8 @@ def _leaves_out(kind: Any) -> bool:
     """Whether a class is pickled as a built-in type says that it inherits from."""
     if issubclass(kind, enum.Enum) or kind in cloudpickle.Pickler.dispatch_table:
         return False
+    if module_of(kind).partition(".")[0] in sys.stdlib_module_names:
+        return False  # what Python's own classes leave out of themselves, they mean to
     if "numpy.memmap" in map(full_name, mro_of(kind)):
         return False  # a file, which is pickled as what is in it
     for base in mro_of(kind):
