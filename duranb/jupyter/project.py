@@ -36,19 +36,21 @@ class Project:
 
     def __init__(self, folder: str) -> None:
         self._folder = folder.rstrip(os.sep) + os.sep
-        self._known: tuple[int, list[str]] = (0, [])
+        self._met: set[str] = set()
+        self._own: list[str] = []
 
     def read(self) -> dict[str, Any]:
         """By module and name, all that is data there, copied."""
         return {name: self._data(name) for name in self._modules()}
 
     def _modules(self) -> list[str]:
-        if self._known[0] != len(sys.modules):
-            self._known = len(sys.modules), [n for n in list(sys.modules) if self._owns(n)]
-        return [n for n in self._known[1] if n in sys.modules]
+        new = set(sys.modules) - self._met  # each is asked once: there are a thousand of them
+        self._met |= new
+        self._own += sorted(n for n in new if self._owns(n))
+        return [n for n in self._own if n in sys.modules]
 
     def _owns(self, name: str) -> bool:
-        file = own(sys.modules[name]).get("__file__")
+        file = own(sys.modules.get(name)).get("__file__")
         if type(file) is not str or name.partition(".")[0] in ("__main__", "duranb"):
             return False
         return os.path.abspath(file).startswith(self._folder) and not held.installed(name)
