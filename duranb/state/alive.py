@@ -43,6 +43,8 @@ def taken(
     are :func:`is_open`. Those ``beside`` are in the values, and alive already. Raises what pickling
     raises."""
     alive = {n: a for n, a in alive.items() if type(values[n]) is type(a)}
+    if not alive:
+        return Taken(dict(values))
     stand_for = {id(values[n]): a for n, a in alive.items()}
     if any(stand_for[id(values[n])] is not a for n, a in alive.items()):
         return Taken(dict(values))  # they shared what they do not share now
