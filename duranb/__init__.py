@@ -19,21 +19,21 @@ if TYPE_CHECKING:
     from duranb.engine.questions import ask
     from duranb.engine.saga import compensation
     from duranb.engine.values import now, random, uuid4
-    from duranb.pure.errors import Reject
-    from duranb.session.scripts import current, durable
+    from duranb.errors import Reject
+    from duranb.scripts.durable import current, durable
     from duranb.state.reconnect import reconnect
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Context": "duranb.engine.context",
-    "Reject": "duranb.pure.errors",
+    "Reject": "duranb.errors",
     "ask": "duranb.engine.questions",
     "call": "duranb.engine.effects",
     "compensation": "duranb.engine.saga",
     "context": "duranb.engine.context",
-    "current": "duranb.session.scripts",
-    "durable": "duranb.session.scripts",
+    "current": "duranb.scripts.durable",
+    "durable": "duranb.scripts.durable",
     "now": "duranb.engine.values",
     "random": "duranb.engine.values",
     "reconnect": "duranb.state.reconnect",

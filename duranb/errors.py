@@ -1,25 +1,31 @@
-"""The errors duranb raises on purpose; see :mod:`duranb.pure.errors` for the tree."""
+"""Every error duranb raises on purpose, as one tree.
 
-from duranb.pure.errors import (
-    DuranbError,
-    InDoubt,
-    NoSuchStep,
-    NotRestorable,
-    Reject,
-    StateError,
-    StepError,
-    StepTimeout,
-    StoreDamaged,
-    StoreError,
-    StoreLocked,
-    StoreTooNew,
-    StoreUnwritable,
-    Unrecorded,
-    Untrusted,
-    UsageError,
-    ValidationFailed,
-    Waiting,
-)
+::
+
+    DuranbError
+    ├── UsageError              an unknown option, a name used twice, a bad argument
+    ├── StoreError
+    │   ├── StoreLocked         another kernel holds the store
+    │   ├── StoreDamaged        what is on disk is not what was acknowledged
+    │   ├── StoreTooNew         written by a later duranb
+    │   ├── StoreUnwritable     read-only folder, full disk, folder removed
+    │   └── Untrusted           signed with another key: data, not code
+    ├── StepError
+    │   ├── Reject              the model's answer is no good: ask again   (content)
+    │   ├── ValidationFailed    ``--validate`` was false or raised         (content)
+    │   ├── StepTimeout         ``--timeout`` passed                       (transport)
+    │   ├── InDoubt             an effect may or may not have happened
+    │   ├── Waiting             a question has no answer yet
+    │   └── Unrecorded          strict replay met a call that is not in the journal
+    └── StateError
+        ├── NotRestorable       a value that could not be stored was used
+        └── NoSuchStep          a step, execution or branch that is not in the history
+
+Each message says what happened, to which step, and what to do next. In a notebook they show as
+that message alone: IPython asks an exception for ``_render_traceback_``.
+"""
+
+from __future__ import annotations
 
 __all__ = [
     "DuranbError",
@@ -41,3 +47,95 @@ __all__ = [
     "ValidationFailed",
     "Waiting",
 ]
+
+
+class DuranbError(Exception):
+    """Root of the tree. ``message`` is complete: it needs no traceback beside it."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"duranb: {type(self).__name__}: {self.message}"]
+
+
+class UsageError(DuranbError):
+    """The user's words are off: an unknown option, a step name used twice, a bad argument."""
+
+
+class StoreError(DuranbError):
+    """The store could not do what was asked of it. Nothing acknowledged is lost."""
+
+
+class StoreLocked(StoreError):
+    """Another process holds the store; ``pid`` is its process id (0 when it is not known)."""
+
+    def __init__(self, message: str, pid: int = 0) -> None:
+        super().__init__(message)
+        self.pid = pid
+
+    def __reduce__(self) -> tuple[type[StoreLocked], tuple[str, int]]:
+        return type(self), (self.message, self.pid)
+
+
+class StoreDamaged(StoreError):
+    """What is on disk is not what was acknowledged; the originals were set aside, not deleted."""
+
+
+class StoreTooNew(StoreError):
+    """The store was written by a later version of duranb."""
+
+
+class StoreUnwritable(StoreError):
+    """The store cannot be written: read-only folder, full disk, folder removed."""
+
+
+class Untrusted(StoreError):
+    """An artifact is not signed with this user's key, so it is not unpickled."""
+
+
+class StepError(DuranbError):
+    """A step could not go on."""
+
+
+class Reject(StepError):
+    """Raise this in a step when a model's answer is no good.
+
+    The latest call of the attempt is rejected and made anew, the earlier ones are kept.
+    """
+
+    def __init__(self, message: str = "the answer was rejected") -> None:
+        super().__init__(message)
+
+
+class ValidationFailed(StepError):
+    """``--validate`` was false, or raised, after the body had run."""
+
+
+class StepTimeout(StepError, TimeoutError):
+    """An attempt took longer than ``--timeout``."""
+
+
+class InDoubt(StepError):
+    """The process died inside an effect, and nobody can know whether it happened."""
+
+
+class Waiting(StepError):
+    """The step waits for an answer that nobody has given yet."""
+
+
+class Unrecorded(StepError):
+    """Strict replay met a call that is not in the journal."""
+
+
+class StateError(DuranbError):
+    """The namespace could not be brought where it was asked to go."""
+
+
+class NotRestorable(StateError):
+    """A value that could not be stored was used after a restart."""
+
+
+class NoSuchStep(StateError):
+    """There is no such step, execution or branch in the history."""

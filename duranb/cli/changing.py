@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
-from duranb.cli.offline import store_folder
 from duranb.cli.options import NOTEBOOK, plainly
 from duranb.engine import questions
-from duranb.pure.errors import UsageError
-from duranb.pure.history import History
-from duranb.pure.model import CallStatus
+from duranb.errors import UsageError
+from duranb.record.history import History
+from duranb.record.model import CallStatus
+from duranb.runner.offline import store_folder
 from duranb.store import Store, StoreView, adopt as take_over
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from duranb.cli.offline import store_folder
 from duranb.cli.options import NOTEBOOK, out, plainly
-from duranb.pure.history import History
+from duranb.record.history import History
+from duranb.runner.offline import store_folder
 from duranb.store import StoreView
 from duranb.views import (
     diff as diff_view,

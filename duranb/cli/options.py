@@ -10,8 +10,8 @@ from typing import ParamSpec, TypeVar
 
 import click
 
-from duranb.cli import headless
-from duranb.pure.errors import DuranbError, UsageError
+from duranb.errors import DuranbError, UsageError
+from duranb.runner import headless
 
 P = ParamSpec("P")
 R = TypeVar("R")

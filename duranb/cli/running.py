@@ -10,10 +10,11 @@ from typing import Any
 
 import click
 
-from duranb.cli import headless, offline, verifying
-from duranb.cli.offline import store_folder
+from duranb.cli import verifying
 from duranb.cli.options import NOTEBOOK, SECONDS, plainly, running
-from duranb.pure.history import History
+from duranb.record.history import History
+from duranb.runner import headless, offline
+from duranb.runner.offline import store_folder
 from duranb.store import StoreView, left_behind, store_path
 from duranb.views.render import console_for
 from duranb.views.status import differing

@@ -16,15 +16,15 @@ from pathlib import Path
 import nbformat
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
-from duranb.cli.headless import Hooks, inject, read, step_of
-from duranb.cli.offline import copied, run_offline, store_folder
 from duranb.engine.options import first_line
+from duranb.errors import UsageError
 from duranb.jupyter.offline import COMPARED
-from duranb.pure.errors import UsageError
-from duranb.pure.events import Binding
-from duranb.pure.history import History
-from duranb.pure.model import Execution, Status
-from duranb.pure.staleness import latest
+from duranb.record.events import Binding
+from duranb.record.history import History
+from duranb.record.model import Execution, Status
+from duranb.record.staleness import latest
+from duranb.runner.headless import Hooks, inject, read, step_of
+from duranb.runner.offline import copied, run_offline, store_folder
 from duranb.state.unstorable import is_unstorable
 from duranb.store import StoreView
 

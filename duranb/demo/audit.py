@@ -12,8 +12,8 @@ from duranb.demo.journal import Request
 from duranb.llm.exchange import decode
 from duranb.llm.prices import cost_of
 from duranb.llm.shapes.common import Tokens
-from duranb.pure.history import History
-from duranb.pure.model import Call, CallStatus
+from duranb.record.history import History
+from duranb.record.model import Call, CallStatus
 from duranb.store import StoreView
 
 _NUMBER = re.compile(r"req-standin-(\d+)")

@@ -18,8 +18,8 @@ from nbclient.exceptions import CellExecutionError
 from duranb.demo.audit import Audit, audit, tickets
 from duranb.demo.show import Show, answers, completed_answers, steps_table
 from duranb.demo.stage import NOTEBOOK, Stage, kill, set_up
-from duranb.pure.history import History
-from duranb.pure.model import Status
+from duranb.record.history import History
+from duranb.record.model import Status
 from duranb.store import StoreView
 
 STEPS = {

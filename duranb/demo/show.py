@@ -13,8 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from duranb.demo.audit import Audit, Tickets
-from duranb.pure.history import History
-from duranb.pure.model import CallStatus, Execution, Origin, Status
+from duranb.record.history import History
+from duranb.record.model import CallStatus, Execution, Origin, Status
 
 _SIGNS = {
     Status.RUNNING: ("●", "yellow"),

@@ -21,8 +21,8 @@ import nbformat
 from nbclient import NotebookClient
 
 from duranb.demo.process import StandIn, start_standin
-from duranb.pure.errors import StoreDamaged, StoreError, UsageError
-from duranb.pure.history import History
+from duranb.errors import StoreDamaged, StoreError, UsageError
+from duranb.record.history import History
 from duranb.store import StoreView, store_path
 from duranb.store.lock import holder
 

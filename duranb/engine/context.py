@@ -16,13 +16,13 @@ from typing import Any
 
 import blake3
 
+from duranb.code.looking import name_of, storable, text_of
 from duranb.engine.runtime import Runtime, active
-from duranb.pure.artifacts import Buffer
-from duranb.pure.credentials import public_text
-from duranb.pure.errors import DuranbError, Unrecorded
-from duranb.pure.events import CallCompleted, CallFailed, CallRejected, ErrorInfo, Usage
-from duranb.pure.looking import name_of, storable, text_of
-from duranb.pure.model import Call, CallStatus
+from duranb.errors import DuranbError, Unrecorded
+from duranb.record.artifacts import Buffer
+from duranb.record.events import CallCompleted, CallFailed, CallRejected, ErrorInfo, Usage
+from duranb.record.model import Call, CallStatus
+from duranb.text.credentials import public_text
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import time
 from types import FrameType
 from typing import Any
 
-from duranb.pure.errors import StepTimeout
+from duranb.errors import StepTimeout
 
 _CLOSE = 0.1
 """Seconds within which what is left on the timer is what this clock has left."""

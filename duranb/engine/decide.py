@@ -13,8 +13,8 @@ from functools import partial
 
 from duranb.engine.runtime import Runtime
 from duranb.engine.spec import Spec
-from duranb.pure.errors import NotRestorable
-from duranb.pure.model import Execution, Status
+from duranb.errors import NotRestorable
+from duranb.record.model import Execution, Status
 from duranb.state.randomness import OWN, UNSEEDED
 from duranb.state.tracked import REWOUND
 

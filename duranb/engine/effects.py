@@ -15,15 +15,15 @@ from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
 
 import blake3
 
+from duranb.code.looking import is_a
 from duranb.engine import context as ctx
 from duranb.engine.retry import cause_of
 from duranb.engine.runtime import active
-from duranb.pure import diff
-from duranb.pure.errors import InDoubt, Unrecorded
-from duranb.pure.events import CallCompleted, CallFailed, CallIntended
-from duranb.pure.looking import is_a
-from duranb.pure.model import Call, CallStatus, Cause
+from duranb.errors import InDoubt, Unrecorded
+from duranb.record.events import CallCompleted, CallFailed, CallIntended
+from duranb.record.model import Call, CallStatus, Cause
 from duranb.state import preview
+from duranb.text import diff
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -18,9 +18,9 @@ from duranb.engine.retry import Policy
 from duranb.engine.runtime import Runtime, active
 from duranb.engine.spec import Spec
 from duranb.engine.steprun import NOTHING, StepRun
-from duranb.pure import events as e
-from duranb.pure.history import History
-from duranb.pure.model import Execution
+from duranb.record import events as e
+from duranb.record.history import History
+from duranb.record.model import Execution
 
 P = ParamSpec("P")
 R = TypeVar("R")

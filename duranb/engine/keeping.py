@@ -8,8 +8,8 @@ from typing import Protocol
 from duranb.engine.decide import ABSENT, Decision
 from duranb.engine.runtime import FailedStart, Runtime
 from duranb.engine.spec import Spec
-from duranb.pure.errors import StoreError
-from duranb.pure.events import Binding, EventBody
+from duranb.errors import StoreError
+from duranb.record.events import Binding, EventBody
 from duranb.state import Code, seeding
 from duranb.state.randomness import OWN, UNSEEDED
 
@@ -17,7 +17,7 @@ from duranb.state.randomness import OWN, UNSEEDED
 @dataclass(frozen=True)
 class Captured:
     """What a body that returned has done: the state after it, the events to record for that, and
-    what :class:`duranb.pure.events.ExecutionCompleted` says of it."""
+    what :class:`duranb.record.events.ExecutionCompleted` says of it."""
 
     snapshot: int
     bodies: list[EventBody] = field(default_factory=list)

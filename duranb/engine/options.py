@@ -9,7 +9,7 @@ import shlex
 from dataclasses import dataclass, field
 
 from duranb.engine.retry import Policy
-from duranb.pure.errors import UsageError
+from duranb.errors import UsageError
 
 _FIRST_LINE = re.compile(r"\s*%%durable(?P<rest>[ \t][^\n]*|)(?:\n|$)")
 

@@ -11,9 +11,9 @@ import blake3
 
 from duranb.engine import context as ctx
 from duranb.engine.runtime import Runtime
-from duranb.pure.errors import UsageError, Waiting
-from duranb.pure.events import CallCompleted, CallIntended
-from duranb.pure.model import CallStatus
+from duranb.errors import UsageError, Waiting
+from duranb.record.events import CallCompleted, CallIntended
+from duranb.record.model import CallStatus
 
 NO_ANSWER = object()
 

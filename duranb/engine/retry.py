@@ -15,9 +15,9 @@ from typing import Any, cast
 
 import tenacity
 
-from duranb.pure.errors import DuranbError, Reject, StepTimeout, ValidationFailed
-from duranb.pure.looking import asked, is_a, module_of, mro_of, name_of
-from duranb.pure.model import Cause
+from duranb.code.looking import asked, is_a, module_of, mro_of, name_of
+from duranb.errors import DuranbError, Reject, StepTimeout, ValidationFailed
+from duranb.record.model import Cause
 
 RETRYABLE_STATUS = frozenset({408, 409, 429})
 """HTTP statuses, besides 5xx, after which the same request may succeed later."""

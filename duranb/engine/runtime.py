@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from duranb.pure.events import Event, EventBody, SnapshotCaptured
-from duranb.pure.history import History
+from duranb.record.events import Event, EventBody, SnapshotCaptured
+from duranb.record.history import History
 from duranb.state import Delta, Mark, Namespace
 from duranb.store import Store
 
@@ -72,7 +72,7 @@ class Runtime:
     def record(self, *bodies: EventBody, wait: bool = True) -> None:
         """Append to the history; with ``wait`` it is durable when this returns.
 
-        Raises :class:`duranb.pure.errors.StoreError`.
+        Raises :class:`duranb.errors.StoreError`.
         """
         self.store.append(*bodies, wait=wait)
 

@@ -22,10 +22,10 @@ from duranb.engine.keeping import NoState
 from duranb.engine.runtime import Runtime
 from duranb.engine.spec import Spec
 from duranb.engine.steprun import NOTHING, StepRun
-from duranb.pure import events as e
-from duranb.pure.errors import Unrecorded, UsageError
-from duranb.pure.events import Binding
-from duranb.pure.model import Call, CallStatus, Execution, Status
+from duranb.errors import Unrecorded, UsageError
+from duranb.record import events as e
+from duranb.record.events import Binding
+from duranb.record.model import Call, CallStatus, Execution, Status
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -1,7 +1,7 @@
 """Checking what was stored, aside, when nothing is going on.
 
 The kernel's side. Between two cells a value that no code can have changed since it was stored is
-described (:mod:`duranb.pure.description`), and the description goes to a process of its own
+described (:mod:`duranb.values.description`), and the description goes to a process of its own
 (:mod:`duranb.state.aside`), which loads what was stored and compares. What differs is recorded.
 Nothing of this happens while a cell runs, and a value of which pickling can lose nothing, a list of
 numbers or an instance of an ordinary class, is not even sent.
@@ -24,12 +24,13 @@ from pathlib import Path
 import msgspec
 
 from duranb.engine.runtime import Runtime
-from duranb.pure import codec, events as e
-from duranb.pure.description import Description, TooLong, describe
-from duranb.pure.errors import StoreError
+from duranb.errors import StoreError
+from duranb.record import events as e
 from duranb.state import aside
 from duranb.state.tracked import Tracked
 from duranb.store.files import place
+from duranb.values import codec
+from duranb.values.description import Description, TooLong, describe
 
 LARGEST = 64 << 20
 """Bytes of values up to which they are checked."""

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from duranb.code.looking import is_a, said, storable, text_of
 from duranb.engine.context import StepContext, describe
 from duranb.engine.deadline import Deadline
 from duranb.engine.decide import Decision
@@ -24,9 +25,7 @@ from duranb.engine.keeping import Keeping
 from duranb.engine.retry import cause_of, pauses
 from duranb.engine.runtime import Runtime
 from duranb.engine.spec import Spec
-from duranb.pure import events as e
-from duranb.pure.credentials import public_text
-from duranb.pure.errors import (
+from duranb.errors import (
     InDoubt,
     StoreError,
     Unrecorded,
@@ -34,9 +33,10 @@ from duranb.pure.errors import (
     ValidationFailed,
     Waiting,
 )
-from duranb.pure.looking import is_a, said, storable, text_of
-from duranb.pure.model import Cause, Execution, Origin, Status
+from duranb.record import events as e
+from duranb.record.model import Cause, Execution, Origin, Status
 from duranb.state import Restored
+from duranb.text.credentials import public_text
 
 TICK = 0.2
 """Seconds between two looks at whether a wait was interrupted."""

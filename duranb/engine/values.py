@@ -11,7 +11,7 @@ from typing import TypeVar, cast
 import blake3
 
 from duranb.engine import context as ctx
-from duranb.pure.events import CallCompleted
+from duranb.record.events import CallCompleted
 
 T = TypeVar("T")
 

@@ -10,7 +10,7 @@ from duranb.export.build import build
 from duranb.export.errors import ExportError
 from duranb.export.graph import Graph
 from duranb.export.notebook import read
-from duranb.pure.history import History
+from duranb.record.history import History
 from duranb.store import StoreView, store_path
 
 __all__ = ["TARGETS", "ExportError", "Graph", "build", "export", "graph_of"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 from dataclasses import dataclass, field
 
+from duranb.code import dataflow
 from duranb.export.errors import ExportError
 from duranb.export.graph import Block, Compensation, Graph, Plain, Step
 from duranb.export.naming import Names
@@ -13,8 +14,7 @@ from duranb.export.observed import Observed, observed
 from duranb.export.place import Placed, place
 from duranb.export.shared import Shared
 from duranb.export.statements import Statement, expression, flow_of, gone, statements, together
-from duranb.pure import dataflow
-from duranb.pure.history import History
+from duranb.record.history import History
 
 _GIVEN = frozenset({"display", "__name__", "__file__", "__doc__"})
 """Names that a notebook has without assigning them, and that the exported module has too."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from duranb.pure.errors import UsageError
+from duranb.errors import UsageError
 
 
 class ExportError(UsageError):

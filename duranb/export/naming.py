@@ -7,8 +7,8 @@ import keyword
 import re
 from itertools import chain, count
 
+from duranb.code.dataflow import analyse
 from duranb.export.notebook import Cell
-from duranb.pure.dataflow import analyse
 
 _OURS = ("main", "asyncio", "duranb")
 

@@ -11,9 +11,9 @@ import nbformat
 from IPython.core.inputtransformer2 import TransformerManager
 
 from duranb.engine.options import Options, first_line, parse
+from duranb.errors import UsageError
 from duranb.export.errors import ExportError
 from duranb.export.shell import plain_python
-from duranb.pure.errors import UsageError
 
 PLAIN = "plain"
 DURABLE = "durable"

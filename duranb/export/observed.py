@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from duranb.code.fingerprint import of_tree
 from duranb.engine.decide import ABSENT
 from duranb.export.notebook import Cell
-from duranb.pure.fingerprint import of_tree
-from duranb.pure.history import SETTLED, History
+from duranb.record.history import SETTLED, History
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ import ast
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from duranb.code import dataflow
+from duranb.code.dataflow import CellNames
+from duranb.code.flow import Flow
 from duranb.export.chunks import Chunk, cut
-from duranb.pure import dataflow
-from duranb.pure.dataflow import CellNames
-from duranb.pure.flow import Flow
 
 _MUTATORS = frozenset(
     {"add", "append", "appendleft", "clear", "difference_update", "discard", "extend"}

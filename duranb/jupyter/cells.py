@@ -18,19 +18,19 @@ from typing import Any
 from IPython.core.displayhook import DisplayHook
 from IPython.core.error import InputRejected
 
+from duranb.code import dataflow, fingerprint
+from duranb.code.deep import deeply
 from duranb.engine import steprun
 from duranb.engine.decide import Decision, decide
 from duranb.engine.keeping import CellState
 from duranb.engine.options import Options, first_line, is_misplaced, parse
 from duranb.engine.spec import Spec
 from duranb.engine.steprun import NOTHING, StepRun
+from duranb.errors import StepError, StoreError, UsageError
 from duranb.jupyter import figures, instrument
 from duranb.jupyter.noting import noting
 from duranb.jupyter.outputs import Outputs
 from duranb.jupyter.settings import Settings
-from duranb.pure import dataflow, fingerprint
-from duranb.pure.deep import deeply
-from duranb.pure.errors import StepError, StoreError, UsageError
 from duranb.session import Session
 from duranb.state import Code, Namespace, seeding
 from duranb.views import lines as say

@@ -15,6 +15,7 @@ from duranb.engine import questions
 from duranb.engine.options import first_line
 from duranb.engine.runtime import Settings
 from duranb.engine.selfcheck import SelfCheck
+from duranb.errors import DuranbError, UsageError
 from duranb.jupyter import offline
 from duranb.jupyter.cells import Cells, notice
 from duranb.jupyter.idle import Idle
@@ -22,9 +23,8 @@ from duranb.jupyter.magics import DuranbMagics, await_verbs
 from duranb.jupyter.outputs import Outputs
 from duranb.jupyter.source import SingleLine, comment_out
 from duranb.jupyter.where import notebook_path
-from duranb.pure.errors import DuranbError, UsageError
+from duranb.scripts.durable import make_current
 from duranb.session import Session
-from duranb.session.scripts import make_current
 from duranb.store import adopt, left_behind, store_path
 from duranb.timelines import kernel as timeline_kernel
 from duranb.views import lines as say

@@ -12,8 +12,8 @@ import builtins
 from collections.abc import Collection
 from typing import Any
 
+from duranb.code.deep import deeply
 from duranb.jupyter.noting import NOTES, noting
-from duranb.pure.deep import deeply
 
 HANDLE = "__duranb__"
 """The name under which the rewritten body finds the cell that is running. It is a builtin, as the

@@ -14,7 +14,7 @@ from typing import Any
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
 
 from duranb.engine.questions import parse as parse_answer
-from duranb.pure.errors import DuranbError, UsageError
+from duranb.errors import DuranbError, UsageError
 from duranb.session import CHANGING, Session
 
 LOOKING = ("status", "log", "show", "diff")

@@ -11,7 +11,7 @@ import ast
 from collections.abc import Collection, Iterable
 from typing import Any, TypeVar
 
-from duranb.pure import scopes
+from duranb.code import scopes
 
 NOTES = "__duranb_noted__"
 """The name under which a cell's code finds the dict that it notes names in."""

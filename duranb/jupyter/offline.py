@@ -11,10 +11,10 @@ import os
 import sys
 from typing import Any
 
+from duranb.code import dataflow
 from duranb.engine.context import current
 from duranb.engine.runtime import active
-from duranb.pure import dataflow
-from duranb.pure.errors import Unrecorded
+from duranb.errors import Unrecorded
 from duranb.session import comparing
 from duranb.state import asking
 

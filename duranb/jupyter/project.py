@@ -14,8 +14,8 @@ import types
 from dataclasses import dataclass
 from typing import Any
 
-from duranb.pure import held
-from duranb.pure.looking import own
+from duranb.code.looking import own
+from duranb.values import held
 
 _MOST = 2000
 """How many values of one variable are looked at."""

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from duranb.pure.artifacts import Buffer
-from duranb.pure.errors import StoreDamaged, StoreTooNew
+from duranb.errors import StoreDamaged, StoreTooNew
+from duranb.record.artifacts import Buffer
 
 MAGIC = b"DXCH"
 VERSION = 1

@@ -10,14 +10,14 @@ from typing import Any
 import msgspec
 
 from duranb.engine.context import Slot, StepContext, now_us
+from duranb.errors import StoreError
 from duranb.llm import nearest, prices, private, reading, replay
 from duranb.llm.decoding import decoder
 from duranb.llm.exchange import LONGEST_REQUEST, Header, Hop, decode, encode
 from duranb.llm.identity import Asked, identify
 from duranb.llm.library import Library
 from duranb.llm.tape import Tape
-from duranb.pure.credentials import public_url
-from duranb.pure.errors import StoreError
+from duranb.text.credentials import public_url
 
 _MARKED = frozenset({"chat", "completion", "responses", "messages"})
 """Shapes whose streams say when their answer is over; without it they were cut."""

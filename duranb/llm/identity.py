@@ -18,7 +18,7 @@ import msgspec
 
 from duranb.llm import private
 from duranb.llm.endpoints import Endpoint, call_name, recognise
-from duranb.pure.credentials import is_secret_parameter, public_path, public_url
+from duranb.text.credentials import is_secret_parameter, public_path, public_url
 
 _encoder = msgspec.json.Encoder(order="deterministic")
 _decoder = msgspec.json.Decoder()
@@ -50,7 +50,7 @@ class Asked:
 
     @property
     def sort(self) -> str:
-        """``llm`` or ``http``, as :class:`duranb.pure.events.CallCompleted` has it."""
+        """``llm`` or ``http``, as :class:`duranb.record.events.CallCompleted` has it."""
         return "http" if self.endpoint is None else "llm"
 
 

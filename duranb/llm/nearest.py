@@ -10,9 +10,9 @@ import msgspec
 from duranb.engine.context import StepContext
 from duranb.llm.exchange import decode
 from duranb.llm.identity import Asked
-from duranb.pure import diff
-from duranb.pure.credentials import public_fields
-from duranb.pure.model import Call, CallStatus
+from duranb.record.model import Call, CallStatus
+from duranb.text import diff
+from duranb.text.credentials import public_fields
 
 MOST = 200
 """Recorded requests that are compared; the latest ones."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from duranb.pure.credentials import (
+from duranb.text.credentials import (
     HIDDEN,
     is_secret_field,
     public_fields,

@@ -18,8 +18,8 @@ from duranb.llm.endpoints import Endpoint, model_asked, recognise
 from duranb.llm.exchange import Exchange, decode
 from duranb.llm.shapes import SHAPES, Said, Shape, Tokens
 from duranb.llm.shapes.common import record, string
-from duranb.pure.artifacts import Buffer
-from duranb.pure.events import Usage
+from duranb.record.artifacts import Buffer
+from duranb.record.events import Usage
 
 _log = logging.getLogger(__name__)
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from duranb.pure.alike import alike
-from duranb.pure.drawn import Drawn, Window
-from duranb.pure.model import Execution, Status
+from duranb.record.model import Execution, Status
 from duranb.state.capture import reduction
+from duranb.values.alike import alike
+from duranb.values.drawn import Drawn, Window
 
 if TYPE_CHECKING:
     from duranb.engine.runtime import Runtime

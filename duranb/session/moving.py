@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from duranb.engine import saga
-from duranb.pure import events as e
-from duranb.pure.errors import NoSuchStep, UsageError
-from duranb.pure.events import Binding
-from duranb.pure.model import Execution, Status
+from duranb.errors import NoSuchStep, UsageError
+from duranb.record import events as e
+from duranb.record.events import Binding
+from duranb.record.model import Execution, Status
 from duranb.session.plan import Plan, count, listed
 
 if TYPE_CHECKING:

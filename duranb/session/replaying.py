@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from duranb.engine import saga
-from duranb.pure.errors import NoSuchStep, UsageError
-from duranb.pure.model import CallStatus, Execution
-from duranb.pure.staleness import latest, stale as stale_steps
+from duranb.errors import NoSuchStep, UsageError
+from duranb.record.model import CallStatus, Execution
+from duranb.record.staleness import latest, stale as stale_steps
 from duranb.session.plan import Plan, count, listed
 from duranb.state.unstorable import is_unstorable
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from duranb.engine import saga
-from duranb.pure.errors import UsageError
-from duranb.pure.events import CallResolved
-from duranb.pure.model import Call, CallStatus
+from duranb.errors import UsageError
+from duranb.record.events import CallResolved
+from duranb.record.model import Call, CallStatus
 from duranb.session.plan import Plan
 
 if TYPE_CHECKING:

@@ -11,19 +11,19 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import duranb
+from duranb.code.fingerprint import Uses
 from duranb.engine import runtime as engine
 from duranb.engine.runtime import Runtime, Settings
-from duranb.pure import events as e
-from duranb.pure.artifacts import Artifacts
-from duranb.pure.credentials import is_secret_variable
-from duranb.pure.errors import UsageError
-from duranb.pure.fingerprint import Uses
-from duranb.pure.history import History
-from duranb.pure.model import CallStatus
+from duranb.errors import UsageError
+from duranb.record import events as e
+from duranb.record.artifacts import Artifacts
+from duranb.record.history import History
+from duranb.record.model import CallStatus
 from duranb.session import compensation, moving, replaying, resolving
 from duranb.session.plan import Plan
 from duranb.state import Namespace
 from duranb.store import Store
+from duranb.text.credentials import is_secret_variable
 from duranb.views import (
     diff as diff_view,
     log as log_view,

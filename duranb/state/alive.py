@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from duranb.pure import looking
+from duranb.code import looking
 from duranb.state import reconnect
 from duranb.state.capture import Capture
 from duranb.state.linking import copied, parts

@@ -26,16 +26,16 @@ from typing import IO, Any
 import blake3
 import msgspec
 
-from duranb.pure import codec
-from duranb.pure.artifacts import Buffer
-from duranb.pure.description import Description, describe, summary
-from duranb.pure.differing import differences
-from duranb.pure.errors import NotRestorable
+from duranb.errors import NotRestorable
+from duranb.record.artifacts import Buffer
 from duranb.state import reconnect
 from duranb.state.classes import bound
 from duranb.state.pending import is_pending
 from duranb.state.placeholder import Placeholder, part
 from duranb.state.previews import preview
+from duranb.values import codec
+from duranb.values.description import Description, describe, summary
+from duranb.values.differing import differences
 
 SECONDS = 20.0
 """How long one value may take."""

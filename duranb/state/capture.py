@@ -8,12 +8,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any, cast
 
-from duranb.pure import cached, canonical, codec
-from duranb.pure.artifacts import Artifacts
-from duranb.pure.buffers import Known
-from duranb.pure.errors import StoreError
-from duranb.pure.events import Binding
-from duranb.pure.looking import (
+from duranb.code.looking import (
     dict_of,
     full_name,
     is_class,
@@ -23,7 +18,9 @@ from duranb.pure.looking import (
     own_failure,
     said,
 )
-from duranb.pure.missing import Missing
+from duranb.errors import StoreError
+from duranb.record.artifacts import Artifacts
+from duranb.record.events import Binding
 from duranb.state import pending, reconnect
 from duranb.state.classes import bound, whole
 from duranb.state.drawing import undrawn
@@ -31,6 +28,9 @@ from duranb.state.hidden import is_hidden
 from duranb.state.placeholder import Placeholder, part
 from duranb.state.previews import preview, type_name
 from duranb.state.unstorable import UNSTORABLE
+from duranb.values import cached, canonical, codec
+from duranb.values.buffers import Known
+from duranb.values.missing import Missing
 
 NONE: Mapping[str, type] = MappingProxyType({})
 

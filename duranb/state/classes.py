@@ -12,9 +12,9 @@ import types
 from collections.abc import Mapping
 from typing import Any
 
-from duranb.pure import identity
-from duranb.pure.immutable import is_immutable
-from duranb.pure.looking import is_class, module_of
+from duranb.code import identity
+from duranb.code.looking import is_class, module_of
+from duranb.values.immutable import is_immutable
 
 
 class Whole:

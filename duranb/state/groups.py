@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from duranb.pure.sharing import Seal
+from duranb.values.sharing import Seal
 
 
 def components(reached: Mapping[str, Mapping[int, Seal]]) -> list[frozenset[str]]:

@@ -17,14 +17,14 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from duranb.pure import codec, frames, views
-from duranb.pure.immutable import ATOMS
-from duranb.pure.looking import own_failure
+from duranb.code.looking import own_failure
 from duranb.state import reconnect
 from duranb.state.capture import Capture
 from duranb.state.classes import whole
 from duranb.state.drawing import undrawn
 from duranb.state.placeholder import Placeholder
+from duranb.values import codec, frames, views
+from duranb.values.immutable import ATOMS
 
 
 @dataclass

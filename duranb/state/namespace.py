@@ -7,11 +7,10 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from duranb.pure import identity
-from duranb.pure.errors import StoreError
-from duranb.pure.events import Binding
-from duranb.pure.immutable import is_atom
-from duranb.pure.looking import own_failure
+from duranb.code import identity
+from duranb.code.looking import own_failure
+from duranb.errors import StoreError
+from duranb.record.events import Binding
 from duranb.state import randomness
 from duranb.state.alive import is_open, taken
 from duranb.state.capture import not_loaded
@@ -24,6 +23,7 @@ from duranb.state.reaching import runs_beside
 from duranb.state.tracked import GONE, REWOUND, Mark, Restored, Tracked, could_change
 from duranb.state.tracking import Tracking, classes_in
 from duranb.state.unstorable import is_unstorable, look
+from duranb.values.immutable import is_atom
 
 LATE = 1 << 20
 """Bytes from which a stored value is loaded when it is first needed, not when it is bound."""

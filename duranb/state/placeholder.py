@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
-from duranb.pure.errors import NotRestorable
-from duranb.pure.events import Binding
+from duranb.errors import NotRestorable
+from duranb.record.events import Binding
 
 
 class Placeholder:

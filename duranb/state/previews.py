@@ -5,7 +5,7 @@ from __future__ import annotations
 import reprlib
 from typing import Any
 
-from duranb.pure.looking import (
+from duranb.code.looking import (
     dict_of,
     full_name,
     is_a,

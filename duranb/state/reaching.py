@@ -14,11 +14,11 @@ import types
 from collections.abc import Iterable
 from typing import Any
 
-from duranb.pure.bytecode import code_names
-from duranb.pure.codec import Met
-from duranb.pure.fingerprint import Uses
-from duranb.pure.looking import dict_of, is_a, is_class, module_name, module_of
+from duranb.code.bytecode import code_names
+from duranb.code.fingerprint import Uses
+from duranb.code.looking import dict_of, is_a, is_class, module_name, module_of
 from duranb.state import pending, reconnect
+from duranb.values.codec import Met
 
 NOTHING: frozenset[str] = frozenset()
 

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from duranb.pure.looking import full_name, mro_of, qualname_of
+from duranb.code.looking import full_name, mro_of, qualname_of
 from duranb.state import adapters
 from duranb.state.adapters import secrets
 from duranb.state.factory import Factory, no

@@ -13,7 +13,7 @@ import types
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from duranb.pure.looking import dict_of, is_class, module_of
+from duranb.code.looking import dict_of, is_class, module_of
 
 _SEEDS = re.compile(r"(^|_)(seed|seeds|setstate|set_state|set_rng_state|manual_seed)(_|$)")
 _PACKAGES = {"random": "random", "numpy": "numpy", "torch": "torch"}

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from duranb.pure.events import Binding
+from duranb.record.events import Binding
 from duranb.state import reaching
 
 GONE = object()

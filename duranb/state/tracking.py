@@ -16,14 +16,11 @@ from typing import Any
 
 import msgspec
 
-from duranb.pure import codec
-from duranb.pure.artifacts import Artifacts
-from duranb.pure.errors import StoreError
-from duranb.pure.events import Binding
-from duranb.pure.fingerprint import Uses
-from duranb.pure.immutable import is_atom
-from duranb.pure.looking import own_failure
-from duranb.pure.sharing import Seal, shared
+from duranb.code.fingerprint import Uses
+from duranb.code.looking import own_failure
+from duranb.errors import StoreError
+from duranb.record.artifacts import Artifacts
+from duranb.record.events import Binding
 from duranb.state import randomness, reaching, seeding, unstorable
 from duranb.state.capture import NO_NAME, Capture, is_unsettled
 from duranb.state.groups import Holders, components
@@ -31,6 +28,9 @@ from duranb.state.hidden import is_hidden
 from duranb.state.placeholder import Placeholder
 from duranb.state.tracked import GONE, Delta, Mark, Tracked, could_change, sharing_of
 from duranb.state.unstorable import Code, Ran
+from duranb.values import codec
+from duranb.values.immutable import is_atom
+from duranb.values.sharing import Seal, shared
 
 
 class Tracking:

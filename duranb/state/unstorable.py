@@ -18,11 +18,11 @@ from typing import Any
 import blake3
 import xxhash
 
-from duranb.pure import identity, looking
-from duranb.pure.fingerprint import Uses
-from duranb.pure.immutable import is_immutable_kind
-from duranb.pure.looking import own_failure
+from duranb.code import identity, looking
+from duranb.code.fingerprint import Uses
+from duranb.code.looking import own_failure
 from duranb.state import reconnect
+from duranb.values.immutable import is_immutable_kind
 
 UNSTORABLE = "unstorable:"
 """What the versions of such values begin with."""

@@ -15,8 +15,8 @@ from pathlib import Path
 import blake3
 import msgspec
 
-from duranb.pure.errors import StoreTooNew
-from duranb.pure.events import ArtifactStored, Event, EventBody, decode
+from duranb.errors import StoreTooNew
+from duranb.record.events import ArtifactStored, Event, EventBody, decode
 
 HASH_BYTES = 16
 GENESIS = bytes(HASH_BYTES)

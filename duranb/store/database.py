@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import duckdb
 
-from duranb.pure.errors import UsageError
+from duranb.errors import UsageError
 from duranb.store import chain
 from duranb.store.schema import migrate
 

@@ -13,8 +13,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from duranb.pure.artifacts import Buffer
-from duranb.pure.errors import StoreDamaged, StoreUnwritable
+from duranb.errors import StoreDamaged, StoreUnwritable
+from duranb.record.artifacts import Buffer
 
 PART = ".part"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import blake3
 import platformdirs
 
-from duranb.pure.errors import StoreError
+from duranb.errors import StoreError
 
 KEY_BYTES = 32
 

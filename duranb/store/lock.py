@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import IO
 
-from duranb.pure.errors import StoreLocked
+from duranb.errors import StoreLocked
 
 PATIENCE = 3.0
 """Seconds to wait for a holder that is just shutting down, as in a kernel's restart."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from duranb.pure.errors import StoreLocked, UsageError
+from duranb.errors import StoreLocked, UsageError
 from duranb.store.lock import holder
 from duranb.store.paths import DATABASE, store_path
 

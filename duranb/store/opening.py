@@ -12,8 +12,8 @@ from pathlib import Path
 
 import duckdb
 
-from duranb.pure.errors import StoreDamaged, StoreError, StoreLocked
-from duranb.pure.events import Event
+from duranb.errors import StoreDamaged, StoreError, StoreLocked
+from duranb.record.events import Event
 from duranb.store import chain, files
 from duranb.store.database import Database
 from duranb.store.journal import Journal, read

@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 
 import duckdb
 
-from duranb.pure.errors import StoreDamaged, StoreError, StoreUnwritable
+from duranb.errors import StoreDamaged, StoreError, StoreUnwritable
 from duranb.store.database import Database, Row
 from duranb.store.journal import Journal
 

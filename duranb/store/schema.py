@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from duranb.pure.errors import StoreTooNew
+from duranb.errors import StoreTooNew
 
 
 @dataclass(frozen=True)

@@ -13,15 +13,15 @@ from pathlib import Path
 import blake3
 import msgspec
 
-from duranb.pure import events as e
-from duranb.pure.artifacts import Buffer
-from duranb.pure.errors import (
+from duranb.errors import (
     StoreDamaged,
     StoreError,
     StoreUnwritable,
     Untrusted,
 )
-from duranb.pure.events import ArtifactStored, Event, EventBody
+from duranb.record import events as e
+from duranb.record.artifacts import Buffer
+from duranb.record.events import ArtifactStored, Event, EventBody
 from duranb.store import chain, files, journal, keys
 from duranb.store.database import Database, Result, Row
 from duranb.store.lock import StoreLock
@@ -115,7 +115,7 @@ class Store:
     # -- artifacts -------------------------------------------------------------------------
 
     def put(self, parts: Sequence[Buffer]) -> str:
-        """Keep bytes by their content; see :class:`duranb.pure.artifacts.Artifacts`.
+        """Keep bytes by their content; see :class:`duranb.record.artifacts.Artifacts`.
 
         A small artifact becomes durable with the next :meth:`append`, a large one at once.
         """
@@ -146,11 +146,11 @@ class Store:
         return digest
 
     def get(self, digest: str) -> memoryview:
-        """The bytes of a digest; see :class:`duranb.pure.artifacts.Artifacts`."""
+        """The bytes of a digest; see :class:`duranb.record.artifacts.Artifacts`."""
         return self._get(digest, writable=False)
 
     def copy(self, digest: str) -> memoryview:
-        """The bytes of a digest, to write to; see :class:`duranb.pure.artifacts.Artifacts`."""
+        """The bytes of a digest, to write to; see :class:`duranb.record.artifacts.Artifacts`."""
         data = self._get(digest, writable=True)
         return memoryview(bytearray(data)) if data.readonly else data
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from duranb.pure.errors import StoreError
-from duranb.pure.history import History
+from duranb.errors import StoreError
+from duranb.record.history import History
 from duranb.store import chain, keys
 from duranb.store.paths import TAIL
 from duranb.store.store import check_digest, check_signature

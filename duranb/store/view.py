@@ -17,9 +17,9 @@ from types import TracebackType
 
 import duckdb
 
-from duranb.pure.artifacts import Buffer
-from duranb.pure.errors import StoreDamaged, StoreError
-from duranb.pure.events import ArtifactStored, Event
+from duranb.errors import StoreDamaged, StoreError
+from duranb.record.artifacts import Buffer
+from duranb.record.events import ArtifactStored, Event
 from duranb.store import chain, files, journal, keys
 from duranb.store.database import Database, Result
 from duranb.store.lock import holder
@@ -85,7 +85,7 @@ class StoreView:
         return list(self._events)
 
     def get(self, digest: str) -> memoryview:
-        """The bytes of an artifact; see :class:`duranb.pure.artifacts.Artifacts`."""
+        """The bytes of an artifact; see :class:`duranb.record.artifacts.Artifacts`."""
         data, body = self.raw(digest)
         check_signature(body, self._key, self.path)
         check_digest(data, digest, self.path)

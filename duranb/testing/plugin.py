@@ -17,7 +17,7 @@ import pytest
 from duranb.testing import Failed, replay
 
 if TYPE_CHECKING:
-    from duranb.cli.offline import Failure
+    from duranb.runner.offline import Failure
     from duranb.testing.replayed import Replayed
 
 
@@ -63,8 +63,8 @@ class NotebookFile(pytest.File):
 
     def collect(self) -> Iterator[StepItem]:
         """A test for each step, in order."""
-        from duranb.cli.headless import check_names, read, step_of
-        from duranb.pure.errors import DuranbError
+        from duranb.errors import DuranbError
+        from duranb.runner.headless import check_names, read, step_of
 
         try:
             document = read(self.path)
@@ -88,7 +88,7 @@ class NotebookFile(pytest.File):
     def failure(self) -> Failure | None:
         """What ended the replay, or None when it came to its end."""
         if not self._replayed:
-            from duranb.cli.offline import rerun
+            from duranb.runner.offline import rerun
 
             with rerun(self.path) as done:
                 self._failure = done.failure
@@ -120,7 +120,7 @@ class StepItem(pytest.Item):
         self, excinfo: pytest.ExceptionInfo[BaseException], style: str | None = None
     ) -> object:
         """The message alone: a traceback through the plugin says nothing."""
-        from duranb.pure.errors import DuranbError
+        from duranb.errors import DuranbError
 
         if isinstance(excinfo.value, (Failed, DuranbError)):
             return excinfo.value.message

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from duranb.cli import offline
-from duranb.pure.fingerprint import Uses
-from duranb.pure.history import History
-from duranb.pure.model import Status
+from duranb.code.fingerprint import Uses
+from duranb.record.history import History
+from duranb.record.model import Status
+from duranb.runner import offline
 from duranb.state import Namespace
 from duranb.store import StoreView
 from duranb.testing import Failed, Unrecorded

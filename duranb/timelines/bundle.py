@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from duranb.pure.errors import DuranbError
+from duranb.errors import DuranbError
 
 FOLDER = Path(__file__).parent / "static"
 

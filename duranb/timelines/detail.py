@@ -12,10 +12,10 @@ from typing import Any
 
 import msgspec
 
-from duranb.pure.errors import DuranbError
-from duranb.pure.events import Binding, ErrorInfo
-from duranb.pure.history import History
-from duranb.pure.model import Attempt, Call, Execution, Origin
+from duranb.errors import DuranbError
+from duranb.record.events import Binding, ErrorInfo
+from duranb.record.history import History
+from duranb.record.model import Attempt, Call, Execution, Origin
 from duranb.timelines.protocol import Reader
 
 MOST_TEXT = 60_000

@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
+from duranb.errors import DuranbError
 from duranb.llm.reading import describe
-from duranb.pure.errors import DuranbError
-from duranb.pure.model import Call
+from duranb.record.model import Call
 from duranb.timelines.protocol import Reader
 
 MOST_TEXT = 60_000

@@ -15,7 +15,7 @@ from html import escape
 
 import msgspec
 
-from duranb.pure.history import History
+from duranb.record.history import History
 from duranb.timelines.bundle import bundled
 from duranb.timelines.detail import detail
 from duranb.timelines.exchange import exchange

@@ -12,9 +12,9 @@ from typing import Any
 
 import msgspec
 
-from duranb.pure.history import History
-from duranb.pure.model import Branch, Call, Execution, Ledger, Status
-from duranb.pure.staleness import stale
+from duranb.record.history import History
+from duranb.record.model import Branch, Call, Execution, Ledger, Status
+from duranb.record.staleness import stale
 from duranb.timelines.rows import Row, row
 
 

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
-from duranb.pure.history import History
+from duranb.record.history import History
 
 
 class Reader(Protocol):

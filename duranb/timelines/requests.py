@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from duranb.pure.errors import DuranbError, UsageError
+from duranb.errors import DuranbError, UsageError
 from duranb.timelines.detail import detail
 from duranb.timelines.exchange import exchange
 from duranb.timelines.model import Model

@@ -1,6 +1,6 @@
 """One row of the timeline for each execution, as plain data for the front end.
 
-Field names are those of :mod:`duranb.pure.model`, and the front end's (``widgets/src/data.ts``):
+Field names are those of :mod:`duranb.record.model`, and the front end's (``widgets/src/data.ts``):
 one word, one meaning. Times are microseconds since the epoch, UTC; 0 means "not yet".
 """
 
@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import msgspec
 
-from duranb.pure.fold import DIED
-from duranb.pure.history import History
-from duranb.pure.model import Attempt, Call, CallStatus, Execution, Ledger, Status
+from duranb.record.fold import DIED
+from duranb.record.history import History
+from duranb.record.model import Attempt, Call, CallStatus, Execution, Ledger, Status
 
 MOST_SPANS = 200
 """Calls drawn in one row's bar; more could not be told apart, and would slow the page down."""

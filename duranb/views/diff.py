@@ -6,8 +6,8 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from duranb.pure import diff
-from duranb.pure.history import History
+from duranb.record.history import History
+from duranb.text import diff
 from duranb.views.render import View
 
 

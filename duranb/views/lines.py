@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from duranb.pure.events import ValuesDiffer
-from duranb.pure.history import History
-from duranb.pure.model import Execution, Origin, Status
-from duranb.pure.staleness import latest
+from duranb.record.events import ValuesDiffer
+from duranb.record.history import History
+from duranb.record.model import Execution, Origin, Status
+from duranb.record.staleness import latest
 from duranb.state.tracked import REWOUND
 from duranb.views.words import clock, count, saved
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from rich.table import Table
 from rich.text import Text
 
-from duranb.pure import events as e
-from duranb.pure.events import Event
-from duranb.pure.history import History
+from duranb.record import events as e
+from duranb.record.events import Event
+from duranb.record.history import History
 from duranb.views.render import View
 from duranb.views.words import clock
 

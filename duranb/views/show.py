@@ -6,8 +6,8 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from duranb.pure.history import History
-from duranb.pure.model import Call, Execution, Origin
+from duranb.record.history import History
+from duranb.record.model import Call, Execution, Origin
 from duranb.views.render import View
 from duranb.views.words import MARKS, STYLES, clock, duration, money, saved, tokens
 

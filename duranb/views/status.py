@@ -5,10 +5,10 @@ from __future__ import annotations
 from rich.table import Table
 from rich.text import Text
 
-from duranb.pure.fold import DIED
-from duranb.pure.history import History
-from duranb.pure.model import Call, CallStatus, Execution, Origin, Status
-from duranb.pure.staleness import latest, stale
+from duranb.record.fold import DIED
+from duranb.record.history import History
+from duranb.record.model import Call, CallStatus, Execution, Origin, Status
+from duranb.record.staleness import latest, stale
 from duranb.views.lines import REMEDY
 from duranb.views.render import View
 from duranb.views.words import MARKS, STYLES, clock, cost, count, duration, money, tokens

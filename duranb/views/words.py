@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from duranb.pure.model import Ledger, Status
+from duranb.record.model import Ledger, Status
 
 MARKS = {
     Status.RUNNING: "▶",

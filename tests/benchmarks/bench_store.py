@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from unittest.mock import patch
 
-from duranb.pure.events import RunStarted
+from duranb.record.events import RunStarted
 from duranb.store import Store, store as module
 
 KIB = (1, 4, 8, 16, 32, 64, 128, 256, 1024)

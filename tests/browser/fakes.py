@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from duranb.pure import events as e
-from duranb.pure.events import Event
-from duranb.pure.history import History
+from duranb.record import events as e
+from duranb.record.events import Event
+from duranb.record.history import History
 from tests.browser.story import Story
 
 

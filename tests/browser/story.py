@@ -7,8 +7,8 @@ import json
 from typing import Any
 
 from duranb.llm.exchange import Header, encode
-from duranb.pure import events as e
-from duranb.pure.events import Binding, ErrorInfo, Event, Usage
+from duranb.record import events as e
+from duranb.record.events import Binding, ErrorInfo, Event, Usage
 
 START = 1_700_000_000_000_000
 """When the story begins, in microseconds."""

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from duranb.pure import events as e
-from duranb.pure.events import ErrorInfo, Usage
-from duranb.pure.history import History
+from duranb.record import events as e
+from duranb.record.events import ErrorInfo, Usage
+from duranb.record.history import History
 from duranb.timelines.html import timeline_html
 from tests.browser import story
 from tests.browser.conftest import NewPage

@@ -9,7 +9,7 @@ from tests.browser.lab import Lab, Notebook
 SETUP = """
 import time
 from pathlib import Path
-from duranb.pure import events as e
+from duranb.record import events as e
 from duranb.timelines import kernel
 from duranb.timelines.widget import Timeline
 from tests.browser import fakes, story

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from duranb.llm import reading
-from duranb.pure.history import History
-from duranb.pure.model import CallStatus, Status
+from duranb.record.history import History
+from duranb.record.model import CallStatus, Status
 from duranb.store import StoreView, store_path
 from tests.kernel.harness import Kernel, KernelDied, Result
 

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from duranb.pure.events import Answered
+from duranb.record.events import Answered
 from duranb.store import Store, store_path
 
 WRITER = """
 import os, sys
 from pathlib import Path
-from duranb.pure.events import Answered
+from duranb.record.events import Answered
 from duranb.store import Store
 store = Store.open(Path(sys.argv[1]))
 number = int(sys.argv[2])

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from duranb.cli.main import cli
-from duranb.pure import events as e
+from duranb.record import events as e
 from duranb.store import StoreView, store_path
 from tests.kernel.harness import Kernel
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from duranb.pure.events import Binding
-from duranb.pure.fingerprint import Uses
+from duranb.code.fingerprint import Uses
+from duranb.record.events import Binding
 from duranb.state import Namespace
 from duranb.state.placeholder import Placeholder
 from duranb.store import Store
@@ -28,8 +28,8 @@ import json, sys, types, warnings
 warnings.simplefilter("ignore")
 from pathlib import Path
 import msgspec
-from duranb.pure.events import Binding
-from duranb.pure.fingerprint import Uses
+from duranb.record.events import Binding
+from duranb.code.fingerprint import Uses
 from duranb.state import Namespace
 from duranb.state.placeholder import Placeholder
 from duranb.store import Store

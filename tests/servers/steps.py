@@ -10,8 +10,8 @@ from duranb import llm
 from duranb.engine.context import StepContext
 from duranb.engine.runtime import Settings
 from duranb.llm import reading
-from duranb.pure.events import ExecutionStarted
-from duranb.pure.model import Call, CallStatus
+from duranb.record.events import ExecutionStarted
+from duranb.record.model import Call, CallStatus
 from duranb.session import Session
 from duranb.store import store_path
 

@@ -37,8 +37,8 @@ import asyncio, faulthandler, json, sys, types, warnings
 faulthandler.dump_traceback_later(50, exit=True)
 from pathlib import Path
 warnings.simplefilter("ignore")
-from duranb.pure.fingerprint import Uses
-from duranb.pure.events import Binding
+from duranb.code.fingerprint import Uses
+from duranb.record.events import Binding
 from duranb.state import Namespace
 from duranb.store import Store
 import msgspec

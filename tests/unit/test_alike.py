@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from duranb.pure.alike import alike
-from duranb.pure.drawn import Drawn, Window
 from duranb.state import asking
+from duranb.values.alike import alike
+from duranb.values.drawn import Drawn, Window
 
 WAS, NOW = 1_795_000_000.0, 1_795_700_000.0
 """When the two ran, for a minute each: in seconds since the epoch."""

@@ -6,7 +6,7 @@ import importlib.util
 
 import pytest
 
-from duranb.pure import identity
+from duranb.code import identity
 from tests.unit.fresh import Case, Said, look
 from tests.unit.test_state import Kernel
 

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from duranb.pure import codec
-from duranb.pure.sharing import shared
 from duranb.state.groups import components
+from duranb.values import codec
+from duranb.values.sharing import shared
 from tests.unit.test_state import Kernel
 
 
@@ -112,7 +112,7 @@ def test_a_list_held_by_a_class_is_not_shared_by_its_instances(
         "        return {'fields': self.fields, 'names': NAMES, **vars(self)}\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr("duranb.pure.held._INSTALLED", (str(tmp_path),))
+    monkeypatch.setattr("duranb.values.held._INSTALLED", (str(tmp_path),))
     import pkg_held  # type: ignore[import-not-found, unused-ignore]
 
     one, other = pkg_held.Plain(), pkg_held.Plain()

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from duranb.pure import compiled
-from duranb.pure.fingerprint import Uses
-from duranb.pure.identity import of_callable
+from duranb.code import compiled
+from duranb.code.fingerprint import Uses
+from duranb.code.identity import of_callable
 
 CASES = {
     # name: (package, source that makes f, a call)
@@ -114,7 +114,7 @@ import json, sys, types, warnings
 from pathlib import Path
 warnings.simplefilter("ignore")
 import blake3
-from duranb.pure.fingerprint import Uses
+from duranb.code.fingerprint import Uses
 from duranb.state import Namespace
 
 class Files:
@@ -243,7 +243,7 @@ def test_options_of_a_wrapper_count(package: str, source: str, one: str, other: 
         live: dict[str, Any] = {"__name__": "__main__"}
         exec(compile(source.replace("{}", option), "<cell>", "exec", dont_inherit=True), live)
         uses = Uses(live, Path("nowhere"))
-        from duranb.pure.canonical import version
+        from duranb.values.canonical import version
 
         return uses.of(["f"]).uses, version(live["f"], live)
 

@@ -9,7 +9,7 @@ import textwrap
 import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 
-from duranb.pure.dataflow import CellNames, analyse, code_names, is_async
+from duranb.code.dataflow import CellNames, analyse, code_names, is_async
 
 
 def names(source: str) -> CellNames:

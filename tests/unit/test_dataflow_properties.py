@@ -10,7 +10,7 @@ from typing import Any
 
 from hypothesis import given, settings, strategies as st
 
-from duranb.pure.dataflow import analyse
+from duranb.code.dataflow import analyse
 
 NAMES = "abc"
 names = st.sampled_from(NAMES)

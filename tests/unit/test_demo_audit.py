@@ -15,8 +15,8 @@ from duranb.demo.journal import Request
 from duranb.demo.run import verdict
 from duranb.demo.show import accounts, steps_table
 from duranb.llm.exchange import Header, encode
-from duranb.pure import events as e
-from duranb.pure.history import History
+from duranb.record import events as e
+from duranb.record.history import History
 from duranb.store import Store, StoreView
 
 USAGE = e.Usage(model="gpt-4o-mini", input_tokens=90, output_tokens=10, cost=0.5, priced=True)

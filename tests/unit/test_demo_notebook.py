@@ -15,9 +15,9 @@ from duranb.demo import StandIn, start_standin
 from duranb.demo.run import EDITED, MOMENTS, STEPS, play
 from duranb.demo.stage import MARK, NOTEBOOK, set_up, tutorial
 from duranb.engine.options import first_line, parse
-from duranb.pure.errors import UsageError
-from duranb.pure.history import History
-from duranb.pure.model import Origin
+from duranb.errors import UsageError
+from duranb.record.history import History
+from duranb.record.model import Origin
 from duranb.store import StoreView, store_path
 
 

@@ -16,8 +16,8 @@ from typing import Any
 import cloudpickle
 import pytest
 
-from duranb.pure.canonical import version
-from duranb.pure.fingerprint import Uses, captured, of_class, of_function, of_tree
+from duranb.code.fingerprint import Uses, captured, of_class, of_function, of_tree
+from duranb.values.canonical import version
 
 
 def run(source: str, live: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -134,7 +134,7 @@ def test_identity_is_the_same_in_another_process() -> None:
     script = textwrap.dedent(
         """
         import sys
-        from duranb.pure.fingerprint import of_class, of_function
+        from duranb.code.fingerprint import of_class, of_function
         live = {"__name__": "__main__"}
         exec(sys.stdin.read(), live)
         print(of_function(live["f"]), *(of_class(live[n]) for n in live["NAMES"]))

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, strategies as st
 
 from duranb.errors import NoSuchStep
-from duranb.pure import events as e
-from duranb.pure.events import Binding, Event
-from duranb.pure.history import History
-from duranb.pure.model import CallStatus, Origin, Status
-from duranb.pure.staleness import stale
+from duranb.record import events as e
+from duranb.record.events import Binding, Event
+from duranb.record.history import History
+from duranb.record.model import CallStatus, Origin, Status
+from duranb.record.staleness import stale
 
 
 def fold(*bodies: e.EventBody) -> History:

@@ -12,7 +12,11 @@ import duranb
 
 PACKAGE = Path(duranb.__file__).parent
 LAYERS = (
-    "pure",
+    "errors",
+    "text",
+    "record",
+    "code",
+    "values",
     "store",
     "state",
     "engine",
@@ -21,6 +25,8 @@ LAYERS = (
     "session",
     "timelines",
     "export",
+    "runner",
+    "scripts",
     "jupyter",
     "demo",
     "cli",
@@ -32,7 +38,8 @@ MODULES = sorted(p.relative_to(PACKAGE) for p in PACKAGE.rglob("*.py"))
 
 
 def layer_of(module: Path) -> str:
-    return module.parts[0] if len(module.parts) > 1 else "duranb"
+    found = module.with_suffix("").parts[0]
+    return found if found in LAYERS or len(module.parts) > 1 else "duranb"
 
 
 def imported(module: Path) -> Iterator[tuple[int, str]]:

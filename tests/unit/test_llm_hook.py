@@ -16,7 +16,7 @@ import requests
 import duranb
 from duranb import llm
 from duranb.engine.context import describe
-from duranb.pure.credentials import public_fields, public_text
+from duranb.text.credentials import public_fields, public_text
 from tests.servers.process import CountingServer
 from tests.servers.steps import Notebook
 

@@ -11,7 +11,7 @@ import httpx2
 import openai
 import pytest
 
-from duranb.pure.errors import StoreUnwritable, Unrecorded
+from duranb.errors import StoreUnwritable, Unrecorded
 from tests.servers.process import CountingServer
 from tests.servers.steps import Notebook
 

@@ -8,12 +8,12 @@ from typing import Any
 import openai
 import pytest
 
+from duranb.errors import StoreDamaged, StoreTooNew
 from duranb.llm import private
 from duranb.llm.endpoints import recognise
 from duranb.llm.exchange import Header, decode, encode
 from duranb.llm.reading import PREVIEW, describe, read
-from duranb.pure.credentials import public_url
-from duranb.pure.errors import StoreDamaged, StoreTooNew
+from duranb.text.credentials import public_url
 from duranb.views import show, status
 from tests.servers import answers
 from tests.servers.steps import Notebook

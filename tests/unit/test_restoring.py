@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from duranb.pure.events import Binding
+from duranb.record.events import Binding
 from duranb.state import Code, Delta, Restored, randomness, seeding, unstorable
 from duranb.state.placeholder import Placeholder
 from tests.unit.test_state import Kernel

@@ -14,7 +14,7 @@ import pytest
 
 from duranb import errors
 from duranb.engine.retry import LONGEST_WAIT, Policy, cause_of, retry_after
-from duranb.pure.model import Cause
+from duranb.record.model import Cause
 
 
 class Model(pydantic.BaseModel):

@@ -12,10 +12,10 @@ import pytest
 
 from duranb.engine.runtime import Settings
 from duranb.engine.selfcheck import SelfCheck
-from duranb.pure.description import describe
-from duranb.pure.differing import differences
 from duranb.session import Session
 from duranb.state import aside
+from duranb.values.description import describe
+from duranb.values.differing import differences
 
 
 def compared(was: Any, now: Any, again: Any = None) -> list[str]:

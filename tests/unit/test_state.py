@@ -14,10 +14,10 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from duranb.code.fingerprint import Uses
 from duranb.errors import NotRestorable
-from duranb.pure.artifacts import Buffer
-from duranb.pure.events import Binding
-from duranb.pure.fingerprint import Uses
+from duranb.record.artifacts import Buffer
+from duranb.record.events import Binding
 from duranb.state import Delta, Namespace
 
 
@@ -285,7 +285,7 @@ def test_versions_are_the_same_in_every_process(tmp_path: Path) -> None:
     import sys
 
     code = (
-        "from duranb.pure.canonical import version\n"
+        "from duranb.values.canonical import version\n"
         'exec(\'class P:\\n    def __init__(self): self.tags = {"x", "y", "z"}\\np = P()\')\n'
         "print(version([p, {'k': frozenset(['a', 'b'])}], globals()))"
     )

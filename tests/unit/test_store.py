@@ -25,8 +25,8 @@ from duranb.errors import (
     Untrusted,
     UsageError,
 )
-from duranb.pure import events
-from duranb.pure.events import Answered, ArtifactStored, RunStarted
+from duranb.record import events
+from duranb.record.events import Answered, ArtifactStored, RunStarted
 from duranb.store import Store, StoreView, store_path
 from duranb.store.paths import DATABASE, JOURNAL
 from duranb.store.schema import MIGRATIONS

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from duranb.pure import canonical, texts
-from duranb.pure.canonical import version
+from duranb.values import canonical, texts
+from duranb.values.canonical import version
 
 
 def column(*words: str, size: int = 500) -> Any:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from duranb.pure import events as e
-from duranb.pure.errors import NoSuchStep, Untrusted
-from duranb.pure.history import History
+from duranb.errors import NoSuchStep, Untrusted
+from duranb.record import events as e
+from duranb.record.history import History
 from duranb.timelines.detail import MOST_TEXT, Detail, detail
 from duranb.timelines.exchange import exchange
 from tests.browser import story

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from duranb.pure import events as e
-from duranb.pure.errors import DuranbError
-from duranb.pure.history import History
+from duranb.errors import DuranbError
+from duranb.record import events as e
+from duranb.record.history import History
 from duranb.timelines import bundle, html
 from duranb.timelines.html import timeline_html
 from duranb.timelines.model import Model

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 
-from duranb.pure import events as e
-from duranb.pure.events import ErrorInfo, Event
-from duranb.pure.history import History
+from duranb.record import events as e
+from duranb.record.events import ErrorInfo, Event
+from duranb.record.history import History
 from duranb.timelines.model import Model, Update
 from duranb.timelines.rows import MOST_SPANS, Row
 from tests.browser import story

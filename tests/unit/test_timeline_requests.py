@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from duranb.pure import events as e
+from duranb.record import events as e
 from duranb.timelines import push
 from duranb.timelines.kernel import carrier
 from duranb.timelines.model import Model, Update

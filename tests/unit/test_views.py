@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from duranb.pure import events as e
-from duranb.pure.events import ErrorInfo
-from duranb.pure.history import History
+from duranb.record import events as e
+from duranb.record.events import ErrorInfo
+from duranb.record.history import History
 from duranb.views import diff, log, show, status
 from duranb.views.render import View
 from tests.browser import story

@@ -10,7 +10,7 @@ import importlib
 from functools import lru_cache
 from typing import Any
 
-from duranb.pure.looking import full_name
+from duranb.code.looking import full_name
 from duranb.state.factory import Factory
 
 _FILES = {

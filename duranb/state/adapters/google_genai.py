@@ -5,9 +5,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from duranb.pure.credentials import is_secret_field
 from duranb.state.adapters import secrets
 from duranb.state.factory import Factory
+from duranb.text.credentials import is_secret_field
 
 _OF_THE_SDK = frozenset({"content-type", "user-agent", "x-goog-api-client"})
 """Headers that a client sets itself; another version of the SDK says something else there."""

@@ -7,11 +7,11 @@ from importlib import import_module
 from typing import Any
 from urllib.parse import urlsplit
 
-from duranb.pure import held
-from duranb.pure.credentials import is_secret_field
 from duranb.state.adapters import secrets
 from duranb.state.adapters.waiting import finished
 from duranb.state.factory import Factory
+from duranb.text.credentials import is_secret_field
+from duranb.values import held
 
 
 def _component(component: Any) -> dict[str, Any]:

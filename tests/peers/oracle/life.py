@@ -242,7 +242,7 @@ def _events() -> int:
 
 def _ask_store(found: dict[str, Any], since: int) -> None:
     from duranb.jupyter.extension import loaded
-    from duranb.pure import events as e
+    from duranb.record import events as e
 
     session = loaded().need_session()
     session.runtime.namespace.need(None)

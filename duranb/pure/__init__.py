@@ -1,1 +1,0 @@
-"""Values and functions without input or output: what everything above speaks in."""

@@ -1,0 +1,382 @@
+"""The append-only history, one frozen struct for each kind of event.
+
+An event is written once and never changed; all that duranb knows is a fold over these
+(:mod:`duranb.record.history`). They are msgspec structs because a store is opened by decoding all
+of them: msgspec decodes about a million a second and checks types as it goes. A field that a
+later version adds must have a default, so that older events still decode.
+
+Times are microseconds since the epoch, UTC. Ids of executions, calls and snapshots are integers
+that count up within a store. A digest is the hex blake3 of an artifact's bytes.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import msgspec
+
+
+class Body(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind"):
+    """What every event body has in common: the ``kind`` tag, set by each subclass."""
+
+
+class ErrorInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An exception as it is kept: its type's name, its message and its traceback as text."""
+
+    type: str
+    message: str
+    traceback: str = ""
+
+
+class Binding(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a name is bound to in a snapshot.
+
+    ``artifact`` is the digest of the group the value is stored in (names that share mutable state
+    share an artifact), or empty when it could not be stored: then ``why`` says so. ``version``
+    identifies the value by content across processes. ``type`` is for people.
+    """
+
+    artifact: str
+    version: str
+    type: str = ""
+    why: str = ""
+    size: int = 0
+    preview: str = ""
+
+
+class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What was read from a recorded call. Tokens are counts, ``cost`` is US dollars."""
+
+    model: str = ""
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    cost: float = 0.0
+    priced: bool = False
+
+
+class RunStarted(Body, frozen=True, tag="run.started"):
+    """A run begins, on a branch of its own called ``branch``."""
+
+    run: str
+    branch: str = "main"
+    notebook: str = ""
+    python: str = ""
+    version: str = ""
+
+
+class SessionOpened(Body, frozen=True, tag="session.opened"):
+    """A process took the store. Whatever was running under an earlier one died with it.
+
+    ``parameters`` are those of a headless run; None where somebody works in the notebook.
+    ``credentials`` are the names, and only the names, of the environment's variables that hold one:
+    a replay offline needs something to be there.
+    """
+
+    pid: int
+    host: str = ""
+    parameters: dict[str, Any] | None = None
+    credentials: list[str] = []
+
+
+class ArtifactStored(Body, frozen=True, tag="artifact.stored"):
+    """Bytes were stored: in this event's payload, or in a file when ``in_file``."""
+
+    digest: str
+    size: int
+    signature: str
+    in_file: bool = False
+
+
+class BranchCreated(Body, frozen=True, tag="branch.created"):
+    """A branch was forked from ``parent`` at ``snapshot``."""
+
+    branch: str
+    parent: str
+    snapshot: int
+
+
+class HeadMoved(Body, frozen=True, tag="head.moved"):
+    """The kernel now stands at ``snapshot`` of ``branch``; ``reason`` is the verb that moved it."""
+
+    branch: str
+    snapshot: int
+    reason: str = ""
+
+
+class SnapshotCaptured(Body, frozen=True, tag="snapshot.captured"):
+    """What changed in the namespace since ``parent`` (0 is the empty namespace)."""
+
+    snapshot: int
+    parent: int
+    branch: str
+    changed: dict[str, Binding] = {}
+    deleted: list[str] = []
+    random: str = ""
+
+
+class ExecutionStarted(Body, frozen=True, tag="execution.started"):
+    """A step begins to be carried out, and its first attempt. ``sort`` is cell, function or
+    compensation.
+
+    ``inputs`` maps each name (or parameter) the code can read to the version it has; ``uses`` maps
+    each helper and project module to its fingerprint; ``identity`` digests code, helpers and
+    inputs: a completed execution with the same one can be restored; ``reason`` says why it runs
+    and was not restored; ``before`` is the snapshot it starts from; ``arguments`` is the digest of
+    a function step's arguments, kept where a compensation is registered that will want them.
+    """
+
+    execution: int
+    step: str
+    run: str
+    branch: str
+    sort: str = "cell"
+    source: str = ""
+    fingerprint: str = ""
+    identity: str = ""
+    inputs: dict[str, str] = {}
+    uses: dict[str, str] = {}
+    options: dict[str, Any] = {}
+    before: int = 0
+    parent: int = 0
+    compensates: int = 0
+    replays: int = 0
+    reason: str = ""
+    cell: str = ""
+    arguments: str = ""
+
+
+class AttemptStarted(Body, frozen=True, tag="attempt.started"):
+    """Attempt number ``attempt`` of an execution begins; the first begins with the execution."""
+
+    execution: int
+    attempt: int
+
+
+class AttemptFailed(Body, frozen=True, tag="attempt.failed"):
+    """An attempt failed. ``wait`` is the seconds until the next one, or -1 when there is none."""
+
+    execution: int
+    attempt: int
+    cause: str
+    error: ErrorInfo
+    wait: float = -1.0
+
+
+class OfCall(Body, frozen=True):
+    """What every event of a journaled call says of it.
+
+    ``sort`` is llm, http, effect, ask or value. ``key`` and ``occurrence`` identify it within its
+    step: the n-th identical call is answered from the n-th recorded one.
+    """
+
+    call: int
+    execution: int
+    attempt: int
+    step: str
+    key: str
+    occurrence: int
+    sort: str
+    name: str
+
+
+class CallIntended(OfCall, frozen=True, tag="call.intended"):
+    """An effect or a question is about to be carried out; durable before it is."""
+
+    idempotency_key: str = ""
+    idempotent: bool = False
+    compensate: str = ""
+    arguments: str = ""
+    preview: str = ""
+
+
+class CallCompleted(OfCall, frozen=True, tag="call.completed"):
+    """A call returned. ``response`` is the digest of a recorded HTTP exchange, ``result`` the
+    binding of what an effect, a question or a value returned.
+    """
+
+    response: str = ""
+    result: Binding | None = None
+    started: int = 0
+    usage: Usage | None = None
+    status: int = 0
+    streamed: bool = False
+    preview: str = ""
+    idempotency_key: str = ""
+    compensate: str = ""
+    arguments: str = ""
+
+
+class CallFailed(OfCall, frozen=True, tag="call.failed"):
+    """A call failed (``status`` is the HTTP status, 0 when there was no answer)."""
+
+    error: ErrorInfo
+    status: int = 0
+    started: int = 0
+    happened: bool = True
+
+
+class CallRejected(Body, frozen=True, tag="call.rejected"):
+    """A recorded answer was found no good, and is never served again."""
+
+    call: int
+    reason: str
+
+
+class CallResolved(Body, frozen=True, tag="call.resolved"):
+    """The user said what became of an effect in doubt: happened, not-happened or compensated."""
+
+    call: int
+    verdict: str
+    result: Binding | None = None
+
+
+class CallCompensated(Body, frozen=True, tag="call.compensated"):
+    """An effect was undone by compensation execution ``by``."""
+
+    call: int
+    by: int
+
+
+class ExecutionCompleted(Body, frozen=True, tag="execution.completed"):
+    """A step is done. ``snapshot`` is the state after it, ``messages`` the digest of its outputs.
+
+    ``served`` are the calls that came from the journal; ``result`` is the binding of the cell's
+    last expression, unless that is the value of output ``result_name``; ``unstored`` names what
+    could not be stored, with the reason. ``shared`` are the names that were changed in place, each
+    with the others that shared its state, and so saw it change; ``sharers`` are the versions that
+    those names had before. ``drawn`` are the random generators that the step drew from, each with
+    where it stood before (:class:`duranb.state.randomness.Standing`).
+    """
+
+    execution: int
+    origin: str
+    attempts: int
+    snapshot: int
+    outputs: dict[str, Binding] = {}
+    deleted: list[str] = []
+    result: Binding | None = None
+    result_name: str = ""
+    messages: str = ""
+    served: list[int] = []
+    unstored: dict[str, str] = {}
+    shared: dict[str, list[str]] = {}
+    sharers: dict[str, str] = {}
+    drawn: dict[str, str] = {}
+
+
+class ValuesDiffer(Body, frozen=True, tag="values.differ"):
+    """Values that were stored in ``artifact`` were loaded once more, in a process aside, and are
+    not what they were: ``differences`` says how, by name. ``execution`` is the one that stored
+    them, 0 where a plain cell did."""
+
+    execution: int
+    artifact: str
+    differences: dict[str, str]
+
+
+class ExecutionEnded(Body, frozen=True, tag="execution.ended"):
+    """A step stopped without completing: failed, waiting, cancelled or in doubt. ``left`` is the
+    snapshot of what it left behind, 0 where that is nothing."""
+
+    execution: int
+    status: str
+    attempts: int
+    error: ErrorInfo | None = None
+    served: list[int] = []
+    messages: str = ""
+    left: int = 0
+
+
+class ExecutionRestored(Body, frozen=True, tag="execution.restored"):
+    """Nothing ran: step ``step`` was given the outputs of execution ``of``."""
+
+    execution: int
+    of: int
+    step: str
+    run: str
+    branch: str
+    before: int
+    snapshot: int
+    cell: str = ""
+
+
+class ExecutionCompensated(Body, frozen=True, tag="execution.compensated"):
+    """``execution`` was undone by execution ``by``; ``ok`` is false if that failed."""
+
+    execution: int
+    by: int
+    ok: bool = True
+    error: ErrorInfo | None = None
+
+
+class CompensationRegistered(Body, frozen=True, tag="compensation.registered"):
+    """``%%compensate`` gave a step its undo: the source of the cell's body."""
+
+    step: str
+    source: str
+
+
+class Answered(Body, frozen=True, tag="question.answered"):
+    """The user answered question ``call``; ``value`` is JSON."""
+
+    call: int
+    value: Any
+    by: str = ""
+
+
+EventBody: TypeAlias = (
+    RunStarted
+    | SessionOpened
+    | ArtifactStored
+    | BranchCreated
+    | HeadMoved
+    | SnapshotCaptured
+    | ExecutionStarted
+    | AttemptStarted
+    | AttemptFailed
+    | CallIntended
+    | CallCompleted
+    | CallFailed
+    | CallRejected
+    | CallResolved
+    | CallCompensated
+    | ExecutionCompleted
+    | ValuesDiffer
+    | ExecutionEnded
+    | ExecutionRestored
+    | ExecutionCompensated
+    | CompensationRegistered
+    | Answered
+)
+
+
+class Event(msgspec.Struct, frozen=True):
+    """One line of the history: its number (from 1), its time, its body, and the chain's hash.
+
+    ``hash`` covers the event before it, so no line can be changed or dropped unseen.
+    """
+
+    seq: int
+    ts: int
+    body: EventBody
+    hash: bytes = b""
+
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[EventBody] = msgspec.json.Decoder(EventBody)
+
+
+def encode(body: EventBody) -> tuple[str, str]:
+    """The kind of an event and its JSON, as the store writes them."""
+    return kind_of(body), _encoder.encode(body).decode()
+
+
+def decode(text: str) -> EventBody:
+    """The body that :func:`encode` wrote. Raises ``msgspec.ValidationError`` on anything else."""
+    return _decoder.decode(text)
+
+
+def kind_of(body: EventBody) -> str:
+    """The kind's name, such as ``call.completed``."""
+    return str(type(body).__struct_config__.tag)

@@ -1,0 +1,1 @@
+"""A notebook run headless, or replayed offline, through any number of kernels."""

@@ -1,0 +1,357 @@
+"""Running a notebook without anybody watching, through any number of kernels.
+
+The store is what remembers; this only runs the cells in order. When the kernel dies it starts
+another one and begins at the top: what was done is restored, and the cell that died goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import queue
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from jupyter_client.kernelspec import KernelSpec, NoSuchKernel
+from jupyter_client.manager import AsyncKernelManager
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbclient.util import ensure_async, run_sync
+
+from duranb.engine.options import first_line, parse
+from duranb.errors import UsageError
+from duranb.record.history import History
+from duranb.record.model import Origin, Status
+from duranb.store import StoreView, store_path
+from duranb.views.status import differing
+
+DONE, FAILED, WAITING, INTERRUPTED = 0, 1, 75, 130
+"""Exit codes; 75 is what ``sysexits.h`` calls a temporary failure: run it again later."""
+
+RESTARTS = 10
+
+GRACE = 3.0
+"""Seconds that a cell has to end in when it is interrupted."""
+
+CHECKING = 1.0
+"""Seconds at the end of a run in which what was stored is checked, at most; ``DURANB_CHECK`` is
+another number of them, 0 for no check at all."""
+
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """How a headless run ended. ``error`` is what to tell the user, or empty; ``steps`` came to
+    their end, and ``restored`` of them without running. ``notes`` are about values of theirs that
+    do not come back as they were."""
+
+    exit_code: int
+    restarts: int
+    error: str = ""
+    steps: int = 0
+    restored: int = 0
+    notes: tuple[str, ...] = ()
+
+
+@dataclass
+class Hooks:
+    """What a caller wants to be told: cells as they begin, and kernels as they start."""
+
+    on_cell: Callable[[int, int, str], None] = lambda number, total, label: None
+    on_kernel: Callable[[int], None] = lambda pid: None
+    on_restart: Callable[[int], None] = lambda number: None
+
+
+def run(
+    notebook: Path,
+    *,
+    parameters: Mapping[str, Any] | None = None,
+    out: Path | None = None,
+    restarts: int = RESTARTS,
+    kernel: str = "",
+    timeout: float | None = None,
+    hooks: Hooks | None = None,
+) -> RunResult:
+    """Run a notebook to its end, to a question, or to an error.
+
+    ``parameters`` are assigned in a cell after the one tagged ``parameters``; ``out`` is where the
+    executed notebook is written (the source is never changed); ``restarts`` bounds how many dead
+    kernels in a row may make no progress; ``timeout`` is seconds for each cell. Raises
+    :class:`UsageError` before anything runs when the notebook cannot be one.
+    """
+    hooks = hooks or Hooks()
+    _checking()
+    document = read(notebook)
+    check_names(document, notebook)
+    if parameters:
+        inject(document, parameters)
+    env = {"DURANB_PARAMETERS": json.dumps(dict(parameters or {}))}
+    first = _history(notebook).last_execution
+    died = in_vain = 0
+    while True:
+        before = _progress(notebook)
+        try:
+            run_cells(notebook, document, kernel=kernel, timeout=timeout, hooks=hooks, env=env)
+            result = _done(notebook, died, first)
+        except CellTimeoutError:
+            result = RunResult(
+                FAILED,
+                died,
+                f"a cell took longer than the {timeout:g} seconds of --timeout, and was stopped; "
+                f"duranb resume {notebook} goes on with it",
+            )
+        except DeadKernelError:
+            died += 1
+            in_vain = 0 if _progress(notebook) > before else in_vain + 1
+            if in_vain < max(restarts, 1) and restarts:
+                hooks.on_restart(died)
+                continue
+            result = RunResult(
+                FAILED, died, f"the kernel died {died} times; duranb resume {notebook} goes on"
+            )
+        except CellExecutionError as error:
+            result = _stopped(notebook, error, died)
+        except KeyboardInterrupt:
+            result = RunResult(INTERRUPTED, died, f"interrupted: duranb resume {notebook} goes on")
+        break
+    if out is not None:
+        nbformat.write(document, out)
+    return result
+
+
+def read(notebook: Path) -> nbformat.NotebookNode:
+    """The notebook's document. Raises :class:`UsageError` when there is none."""
+    try:
+        document: nbformat.NotebookNode = nbformat.read(notebook, as_version=4)
+    except FileNotFoundError:
+        raise UsageError(f"there is no notebook {notebook}") from None
+    except Exception as error:
+        raise UsageError(f"{notebook} is not a notebook: {error}") from error
+    return document
+
+
+def check_names(document: nbformat.NotebookNode, notebook: Path) -> None:
+    """Refuse a notebook in which two cells are the same step, or a first line does not parse."""
+    seen: dict[str, int] = {}
+    for number, cell in enumerate(document.cells, 1):
+        line = first_line(cell.source) if cell.cell_type == "code" else None
+        if line is None:
+            continue
+        name = parse(line).name
+        if name in seen and name:
+            raise UsageError(
+                f"{notebook}: cells {seen[name]} and {number} are both the step {name!r}; give "
+                "one of them another name"
+            )
+        seen[name] = number
+
+
+def run_cells(
+    notebook: Path,
+    document: nbformat.NotebookNode,
+    *,
+    hooks: Hooks,
+    kernel: str = "",
+    timeout: float | None = None,
+    env: Mapping[str, str] | None = None,
+) -> None:
+    """Run a document's cells in order in a fresh kernel of ``notebook``; outputs go into them.
+
+    ``env`` is added to the kernel's environment. Raises nbclient's ``CellExecutionError`` at the
+    first cell that fails (unless it is tagged ``raises-exception``), and its ``DeadKernelError``.
+    """
+    manager = _manager(document, kernel)
+    client = NotebookClient(document, km=manager, allow_errors=False)
+    # The plain option takes whole seconds only.
+    client.timeout_func = lambda cell: timeout  # type: ignore[assignment]
+    client.on_cell_execute = lambda cell, cell_index: _tell(hooks, document, cell, cell_index)
+    environment = {
+        **os.environ,
+        "DURANB_NOTEBOOK": str(notebook.resolve()),
+        "DURANB_HEADLESS": "1",
+        **(env or {}),
+    }
+    with _closing(client):
+        # ipykernel warns on every start that it listens on this machine's own loopback.
+        client.extra_arguments = ["--ext=duranb", "--log-level=ERROR"]
+        client.start_new_kernel(env=environment, cwd=str(notebook.resolve().parent))
+        client.start_new_kernel_client()
+        hooks.on_kernel(int(manager.provisioner.pid))  # type: ignore[union-attr]
+        for index, cell in enumerate(document.cells):
+            client.execute_cell(cell, index)
+        run_sync(_finish)(client)
+
+
+async def _finish(client: NotebookClient) -> None:
+    """Let the kernel check what it stored last. An expression is no cell: it changes nothing."""
+    code = "__import__('duranb.jupyter.extension').jupyter.extension.loaded().finish(%r)"
+    seconds = _checking()
+    asked = {"finish": code % seconds}
+    kernel: Any = client.kc
+    with contextlib.suppress(TimeoutError, queue.Empty):
+        await kernel.execute(
+            "", silent=True, user_expressions=asked, reply=True, timeout=seconds + GRACE
+        )
+
+
+def _checking() -> float:
+    given = os.environ.get("DURANB_CHECK") or CHECKING
+    try:
+        return float(given)
+    except ValueError:
+        raise UsageError(f"DURANB_CHECK is a number of seconds, not {given!r}") from None
+
+
+@contextlib.contextmanager
+def _closing(client: NotebookClient) -> Any:
+    try:
+        yield
+    except (CellTimeoutError, KeyboardInterrupt):
+        # A kernel that is shut down in the middle of a cell ends with a traceback of its own.
+        if client.kc is not None:
+            run_sync(_interrupt)(client)
+        raise
+    finally:
+        client._cleanup_kernel()
+
+
+async def _interrupt(client: NotebookClient) -> None:
+    """Interrupt the running cell, and wait for it to end."""
+    assert client.km is not None
+    waiting = asyncio.all_tasks() - {asyncio.current_task()}
+    await ensure_async(client.km.interrupt_kernel())
+    ended, _ = await asyncio.wait(waiting, timeout=GRACE) if waiting else (set(), set())
+    for task in ended:
+        if not task.cancelled():
+            task.exception()  # that it was interrupted is known
+
+
+def _manager(document: nbformat.NotebookNode, kernel: str) -> AsyncKernelManager:
+    """The kernel asked for, or the notebook's own. A name that means nothing on this machine is
+    that of somebody else's environment: then it is this one's Python.
+
+    Raises :class:`UsageError` for a kernel that is not there, or that does not speak Python.
+    """
+    spec = document.metadata.get("kernelspec", {})
+    language = document.metadata.get("language_info", {}).get("name") or spec.get("language")
+    if not kernel and (language or "python") != "python":
+        raise UsageError(f"a durable notebook is written in Python, and this one in {language}")
+    manager = AsyncKernelManager(kernel_name=kernel or spec.get("name", "python3"))
+    found = _spec(manager)
+    if found is None and kernel:
+        known = ", ".join(sorted(manager.kernel_spec_manager.find_kernel_specs()))
+        raise UsageError(f"there is no kernel {kernel!r}; there are: {known}")
+    if found is not None and found.language != "python":
+        raise UsageError(f"the kernel {manager.kernel_name!r} is not one for Python")
+    return manager if found is not None else AsyncKernelManager(kernel_name="python3")
+
+
+def _spec(manager: AsyncKernelManager) -> KernelSpec | None:
+    try:
+        return manager.kernel_spec
+    except NoSuchKernel:
+        return None
+
+
+def _tell(
+    hooks: Hooks, document: nbformat.NotebookNode, cell: nbformat.NotebookNode, index: int
+) -> None:
+    if cell.cell_type != "code":
+        return
+    hooks.on_cell(index + 1, len(document.cells), step_of(cell.source))
+
+
+def step_of(source: str) -> str:
+    """What to call the step that a cell is; empty for a plain cell."""
+    line = first_line(source)
+    return (parse(line).name or "(unnamed step)") if line is not None else ""
+
+
+def _stopped(notebook: Path, error: CellExecutionError, died: int) -> RunResult:
+    if error.ename == "Waiting":
+        return RunResult(WAITING, died, _ANSI.sub("", error.evalue))
+    said = told(error)
+    if error.ename == "StdinNotImplementedError":
+        said += (
+            "\n\nnobody is there to type: duranb.ask(…) in a step asks once, and waits for duranb "
+            "answer"
+        )
+    elif error.ename not in _PLAIN:
+        said += f"\n\nmend the cell; then duranb resume {notebook} goes on"
+    return RunResult(FAILED, died, said)
+
+
+def told(error: CellExecutionError) -> str:
+    """What a failed cell says: duranb's own errors their message, all others their traceback."""
+    text = error.evalue if error.ename in _PLAIN else str(error)
+    return _ANSI.sub("", text).rstrip()
+
+
+_PLAIN = (
+    "UsageError",
+    "InDoubt",
+    "StoreLocked",
+    "StoreUnwritable",
+    "StoreTooNew",
+    "Unrecorded",
+    "Untrusted",
+)
+
+
+def _history(notebook: Path) -> History:
+    """The history of a notebook; an empty one where there is none."""
+    folder = store_path(notebook.resolve())
+    if not (folder / "store.duckdb").exists():
+        return History()
+    with StoreView.open(folder) as view:
+        return History(view.events())
+
+
+def _progress(notebook: Path) -> int:
+    """How far the history of a notebook has got: calls and steps that are done."""
+    history = _history(notebook)
+    return len(history.calls) + sum(bool(x.ended) for x in history.executions.values())
+
+
+def _done(notebook: Path, died: int, first: int) -> RunResult:
+    """A run that got to the end; its executions come after ``first``."""
+    history = _history(notebook)
+    steps = [history.executions_of(s)[-1] for s in history.steps]
+    ended = [x for x in steps if x.id > first and x.status is Status.COMPLETED]
+    restored = sum(x.origin is Origin.RESTORED for x in ended)
+    return RunResult(
+        DONE, died, steps=len(ended), restored=restored, notes=tuple(differing(history))
+    )
+
+
+def inject(document: nbformat.NotebookNode, parameters: Mapping[str, Any]) -> int:
+    """Put a cell that assigns parameters after the one tagged ``parameters``, or first of all; its
+    index."""
+    lines = [f"{name} = {value!r}" for name, value in parameters.items()]
+    cell = nbformat.v4.new_code_cell("# parameters\n" + "\n".join(lines))
+    tagged = [
+        i
+        for i, c in enumerate(document.cells)
+        if "parameters" in c.get("metadata", {}).get("tags", ())
+    ]
+    at = tagged[0] + 1 if tagged else 0
+    document.cells.insert(at, cell)
+    return at
+
+
+def parameter(text: str) -> tuple[str, Any]:
+    """``NAME=VALUE``; a value that is JSON is that, any other one is text."""
+    name, sign, value = text.partition("=")
+    if not (name.isidentifier() and sign):
+        raise UsageError(f"-p takes NAME=VALUE, not {text!r}")
+    try:
+        return name, json.loads(value)
+    except json.JSONDecodeError:
+        return name, value

@@ -1,0 +1,1 @@
+"""duranb outside of notebooks: scripts with durable steps."""

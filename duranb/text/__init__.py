@@ -1,0 +1,1 @@
+"""Words: what differs between texts, and what in them is secret."""

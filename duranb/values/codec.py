@@ -1,0 +1,502 @@
+"""Python values as bytes and back, in a live namespace.
+
+cloudpickle (protocol 5, buffers out of band) with four differences. A notebook's functions are
+stored without their globals and bound to the live namespace when they are loaded, so that a
+restored function sees today's names. A notebook's classes are loaded as the live class where that
+still is the same code. NumPy views keep sharing their buffer. And the pickler's memo is kept for a
+moment: it tells, at C speed, which objects a value reached, and so which values share state.
+
+Layout of the bytes: the pickle and its small buffers one after the other, after a msgspec header
+with their lengths. A large buffer is an artifact of its own, and the header has its digest: it is
+kept once however often what is around it changes, never copied, and mapped when it is loaded
+(:mod:`duranb.values.buffers`).
+"""
+
+from __future__ import annotations
+
+import copyreg
+import enum
+import functools
+import io
+import pickle
+import struct
+import sys
+import types
+import weakref
+from collections.abc import Callable, Collection, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+import cloudpickle
+import msgspec
+import xxhash
+
+from duranb.code import compiled, identity
+from duranb.code.looking import dict_of, is_a, is_class, module_of, qualname_of
+from duranb.record.artifacts import Artifacts, Buffer
+from duranb.values import (
+    definitions,
+    forwarding,
+    frames,
+    held,
+    leftover,
+    members,
+    recipes,
+    sharing,
+    skeletons,
+    tensors,
+    texts,
+    tolerant,
+    undisturbed,
+    views,
+)
+from duranb.values.buffers import LARGE, Entry, Known, assembled, hashes
+from duranb.values.immutable import is_leaf
+from duranb.values.missing import Missing
+from duranb.values.unpickling import loads
+from duranb.values.views import load as _load_view  # noqa: F401 older stores name it so
+
+Reducer = Callable[[Any], tuple[Any, ...] | None]
+"""Gives the pickle reduction of a value that cannot be pickled as it is, or None."""
+
+_HEAD = struct.Struct("<I")
+_decode_table = msgspec.msgpack.Decoder(list[int | Entry]).decode
+_live: ContextVar[dict[str, Any]] = ContextVar("duranb_live")
+_own: ContextVar[Collection[str] | None] = ContextVar("duranb_own", default=None)
+_settled: ContextVar[Mapping[str, Any]] = ContextVar("duranb_settled")
+
+
+@dataclass
+class Dump:
+    """A value as bytes: its pickle in pieces, and the buffers beside it, which are the live
+    objects' own memory."""
+
+    body: list[Buffer]
+    buffers: list[memoryview]
+    pickler: NotebookPickler
+    value: object
+
+    @property
+    def missing(self) -> Missing | None:
+        """The parts that could not be pickled, if any were allowed to."""
+        return self.pickler.missing
+
+    @property
+    def met(self) -> Met:
+        """The code inside of the value."""
+        return self.pickler.met
+
+    @property
+    def size(self) -> int:
+        """Bytes in all."""
+        return sum(len(p) for p in self.body) + sum(b.nbytes for b in self.buffers)
+
+    @functools.cached_property
+    def reached(self) -> dict[int, sharing.Seal]:
+        """The objects inside of the value that others could change too, by id. Only true while this
+        lives: it holds what pickling made on the way."""
+        memo = self.pickler.memo.copy()
+        inside = {
+            i: obj for i, (_, obj) in memo.items() if type(obj) is not str and obj is not _LIVE
+        }
+        inside.pop(id(self.value), None)
+        inside |= {i: obj for i, (obj, _) in self.pickler.windows.found.items()}
+        return sharing.reached(inside)
+
+    @functools.cached_property
+    def _hashes(self) -> list[list[bytes]]:
+        """Of each buffer, the hashes of its chunks if it is large."""
+        return [hashes(b) if b.nbytes >= LARGE else [] for b in self.buffers]
+
+    def digest(self) -> str:
+        """A digest of the bytes: the same object unchanged gives the same one in this process."""
+        hasher = xxhash.xxh3_128()
+        for part in self.body:
+            hasher.update(part)
+        for buffer, chunks in zip(self.buffers, self._hashes, strict=True):
+            hasher.update(b"".join(chunks) if chunks else buffer)
+        return hasher.hexdigest()
+
+    def put(self, artifacts: Artifacts, known: Known) -> str:
+        """Keep it; its digest. Raises :class:`duranb.errors.StoreUnwritable`."""
+        table: list[int | Entry] = [sum(len(p) for p in self.body)]
+        small: list[Buffer] = []
+        for buffer, chunks in zip(self.buffers, self._hashes, strict=True):
+            if chunks:
+                table.append(known.put(buffer, chunks, artifacts))
+            else:
+                table.append(buffer.nbytes)
+                small.append(buffer)
+        head = msgspec.msgpack.encode(table)
+        return artifacts.put([_HEAD.pack(len(head)) + head, *self.body, *small])
+
+
+class _Pieces:
+    """A file that keeps what is written in pieces: a large string is never copied."""
+
+    def __init__(self) -> None:
+        self.pieces: list[Buffer] = []
+
+    def write(self, data: Buffer) -> int:
+        self.pieces.append(data if isinstance(data, bytes) else bytes(data))
+        return len(data)
+
+
+@dataclass
+class Met:
+    """What pickling met that can run code: functions and classes, and values that were described by
+    a reducer, of which nobody knows what they hold."""
+
+    code: list[types.FunctionType | type] = field(default_factory=list)
+    described: list[object] = field(default_factory=list)
+
+
+class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
+    """cloudpickle that knows the live namespace."""
+
+    def __init__(
+        self,
+        file: Any,
+        live: dict[str, Any],
+        buffer_callback: Callable[[Any], Any] | None,
+        reducer: Reducer | None,
+        inside: frozenset[int] = frozenset(),
+        missing: Missing | None = None,
+        met: Met | None = None,
+        windows: views.Windows | None = None,
+    ) -> None:
+        super().__init__(file, protocol=5, buffer_callback=buffer_callback)
+        self.windows = windows or views.Windows()
+        self.missing = missing
+        self.met = met or Met()
+        self._namespace = live
+        self._reducer = reducer
+        self._inside = inside
+        self._variables: set[int] = set()
+
+    def reducer_override(self, obj: Any) -> Any:
+        if is_leaf(obj):
+            return NotImplemented
+        if self.missing is not None:
+            return self.missing.reduction(obj, self)
+        return self.reduction(obj)
+
+    def reduction(self, obj: Any) -> Any:
+        """How an object is pickled; NotImplemented for: as its own class says."""
+        kind = type(obj)
+        if kind is types.FunctionType:
+            self.met.code.append(obj)
+            found = compiled.reduction(obj) or recipes.of_function(obj)
+            if found is not None and not held.is_global(obj):
+                return found
+            if obj.__globals__ is self._namespace:
+                return self._function(obj, _LIVE)
+            module = held.module_of(obj)
+            if module is not None and not held.is_global(obj):
+                return compiled.settled(obj, self._function(obj, _Globals(module)))
+            return compiled.settled(obj, super().reducer_override(obj))
+        if issubclass(kind, type):
+            self.met.code.append(obj)
+            if (generic := skeletons.of_generic(obj)) is not None:
+                return generic
+            if module_of(obj) == "__main__" and id(obj) not in self._inside:
+                return self._class(obj)
+            made = definitions.whole(obj, skeletons.quiet(obj, super().reducer_override(obj)))
+            return members.without_aliases(obj, made) if issubclass(obj, enum.Enum) else made
+        if kind is types.CellType:
+            if id(obj) in self._variables:
+                return types.CellType, ()  # its function fills it
+        elif kind is types.CodeType:
+            if obj.co_filename == _GENERATED:
+                return _generated(self.dispatch_table[kind](obj))
+        elif views.is_array(kind):
+            reduced = views.reduction(obj, self.windows) or _array(obj)
+            if reduced is not None:
+                return reduced
+        else:
+            found = special(obj)
+            if found is None and self._reducer is not None:
+                found = self._reducer(obj)
+                if found is not None:
+                    self.met.described.append(obj)
+            if found is None:
+                found = own_way(obj)
+            if found is not None:
+                return found
+            return NotImplemented  # cloudpickle would take the word of a proxy for a function
+        return super().reducer_override(obj)
+
+    def alone(self, obj: Any) -> dict[int, object]:
+        """Pickle an object by itself, to no use: what was met in it, by id. Raises what pickling it
+        raises."""
+        buffers: list[pickle.PickleBuffer] = []
+        pickler = type(self)(io.BytesIO(), self._namespace, buffers.append, self._reducer)
+        pickler.dump(obj)
+        return {i: met for i, (_, met) in pickler.memo.copy().items()}
+
+    def _function(self, function: types.FunctionType, names: _Live | _Globals) -> Any:
+        """As cloudpickle does it, but for the globals: today's, of the namespace or a module."""
+        make, arguments, state, *rest = self._dynamic_function_reduce(function)
+        code, _, *others = arguments
+        state[1]["__globals__"] = {}
+        return (make, (code, names, *others), state, *rest)
+
+    def _dynamic_function_reduce(self, function: types.FunctionType) -> Any:
+        """As cloudpickle does it, but functions that share a variable (``nonlocal``) still do."""
+        make, arguments, state, *rest = super()._dynamic_function_reduce(function)
+        variables = function.__closure__
+        if variables:
+            self._variables.update(map(id, variables))
+            arguments = (*arguments[:-1], variables)
+            state[1]["__closure__"] = tuple(map(self.filling, variables))
+        return (make, arguments, state, *rest)
+
+    def filling(self, variable: types.CellType) -> types.CellType:
+        """What fills a variable, which is empty until its function, which it may hold, is there."""
+        return types.CellType(*definitions.content(variable))
+
+    def _class(self, cls: type) -> Any:
+        """By its fingerprint, with the definition beside it for when the live one is another."""
+        # Pickling an instance notes these in its class, which would look like a change of it.
+        copyreg._slotnames(cls)  # type: ignore[attr-defined]
+        sink = io.BytesIO()
+        inner = NotebookPickler(
+            sink,
+            self._namespace,
+            None,
+            self._reducer,
+            self._inside | {id(cls)},
+            self.missing,
+            self.met,
+        )
+        inner.dump((cls, members.told(cls)) if issubclass(cls, enum.Enum) else cls)
+        names = tuple(identity.attributes(cls))
+        return _load_class, (qualname_of(cls), identity.of_class(cls), sink.getvalue(), names)
+
+
+def special(obj: Any) -> Any:
+    """The reduction of what is not pickled as its own class says, or None."""
+    found = tensors.reduction(obj) or held.reduction(obj) or recipes.reduction(obj)
+    found = found or frames.reduction(obj)
+    if found is not None:
+        return found
+    kind = type(obj)
+    if kind is weakref.ProxyType or kind is weakref.CallableProxyType:
+        raise TypeError("cannot pickle a weak proxy: what it stands for would come in its place")
+    if kind is functools._lru_cache_wrapper:
+        # Pickle would look it up by its name, and find another one, or none.
+        return _cached, (obj.__wrapped__, obj.cache_parameters())
+    found = compiled.reduction(obj)
+    if found is not None:
+        return found
+    if kind is memoryview:
+        if not is_a(obj.obj, bytes, bytearray) or obj.nbytes != len(obj.obj):
+            raise TypeError("cannot pickle a memoryview of a part of its object")
+        return _viewed, (obj.obj, obj.format, obj.shape)
+    return None
+
+
+def own_way(obj: Any) -> Any:
+    """The reduction of what is pickled as its own class says, if that leaves something out, or
+    changes the object; else None."""
+    return leftover.reduction(obj) or undisturbed.reduction(obj) or forwarding.reduction(obj)
+
+
+def _cached(function: Any, parameters: dict[str, Any]) -> Any:
+    return functools.lru_cache(**parameters)(function)
+
+
+def _viewed(of: bytes | bytearray, code: Any, shape: tuple[int, ...]) -> memoryview:
+    found: memoryview = memoryview(of).cast(code, shape)
+    return found
+
+
+class _Live:
+    """Stands for the live namespace in a pickle."""
+
+    def __reduce__(self) -> Any:
+        return live_namespace, ()
+
+
+def live_namespace() -> dict[str, Any]:
+    """The namespace that is being loaded into."""
+    return _live.get()
+
+
+_LIVE = _Live()
+
+
+_GENERATED = "<string>"
+"""The file name of code that was made of a text, as a dataclass's ``__init__`` is."""
+
+
+def _generated(reduced: tuple[Any, Any]) -> tuple[Any, Any]:
+    """cloudpickle gives all code one file name; that it was generated has to be seen of it still,
+    or a class would not be what it was."""
+    make, arguments = reduced
+    return make, tuple(_GENERATED if a == "<dynamic-code>" else a for a in arguments)
+
+
+class _Globals:
+    """Stands for a module's globals in a pickle."""
+
+    def __init__(self, module: str) -> None:
+        self._module = module
+
+    def __reduce__(self) -> Any:
+        return held.module_globals, (self._module,)
+
+
+_loaded: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
+"""The classes that were loaded, by their namespace and their definition."""
+
+
+def _load_class(
+    name: str, fingerprint: str, definition: bytes, names: tuple[str, ...] | None = None
+) -> type:
+    live = _live_class(name)
+    if live is not None and identity.of_class(live) == fingerprint:
+        return live
+    # Loading a definition again would give the class that it made its methods anew.
+    key = f"{id(_live.get())} {fingerprint} {xxhash.xxh3_128_hexdigest(definition)}"
+    known: type | None = _loaded.get(key)
+    if known is not None and identity.of_class(known) == fingerprint:
+        return known
+    before = dict(vars(live)) if live is not None else {}
+    held_before = identity.attributes(live) if live is not None else {}
+    found = loads(definition)
+    loaded: type = members.complete(*found) if type(found) is tuple else found
+    assert is_class(loaded)
+    _loaded[key] = loaded
+    if loaded is live and not _is_own(name):
+        # An instance was stored when its class held something else: the class stays as it is.
+        for later in identity.attributes(loaded).keys() - held_before:
+            type.__delattr__(loaded, later)
+        for kept in [n for n, v in held_before.items() if dict_of(loaded).get(n) is not v]:
+            type.__setattr__(loaded, kept, held_before[kept])
+        return loaded
+    if loaded is live:
+        definitions.keep(loaded, before)
+    for later in identity.attributes(loaded).keys() - names if names else ():
+        type.__delattr__(loaded, later)  # it is the live class, put back to what it was
+    loaded.__qualname__ = name  # cloudpickle makes it the last part of it
+    return loaded
+
+
+def _live_class(name: str) -> type | None:
+    """The class of this qualified name that is bound in the namespace, or is about to be."""
+    root, *inner = name.split(".")
+    found: Any = _settled.get().get(root, _live.get().get(root))
+    for part in inner:
+        found = dict_of(found).get(part) if is_class(found) else None
+    live: type | None = found if is_class(found) else None
+    return live
+
+
+def _is_own(name: str) -> bool:
+    """Whether what is being loaded tells what a class holds: it is stored there under its name."""
+    own = _own.get()
+    return own is None or name.partition(".")[0] in own
+
+
+def _array(array: Any) -> tuple[Any, ...] | None:
+    """How an array is pickled that is not as NumPy does it, or None."""
+    exact = type(array) is sys.modules["numpy"].ndarray
+    if exact:
+        return texts.reduction(array)
+    return views.attributes(array) or leftover.reduction(array)
+
+
+def dump(
+    value: object,
+    live: dict[str, Any],
+    reducer: Reducer | None = None,
+    missing: Missing | None = None,
+) -> Dump:
+    """A value as bytes; with ``missing``, without its parts that cannot be pickled. Raises whatever
+    pickling it raises."""
+    whole: frozenset[int] = frozenset()
+    while True:
+        sink = _Pieces()
+        beside: list[pickle.PickleBuffer] = []
+        windows = views.Windows(whole)
+        pickler = NotebookPickler(
+            sink, live, beside.append, reducer, missing=missing, windows=windows
+        )
+        pickler.dump(value)
+        torn = windows.torn(pickler.memo.copy()) if windows.found else frozenset()
+        if torn <= whole:
+            return Dump(sink.pieces, [b.raw() for b in beside], pickler, value)
+        whole |= torn
+
+
+def load(
+    artifacts: Artifacts,
+    digest: str,
+    live: dict[str, Any],
+    stand_in: tolerant.StandIn | None = None,
+    own: Collection[str] | None = None,
+    settled: Mapping[str, Any] = MappingProxyType({}),
+) -> Any:
+    """The value that :meth:`Dump.put` kept. Its arrays can be written to.
+
+    It tells what a class of the notebook holds only where that is one of its ``own`` names (None:
+    any); else the class stays as it is. ``settled`` are classes by their names that are loaded
+    already and bound later.
+
+    With ``stand_in`` what fails inside of it is replaced, and the rest is loaded. Loading runs code
+    that the bytes name: ``artifacts`` only gives out what the user has signed. Raises what loading
+    raises, and :class:`duranb.errors.StoreError`.
+    """
+    data = artifacts.get(digest)
+    table, at = _table(data)
+    pieces: list[memoryview] = []
+    for entry in table:
+        if isinstance(entry, int):
+            piece = data[at : at + entry]
+            pieces.append(memoryview(bytearray(piece)) if pieces else piece)
+            at += entry
+        else:
+            pieces.append(assembled(entry, artifacts))
+    with bound(live, own, settled):
+        if stand_in is not None:
+            return tolerant.load(pieces[0], pieces[1:], stand_in)
+        return loads(pieces[0], pieces[1:])
+
+
+def _table(data: memoryview) -> tuple[list[int | Entry], int]:
+    """The header of a stored value, and where it ends."""
+    (length,) = _HEAD.unpack_from(data)
+    at = _HEAD.size + length
+    return _decode_table(data[_HEAD.size : at]), at
+
+
+def parts(data: memoryview) -> set[str]:
+    """The digests of the artifacts beside the one with these bytes that loading it needs."""
+    found: set[str] = set()
+    for entry in _table(data)[0]:
+        if isinstance(entry, str):
+            found.add(entry)
+        elif not isinstance(entry, int):
+            found |= {entry[0], *entry[1].values()}
+    return found
+
+
+@contextmanager
+def bound(
+    live: dict[str, Any],
+    own: Collection[str] | None = None,
+    settled: Mapping[str, Any] = MappingProxyType({}),
+) -> Any:
+    """While this is open, what is unpickled belongs to the namespace ``live``. The rest is as in
+    :func:`load`."""
+    tokens = _live.set(live), _own.set(own), _settled.set(settled)
+    try:
+        yield
+    finally:
+        _live.reset(tokens[0])
+        _own.reset(tokens[1])
+        _settled.reset(tokens[2])

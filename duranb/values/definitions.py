@@ -1,0 +1,43 @@
+"""What cloudpickle leaves out when it takes a class or a function apart."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Mapping
+from typing import Any
+
+from duranb.code import identity
+
+
+def whole(cls: type, reduced: Any) -> Any:
+    """The reduction of a class, as cloudpickle has it, with what it defines to be what a base
+    defines: the base may be given something else later."""
+    if not isinstance(reduced, tuple) or len(reduced) < 3:
+        return reduced
+    make, arguments, (attributes, *rest), *others = reduced
+    inherited = {n: v for base in cls.__mro__[:0:-1] for n, v in vars(base).items()}
+    own = identity.attributes(cls)
+    same = {n: v for n, v in own.items() if n in inherited and inherited[n] is v}
+    return make, arguments, ({**same, **attributes}, *rest), *others
+
+
+def keep(cls: type, before: Mapping[str, Any]) -> None:
+    """Give a live class, which was put back to what it was, the functions that it had ``before``
+    where they are the same code: bound methods hold them."""
+    for name, had in before.items():
+        has = vars(cls).get(name)
+        if has is had or type(has) is not type(had) or type(had) not in _FUNCTIONS:
+            continue
+        if identity.of_callable(has) == identity.of_callable(had):
+            type.__setattr__(cls, name, had)
+
+
+_FUNCTIONS = (types.FunctionType, staticmethod, classmethod, property)
+
+
+def content(variable: types.CellType) -> tuple[Any, ...]:
+    """What a variable of a closure holds, if anything."""
+    try:
+        return (variable.cell_contents,)
+    except ValueError:
+        return ()

@@ -1,0 +1,47 @@
+"""What cloudpickle leaves out of an enum class: its aliases, and what its members hold besides
+their value (what their ``__init__`` has set)."""
+
+from __future__ import annotations
+
+import enum
+from typing import Any
+
+from duranb.code.looking import own
+
+_KNOWN = frozenset({"_name_", "_value_", "_sort_order_", "__objclass__"})
+
+Told = dict[str, tuple[str, dict[str, Any]]]
+"""For each name, the name of its member, and the member's own attributes where it is no alias."""
+
+
+def told(cls: type[enum.Enum]) -> Told:
+    """What :func:`complete` needs besides of the class."""
+    found: Told = {}
+    for name, member in cls.__members__.items():
+        held = own(member)
+        canonical = str(held["_name_"])
+        alias = canonical != name
+        found[name] = canonical, {} if alias else {k: held[k] for k in held.keys() - _KNOWN}
+    return found
+
+
+def without_aliases(cls: type[enum.Enum], found: Any) -> Any:
+    """What cloudpickle makes of the class, without the aliases that it takes for attributes."""
+    if type(found) is tuple:
+        attributes = found[2][0]
+        for name in cls.__members__:
+            attributes.pop(name, None)
+    return found
+
+
+def complete(cls: type[enum.Enum], given: Told) -> type[enum.Enum]:
+    """The class with all of its names, and its members with all that they held."""
+    by_name: dict[str, enum.Enum] = cls._member_map_
+    for name, (canonical, held) in given.items():
+        member = by_name[canonical]
+        by_name.setdefault(name, member)
+        vars(member).update(held)
+    names = {name: by_name[name] for name in given if name in by_name}
+    by_name.clear()
+    by_name.update(names)
+    return cls

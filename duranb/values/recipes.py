@@ -1,0 +1,269 @@
+"""Python's own objects that pickle refuses or gets wrong, and how each is made again.
+
+What is compared by ``is`` or held by a module is pickled by its place (:mod:`duranb.values.held`);
+what needs the outside world comes back by a factory (:mod:`duranb.state.reconnect`). Here are those
+that can be made of what they hold.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextlib
+import contextvars
+import copyreg
+import functools
+import gc
+import queue
+import threading
+import types
+import typing
+import weakref
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+Reduction = tuple[Any, ...]
+
+
+def reduction(obj: Any) -> Reduction | None:
+    """How such an object is pickled; None for every other. Raises TypeError where it cannot be."""
+    kind = type(obj)
+    make = _RECIPES.get(kind)
+    if make is not None:
+        return make(obj)
+    if issubclass(kind, asyncio.mixins._LoopBoundMixin):
+        return _of_loop(obj)
+    return _loop(obj) if issubclass(kind, asyncio.AbstractEventLoop) else None
+
+
+def of_function(function: Any) -> Reduction | None:
+    """How a function is pickled that ``functools.singledispatch`` made; None for every other."""
+    if function.__code__ is not _DISPATCHING:
+        return None
+    registry = dict(function.registry)
+    extra = {k: v for k, v in vars(function).items() if k not in _OF_DISPATCH}
+    return dispatching, (registry.pop(object), list(registry.items()), extra)
+
+
+_dispatch: Any = functools.singledispatch(lambda value: None)
+_DISPATCHING = _dispatch.__code__
+_OF_DISPATCH = {*vars(_dispatch), "__wrapped__"}
+
+
+def dispatching(
+    default: Any, registry: list[tuple[type, Any]], extra: dict[str, Any]
+) -> Callable[..., Any]:
+    """The function that dispatches to these."""
+    made = functools.singledispatch(default)
+    for kind, function in registry:
+        made.register(kind, function)
+    vars(made).update(extra)
+    return made
+
+
+def _method(method: Any) -> Reduction | None:
+    """As what its object has under its name, so that it stays the method of the live class."""
+    of, function = method.__self__, method.__func__
+    name = getattr(function, "__name__", "")
+    for cls in (of if issubclass(type(of), type) else type(of)).__mro__:
+        if name in vars(cls):
+            held = vars(cls)[name]
+            held = held.__func__ if type(held) is classmethod else held
+            if held is not function:
+                return None
+            if issubclass(type(of), type) and _is_notebooks(of):
+                return class_method, (of, name, function)
+            return getattr, (of, name)
+    return None
+
+
+def class_method(cls: type, name: str, function: types.FunctionType) -> Any:
+    """A class method; of a class that is being loaded, and has none yet, as its function."""
+    try:
+        return getattr(cls, name)
+    except AttributeError:
+        return types.MethodType(function, cls)
+
+
+def _new_type(kind: Any) -> Reduction | None:
+    """By what it is, as pickle would look it up by its name in the notebook."""
+    return (new_type, (kind.__name__, kind.__supertype__)) if _is_notebooks(kind) else None
+
+
+def new_type(name: str, of: Any) -> Any:
+    """A ``typing.NewType`` of the notebook's."""
+    make: Any = typing.NewType
+    made = make(name, of)
+    made.__module__ = "__main__"
+    return made
+
+
+def _parameters(kind: Any) -> Reduction | None:
+    return (parameters, (type(kind), kind.__name__)) if _is_notebooks(kind) else None
+
+
+def parameters(kind: Any, name: str) -> Any:
+    """A ``typing.ParamSpec`` or ``TypeVarTuple`` of the notebook's."""
+    made = kind(name)
+    made.__module__ = "__main__"
+    return made
+
+
+def _is_notebooks(kind: Any) -> bool:
+    return bool(kind.__module__ == "__main__")
+
+
+def _compared(key: Any) -> Reduction:
+    # The comparison, and what is compared if it is the key of an object.
+    return compared, tuple(p for p in gc.get_referents(key) if p is not type(key))
+
+
+def compared(compare: Any, *of: Any) -> Any:
+    """The key that ``functools.cmp_to_key`` makes, or one of an object."""
+    made: Any = functools.cmp_to_key(compare)
+    return made(*of) if of else made
+
+
+# -- weak references ---------------------------------------------------------------------------
+
+
+class _Gone:
+    """Something to refer to that is gone."""
+
+    def method(self) -> None:
+        """For what refers to methods."""
+
+
+def _weak(reference: Any) -> Reduction:
+    return refer, (weakref.ref, reference(), reference.__callback__)
+
+
+def _weak_method(reference: Any) -> Reduction:
+    return refer, (weakref.WeakMethod, reference(), None)
+
+
+def _proxy(proxy: Any) -> Reduction:
+    try:
+        of = proxy.__reduce_ex__.__self__
+    except ReferenceError:
+        of = None
+    return refer, (weakref.proxy, of, None)
+
+
+def refer(kind: Any, to: Any, callback: Any) -> Any:
+    """A weak reference of a kind to an object, or to one that is gone (None)."""
+    if to is not None:
+        return kind(to) if callback is None else kind(to, callback)
+    return kind(_Gone().method if kind is weakref.WeakMethod else _Gone())
+
+
+def _weak_dict(mapping: Any) -> Reduction:
+    return weak_dict, (type(mapping), list(mapping.items()))
+
+
+def weak_dict(kind: Any, items: list[tuple[Any, Any]]) -> Any:
+    """A dictionary whose keys or values are referred to weakly."""
+    return kind(items)
+
+
+def _weak_set(members: Any) -> Reduction:
+    return weakref.WeakSet, (set(members),)
+
+
+# -- context variables ---------------------------------------------------------------------------
+
+
+def _context_variable(variable: contextvars.ContextVar[Any]) -> Reduction:
+    told: dict[str, Any] = {}
+    with contextlib.suppress(LookupError):
+        told["default"] = contextvars.Context().run(variable.get)
+    now = variable.get(_Gone)
+    if now is not _Gone and ("default" not in told or now is not told["default"]):
+        told["now"] = now
+    return context_variable, (variable.name, told)
+
+
+def context_variable(name: str, told: dict[str, Any]) -> contextvars.ContextVar[Any]:
+    """A variable of this name, with its default and its value of now, where it has them."""
+    if "default" in told:
+        made = contextvars.ContextVar(name, default=told["default"])
+    else:
+        made = contextvars.ContextVar(name)
+    if "now" in told:
+        made.set(told["now"])
+    return made
+
+
+# -- threads and event loops ---------------------------------------------------------------------
+
+
+def _of_loop(obj: Any) -> Reduction | None:
+    """What tasks wait at: without its loop, which it finds when it is used next, without those who
+    wait, who are gone with their tasks, and not locked by one of them."""
+    kind = type(obj)
+    if not all(getattr(kind, name) is getattr(object, name) for name in _SAID):
+        return None
+    state = {k: v for k, v in vars(obj).items() if k != "_loop"}
+    for name in ("_waiters", "_getters", "_putters"):
+        if state.get(name) is not None:
+            state[name] = deque()
+    if kind is asyncio.Lock:
+        state["_locked"] = False
+    return copyreg.__newobj__, (kind,), state  # type: ignore[attr-defined]
+
+
+_SAID = ("__reduce__", "__reduce_ex__", "__getstate__")
+
+
+def _loop(loop: Any) -> Reduction:
+    if asyncio._get_running_loop() is not loop:
+        raise TypeError("cannot pickle an event loop that does not run here")
+    return running_loop, ()
+
+
+def running_loop() -> asyncio.AbstractEventLoop:
+    """The event loop that runs here. Raises RuntimeError where none does."""
+    return asyncio.get_running_loop()
+
+
+def _simple_queue(waiting: Any) -> Reduction:
+    if waiting.empty():
+        return queue.SimpleQueue, ()
+    raise TypeError("cannot look into a SimpleQueue without emptying it: use queue.Queue")
+
+
+def _future(future: Any) -> None:
+    if not future.done():
+        raise TypeError("cannot pickle what is not done yet: ask for its result")
+
+
+def _thread_local(local: Any) -> Reduction:
+    return thread_local, (dict(vars(local)),)
+
+
+def thread_local(held: dict[str, Any]) -> threading.local:
+    """What this thread sees of it."""
+    made = threading.local()
+    vars(made).update(held)
+    return made
+
+
+_RECIPES: dict[type, Callable[[Any], Reduction | None]] = {
+    types.MethodType: _method,
+    typing.NewType: _new_type,
+    typing.ParamSpec: _parameters,
+    typing.TypeVarTuple: _parameters,
+    weakref.ref: _weak,
+    weakref.WeakMethod: _weak_method,
+    weakref.ProxyType: _proxy,
+    weakref.CallableProxyType: _proxy,
+    weakref.WeakKeyDictionary: _weak_dict,
+    weakref.WeakValueDictionary: _weak_dict,
+    weakref.WeakSet: _weak_set,
+    contextvars.ContextVar: _context_variable,
+    threading.local: _thread_local,
+    type(functools.cmp_to_key(lambda a, b: 0)): _compared,
+    queue.SimpleQueue: _simple_queue,
+    concurrent.futures.Future: _future,
+}

@@ -1,0 +1,116 @@
+"""Which objects inside of a value are state that another value could share.
+
+State is shared when it can be changed through one value and seen through the other. What a module
+or a class holds under a name is everybody's, and nobody's in particular; what cannot be changed is
+no state; and pandas copies before it writes to what another of its frames looks at.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+import types
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from duranb.code import looking
+from duranb.values import held, views
+from duranb.values.immutable import ATOMS, is_immutable, is_immutable_kind
+
+Seal = tuple[str, int] | None
+"""What guards an object against changes: between two values that reach it under the same seal it is
+not shared. None: nothing does."""
+
+
+class _Kinds(dict[type, Mapping[int, object] | None]):
+    """For each type, where an object of it may be found that a library holds; None for a type whose
+    values are no state. Asked once for a type: a value may hold a million objects."""
+
+    def __missing__(self, kind: type) -> Mapping[int, object] | None:
+        fixed = kind in ATOMS or (is_immutable_kind(kind) and kind not in _OF_CODE)
+        found = None if fixed else held.places(kind)
+        self[kind] = found
+        return found
+
+
+_OF_CODE = (types.FunctionType, types.CellType)
+"""A function has attributes, and an identity that people compare; a closure's variable can be bound
+again. (A library's function is global: :func:`duranb.values.held.is_global`.)"""
+
+
+def reached(inside: Mapping[int, object]) -> dict[int, Seal]:
+    """Of the objects met while a value was pickled, by id, those that are state of its own."""
+    kinds = _Kinds()
+    found = {}
+    for i, obj in inside.items():
+        places = kinds[type(obj)]
+        if places is not None and not (i in places and held.place(obj) is not None):
+            found[i] = obj
+    for i in held.by_classes(kinds) & found.keys():
+        del found[i]
+    called = {k for k in kinds if any("__call__" in vars(c) for c in k.__mro__)}
+    for i in [i for i, obj in found.items() if type(obj) in called and held.is_global(obj)]:
+        del found[i]
+    seals = _seals(inside) if "pandas" in sys.modules else {}
+    return {i: seals.get(i) for i in found}
+
+
+def shared(one: Mapping[int, Seal], other: Mapping[int, Seal]) -> bool:
+    """Whether two values share state, by what they reached."""
+    if len(one) > len(other):
+        one, other = other, one
+    return any(i in other and (seal is None or other[i] != seal) for i, seal in one.items())
+
+
+def _seals(inside: Mapping[int, object]) -> dict[int, Seal]:
+    """The seals upon the memory of pandas' blocks and indexes."""
+    found: dict[int, Seal] = {}
+    guards = {k for k in set(map(type, inside.values())) if k.__module__.startswith("pandas")}
+    for obj in inside.values() if guards else ():
+        if type(obj) not in guards:
+            continue
+        for root, seal in _guards(obj):
+            for part in _parts(root):
+                if id(part) in inside:
+                    found.setdefault(id(part), seal)
+    if found:  # what is looked at past pandas is open
+        for i, obj in inside.items():
+            if i not in found and views.is_array(type(obj)):
+                found.pop(id(views.owner(obj)), None)
+    return found
+
+
+def _guards(obj: Any) -> Iterator[tuple[Any, Seal]]:
+    """What guards memory in an object of pandas', with its seal: itself, or its blocks."""
+    pandas, kind = sys.modules["pandas"], type(obj)
+    if issubclass(kind, getattr(pandas, "Index", ())):
+        references = looking.own(obj).get("_references")
+        yield obj, ("pandas", id(references) if references is not None else 0)
+    elif kind.__module__ == _MANAGERS and int(pandas.__version__.partition(".")[0]) >= 3:
+        # Before that it only copies on write where it is told to.
+        for block in obj.blocks:
+            yield block, ("pandas", id(block.refs))
+
+
+_MANAGERS = "pandas.core.internals.managers"
+
+
+def _parts(root: Any) -> Iterator[object]:
+    """The arrays that a block or an index is made of, with those whose memory they look at."""
+    own = looking.own(root)
+    stack = [own[n] for n in ("_data", "_codes") if n in own] or [
+        part for part in gc.get_referents(root) if not is_immutable(part)
+    ]
+    seen: dict[int, object] = {}
+    while stack:
+        value: Any = stack.pop()
+        if id(value) in seen:
+            continue
+        seen[id(value)] = value
+        if views.is_array(type(value)):
+            owner = views.owner(value)
+            if owner is not value:
+                stack.append(owner)
+        else:
+            stack += [part for part in gc.get_referents(value) if not is_immutable(part)]
+    yield from seen.values()

@@ -1,0 +1,93 @@
+"""Classes that are loaded with nothing happening that happened when they were defined.
+
+A stored class is made empty and then given its attributes. Making it would run its metaclass and
+the ``__init_subclass__`` of its bases, which register it, want arguments, or look for attributes
+that are not there yet. What they did to the class is among its attributes; what they did elsewhere
+is stored there.
+"""
+
+from __future__ import annotations
+
+import operator
+import threading
+import types
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import cloudpickle.cloudpickle as cloudpickle
+
+from duranb.values import held
+
+
+def of_generic(cls: Any) -> Any:
+    """The reduction of what pydantic made of a generic model (``Box[int]``), or None: the model
+    gives it again, and the same one each time."""
+    told = vars(cls).get("__pydantic_generic_metadata__") or {}
+    model, arguments = told.get("origin"), told.get("args")
+    return (operator.getitem, (model, arguments)) if model and arguments else None
+
+
+def quiet(cls: type, reduced: Any) -> Any:
+    """The reduction of a class, so that its loading runs no code of the notebook's or of a
+    library's that a definition runs. Slots stay slots: cloudpickle makes attributes of some."""
+    if type(reduced) is not tuple or reduced[0] is not cloudpickle._make_skeleton_class:
+        return reduced
+    # A named tuple's are set by typing, which takes no others.
+    if "__slots__" in vars(cls) and NamedTuple not in vars(cls).get("__orig_bases__", ()):
+        reduced[1][3].setdefault("__slots__", vars(cls)["__slots__"])
+    if _teller(cls.__bases__) is None and held.installed(type(cls).__module__):
+        return reduced
+    return (skeleton, *reduced[1:])
+
+
+def skeleton(
+    metaclass: Any, name: str, bases: tuple[type, ...], attributes: dict[str, Any], *tracked: Any
+) -> type:
+    """An empty class as cloudpickle makes it, with its ``__init_subclass__`` not run, nor its
+    metaclass if that is the notebook's."""
+    with _silenced(_teller(bases)):
+        if held.installed(metaclass.__module__):
+            made = types.new_class(
+                name, bases, {"metaclass": metaclass}, lambda names: names.update(attributes)
+            )
+        else:
+            made = type.__new__(metaclass, name, bases, dict(attributes))
+    found: type = cloudpickle._lookup_class_or_track(tracked[0], made)
+    return found
+
+
+def _teller(bases: tuple[type, ...]) -> type | None:
+    """The class whose ``__init_subclass__`` runs when a class is made of these."""
+    for base in bases:
+        for cls in base.__mro__[:-1]:
+            if "__init_subclass__" in vars(cls):
+                return None if cls.__module__ in _HARMLESS else cls
+    return None
+
+
+_HARMLESS = ("typing", "typing_extensions")
+"""Where it only notes in the class itself what it finds there."""
+
+
+@contextmanager
+def _silenced(cls: type | None) -> Iterator[None]:
+    """While this is open, nothing happens in this thread when a subclass of ``cls`` is made."""
+    if cls is None:
+        yield
+        return
+    here, before = threading.get_ident(), vars(cls)["__init_subclass__"]
+
+    def silent(made: type, /, **options: Any) -> None:
+        if threading.get_ident() != here:
+            before.__get__(None, made)(**options)
+
+    with _one_at_a_time:
+        type.__setattr__(cls, "__init_subclass__", classmethod(silent))
+        try:
+            yield
+        finally:
+            type.__setattr__(cls, "__init_subclass__", before)
+
+
+_one_at_a_time = threading.RLock()

@@ -1,0 +1,213 @@
+"""NumPy arrays that look at memory of another one, pickled so that they do so again.
+
+A view (a slice, a transpose, a field, a masked array or a matrix of an array) is pickled as the
+owner of its memory and where it lies in there. A small window on a large array is pickled as what
+it shows, so that nobody pays for the rest, unless the array itself, or another window on the same
+elements, is in the same pickle.
+"""
+
+from __future__ import annotations
+
+import array as array_module
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from duranb.code import looking
+
+_SMALL = 1024
+_MOST = 4
+"""How many times a view's bytes the owner of its memory may have, to be pickled for it."""
+
+Bounds = tuple[int, int]
+"""The addresses between which a view's elements lie."""
+
+
+@dataclass
+class Windows:
+    """The views in one pickle that are pickled as what they show. ``whole`` are the ids of owners
+    that are to be pickled whole all the same."""
+
+    whole: frozenset[int] = frozenset()
+    found: dict[int, tuple[object, list[Bounds]]] = field(default_factory=dict)
+
+    def note(self, owner: object, bounds: Bounds) -> None:
+        """A view of ``owner`` is pickled as what it shows."""
+        self.found.setdefault(id(owner), (owner, []))[1].append(bounds)
+
+    def torn(self, memo: Mapping[int, object]) -> frozenset[int]:
+        """The owners to be pickled whole, as what looks at them would come back apart."""
+        return frozenset(i for i, (_, each) in self.found.items() if i in memo or _overlap(each))
+
+
+def _overlap(bounds: list[Bounds]) -> bool:
+    """Whether two windows show the same memory."""
+    end = 0
+    for low, high in sorted(bounds):
+        if low < end:
+            return True
+        end = high
+    return False
+
+
+def is_array(kind: type) -> bool:
+    """Whether this is a type of arrays. Imports nothing."""
+    numpy = sys.modules.get("numpy")
+    return numpy is not None and issubclass(kind, numpy.ndarray)
+
+
+def is_memory(value: object) -> bool:
+    """Whether this is memory of Python's own that arrays can look at and write to."""
+    return type(value) in (bytearray, array_module.array)
+
+
+def owner(array: Any) -> Any:
+    """The last array that this one looks at, be it itself."""
+    return owners(array)[0]
+
+
+def owners(array: Any) -> tuple[Any, Any]:
+    """The last array that this one looks at, and what else has its memory, if anything has."""
+    found = at = array
+    while (at := _base(at)) is not None:
+        if is_array(type(at)):
+            found = at
+        elif is_memory(at):
+            return found, at
+    return found, None
+
+
+def _base(value: Any) -> Any:
+    kind = type(value)
+    if is_array(kind):
+        return sys.modules["numpy"].ndarray.base.__get__(value)  # no subclass is asked
+    if kind is memoryview:
+        return value.obj
+    # What as_strided and sliding_window_view put between.
+    return value.base if kind.__name__ == "DummyArray" else None
+
+
+def memory(array: Any) -> Any:
+    """All bytes of an array, or of memory of Python's own, as a flat array that looks at them; None
+    where its elements are objects, or it has gaps."""
+    import numpy
+
+    if is_memory(array):
+        return numpy.frombuffer(array, numpy.uint8)
+    flags = array.flags
+    if array.dtype.hasobject or not (flags.c_contiguous or flags.f_contiguous):
+        return None
+    return _flat(array).view(numpy.uint8)
+
+
+def _flat(whole: Any) -> Any:
+    import numpy
+
+    plain = numpy.ndarray.view(whole, numpy.ndarray)
+    return (plain if plain.flags.c_contiguous else plain.T).reshape(-1)
+
+
+def reduction(array: Any, windows: Windows) -> tuple[Any, ...] | None:
+    """How an array is pickled that looks at another one's memory; None for what does not, or is
+    pickled as what it shows."""
+    import numpy
+
+    kind = type(array)
+    if not array.size or issubclass(kind, numpy.memmap) or array is numpy.ma.masked:
+        return None
+    whole, beyond = owners(array)
+    bounds = numpy.lib.array_utils.byte_bounds(array)
+    if whole is not array:
+        wide = whole.nbytes > _MOST * max(array.nbytes, _SMALL)
+    elif beyond is not None:
+        whole, wide = beyond, True
+    else:
+        return None
+    if wide and id(whole) not in windows.whole:
+        windows.note(whole, bounds)
+        return None
+    start = _start(whole, bounds, array.dtype)
+    if start is None:
+        return None
+    first = array.__array_interface__["data"][0]
+    made = (whole, array.shape, array.dtype, first - start, array.strides)
+    if kind is numpy.ndarray and array.flags.writeable:
+        return load, made
+    held = dict(looking.own(array))
+    return load, (*made, kind, array.flags.writeable), held or None, None, None, set_attributes
+
+
+def _start(whole: Any, bounds: Bounds, dtype: Any) -> int | None:
+    """The address of an owner's memory; None where its view cannot be made of it."""
+    import numpy
+
+    memory = numpy.frombuffer(whole, numpy.uint8) if is_memory(whole) else whole
+    flags = memory.flags
+    if not (flags.c_contiguous or flags.f_contiguous):
+        return None
+    objects = memory.dtype.hasobject or dtype.hasobject
+    if objects and (memory.dtype != dtype or dtype.names):
+        return None
+    start, end = numpy.lib.array_utils.byte_bounds(memory)
+    return start if start <= bounds[0] and bounds[1] <= end else None
+
+
+def load(
+    whole: Any,
+    shape: Any,
+    dtype: Any,
+    offset: int,
+    strides: Any,
+    kind: Any = None,
+    writeable: bool = True,
+) -> Any:
+    """The view again, ``offset`` bytes into the memory of its owner."""
+    import numpy
+
+    flat = memory(whole) if is_memory(whole) else _flat(whole)
+    if dtype.hasobject:  # which no buffer can be
+        at = flat[offset // dtype.itemsize :]
+        made = numpy.lib.stride_tricks.as_strided(at, shape, strides)
+        made = made if kind is None else made.view(kind)
+    else:
+        flat = flat.view(numpy.uint8)
+        made = numpy.ndarray.__new__(
+            kind or numpy.ndarray,
+            shape,
+            dtype,
+            flat,
+            offset,
+            strides,
+        )
+    if not writeable:
+        made.flags.writeable = False
+    return made
+
+
+def attributes(array: Any) -> tuple[Any, ...] | None:
+    """How an array of a subclass is pickled that says nothing of that itself: NumPy would forget
+    its attributes. None for what has none."""
+    import numpy
+
+    kind = type(array)
+    held = looking.own(array)
+    plain = all(getattr(kind, n) is getattr(numpy.ndarray, n) for n in _SAID)
+    if not held or not plain or issubclass(kind, numpy.memmap):
+        return None
+    make, arguments, state = array.__reduce__()
+    return make, arguments, (state, dict(held)), None, None, set_all
+
+
+_SAID = ("__reduce__", "__reduce_ex__", "__setstate__")
+
+
+def set_attributes(array: Any, held: dict[str, Any]) -> None:
+    """Give an array of a subclass its attributes."""
+    vars(array).update(held)
+
+
+def set_all(array: Any, state: tuple[Any, dict[str, Any]]) -> None:
+    """Give an array of a subclass its content and its attributes."""
+    array.__setstate__(state[0])
+    set_attributes(array, state[1])
