@@ -30,8 +30,8 @@ def answer(notebook: Path, number: int, value: str) -> None:
     with StoreView.open(folder) as view:
         history = History(view.events())
     question = history.calls.get(number)
-    if question is None or question.sort != "ask":
-        waiting = [c.id for c in history.calls.values() if c.sort == "ask" and _open(c.status)]
+    if question is None or question.kind != "ask":
+        waiting = [c.id for c in history.calls.values() if c.kind == "ask" and _open(c.status)]
         known = ", ".join(map(str, waiting)) or "none"
         raise UsageError(f"there is no question {number}; open questions: {known}")
     if not _open(question.status):

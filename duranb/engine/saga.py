@@ -151,7 +151,7 @@ def _run(runtime: Runtime, execution: Execution, body: Callable[[StepRun], None]
         fingerprint="",
         reads=frozenset(),
         loads=frozenset(),
-        sort="compensation",
+        kind="compensation",
     )
     decision = Decision({}, {}, "", runtime.at, None, f"undoes {execution.step}@{execution.id}")
     run = StepRun(

@@ -162,7 +162,7 @@ class Fold:
                 step=b.step,
                 run=b.run,
                 branch=b.branch,
-                sort=b.sort,
+                kind=b.kind,
                 status=Status.RUNNING,
                 origin=Origin.EXECUTED,
                 started=ts,
@@ -235,10 +235,10 @@ class Fold:
                 http_status=b.status,
                 streamed=b.streamed,
                 preview=b.preview or (before.preview if before else ""),
-                idempotency_key=b.idempotency_key or (before.idempotency_key if before else ""),
+                idempotency_key=before.idempotency_key if before else "",
                 idempotent=before.idempotent if before else False,
-                compensate=b.compensate or (before.compensate if before else ""),
-                arguments=b.arguments or (before.arguments if before else ""),
+                compensate=before.compensate if before else "",
+                arguments=before.arguments if before else "",
             )
         )
 
@@ -413,6 +413,6 @@ def _of_call(b: e.OfCall) -> dict[str, Any]:
         "step": b.step,
         "key": b.key,
         "occurrence": b.occurrence,
-        "sort": b.sort,
+        "kind": b.kind,
         "name": b.name,
     }

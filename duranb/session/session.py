@@ -258,7 +258,7 @@ class Session:
     def answer(self, number: int, value: Any) -> str:
         """Answer question ``number``; the step that waits goes on when it is run again."""
         question = self.history.calls.get(number)
-        if question is None or question.sort != "ask":
+        if question is None or question.kind != "ask":
             raise UsageError(f"there is no question {number}")
         if question.status is CallStatus.COMPLETED:
             raise UsageError(f"question {number} was answered already: {question.preview}")

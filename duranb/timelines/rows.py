@@ -41,7 +41,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An execution, as the list shows it.
 
-    ``spans`` are its calls as (started, ended, sort, status). ``ledger`` is about its own calls.
+    ``spans`` are its calls as (started, ended, kind, status). ``ledger`` is about its own calls.
     ``died`` says that its process ended meanwhile: then ``ended`` is its last sign of life.
     ``line`` says that it, or what was restored from it, lies on the way to the head, ``head`` that
     it is the last one there; ``stale`` are the inputs that changed since. ``snapshot`` is 0 where
@@ -50,7 +50,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     id: int
     step: str
-    sort: str
+    kind: str
     status: str
     origin: str
     run: str
@@ -101,7 +101,7 @@ def row(
     return Row(
         id=this.id,
         step=this.step,
-        sort=this.sort,
+        kind=this.kind,
         status=this.status.value,
         origin=this.origin.value,
         run=this.run,
@@ -125,7 +125,7 @@ def row(
         error=one_line(f"{this.error.type}: {this.error.message}") if this.error else "",
         questions=tuple(_questions(history, this, calls)),
         doubts=tuple(_question(c) for c in calls if c.status is CallStatus.IN_DOUBT),
-        compensable=undoable and this.sort != "compensation" and this.status in _UNDOABLE,
+        compensable=undoable and this.kind != "compensation" and this.status in _UNDOABLE,
         snapshot=this.snapshot,
         line=line,
         head=head,
@@ -173,7 +173,7 @@ def _some(calls: list[Call]) -> list[Call]:
 
 
 def _span(call: Call) -> tuple[int, int, str, str]:
-    return call.started or call.ended, call.ended, call.sort, call.status.value
+    return call.started or call.ended, call.ended, call.kind, call.status.value
 
 
 def _questions(history: History, this: Execution, calls: list[Call]) -> list[Question]:
@@ -182,7 +182,7 @@ def _questions(history: History, this: Execution, calls: list[Call]) -> list[Que
     return [
         _question(c)
         for c in calls
-        if c.sort == "ask" and c.status is CallStatus.INTENDED and c.id not in history.answers
+        if c.kind == "ask" and c.status is CallStatus.INTENDED and c.id not in history.answers
     ]
 
 

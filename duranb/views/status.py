@@ -109,7 +109,7 @@ def needs(history: History) -> list[str]:
     lines = []
     for this in _steps(history):
         for call in history.calls_of(this.id):
-            if call.sort == "ask" and call.status is CallStatus.INTENDED and _waits(this):
+            if call.kind == "ask" and call.status is CallStatus.INTENDED and _waits(this):
                 lines.append(
                     f"{this.step} waits: {call.preview}  →  %duranb answer {call.id} VALUE, "
                     "then run the cell again"
