@@ -10,7 +10,6 @@ import click
 from duranb.cli.options import NOTEBOOK, plainly
 from duranb.engine import questions
 from duranb.errors import UsageError
-from duranb.record.history import History
 from duranb.record.model import CallStatus
 from duranb.runner.offline import store_folder
 from duranb.store import Store, StoreView, adopt as take_over
@@ -28,7 +27,7 @@ def answer(notebook: Path, number: int, value: str) -> None:
     """
     folder = store_folder(notebook)
     with StoreView.open(folder) as view:
-        history = History(view.events())
+        history = view.history()
     question = history.calls.get(number)
     if question is None or question.kind != "ask":
         waiting = [c.id for c in history.calls.values() if c.kind == "ask" and _open(c.status)]
