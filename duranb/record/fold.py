@@ -330,7 +330,7 @@ class Fold:
         open_effects = [
             c
             for c in self.calls_of(execution)
-            if c.status is CallStatus.INTENDED and c.effect and not c.idempotent
+            if c.status is CallStatus.INTENDED and c.kind.effect and not c.idempotent
         ]
         for call in open_effects:
             self.calls[call.id] = replace(call, status=CallStatus.IN_DOUBT)

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from duranb.record.events import Binding, ErrorInfo, Usage
+from duranb.record.kinds import Kind, kind_of
 
 
 class Status(StrEnum):
@@ -94,16 +95,16 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
 
     @property
-    def effect(self) -> bool:
-        """Whether this call changes the outside world."""
-        return self.sort == "effect"
+    def kind(self) -> Kind:
+        """Its kind, which says what may be done with it."""
+        return kind_of(self.sort)
 
     @property
     def unpriced(self) -> bool:
         """Whether a model answered, and what that cost is not known: it did not tell how many
         tokens it took, or its price is not on the list."""
-        answered = self.sort == "llm" and self.status in (CallStatus.COMPLETED, CallStatus.REJECTED)
-        return answered and not (self.usage and self.usage.priced)
+        answered = self.status in (CallStatus.COMPLETED, CallStatus.REJECTED)
+        return self.kind.answer and answered and not (self.usage and self.usage.priced)
 
 
 class Execution(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ import msgspec
 
 from duranb.record.fold import DIED
 from duranb.record.history import History
+from duranb.record.kinds import ASK
 from duranb.record.model import Attempt, Call, CallStatus, Execution, Ledger, Status
 
 MOST_SPANS = 200
@@ -134,7 +135,7 @@ def row(
 
 
 def _done(call: Call) -> bool:
-    return call.effect and call.status is CallStatus.COMPLETED
+    return call.kind.effect and call.status is CallStatus.COMPLETED
 
 
 _UNDOABLE = (Status.COMPLETED, Status.COMPENSATION_FAILED, Status.FAILED, Status.IN_DOUBT)
@@ -182,7 +183,7 @@ def _questions(history: History, this: Execution, calls: list[Call]) -> list[Que
     return [
         _question(c)
         for c in calls
-        if c.sort == "ask" and c.status is CallStatus.INTENDED and c.id not in history.answers
+        if c.kind is ASK and c.status is CallStatus.INTENDED and c.id not in history.answers
     ]
 
 
