@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from duranb.record.events import Binding, ErrorInfo, Usage
-from duranb.record.kinds import Kind, kind_of
+from duranb.record.kinds import Kind
 
 
 class Status(StrEnum):
@@ -76,7 +76,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     step: str
     key: str
     occurrence: int
-    sort: str
+    kind: Kind
     name: str
     status: CallStatus
     started: int = 0
@@ -95,16 +95,14 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
 
     @property
-    def kind(self) -> Kind:
-        """Its kind, which says what may be done with it."""
-        return kind_of(self.sort)
-
-    @property
     def unpriced(self) -> bool:
         """Whether a model answered, and what that cost is not known: it did not tell how many
         tokens it took, or its price is not on the list."""
-        answered = self.status in (CallStatus.COMPLETED, CallStatus.REJECTED)
-        return self.kind.answer and answered and not (self.usage and self.usage.priced)
+        answered = self.kind.traits.answer and self.status in (
+            CallStatus.COMPLETED,
+            CallStatus.REJECTED,
+        )
+        return answered and not (self.usage and self.usage.priced)
 
 
 class Execution(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,7 +116,7 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     step: str
     run: str
     branch: str
-    sort: str
+    kind: str
     status: Status
     origin: Origin
     started: int

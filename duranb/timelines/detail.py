@@ -47,7 +47,7 @@ class CallLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A call as the inspector lists it; its exchange is another request."""
 
     id: int
-    sort: str
+    kind: str
     name: str
     status: str
     attempt: int
@@ -263,7 +263,7 @@ def _call(call: Call, *, served: bool) -> CallLine:
     error = call.error
     return CallLine(
         id=call.id,
-        sort=call.sort,
+        kind=call.kind,
         name=call.name,
         status=call.status.value,
         attempt=call.attempt,

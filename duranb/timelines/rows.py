@@ -10,7 +10,7 @@ import msgspec
 
 from duranb.record.fold import DIED
 from duranb.record.history import History
-from duranb.record.kinds import ASK
+from duranb.record.kinds import Kind
 from duranb.record.model import Attempt, Call, CallStatus, Execution, Ledger, Status
 
 MOST_SPANS = 200
@@ -42,7 +42,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An execution, as the list shows it.
 
-    ``spans`` are its calls as (started, ended, sort, status). ``ledger`` is about its own calls.
+    ``spans`` are its calls as (started, ended, kind, status). ``ledger`` is about its own calls.
     ``died`` says that its process ended meanwhile: then ``ended`` is its last sign of life.
     ``line`` says that it, or what was restored from it, lies on the way to the head, ``head`` that
     it is the last one there; ``stale`` are the inputs that changed since. ``snapshot`` is 0 where
@@ -51,7 +51,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     id: int
     step: str
-    sort: str
+    kind: str
     status: str
     origin: str
     run: str
@@ -102,7 +102,7 @@ def row(
     return Row(
         id=this.id,
         step=this.step,
-        sort=this.sort,
+        kind=this.kind,
         status=this.status.value,
         origin=this.origin.value,
         run=this.run,
@@ -126,7 +126,7 @@ def row(
         error=one_line(f"{this.error.type}: {this.error.message}") if this.error else "",
         questions=tuple(_questions(history, this, calls)),
         doubts=tuple(_question(c) for c in calls if c.status is CallStatus.IN_DOUBT),
-        compensable=undoable and this.sort != "compensation" and this.status in _UNDOABLE,
+        compensable=undoable and this.kind != "compensation" and this.status in _UNDOABLE,
         snapshot=this.snapshot,
         line=line,
         head=head,
@@ -135,7 +135,7 @@ def row(
 
 
 def _done(call: Call) -> bool:
-    return call.kind.effect and call.status is CallStatus.COMPLETED
+    return call.kind.traits.effect and call.status is CallStatus.COMPLETED
 
 
 _UNDOABLE = (Status.COMPLETED, Status.COMPENSATION_FAILED, Status.FAILED, Status.IN_DOUBT)
@@ -174,7 +174,7 @@ def _some(calls: list[Call]) -> list[Call]:
 
 
 def _span(call: Call) -> tuple[int, int, str, str]:
-    return call.started or call.ended, call.ended, call.sort, call.status.value
+    return call.started or call.ended, call.ended, call.kind, call.status.value
 
 
 def _questions(history: History, this: Execution, calls: list[Call]) -> list[Question]:
@@ -183,7 +183,7 @@ def _questions(history: History, this: Execution, calls: list[Call]) -> list[Que
     return [
         _question(c)
         for c in calls
-        if c.kind is ASK and c.status is CallStatus.INTENDED and c.id not in history.answers
+        if c.kind is Kind.ASK and c.status is CallStatus.INTENDED and c.id not in history.answers
     ]
 
 

@@ -141,7 +141,7 @@ def test_result_counts_among_what_changed() -> None:
     told = story.Story()
     told.tell(e.RunStarted(run="r"))
     for version in ("1", "2"):
-        number = told.start("item", "…", sort="function")
+        number = told.start("item", "…", kind="function")
         result = story.bound("", "int", version, version=version)
         done = e.ExecutionCompleted(
             execution=number, origin="executed", attempts=1, snapshot=0, result=result

@@ -39,13 +39,13 @@ export type Status =
 
 export type Origin = "executed" | "resumed" | "restored" | "replayed";
 
-/** started, ended, sort, status */
+/** started, ended, kind, status */
 export type Span = [number, number, string, string];
 
 export interface Row {
   id: number;
   step: string;
-  sort: "cell" | "function" | "compensation";
+  kind: "cell" | "function" | "compensation";
   status: Status;
   origin: Origin;
   run: string;
@@ -120,7 +120,7 @@ export interface Name {
 
 export interface Call {
   id: number;
-  sort: string;
+  kind: string;
   name: string;
   status: "intended" | "completed" | "failed" | "rejected" | "in doubt" | "compensated";
   attempt: number;
@@ -233,7 +233,7 @@ const NOTHING: Ledger = {
 const ROW: Row = {
   id: 0,
   step: "",
-  sort: "cell",
+  kind: "cell",
   status: "running",
   origin: "executed",
   run: "",
