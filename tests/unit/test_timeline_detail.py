@@ -126,7 +126,7 @@ def test_exchange_that_cannot_be_read_says_why() -> None:
     calls = History(told.events).calls
     told.artifacts[calls[1].response] = b"something else"
     assert "not an HTTP exchange" in exchange(calls[1], told).note
-    effect = next(c for c in calls.values() if c.effect)
+    effect = next(c for c in calls.values() if c.kind.traits.effect)
     assert "no recorded exchange" in exchange(effect, told).note
 
 
