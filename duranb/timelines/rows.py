@@ -1,7 +1,7 @@
 """One row of the timeline for each execution, as plain data for the front end.
 
-Field names are those of :mod:`duranb.record.model`, and the front end's (``widgets/src/data.ts``):
-one word, one meaning. Times are microseconds since the epoch, UTC; 0 means "not yet".
+Field names are those of :mod:`duranb.record.model`, and the front end's (``widgets/src/wire.ts``, which is
+generated from here): one word, one meaning. Times are microseconds since the epoch, UTC; 0 means "not yet".
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import msgspec
 
 from duranb.record.fold import DIED
 from duranb.record.history import History
-from duranb.record.model import Attempt, Call, CallStatus, Execution, Ledger, Status
+from duranb.record.model import Attempt, Call, CallStatus, Execution, Ledger, Origin, Status
 
 MOST_SPANS = 200
 """Calls drawn in one row's bar; more could not be told apart, and would slow the page down."""
@@ -51,8 +51,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     id: int
     step: str
     sort: str
-    status: str
-    origin: str
+    status: Status
+    origin: Origin
     run: str
     branch: str
     started: int
@@ -68,7 +68,6 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     made: int = 0
     served: int = 0
     effects: int = 0
-    unpriced: int = 0
     ledger: Ledger = Ledger()
     reason: str = ""
     error: str = ""
@@ -102,8 +101,8 @@ def row(
         id=this.id,
         step=this.step,
         sort=this.sort,
-        status=this.status.value,
-        origin=this.origin.value,
+        status=this.status,
+        origin=this.origin,
         run=this.run,
         branch=this.branch,
         started=this.started,
@@ -119,7 +118,6 @@ def row(
         made=len(calls),
         served=len(this.served),
         effects=len(done),
-        unpriced=sum(c.unpriced for c in calls),
         ledger=history.ledger(this.id),
         reason=this.reason,
         error=one_line(f"{this.error.type}: {this.error.message}") if this.error else "",
