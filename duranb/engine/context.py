@@ -35,7 +35,7 @@ class Slot:
 
     key: str
     occurrence: int
-    sort: str
+    kind: str
     name: str
     recorded: Call | None
     attempt: int
@@ -72,7 +72,7 @@ class StepContext:
     # -- the journal -----------------------------------------------------------------------
 
     def take(
-        self, key: str, *, sort: str, name: str, explain: Callable[[], str] = lambda: ""
+        self, key: str, *, kind: str, name: str, explain: Callable[[], str] = lambda: ""
     ) -> Slot | None:
         """Claim the lowest free occurrence of ``key``; None means: pass this call through.
 
@@ -81,7 +81,7 @@ class StepContext:
         Raises :class:`Unrecorded` in strict replay when the journal has no answer; ``explain``
         is then asked how the call differs from what was recorded.
         """
-        if sort == "http" and _in_effect.get():
+        if kind == "http" and _in_effect.get():
             return None
         if self._scope:
             key = blake3.blake3(f"{self._scope}\0{key}".encode()).hexdigest(16)
@@ -97,7 +97,7 @@ class StepContext:
             with self._lock:
                 used.discard(occurrence)
             raise self.stop(Unrecorded(self._refusal(name, key, occurrence, recorded, explain)))
-        return Slot(key, occurrence, sort, name, recorded, attempt)
+        return Slot(key, occurrence, kind, name, recorded, attempt)
 
     def _refusal(
         self,
@@ -124,7 +124,7 @@ class StepContext:
 
     def _must_be_new(self, recorded: Call) -> bool:
         """``--fresh`` asks models anew, but never does an effect a second time."""
-        return self.fresh and recorded.execution != self.execution and recorded.sort != "effect"
+        return self.fresh and recorded.execution != self.execution and recorded.kind != "effect"
 
     def load(self, slot: Slot) -> memoryview:
         """The bytes of the recorded response of a slot, which counts as served from now on."""
@@ -133,7 +133,7 @@ class StepContext:
         with self._lock:
             if slot.recorded.execution != self.execution:
                 self._served[slot.recorded.id] = None
-            if slot.recorded.sort == "llm":
+            if slot.recorded.kind == "llm":
                 self._answers.append(slot.recorded.id)
         return data
 
@@ -146,7 +146,7 @@ class StepContext:
             "step": self.step,
             "key": slot.key,
             "occurrence": slot.occurrence,
-            "sort": slot.sort,
+            "kind": slot.kind,
             "name": slot.name,
         }
 
@@ -175,7 +175,7 @@ class StepContext:
                 preview=preview,
             )
         )
-        if slot.sort == "llm":
+        if slot.kind == "llm":
             with self._lock:
                 self._answers.append(number)
 

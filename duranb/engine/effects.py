@@ -185,7 +185,7 @@ class Deed:
         key = blake3.blake3(f"effect\0{effect.name}\0{version}".encode()).hexdigest(16)
         slot = here.take(
             key,
-            sort="effect",
+            kind="effect",
             name=effect.name,
             explain=lambda: self._difference(_preview(args, kwargs)),
         )
@@ -207,7 +207,7 @@ class Deed:
             known = [
                 c.preview
                 for c in history.calls.values()
-                if c.effect and c.step == here.step and c.name == name
+                if c.kind.traits.effect and c.step == here.step and c.name == name
             ]
         if not known:
             return ""

@@ -39,7 +39,7 @@ def ask(question: str, *, default: Any = None) -> Any:
     if here is None:
         raise UsageError("duranb.ask() works inside a step: put %%durable on the cell's first line")
     key = blake3.blake3(f"ask\0{question}".encode()).hexdigest(16)
-    slot = here.take(key, sort="ask", name="ask", explain=lambda: f"It asks: {question}")
+    slot = here.take(key, kind="ask", name="ask", explain=lambda: f"It asks: {question}")
     assert slot is not None
     runtime, asked = here.runtime, slot.recorded
     if asked is not None and asked.status is CallStatus.COMPLETED and asked.result is not None:

@@ -110,7 +110,7 @@ class StepRun:
                 step=self.spec.name,
                 run=history.run,
                 branch=history.branch,
-                sort=self.spec.sort,
+                kind=self.spec.kind,
                 source=self.spec.source,
                 fingerprint=self.spec.fingerprint,
                 identity=self._decision.identity,

@@ -36,7 +36,7 @@ def _value(name: str, make: Callable[[], T]) -> T:
     if here is None:
         return make()
     key = blake3.blake3(f"value\0{name}".encode()).hexdigest(16)
-    slot = here.take(key, sort="value", name=name)
+    slot = here.take(key, kind="value", name=name)
     assert slot is not None
     namespace = here.runtime.namespace
     if slot.recorded is not None and slot.recorded.result is not None:

@@ -57,7 +57,7 @@ class Flight:
             return None
         slot = step.take(
             asked.key,
-            sort=asked.sort,
+            kind=asked.kind,
             name=asked.name,
             explain=lambda: nearest.difference(step, asked),
         )

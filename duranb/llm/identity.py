@@ -49,7 +49,7 @@ class Asked:
     body: Any
 
     @property
-    def sort(self) -> str:
+    def kind(self) -> str:
         """``llm`` or ``http``, as :class:`duranb.record.events.CallCompleted` has it."""
         return "http" if self.endpoint is None else "llm"
 

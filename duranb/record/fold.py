@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from duranb.record import events as e
+from duranb.record.kinds import Kind
 from duranb.record.model import (
     Attempt,
     Branch,
@@ -162,7 +163,7 @@ class Fold:
                 step=b.step,
                 run=b.run,
                 branch=b.branch,
-                sort=b.sort,
+                kind=b.kind,
                 status=Status.RUNNING,
                 origin=Origin.EXECUTED,
                 started=ts,
@@ -235,10 +236,10 @@ class Fold:
                 http_status=b.status,
                 streamed=b.streamed,
                 preview=b.preview or (before.preview if before else ""),
-                idempotency_key=b.idempotency_key or (before.idempotency_key if before else ""),
+                idempotency_key=before.idempotency_key if before else "",
                 idempotent=before.idempotent if before else False,
-                compensate=b.compensate or (before.compensate if before else ""),
-                arguments=b.arguments or (before.arguments if before else ""),
+                compensate=before.compensate if before else "",
+                arguments=before.arguments if before else "",
             )
         )
 
@@ -330,7 +331,7 @@ class Fold:
         open_effects = [
             c
             for c in self.calls_of(execution)
-            if c.status is CallStatus.INTENDED and c.effect and not c.idempotent
+            if c.status is CallStatus.INTENDED and c.kind.traits.effect and not c.idempotent
         ]
         for call in open_effects:
             self.calls[call.id] = replace(call, status=CallStatus.IN_DOUBT)
@@ -413,6 +414,6 @@ def _of_call(b: e.OfCall) -> dict[str, Any]:
         "step": b.step,
         "key": b.key,
         "occurrence": b.occurrence,
-        "sort": b.sort,
+        "kind": Kind(b.kind),
         "name": b.name,
     }

@@ -24,7 +24,7 @@ class History(Fold):
     def steps(self) -> list[str]:
         """The names of all steps, in order of first appearance (compensations left out)."""
         return [
-            n for n, ids in self._of_step.items() if self.executions[ids[0]].sort != "compensation"
+            n for n, ids in self._of_step.items() if self.executions[ids[0]].kind != "compensation"
         ]
 
     def last_carried_out(self, step: str) -> Execution | None:
@@ -121,7 +121,7 @@ class History(Fold):
 
     def _serves(self, call: Call) -> bool:
         undone = self.executions[call.execution].status is Status.COMPENSATED
-        if undone and call.sort in ("http", "ask"):
+        if undone and call.kind.traits.again:
             return False
         return call.status in (CallStatus.COMPLETED, CallStatus.INTENDED, CallStatus.IN_DOUBT)
 
@@ -163,8 +163,8 @@ class History(Fold):
             source = self.executions[this.of]
             saved = [c for c in self.calls_of(this.of) if c.status is CallStatus.COMPLETED]
             saved += [self.calls[i] for i in source.served if i in self.calls]
-        paid = [c for c in made if c.sort == "llm"]
-        free = [c for c in saved if c.sort == "llm"]
+        paid = [c for c in made if c.kind.traits.answer]
+        free = [c for c in saved if c.kind.traits.answer]
         return Ledger(
             calls=len(paid),
             tokens=sum(_tokens(c) for c in paid),

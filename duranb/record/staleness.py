@@ -10,7 +10,7 @@ def latest(history: History) -> dict[str, Execution]:
     """The latest completed execution of each cell step on the way to the head, in that order."""
     found: dict[str, Execution] = {}
     for this in history.line():
-        if this.sort == "cell":
+        if this.kind == "cell":
             found.pop(this.step, None)
             found[this.step] = this
     return found

@@ -168,7 +168,7 @@ def _since(
         kept = history.lineage(snapshot) if snapshot else set()
         later = [x for x in line if x.snapshot not in kept]
     counted = (Status.COMPLETED, Status.COMPENSATION_FAILED)
-    done = [x for x in later if x.status in counted and x.sort != "compensation"]
+    done = [x for x in later if x.status in counted and x.kind != "compensation"]
     return list({x.of or x.id: history.executions[x.of or x.id] for x in done}.values())
 
 

@@ -18,6 +18,7 @@ from duranb.errors import UsageError
 from duranb.record import events as e
 from duranb.record.artifacts import Artifacts
 from duranb.record.history import History
+from duranb.record.kinds import Kind
 from duranb.record.model import CallStatus
 from duranb.session import compensation, moving, replaying, resolving
 from duranb.session.plan import Plan
@@ -258,7 +259,7 @@ class Session:
     def answer(self, number: int, value: Any) -> str:
         """Answer question ``number``; the step that waits goes on when it is run again."""
         question = self.history.calls.get(number)
-        if question is None or question.sort != "ask":
+        if question is None or question.kind is not Kind.ASK:
             raise UsageError(f"there is no question {number}")
         if question.status is CallStatus.COMPLETED:
             raise UsageError(f"question {number} was answered already: {question.preview}")

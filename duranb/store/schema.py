@@ -85,12 +85,25 @@ SELECT data->>'$.digest' AS digest, CAST(data->>'$.size' AS BIGINT) AS size,
 FROM events WHERE kind = 'artifact.stored'
 """
 
+_KINDS = (
+    _EXECUTIONS.replace("CREATE VIEW", "CREATE OR REPLACE VIEW").replace(
+        "coalesce(s.data->>'$.sort', 'cell') AS sort",
+        "CASE WHEN s.data->>'$.type' IS NULL THEN coalesce(s.data->>'$.sort', 'cell') "
+        "ELSE coalesce(s.data->>'$.kind', 'cell') END AS kind",
+    ),
+    _CALLS.replace("CREATE VIEW", "CREATE OR REPLACE VIEW").replace(
+        "data->>'$.sort' AS sort",
+        "CASE WHEN data->>'$.type' IS NULL THEN data->>'$.sort' ELSE data->>'$.kind' END AS kind",
+    ),
+)
+
 MIGRATIONS = (
     Migration(
         1,
         "events and their views",
         (_EVENTS, _EXECUTIONS, _CALLS, _ATTEMPTS, _SNAPSHOTS, _ARTIFACTS),
     ),
+    Migration(2, "the kind of a call and an execution", _KINDS),
 )
 
 

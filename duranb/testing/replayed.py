@@ -57,7 +57,7 @@ def _load(notebook: Path, view: StoreView, last: int) -> Replayed:
     namespace.need(None)
     outputs: dict[str, dict[str, Any]] = {}
     for this in history.executions.values():
-        if this.id > last and this.status is Status.COMPLETED and this.sort == "cell":
+        if this.id > last and this.status is Status.COMPLETED and this.kind == "cell":
             outputs[this.step] = {
                 name: live[name]
                 if binding == final.get(name)

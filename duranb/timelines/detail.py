@@ -15,6 +15,7 @@ import msgspec
 from duranb.errors import DuranbError
 from duranb.record.events import Binding, ErrorInfo
 from duranb.record.history import History
+from duranb.record.kinds import Kind
 from duranb.record.model import Attempt, Call, CallStatus, Execution, Origin
 from duranb.timelines.protocol import Reader
 
@@ -47,7 +48,7 @@ class CallLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A call as the inspector lists it; its exchange is another request."""
 
     id: int
-    sort: str
+    kind: Kind
     name: str
     status: CallStatus
     attempt: int
@@ -276,7 +277,7 @@ def _call(call: Call, *, served: bool) -> CallLine:
     error = call.error
     return CallLine(
         id=call.id,
-        sort=call.sort,
+        kind=call.kind,
         name=call.name,
         status=call.status,
         attempt=call.attempt,

@@ -1,7 +1,7 @@
 """One row of the timeline for each execution, as plain data for the front end.
 
-Field names are those of :mod:`duranb.record.model`, and the front end's (``widgets/src/wire.ts``, which is
-generated from here): one word, one meaning. Times are microseconds since the epoch, UTC; 0 means "not yet".
+Field names are those of :mod:`duranb.record.model`, and the front end's: ``widgets/src/wire.ts`` is
+generated from the structs here. Times are microseconds since the epoch, UTC; 0 means "not yet".
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import msgspec
 
 from duranb.record.fold import DIED
 from duranb.record.history import History
+from duranb.record.kinds import Kind
 from duranb.record.model import Attempt, Call, CallStatus, Execution, Ledger, Origin, Status
 
 MOST_SPANS = 200
@@ -41,7 +42,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An execution, as the list shows it.
 
-    ``spans`` are its calls as (started, ended, sort, status). ``ledger`` is about its own calls.
+    ``spans`` are its calls as (started, ended, kind, status). ``ledger`` is about its own calls.
     ``died`` says that its process ended meanwhile: then ``ended`` is its last sign of life.
     ``line`` says that it, or what was restored from it, lies on the way to the head, ``head`` that
     it is the last one there; ``stale`` are the inputs that changed since. ``snapshot`` is 0 where
@@ -50,7 +51,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     id: int
     step: str
-    sort: str
+    kind: str
     status: Status
     origin: Origin
     run: str
@@ -64,7 +65,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     compensates: int = 0
     compensated_by: int = 0
     attempts: tuple[AttemptRow, ...] = ()
-    spans: tuple[tuple[int, int, str, str], ...] = ()
+    spans: tuple[tuple[int, int, Kind, CallStatus], ...] = ()
     made: int = 0
     served: int = 0
     effects: int = 0
@@ -100,7 +101,7 @@ def row(
     return Row(
         id=this.id,
         step=this.step,
-        sort=this.sort,
+        kind=this.kind,
         status=this.status,
         origin=this.origin,
         run=this.run,
@@ -123,7 +124,7 @@ def row(
         error=one_line(f"{this.error.type}: {this.error.message}") if this.error else "",
         questions=tuple(_questions(history, this, calls)),
         doubts=tuple(_question(c) for c in calls if c.status is CallStatus.IN_DOUBT),
-        compensable=undoable and this.sort != "compensation" and this.status in _UNDOABLE,
+        compensable=undoable and this.kind != "compensation" and this.status in _UNDOABLE,
         snapshot=this.snapshot,
         line=line,
         head=head,
@@ -132,7 +133,7 @@ def row(
 
 
 def _done(call: Call) -> bool:
-    return call.effect and call.status is CallStatus.COMPLETED
+    return call.kind.traits.effect and call.status is CallStatus.COMPLETED
 
 
 _UNDOABLE = (Status.COMPLETED, Status.COMPENSATION_FAILED, Status.FAILED, Status.IN_DOUBT)
@@ -170,8 +171,8 @@ def _some(calls: list[Call]) -> list[Call]:
     return [calls[i * len(calls) // MOST_SPANS] for i in range(MOST_SPANS)]
 
 
-def _span(call: Call) -> tuple[int, int, str, str]:
-    return call.started or call.ended, call.ended, call.sort, call.status.value
+def _span(call: Call) -> tuple[int, int, Kind, CallStatus]:
+    return call.started or call.ended, call.ended, call.kind, call.status
 
 
 def _questions(history: History, this: Execution, calls: list[Call]) -> list[Question]:
@@ -180,7 +181,7 @@ def _questions(history: History, this: Execution, calls: list[Call]) -> list[Que
     return [
         _question(c)
         for c in calls
-        if c.sort == "ask" and c.status is CallStatus.INTENDED and c.id not in history.answers
+        if c.kind is Kind.ASK and c.status is CallStatus.INTENDED and c.id not in history.answers
     ]
 
 

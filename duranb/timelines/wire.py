@@ -49,7 +49,7 @@ def typescript() -> str:
     verbs = "\n".join(f"  {name}: {kind.__name__};" for name, kind in VERBS.items())
     parts = [
         "// Generated from Python's structs by `python -m duranb.timelines.wire`: do not edit.\n"
-        "// Times are microseconds since the epoch, UTC; 0 means \"not yet\".",
+        '// Times are microseconds since the epoch, UTC; 0 means "not yet".',
         *map(_declared, _reached([*SENT, *given])),
         "/** The verbs that change the notebook, each with what it takes. */\n"
         f"export interface Verbs {{\n{verbs}\n}}",

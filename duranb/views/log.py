@@ -39,7 +39,7 @@ def sentence(history: History, body: e.EventBody) -> str:
         case e.HeadMoved():
             return f"{body.reason} to snapshot {body.snapshot} of branch {body.branch}"
         case e.ExecutionStarted():
-            return f"{body.step}@{body.execution} began ({body.reason or body.sort})"
+            return f"{body.step}@{body.execution} began ({body.reason or body.kind})"
         case e.ExecutionRestored():
             return f"{body.step}@{body.execution} was restored from execution {body.of}"
         case e.ExecutionCompleted():

@@ -107,7 +107,7 @@ def acknowledged(notebook: Path) -> set[str]:
         done = [
             c
             for c in history.calls.values()
-            if c.sort == "llm" and c.status is CallStatus.COMPLETED
+            if c.kind == "llm" and c.status is CallStatus.COMPLETED
         ]
         return {question(reading.describe(view.get(c.response))) for c in done}
 

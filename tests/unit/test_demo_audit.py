@@ -65,7 +65,7 @@ class Agent:
                 step="read",
                 key=key,
                 occurrence=0,
-                sort="llm",
+                kind="llm",
                 name="chat",
                 response=digest,
                 usage=USAGE,

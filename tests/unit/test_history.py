@@ -33,7 +33,7 @@ def call(number: int, execution: int, occurrence: int = 0, **more: object) -> e.
         step="s",
         key="k",
         occurrence=occurrence,
-        sort=more.pop("sort", "llm"),
+        kind=more.pop("kind", "llm"),
         name="chat",
         **more,  # type: ignore[arg-type]
     )
@@ -88,7 +88,7 @@ def test_every_event_survives_its_encoding() -> None:
         done(1, outputs={"x": Binding("d", "v")}),
     ):
         kind, text = e.encode(body)
-        assert e.decode(text) == body and kind == e.kind_of(body)
+        assert e.decode(text) == body and kind == e.type_of(body)
         assert e.decode(text[:-1] + ',"later":1}') == body
 
 
@@ -129,7 +129,7 @@ def test_what_was_undone_is_done_again_but_not_paid_again() -> None:
     history = fold(
         begun(1, identity="i"),
         call(1, 1),
-        call(2, 1, 1, sort="http"),
+        call(2, 1, 1, kind="http"),
         done(1),
         e.ExecutionCompensated(execution=1, by=2),
     )
@@ -140,7 +140,7 @@ def test_what_was_undone_is_done_again_but_not_paid_again() -> None:
 def test_a_death_settles_what_was_running() -> None:
     """What ran when a process died is failed; with an effect under way it is in doubt."""
     intent = e.CallIntended(
-        call=1, execution=2, attempt=1, step="t", key="k", occurrence=0, sort="effect", name="pay"
+        call=1, execution=2, attempt=1, step="t", key="k", occurrence=0, kind="effect", name="pay"
     )
     history = fold(begun(1), begun(2, "t"), intent, e.SessionOpened(pid=2))
     assert history.executions[1].status is Status.FAILED
@@ -253,3 +253,21 @@ def test_ids_only_grow(kinds: list[int]) -> None:
     history = fold(*bodies)
     assert history.next_id("call") > max([0, *history.calls])
     assert history.next_id("execution") == 6
+
+
+def test_events_of_the_first_format_are_read() -> None:
+    """An event's type was called kind, and the kind of a call sort: older stores hold such."""
+    call = e.CallFailed(
+        call=3,
+        execution=1,
+        attempt=1,
+        step="a",
+        key="k",
+        occurrence=0,
+        kind="llm",
+        name="chat",
+        error=e.ErrorInfo(type="E", message="no"),
+    )
+    older = e.encode(call)[1].replace('"kind":', '"sort":').replace('"type":"call', '"kind":"call')
+    assert older.startswith('{"kind":"call.failed"')
+    assert e.decode(older) == call

@@ -208,7 +208,7 @@ def test_bare_http(library: Any, notebook: Notebook, server: CountingServer) -> 
 
     twice(notebook, server, ask)
     call = notebook.calls()[0]
-    assert (call.sort, call.name) == ("http", f"POST {server.url[7:]}/anything")
+    assert (call.kind, call.name) == ("http", f"POST {server.url[7:]}/anything")
 
 
 def test_a_closed_client_still_refuses(notebook: Notebook, server: CountingServer) -> None:

@@ -34,7 +34,7 @@ def test_each_execution_has_a_row() -> None:
     assert rows[4].origin == "resumed"
     assert rows[11].status == "compensated"
     assert rows[11].compensated_by == 16
-    assert rows[16].sort == "compensation"
+    assert rows[16].kind == "compensation"
     assert rows[12].parent == 11
 
 
@@ -172,7 +172,7 @@ def test_effects_in_doubt_are_in_the_row() -> None:
             step="file",
             key="k",
             occurrence=0,
-            sort="effect",
+            kind="effect",
             name="send",
             preview="'hello'",
         )

@@ -30,7 +30,7 @@ const BUTTONS: { verb: Verb & IconName; label: string; title: string; off(row: R
     verb: "replay",
     label: "Replay",
     title: "Run this step again, its calls answered from the journal",
-    off: (row) => (row.sort === "cell" ? "" : "only cells can be replayed"),
+    off: (row) => (row.kind === "cell" ? "" : "only cells can be replayed"),
   },
   {
     verb: "fork",

@@ -31,8 +31,8 @@ export function Bar({ row, axis, now }: { row: Row; axis: Axis; now: number }): 
       {row.attempts.map((attempt) => (
         <Segment attempt={attempt} row={row} axis={axis} end={end} />
       ))}
-      {row.spans.map(([from, to, sort, status]) => (
-        <i class={`db-call db-k-${sort} db-q-${status.replace(" ", "-")}`} style={span(axis, from, to || end)} />
+      {row.spans.map(([from, to, kind, status]) => (
+        <i class={`db-call db-k-${kind} db-q-${status.replace(" ", "-")}`} style={span(axis, from, to || end)} />
       ))}
       {row.died && <i class="db-cut" style={{ left: percent(axis.place(end)) }} />}
       <span class="db-took" style={{ left: percent(label === "after" ? to : from) }} data-place={label}>

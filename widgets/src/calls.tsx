@@ -21,7 +21,7 @@ export function Calls({ detail, state }: { detail: Detail; state: State }): JSX.
               aria-expanded={open === call.id}
               onClick={() => setOpen(open === call.id ? 0 : call.id)}
             >
-              <i class={`db-sort db-k-${call.sort}`}>{call.sort}</i>
+              <i class={`db-kind db-k-${call.kind}`}>{call.kind}</i>
               <b>{call.model || call.name}</b>
               <Tags call={call} />
               <span class="db-figures">{figures(call)}</span>
@@ -41,7 +41,7 @@ function figures(call: Call): string {
   const { input_tokens: sent = 0, output_tokens: got = 0 } = call;
   if (sent || got) parts.push(`${compact(sent)} → ${compact(got)}`);
   if (call.priced) parts.push(money(call.cost ?? 0));
-  else if (call.sort === "llm" && call.status === "completed") parts.push("cost unknown");
+  else if (call.kind === "llm" && call.status === "completed") parts.push("cost unknown");
   if (call.started && call.ended) parts.push(took(call.ended - call.started));
   return parts.join(" · ");
 }
@@ -52,7 +52,7 @@ function Tags({ call }: { call: Call }): JSX.Element {
       {call.served && <small class="db-chip db-c-served">from the journal</small>}
       {call.streamed && <small class="db-chip">streamed</small>}
       {call.status !== "completed" && <small class={`db-chip db-q-${call.status.replace(" ", "-")}`}>{call.status}</small>}
-      {call.sort === "effect" && call.idempotent && <small class="db-chip">idempotent</small>}
+      {call.kind === "effect" && call.idempotent && <small class="db-chip">idempotent</small>}
       {(call.http_status ?? 0) >= 400 && <small class="db-chip db-q-failed">HTTP {call.http_status}</small>}
       {call.occurrence > 0 && <small class="db-chip">{ordinal(call.occurrence + 1)} identical</small>}
       {call.attempt > 1 && <small class="db-chip">attempt {call.attempt}</small>}

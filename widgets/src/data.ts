@@ -9,7 +9,7 @@ export type { AttemptRow as Attempt, CallLine as Call, Planned as Plan } from ".
 export type Row = Required<wire.Row>;
 export type Detail = Required<wire.Detail>;
 
-/** started, ended, sort, status */
+/** started, ended, kind, status */
 export type Span = Row["spans"][number];
 
 export type Message = Detail["messages"][number];

@@ -62,7 +62,7 @@ const SETTLED: readonly Status[] = ["completed", "compensated", "compensation fa
 
 /** How the result came about; where there is none, what there is instead. */
 export function Badge({ row }: { row: Row }): JSX.Element {
-  if (row.sort === "compensation") return <span class="db-badge db-o-undo">undo</span>;
+  if (row.kind === "compensation") return <span class="db-badge db-o-undo">undo</span>;
   if (SETTLED.includes(row.status)) return <span class={`db-badge db-o-${row.origin}`}>{row.origin}</span>;
   const text = row.died ? "killed" : row.status;
   return <span class={`db-badge db-o-${row.status.replace(" ", "-")}`}>{text}</span>;

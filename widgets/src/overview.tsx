@@ -60,8 +60,8 @@ export function Overview({ row, detail, state, choose }: Props): JSX.Element {
       )}
       <div class="db-facts">
         <Fact name="Status">
-          {row.sort === "compensation" ? `${row.status}, a compensation` : row.status}
-          {row.status === "completed" && row.sort !== "compensation" && `, ${row.origin}`}
+          {row.kind === "compensation" ? `${row.status}, a compensation` : row.status}
+          {row.status === "completed" && row.kind !== "compensation" && `, ${row.origin}`}
           {row.of > 0 && <Jump state={state} id={row.of} text={` from #${row.of}`} />}
           {row.compensated_by > 0 && <Jump state={state} id={row.compensated_by} text={` by #${row.compensated_by}`} />}
           {row.compensates > 0 && <Jump state={state} id={row.compensates} text={` of #${row.compensates}`} />}

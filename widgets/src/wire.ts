@@ -18,10 +18,22 @@ export interface AttemptRow {
 }
 
 /**
+ * One kind of call. It is recorded as its name.
+ *
+ * `http` is any request on the wire that does not go to a model (`llm`). A `value` is
+ * something that differs each time it is asked for: the time, a random number. `ask` is a
+ * question to a person. Once undone, an effect's own status says so, so it needs no `again`.
+ */
+export type Kind = "llm" | "http" | "effect" | "ask" | "value" | "unknown";
+
+/** Where a call stands. */
+export type CallStatus = "intended" | "completed" | "failed" | "rejected" | "in doubt" | "compensated";
+
+/**
  * Sums over calls: what was made, and what was answered from the journal instead of paid.
  *
  * Tokens are counts, money is US dollars; what `unpriced` of the calls cost is not known, and is
- * in no sum. `seconds_saved` is the time the served calls took when they were made.
+ * in no sum. `saved_seconds` is the time the served calls took when they were made.
  */
 export interface Ledger {
   calls: number;
@@ -44,7 +56,7 @@ export interface Question {
 /**
  * An execution, as the list shows it.
  *
- * `spans` are its calls as (started, ended, sort, status). `ledger` is about its own calls.
+ * `spans` are its calls as (started, ended, kind, status). `ledger` is about its own calls.
  * `died` says that its process ended meanwhile: then `ended` is its last sign of life.
  * `line` says that it, or what was restored from it, lies on the way to the head, `head` that
  * it is the last one there; `stale` are the inputs that changed since. `snapshot` is 0 where
@@ -53,7 +65,7 @@ export interface Question {
 export interface Row {
   id: number;
   step: string;
-  sort: string;
+  kind: string;
   status: Status;
   origin: Origin;
   run: string;
@@ -67,11 +79,10 @@ export interface Row {
   compensates?: number;
   compensated_by?: number;
   attempts?: AttemptRow[];
-  spans?: [number, number, string, string][];
+  spans?: [number, number, Kind, CallStatus][];
   made?: number;
   served?: number;
   effects?: number;
-  unpriced?: number;
   ledger?: Ledger;
   reason?: string;
   error?: string;
@@ -102,7 +113,6 @@ export interface Totals {
   executions: number;
   running: number;
   restarts: number;
-  unpriced: number;
   ledger: Ledger;
 }
 
@@ -152,13 +162,10 @@ export interface Displayed {
   data: Record<string, string>;
 }
 
-/** Where a call stands. */
-export type CallStatus = "intended" | "completed" | "failed" | "rejected" | "in doubt" | "compensated";
-
 /** A call as the inspector lists it; its exchange is another request. */
 export interface CallLine {
   id: number;
-  sort: string;
+  kind: Kind;
   name: string;
   status: CallStatus;
   attempt: number;
@@ -312,8 +319,8 @@ export interface Verbs {
   resolve: Resolve;
 }
 
-/** What Row's fields are where they were left out. */
-export const ROW: Required<Pick<Row, "ended" | "died" | "parent" | "of" | "replays" | "compensates" | "compensated_by" | "attempts" | "spans" | "made" | "served" | "effects" | "unpriced" | "ledger" | "reason" | "error" | "questions" | "doubts" | "compensable" | "snapshot" | "line" | "head" | "stale">> = {
+/** What the fields of Row are where they were left out. */
+export const ROW: Omit<Required<Row>, "id" | "step" | "kind" | "status" | "origin" | "run" | "branch" | "started"> = {
   "ended": 0,
   "died": false,
   "parent": 0,
@@ -326,7 +333,6 @@ export const ROW: Required<Pick<Row, "ended" | "died" | "parent" | "of" | "repla
   "made": 0,
   "served": 0,
   "effects": 0,
-  "unpriced": 0,
   "ledger": {
     "calls": 0,
     "tokens": 0,
@@ -348,8 +354,8 @@ export const ROW: Required<Pick<Row, "ended" | "died" | "parent" | "of" | "repla
   "stale": []
 };
 
-/** What Detail's fields are where they were left out. */
-export const DETAIL: Required<Pick<Detail, "source" | "snapshot" | "before" | "fingerprint" | "options" | "uses" | "inputs" | "outputs" | "deleted" | "unstored" | "result" | "messages" | "messages_note" | "calls" | "calls_left" | "attempts" | "error" | "undo" | "difference">> = {
+/** What the fields of Detail are where they were left out. */
+export const DETAIL: Omit<Required<Detail>, "id" | "step" | "why"> = {
   "source": "",
   "snapshot": 0,
   "before": 0,
@@ -371,8 +377,8 @@ export const DETAIL: Required<Pick<Detail, "source" | "snapshot" | "before" | "f
   "difference": null
 };
 
-/** What Ledger's fields are where they were left out. */
-export const LEDGER: Required<Pick<Ledger, "calls" | "tokens" | "cost" | "unpriced" | "saved_calls" | "saved_tokens" | "saved_cost" | "saved_seconds">> = {
+/** What the fields of Ledger are where they were left out. */
+export const LEDGER: Ledger = {
   "calls": 0,
   "tokens": 0,
   "cost": 0.0,
