@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from duranb.errors import NoSuchStep, Untrusted
@@ -80,7 +81,7 @@ def test_output_area_is_as_the_cell_left_it() -> None:
         shown("display_data", {"image/png": "AAAA", "text/html": "<img>", "text/plain": "fig"}),
     ]
     told.complete(number, {}, messages=messages)
-    assert look(told, number).messages == [
+    assert msgspec.to_builtins(look(told, number).messages) == [
         {"data": {"text/plain": "100 %"}},
         {"data": {"image/png": "AAAA", "text/plain": "fig"}},
     ]
