@@ -75,7 +75,9 @@ class Runtime:
 
         Raises :class:`duranb.errors.StoreError`.
         """
-        self.store.append(*bodies, wait=wait)
+        receipt = self.store.append(*bodies)
+        if wait:
+            receipt.wait()
 
     def snapshot(self, delta: Delta) -> tuple[int, list[EventBody]]:
         """The id of the state after ``delta``, and the events that must be recorded for it."""

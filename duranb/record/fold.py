@@ -9,6 +9,7 @@ import msgspec
 
 from duranb.record import events as e
 from duranb.record.history import History
+from duranb.record.kinds import Kind
 from duranb.record.model import (
     Attempt,
     Branch,
@@ -294,7 +295,7 @@ class Fold:
         open_effects = [
             c
             for c in self.history.calls_of(execution)
-            if c.status is CallStatus.INTENDED and c.effect and not c.idempotent
+            if c.status is CallStatus.INTENDED and c.kind.traits.effect and not c.idempotent
         ]
         for call in open_effects:
             self._update_call(call.id, status=CallStatus.IN_DOUBT)
@@ -373,6 +374,6 @@ def _of_call(b: e.OfCall) -> dict[str, Any]:
         "step": b.step,
         "key": b.key,
         "occurrence": b.occurrence,
-        "kind": b.kind,
+        "kind": Kind(b.kind),
         "name": b.name,
     }

@@ -292,7 +292,7 @@ class History:
 
     def _serves(self, call: Call) -> bool:
         undone = self.executions[call.execution].status is Status.COMPENSATED
-        if undone and call.kind in ("http", "ask"):
+        if undone and call.kind.traits.again:
             return False
         return call.status in (CallStatus.COMPLETED, CallStatus.INTENDED, CallStatus.IN_DOUBT)
 
@@ -333,8 +333,8 @@ class History:
             source = self.executions[this.of]
             saved = [c for c in self.calls_of(this.of) if c.status is CallStatus.COMPLETED]
             saved += [self.calls[i] for i in source.served if i in self.calls]
-        paid = [c for c in made if c.kind == "llm"]
-        free = [c for c in saved if c.kind == "llm"]
+        paid = [c for c in made if c.kind.traits.answer]
+        free = [c for c in saved if c.kind.traits.answer]
         return Ledger(
             calls=len(paid),
             tokens=sum(_tokens(c) for c in paid),

@@ -19,6 +19,7 @@ from duranb.record import events as e
 from duranb.record.artifacts import Artifacts
 from duranb.record.fold import Fold
 from duranb.record.history import History
+from duranb.record.kinds import Kind
 from duranb.record.model import CallStatus
 from duranb.session import compensation, moving, replaying, resolving
 from duranb.session.plan import Plan
@@ -259,7 +260,7 @@ class Session:
     def answer(self, number: int, value: Any) -> str:
         """Answer question ``number``; the step that waits goes on when it is run again."""
         question = self.history.calls.get(number)
-        if question is None or question.kind != "ask":
+        if question is None or question.kind is not Kind.ASK:
             raise UsageError(f"there is no question {number}")
         if question.status is CallStatus.COMPLETED:
             raise UsageError(f"question {number} was answered already: {question.preview}")

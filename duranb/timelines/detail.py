@@ -14,7 +14,8 @@ import msgspec
 from duranb.errors import DuranbError
 from duranb.record.events import Binding, ErrorInfo
 from duranb.record.history import History
-from duranb.record.model import Attempt, Call, Execution, Origin
+from duranb.record.kinds import Kind
+from duranb.record.model import Attempt, Call, CallStatus, Execution, Origin
 from duranb.timelines.protocol import Reader
 
 MOST_TEXT = 60_000
@@ -46,9 +47,9 @@ class CallLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A call as the inspector lists it; its exchange is another request."""
 
     id: int
-    kind: str
+    kind: Kind
     name: str
-    status: str
+    status: CallStatus
     attempt: int
     occurrence: int
     started: int = 0
@@ -95,6 +96,19 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     outputs: list[str] = []
 
 
+class Printed(msgspec.Struct, frozen=True, kw_only=True):
+    """Text that a step printed to ``stdout`` or ``stderr``."""
+
+    stream: str
+    text: str
+
+
+class Displayed(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that a step displayed, by its MIME type: those that the inspector can show."""
+
+    data: dict[str, str]
+
+
 class Detail(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """All there is to see of one execution."""
 
@@ -112,7 +126,7 @@ class Detail(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     deleted: list[str] = []
     unstored: dict[str, str] = {}
     result: Name | None = None
-    messages: list[dict[str, Any]] = []
+    messages: list[Printed | Displayed] = []
     messages_note: str = ""
     calls: list[CallLine] = []
     calls_left: int = 0
@@ -248,7 +262,7 @@ def _call(call: Call, *, served: bool) -> CallLine:
         id=call.id,
         kind=call.kind,
         name=call.name,
-        status=call.status.value,
+        status=call.status,
         attempt=call.attempt,
         occurrence=call.occurrence,
         started=call.started,
@@ -287,7 +301,7 @@ def _attempt(attempt: Attempt) -> AttemptDetail:
     )
 
 
-def _messages(artifacts: Reader, digest: str) -> tuple[list[dict[str, Any]], str]:
+def _messages(artifacts: Reader, digest: str) -> tuple[list[Printed | Displayed], str]:
     """What the step put out, and a sentence about what of it cannot be shown."""
     if not digest:
         return [], ""
@@ -336,14 +350,13 @@ def _update(messages: list[dict[str, Any]], content: dict[str, Any]) -> None:
             messages[index] = {**old, "content": content}
 
 
-def _message(message: dict[str, Any]) -> dict[str, Any]:
-    """``{stream, text}`` or ``{data}`` with the few types the inspector can show."""
+def _message(message: dict[str, Any]) -> Printed | Displayed:
     content = message.get("content", {})
     if message.get("type") == "stream":
-        return {"stream": content.get("name", "stdout"), "text": _cut(content.get("text", ""))}
+        return Printed(stream=content.get("name", "stdout"), text=_cut(content.get("text", "")))
     data = content.get("data", {})
     kept = {k: data[k] for k in ("text/html", "text/plain", "image/png", "image/jpeg") if k in data}
     kept = {k: "".join(v) if isinstance(v, list) else v for k, v in kept.items()}
     if kept.keys() & {"image/png", "image/jpeg"}:
         kept.pop("text/html", None)
-    return {"data": {k: v if k.startswith("image/") else _cut(v) for k, v in kept.items()}}
+    return Displayed(data={k: v if k.startswith("image/") else _cut(v) for k, v in kept.items()})

@@ -27,7 +27,6 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
     executions: int
     running: int
     restarts: int
-    unpriced: int
     ledger: Ledger
 
 
@@ -161,7 +160,6 @@ class Model:
             executions=len(ledgers),
             running=sum(r.status == Status.RUNNING for r in rows),
             restarts=max(0, len(self._history.sessions) - 1),
-            unpriced=sum(r.unpriced for r in rows),
             ledger=total(ledgers),
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from duranb.errors import NoSuchStep, Untrusted
@@ -80,7 +81,7 @@ def test_output_area_is_as_the_cell_left_it() -> None:
         shown("display_data", {"image/png": "AAAA", "text/html": "<img>", "text/plain": "fig"}),
     ]
     told.complete(number, {}, messages=messages)
-    assert look(told, number).messages == [
+    assert msgspec.to_builtins(look(told, number).messages) == [
         {"data": {"text/plain": "100 %"}},
         {"data": {"image/png": "AAAA", "text/plain": "fig"}},
     ]
@@ -126,7 +127,7 @@ def test_exchange_that_cannot_be_read_says_why() -> None:
     calls = Fold(told.events).history.calls
     told.artifacts[calls[1].response] = b"something else"
     assert "not an HTTP exchange" in exchange(calls[1], told).note
-    effect = next(c for c in calls.values() if c.effect)
+    effect = next(c for c in calls.values() if c.kind.traits.effect)
     assert "no recorded exchange" in exchange(effect, told).note
 
 
