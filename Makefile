@@ -52,6 +52,7 @@ lint: $(ENV)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+	@$(BIN)/python -m duranb.timelines.wire --check
 	@$(BIN)/python hatch_build.py --check
 
 test: lint $(FRONT)

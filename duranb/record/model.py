@@ -180,7 +180,7 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     """Sums over calls: what was made, and what was answered from the journal instead of paid.
 
     Tokens are counts, money is US dollars; what ``unpriced`` of the calls cost is not known, and is
-    in no sum. ``seconds_saved`` is the time the served calls took when they were made.
+    in no sum. ``saved_seconds`` is the time the served calls took when they were made.
     """
 
     calls: int = 0
