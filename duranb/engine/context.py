@@ -53,7 +53,7 @@ class StepContext:
         if process_wide:
             self._outer, self.runtime.running = self.runtime.running, self
         self.journal.attempt.entered()
-        return scopes.inside.set(scopes.Inside(self.journal, self.journal.attempt, self))
+        return scopes.inside.set(scopes.Inside(self, self.journal.attempt))
 
     def exit(self, token: Token[scopes.Inside | None], *, process_wide: bool) -> None:
         """Undo :meth:`enter`."""
@@ -65,10 +65,36 @@ class StepContext:
 
 def current() -> StepContext | None:
     """The step this code runs in, or None outside of steps and in forked children."""
-    where = scopes.inside.get()
-    if where is not None:
-        found = where.step
-    else:
-        runtime = active()
-        found = runtime.running if runtime is not None else None
+    where, runtime = scopes.inside.get(), active()
+    found = where.step if where is not None else runtime.running if runtime is not None else None
     return found if found is not None and found.runtime.is_open else None
+
+
+def in_effect() -> bool:
+    """Whether an effect's function runs: it is recorded as a whole."""
+    where = scopes.inside.get()
+    return where is not None and bool(where.idempotency_key)
+
+
+@dataclass(frozen=True)
+class Context:
+    """What :func:`context` tells code inside a step. ``idempotency_key`` is stable over retries
+    and restarts: inside an effect it is that effect's, else the step execution's."""
+
+    run: str
+    branch: str
+    step: str
+    execution: int
+    attempt: int
+    idempotency_key: str
+
+
+def context() -> Context | None:
+    """Where this code runs: run, step, attempt, idempotency key. None outside of steps."""
+    here = current()
+    if here is None:
+        return None
+    history, where = here.runtime.history, scopes.inside.get()
+    key = where.idempotency_key if where is not None else ""
+    key = key or here.journal.idempotency_key("step", 0)
+    return Context(history.run, history.branch, here.step, here.execution, here.attempt, key)

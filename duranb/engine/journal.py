@@ -377,10 +377,10 @@ def perform(
     if claim.settled:
         return claim.value()
     earlier = claim.recorded
-    if earlier is not None and kind.traits.effect:
-        if not (operation.idempotent or earlier.idempotent):
-            claim.attempt.settle(claim)
-            raise journal.stop(doubt(journal.step, earlier.name, earlier.preview, earlier))
+    repeatable = operation.idempotent or not kind.traits.effect
+    if earlier is not None and not (repeatable or earlier.idempotent):
+        claim.attempt.settle(claim)
+        raise journal.stop(doubt(journal.step, earlier.name, earlier.preview, earlier.compensate))
     idempotency_key = earlier.idempotency_key if earlier is not None else ""
     idempotency_key = idempotency_key or journal.idempotency_key(claim.key, claim.place)
     try:
@@ -425,15 +425,16 @@ def _failed(
     unknown = interrupted or cause_of(error, answered=False) is Cause.TRANSPORT
     if interrupted or (unknown and not operation.idempotent):
         if not interrupted:
-            begun = doubt(journal.step, operation.name, operation.preview, operation)
+            begun = doubt(journal.step, operation.name, operation.preview, operation.compensate)
             raise journal.stop(begun) from error
         return
     yield claim.fail(error)
 
 
-def doubt(step: str, name: str, preview: str, undone_by: Call | Operation) -> InDoubt:
-    """The error for an effect that was begun and whose outcome nobody knows."""
-    undo = f"\n  %duranb resolve {step} --compensate          undo it" if undone_by.compensate else ""
+def doubt(step: str, name: str, preview: str, compensate: object) -> InDoubt:
+    """The error for an effect that was begun and whose outcome nobody knows; ``compensate`` is
+    what undoes it, if anything does."""
+    undo = f"\n  %duranb resolve {step} --compensate          undo it" if compensate else ""
     return InDoubt(
         f"step {step!r} is in doubt: {name}({preview}) was begun and its outcome was "
         "never recorded, so it may or may not have happened. Look, then say so:\n"

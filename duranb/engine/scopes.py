@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakSet
 
@@ -231,9 +231,9 @@ _here = threading.local()
 
 
 @contextlib.contextmanager
-def effect(where: Inside, idempotency_key: str) -> Iterator[None]:
-    """While an effect's function runs."""
-    token = inside.set(replace(where, idempotency_key=idempotency_key))
+def set_inside(where: Inside | None) -> Iterator[None]:
+    """Code in this block runs there."""
+    token = inside.set(where)
     try:
         yield
     finally:
@@ -241,11 +241,8 @@ def effect(where: Inside, idempotency_key: str) -> Iterator[None]:
 
 
 def _as(where: Inside, scope: Scope, fn: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-    token = inside.set(where)
-    try:
+    with set_inside(where):
         return scope.run(fn, *args, **kwargs)
-    finally:
-        inside.reset(token)
 
 
 @functools.cache
@@ -257,7 +254,6 @@ def follow() -> None:
     """
     start, submit = threading.Thread.start, ThreadPoolExecutor.submit
 
-    @functools.wraps(start)
     def start_inside(thread: threading.Thread) -> None:
         where = inside.get()
         if where is not None:
@@ -265,7 +261,6 @@ def follow() -> None:
             thread.run = lambda: _as(where, scope, run)  # type: ignore[method-assign]
         start(thread)
 
-    @functools.wraps(submit)
     def submit_inside(
         pool: ThreadPoolExecutor, fn: Callable[..., Any], /, *args: Any, **kwargs: Any
     ) -> Future[Any]:
@@ -273,13 +268,10 @@ def follow() -> None:
         if where is None:
             return submit(pool, fn, *args, **kwargs)
         scope = where.attempt.started()
-        token = inside.set(None)  # a thread that the pool starts now will serve others as well
-        try:
+        with set_inside(None):  # a thread that the pool starts now will serve others as well
             future = submit(pool, _as, where, scope, fn, *args, **kwargs)
-        finally:
-            inside.reset(token)
         where.attempt.submitted(future)
         return future
 
-    threading.Thread.start = start_inside  # type: ignore[method-assign]
-    ThreadPoolExecutor.submit = submit_inside  # type: ignore[method-assign]
+    threading.Thread.start = start_inside  # type: ignore[method-assign,assignment]
+    ThreadPoolExecutor.submit = submit_inside  # type: ignore[method-assign,assignment]

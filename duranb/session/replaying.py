@@ -76,7 +76,7 @@ async def _run_stale(session: Session, bodies: Bodies) -> list[str]:
     done: list[str] = []
     while True:
         session.runtime.catch_up()
-        session.runtime.store.flush()
+        session.runtime.flush()
         with session.lock:
             line = latest(session.history)
             left = [line[name] for name in stale_steps(session.history) if name not in done]
