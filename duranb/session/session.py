@@ -67,11 +67,11 @@ class Session:
         """
         opened = Store.open(store)
         try:
-            history = History(opened.events())
+            folding = opened.fold()
             uses = Uses(live, root=notebook.parent)
             namespace = Namespace(live, opened, uses)
             namespace.alive_will_do = settings.strict
-            runtime = Runtime(opened, history, namespace, settings)
+            runtime = Runtime(opened, folding, namespace, settings)
             session = cls(notebook, runtime)
             session._begin()
         except BaseException:
