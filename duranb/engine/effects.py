@@ -207,7 +207,7 @@ class Deed:
             known = [
                 c.preview
                 for c in history.calls.values()
-                if c.effect and c.step == here.step and c.name == name
+                if c.kind.traits.effect and c.step == here.step and c.name == name
             ]
         if not known:
             return ""

@@ -7,13 +7,12 @@ it. There is one active runtime in a process, since there is one notebook in a k
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from duranb.record.events import Event, EventBody, SnapshotCaptured
-from duranb.record.history import History
+from duranb.record.fold import Fold
 from duranb.state import Delta, Mark, Namespace
 from duranb.store import Store
 
@@ -42,14 +41,15 @@ class Runtime:
     """
 
     def __init__(
-        self, store: Store, history: History, namespace: Namespace, settings: Settings
+        self, store: Store, folding: Fold, namespace: Namespace, settings: Settings
     ) -> None:
         self.store = store
-        self.history = history
+        self.history = folding.history
+        self._folding = folding
         self.namespace = namespace
         self.settings = settings
         self.at = 0
-        self.lock = threading.RLock()
+        self.lock = folding.history.lock
         self.failed: dict[str, FailedStart] = {}
         self._pid = os.getpid()
         store.listeners.append(self._fold)
@@ -62,7 +62,7 @@ class Runtime:
     def _fold(self, events: Sequence[Event]) -> None:
         with self.lock:
             for event in events:
-                self.history.apply(event)
+                self._folding.apply(event)
 
     def next_id(self, what: str) -> int:
         """A fresh id for an ``execution``, ``call`` or ``snapshot``."""
@@ -74,7 +74,9 @@ class Runtime:
 
         Raises :class:`duranb.errors.StoreError`.
         """
-        self.store.append(*bodies, wait=wait)
+        receipt = self.store.append(*bodies)
+        if wait:
+            receipt.wait()
 
     def snapshot(self, delta: Delta) -> tuple[int, list[EventBody]]:
         """The id of the state after ``delta``, and the events that must be recorded for it."""

@@ -104,7 +104,7 @@ def effects_of(runtime: Runtime, execution: Execution) -> list[Call]:
     history = runtime.history
     ids = {c.id for c in history.calls_of(execution.of or execution.id)} | set(execution.served)
     calls = [history.calls[i] for i in ids]
-    done = [c for c in calls if c.effect and c.status is CallStatus.COMPLETED]
+    done = [c for c in calls if c.kind.traits.effect and c.status is CallStatus.COMPLETED]
     return sorted(done, key=lambda c: c.ended, reverse=True)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from duranb.record.events import Binding, ErrorInfo, Usage
+from duranb.record.kinds import Kind
 
 
 class Status(StrEnum):
@@ -75,7 +76,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     step: str
     key: str
     occurrence: int
-    kind: str
+    kind: Kind
     name: str
     status: CallStatus
     started: int = 0
@@ -94,15 +95,13 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
 
     @property
-    def effect(self) -> bool:
-        """Whether this call changes the outside world."""
-        return self.kind == "effect"
-
-    @property
     def unpriced(self) -> bool:
         """Whether a model answered, and what that cost is not known: it did not tell how many
         tokens it took, or its price is not on the list."""
-        answered = self.kind == "llm" and self.status in (CallStatus.COMPLETED, CallStatus.REJECTED)
+        answered = self.kind.traits.answer and self.status in (
+            CallStatus.COMPLETED,
+            CallStatus.REJECTED,
+        )
         return answered and not (self.usage and self.usage.priced)
 
 
@@ -181,7 +180,7 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     """Sums over calls: what was made, and what was answered from the journal instead of paid.
 
     Tokens are counts, money is US dollars; what ``unpriced`` of the calls cost is not known, and is
-    in no sum. ``seconds_saved`` is the time the served calls took when they were made.
+    in no sum. ``saved_seconds`` is the time the served calls took when they were made.
     """
 
     calls: int = 0

@@ -104,9 +104,9 @@ def _following(session: Session, first: Execution | None) -> list[Execution]:
 def _about(session: Session, execution: Execution, live: bool) -> list[str]:
     history = session.history
     own = history.calls_of(execution.of or execution.id)
-    calls = [c for c in own if c.status is CallStatus.COMPLETED and c.kind == "llm"]
+    calls = [c for c in own if c.status is CallStatus.COMPLETED and c.kind.traits.answer]
     number = len(calls) + sum(
-        history.calls[i].kind == "llm" for i in execution.served if i in history.calls
+        history.calls[i].kind.traits.answer for i in execution.served if i in history.calls
     )
     lines = [f"runs {execution.step} with the inputs of execution {execution.id}"]
     if number and live:

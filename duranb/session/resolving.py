@@ -67,6 +67,6 @@ def in_doubt(session: Session, step: str) -> Call:
     for execution in reversed(history.executions_of(step)):
         for call in reversed(history.calls_of(execution.id)):
             unsettled = call.status in (CallStatus.INTENDED, CallStatus.IN_DOUBT)
-            if call.effect and unsettled and not call.idempotent:
+            if call.kind.traits.effect and unsettled and not call.idempotent:
                 return call
     raise UsageError(f"no effect of step {step!r} is in doubt")

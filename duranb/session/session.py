@@ -18,6 +18,7 @@ from duranb.errors import UsageError
 from duranb.record import events as e
 from duranb.record.artifacts import Artifacts
 from duranb.record.history import History
+from duranb.record.kinds import Kind
 from duranb.record.model import CallStatus
 from duranb.session import compensation, moving, replaying, resolving
 from duranb.session.plan import Plan
@@ -66,11 +67,11 @@ class Session:
         """
         opened = Store.open(store)
         try:
-            history = History(opened.events())
+            folding = opened.fold()
             uses = Uses(live, root=notebook.parent)
             namespace = Namespace(live, opened, uses)
             namespace.alive_will_do = settings.strict
-            runtime = Runtime(opened, history, namespace, settings)
+            runtime = Runtime(opened, folding, namespace, settings)
             session = cls(notebook, runtime)
             session._begin()
         except BaseException:
@@ -258,7 +259,7 @@ class Session:
     def answer(self, number: int, value: Any) -> str:
         """Answer question ``number``; the step that waits goes on when it is run again."""
         question = self.history.calls.get(number)
-        if question is None or question.kind != "ask":
+        if question is None or question.kind is not Kind.ASK:
             raise UsageError(f"there is no question {number}")
         if question.status is CallStatus.COMPLETED:
             raise UsageError(f"question {number} was answered already: {question.preview}")

@@ -80,6 +80,14 @@ VERBS: dict[str, type[msgspec.Struct]] = {
 }
 
 
+class Planned(msgspec.Struct, frozen=True, kw_only=True):
+    """What a verb would do, in sentences; ``warnings`` are what cannot be undone."""
+
+    title: str
+    lines: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
 class Requests:
     """Answers requests about one session. ``carry_out`` is how deeds reach the kernel."""
 
@@ -180,8 +188,8 @@ def sentence(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _shown(plan: Plan) -> dict[str, Any]:
-    return {"title": plan.title, "lines": plan.lines, "warnings": plan.warnings}
+def _shown(plan: Plan) -> Planned:
+    return Planned(title=plan.title, lines=plan.lines, warnings=plan.warnings)
 
 
 def _outcome(done: Future[str]) -> dict[str, Any]:

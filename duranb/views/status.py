@@ -7,6 +7,7 @@ from rich.text import Text
 
 from duranb.record.fold import DIED
 from duranb.record.history import History
+from duranb.record.kinds import Kind
 from duranb.record.model import Call, CallStatus, Execution, Origin, Status
 from duranb.record.staleness import latest, stale
 from duranb.views.lines import REMEDY
@@ -109,12 +110,12 @@ def needs(history: History) -> list[str]:
     lines = []
     for this in _steps(history):
         for call in history.calls_of(this.id):
-            if call.kind == "ask" and call.status is CallStatus.INTENDED and _waits(this):
+            if call.kind is Kind.ASK and call.status is CallStatus.INTENDED and _waits(this):
                 lines.append(
                     f"{this.step} waits: {call.preview}  →  %duranb answer {call.id} VALUE, "
                     "then run the cell again"
                 )
-            elif call.effect and _open(call) and this.status is not Status.RUNNING:
+            elif call.kind.traits.effect and _open(call) and this.status is not Status.RUNNING:
                 undo = " | --compensate" if call.compensate else ""
                 lines.append(
                     f"{this.step} is in doubt: {call.name}({call.preview}) was begun and its "

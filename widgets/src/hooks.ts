@@ -2,6 +2,7 @@ import { useEffect, useReducer, useRef, useState } from "preact/hooks";
 import type { RefObject } from "preact";
 import { toDetail } from "./data.js";
 import type { Detail, Row } from "./data.js";
+import type * as wire from "./wire.js";
 import type { State } from "./state.js";
 
 /** Render again whenever the state announces a change, at most once a frame. */
@@ -58,7 +59,7 @@ export function useDetail(state: State, row: Row | undefined): { detail: Detail 
     let stop = false;
     const ask = (): void => {
       last.current = Date.now();
-      state.link.request<Partial<Detail>>("detail", { execution: row.id }).then(
+      state.link.request<wire.Detail>("detail", { execution: row.id }).then(
         (sent) => stop || setFound({ of: row.id, detail: toDetail(sent), error: "" }),
         (error: Error) => stop || setFound({ of: row.id, detail: null, error: error.message }),
       );

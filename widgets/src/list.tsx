@@ -213,10 +213,10 @@ function RowView({ line, index, lanes, gutter, axis, state }: RowProps): JSX.Ele
       <span
         class="db-num"
         role="gridcell"
-        title={row.unpriced ? `${count(row.unpriced, "call")} without a price` : ""}
+        title={ledger.unpriced ? `${count(ledger.unpriced, "call")} without a price` : ""}
       >
         {ledger.cost > 0 && money(ledger.cost)}
-        {row.unpriced > 0 && (ledger.cost > 0 ? "+" : "?")}
+        {ledger.unpriced > 0 && (ledger.cost > 0 ? "+" : "?")}
       </span>
       <span
         class="db-num db-saved"

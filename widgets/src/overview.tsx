@@ -72,7 +72,7 @@ export function Overview({ row, detail, state, choose }: Props): JSX.Element {
         {(ledger.calls > 0 || ledger.cost > 0) && (
           <Fact name="Paid">
             {count(ledger.calls, "call")}, {compact(ledger.tokens)} tokens, {money(ledger.cost)}
-            {row.unpriced > 0 && ` and ${count(row.unpriced, "call")} without a price`}
+            {ledger.unpriced > 0 && ` and ${count(ledger.unpriced, "call")} without a price`}
           </Fact>
         )}
         {ledger.saved_calls > 0 && (

@@ -8,7 +8,7 @@ import type { Show, State } from "./state.js";
 export function TopBar({ state }: { state: State }): JSX.Element {
   const totals = state.totals;
   const sums = totals?.ledger;
-  const plus = totals && totals.unpriced > 0 ? "+" : "";
+  const plus = sums && sums.unpriced > 0 ? "+" : "";
   const name = state.notebook.split(/[\\/]/).pop() || "timeline";
   return (
     <header class="db-top">
@@ -21,7 +21,7 @@ export function TopBar({ state }: { state: State }): JSX.Element {
       </div>
       <div class="db-tiles">
         <Tile label="calls made" value={sums ? compact(sums.calls) : "–"} note={sums?.tokens ? `${compact(sums.tokens)} tokens` : ""} />
-        <Tile label="spent" value={sums ? money(sums.cost) + plus : "–"} note={plus ? `${totals!.unpriced} unpriced` : "on models"} />
+        <Tile label="spent" value={sums ? money(sums.cost) + plus : "–"} note={plus ? `${sums?.unpriced} unpriced` : "on models"} />
         <Tile label="calls saved" value={sums ? compact(sums.saved_calls) : "–"} note={sums?.saved_tokens ? `${compact(sums.saved_tokens)} tokens` : ""} good={!!sums?.saved_calls} />
         <Tile label="money saved" value={sums ? money(sums.saved_cost) : "–"} note={sums?.saved_seconds ? `and ${took(sums.saved_seconds * 1e6)}` : ""} good={!!sums?.saved_cost} />
         <Tile label="restarts survived" value={String(totals?.restarts ?? "–")} note={totals?.restarts ? "nothing lost" : ""} good={!!totals?.restarts} />
