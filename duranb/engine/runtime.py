@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
 from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -67,7 +66,7 @@ class Runtime:
         self.namespace = namespace
         self.settings = settings
         self.at = 0
-        self.lock = threading.RLock()
+        self.lock = folding.history.lock
         self.failed: dict[str, FailedStart] = {}
         self._pid = os.getpid()
         self._closed = False

@@ -17,7 +17,6 @@ from duranb.engine.runtime import Runtime, Settings
 from duranb.errors import UsageError
 from duranb.record import events as e
 from duranb.record.artifacts import Artifacts
-from duranb.record.fold import Fold
 from duranb.record.history import History
 from duranb.record.kinds import Kind
 from duranb.record.model import CallStatus
@@ -69,7 +68,7 @@ class Session:
         """
         opened = Store.open(store)
         try:
-            folding = Fold(opened.events())
+            folding = opened.fold()
             uses = Uses(live, root=notebook.parent)
             namespace = Namespace(live, opened, uses)
             namespace.alive_will_do = settings.strict
