@@ -77,7 +77,7 @@ async def _run_stale(session: Session, bodies: Bodies) -> list[str]:
     done: list[str] = []
     while True:
         session.runtime.catch_up()
-        session.runtime.store.flush()
+        session.runtime.flush()
         with session.lock:
             left = [x for x in _stale(session.history) if x.step not in done]
         if not left:
