@@ -79,3 +79,14 @@ def test_log_says_where_a_kernel_died() -> None:
     assert f"draft@{number} began" in lines[-3]
     assert f"the kernel died in draft@{number}" in lines[-2]
     assert "opened the store" in lines[-1]
+
+
+def test_status_of_thousands_of_steps_is_a_page() -> None:
+    """What is not done is listed, then the latest; of the others it is said how many there are."""
+    s = story.long(status.MOST_STEPS + 40)
+    s.start("step_3", "…")
+    s.now += 1
+    text = status.view(Fold(s.events).history).text()
+    assert "40 more steps are not shown" in text
+    assert "step_3@" in text and "step_4@" not in text
+    assert f"step_{status.MOST_STEPS + 39}@" in text
