@@ -83,17 +83,21 @@ def linked(
 
 
 def _unlike(stored: Any, alive: Any) -> tuple[Any, Any] | tuple[()] | None:
-    """The bytes of live memory that are not those of its stored counterpart, and these; empty where
-    they are unlike and cannot be written, None where they are alike, or this is no memory."""
+    """Live memory that is not as its stored counterpart, and that, as two arrays; empty where they
+    are unlike and cannot be written, None where they are alike, or this is no memory."""
     if not all(views.is_memory(v) or views.is_array(type(v)) for v in (stored, alive)):
         return None
+    if any(views.is_array(type(v)) and v.dtype.hasobject for v in (stored, alive)):
+        return None  # its elements were compared one by one
     now, then = views.memory(alive), views.memory(stored)
-    if now is None or then is None:
-        # Its elements are objects, which were compared one by one, or lie scattered.
-        return None if getattr(getattr(stored, "dtype", None), "hasobject", False) else ()
-    if now.size == then.size and (now == then).all():
+    scattered = now is None or then is None
+    if scattered:
+        now, then = alive, stored
+    if now.shape != then.shape or now.dtype != then.dtype:
+        return ()
+    if now.tobytes() == then.tobytes() if scattered else (now == then).all():
         return None
-    return (now, then) if now.size == then.size and now.flags.writeable else ()
+    return (now, then) if now.flags.writeable else ()
 
 
 def parts(values: object, live: dict[str, Any]) -> list[object]:
