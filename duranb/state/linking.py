@@ -17,14 +17,16 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from duranb.code.looking import own_failure
+from duranb.code.looking import is_class, own_failure
 from duranb.state import reconnect
 from duranb.state.capture import Capture
 from duranb.state.classes import whole
 from duranb.state.drawing import undrawn
 from duranb.state.placeholder import Placeholder
 from duranb.values import codec, frames, views
+from duranb.values.classes import carried, hold
 from duranb.values.immutable import ATOMS
+from duranb.values.target import Target, loading_into
 
 
 @dataclass
@@ -179,7 +181,7 @@ def copied(capture: Capture, values: Any, parts: Mapping[int, object]) -> Any:
     buffers: list[pickle.PickleBuffer] = []
     pickler = _Linking(sink, capture.live, buffers.append, parts)
     pickler.dump(values)
-    with undrawn(), codec.bound(capture.live):
+    with undrawn(), loading_into(Target(capture.live)):
         reader = _Linked(io.BytesIO(sink.getbuffer()), pickler.kept, buffers)
         return reader.load()
 
@@ -199,16 +201,37 @@ class _Linking(codec.NotebookPickler):
         """A live variable keeps what it holds."""
         return types.CellType() if id(variable) in self._parts else super().filling(variable)
 
+    def reduction(self, obj: Any) -> Any:
+        """As it is, but for a class that comes with what it holds: it gets the copies."""
+        if is_class(obj):
+            return _itself, (_Kept(obj),), carried(obj, self._namespace), None, None, hold
+        return super().reduction(obj)
+
     def persistent_id(self, obj: Any) -> int | None:
         """The number of an object that is not copied."""
         kind = type(obj)
         if id(obj) in self._parts:
             self.kept.append(self._parts[id(obj)])
+        elif kind is _Kept:
+            self.kept.append(obj.value)
+        elif issubclass(kind, type) and carried(obj, self._namespace):
+            return None
         elif kind is Placeholder or issubclass(kind, type) or reconnect.is_handle(kind):
             self.kept.append(obj)
         else:
             return None
         return len(self.kept) - 1
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """A class that is not copied, while what it holds is."""
+
+    value: type
+
+
+def _itself(cls: type) -> type:
+    return cls
 
 
 class _Linked(pickle.Unpickler):
