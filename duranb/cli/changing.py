@@ -10,7 +10,6 @@ import click
 from duranb.cli.options import NOTEBOOK, plainly
 from duranb.engine import questions
 from duranb.errors import UsageError
-from duranb.record.history import History
 from duranb.record.kinds import Kind
 from duranb.record.model import CallStatus
 from duranb.runner.offline import store_folder
@@ -29,7 +28,7 @@ def answer(notebook: Path, number: int, value: str) -> None:
     """
     folder = store_folder(notebook)
     with StoreView.open(folder) as view:
-        history = History(view.events())
+        history = view.history()
     question = history.calls.get(number)
     if question is None or question.kind is not Kind.ASK:
         waiting = [c.id for c in history.calls.values() if c.kind is Kind.ASK and _open(c.status)]

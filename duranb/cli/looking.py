@@ -7,7 +7,6 @@ from pathlib import Path
 import click
 
 from duranb.cli.options import NOTEBOOK, out, plainly
-from duranb.record.history import History
 from duranb.runner.offline import store_folder
 from duranb.store import StoreView
 from duranb.views import (
@@ -19,15 +18,6 @@ from duranb.views import (
 from duranb.views.render import WIDTH, View, console_for
 
 
-def _history(view: StoreView) -> History:
-    """The history as it is: what was running in a kernel that is gone runs no more."""
-    events = view.events()
-    history = History(events)
-    if events and view.holder is None:
-        history.kernel_died(events[-1].ts)
-    return history
-
-
 @click.command()
 @NOTEBOOK
 @plainly
@@ -37,7 +27,7 @@ def status(notebook: Path) -> None:
     Example: duranb status agent.ipynb
     """
     with StoreView.open(store_folder(notebook)) as view:
-        _show(status_view.view(_history(view), view.holder))
+        _show(status_view.view(view.history(), view.holder))
 
 
 @click.command()
@@ -58,7 +48,7 @@ def log(notebook: Path, most: int) -> None:
     """
     with StoreView.open(store_folder(notebook)) as view:
         events = view.events()
-        _show(log_view.view(History(events), events, most))
+        _show(log_view.view(view.history(), events, most))
 
 
 @click.command()
@@ -71,7 +61,7 @@ def show(notebook: Path, step: str) -> None:
     Example: duranb show agent.ipynb analyse
     """
     with StoreView.open(store_folder(notebook)) as view:
-        _show(show_view.view(_history(view), step))
+        _show(show_view.view(view.history(), step))
 
 
 @click.command()
@@ -85,7 +75,7 @@ def diff(notebook: Path, first: str, second: str) -> None:
     Example: duranb diff agent.ipynb analyse@3 analyse@9
     """
     with StoreView.open(store_folder(notebook)) as view:
-        _show(diff_view.view(_history(view), first, second))
+        _show(diff_view.view(view.history(), first, second))
 
 
 @click.command()
@@ -100,7 +90,7 @@ def timeline(notebook: Path, out: Path) -> None:
     from duranb.timelines.html import timeline_html
 
     with StoreView.open(store_folder(notebook)) as view:
-        page = timeline_html(_history(view), view, title=notebook.stem)
+        page = timeline_html(view.history(), view, title=notebook.stem)
     out.write_text(page, encoding="utf-8")
     click.echo(str(out))
 

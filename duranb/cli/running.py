@@ -12,7 +12,6 @@ import click
 
 from duranb.cli import verifying
 from duranb.cli.options import NOTEBOOK, SECONDS, plainly, running
-from duranb.record.history import History
 from duranb.runner import headless, offline
 from duranb.runner.offline import store_folder
 from duranb.store import StoreView, left_behind, store_path
@@ -74,7 +73,7 @@ def resume(
     Example: duranb resume agent.ipynb
     """
     with StoreView.open(store_folder(notebook)) as view:
-        given = History(view.events()).parameters
+        given = view.history().parameters
     _finish(_run_shown(notebook, given, out, kernel, restarts, timeout))
 
 
@@ -155,7 +154,7 @@ def verify(notebook: Path, replay: bool, timeout: float | None) -> None:
 
     with StoreView.open(store_folder(notebook)) as view:
         problems = check(view)
-        history = History(view.events())
+        history = view.history()
         events = len(view.events())
     for note in differing(history):  # the store is whole: this is about what was put into it
         click.echo(f"duranb: {note}", err=True)

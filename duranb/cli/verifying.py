@@ -107,7 +107,7 @@ def verify(notebook: Path, *, hooks: Hooks | None = None, timeout: float | None 
         except CellTimeoutError:
             died = f"a step took longer than the {timeout:g} seconds of --timeout"
         with StoreView.open(store) as view:
-            after = History(view.events())
+            after = view.history()
     return _verdict(parts, before, after, died)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from duranb.record.events import Event, EventBody, SnapshotCaptured
-from duranb.record.history import History
+from duranb.record.fold import Fold
 from duranb.state import Delta, Mark, Namespace
 from duranb.store import Store
 
@@ -42,10 +42,11 @@ class Runtime:
     """
 
     def __init__(
-        self, store: Store, history: History, namespace: Namespace, settings: Settings
+        self, store: Store, folding: Fold, namespace: Namespace, settings: Settings
     ) -> None:
         self.store = store
-        self.history = history
+        self.history = folding.history
+        self._folding = folding
         self.namespace = namespace
         self.settings = settings
         self.at = 0
@@ -62,7 +63,7 @@ class Runtime:
     def _fold(self, events: Sequence[Event]) -> None:
         with self.lock:
             for event in events:
-                self.history.apply(event)
+                self._folding.apply(event)
 
     def next_id(self, what: str) -> int:
         """A fresh id for an ``execution``, ``call`` or ``snapshot``."""
@@ -74,7 +75,9 @@ class Runtime:
 
         Raises :class:`duranb.errors.StoreError`.
         """
-        self.store.append(*bodies, wait=wait)
+        receipt = self.store.append(*bodies)
+        if wait:
+            receipt.wait()
 
     def snapshot(self, delta: Delta) -> tuple[int, list[EventBody]]:
         """The id of the state after ``delta``, and the events that must be recorded for it."""

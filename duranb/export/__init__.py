@@ -46,4 +46,4 @@ def _history(notebook: Path) -> History | None:
     if not (folder / "store.duckdb").exists():
         return None
     with StoreView.open(folder) as view:
-        return History(view.events())
+        return view.history()

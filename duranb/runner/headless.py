@@ -311,7 +311,7 @@ def _history(notebook: Path) -> History:
     if not (folder / "store.duckdb").exists():
         return History()
     with StoreView.open(folder) as view:
-        return History(view.events())
+        return view.history()
 
 
 def _progress(notebook: Path) -> int:

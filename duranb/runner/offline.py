@@ -74,7 +74,7 @@ def copied(folder: Path) -> Iterator[tuple[Path, History]]:
             _link_artifacts(folder / "artifacts", target / "artifacts")
             try:
                 with StoreView.open(target) as view:
-                    history = History(view.events())
+                    history = view.history()
                 break
             except StoreDamaged:
                 if attempt == TRIES - 1:
@@ -164,7 +164,7 @@ def rerun(
         if given >= 0:
             running.cells.pop(given)
         with StoreView.open(store) as view:
-            swallowed = _swallowed(History(view.events()), before.last_execution)
+            swallowed = _swallowed(view.history(), before.last_execution)
         if not kind and swallowed:
             kind, message = "Unrecorded", swallowed
         failure = None

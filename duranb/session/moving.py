@@ -165,8 +165,7 @@ def _since(
         later = [x for x in line if x.id in inside or x.parent in inside]
         later = [x for x in later if (x.of or x.id) not in earlier]
     else:
-        kept = history.lineage(snapshot) if snapshot else set()
-        later = [x for x in line if x.snapshot not in kept]
+        later = [x for x in line if not history.in_lineage(x.snapshot, snapshot)]
     counted = (Status.COMPLETED, Status.COMPENSATION_FAILED)
     done = [x for x in later if x.status in counted and x.kind != "compensation"]
     return list({x.of or x.id: history.executions[x.of or x.id] for x in done}.values())

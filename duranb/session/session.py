@@ -17,6 +17,7 @@ from duranb.engine.runtime import Runtime, Settings
 from duranb.errors import UsageError
 from duranb.record import events as e
 from duranb.record.artifacts import Artifacts
+from duranb.record.fold import Fold
 from duranb.record.history import History
 from duranb.record.kinds import Kind
 from duranb.record.model import CallStatus
@@ -67,11 +68,11 @@ class Session:
         """
         opened = Store.open(store)
         try:
-            history = History(opened.events())
+            folding = Fold(opened.events())
             uses = Uses(live, root=notebook.parent)
             namespace = Namespace(live, opened, uses)
             namespace.alive_will_do = settings.strict
-            runtime = Runtime(opened, history, namespace, settings)
+            runtime = Runtime(opened, folding, namespace, settings)
             session = cls(notebook, runtime)
             session._begin()
         except BaseException:

@@ -15,9 +15,10 @@ from typing import Any, Generic, TypeVar
 
 import duckdb
 
-from duranb.errors import StoreDamaged, StoreError, StoreUnwritable
+from duranb.errors import StoreDamaged, StoreError, StoreUnwritable, Superseded
 from duranb.store.database import Database, Row
 from duranb.store.journal import Journal
+from duranb.store.port import Receipt, settle
 
 T = TypeVar("T")
 
@@ -53,20 +54,23 @@ class Ticket(Generic[T]):
 
 
 class Draft:
-    """Events on their way to the table: not numbered yet. ``ticket`` is None if nobody waits.
+    """Events on their way to the table: not numbered yet. ``expected`` is the number of the last
+    event before them, where the caller relies on it.
 
     ``undo`` is called on the owner thread when they could not be written and are given up."""
 
-    __slots__ = ("make", "ticket", "undo")
+    __slots__ = ("expected", "make", "receipt", "undo")
 
     def __init__(
         self,
         make: Callable[[int, bytes], tuple[list[Row], Any]],
-        ticket: Ticket[None] | None,
+        receipt: Receipt,
+        expected: int | None,
         undo: Callable[[], None],
     ) -> None:
         self.make = make
-        self.ticket = ticket
+        self.receipt = receipt
+        self.expected = expected
         self.undo = undo
 
 
@@ -74,7 +78,7 @@ class _Idle:
     """Nothing came for a while."""
 
 
-_Item = Draft | tuple[Callable[[Database], Any], Ticket[Any], bool] | type[_Idle] | None
+_Item = Draft | Receipt | tuple[Callable[[Database], Any], Ticket[Any], bool] | type[_Idle] | None
 
 PATIENCE = 0.05
 """Seconds that events nobody waits for may wait for company."""
@@ -124,6 +128,10 @@ class Owner:
     def append(self, draft: Draft) -> None:
         """Queue events."""
         self._queue.put(draft)
+
+    def hurry(self, receipt: Receipt) -> None:
+        """Somebody waits for a receipt now."""
+        self._queue.put(receipt)
 
     def do(self, work: Callable[[Database], T], *, caught_up: bool = True) -> T:
         """Run ``work`` on the owner thread, after all that is queued, and give its value.
@@ -192,17 +200,20 @@ class Owner:
         """
         drafts: list[Draft] = []
         patience = min(QUIET * 2**self._failures, LONGEST) if self._journaled else None
-        urgent = False
+        urgent: Receipt | None = None
         while True:
             try:
-                item = self._queue.get(not urgent, patience)
+                item = self._queue.get(urgent is None, patience)
             except Empty:
-                return drafts, drafts[-1] if drafts else _Idle
-            if not isinstance(item, Draft):
+                return drafts, urgent or (drafts[-1] if drafts else _Idle)
+            if isinstance(item, Receipt):
+                urgent = urgent or (None if item.settled else item)
+            elif isinstance(item, Draft):
+                drafts.append(item)
+                urgent = urgent or (item.receipt if item.receipt.waited else None)
+                patience = PATIENCE
+            else:
                 return drafts, item
-            drafts.append(item)
-            urgent = urgent or item.ticket is not None
-            patience = PATIENCE
 
     def _serve(
         self,
@@ -227,37 +238,40 @@ class Owner:
         drafts, self._kept = [*self._kept, *drafts], []
         if not drafts:
             return
-        error: BaseException | None = None
         try:
             self._commit(drafts)
         except BaseException as problem:
-            error = problem
-            self._kept = [d for d in drafts if d.ticket is None]
-        for draft in drafts:
-            if draft.ticket is not None:
-                if error is not None:
+            for draft in drafts:
+                if draft.receipt.waited:
                     draft.undo()
-                draft.ticket.error = error
-                draft.ticket.settle()
+                    draft.receipt.settle(error=problem)
+                else:
+                    self._kept.append(draft)
 
     def _commit(self, drafts: Sequence[Draft]) -> None:
         self._check()
         rows: list[Row] = []
         extras: list[Any] = []
+        made: list[tuple[Draft, int]] = []
         last, digest = self.last, self.hash
         for draft in drafts:
-            made, extra = draft.make(last, digest)
-            rows += made
+            if draft.expected is not None and draft.expected != last:
+                draft.undo()
+                draft.receipt.settle(error=Superseded.at(last, draft.expected))
+                continue
+            new, extra = draft.make(last, digest)
+            rows += new
             extras.append(extra)
-            if made:
-                last, digest = made[-1].seq, made[-1].hash
-        if not rows:
-            return
-        self._journal.append(rows)
-        self._journaled += rows
-        self._payloads |= {row.seq: row.payload for row in rows if row.payload is not None}
-        self.last, self.hash = last, digest
-        self._committed(rows, extras)
+            if new:
+                last, digest = new[-1].seq, new[-1].hash
+            made.append((draft, last))
+        if rows:
+            self._journal.append(rows)
+            self._journaled += rows
+            self._payloads |= {row.seq: row.payload for row in rows if row.payload is not None}
+            self.last, self.hash = last, digest
+            self._committed(rows, extras)
+        settle([draft.receipt for draft, _ in made], [seq for _, seq in made])
 
     def _still_there(self) -> bool:
         try:

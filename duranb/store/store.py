@@ -7,7 +7,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import blake3
@@ -26,8 +26,9 @@ from duranb.store import chain, files, journal, keys
 from duranb.store.database import Database, Result, Row
 from duranb.store.lock import StoreLock
 from duranb.store.opening import Opening
-from duranb.store.owner import Draft, Owner, Ticket
+from duranb.store.owner import Draft, Owner
 from duranb.store.paths import DATABASE, JOURNAL, TAIL
+from duranb.store.port import Listener, Receipt
 
 INLINE = 32 * 1024
 """Bytes up to which an artifact lies in the database; measured by tests/benchmarks/bench_store.py.
@@ -49,7 +50,7 @@ class Store:
     def __init__(self, path: Path, lock: StoreLock) -> None:
         self.path = path
         self.damage = ""
-        self.listeners: list[Callable[[Sequence[Event]], None]] = []
+        self.listeners: list[Listener] = []
         self._lock = lock
         self._pid = os.getpid()
         self._key = keys.user_key()
@@ -183,31 +184,27 @@ class Store:
 
     # -- events ----------------------------------------------------------------------------
 
-    def events(self) -> list[Event]:
-        """Every event so far, oldest first."""
+    def events(self, after: int = 0) -> list[Event]:
+        """The events with numbers above ``after``, oldest first."""
         self.flush()
         with self._mutex:
-            return list(self._loaded)
+            return self._loaded[after:]
 
-    def append(self, *bodies: EventBody, wait: bool = True) -> None:
-        """Append events, in this order, with the artifacts put since the last append before them.
-
-        With ``wait`` they are durable when this returns; without, a failure is raised by a later
-        append or flush. Raises :class:`StoreUnwritable`.
-        """
+    def append(self, *bodies: EventBody, expected: int | None = None) -> Receipt:
+        """Append events; see :meth:`duranb.store.port.Port.append`. The receipt raises
+        :class:`StoreUnwritable` where they cannot be written."""
         self._check_process()
         with self._mutex:
             sent, self._unsent = self._unsent, []
-            ticket: Ticket[None] | None = Ticket() if wait else None
+            receipt = Receipt(self._owner.hurry)
             lines: list[_Line] = [(b, p, e.encode(b)) for b, p in sent]
             lines += [(b, None, e.encode(b)) for b in bodies]
 
             def make(last: int, digest: bytes) -> tuple[list[Row], list[EventBody]]:
                 return _rows(lines, last, digest), [b for b, _, _ in lines]
 
-            self._owner.append(Draft(make, ticket, lambda: self._give_back(sent)))
-        if ticket is not None:
-            ticket.wait()
+            self._owner.append(Draft(make, receipt, expected, lambda: self._give_back(sent)))
+        return receipt
 
     def _give_back(self, sent: list[tuple[ArtifactStored, bytes | None]]) -> None:
         """What was put and could not be written goes with the next events."""
@@ -216,7 +213,7 @@ class Store:
 
     def flush(self) -> None:
         """Wait until all that was appended is durable. Raises what went wrong with it."""
-        self.append()
+        self.append().wait()
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> Result:
         """Column names and rows of a read-only query over the events and their views."""

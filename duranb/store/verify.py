@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from duranb.errors import StoreError
-from duranb.record.history import History
 from duranb.store import chain, keys
 from duranb.store.paths import TAIL
 from duranb.store.store import check_digest, check_signature
@@ -22,7 +21,7 @@ def verify(view: StoreView) -> list[str]:
 def _unread(view: StoreView) -> list[str]:
     return [
         f"event {seq} is about something that is not in the history: it is left out"
-        for seq in History(view.events()).unread
+        for seq in view.history().unread
     ]
 
 

@@ -20,6 +20,8 @@ import duckdb
 from duranb.errors import StoreDamaged, StoreError
 from duranb.record.artifacts import Buffer
 from duranb.record.events import ArtifactStored, Event
+from duranb.record.fold import Fold
+from duranb.record.history import History
 from duranb.store import chain, files, journal, keys
 from duranb.store.database import Database, Result
 from duranb.store.lock import holder
@@ -83,6 +85,13 @@ class StoreView:
     def events(self) -> list[Event]:
         """Every event, oldest first."""
         return list(self._events)
+
+    def history(self) -> History:
+        """What the events say. Where no process has the store open, what was running has died."""
+        folding = Fold(self._events)
+        if self.holder is None:
+            folding.kernel_died()
+        return folding.history
 
     def get(self, digest: str) -> memoryview:
         """The bytes of an artifact; see :class:`duranb.record.artifacts.Artifacts`."""

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from duranb.code.fingerprint import Uses
-from duranb.record.history import History
 from duranb.record.model import Status
 from duranb.runner import offline
 from duranb.state import Namespace
@@ -48,7 +47,7 @@ def failed(failure: offline.Failure) -> Failed:
 
 
 def _load(notebook: Path, view: StoreView, last: int) -> Replayed:
-    history = History(view.events())
+    history = view.history()
     final = history.namespace()
     live: dict[str, Any] = {}
     # Functions of the notebook find their globals here, and each other's.

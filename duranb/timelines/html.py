@@ -67,9 +67,9 @@ def timeline_html(history: History, artifacts: Reader, title: str) -> str:
 
 def _details(history: History, artifacts: Reader) -> Iterator[str]:
     """One element for each execution and each recorded exchange, the newest first."""
-    left, now = MOST_BYTES, history.namespace()
+    left = MOST_BYTES
     for number in reversed(history.executions):
-        found = detail(history, artifacts, number, now)
+        found = detail(history, artifacts, number)
         elements = [_data("data-execution", str(number), msgspec.json.encode(found))]
         for call in history.calls_of(number):
             if call.response:

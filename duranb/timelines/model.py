@@ -145,7 +145,7 @@ class Model:
         A new kernel begins with an empty namespace, and restoring a step makes a snapshot of its
         own: what was executed in an earlier life is not left behind by that.
         """
-        lineage = self._history.lineage()
+        lineage = {s.id for s in self._history.walk()}
         sources = {x.of or x.id for x in on_line}
         return {
             x.id

@@ -90,7 +90,6 @@ def row(
     done = [c for c in source if _done(c)]
     served = history.executions.get(this.of, this).served
     died = this.error is not None and this.error.type == DIED
-    ended = _last_sign(this, calls) if died else this.ended
     # A function step's compensation is known to the kernel alone, which says when there is none.
     undoable = (
         this.step in history.compensations
@@ -107,14 +106,14 @@ def row(
         run=this.run,
         branch=this.branch,
         started=this.started,
-        ended=ended,
+        ended=this.ended,
         died=died,
         parent=this.parent,
         of=this.of,
         replays=this.replays,
         compensates=this.compensates,
         compensated_by=this.compensated_by,
-        attempts=tuple(attempt_row(a, ended if died else a.ended) for a in this.attempts),
+        attempts=tuple(map(attempt_row, this.attempts)),
         spans=tuple(map(_span, _some(calls))),
         made=len(calls),
         served=len(this.served),
@@ -139,23 +138,17 @@ def _done(call: Call) -> bool:
 _UNDOABLE = (Status.COMPLETED, Status.COMPENSATION_FAILED, Status.FAILED, Status.IN_DOUBT)
 
 
-def attempt_row(attempt: Attempt, latest: int) -> AttemptRow:
-    """An attempt without its traceback, over by ``latest`` at the latest."""
+def attempt_row(attempt: Attempt) -> AttemptRow:
+    """An attempt without its traceback."""
     error = attempt.error
     return AttemptRow(
         number=attempt.number,
         started=attempt.started,
-        ended=min(attempt.ended, latest) or attempt.ended,
+        ended=attempt.ended,
         cause=attempt.cause.value if attempt.cause else "",
         wait=attempt.wait,
         error=one_line(f"{error.type}: {error.message}") if error else "",
     )
-
-
-def _last_sign(this: Execution, calls: list[Call]) -> int:
-    """The last time something was recorded of an execution whose process ended."""
-    signs = [this.started, *(a.started for a in this.attempts), *(c.ended for c in calls)]
-    return max([*signs, *(c.started for c in calls)])
 
 
 def one_line(text: str, most: int = LINE) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from duranb.record import events as e
 from duranb.record.events import Event
-from duranb.record.history import History
+from duranb.record.fold import Fold
 from tests.browser.story import Story
 
 
@@ -32,7 +32,8 @@ class Host:
         self.story = story
         self.notebook = folder / "licences.ipynb"
         self.store_path = folder / ".duranb" / "licences"
-        self.history = History(story.events)
+        self._folding = Fold(story.events)
+        self.history = self._folding.history
         self.artifacts = story
         self.lock = threading.RLock()
         self.done: list[tuple[str, dict[str, Any]]] = []
@@ -46,7 +47,7 @@ class Host:
             for body in bodies:
                 self.story.tell(body, after)
                 seq = self.history.seq + 1
-                self.history.apply(Event(seq=seq, ts=self.story.now, body=body))
+                self._folding.apply(Event(seq=seq, ts=self.story.now, body=body))
         for callback in list(self._subscribers):
             callback(self.history.seq)
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from duranb.llm import reading
-from duranb.record.history import History
 from duranb.record.model import CallStatus, Status
 from duranb.store import StoreView, store_path
 from tests.kernel.harness import Kernel, KernelDied, Result
@@ -103,7 +102,7 @@ def acknowledged(notebook: Path) -> set[str]:
     if not (folder / "store.duckdb").exists():
         return set()
     with StoreView.open(folder) as view:
-        history = History(view.events())
+        history = view.history()
         done = [
             c
             for c in history.calls.values()
@@ -120,7 +119,7 @@ def question(described: Any) -> str:
 def all_completed(notebook: Path) -> bool:
     """Whether each step's latest execution completed."""
     with StoreView.open(store_path(notebook)) as view:
-        history = History(view.events())
+        history = view.history()
         return all(
             history.executions_of(step)[-1].status is Status.COMPLETED for step in history.steps
         )

@@ -8,6 +8,7 @@ from hypothesis import given, strategies as st
 from duranb.errors import NoSuchStep
 from duranb.record import events as e
 from duranb.record.events import Binding, Event
+from duranb.record.fold import Fold
 from duranb.record.history import History
 from duranb.record.model import CallStatus, Origin, Status
 from duranb.record.staleness import stale
@@ -16,7 +17,7 @@ from duranb.record.staleness import stale
 def fold(*bodies: e.EventBody) -> History:
     """A history of these bodies, after a run began."""
     all_bodies = [e.RunStarted(run="r"), *bodies]
-    return History(Event(i, i * 1000, b) for i, b in enumerate(all_bodies, 1))
+    return Fold(Event(i, i * 1000, b) for i, b in enumerate(all_bodies, 1)).history
 
 
 def begun(number: int, step: str = "s", **more: object) -> e.ExecutionStarted:
@@ -271,3 +272,47 @@ def test_events_of_the_first_format_are_read() -> None:
     older = e.encode(call)[1].replace('"kind":', '"sort":').replace('"type":"call', '"kind":"call')
     assert older.startswith('{"kind":"call.failed"')
     assert e.decode(older) == call
+
+
+@given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 5), st.booleans()), max_size=40))
+def test_look_ups_in_the_tree_agree_with_walking_it(shape: list[tuple[int, int, bool]]) -> None:
+    """Lineages, namespaces and bindings are what going back to the first snapshot finds."""
+    bodies: list[e.EventBody] = []
+    for number, (back, name, deletes) in enumerate(shape, 1):
+        parent = max(0, number - 1 - back)
+        names = {"gone": f"n{name}"} if deletes else {f"n{name}": str(number)}
+        bodies.append(snap(number, parent, **names))
+    history = fold(*bodies)
+    for number in history.snapshots:
+        way = list(history.walk(number))
+        assert [s.id for s in history.snapshots.values() if history.in_lineage(s.id, number)] == [
+            s.id for s in reversed(way)
+        ]
+        expected: dict[str, Binding] = {}
+        for step in reversed(way):
+            expected.update(step.changed)
+            for name in step.deleted:
+                expected.pop(name, None)
+        assert history.namespace(number) == expected
+        assert {n: history.binding(n, number) for n in expected} == expected
+        assert all(
+            history.binding(f"n{i}", number) is None for i in range(6) if f"n{i}" not in expected
+        )
+
+
+def test_an_execution_whose_process_died_ended_with_its_last_sign_of_life() -> None:
+    """It took until the last event before, and not until the notebook was opened again."""
+    events = [Event(1, 10, e.RunStarted(run="r")), Event(2, 20, begun(1)), Event(3, 30, call(1, 1))]
+    later = Event(4, 9000, e.SessionOpened(pid=2))
+    by_reader = Fold(events)
+    by_reader.kernel_died()
+    for history in (Fold([*events, later]).history, by_reader.history):
+        assert history.executions[1].ended == history.executions[1].attempts[0].ended == 30
+
+
+def test_identical_requests_are_counted_by_their_places() -> None:
+    """A retry of the same request takes no place of its own."""
+    history = fold(begun(1), call(1, 1, 0), call(2, 1, 2), call(3, 1, 1), call(4, 1, 1))
+    assert history.occurrences("s", "k") == 3
+    assert history.recorded("s", "k", 1).id == 4  # type: ignore[union-attr]
+    assert history.occurrences("s", "other") == 0

@@ -63,7 +63,9 @@ def test_events_are_there_after_reopening_in_order(folder: Path) -> None:
     """Events come back numbered from 1, with the chain unbroken."""
     first = Store.open(folder)
     for number in range(120):
-        first.append(Answered(call=number, value=number), wait=number % 3 == 0)
+        receipt = first.append(Answered(call=number, value=number))
+        if number % 3 == 0:
+            receipt.wait()
     first.close()
     again = Store.open(folder)
     assert [b.call for b in bodies(again)] == list(range(120))  # type: ignore[attr-defined]
@@ -78,7 +80,7 @@ def test_listeners_hear_before_the_caller_goes_on(store: Store) -> None:
     """Who waits for an event finds it folded already."""
     heard: list[object] = []
     store.listeners.append(lambda events: heard.extend(x.body for x in events))
-    store.append(RunStarted(run="r"))
+    store.append(RunStarted(run="r")).wait()
     assert heard == [RunStarted(run="r")]
 
 
@@ -89,9 +91,9 @@ def test_artifacts_come_back_by_their_content(folder: Path, size: int) -> None:
     store = Store.open(folder)
     digest = store.put([data[: size // 2], data[size // 2 :]])
     assert bytes(store.get(digest)) == data, "before it was written"
-    store.append(RunStarted(run="r"))
+    store.append(RunStarted(run="r")).wait()
     assert store.put([data]) == digest
-    store.append(RunStarted(run="s"))
+    store.append(RunStarted(run="s")).wait()
     store.close()
     again = Store.open(folder)
     assert bytes(again.get(digest)) == data
@@ -105,7 +107,7 @@ def test_many_threads_lose_nothing(store: Store) -> None:
 
     def work(who: int) -> None:
         for number in range(50):
-            store.append(Answered(call=who, value=number))
+            store.append(Answered(call=who, value=number)).wait()
 
     threads = [threading.Thread(target=work, args=(who,)) for who in range(8)]
     for thread in threads:
@@ -130,7 +132,7 @@ def test_view_reads_while_the_owner_writes(store: Store, folder: Path) -> None:
 
     def write() -> None:
         while not stop.is_set():
-            store.append(Answered(call=1, value="x" * 500))
+            store.append(Answered(call=1, value="x" * 500)).wait()
 
     writer = threading.Thread(target=write)
     writer.start()
@@ -173,7 +175,7 @@ def test_damaged_log_is_noticed_and_set_aside(
     """DuckDB may drop a damaged log without a word; the store says so and keeps the original."""
     store = Store.open(folder)
     for number in range(40):
-        store.append(Answered(call=number, value="x" * 100))
+        store.append(Answered(call=number, value="x" * 100)).wait()
     if log != JOURNAL:
         store.query("SELECT 1")  # has the database take over what the journal holds
     copy = tmp_path / "copy"
@@ -192,7 +194,7 @@ def test_damaged_log_is_noticed_and_set_aside(
     assert "quarantine" in again.damage
     kept = [p.read_bytes() for p in (copy / "quarantine").rglob(log)]
     assert bytes(data) in kept
-    again.append(RunStarted(run="goes on"))
+    again.append(RunStarted(run="goes on")).wait()
     again.close()
     last = Store.open(copy)
     assert last.damage == ""
@@ -203,7 +205,7 @@ def test_damaged_log_is_noticed_and_set_aside(
 def test_undamaged_log_after_a_kill_is_no_damage(folder: Path, tmp_path: Path) -> None:
     """An unclean end alone is nothing to talk about."""
     store = Store.open(folder)
-    store.append(RunStarted(run="r"))
+    store.append(RunStarted(run="r")).wait()
     copy = tmp_path / "copy"
     _unclean_copy(folder, copy)
     store.close()
@@ -217,7 +219,7 @@ def test_full_disk_loses_nothing_and_passes(folder: Path, monkeypatch: pytest.Mo
     """Where nothing more can be written the append says so; what was acknowledged is there, and
     once there is space again it goes on."""
     store = Store.open(folder)
-    store.append(RunStarted(run="before"))
+    store.append(RunStarted(run="before")).wait()
     write, begun = os.pwrite, []
 
     def half(descriptor: int, data: memoryview, at: int) -> int:
@@ -230,8 +232,8 @@ def test_full_disk_loses_nothing_and_passes(folder: Path, monkeypatch: pytest.Mo
         full.setattr(os, "pwrite", half)
         for number in range(3):
             with pytest.raises(StoreUnwritable, match=r"disk of .+ is full"):
-                store.append(Answered(call=number, value=""))
-    store.append(RunStarted(run="after"))
+                store.append(Answered(call=number, value="")).wait()
+    store.append(RunStarted(run="after")).wait()
     store.close()
     again = Store.open(folder)
     assert again.damage == ""
@@ -252,7 +254,7 @@ def test_changed_artifact_is_never_served(folder: Path) -> None:
     """A file that is not what was stored is refused, and verify names it."""
     store = Store.open(folder)
     digest = store.put([b"x" * (INLINE + 1)])
-    store.append(RunStarted(run="r"))
+    store.append(RunStarted(run="r")).wait()
     (folder / "artifacts" / digest[:2] / digest).write_bytes(b"y" * (INLINE + 1))
     with pytest.raises(StoreDamaged, match=digest[:12]):
         store.get(digest)
@@ -267,7 +269,7 @@ def test_store_from_elsewhere_is_data_until_trusted(
     """Artifacts signed with another key are not handed out to be unpickled; trust() signs them."""
     store = Store.open(folder)
     digest = store.put([b"payload"])
-    store.append(RunStarted(run="r"))
+    store.append(RunStarted(run="r")).wait()
     store.close()
     monkeypatch.setenv("DURANB_HOME", str(tmp_path / "somebody-else"))
     other = Store.open(folder)
@@ -283,10 +285,10 @@ def test_store_from_elsewhere_is_data_until_trusted(
 
 def test_removed_folder_is_said_plainly(store: Store, folder: Path) -> None:
     """Writing into a store whose folder is gone is an error, not a silent loss."""
-    store.append(RunStarted(run="r"))
+    store.append(RunStarted(run="r")).wait()
     shutil.rmtree(folder)
     with pytest.raises(StoreUnwritable, match="was removed"):
-        store.append(RunStarted(run="s"))
+        store.append(RunStarted(run="s")).wait()
 
 
 def test_unwritable_place_is_said_plainly(tmp_path: Path) -> None:
@@ -298,7 +300,7 @@ def test_unwritable_place_is_said_plainly(tmp_path: Path) -> None:
 
 def _append_in_child(store: Store, answer: multiprocessing.connection.Connection) -> None:
     try:
-        store.append(RunStarted(run="child"))
+        store.append(RunStarted(run="child")).wait()
         answer.send("written")
     except StoreError as error:
         answer.send(error.message)
@@ -314,12 +316,12 @@ def test_forked_child_is_refused(store: Store) -> None:
     child.start()
     assert "another process" in here.recv()
     child.join()
-    store.append(RunStarted(run="parent"))
+    store.append(RunStarted(run="parent")).wait()
 
 
 def test_queries_only_read(store: Store) -> None:
     """SQL over the history is a SELECT; anything else, and nonsense, is a clear refusal."""
-    store.append(RunStarted(run="r"))
+    store.append(RunStarted(run="r")).wait()
     columns, rows = store.query("SELECT kind, count(*) AS n FROM events GROUP BY kind")
     assert columns == ["kind", "n"] and rows == [("run.started", 1)]
     for sql in ("DELETE FROM events", "SELECT 1; DROP TABLE events", "SELEC 1", "ATTACH 'x'"):
@@ -348,15 +350,15 @@ def test_what_a_full_disk_refused_is_there_once_there_is_space(
     """Events that nobody waits for, and small artifacts, are written with the next ones that can
     be: what was put again meanwhile is not believed to be there."""
     store = Store.open(folder)
-    store.append(RunStarted(run="before"))
+    store.append(RunStarted(run="before")).wait()
     with monkeypatch.context() as patch:
         _broken_disk(patch)
-        store.append(Answered(call=1, value="not waited for"), wait=False)
+        store.append(Answered(call=1, value="not waited for"))
         digest = store.put([b"small"])
         with pytest.raises(StoreUnwritable):
-            store.append(Answered(call=2, value="waited for"))
+            store.append(Answered(call=2, value="waited for")).wait()
     assert store.put([b"small"]) == digest
-    store.append(RunStarted(run="after"))
+    store.append(RunStarted(run="after")).wait()
     store.close()
     again = Store.open(folder)
     assert bodies(again) == [
@@ -371,7 +373,7 @@ def test_what_a_full_disk_refused_is_there_once_there_is_space(
 def test_queries_cannot_write_by_any_detour(store: Store) -> None:
     """What a SELECT or an EXPLAIN may carry with it does not change the history, and reaches no
     other file."""
-    store.append(RunStarted(run="r"))
+    store.append(RunStarted(run="r")).wait()
     for sql in (
         "EXPLAIN ANALYZE DELETE FROM events",
         "WITH gone AS (DELETE FROM events RETURNING *) SELECT * FROM gone",
@@ -380,7 +382,7 @@ def test_queries_cannot_write_by_any_detour(store: Store) -> None:
         with pytest.raises(UsageError):
             store.query(sql)
     assert store.query("SELECT count(*) FROM events")[1] == [(1,)]
-    store.append(RunStarted(run="goes on"))
+    store.append(RunStarted(run="goes on")).wait()
 
 
 @pytest.mark.parametrize("harm", ["truncate", "flip", "empty", "folder"])
@@ -389,7 +391,7 @@ def test_damaged_database_is_refused_and_left_alone(folder: Path, harm: str) -> 
     nothing of the store is changed."""
     store = Store.open(folder)
     for number in range(200):
-        store.append(Answered(call=number, value=os.urandom(300).hex()))
+        store.append(Answered(call=number, value=os.urandom(300).hex())).wait()
     store.close()
     file = folder / DATABASE
     data = bytearray(file.read_bytes())
@@ -416,11 +418,11 @@ def test_damaged_database_is_refused_and_left_alone(folder: Path, harm: str) -> 
 def test_journal_of_another_store_is_not_taken_for_its_own(folder: Path, tmp_path: Path) -> None:
     """Its events do not follow the last one of this store, whatever their numbers are."""
     mine, other = Store.open(folder), Store.open(tmp_path / "other")
-    mine.append(RunStarted(run="mine"))
+    mine.append(RunStarted(run="mine")).wait()
     mine.query("SELECT 1")  # has the database take over what the journal holds
-    other.append(RunStarted(run="other"))
+    other.append(RunStarted(run="other")).wait()
     other.query("SELECT 1")
-    other.append(RunStarted(run="not mine"))
+    other.append(RunStarted(run="not mine")).wait()
     _unclean_copy(folder, tmp_path / "copy")
     shutil.copy(tmp_path / "other" / JOURNAL, tmp_path / "copy" / JOURNAL)
     mine.close()
@@ -433,7 +435,7 @@ def test_journal_of_another_store_is_not_taken_for_its_own(folder: Path, tmp_pat
 def test_lost_tail_is_said(folder: Path) -> None:
     """Without its tail nobody can tell whether the last events are there, so that is said."""
     store = Store.open(folder)
-    store.append(RunStarted(run="r"))
+    store.append(RunStarted(run="r")).wait()
     store.close()
     (folder / "tail").write_bytes(b"")
     with StoreView.open(folder) as view:
@@ -455,7 +457,7 @@ def test_damaged_artifact_is_stored_again_when_it_is_made_again(
     data = os.urandom(size)
     store = Store.open(folder)
     digest = store.put([data])
-    store.append(RunStarted(run="r"))
+    store.append(RunStarted(run="r")).wait()
     store.close()
     file = folder / "artifacts" / digest[:2] / digest
     if size <= INLINE:
@@ -469,7 +471,7 @@ def test_damaged_artifact_is_stored_again_when_it_is_made_again(
     with pytest.raises(StoreDamaged, match="Run the step that made it again"):
         again.get(digest)
     assert again.put([data]) == digest
-    again.append(RunStarted(run="again"))
+    again.append(RunStarted(run="again")).wait()
     assert bytes(again.get(digest)) == data
     again.close()
     last = Store.open(folder)
@@ -482,10 +484,10 @@ def test_damaged_artifact_is_stored_again_when_it_is_made_again(
 def test_event_of_a_later_version_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A kind of event this version does not know is a later version's, not damage."""
     store = Store.open(folder)
-    store.append(RunStarted(run="r"))
+    store.append(RunStarted(run="r")).wait()
     with monkeypatch.context() as later:
         later.setattr(events, "encode", lambda body: ("from.afar", '{"kind":"from.afar"}'))
-        store.append(Answered(call=1, value=1))
+        store.append(Answered(call=1, value=1)).wait()
     store.close()
     for opened in (Store.open, StoreView.open):
         with pytest.raises(StoreTooNew, match="later duranb"):
@@ -499,7 +501,7 @@ def test_names_of_artifacts_lead_nowhere_else(folder: Path, tmp_path: Path) -> N
     store = Store.open(folder)
     for name in ("../../../../secret", str(tmp_path / "secret")):
         body = ArtifactStored(digest=name, size=10, signature="", in_file=True)
-        store.append(body)
+        store.append(body).wait()
     store.close()
     with StoreView.open(folder) as view:
         for name in view.digests():
@@ -522,9 +524,9 @@ def test_folder_of_another_store_in_its_place_is_not_written_to(
     """What the journal still held stays out of a store that was put there meanwhile."""
     monkeypatch.setattr("duranb.store.owner.QUIET", 60.0)  # it holds on to it
     store = Store.open(folder)
-    store.append(RunStarted(run="mine"))
+    store.append(RunStarted(run="mine")).wait()
     other = Store.open(tmp_path / "other")
-    other.append(RunStarted(run="other"))
+    other.append(RunStarted(run="other")).wait()
     other.close()
     folder.rename(tmp_path / "moved")
     shutil.copytree(tmp_path / "other", folder)
@@ -541,7 +543,7 @@ def test_folder_of_another_store_in_its_place_is_not_written_to(
 def test_read_only_folder_can_be_looked_at(folder: Path) -> None:
     """Who holds a store, and whether it is whole, is seen without writing anything to it."""
     store = Store.open(folder)
-    store.append(RunStarted(run="r"))
+    store.append(RunStarted(run="r")).wait()
     store.close()
     (folder / "tail").unlink()
     before = sorted(p.name for p in folder.iterdir())
@@ -580,9 +582,9 @@ def test_trust_signs_thousands_at_once(folder: Path) -> None:
     """Signing is one statement, and what it cannot do leaves the store usable."""
     store = Store.open(folder)
     digests = [store.put([str(number).encode()]) for number in range(2000)]
-    store.append(RunStarted(run="r"))
+    store.append(RunStarted(run="r")).wait()
     assert store.trust() == 2000
-    store.append(RunStarted(run="s"))
+    store.append(RunStarted(run="s")).wait()
     assert bytes(store.get(digests[-1])) == b"1999"
     store.close()
     with StoreView.open(folder) as view:

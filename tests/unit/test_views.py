@@ -8,6 +8,7 @@ import pytest
 
 from duranb.record import events as e
 from duranb.record.events import ErrorInfo
+from duranb.record.fold import Fold
 from duranb.record.history import History
 from duranb.views import diff, log, show, status
 from duranb.views.render import View
@@ -27,7 +28,7 @@ def told() -> History:
     error = ErrorInfo(type=HOSTILE, message=f"{HOSTILE} \x1b]0;title\x07\x1b[2J")
     s.fail(second, 1, "code", error)
     s.tell(e.ExecutionEnded(execution=second, status="failed", attempts=1, error=error))
-    return History(s.events)
+    return Fold(s.events).history
 
 
 VIEWS: dict[str, Any] = {
