@@ -23,9 +23,8 @@ from duranb.jupyter.magics import DuranbMagics, await_verbs
 from duranb.jupyter.outputs import Outputs
 from duranb.jupyter.source import SingleLine, comment_out
 from duranb.jupyter.where import notebook_path
-from duranb.scripts.durable import make_current
-from duranb.session import Session
-from duranb.store import adopt, left_behind, store_path
+from duranb.session import places
+from duranb.session.session import Session
 from duranb.timelines import kernel as timeline_kernel
 from duranb.views import lines as say
 
@@ -43,7 +42,7 @@ class Extension:
         self._cells = Cells(shell, self._outputs, lambda: self.session)
         self._cells.need_session = self.need_session
         self._cells.is_duplicate = self._is_duplicate
-        self._store = Path(offline.STORE) if offline.STORE else store_path(self.notebook)
+        self._store = Path(offline.STORE) if offline.STORE else places.store_path(self.notebook)
         self._woken_by_signals = False
         self._timeline: Any = None
         self._check: SelfCheck | None = None
@@ -71,7 +70,7 @@ class Extension:
             offline.begin()
         if self._store.exists():
             self._greet()
-        elif left := left_behind(self.notebook):
+        elif left := places.left_behind(self.notebook):
             notice(self._outputs, say.left_behind(left))
 
     def unload(self) -> None:
@@ -98,7 +97,6 @@ class Extension:
             self._check.close()
             self._check = None
         if self.session is not None:
-            make_current(None)
             self.session.close()
             self.session = None
 
@@ -117,12 +115,11 @@ class Extension:
                     strict=bool(offline.STORE),
                     check=os.environ.get("DURANB_CHECK", "") != "0",
                 ),
+                self._cells,
             )
             settings = self.session.runtime.settings
             if settings.check and not settings.strict:
                 self._check = SelfCheck(self.session.runtime)
-            self.session.bodies = self._cells
-            make_current(self.session)
             self.session.runtime.namespace.touched(None, *self._cells.ran_before)
             damage = self.session.runtime.store.damage
             if damage:
@@ -141,7 +138,7 @@ class Extension:
 
     def adopt(self, old: str) -> None:
         """Take over the store of the notebook this one was renamed from."""
-        adopt(self.notebook, old)
+        places.adopt(self.notebook, old)
         self._greet()
 
     def timeline(self) -> object:

@@ -1,7 +1,7 @@
 """Replaying a notebook offline: in a fresh kernel, on a copy of its store, with no way out.
 
 Every call is answered from the journal or refused. ``duranb test`` and :mod:`duranb.testing` run
-the notebook as its file is now, ``duranb verify --replay`` (:mod:`duranb.cli.verifying`) what is
+the notebook as its file is now, ``duranb verify --replay`` (:mod:`duranb.runner.verifying`) what is
 recorded of it.
 """
 
@@ -20,10 +20,11 @@ from pathlib import Path
 import nbformat
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
-from duranb.errors import StoreDamaged, UsageError
+from duranb.errors import StoreDamaged
 from duranb.record.history import History
 from duranb.runner.headless import Hooks, check_names, inject, read, run_cells, step_of, told
-from duranb.store import StoreView, left_behind, store_path
+from duranb.session.places import find_store
+from duranb.store import StoreView
 from duranb.store.paths import DATABASE, JOURNAL, TAIL, WAL
 
 TRIES = 3
@@ -35,25 +36,6 @@ NO_KEY = "not-needed"
 
 _CATCH_UP = "__import__('duranb').current().rewind()"
 """What ends a replay: a plan is only made, but all variables are captured before it is."""
-
-
-def store_folder(notebook: Path) -> Path:
-    """The store of a notebook, or the folder itself when it is one.
-
-    Raises :class:`UsageError` when there is none.
-    """
-    if (notebook / DATABASE).exists():
-        return notebook
-    folder = store_path(notebook.resolve())
-    if not (folder / DATABASE).exists():
-        left = left_behind(notebook.resolve())
-        hint = f"; if it was called {left[0]}: duranb adopt {notebook} {left[0]}" if left else ""
-        if not notebook.exists():
-            raise UsageError(f"there is no notebook {notebook}, and no store at {folder}")
-        raise UsageError(
-            f"{notebook} has no store at {folder}: no durable cell of it has run yet{hint}"
-        )
-    return folder
 
 
 @contextlib.contextmanager
@@ -134,7 +116,7 @@ def rerun(
     """
     document = read(notebook)
     check_names(document, notebook)
-    folder, hooks = store_folder(notebook), hooks or Hooks()
+    folder, hooks = find_store(notebook), hooks or Hooks()
     at = 0
 
     def on_cell(number: int, total: int, label: str) -> None:

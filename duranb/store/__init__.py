@@ -1,7 +1,6 @@
 """DuckDB behind one owner thread: the events, and artifacts by their content."""
 
 from duranb.store.memory import MemoryStore
-from duranb.store.moving import adopt, left_behind
 from duranb.store.paths import store_path
 from duranb.store.port import Port, Receipt
 from duranb.store.store import Store
@@ -13,7 +12,5 @@ __all__ = [
     "Receipt",
     "Store",
     "StoreView",
-    "adopt",
-    "left_behind",
     "store_path",
 ]

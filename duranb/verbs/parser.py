@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -139,17 +139,3 @@ def parse(command: click.Command, name: str, words: list[str]) -> Any:
         usage = error.ctx.get_usage().removeprefix("Usage: ") if error.ctx else name
         said = error.format_message().rstrip(".")
         raise UsageError(f"{name}: {said}. Usage: {usage}") from error
-
-
-def touches_nothing(line: str, verbs: Mapping[str, type[Verb]]) -> bool:
-    """Whether ``%duranb LINE`` runs no code of the user's. Pure; parses nothing."""
-    word, *rest = line.split() or ["status"]
-    verb = verbs.get(word)
-    if verb is None or verb.runs_code:
-        return False
-    flags = {
-        each.said.flag
-        for each in parameters(verb)
-        if isinstance(each.said, Option) and each.said.runs_code
-    }
-    return flags.isdisjoint(rest)

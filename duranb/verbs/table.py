@@ -5,7 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from duranb.verbs.declaration import Acts, Argument, Changes, Headless, Looks, OnFiles, Option, Verb
+from duranb.verbs.declaration import (
+    Acts,
+    Argument,
+    Changes,
+    Headless,
+    Looks,
+    OnFiles,
+    Option,
+    Verb,
+    parameters,
+)
 
 Step = Annotated[str, Argument("STEP", "A step, or one execution of it: STEP@ID.")]
 Branch = Annotated[str, Argument("NAME", "The branch.")]
@@ -144,6 +154,12 @@ class Resolve(Changes, frozen=True):
     ] = False
 
 
+class Trust(Changes, frozen=True):
+    """Sign the store with your key: its values are code once they are loaded."""
+
+    handler = "duranb.session.trusting:trust"
+
+
 class Answer(Acts, frozen=True):
     """Answer a question; the step that waits for it goes on when it is run again.
 
@@ -155,12 +171,6 @@ class Answer(Acts, frozen=True):
 
     number: Annotated[int, Argument("ID", "The question's number.")]
     value: Annotated[Any, Argument("VALUE", "The answer.")]
-
-
-class Trust(Acts, frozen=True):
-    """Sign the store with your key: its values are code once they are loaded."""
-
-    handler = "duranb.session.answering:trust"
 
 
 class Adopt(OnFiles, frozen=True):
@@ -262,3 +272,14 @@ VERBS: dict[str, type[Verb]] = {
     )
 }
 """Every verb by its word. Surfaces look a verb up here whenever they need it."""
+
+
+def runs_no_code(line: str) -> bool:
+    """Whether ``%duranb LINE`` runs no code of the user's: then it touches no variable, but for
+    what it says itself. Parses nothing; false for what is no verb."""
+    word, *rest = line.split() or ["status"]
+    verb = VERBS.get(word)
+    if verb is None or verb.runs_code:
+        return False
+    options = [each.said for each in parameters(verb) if isinstance(each.said, Option)]
+    return not any(option.flag in rest for option in options if option.runs_code)

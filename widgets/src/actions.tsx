@@ -2,13 +2,13 @@
 
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { Plan, Row } from "./data.js";
+import type { Changes, Plan, Row } from "./data.js";
 import { Icon } from "./icons.js";
 import type { IconName } from "./icons.js";
 import { token } from "./link.js";
 import type { State } from "./state.js";
 
-export type Verb = "rewind" | "replay" | "fork" | "compensate" | "switch" | "resolve";
+export type Verb = Exclude<keyof Changes, "trust">;
 
 /** A verb the user is about to use, on a row or (switch) a branch. */
 export interface Intent {
@@ -135,7 +135,7 @@ export function Popover({ state, intent, close }: PopoverProps): JSX.Element {
       return undefined;
     }
     const timer = setTimeout(() => {
-      state.link.request<Plan>("plan", body).then(
+      state.link.request<Plan>("preview", body).then(
         (found) => mine === asked.current && setPlan(found),
         (error: Error) => {
           if (mine !== asked.current) return;
@@ -246,17 +246,17 @@ function begin({ verb, row, branch }: Intent): Arguments {
   const step = row ? `${row.step}@${row.id}` : "";
   switch (verb) {
     case "rewind":
-      return { step, before: !row?.snapshot, compensate: false };
+      return { step, before: !row?.snapshot, compensate: false } satisfies Changes["rewind"];
     case "replay":
-      return { step, from_: "", live: false, with_: {} };
+      return { step, from_: "", live: false, with_: {} } satisfies Changes["replay"];
     case "fork":
-      return { name: "", at: step };
+      return { name: "", at: step } satisfies Changes["fork"];
     case "switch":
-      return { name: branch ?? "" };
+      return { name: branch ?? "" } satisfies Changes["switch"];
     case "compensate":
-      return { step };
+      return { step } satisfies Changes["compensate"];
     case "resolve":
-      return { step: row?.step ?? "", happened: false, not_happened: false, compensate: false, result: "" };
+      return { step: row?.step ?? "", happened: false, not_happened: false, compensate: false } satisfies Changes["resolve"];
   }
 }
 
@@ -331,7 +331,11 @@ function Options({ intent, given, set }: OptionsProps): JSX.Element | null {
         {given["happened"] && (
           <label class="db-field">
             What it returned, as an expression
-            <input type="text" value={String(given["result"])} onInput={(event) => set({ result: event.currentTarget.value })} />
+            <input
+              type="text"
+              value={given["happened"] === true ? "" : String(given["happened"])}
+              onInput={(event) => set({ happened: event.currentTarget.value || true })}
+            />
           </label>
         )}
       </>

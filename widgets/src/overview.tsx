@@ -3,7 +3,7 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useState } from "preact/hooks";
 import type { Intent } from "./actions.js";
-import type { Detail, Question, Row } from "./data.js";
+import type { Acts, Detail, Question, Row } from "./data.js";
 import { compact, count, moment, money, took } from "./format.js";
 import { Icon } from "./icons.js";
 import type { State } from "./state.js";
@@ -167,7 +167,7 @@ function Answer({ question, state, live }: AnswerProps): JSX.Element {
   const [said, setSaid] = useState("");
   const [failed, setFailed] = useState(false);
   const send = (value: unknown): void => {
-    state.link.request<string>("answer", { call: question.call, value }).then(
+    state.link.request<string>("act", { do: "answer", arguments: { number: question.call, value } satisfies Acts["answer"] }).then(
       (message) => {
         setFailed(false);
         setSaid(message);

@@ -1,4 +1,4 @@
-"""A notebook that was renamed: the store it left behind, and taking it over."""
+"""Where notebooks have their stores: found, left behind by a renamed notebook, and taken over."""
 
 from __future__ import annotations
 
@@ -8,6 +8,37 @@ from duranb.errors import StoreLocked, UsageError
 from duranb.store.lock import holder
 from duranb.store.paths import DATABASE, store_path
 
+__all__ = ["adopt", "find_store", "has_store", "left_behind", "process_with", "store_path"]
+
+
+def has_store(notebook: Path) -> bool:
+    """Whether a notebook has a store."""
+    return (store_path(notebook) / DATABASE).exists()
+
+
+def find_store(notebook: Path) -> Path:
+    """The store of a notebook, or the folder itself when it is one.
+
+    Raises :class:`UsageError` when there is none.
+    """
+    if (notebook / DATABASE).exists():
+        return notebook
+    folder = store_path(notebook)
+    if not has_store(notebook):
+        if not notebook.exists():
+            raise UsageError(f"there is no notebook {notebook}, and no store at {folder}")
+        left = left_behind(notebook)
+        hint = f"; if it was called {left[0]}: duranb adopt {notebook} {left[0]}" if left else ""
+        raise UsageError(
+            f"{notebook} has no store at {folder}: no durable cell of it has run yet{hint}"
+        )
+    return folder
+
+
+def process_with(notebook: Path) -> int | None:
+    """The pid of the process that has a notebook's store open, or None."""
+    return holder(store_path(notebook))
+
 
 def left_behind(notebook: Path) -> list[str]:
     """Names of the stores beside a notebook whose own notebooks are gone, latest used first.
@@ -15,7 +46,7 @@ def left_behind(notebook: Path) -> list[str]:
     Empty when the notebook has a store of its own.
     """
     own = store_path(notebook)
-    if (own / DATABASE).exists() or not own.parent.is_dir():
+    if has_store(notebook) or not own.parent.is_dir():
         return []
     found = [
         file.parent
