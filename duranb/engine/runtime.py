@@ -7,7 +7,6 @@ it. There is one active runtime in a process, since there is one notebook in a k
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -50,7 +49,7 @@ class Runtime:
         self.namespace = namespace
         self.settings = settings
         self.at = 0
-        self.lock = threading.RLock()
+        self.lock = folding.history.lock
         self.failed: dict[str, FailedStart] = {}
         self._pid = os.getpid()
         store.listeners.append(self._fold)

@@ -17,7 +17,6 @@ from duranb.engine.runtime import Runtime, Settings
 from duranb.errors import UsageError
 from duranb.record import events as e
 from duranb.record.artifacts import Artifacts
-from duranb.record.fold import Fold
 from duranb.record.history import History
 from duranb.session.change import Change
 from duranb.session.method import Method
@@ -96,7 +95,7 @@ class Session:
         global _current
         opened = Store.open(store)
         try:
-            folding = Fold(opened.events())
+            folding = opened.fold()
             uses = Uses(live, root=notebook.parent)
             namespace = Namespace(live, opened, uses)
             namespace.alive_will_do = settings.strict

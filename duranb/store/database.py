@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import duckdb
 
 from duranb.errors import UsageError
-from duranb.store import chain
+from duranb.store import chain, tables
 from duranb.store.schema import migrate
+from duranb.store.tables import Tables
 
 CONFIG: dict[str, Any] = {
     "threads": 1,  # commits are 13 to 20 % faster than with more
@@ -119,6 +120,14 @@ class Database:
                 last, digest = row.seq, row.hash
         if following:
             self.insert(following)
+
+    def filled(self, last: int) -> int:
+        """The number of the event up to which the tables are filled; ``last`` is the last one."""
+        return tables.filled(self._connection, last)
+
+    def fill(self, following: Tables) -> None:
+        """Bring the tables up to the history."""
+        following.fill(self._connection)
 
     def query(self, sql: str, parameters: Sequence[object]) -> Result:
         """A read-only query. Raises :class:`UsageError` for anything else, and for its errors."""

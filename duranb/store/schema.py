@@ -85,17 +85,8 @@ SELECT data->>'$.digest' AS digest, CAST(data->>'$.size' AS BIGINT) AS size,
 FROM events WHERE kind = 'artifact.stored'
 """
 
-_KINDS = (
-    _EXECUTIONS.replace("CREATE VIEW", "CREATE OR REPLACE VIEW").replace(
-        "coalesce(s.data->>'$.sort', 'cell') AS sort",
-        "CASE WHEN s.data->>'$.type' IS NULL THEN coalesce(s.data->>'$.sort', 'cell') "
-        "ELSE coalesce(s.data->>'$.kind', 'cell') END AS kind",
-    ),
-    _CALLS.replace("CREATE VIEW", "CREATE OR REPLACE VIEW").replace(
-        "data->>'$.sort' AS sort",
-        "CASE WHEN data->>'$.type' IS NULL THEN data->>'$.sort' ELSE data->>'$.kind' END AS kind",
-    ),
-)
+_NO_VIEWS = tuple(f"DROP VIEW {name}" for name in ("executions", "calls", "attempts", "snapshots"))
+"""They are tables now, which :mod:`duranb.store.tables` makes and fills."""
 
 MIGRATIONS = (
     Migration(
@@ -103,7 +94,7 @@ MIGRATIONS = (
         "events and their views",
         (_EVENTS, _EXECUTIONS, _CALLS, _ATTEMPTS, _SNAPSHOTS, _ARTIFACTS),
     ),
-    Migration(2, "the kind of a call and an execution", _KINDS),
+    Migration(2, "the history in tables of its own", _NO_VIEWS),
 )
 
 

@@ -22,7 +22,8 @@ from duranb.errors import (
 from duranb.record import events as e
 from duranb.record.artifacts import Buffer
 from duranb.record.events import ArtifactStored, Event, EventBody
-from duranb.store import chain, files, journal, keys
+from duranb.record.fold import Fold
+from duranb.store import chain, files, journal, keys, tables
 from duranb.store.database import Database, Result, Row
 from duranb.store.lock import StoreLock
 from duranb.store.opening import Opening
@@ -60,6 +61,8 @@ class Store:
         self._damaged: set[str] = set()
         self._where: dict[str, tuple[int, ArtifactStored]] = {}
         self._loaded: list[Event] = []
+        self._filled = 0
+        self._tables: tables.Tables | None = None
         self._file = str(path / DATABASE)
         self._identity: tuple[int, int] | None = None
         self._acknowledged = chain.read_tail(path / TAIL)
@@ -109,6 +112,7 @@ class Store:
         for event in self._loaded:
             if isinstance(event.body, ArtifactStored):
                 self._where[event.body.digest] = (event.seq, event.body)
+        self._filled = database.filled(self._loaded[-1].seq if self._loaded else 0)
         found = os.stat(self._file)
         self._identity = (found.st_dev, found.st_ino)
         return database
@@ -216,9 +220,21 @@ class Store:
         self.append().wait()
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> Result:
-        """Column names and rows of a read-only query over the events and their views."""
+        """Column names and rows of a read-only query over the events and the history's tables."""
         self._check_process()
-        return self._owner.do(lambda db: db.query(sql, parameters))
+
+        def ask(database: Database) -> Result:
+            if self._tables is not None:
+                database.fill(self._tables)
+            return database.query(sql, parameters)
+
+        return self._owner.do(ask)
+
+    def fold(self) -> Fold:
+        """The fold of all events so far, which the tables for queries will be filled from: give it
+        each event to come, in a listener."""
+        folding, self._tables = tables.follow(self.events(), self._filled)
+        return folding
 
     def trust(self) -> int:
         """Sign every artifact with this user's key; how many there are."""

@@ -27,6 +27,7 @@ from duranb.store.database import Database, Result
 from duranb.store.lock import holder
 from duranb.store.paths import DATABASE, JOURNAL, TAIL, WAL
 from duranb.store.store import check_digest, check_signature
+from duranb.store.tables import Tables, follow
 
 TRIES = 10
 
@@ -41,6 +42,7 @@ class StoreView:
         self.path = path
         self._folder = folder
         self._key = keys.user_key()
+        self._queried = False
         self._where: dict[str, tuple[int, ArtifactStored]] = {}
         self._database = Database(Path(folder.name) / DATABASE)
         try:
@@ -88,10 +90,13 @@ class StoreView:
 
     def history(self) -> History:
         """What the events say. Where no process has the store open, what was running has died."""
-        folding = Fold(self._events)
+        return self._follow(0)[0].history
+
+    def _follow(self, seq: int) -> tuple[Fold, Tables]:
+        folding, tables = follow(self._events, seq)
         if self.holder is None:
             folding.kernel_died()
-        return folding.history
+        return folding, tables
 
     def get(self, digest: str) -> memoryview:
         """The bytes of an artifact; see :class:`duranb.record.artifacts.Artifacts`."""
@@ -123,7 +128,11 @@ class StoreView:
         return list(self._where)
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> Result:
-        """Column names and rows of a read-only query."""
+        """Column names and rows of a read-only query over the events and the history's tables."""
+        if not self._queried:
+            last = self._events[-1].seq if self._events else 0
+            self._database.fill(self._follow(self._database.filled(last))[1])
+            self._queried = True
         return self._database.query(sql, parameters)
 
     def close(self) -> None:
