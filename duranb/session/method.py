@@ -15,7 +15,7 @@ R = TypeVar("R")
 class Method(Generic[P, R]):
     """Has the arguments, the help and the signature that the verb's declaration gives it.
 
-    ``carry_out`` gets the session and the verb with its arguments. Options are given by name.
+    ``carry_out`` gets the session and the verb with its arguments.
     """
 
     def __init__(self, verb: Callable[P, Verb], carry_out: Callable[[Any, Any], R]) -> None:

@@ -131,16 +131,11 @@ def parameters(verb: type[Verb]) -> list[Parameter]:
 
 
 def signature(verb: type[Verb]) -> inspect.Signature:
-    """The signature of the verb as a method: options are given by name."""
-    kinds = {
-        Argument: inspect.Parameter.POSITIONAL_OR_KEYWORD,
-        Option: inspect.Parameter.KEYWORD_ONLY,
-    }
+    """The signature of the verb as a method."""
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     return inspect.Signature(
         [
-            inspect.Parameter(
-                each.name, kinds[type(each.said)], default=each.default, annotation=each.type
-            )
+            inspect.Parameter(each.name, kind, default=each.default, annotation=each.type)
             for each in parameters(verb)
         ]
     )

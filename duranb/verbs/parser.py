@@ -131,7 +131,7 @@ def parse(command: click.Command, name: str, words: list[str]) -> Any:
     Asked for help it prints that and returns None. Raises :class:`UsageError`.
     """
     try:
-        with command.make_context(name, words) as context:
+        with command.make_context(name, [*words]) as context:
             return command.invoke(context)
     except click.exceptions.Exit:
         return None
