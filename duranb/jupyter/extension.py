@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from duranb import llm
-from duranb.engine import questions
 from duranb.engine.options import first_line
 from duranb.engine.runtime import Settings
 from duranb.engine.selfcheck import SelfCheck
@@ -63,7 +62,6 @@ class Extension:
         magics = DuranbMagics(shell, self.need_session, self._confirm, self.timeline, self.adopt)
         shell.register_magics(magics)
         llm.install()
-        questions.prompt_with(self._prompt)
         shell.events.register("pre_execute", self._let_stop_reach_async_cells)
         timeline_kernel.listen(self._kernel, self.timeline)
         if offline.STORE:
@@ -114,14 +112,15 @@ class Extension:
                     parameters=json.loads(given) if given else None,
                     strict=bool(offline.STORE),
                     check=os.environ.get("DURANB_CHECK", "") != "0",
+                    prompt=self._prompt,
                 ),
                 self._cells,
             )
             settings = self.session.runtime.settings
             if settings.check and not settings.strict:
-                self._check = SelfCheck(self.session.runtime)
+                self._check = SelfCheck(self.session.runtime, self.session.store_path)
             self.session.runtime.namespace.touched(None, *self._cells.ran_before)
-            damage = self.session.runtime.store.damage
+            damage = self.session.store.damage
             if damage:
                 notice(self._outputs, damage)
         return self.session
@@ -171,13 +170,13 @@ class Extension:
         answer = self._prompt(question)
         return isinstance(answer, str) and answer.strip().lower() in ("y", "yes")
 
-    def _prompt(self, question: str) -> object:
-        """What the user types, or NO_ANSWER when nobody can."""
+    def _prompt(self, question: str) -> str | None:
+        """What the user types, or None when nobody can."""
         kernel = self._kernel
         if kernel is None or not getattr(kernel, "_allow_stdin", False):
-            return questions.NO_ANSWER
+            return None
         self._outputs.flush()
-        return kernel.raw_input(f"{question.rstrip()} ")
+        return str(kernel.raw_input(f"{question.rstrip()} "))
 
     # -- the notebook's file ---------------------------------------------------------------
 

@@ -93,7 +93,7 @@ class DuranbMagics(Magics):
         """Have the command line do it, on the notebook as it is saved: it reads the database, and a
         second look at its file from here would cost DuckDB its lock on it."""
         session = self._session()
-        session.runtime.store.flush()
+        session.runtime.flush()
         said = shlex.join(["duranb", word, session.notebook.name, *words])
         print(f"$ {said}")  # what the kernel is busy with, while it is
         done = subprocess.run(

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from duranb import llm
-from duranb.engine import questions, threads
 from duranb.engine.runtime import Settings
 from duranb.errors import Waiting
 from duranb.session.places import store_path
@@ -30,12 +29,11 @@ def durable(script: str | Path) -> Iterator[Session]:
     """
     path = Path(script).resolve()
     headless = os.environ.get("DURANB_HEADLESS") == "1"
-    session = Session.open(path, store_path(path), _globals(path), Settings(headless=headless))
+    settings = Settings(headless=headless, prompt=_ask_at_the_terminal)
+    session = Session.open(path, store_path(path), _globals(path), settings)
     llm.install()
-    questions.prompt_with(_ask_at_the_terminal)
     try:
-        with threads.inherited():
-            yield session
+        yield session
     except Waiting as waiting:
         print(waiting, file=sys.stderr)
         raise SystemExit(WAITING) from None
@@ -53,8 +51,8 @@ def _globals(script: Path) -> dict[str, Any]:
     return {}
 
 
-def _ask_at_the_terminal(question: str) -> object:
+def _ask_at_the_terminal(question: str) -> str | None:
     try:
         return input(f"{question.rstrip()} ")
     except EOFError:
-        return questions.NO_ANSWER
+        return None

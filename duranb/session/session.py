@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import duranb
 from duranb.code.fingerprint import Uses
-from duranb.engine import runtime as engine
+from duranb.engine import questions, runtime as engine
 from duranb.engine.runtime import Runtime, Settings
 from duranb.errors import UsageError
 from duranb.record import events as e
@@ -44,9 +44,12 @@ class Session:
     ``surface`` is the one that can run cells, or None where there is none.
     """
 
-    def __init__(self, notebook: Path, runtime: Runtime, surface: Surface | None = None) -> None:
+    def __init__(
+        self, notebook: Path, runtime: Runtime, store: Store, surface: Surface | None = None
+    ) -> None:
         self.notebook = notebook
         self.runtime = runtime
+        self.store = store
         self._surface = surface
         self._left_at = runtime.history.head
         self._subscribers: list[Callable[[int], None]] = []
@@ -99,7 +102,9 @@ class Session:
             uses = Uses(live, root=notebook.parent)
             namespace = Namespace(live, opened, uses)
             namespace.alive_will_do = settings.strict
-            session = cls(notebook, Runtime(opened, folding, namespace, settings), surface)
+            inbox = questions.inbox(store)
+            runtime = Runtime(opened, folding, namespace, settings, inbox=inbox)
+            session = cls(notebook, runtime, opened, surface)
         except BaseException:
             opened.close()
             raise
@@ -134,9 +139,8 @@ class Session:
         global _current
         if _current is self:
             _current = None
-        if engine.active() is self.runtime:
-            engine.activate(None)
-        self.runtime.store.close()
+        self.runtime.close()
+        self.store.close()
 
     # -- reading ---------------------------------------------------------------------------
 
@@ -153,20 +157,20 @@ class Session:
     @property
     def artifacts(self) -> Artifacts:
         """Where recorded bytes are read from."""
-        return self.runtime.store
+        return self.store
 
     @property
     def store_path(self) -> Path:
         """The store's folder."""
-        return self.runtime.store.path
+        return self.store.path
 
     def query(self, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Column names and rows of a read-only SQL query over the history."""
-        return self.runtime.store.query(sql)
+        return self.store.query(sql)
 
     def events(self) -> list[e.Event]:
         """Every event so far, oldest first."""
-        return self.runtime.store.events()
+        return self.store.events()
 
     def subscribe(self, callback: Callable[[int], None]) -> Callable[[], None]:
         """Have ``callback(seq)`` called, on the store's thread, whenever the history has grown.
@@ -192,7 +196,7 @@ class Session:
 
     def reader(self) -> Reader:
         """A reader of everything recorded so far, and of what is recorded later."""
-        self.runtime.store.flush()
+        self.runtime.flush()
         return Reader(
             notebook=self.notebook,
             store_path=self.store_path,
@@ -214,7 +218,7 @@ class Session:
         """
         handler = verb.resolve_handler()
         self.runtime.catch_up()
-        self.runtime.store.flush()
+        self.runtime.flush()
         with self.lock:
             change: Change = handler(self, verb)
             return change

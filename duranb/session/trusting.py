@@ -11,7 +11,7 @@ def trust(session: Session, given: Trust) -> Change:
     """Sign all artifacts of the store: after this they are unpickled when they are needed."""
 
     async def apply() -> str:
-        return f"{count(session.runtime.store.trust(), 'artifact')} signed with your key"
+        return f"{count(session.store.trust(), 'artifact')} signed with your key"
 
     lines = ("signs everything in it with your key",)
     warning = "values are code: they can do anything when they are loaded. Trust who made them"
