@@ -47,8 +47,7 @@ def log(notebook: Path, most: int) -> None:
     Example: duranb log agent.ipynb -n 100
     """
     with StoreView.open(store_folder(notebook)) as view:
-        events = view.events()
-        _show(log_view.view(view.history(), events, most))
+        _show(log_view.view(view.history(), list(view.events()), most))
 
 
 @click.command()

@@ -137,7 +137,7 @@ class Session:
 
     def events(self) -> list[e.Event]:
         """Every event so far, oldest first."""
-        return self.runtime.store.events()
+        return list(self.runtime.store.events())
 
     def trust(self) -> int:
         """Sign all artifacts of the store with this user's key; how many there are.

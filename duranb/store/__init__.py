@@ -1,8 +1,8 @@
-"""DuckDB behind one owner thread: the events, and artifacts by their content."""
+"""The log of a notebook's history, artifacts by their content, and the database derived from it."""
 
 from duranb.store.memory import MemoryStore
-from duranb.store.moving import adopt, left_behind
-from duranb.store.paths import store_path
+from duranb.store.moving import adopt, copy_history, left_behind
+from duranb.store.paths import is_store, store_path
 from duranb.store.port import Port, Receipt
 from duranb.store.store import Store
 from duranb.store.view import StoreView
@@ -14,6 +14,8 @@ __all__ = [
     "Store",
     "StoreView",
     "adopt",
+    "copy_history",
+    "is_store",
     "left_behind",
     "store_path",
 ]
