@@ -343,7 +343,7 @@ class Cells(ast.NodeTransformer):
             hook = self._shell.displayhook
             hook.update_user_ns(result)
             hook.fill_exec_result(result)
-        session.runtime.store.flush()
+        session.runtime.flush()
         with session.lock:
             text = say.restored(session.history, source, session.history.last_execution, lost)
         if self._outputs.shows_pictures:

@@ -120,11 +120,11 @@ class Extension:
             )
             settings = self.session.runtime.settings
             if settings.check and not settings.strict:
-                self._check = SelfCheck(self.session.runtime)
+                self._check = SelfCheck(self.session.runtime, self.session.store_path)
             self.session.bodies = self._cells
             make_current(self.session)
             self.session.runtime.namespace.touched(None, *self._cells.ran_before)
-            damage = self.session.runtime.store.damage
+            damage = self.session.store.damage
             if damage:
                 notice(self._outputs, damage)
         return self.session

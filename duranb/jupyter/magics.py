@@ -135,7 +135,7 @@ class DuranbMagics(Magics):
 
     def _outside(self, verb: str, words: list[str]) -> None:
         session = self._session()
-        session.runtime.store.flush()
+        session.runtime.flush()
         said = shlex.join(["duranb", verb, session.notebook.name, *words])
         print(f"$ {said}")  # what the kernel is busy with, while it is
         done = subprocess.run(

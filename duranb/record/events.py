@@ -163,11 +163,12 @@ class AttemptFailed(Body, frozen=True, tag="attempt.failed"):
     wait: float = -1.0
 
 
-class OfCall(Body, frozen=True):
+class OfCall(Body, frozen=True, kw_only=True):
     """What every event of a journaled call says of it.
 
     ``kind`` is llm, http, effect, ask or value. ``key`` and ``occurrence`` identify it within its
-    step: the n-th identical call is answered from the n-th recorded one.
+    step: the n-th identical call is answered from the n-th recorded one. ``scope`` is the task,
+    thread or pool item of the attempt that made it, as a number; 0 is the step's body itself.
     """
 
     call: int
@@ -178,6 +179,7 @@ class OfCall(Body, frozen=True):
     occurrence: int
     kind: str
     name: str
+    scope: int = 0
 
 
 class CallIntended(OfCall, frozen=True, tag="call.intended"):

@@ -376,4 +376,5 @@ def _of_call(b: e.OfCall) -> dict[str, Any]:
         "occurrence": b.occurrence,
         "kind": Kind(b.kind),
         "name": b.name,
+        "scope": b.scope,
     }

@@ -79,6 +79,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     kind: Kind
     name: str
     status: CallStatus
+    scope: int = 0
     started: int = 0
     ended: int = 0
     response: str = ""

@@ -23,7 +23,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from duranb.errors import StoreDamaged, UsageError
 from duranb.record.history import History
 from duranb.runner.headless import Hooks, check_names, inject, read, run_cells, step_of, told
-from duranb.store import StoreView, copy_history, left_behind, store_path
+from duranb.store import StoreView, copy_history, is_store, left_behind, store_path
 
 TRIES = 3
 
@@ -41,10 +41,10 @@ def store_folder(notebook: Path) -> Path:
 
     Raises :class:`UsageError` when there is none.
     """
-    if (notebook / DATABASE).exists():
+    if is_store(notebook):
         return notebook
     folder = store_path(notebook.resolve())
-    if not (folder / DATABASE).exists():
+    if not is_store(folder):
         left = left_behind(notebook.resolve())
         hint = f"; if it was called {left[0]}: duranb adopt {notebook} {left[0]}" if left else ""
         if not notebook.exists():

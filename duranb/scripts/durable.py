@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from duranb import llm
-from duranb.engine import questions, threads
+from duranb.engine import questions
 from duranb.engine.runtime import Settings
 from duranb.errors import UsageError, Waiting
 from duranb.session.session import Session
@@ -37,8 +37,7 @@ def durable(script: str | Path) -> Iterator[Session]:
     questions.prompt_with(_ask_at_the_terminal)
     make_current(session)
     try:
-        with threads.inherited():
-            yield session
+        yield session
     except Waiting as waiting:
         print(waiting, file=sys.stderr)
         raise SystemExit(WAITING) from None

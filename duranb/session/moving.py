@@ -112,7 +112,7 @@ def move(session: Session, branch: str, snapshot: int, reason: str) -> list[str]
     """Bring the namespace to a snapshot and the head with it; the names left as placeholders."""
     runtime = session.runtime
     runtime.catch_up()
-    runtime.store.flush()
+    runtime.flush()
     target = runtime.history.namespace(snapshot)
     lost = runtime.namespace.restore(
         target, delete=_surplus(session, target), random=runtime.history.random_at(snapshot)

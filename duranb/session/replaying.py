@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from duranb.engine import saga
 from duranb.errors import NoSuchStep, UsageError
+from duranb.record.history import History
 from duranb.record.model import CallStatus, Execution
+from duranb.record.order import in_data_order
 from duranb.record.staleness import latest, stale as stale_steps
 from duranb.session.plan import Plan, count, listed
 from duranb.state.unstorable import is_unstorable
@@ -34,8 +36,7 @@ def replay(
     forced = None if stale else _replayable(session, step or from_)
     following = _following(session, forced) if from_ else []
     if stale:
-        line = latest(session.history)
-        following = [line[name] for name in stale_steps(session.history)]
+        following = _stale(session.history)
     lines = []
     if forced is not None:
         lines += _about(session, forced, live)
@@ -72,14 +73,13 @@ def replay(
 
 
 async def _run_stale(session: Session, bodies: Bodies) -> list[str]:
-    """Run what is stale, and what its running makes stale, each once, in order."""
+    """Run what is stale, and what its running makes stale, each once, in the data's order."""
     done: list[str] = []
     while True:
         session.runtime.catch_up()
-        session.runtime.store.flush()
+        session.runtime.flush()
         with session.lock:
-            line = latest(session.history)
-            left = [line[name] for name in stale_steps(session.history) if name not in done]
+            left = [x for x in _stale(session.history) if x.step not in done]
         if not left:
             return done
         await bodies.run_step(left[0].source, replays=0, fresh=False)
@@ -94,11 +94,18 @@ def _replayable(session: Session, reference: str) -> Execution:
 
 
 def _following(session: Session, first: Execution | None) -> list[Execution]:
-    line = list(latest(session.history).values())
-    steps = [x.step for x in line]
+    """The steps after ``first``, in the data's order."""
+    ordered = in_data_order(session.history, latest(session.history))
+    steps = [x.step for x in ordered]
     if first is None or first.step not in steps:
         return []
-    return line[steps.index(first.step) + 1 :]
+    return ordered[steps.index(first.step) + 1 :]
+
+
+def _stale(history: History) -> list[Execution]:
+    """The stale steps, in the data's order."""
+    stale = stale_steps(history)
+    return [x for x in in_data_order(history, latest(history)) if x.step in stale]
 
 
 def _about(session: Session, execution: Execution, live: bool) -> list[str]:

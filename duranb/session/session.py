@@ -12,12 +12,11 @@ from typing import Any, Protocol
 
 import duranb
 from duranb.code.fingerprint import Uses
-from duranb.engine import runtime as engine
+from duranb.engine import questions, runtime as engine
 from duranb.engine.runtime import Runtime, Settings
 from duranb.errors import UsageError
 from duranb.record import events as e
 from duranb.record.artifacts import Artifacts
-from duranb.record.fold import Fold
 from duranb.record.history import History
 from duranb.record.kinds import Kind
 from duranb.record.model import CallStatus
@@ -51,9 +50,10 @@ class Bodies(Protocol):
 class Session:
     """One notebook's durable state in this process. Surfaces call it, never the storage."""
 
-    def __init__(self, notebook: Path, runtime: Runtime) -> None:
+    def __init__(self, notebook: Path, runtime: Runtime, store: Store) -> None:
         self.notebook = notebook
         self.runtime = runtime
+        self.store = store
         self.bodies: Bodies | None = None
         self._left_at = runtime.history.head
         self._subscribers: list[Callable[[int], None]] = []
@@ -68,12 +68,13 @@ class Session:
         """
         opened = Store.open(store)
         try:
-            folding = Fold(opened.events())
+            folding = opened.fold()
             uses = Uses(live, root=notebook.parent)
             namespace = Namespace(live, opened, uses)
             namespace.alive_will_do = settings.strict
-            runtime = Runtime(opened, folding, namespace, settings)
-            session = cls(notebook, runtime)
+            inbox = questions.inbox(store)
+            runtime = Runtime(opened, folding, namespace, settings, inbox=inbox)
+            session = cls(notebook, runtime, opened)
             session._begin()
         except BaseException:
             opened.close()
@@ -105,9 +106,8 @@ class Session:
 
     def close(self) -> None:
         """Flush and let go of the store; the namespace stays as it is."""
-        if engine.active() is self.runtime:
-            engine.activate(None)
-        self.runtime.store.close()
+        self.runtime.close()
+        self.store.close()
 
     # -- reading ---------------------------------------------------------------------------
 
@@ -124,27 +124,27 @@ class Session:
     @property
     def artifacts(self) -> Artifacts:
         """Where recorded bytes are read from."""
-        return self.runtime.store
+        return self.store
 
     @property
     def store_path(self) -> Path:
         """The store's folder."""
-        return self.runtime.store.path
+        return self.store.path
 
     def query(self, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Column names and rows of a read-only SQL query over the history."""
-        return self.runtime.store.query(sql)
+        return self.store.query(sql)
 
     def events(self) -> list[e.Event]:
         """Every event so far, oldest first."""
-        return list(self.runtime.store.events())
+        return list(self.store.events())
 
     def trust(self) -> int:
         """Sign all artifacts of the store with this user's key; how many there are.
 
         After this they are unpickled when they are needed: only for a store you trust.
         """
-        return self.runtime.store.trust()
+        return self.store.trust()
 
     def subscribe(self, callback: Callable[[int], None]) -> Callable[[], None]:
         """Have ``callback(seq)`` called, on the store's thread, whenever the history has grown.
@@ -189,7 +189,7 @@ class Session:
         return self._look(lambda history: diff_view.view(history, a, b))
 
     def _look(self, draw: Callable[[History], View]) -> View:
-        self.runtime.store.flush()
+        self.runtime.flush()
         with self.lock:
             return draw(self.history)
 
@@ -253,7 +253,7 @@ class Session:
 
     def _plan(self, planner: Callable[..., Plan], *arguments: Any) -> Plan:
         self.runtime.catch_up()
-        self.runtime.store.flush()
+        self.runtime.flush()
         with self.lock:
             return planner(self, *arguments)
 

@@ -10,8 +10,9 @@ from typing import Any
 import duckdb
 
 from duranb.errors import StoreDamaged, StoreError, StoreTooNew, StoreUnwritable, UsageError
-from duranb.store import schema
+from duranb.store import schema, tables
 from duranb.store.rows import Result, Row
+from duranb.store.tables import Tables
 
 CONFIG: dict[str, Any] = {
     "threads": 1,  # commits are 13 to 20 % faster than with more
@@ -90,6 +91,14 @@ class Database:
         except BaseException:
             self._appender = None  # it keeps the rows it failed with
             raise
+
+    def filled(self, last: int) -> int:
+        """The number of the event up to which the history's tables are filled, of ``last``."""
+        return tables.filled(self._connection, last)
+
+    def fill(self, following: Tables) -> None:
+        """Bring the history's tables up to the history."""
+        following.fill(self._connection)
 
     def query(self, sql: str, parameters: Sequence[object]) -> Result:
         """A read-only query. Raises :class:`UsageError` for anything else, and for its errors."""

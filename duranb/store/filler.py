@@ -24,6 +24,7 @@ from duranb.store.paths import DATABASE, WAL
 
 if TYPE_CHECKING:  # DuckDB takes 0.1 s to import: it is, on this thread, when it is needed
     from duranb.store.database import Database
+    from duranb.store.tables import Tables
 
 T = TypeVar("T")
 
@@ -39,7 +40,7 @@ PIECE = 200
 LONGEST = 30.0
 """Seconds, at most, until a database that could not be written is tried again."""
 
-_Work = tuple[Callable[["Database"], Any], "Future[Any]"]
+_Work = tuple[Callable[["Database"], Any], "Future[Any]", bool]
 
 
 class _News:
@@ -48,12 +49,13 @@ class _News:
 
 class Filler:
     """Owns the database of an open store. ``check()`` raises :class:`StoreError` where the folder
-    is not the store's any more."""
+    is not the store's any more. ``tables`` follow the history, once somebody has folded it."""
 
     def __init__(self, folder: Path, log: LogReader, check: Callable[[], None]) -> None:
         self._folder = folder
         self._log = log
         self._check = check
+        self.tables: Tables | None = None
         self._queue: SimpleQueue[_Work | type[_News] | None] = SimpleQueue()
         self._database: Database | None = None
         self._filled = 0
@@ -70,19 +72,28 @@ class Filler:
             self._told = True
             self._queue.put(_News)
 
-    def do(self, work: Callable[[Database], T]) -> T:
-        """Run ``work`` on the thread, on a database that has all events, and give its value.
+    def do(self, work: Callable[[Database], T], *, caught_up: bool = True) -> T:
+        """Run ``work`` on the thread, and give its value. The database has all events then, unless
+        ``caught_up`` is false.
 
         An interrupt of the caller ends the work too. Raises :class:`StoreError`.
         """
         done: Future[T] = Future()
-        self._queue.put((work, done))
+        self._queue.put((work, done, caught_up))
         try:
             return done.result()
         except KeyboardInterrupt:
             if self._database is not None:
                 self._database.interrupt()
             raise
+
+    def filled(self) -> int:
+        """The number of the event up to which the history's tables are filled; 0 where that cannot
+        be known."""
+        try:
+            return self.do(lambda database: database.filled(self._log.last), caught_up=False)
+        except StoreError:
+            return 0
 
     def close(self) -> None:
         """Catch up, close the database, end the thread."""
@@ -130,14 +141,15 @@ class Filler:
         except (duckdb.Error, OSError, StoreError):
             self._failures += 1
 
-    def _serve(self, work: Callable[[Database], T], done: Future[T]) -> None:
+    def _serve(self, work: Callable[[Database], T], done: Future[T], caught_up: bool) -> None:
         import duckdb
 
         from duranb.store.database import plain
 
         try:
             database = self._opened()
-            self._catch_up(database)
+            if caught_up:
+                self._catch_up(database)
             done.set_result(work(database))
         except duckdb.Error as problem:
             done.set_exception(plain(problem))
@@ -147,12 +159,16 @@ class Filler:
             done.set_exception(error)
 
     def _fill_some(self, database: Database) -> None:
-        self._fill(database, PIECE if self._is_busy() else rows.BULK)
+        busy = self._is_busy()
+        self._fill(database, PIECE if busy else rows.BULK)
+        if not busy and self._filled >= self._log.last:
+            self._fill_tables(database)
 
     def _catch_up(self, database: Database) -> None:
         last = self._log.last
         while self._filled < last:
             self._fill(database, rows.BULK)
+        self._fill_tables(database)
 
     def _fill(self, database: Database, most: int) -> None:
         import duckdb
@@ -172,6 +188,11 @@ class Filler:
             self._filled, _ = database.last()
             raise
         self._filled = found[-1].seq
+
+    def _fill_tables(self, database: Database) -> None:
+        if self.tables is not None:
+            self._check()
+            database.fill(self.tables)
 
     def _opened(self) -> Database:
         """The database, made anew from the log where what lies there is no use."""
@@ -205,6 +226,7 @@ class Filler:
                 raise
             self._set_aside()
             database, filled = Database(file), 0
+        database.filled(self._log.last)  # makes the tables where there are none
         self._database, self._filled = database, filled
         return database
 

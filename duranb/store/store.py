@@ -12,7 +12,8 @@ from duranb.errors import StoreError, StoreUnwritable
 from duranb.record import events as e
 from duranb.record.artifacts import Buffer
 from duranb.record.events import ArtifactStored, Event, EventBody
-from duranb.store import chain, files, keys, opening, trust
+from duranb.record.fold import Fold
+from duranb.store import chain, files, keys, opening, tables, trust
 from duranb.store.filler import Filler
 from duranb.store.lock import StoreLock
 from duranb.store.log import Line
@@ -175,6 +176,12 @@ class Store:
         """Wait until all that was appended is durable. Raises what went wrong with it."""
         if not self._writer.is_here:  # there, all that can be is durable already
             self.append().wait()
+
+    def fold(self) -> Fold:
+        """The fold of all events so far, from which the tables for queries will be filled: give it
+        each event to come, in a listener."""
+        folding, self._filler.tables = tables.follow(self.events(), self._filler.filled())
+        return folding
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> Result:
         """Column names and rows of a read-only query over all that was appended."""

@@ -23,6 +23,7 @@ from duranb.store import keys, opening, rows, takeover
 from duranb.store.lock import holder
 from duranb.store.paths import LOG, TAIL, is_store
 from duranb.store.rows import Result
+from duranb.store.tables import Tables, follow
 
 if TYPE_CHECKING:  # imported late: most of what looks at a store asks no SQL
     from duranb.store.database import Database
@@ -89,10 +90,13 @@ class StoreView:
 
     def history(self) -> History:
         """What the events say. Where no process has the store open, what was running has died."""
-        folding = Fold(self.events())
+        return self._follow()[0].history
+
+    def _follow(self) -> tuple[Fold, Tables]:
+        folding, tables = follow(self.events(), 0)
         if self.holder is None:
             folding.kernel_died()
-        return folding.history
+        return folding, tables
 
     def get(self, digest: str) -> memoryview:
         """The bytes of an artifact; see :class:`duranb.record.artifacts.Artifacts`."""
@@ -115,7 +119,8 @@ class StoreView:
         return self._index.digests()
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> Result:
-        """Column names and rows of a read-only query, over tables made in memory on first use."""
+        """Column names and rows of a read-only query over the events and the history's tables,
+        which are made in memory on first use."""
         from duranb.store.database import Database
 
         if self._database is None:
@@ -123,6 +128,8 @@ class StoreView:
             while found := rows.read(self._log, filled, rows.BULK):
                 database.insert(found)
                 filled = found[-1].seq
+            database.filled(self.last)
+            database.fill(self._follow()[1])
             self._database = database
         return self._database.query(sql, parameters)
 
