@@ -137,13 +137,11 @@ class Attempt:
         with self._lock:  # a task may be awaited by somebody who is woken before we are
             return next((s for t, s in self._tasks.items() if _error_of(t) is error), None)
 
-    def blamed(self, error: BaseException) -> list[int]:
-        """The answers that ``error`` is about: the latest one of each scope where it rose."""
-        if isinstance(error, BaseExceptionGroup):
-            found = [call for inner in error.exceptions for call in self.blamed(inner)]
-            return list(dict.fromkeys(found))
+    def suspects(self, error: BaseException) -> list[int]:
+        """The answers that ``error`` may be about, oldest first: those of the scope where it rose,
+        or all of them where that scope has none."""
         scope = next(filter(None, map(self._scope_of, _chain(error))), self.body)
-        return (scope.answers or self.body.answers)[-1:]
+        return list(scope.answers or self.body.answers)
 
     # -- the end of a failed attempt -------------------------------------------------------
 

@@ -1,13 +1,14 @@
 // The first tab: what became of it, why it ran, what it cost, what is different.
 
+import "./overview.css";
 import type { ComponentChildren, JSX } from "preact";
-import { useState } from "preact/hooks";
-import type { Intent } from "./actions.js";
-import type { Detail, Question, Row } from "./data.js";
-import { compact, count, moment, money, took } from "./format.js";
-import { Icon } from "./icons.js";
-import type { State } from "./state.js";
-import { leftBehind } from "./state.js";
+import type { Detail, Row } from "../data.js";
+import { compact, count, moment, money, took } from "../format.js";
+import { leftBehind } from "../state.js";
+import type { State } from "../state.js";
+import type { Intent } from "../verbs.js";
+import { Jump } from "./controls.js";
+import { Answer } from "./question.js";
 import { Plain } from "./text.js";
 
 interface Props {
@@ -25,7 +26,7 @@ export function Overview({ row, detail, state, choose }: Props): JSX.Element {
     <>
       {detail.why && <p class="db-why">{detail.why}</p>}
       {row.stale.length > 0 && (
-        <p class="db-notice db-amber">
+        <p class="db-notice db-tone-amber">
           Stale: <b>{row.stale.join(", ")}</b> changed since it ran.
         </p>
       )}
@@ -34,13 +35,13 @@ export function Overview({ row, detail, state, choose }: Props): JSX.Element {
         <Answer key={question.call} question={question} state={state} live={live} />
       ))}
       {row.doubts.map((doubt) => (
-        <p class="db-notice db-amber" key={doubt.call}>
+        <p class="db-notice db-tone-amber" key={doubt.call}>
           <b>
             {doubt.name}({doubt.text})
           </b>{" "}
           was begun and the process died: nobody knows whether it happened.{" "}
           {live && (
-            <button class="db-primary" onClick={() => choose({ verb: "resolve", row })}>
+            <button class="db-button db-primary" onClick={() => choose({ verb: "resolve", row })}>
               Resolve
             </button>
           )}
@@ -129,12 +130,6 @@ const Fact = ({ name, children }: { name: string; children: ComponentChildren })
   </>
 );
 
-export const Jump = ({ state, id, text }: { state: State; id: number; text: string }): JSX.Element => (
-  <button class="db-link" onClick={() => state.select(id)}>
-    {text}
-  </button>
-);
-
 function Since({ detail, state }: { detail: Detail; state: State }): JSX.Element | null {
   const difference = detail.difference;
   if (!difference) return null;
@@ -152,68 +147,6 @@ function Since({ detail, state }: { detail: Detail; state: State }): JSX.Element
         {parts.length ? `Changed before: ${parts.join("; ")}.` : "Code, inputs and helpers are the same."}{" "}
         {outputs.length ? `Changed after: ${outputs.join(", ")}.` : "Its outputs are the same."}
       </p>
-    </section>
-  );
-}
-
-interface AnswerProps {
-  question: Question;
-  state: State;
-  live: boolean;
-}
-
-function Answer({ question, state, live }: AnswerProps): JSX.Element {
-  const [text, setText] = useState("");
-  const [said, setSaid] = useState("");
-  const [failed, setFailed] = useState(false);
-  const send = (value: unknown): void => {
-    state.link.request<string>("answer", { call: question.call, value }).then(
-      (message) => {
-        setFailed(false);
-        setSaid(message);
-      },
-      (error: Error) => {
-        setFailed(true);
-        setSaid(error.message);
-      },
-    );
-  };
-  const typed = (): unknown => {
-    try {
-      return JSON.parse(text) as unknown;
-    } catch {
-      return text; // not JSON: the answer is the text itself
-    }
-  };
-  return (
-    <section class="db-notice db-ask">
-      <p>
-        <Icon name="warning" /> <b>It waits for an answer:</b> {question.text}
-      </p>
-      {live && (
-        <form
-          onSubmit={(event) => {
-            event.preventDefault();
-            send(typed());
-          }}
-        >
-          <input type="text" aria-label="Your answer" value={text} onInput={(event) => setText(event.currentTarget.value)} />
-          <button class="db-primary" type="submit" disabled={text === ""}>
-            Answer
-          </button>
-          <button type="button" onClick={() => send(true)}>
-            Yes
-          </button>
-          <button type="button" onClick={() => send(false)}>
-            No
-          </button>
-        </form>
-      )}
-      {said && (
-        <p class={failed ? "db-problem" : "db-done"} role="status">
-          {said}
-        </p>
-      )}
     </section>
   );
 }

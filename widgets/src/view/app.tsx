@@ -1,12 +1,18 @@
+// The page: the top bar, the tools, and below them the list beside the inspector.
+
+import "./tokens.css";
+import "./app.css";
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { Popover, Toolbar } from "./actions.js";
-import type { Intent } from "./actions.js";
+import type { State } from "../state.js";
+import type { Intent } from "../verbs.js";
+import { Filters } from "./filters.js";
 import { useChanges } from "./hooks.js";
 import { Inspector } from "./inspector.js";
 import { List } from "./list.js";
-import type { State } from "./state.js";
-import { Filters, TopBar } from "./topbar.js";
+import { Popover } from "./popover.js";
+import { Toolbar } from "./toolbar.js";
+import { TopBar } from "./topbar.js";
 
 export function App({ state }: { state: State }): JSX.Element {
   useChanges(state);
@@ -15,7 +21,7 @@ export function App({ state }: { state: State }): JSX.Element {
   return (
     <div class="db-app">
       <TopBar state={state} />
-      <div class="db-bar2">
+      <div class="db-tools">
         <Toolbar state={state} intent={intent} choose={setIntent} />
         <Filters state={state} />
         {intent && (

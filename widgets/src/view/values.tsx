@@ -1,11 +1,12 @@
-// The other tabs: values, code, attempts.
+// The tab of variables: what a step read, what it made, and what it put out.
 
+import "./values.css";
 import type { JSX } from "preact";
-import type { Detail, Message, Name } from "./data.js";
-import { bytes, clock, took } from "./format.js";
-import { Jump } from "./overview.js";
-import type { State } from "./state.js";
-import { Diff, Html, Plain, Python } from "./text.js";
+import type { Detail, Message, Name } from "../data.js";
+import { bytes } from "../format.js";
+import type { State } from "../state.js";
+import { Jump } from "./controls.js";
+import { Html, Plain } from "./text.js";
 
 export function Values({ detail, state }: { detail: Detail; state: State }): JSX.Element {
   const unstored = Object.entries(detail.unstored);
@@ -16,7 +17,7 @@ export function Values({ detail, state }: { detail: Detail; state: State }): JSX
       {detail.deleted.length > 0 && <p class="db-note">It deleted {detail.deleted.join(", ")}.</p>}
       {detail.result && <Names title="Result" names={[{ ...detail.result, name: detail.result.name || "the cell's value" }]} none="" state={state} />}
       {unstored.length > 0 && (
-        <section class="db-notice db-amber">
+        <section class="db-notice db-tone-amber">
           {unstored.map(([name, why]) => (
             <p>
               <code>{name}</code> is not stored as it was: {why}
@@ -51,7 +52,7 @@ function Names({ title, names, none, state }: NamesProps): JSX.Element {
             <code>{name.name}</code>
             <small>{name.type}</small>
             {(name.size ?? 0) > 0 && <small>{bytes(name.size!)}</small>}
-            {name.moved && <small class="db-chip db-c-stale">changed since</small>}
+            {name.moved && <small class="db-chip db-tone-amber">changed since</small>}
             {(name.by ?? 0) > 0 && <Jump state={state} id={name.by!} text={`${name.by_step} #${name.by}`} />}
             {name.preview && <pre class="db-value">{name.preview}</pre>}
           </li>
@@ -68,57 +69,4 @@ function Output({ message }: { message: Message }): JSX.Element {
     if (data[type]) return <img class="db-image" alt={data["text/plain"] ?? "an image"} src={`data:${type};base64,${data[type].replace(/\s/g, "")}`} />;
   if (data["text/html"]) return <Html html={data["text/html"]} />;
   return <Plain text={data["text/plain"] ?? ""} />;
-}
-
-export function Code({ detail }: { detail: Detail }): JSX.Element {
-  const changed = detail.difference?.code ?? [];
-  return (
-    <>
-      <Python source={detail.source} />
-      {changed.length > 0 && (
-        <section>
-          <h4>Changed since #{detail.difference!.execution}</h4>
-          <Diff lines={changed} />
-        </section>
-      )}
-      {detail.undo && (
-        <section>
-          <h4>Its compensation</h4>
-          <Python source={detail.undo} />
-        </section>
-      )}
-    </>
-  );
-}
-
-export function Attempts({ detail }: { detail: Detail }): JSX.Element {
-  if (!detail.attempts.length) return <p class="db-note">It made no attempt.</p>;
-  return (
-    <ol class="db-attempts">
-      {detail.attempts.map((attempt) => (
-        <li class={attempt.cause ? `db-a-${attempt.cause}` : "db-a-ok"}>
-          <p>
-            <b>Attempt {attempt.number}</b> <small>{clock(attempt.started)}</small>{" "}
-            {attempt.ended ? <small>{took(attempt.ended - attempt.started)}</small> : <small>not over</small>}{" "}
-            {attempt.cause && <small class={`db-chip db-q-${attempt.cause}`}>{attempt.cause}</small>}
-          </p>
-          {attempt.type && (
-            <>
-              <p>
-                <b>{attempt.type}</b>
-              </p>
-              {attempt.message && <Plain text={attempt.message} />}
-              {attempt.traceback && (
-                <details>
-                  <summary>Traceback</summary>
-                  <Plain text={attempt.traceback} />
-                </details>
-              )}
-            </>
-          )}
-          {(attempt.wait ?? -1) >= 0 && <p class="db-pause">waited {took(attempt.wait! * 1e6)} before the next</p>}
-        </li>
-      ))}
-    </ol>
-  );
 }

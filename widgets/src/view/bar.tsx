@@ -1,10 +1,12 @@
 // One row's time: attempts as segments, waits between them, calls as ticks inside.
 
+import "./bar.css";
 import type { JSX } from "preact";
-import type { Axis } from "./axis.js";
-import type { Attempt, Row } from "./data.js";
-import { clock, took } from "./format.js";
-import type { State } from "./state.js";
+import type { Axis } from "../axis.js";
+import type { Attempt, CallStatus, Kind, Row } from "../data.js";
+import { clock, took } from "../format.js";
+import type { State } from "../state.js";
+import { toneOfCall, toneOfCause, toneOfKind, toneOfStatus } from "../tones.js";
 
 const percent = (part: number): string => `${(part * 100).toFixed(3)}%`;
 
@@ -27,12 +29,12 @@ export function Bar({ row, axis, now }: { row: Row; axis: Axis; now: number }): 
   const label = to <= 0.8 ? "after" : from >= 0.2 ? "before" : "inside";
   return (
     <div class="db-track" role="gridcell" title={title}>
-      <i class={`db-bar db-s-${row.status.replace(" ", "-")} db-whole`} style={span(axis, row.started, end)} />
+      <i class={`db-bar db-whole ${toneOfStatus(row.status)}`} style={span(axis, row.started, end)} />
       {row.attempts.map((attempt) => (
         <Segment attempt={attempt} row={row} axis={axis} end={end} />
       ))}
       {row.spans.map(([from, to, kind, status]) => (
-        <i class={`db-call db-k-${kind} db-q-${status.replace(" ", "-")}`} style={span(axis, from, to || end)} />
+        <i class={`db-call ${callTone(kind, status)}`} style={span(axis, from, to || end)} />
       ))}
       {row.died && <i class="db-cut" style={{ left: percent(axis.place(end)) }} />}
       <span class="db-took" style={{ left: percent(label === "after" ? to : from) }} data-place={label}>
@@ -43,13 +45,17 @@ export function Bar({ row, axis, now }: { row: Row; axis: Axis; now: number }): 
   );
 }
 
+/** What went wrong has a tone, and so has what changed the outside world. */
+const callTone = (kind: Kind, status: CallStatus): string => toneOfCall(status) || (kind === "effect" ? toneOfKind(kind) : "");
+
 function Segment({ attempt, row, axis, end }: { attempt: Attempt; row: Row; axis: Axis; end: number }): JSX.Element {
   const stop = attempt.ended || end;
-  const kind = attempt.cause ? `db-a-${attempt.cause}` : `db-s-${row.status.replace(" ", "-")}`;
+  const running = row.status === "running" ? "db-running" : "";
+  const tone = attempt.cause ? toneOfCause(attempt.cause) : `${toneOfStatus(row.status)} ${running}`;
   const wait = attempt.wait ?? -1;
   return (
     <>
-      <i class={`db-bar ${kind}`} style={span(axis, attempt.started, stop)} />
+      <i class={`db-bar ${tone}`} style={span(axis, attempt.started, stop)} />
       {wait > 0 && <i class="db-wait" style={span(axis, stop, Math.min(end, stop + wait * 1e6))} />}
     </>
   );

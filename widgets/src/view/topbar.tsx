@@ -1,9 +1,9 @@
-// What the whole history comes to, and the ways to narrow the list.
+// What the whole history comes to.
 
+import "./topbar.css";
 import type { JSX } from "preact";
-import { compact, money, took } from "./format.js";
-import { Icon } from "./icons.js";
-import type { Show, State } from "./state.js";
+import { compact, money, took } from "../format.js";
+import type { State } from "../state.js";
 
 export function TopBar({ state }: { state: State }): JSX.Element {
   const totals = state.totals;
@@ -53,53 +53,6 @@ function Liveness({ state }: { state: State }): JSX.Element {
           ? `running, ${state.totals?.executions} executions`
           : `live, ${state.totals?.executions ?? 0} executions`;
   return <small class={`db-live db-${liveness} ${running ? "db-busy" : ""}`}>{text}</small>;
-}
-
-export function Filters({ state }: { state: State }): JSX.Element {
-  const choices: [Show, string, string][] = [
-    ["all", "All", "every execution"],
-    ["line", "On this line", "what led to where the kernel stands"],
-    ["attention", "Needs you", "failed, waiting, in doubt or stale"],
-  ];
-  return (
-    <div class="db-filters">
-      <div class="db-choice" role="group" aria-label="Show">
-        {choices.map(([show, label, title]) => (
-          <button aria-pressed={state.show === show} title={title} onClick={() => state.set({ show })}>
-            {label}
-          </button>
-        ))}
-      </div>
-      <label class="db-search">
-        <Icon name="search" />
-        <input
-          type="search"
-          placeholder="Find a step"
-          aria-label="Find a step"
-          value={state.search}
-          onInput={(event) => state.set({ search: event.currentTarget.value })}
-        />
-      </label>
-      <button
-        class="db-tool"
-        aria-pressed={state.follow}
-        title="Keep the latest execution in view"
-        aria-label="Follow the latest"
-        onClick={() => state.set({ follow: !state.follow })}
-      >
-        <Icon name="follow" />
-      </button>
-      <button
-        class="db-tool"
-        aria-pressed={state.inspecting}
-        title="Show the inspector"
-        aria-label="Show the inspector"
-        onClick={() => state.set({ inspecting: !state.inspecting })}
-      >
-        <Icon name="panel" />
-      </button>
-    </div>
-  );
 }
 
 const Mark = (): JSX.Element => (

@@ -1,12 +1,14 @@
 // The calls of an execution; a recorded exchange is read when it is opened.
 
+import "./calls.css";
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import type { Call, Detail, Exchange, Said } from "./data.js";
-import { compact, count, money, took } from "./format.js";
+import type { Call, Detail, Exchange, Said } from "../data.js";
+import { compact, count, money, took } from "../format.js";
+import type { State } from "../state.js";
+import { plain } from "../terminal.js";
+import { toneOfCall, toneOfKind } from "../tones.js";
 import { Icon } from "./icons.js";
-import type { State } from "./state.js";
-import { plain } from "./text.js";
 
 export function Calls({ detail, state }: { detail: Detail; state: State }): JSX.Element {
   const [open, setOpen] = useState(() => (detail.calls.length === 1 ? detail.calls[0]!.id : 0));
@@ -21,7 +23,7 @@ export function Calls({ detail, state }: { detail: Detail; state: State }): JSX.
               aria-expanded={open === call.id}
               onClick={() => setOpen(open === call.id ? 0 : call.id)}
             >
-              <i class={`db-kind db-k-${call.kind}`}>{call.kind}</i>
+              <i class={`db-kind ${toneOfKind(call.kind)}`}>{call.kind}</i>
               <b>{call.model || call.name}</b>
               <Tags call={call} />
               <span class="db-figures">{figures(call)}</span>
@@ -49,11 +51,11 @@ function figures(call: Call): string {
 function Tags({ call }: { call: Call }): JSX.Element {
   return (
     <>
-      {call.served && <small class="db-chip db-c-served">from the journal</small>}
+      {call.served && <small class="db-chip db-tone-green">from the journal</small>}
       {call.streamed && <small class="db-chip">streamed</small>}
-      {call.status !== "completed" && <small class={`db-chip db-q-${call.status.replace(" ", "-")}`}>{call.status}</small>}
+      {call.status !== "completed" && <small class={`db-chip ${toneOfCall(call.status)}`}>{call.status}</small>}
       {call.kind === "effect" && call.idempotent && <small class="db-chip">idempotent</small>}
-      {(call.http_status ?? 0) >= 400 && <small class="db-chip db-q-failed">HTTP {call.http_status}</small>}
+      {(call.http_status ?? 0) >= 400 && <small class="db-chip db-tone-red">HTTP {call.http_status}</small>}
       {call.occurrence > 0 && <small class="db-chip">{ordinal(call.occurrence + 1)} identical</small>}
       {call.attempt > 1 && <small class="db-chip">attempt {call.attempt}</small>}
     </>

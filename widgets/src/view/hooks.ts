@@ -1,9 +1,9 @@
 import { useEffect, useReducer, useRef, useState } from "preact/hooks";
 import type { RefObject } from "preact";
-import { toDetail } from "./data.js";
-import type { Detail, Row } from "./data.js";
-import type * as wire from "./wire.js";
-import type { State } from "./state.js";
+import { toDetail } from "../data.js";
+import type { Detail, Row } from "../data.js";
+import type * as wire from "../wire.js";
+import type { State } from "../state.js";
 
 /** Render again whenever the state announces a change, at most once a frame. */
 export function useChanges(state: State): void {

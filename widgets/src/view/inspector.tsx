@@ -1,15 +1,18 @@
 // A look into the selected execution.
 
+import "./inspector.css";
 import type { JSX } from "preact";
 import { useRef, useState } from "preact/hooks";
+import type { Detail, Row } from "../data.js";
+import type { State } from "../state.js";
+import type { Intent } from "../verbs.js";
+import { Attempts } from "./attempts.js";
 import { Calls } from "./calls.js";
-import type { Intent } from "./actions.js";
-import type { Detail, Row } from "./data.js";
+import { Code } from "./code.js";
 import { useDetail, useTicking } from "./hooks.js";
-import { Badge, StatusIcon } from "./icons.js";
-import { Attempts, Code, Values } from "./panels.js";
+import { Badge, StatusIcon } from "./marks.js";
 import { Overview } from "./overview.js";
-import type { State } from "./state.js";
+import { Values } from "./values.js";
 
 const TABS = ["Overview", "Calls", "Values", "Code", "Attempts"] as const;
 type Tab = (typeof TABS)[number];
