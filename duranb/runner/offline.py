@@ -24,8 +24,7 @@ from duranb.errors import StoreDamaged
 from duranb.record.history import History
 from duranb.runner.headless import Hooks, check_names, inject, read, run_cells, step_of, told
 from duranb.session.places import find_store
-from duranb.store import StoreView
-from duranb.store.paths import DATABASE, JOURNAL, TAIL, WAL
+from duranb.store import StoreView, copy_history
 
 TRIES = 3
 
@@ -48,11 +47,7 @@ def copied(folder: Path) -> Iterator[tuple[Path, History]]:
         target = Path(temp) / folder.name
         for attempt in range(TRIES):
             target.mkdir()
-            # As the view of a store does it: what moves on meanwhile moves in this order.
-            for log in (TAIL, JOURNAL, WAL):
-                with contextlib.suppress(FileNotFoundError):
-                    shutil.copyfile(folder / log, target / log)
-            shutil.copyfile(folder / DATABASE, target / DATABASE)
+            copy_history(folder, target)
             _link_artifacts(folder / "artifacts", target / "artifacts")
             try:
                 with StoreView.open(target) as view:

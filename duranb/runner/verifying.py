@@ -51,7 +51,7 @@ def check(notebook: Path) -> Checked:
     """Check that a store is what was acknowledged: chain, artifacts, signatures."""
     with StoreView.open(find_store(notebook)) as view:
         problems = tuple(problems_of(view))
-        return Checked(len(view.events()), problems, tuple(differing(view.history())))
+        return Checked(view.last, problems, tuple(differing(view.history())))
 
 
 @dataclass(frozen=True)

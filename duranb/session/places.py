@@ -6,14 +6,14 @@ from pathlib import Path
 
 from duranb.errors import StoreLocked, UsageError
 from duranb.store.lock import holder
-from duranb.store.paths import DATABASE, store_path
+from duranb.store.paths import TAIL, is_store, store_path
 
 __all__ = ["adopt", "find_store", "has_store", "left_behind", "process_with", "store_path"]
 
 
 def has_store(notebook: Path) -> bool:
     """Whether a notebook has a store."""
-    return (store_path(notebook) / DATABASE).exists()
+    return is_store(store_path(notebook))
 
 
 def find_store(notebook: Path) -> Path:
@@ -21,10 +21,10 @@ def find_store(notebook: Path) -> Path:
 
     Raises :class:`UsageError` when there is none.
     """
-    if (notebook / DATABASE).exists():
+    if is_store(notebook):
         return notebook
     folder = store_path(notebook)
-    if not has_store(notebook):
+    if not is_store(folder):
         if not notebook.exists():
             raise UsageError(f"there is no notebook {notebook}, and no store at {folder}")
         left = left_behind(notebook)
@@ -46,15 +46,21 @@ def left_behind(notebook: Path) -> list[str]:
     Empty when the notebook has a store of its own.
     """
     own = store_path(notebook)
-    if has_store(notebook) or not own.parent.is_dir():
+    if is_store(own) or not own.parent.is_dir():
         return []
     found = [
-        file.parent
-        for file in own.parent.glob(f"*/{DATABASE}")
-        if not any((own.parent.parent / f"{file.parent.name}{x}").exists() for x in ("", ".ipynb"))
+        folder
+        for folder in own.parent.iterdir()
+        if is_store(folder)
+        and not any((own.parent.parent / f"{folder.name}{x}").exists() for x in ("", ".ipynb"))
     ]
-    found.sort(key=lambda folder: (folder / DATABASE).stat().st_mtime, reverse=True)
+    found.sort(key=_last_used, reverse=True)
     return [folder.name for folder in found]
+
+
+def _last_used(folder: Path) -> float:
+    tail = folder / TAIL
+    return (tail if tail.exists() else folder).stat().st_mtime
 
 
 def adopt(notebook: Path, old: str) -> Path:
@@ -64,7 +70,7 @@ def adopt(notebook: Path, old: str) -> Path:
     behind, and :class:`StoreLocked` while a kernel holds it.
     """
     name, own = old.removesuffix(".ipynb"), store_path(notebook)
-    if (own / DATABASE).exists():
+    if is_store(own):
         raise UsageError(f"{notebook.name} has a store of its own, {own}: nothing was changed")
     known = left_behind(notebook)
     if name not in known:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +13,7 @@ from duranb.record.artifacts import Artifacts
 from duranb.record.events import Event
 from duranb.record.history import History
 from duranb.session.places import find_store
-from duranb.store.database import Result
+from duranb.store.rows import Result
 from duranb.store.view import StoreView
 
 
@@ -31,7 +31,7 @@ class Reader:
     store_path: Path
     history: History
     artifacts: Artifacts
-    events: Callable[[], Sequence[Event]]
+    events: Callable[[], Iterable[Event]]
     query: Callable[[str], Result]
     holder: int | None = None
     lock: AbstractContextManager[Any] = field(default_factory=contextlib.nullcontext)

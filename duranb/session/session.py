@@ -170,7 +170,7 @@ class Session:
 
     def events(self) -> list[e.Event]:
         """Every event so far, oldest first."""
-        return self.store.events()
+        return list(self.store.events())
 
     def subscribe(self, callback: Callable[[int], None]) -> Callable[[], None]:
         """Have ``callback(seq)`` called, on the store's thread, whenever the history has grown.

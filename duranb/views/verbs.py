@@ -16,7 +16,7 @@ def status(reader: Reader, given: Status) -> View:
 
 def log(reader: Reader, given: Log) -> View:
     """The latest lines of the history."""
-    events = reader.events()
+    events = list(reader.events())
     with reader.lock:
         return logs.view(reader.history, events, given.n)
 
