@@ -9,6 +9,7 @@
     │   ├── StoreDamaged        what is on disk is not what was acknowledged
     │   ├── StoreTooNew         written by a later duranb
     │   ├── StoreUnwritable     read-only folder, full disk, folder removed
+    │   ├── Superseded          somebody else appended to the history first
     │   └── Untrusted           signed with another key: data, not code
     ├── StepError
     │   ├── Reject              the model's answer is no good: ask again   (content)
@@ -41,6 +42,7 @@ __all__ = [
     "StoreLocked",
     "StoreTooNew",
     "StoreUnwritable",
+    "Superseded",
     "Unrecorded",
     "Untrusted",
     "UsageError",
@@ -89,6 +91,18 @@ class StoreTooNew(StoreError):
 
 class StoreUnwritable(StoreError):
     """The store cannot be written: read-only folder, full disk, folder removed."""
+
+
+class Superseded(StoreError):
+    """An append that relied on being the next found that somebody else had appended first."""
+
+    @classmethod
+    def at(cls, last: int, expected: int) -> Superseded:
+        """The history ends at event ``last``; the writer had ``expected``."""
+        return cls(
+            f"the history has gone on without this writer: it ends at event {last}, not at "
+            f"{expected}. Another writer has taken over: nothing was written"
+        )
 
 
 class Untrusted(StoreError):

@@ -54,7 +54,7 @@ def audit(history: History, view: StoreView, journal: list[Request] | None) -> A
     """Settle the accounts. ``journal`` is the stand-in's, if it was the model."""
     requests = journal or []
     ledgers = [history.ledger(i) for i in history.executions]
-    paid = [c for c in history.calls.values() if c.sort == "llm" and c.response]
+    paid = [c for c in history.calls.values() if c.kind.traits.answer and c.response]
     kept = [c for c in paid if c.status is CallStatus.COMPLETED]
     number_of = {c.id: _request_number(view, c) for c in paid} if requests else {}
     acknowledged = {number_of[c.id]: c.ended for c in kept if c.id in number_of}

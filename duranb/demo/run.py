@@ -177,7 +177,7 @@ class Demo:
         self._checked(self._stage.command("timeline", NOTEBOOK, "-o", page.name))
         standin = self._stage.standin
         with StoreView.open(self._stage.store) as view:
-            history = History(view.events())
+            history = view.history()
             result = audit(history, view, standin.requests() if standin else None)
         self._show.closing(result, filed, self._kills, str(page))
         return verdict(result, len(filed.twice))

@@ -136,4 +136,6 @@ def accounts(audit: Audit, tickets: Tickets, kills: int) -> Table:
 
 def completed_answers(history: History) -> int:
     """How many answers of models the store holds."""
-    return sum(c.sort == "llm" and c.status is CallStatus.COMPLETED for c in history.calls.values())
+    return sum(
+        c.kind.traits.answer and c.status is CallStatus.COMPLETED for c in history.calls.values()
+    )

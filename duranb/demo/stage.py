@@ -63,7 +63,7 @@ class Stage:
         """The history as it is now; None before there is one."""
         try:
             with StoreView.open(self.store) as view:
-                return History(view.events())
+                return view.history()
         except StoreDamaged:
             raise
         except StoreError:

@@ -188,8 +188,8 @@ def _start_clean_as_recorded(runtime: Runtime, step: str) -> None:
     if last is None or not last.left:
         return
     runtime.catch_up()
-    runtime.store.flush()
-    if last.left not in history.lineage(runtime.at):
+    runtime.flush()
+    if not history.in_lineage(last.left, runtime.at):
         return
     left, now = history.snapshots[last.left], namespace.bindings()
     untouched = {n for n, b in left.changed.items() if n in now and now[n].version == b.version}

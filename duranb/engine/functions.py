@@ -173,7 +173,7 @@ class _Step:
             fingerprint=namespace.uses.fingerprint(self.fn),
             reads=frozenset(),
             loads=frozenset(),
-            sort="function",
+            kind="function",
             policy=self.policy,
             validate=self.validate,
             ignore=self.ignore,

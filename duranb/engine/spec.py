@@ -33,7 +33,7 @@ class Spec:
     deletes: frozenset[str] = frozenset()
     imports: frozenset[str] = frozenset()
     blind: bool = False
-    sort: str = "cell"
+    kind: str = "cell"
     policy: Policy = field(default_factory=Policy)
     validate: str = ""
     outputs: tuple[str, ...] = ()
@@ -62,6 +62,6 @@ class Spec:
 
     def identity(self, inputs: dict[str, str], uses: dict[str, str]) -> str:
         """What makes two executions the same: code, helpers, inputs, and what shapes the result."""
-        shape = [self.sort, self.fingerprint, self.validate, list(self.outputs)]
+        shape = [self.kind, self.fingerprint, self.validate, list(self.outputs)]
         text = msgspec.json.encode([shape, sorted(inputs.items()), sorted(uses.items())])
         return blake3.blake3(text).hexdigest(16)

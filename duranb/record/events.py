@@ -1,8 +1,9 @@
-"""The append-only history, one frozen struct for each kind of event.
+"""The append-only history, one frozen struct for each type of event.
 
 An event is written once and never changed; all that duranb knows is a fold over these
 (:mod:`duranb.record.history`). They are msgspec structs because a store is opened by decoding all
-of them: msgspec decodes about a million a second and checks types as it goes. A field that a
+of them: msgspec decodes about a million a second and checks types as it goes. None of them can be
+part of a cycle, so Python's garbage collector is told not to look at them. A field that a
 later version adds must have a default, so that older events still decode.
 
 Times are microseconds since the epoch, UTC. Ids of executions, calls and snapshots are integers
@@ -16,11 +17,13 @@ from typing import Any, TypeAlias
 import msgspec
 
 
-class Body(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind"):
-    """What every event body has in common: the ``kind`` tag, set by each subclass."""
+class Body(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", gc=False
+):
+    """What every event body has in common: the ``type`` tag, set by each subclass."""
 
 
-class ErrorInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ErrorInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """An exception as it is kept: its type's name, its message and its traceback as text."""
 
     type: str
@@ -28,7 +31,7 @@ class ErrorInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     traceback: str = ""
 
 
-class Binding(msgspec.Struct, frozen=True, omit_defaults=True):
+class Binding(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What a name is bound to in a snapshot.
 
     ``artifact`` is the digest of the group the value is stored in (names that share mutable state
@@ -44,7 +47,7 @@ class Binding(msgspec.Struct, frozen=True, omit_defaults=True):
     preview: str = ""
 
 
-class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What was read from a recorded call. Tokens are counts, ``cost`` is US dollars."""
 
     model: str = ""
@@ -116,7 +119,7 @@ class SnapshotCaptured(Body, frozen=True, tag="snapshot.captured"):
 
 
 class ExecutionStarted(Body, frozen=True, tag="execution.started"):
-    """A step begins to be carried out, and its first attempt. ``sort`` is cell, function or
+    """A step begins to be carried out, and its first attempt. ``kind`` is cell, function or
     compensation.
 
     ``inputs`` maps each name (or parameter) the code can read to the version it has; ``uses`` maps
@@ -130,7 +133,7 @@ class ExecutionStarted(Body, frozen=True, tag="execution.started"):
     step: str
     run: str
     branch: str
-    sort: str = "cell"
+    kind: str = "cell"
     source: str = ""
     fingerprint: str = ""
     identity: str = ""
@@ -163,11 +166,12 @@ class AttemptFailed(Body, frozen=True, tag="attempt.failed"):
     wait: float = -1.0
 
 
-class OfCall(Body, frozen=True):
+class OfCall(Body, frozen=True, kw_only=True):
     """What every event of a journaled call says of it.
 
-    ``sort`` is llm, http, effect, ask or value. ``key`` and ``occurrence`` identify it within its
-    step: the n-th identical call is answered from the n-th recorded one.
+    ``kind`` is llm, http, effect, ask or value. ``key`` and ``occurrence`` identify it within its
+    step: the n-th identical call is answered from the n-th recorded one. ``scope`` is the task,
+    thread or pool item of the attempt that made it, as a number; 0 is the step's body itself.
     """
 
     call: int
@@ -176,8 +180,9 @@ class OfCall(Body, frozen=True):
     step: str
     key: str
     occurrence: int
-    sort: str
+    kind: str
     name: str
+    scope: int = 0
 
 
 class CallIntended(OfCall, frozen=True, tag="call.intended"):
@@ -202,9 +207,6 @@ class CallCompleted(OfCall, frozen=True, tag="call.completed"):
     status: int = 0
     streamed: bool = False
     preview: str = ""
-    idempotency_key: str = ""
-    compensate: str = ""
-    arguments: str = ""
 
 
 class CallFailed(OfCall, frozen=True, tag="call.failed"):
@@ -213,7 +215,6 @@ class CallFailed(OfCall, frozen=True, tag="call.failed"):
     error: ErrorInfo
     status: int = 0
     started: int = 0
-    happened: bool = True
 
 
 class CallRejected(Body, frozen=True, tag="call.rejected"):
@@ -322,7 +323,6 @@ class Answered(Body, frozen=True, tag="question.answered"):
 
     call: int
     value: Any
-    by: str = ""
 
 
 EventBody: TypeAlias = (
@@ -351,7 +351,7 @@ EventBody: TypeAlias = (
 )
 
 
-class Event(msgspec.Struct, frozen=True):
+class Event(msgspec.Struct, frozen=True, gc=False):
     """One line of the history: its number (from 1), its time, its body, and the chain's hash.
 
     ``hash`` covers the event before it, so no line can be changed or dropped unseen.
@@ -368,15 +368,29 @@ _decoder: msgspec.json.Decoder[EventBody] = msgspec.json.Decoder(EventBody)
 
 
 def encode(body: EventBody) -> tuple[str, str]:
-    """The kind of an event and its JSON, as the store writes them."""
-    return kind_of(body), _encoder.encode(body).decode()
+    """The type of an event and its JSON, as the store writes them."""
+    return type_of(body), _encoder.encode(body).decode()
 
 
 def decode(text: str) -> EventBody:
     """The body that :func:`encode` wrote. Raises ``msgspec.ValidationError`` on anything else."""
-    return _decoder.decode(text)
+    return _upcast(text) if text.startswith(_FIRST_FORMAT) else _decoder.decode(text)
 
 
-def kind_of(body: EventBody) -> str:
-    """The kind's name, such as ``call.completed``."""
+_FIRST_FORMAT = '{"kind":'
+
+
+def _upcast(text: str) -> EventBody:
+    """An event of the first format: its type was called ``kind``, and the kind of a call or an
+    execution ``sort``."""
+    fields = msgspec.json.decode(text, type=dict[str, Any])
+    fields["type"] = fields.pop("kind")
+    if "sort" in fields:
+        fields["kind"] = fields.pop("sort")
+    found: EventBody = msgspec.convert(fields, EventBody)
+    return found
+
+
+def type_of(body: EventBody) -> str:
+    """The name of an event's type, such as ``call.completed``."""
     return str(type(body).__struct_config__.tag)

@@ -1,30 +1,189 @@
 """The history: what the events say, to be asked.
 
-A :class:`History` is owned by whoever opened the store (the session, or a read-only view);
-everybody else reads. It keeps no payloads.
+A :class:`History` holds no payloads. The fold (:mod:`duranb.record.fold`) fills it as events come
+in; everybody else reads.
 """
 
 from __future__ import annotations
 
+import threading
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
 
 from duranb.errors import NoSuchStep
 from duranb.record import events as e
-from duranb.record.fold import Fold
-from duranb.record.model import Call, CallStatus, Execution, Ledger, Origin, Snapshot, Status
+from duranb.record.lineage import Tree
+from duranb.record.model import (
+    Branch,
+    Call,
+    CallStatus,
+    Execution,
+    Ledger,
+    Origin,
+    Snapshot,
+    Status,
+)
+from duranb.record.recorded import RecordedCalls
+
+replace = msgspec.structs.replace
 
 SETTLED = (Status.COMPLETED, Status.COMPENSATED, Status.COMPENSATION_FAILED)
 """Statuses of an execution whose body ran to its end."""
 
 
-class History(Fold):
-    """All that the events say, and the questions that may be asked of it."""
+class Changes:
+    """Which objects of a history have changed since somebody last looked, by id or name."""
+
+    def __init__(self) -> None:
+        self.executions: set[int] = set()
+        self.calls: set[int] = set()
+        self.snapshots: set[int] = set()
+        self.branches: set[str] = set()
+
+    def add(self, others: Changes) -> None:
+        """Note these too."""
+        self.executions |= others.executions
+        self.calls |= others.calls
+        self.snapshots |= others.snapshots
+        self.branches |= others.branches
+
+    def take(self) -> Changes:
+        """What was noted so far; it is no longer noted here."""
+        taken = Changes()
+        taken.add(self)
+        for noted in (self.executions, self.calls, self.snapshots, self.branches):
+            noted.clear()
+        return taken
+
+
+class History:
+    """All that the events say, and the questions that may be asked of it.
+
+    Dictionaries are keyed by id (or name), in order of appearance. ``seq`` and ``time`` are those
+    of the latest event. ``unread`` are the numbers of the events that made no sense. Hold ``lock``
+    to iterate while another thread folds events in; single look-ups need none.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.seq = 0
+        self.time = 0
+        self.run = ""
+        self.branch = ""
+        self.head = 0
+        self.pid = 0
+        self.sessions: list[int] = []
+        self.parameters: dict[str, Any] = {}
+        self.credentials: set[str] = set()
+        self.unread: list[int] = []
+        self.notebook = ""
+        self.executions: dict[int, Execution] = {}
+        self.calls: dict[int, Call] = {}
+        self.branches: dict[str, Branch] = {}
+        self.compensations: dict[str, str] = {}
+        self.answers: dict[int, e.Answered] = {}
+        self.differs: dict[str, dict[str, str]] = {}
+        self.running: set[int] = set()
+        self._tree = Tree()
+        self._recorded = RecordedCalls()
+        self._of_step: dict[str, list[int]] = {}
+        self._of_execution: dict[int, list[int]] = {}
+        self._restored_from: dict[int, list[int]] = {}
+        self._settled: dict[tuple[str, str, str], list[int]] = {}
+        self._ended_at: dict[int, list[int]] = {}
+        self._last_id = {"execution": 0, "call": 0, "snapshot": 0}
+        self._watching: list[Changes] = []
+
+    # -- filled by the fold ----------------------------------------------------------------
+
+    def put_execution(self, this: Execution) -> None:
+        """Add an execution, or put it in the place of what was known of it."""
+        if this.id not in self.executions:
+            self._seen("execution", this.id)
+            self._of_step.setdefault(this.step, []).append(this.id)
+            if this.of:
+                self._restored_from.setdefault(this.of, []).append(this.id)
+        self.executions[this.id] = this
+        for changes in self._watching:
+            changes.executions.add(this.id)
+
+    def put_call(self, call: Call) -> None:
+        """Add a call, or put it in the place of what was known of it."""
+        if call.id not in self.calls:
+            self._seen("call", call.id)
+            run = self.executions[call.execution].run
+            self._of_execution.setdefault(call.execution, []).append(call.id)
+            self._recorded.add(run, call.step, call.key, call.occurrence, call.id)
+        self.calls[call.id] = call
+        for changes in self._watching:
+            changes.calls.add(call.id)
+
+    def put_snapshot(self, snapshot: Snapshot) -> None:
+        """Add a snapshot. Raises ValueError when its id is taken."""
+        self._tree.add(snapshot)
+        self._seen("snapshot", snapshot.id)
+        for changes in self._watching:
+            changes.snapshots.add(snapshot.id)
+
+    def put_branch(self, branch: Branch) -> None:
+        """Add a branch, or put it in the place of what was known of it."""
+        self.branches[branch.name] = branch
+        for changes in self._watching:
+            changes.branches.add(branch.name)
+
+    def settle(self, execution: int, snapshot: int) -> None:
+        """Note that an execution completed, in the state ``snapshot``: one that was carried out can
+        be restored from now on."""
+        this = self.executions[execution]
+        if not this.of:
+            self._settled.setdefault((this.run, this.step, this.identity), []).append(execution)
+        if snapshot in self.snapshots:
+            self._tree.snapshots[snapshot] = replace(self.snapshots[snapshot], execution=execution)
+            self._ended_at.setdefault(snapshot, []).append(execution)
+            for changes in self._watching:
+                changes.snapshots.add(snapshot)
+
+    def next_id(self, what: str) -> int:
+        """A fresh id for an ``execution``, ``call`` or ``snapshot``."""
+        self._last_id[what] += 1
+        return self._last_id[what]
+
+    def _seen(self, what: str, number: int) -> None:
+        self._last_id[what] = max(self._last_id[what], number)
+
+    def watch(self) -> Changes:
+        """What changes from now on, noted as it happens in what this returns."""
+        changes = Changes()
+        self._watching.append(changes)
+        return changes
+
+    # -- steps and executions --------------------------------------------------------------
+
+    @property
+    def snapshots(self) -> dict[int, Snapshot]:
+        """All snapshots by id, oldest first."""
+        return self._tree.snapshots
+
+    def executions_of(self, step: str) -> list[Execution]:
+        """All executions of a step, oldest first."""
+        return [self.executions[i] for i in self._of_step.get(step, ())]
+
+    def calls_of(self, execution: int) -> list[Call]:
+        """The calls made (not served from the journal) by an execution, oldest first."""
+        return [self.calls[i] for i in self._of_execution.get(execution, ())]
+
+    def restored_from(self, execution: int) -> list[int]:
+        """The ids of the executions that were restored from this one, oldest first."""
+        return self._restored_from.get(execution, [])
 
     @property
     def steps(self) -> list[str]:
         """The names of all steps, in order of first appearance (compensations left out)."""
         return [
-            n for n, ids in self._of_step.items() if self.executions[ids[0]].sort != "compensation"
+            n for n, ids in self._of_step.items() if self.executions[ids[0]].kind != "compensation"
         ]
 
     def last_carried_out(self, step: str) -> Execution | None:
@@ -43,6 +202,14 @@ class History(Fold):
                 break
             found.append(self.executions[number])
         return [x for x in reversed(found) if not x.of]
+
+    def previous(self, this: Execution) -> Execution | None:
+        """The latest execution of the same step before this one in which its body ran."""
+        ids = self._of_step[this.step]
+        for i in range(bisect_left(ids, this.id) - 1, -1, -1):
+            if not self.executions[ids[i]].of:
+                return self.executions[ids[i]]
+        return None
 
     def find(self, reference: str) -> Execution:
         """The execution that ``STEP``, ``STEP@ID`` or ``ID`` names.
@@ -66,36 +233,38 @@ class History(Fold):
         if not candidates:
             known = ", ".join(self.steps) or "none yet"
             raise NoSuchStep(f"there is no step {name!r}; the steps are: {known}")
-        lineage = self.lineage()
-        in_line = [x for x in candidates if x.snapshot in lineage and x.status in SETTLED]
-        return (in_line or candidates)[-1]
+        for this in reversed(candidates):
+            if this.status in SETTLED and self.in_lineage(this.snapshot):
+                return this
+        return candidates[-1]
 
-    def lineage(self, snapshot: int | None = None) -> set[int]:
-        """The snapshots from ``snapshot`` (the head when None) back to the first."""
-        return {s.id for s in self.walk(snapshot)}
+    # -- the tree of snapshots -------------------------------------------------------------
+
+    def in_lineage(self, ancestor: int, snapshot: int | None = None) -> bool:
+        """Whether ``ancestor`` is ``snapshot`` (the head when None), or on the way to it."""
+        return self._tree.in_lineage(ancestor, self.head if snapshot is None else snapshot)
 
     def walk(self, snapshot: int | None = None) -> Iterator[Snapshot]:
         """The snapshots from ``snapshot`` (the head when None) back to the first, newest first."""
-        current = self.snapshots.get(self.head if snapshot is None else snapshot)
-        while current is not None:
-            yield current
-            # Parents are older. (In a store from elsewhere they might not be.)
-            current = self.snapshots.get(current.parent) if current.parent < current.id else None
+        return self._tree.walk(self.head if snapshot is None else snapshot)
 
     def namespace(self, snapshot: int | None = None) -> dict[str, e.Binding]:
         """Every name's binding at a snapshot (the head when None)."""
-        found: dict[str, e.Binding] = {}
-        gone: set[str] = set()
-        for step in self.walk(snapshot):
-            for name, binding in step.changed.items():
-                if name not in gone:
-                    found.setdefault(name, binding)
-            gone.update(n for n in step.deleted if n not in found)
-        return found
+        return self._tree.namespace(self.head if snapshot is None else snapshot)
+
+    def binding(self, name: str, snapshot: int | None = None) -> e.Binding | None:
+        """A name's binding at a snapshot (the head when None), or None."""
+        found = self.bound_at(name, snapshot)
+        return found.changed[name] if found is not None else None
+
+    def bound_at(self, name: str, snapshot: int | None = None) -> Snapshot | None:
+        """The snapshot that gave ``name`` the binding it has at ``snapshot`` (the head when None);
+        None for no such name."""
+        return self._tree.bound_at(name, self.head if snapshot is None else snapshot)
 
     def random_at(self, snapshot: int | None = None) -> str:
         """The digest of the random generators' state at a snapshot, or an empty string."""
-        return next((s.random for s in self.walk(snapshot) if s.random), "")
+        return self._tree.random_at(self.head if snapshot is None else snapshot)
 
     def line(self, snapshot: int | None = None) -> list[Execution]:
         """The completed executions on the way to a snapshot, oldest first."""
@@ -106,6 +275,22 @@ class History(Fold):
             found += [x for x in there if x.branch in (self.branch, state.branch)]
         return found[::-1]
 
+    def is_on_line(self, this: Execution) -> bool:
+        """Whether an execution is one of the :meth:`line` to the head."""
+        state = self.snapshots.get(this.snapshot)
+        if state is None or this.branch not in (self.branch, state.branch):
+            return False
+        return self.in_lineage(state.id)
+
+    def _is_reached(self, this: Execution) -> bool:
+        """Whether an execution, or one that was restored from it, is on the line to the head."""
+        if self.is_on_line(this):
+            return True
+        copies = reversed(self.restored_from(this.id))
+        return any(self.is_on_line(self.executions[i]) for i in copies)
+
+    # -- the journal -----------------------------------------------------------------------
+
     def recorded(self, step: str, key: str, occurrence: int) -> Call | None:
         """The call that answers the ``occurrence``-th identical request of ``step``, if any.
 
@@ -113,7 +298,7 @@ class History(Fold):
         calls and undone effects are not among them; an effect that was intended and never settled
         is (its status says so).
         """
-        ids = self._journal.get((self.run, step, key), {}).get(occurrence, ())
+        ids = self._recorded.at(self.run, step, key, occurrence)
         usable = [c for c in (self.calls[i] for i in ids) if self._serves(c)]
         here = [c for c in usable if self.executions[c.execution].branch == self.branch]
         found = here or usable
@@ -121,7 +306,7 @@ class History(Fold):
 
     def _serves(self, call: Call) -> bool:
         undone = self.executions[call.execution].status is Status.COMPENSATED
-        if undone and call.sort in ("http", "ask"):
+        if undone and call.kind.traits.again:
             return False
         return call.status in (CallStatus.COMPLETED, CallStatus.INTENDED, CallStatus.IN_DOUBT)
 
@@ -137,18 +322,17 @@ class History(Fold):
         usable = [self.executions[i] for i in ids]
         usable = [x for x in usable if x.status is Status.COMPLETED and fits(x)]
         if len(usable) > 1:
-            line = {x.of or x.id for x in self.line()}
-            usable = [x for x in usable if x.id in line] or usable
+            return next(filter(self._is_reached, reversed(usable)), usable[-1])
         return usable[-1] if usable else None
 
     def generation(self, step: str, key: str, occurrence: int) -> int:
         """How often this very call was carried out and undone since."""
-        ids = self._journal.get((self.run, step, key), {}).get(occurrence, ())
+        ids = self._recorded.at(self.run, step, key, occurrence)
         return sum(self.calls[i].status is CallStatus.COMPENSATED for i in ids)
 
     def occurrences(self, step: str, key: str) -> int:
         """How many identical requests of a step were recorded."""
-        return len(self._journal.get((self.run, step, key), {}))
+        return self._recorded.occurrences(self.run, step, key)
 
     def ledger(self, execution: int) -> Ledger:
         """What an execution's calls cost, and what those it did not have to make would have."""
@@ -163,8 +347,8 @@ class History(Fold):
             source = self.executions[this.of]
             saved = [c for c in self.calls_of(this.of) if c.status is CallStatus.COMPLETED]
             saved += [self.calls[i] for i in source.served if i in self.calls]
-        paid = [c for c in made if c.sort == "llm"]
-        free = [c for c in saved if c.sort == "llm"]
+        paid = [c for c in made if c.kind.traits.answer]
+        free = [c for c in saved if c.kind.traits.answer]
         return Ledger(
             calls=len(paid),
             tokens=sum(_tokens(c) for c in paid),

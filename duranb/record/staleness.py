@@ -10,7 +10,7 @@ def latest(history: History) -> dict[str, Execution]:
     """The latest completed execution of each cell step on the way to the head, in that order."""
     found: dict[str, Execution] = {}
     for this in history.line():
-        if this.sort == "cell":
+        if this.kind == "cell":
             found.pop(this.step, None)
             found[this.step] = this
     return found
@@ -21,7 +21,6 @@ def stale(history: History) -> dict[str, list[str]]:
 
     A name that the step itself changes in place does not count, nor does one that is gone.
     """
-    now = history.namespace()
     found = {}
     for step, this in latest(history).items():
         if this.status is not Status.COMPLETED:
@@ -29,7 +28,9 @@ def stale(history: History) -> dict[str, list[str]]:
         moved = [
             name
             for name, version in this.inputs.items()
-            if name in now and name not in this.outputs and now[name].version != version
+            if name not in this.outputs
+            and (now := history.binding(name)) is not None
+            and now.version != version
         ]
         if moved:
             found[step] = moved

@@ -1,8 +1,19 @@
-"""DuckDB behind one owner thread: the events, and artifacts by their content."""
+"""The log of a notebook's history, artifacts by their content, and the database derived from it."""
 
-from duranb.store.moving import adopt, left_behind
-from duranb.store.paths import store_path
+from duranb.store.copying import copy_history
+from duranb.store.memory import MemoryStore
+from duranb.store.paths import is_store, store_path
+from duranb.store.port import Port, Receipt
 from duranb.store.store import Store
 from duranb.store.view import StoreView
 
-__all__ = ["Store", "StoreView", "adopt", "left_behind", "store_path"]
+__all__ = [
+    "MemoryStore",
+    "Port",
+    "Receipt",
+    "Store",
+    "StoreView",
+    "copy_history",
+    "is_store",
+    "store_path",
+]

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from duranb.code.fingerprint import Uses
-from duranb.record.history import History
 from duranb.record.model import Status
 from duranb.runner import offline
 from duranb.state import Namespace
@@ -48,7 +47,7 @@ def failed(failure: offline.Failure) -> Failed:
 
 
 def _load(notebook: Path, view: StoreView, last: int) -> Replayed:
-    history = History(view.events())
+    history = view.history()
     final = history.namespace()
     live: dict[str, Any] = {}
     # Functions of the notebook find their globals here, and each other's.
@@ -57,7 +56,7 @@ def _load(notebook: Path, view: StoreView, last: int) -> Replayed:
     namespace.need(None)
     outputs: dict[str, dict[str, Any]] = {}
     for this in history.executions.values():
-        if this.id > last and this.status is Status.COMPLETED and this.sort == "cell":
+        if this.id > last and this.status is Status.COMPLETED and this.kind == "cell":
             outputs[this.step] = {
                 name: live[name]
                 if binding == final.get(name)

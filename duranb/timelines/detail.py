@@ -7,16 +7,16 @@ output messages and HTTP exchanges are read as the JSON and text that they are.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from duranb.errors import DuranbError
+from duranb.record.artifacts import Artifacts
 from duranb.record.events import Binding, ErrorInfo
 from duranb.record.history import History
-from duranb.record.model import Attempt, Call, Execution, Origin
-from duranb.timelines.protocol import Reader
+from duranb.record.kinds import Kind
+from duranb.record.model import Attempt, Call, CallStatus, Execution, Origin
 
 MOST_TEXT = 60_000
 """Characters of one text (a source, a printed output, a message) that are sent."""
@@ -47,9 +47,9 @@ class CallLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A call as the inspector lists it; its exchange is another request."""
 
     id: int
-    sort: str
+    kind: Kind
     name: str
-    status: str
+    status: CallStatus
     attempt: int
     occurrence: int
     started: int = 0
@@ -96,6 +96,19 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     outputs: list[str] = []
 
 
+class Printed(msgspec.Struct, frozen=True, kw_only=True):
+    """Text that a step printed to ``stdout`` or ``stderr``."""
+
+    stream: str
+    text: str
+
+
+class Displayed(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that a step displayed, by its MIME type: those that the inspector can show."""
+
+    data: dict[str, str]
+
+
 class Detail(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """All there is to see of one execution."""
 
@@ -113,7 +126,7 @@ class Detail(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     deleted: list[str] = []
     unstored: dict[str, str] = {}
     result: Name | None = None
-    messages: list[dict[str, Any]] = []
+    messages: list[Printed | Displayed] = []
     messages_note: str = ""
     calls: list[CallLine] = []
     calls_left: int = 0
@@ -123,20 +136,12 @@ class Detail(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     difference: Difference | None = None
 
 
-def detail(
-    history: History,
-    artifacts: Reader,
-    number: int,
-    now: Mapping[str, Binding] | None = None,
-) -> Detail:
-    """What the inspector shows of execution ``number``. Raises :class:`DuranbError` if none.
-
-    ``now`` is the head's namespace, for who asks about many executions.
-    """
+def detail(history: History, artifacts: Artifacts, number: int) -> Detail:
+    """What the inspector shows of execution ``number``. Raises :class:`DuranbError` if none."""
     this = history.find(f"@{number}")
     done = history.executions.get(this.of, this)
     messages, note = _messages(artifacts, this.messages)
-    calls = _calls(history, this, done)
+    calls, left = _calls(history, this, done)
     return Detail(
         id=this.id,
         step=this.step,
@@ -147,15 +152,15 @@ def detail(
         fingerprint=this.fingerprint,
         options={k: v for k, v in this.options.items() if v not in (None, "", False, [], {}, 0)},
         uses=sorted(this.uses),
-        inputs=_inputs(history, this, history.namespace() if now is None else now),
+        inputs=_inputs(history, this),
         outputs=sorted((_named(n, b) for n, b in this.outputs.items()), key=_is_code),
         deleted=list(this.deleted),
         unstored=this.unstored,
         result=_named(this.result_name, this.result) if this.result else None,
         messages=messages,
         messages_note=note,
-        calls=calls[:MOST_CALLS],
-        calls_left=max(0, len(calls) - MOST_CALLS),
+        calls=calls,
+        calls_left=left,
         attempts=[_attempt(a) for a in done.attempts],
         error=this.error,
         undo=_cut(history.compensations.get(this.step, "")),
@@ -177,10 +182,9 @@ def why(history: History, this: Execution) -> str:
 
 def difference(history: History, this: Execution) -> Difference | None:
     """What changed since the execution of the step before this one; None for the first."""
-    earlier = [x for x in history.executions_of(this.step) if x.id < this.id and not x.of]
-    if not earlier:
+    old = history.previous(this)
+    if old is None:
         return None
-    old = earlier[-1]
     code = difflib.unified_diff(old.source.splitlines(), this.source.splitlines(), lineterm="", n=2)
     return Difference(
         execution=old.id,
@@ -224,20 +228,13 @@ def _is_code(name: Name) -> bool:
     return name.type in ("function", "type", "module") or name.type.endswith(("Meta", "ABCMeta"))
 
 
-def _inputs(history: History, this: Execution, now: Mapping[str, Binding]) -> list[Name]:
+def _inputs(history: History, this: Execution) -> list[Name]:
     """What it read, as it was, and which step each came from."""
-    found = {}
-    left = set(this.inputs)
-    for snapshot in history.walk(this.before):
-        for name in left & snapshot.changed.keys():
-            found[name] = snapshot
-        left -= snapshot.changed.keys() | set(snapshot.deleted)
-        if not left:
-            break
     names = []
     for name, version in this.inputs.items():
-        moved = name in now and now[name].version != version
-        source = found.get(name)
+        now = history.binding(name)
+        moved = now is not None and now.version != version
+        source = history.bound_at(name, this.before)
         if source is None or source.changed[name].version != version:
             names.append(Name(name=name, version=version, moved=moved))
             continue
@@ -248,14 +245,14 @@ def _inputs(history: History, this: Execution, now: Mapping[str, Binding]) -> li
     return names
 
 
-def _calls(history: History, this: Execution, done: Execution) -> list[CallLine]:
-    """Its calls, those from the journal included, in the order they were first made."""
-    own = {c.id: c for c in history.calls_of(done.id)}
-    served = {i: history.calls[i] for i in done.served if i in history.calls}
+def _calls(history: History, this: Execution, done: Execution) -> tuple[list[CallLine], int]:
+    """The first of its calls, those from the journal included, in the order they were first made;
+    and how many more there are."""
+    served = {i for i in done.served if i in history.calls}
+    ids = sorted(served.union(c.id for c in history.calls_of(done.id)))
     restored = this.origin is Origin.RESTORED
-    return [
-        _call(c, served=restored or c.id in served) for _, c in sorted({**served, **own}.items())
-    ]
+    shown = [_call(history.calls[i], served=restored or i in served) for i in ids[:MOST_CALLS]]
+    return shown, len(ids) - len(shown)
 
 
 def _call(call: Call, *, served: bool) -> CallLine:
@@ -263,9 +260,9 @@ def _call(call: Call, *, served: bool) -> CallLine:
     error = call.error
     return CallLine(
         id=call.id,
-        sort=call.sort,
+        kind=call.kind,
         name=call.name,
-        status=call.status.value,
+        status=call.status,
         attempt=call.attempt,
         occurrence=call.occurrence,
         started=call.started,
@@ -304,7 +301,7 @@ def _attempt(attempt: Attempt) -> AttemptDetail:
     )
 
 
-def _messages(artifacts: Reader, digest: str) -> tuple[list[dict[str, Any]], str]:
+def _messages(artifacts: Artifacts, digest: str) -> tuple[list[Printed | Displayed], str]:
     """What the step put out, and a sentence about what of it cannot be shown."""
     if not digest:
         return [], ""
@@ -353,14 +350,13 @@ def _update(messages: list[dict[str, Any]], content: dict[str, Any]) -> None:
             messages[index] = {**old, "content": content}
 
 
-def _message(message: dict[str, Any]) -> dict[str, Any]:
-    """``{stream, text}`` or ``{data}`` with the few types the inspector can show."""
+def _message(message: dict[str, Any]) -> Printed | Displayed:
     content = message.get("content", {})
     if message.get("type") == "stream":
-        return {"stream": content.get("name", "stdout"), "text": _cut(content.get("text", ""))}
+        return Printed(stream=content.get("name", "stdout"), text=_cut(content.get("text", "")))
     data = content.get("data", {})
     kept = {k: data[k] for k in ("text/html", "text/plain", "image/png", "image/jpeg") if k in data}
     kept = {k: "".join(v) if isinstance(v, list) else v for k, v in kept.items()}
     if kept.keys() & {"image/png", "image/jpeg"}:
         kept.pop("text/html", None)
-    return {"data": {k: v if k.startswith("image/") else _cut(v) for k, v in kept.items()}}
+    return Displayed(data={k: v if k.startswith("image/") else _cut(v) for k, v in kept.items()})

@@ -15,12 +15,12 @@ from html import escape
 
 import msgspec
 
+from duranb.record.artifacts import Artifacts
 from duranb.record.history import History
 from duranb.timelines.bundle import bundled
 from duranb.timelines.detail import detail
 from duranb.timelines.exchange import exchange
 from duranb.timelines.model import Model
-from duranb.timelines.protocol import Reader
 from duranb.timelines.table import table_html
 
 MOST_BYTES = 40_000_000
@@ -44,7 +44,7 @@ _PAGE = """<!DOCTYPE html>
 """
 
 
-def timeline_html(history: History, artifacts: Reader, title: str) -> str:
+def timeline_html(history: History, artifacts: Artifacts, title: str) -> str:
     """The whole file. It needs no kernel, no server and no network; nothing is unpickled."""
     update = Model(history, nullcontext()).since(-1)
     script = bundled("timeline.js")
@@ -65,11 +65,11 @@ def timeline_html(history: History, artifacts: Reader, title: str) -> str:
     )
 
 
-def _details(history: History, artifacts: Reader) -> Iterator[str]:
+def _details(history: History, artifacts: Artifacts) -> Iterator[str]:
     """One element for each execution and each recorded exchange, the newest first."""
-    left, now = MOST_BYTES, history.namespace()
+    left = MOST_BYTES
     for number in reversed(history.executions):
-        found = detail(history, artifacts, number, now)
+        found = detail(history, artifacts, number)
         elements = [_data("data-execution", str(number), msgspec.json.encode(found))]
         for call in history.calls_of(number):
             if call.response:

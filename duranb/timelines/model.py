@@ -27,7 +27,6 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
     executions: int
     running: int
     restarts: int
-    unpriced: int
     ledger: Ledger
 
 
@@ -146,7 +145,7 @@ class Model:
         A new kernel begins with an empty namespace, and restoring a step makes a snapshot of its
         own: what was executed in an earlier life is not left behind by that.
         """
-        lineage = self._history.lineage()
+        lineage = {s.id for s in self._history.walk()}
         sources = {x.of or x.id for x in on_line}
         return {
             x.id
@@ -161,7 +160,6 @@ class Model:
             executions=len(ledgers),
             running=sum(r.status == Status.RUNNING for r in rows),
             restarts=max(0, len(self._history.sessions) - 1),
-            unpriced=sum(r.unpriced for r in rows),
             ledger=total(ledgers),
         )
 

@@ -1,7 +1,7 @@
 """One row of the timeline for each execution, as plain data for the front end.
 
-Field names are those of :mod:`duranb.record.model`, and the front end's (``widgets/src/data.ts``):
-one word, one meaning. Times are microseconds since the epoch, UTC; 0 means "not yet".
+Field names are those of :mod:`duranb.record.model`, and the front end's: ``widgets/src/wire.ts`` is
+generated from the structs here. Times are microseconds since the epoch, UTC; 0 means "not yet".
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import msgspec
 
 from duranb.record.fold import DIED
 from duranb.record.history import History
-from duranb.record.model import Attempt, Call, CallStatus, Execution, Ledger, Status
+from duranb.record.kinds import Kind
+from duranb.record.model import Attempt, Call, CallStatus, Execution, Ledger, Origin, Status
 
 MOST_SPANS = 200
 """Calls drawn in one row's bar; more could not be told apart, and would slow the page down."""
@@ -41,7 +42,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An execution, as the list shows it.
 
-    ``spans`` are its calls as (started, ended, sort, status). ``ledger`` is about its own calls.
+    ``spans`` are its calls as (started, ended, kind, status). ``ledger`` is about its own calls.
     ``died`` says that its process ended meanwhile: then ``ended`` is its last sign of life.
     ``line`` says that it, or what was restored from it, lies on the way to the head, ``head`` that
     it is the last one there; ``stale`` are the inputs that changed since. ``snapshot`` is 0 where
@@ -50,9 +51,9 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     id: int
     step: str
-    sort: str
-    status: str
-    origin: str
+    kind: str
+    status: Status
+    origin: Origin
     run: str
     branch: str
     started: int
@@ -64,11 +65,10 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     compensates: int = 0
     compensated_by: int = 0
     attempts: tuple[AttemptRow, ...] = ()
-    spans: tuple[tuple[int, int, str, str], ...] = ()
+    spans: tuple[tuple[int, int, Kind, CallStatus], ...] = ()
     made: int = 0
     served: int = 0
     effects: int = 0
-    unpriced: int = 0
     ledger: Ledger = Ledger()
     reason: str = ""
     error: str = ""
@@ -90,7 +90,6 @@ def row(
     done = [c for c in source if _done(c)]
     served = history.executions.get(this.of, this).served
     died = this.error is not None and this.error.type == DIED
-    ended = _last_sign(this, calls) if died else this.ended
     # A function step's compensation is known to the kernel alone, which says when there is none.
     undoable = (
         this.step in history.compensations
@@ -101,31 +100,30 @@ def row(
     return Row(
         id=this.id,
         step=this.step,
-        sort=this.sort,
-        status=this.status.value,
-        origin=this.origin.value,
+        kind=this.kind,
+        status=this.status,
+        origin=this.origin,
         run=this.run,
         branch=this.branch,
         started=this.started,
-        ended=ended,
+        ended=this.ended,
         died=died,
         parent=this.parent,
         of=this.of,
         replays=this.replays,
         compensates=this.compensates,
         compensated_by=this.compensated_by,
-        attempts=tuple(attempt_row(a, ended if died else a.ended) for a in this.attempts),
+        attempts=tuple(map(attempt_row, this.attempts)),
         spans=tuple(map(_span, _some(calls))),
         made=len(calls),
         served=len(this.served),
         effects=len(done),
-        unpriced=sum(c.unpriced for c in calls),
         ledger=history.ledger(this.id),
         reason=this.reason,
         error=one_line(f"{this.error.type}: {this.error.message}") if this.error else "",
         questions=tuple(_questions(history, this, calls)),
         doubts=tuple(_question(c) for c in calls if c.status is CallStatus.IN_DOUBT),
-        compensable=undoable and this.sort != "compensation" and this.status in _UNDOABLE,
+        compensable=undoable and this.kind != "compensation" and this.status in _UNDOABLE,
         snapshot=this.snapshot,
         line=line,
         head=head,
@@ -134,29 +132,23 @@ def row(
 
 
 def _done(call: Call) -> bool:
-    return call.effect and call.status is CallStatus.COMPLETED
+    return call.kind.traits.effect and call.status is CallStatus.COMPLETED
 
 
 _UNDOABLE = (Status.COMPLETED, Status.COMPENSATION_FAILED, Status.FAILED, Status.IN_DOUBT)
 
 
-def attempt_row(attempt: Attempt, latest: int) -> AttemptRow:
-    """An attempt without its traceback, over by ``latest`` at the latest."""
+def attempt_row(attempt: Attempt) -> AttemptRow:
+    """An attempt without its traceback."""
     error = attempt.error
     return AttemptRow(
         number=attempt.number,
         started=attempt.started,
-        ended=min(attempt.ended, latest) or attempt.ended,
+        ended=attempt.ended,
         cause=attempt.cause.value if attempt.cause else "",
         wait=attempt.wait,
         error=one_line(f"{error.type}: {error.message}") if error else "",
     )
-
-
-def _last_sign(this: Execution, calls: list[Call]) -> int:
-    """The last time something was recorded of an execution whose process ended."""
-    signs = [this.started, *(a.started for a in this.attempts), *(c.ended for c in calls)]
-    return max([*signs, *(c.started for c in calls)])
 
 
 def one_line(text: str, most: int = LINE) -> str:
@@ -172,8 +164,8 @@ def _some(calls: list[Call]) -> list[Call]:
     return [calls[i * len(calls) // MOST_SPANS] for i in range(MOST_SPANS)]
 
 
-def _span(call: Call) -> tuple[int, int, str, str]:
-    return call.started or call.ended, call.ended, call.sort, call.status.value
+def _span(call: Call) -> tuple[int, int, Kind, CallStatus]:
+    return call.started or call.ended, call.ended, call.kind, call.status
 
 
 def _questions(history: History, this: Execution, calls: list[Call]) -> list[Question]:
@@ -182,7 +174,7 @@ def _questions(history: History, this: Execution, calls: list[Call]) -> list[Que
     return [
         _question(c)
         for c in calls
-        if c.sort == "ask" and c.status is CallStatus.INTENDED and c.id not in history.answers
+        if c.kind is Kind.ASK and c.status is CallStatus.INTENDED and c.id not in history.answers
     ]
 
 

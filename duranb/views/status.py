@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from rich.table import Table
 from rich.text import Text
 
 from duranb.record.fold import DIED
 from duranb.record.history import History
+from duranb.record.kinds import Kind
 from duranb.record.model import Call, CallStatus, Execution, Origin, Status
 from duranb.record.staleness import latest, stale
 from duranb.views.lines import REMEDY
@@ -19,10 +22,13 @@ def view(history: History, holder: int | None = None) -> View:
 
     ``holder`` is the pid of the kernel that has the store open, where that is not this process.
     """
-    rows = _steps(history)
+    rows, old = _steps(history), stale(history)
+    shown = _page(rows, old)
     parts: list[Table | Text] = [_headline(history, holder)]
+    if len(rows) > len(shown):
+        parts.append(Text(f"{len(rows) - len(shown):,} more steps are not shown", style="dim"))
     if rows:
-        parts.append(_table(history, rows))
+        parts.append(_table(history, shown, old))
     parts += [Text(line, style="yellow") for line in [*needs(history), *differing(history)]]
     return View(*parts)
 
@@ -49,6 +55,19 @@ def _steps(history: History) -> list[Execution]:
     return list(found.values())
 
 
+MOST_STEPS = 200
+"""Steps that are listed: those that are not done come first, then the latest."""
+
+
+def _page(rows: list[Execution], old: Mapping[str, list[str]]) -> list[Execution]:
+    """The rows that are shown, in their order."""
+    if len(rows) <= MOST_STEPS:
+        return rows
+    undone = [x for x in rows if x.status is not Status.COMPLETED or x.step in old]
+    chosen = {x.id for x in [*undone[-MOST_STEPS:], *reversed(rows)][:MOST_STEPS]}
+    return [x for x in rows if x.id in chosen]
+
+
 _HEADINGS = ["step", "status", "how", "tries", "calls", "tokens", "cost", "saved", "took", "when"]
 
 
@@ -56,8 +75,7 @@ _STATUS_WIDTH = len("✓ compensated")
 """Columns of the status that do not give way; longer ones go on in another line."""
 
 
-def _table(history: History, rows: list[Execution]) -> Table:
-    old = stale(history)
+def _table(history: History, rows: list[Execution], old: Mapping[str, list[str]]) -> Table:
     lines: list[tuple[str | Text, ...]] = []
     for this in rows:
         ledger = history.ledger(this.id)
@@ -109,12 +127,12 @@ def needs(history: History) -> list[str]:
     lines = []
     for this in _steps(history):
         for call in history.calls_of(this.id):
-            if call.sort == "ask" and call.status is CallStatus.INTENDED and _waits(this):
+            if call.kind is Kind.ASK and call.status is CallStatus.INTENDED and _waits(this):
                 lines.append(
                     f"{this.step} waits: {call.preview}  →  %duranb answer {call.id} VALUE, "
                     "then run the cell again"
                 )
-            elif call.effect and _open(call) and this.status is not Status.RUNNING:
+            elif call.kind.traits.effect and _open(call) and this.status is not Status.RUNNING:
                 undo = " | --compensate" if call.compensate else ""
                 lines.append(
                     f"{this.step} is in doubt: {call.name}({call.preview}) was begun and its "

@@ -26,7 +26,7 @@ def one(store: Store, size: int) -> tuple[float, float]:
     data = os.urandom(size)
     start = time.perf_counter()
     digest = store.put([data])
-    store.append(RunStarted(run="r"))
+    store.append(RunStarted(run="r")).wait()
     stored = time.perf_counter() - start
     store.query("SELECT 1")  # has the database take over what the journal holds
     start = time.perf_counter()

@@ -125,7 +125,7 @@ class Story:
             step=step,
             key=key,
             occurrence=0,
-            sort="llm",
+            kind="llm",
             name="POST /v1/chat/completions",
             response=self._exchange(model, preview, streamed),
             started=began,
@@ -182,7 +182,7 @@ class Story:
             step=step,
             key=f"{step}-refused",
             occurrence=0,
-            sort="llm",
+            kind="llm",
             name="POST /v1/chat/completions",
             error=ErrorInfo(type="RateLimitError", message="Too many requests: slow down"),
             status=status,
@@ -360,7 +360,7 @@ def agent(start: int = START) -> Story:
 
     for i, package in enumerate(("rich", "attrs", "jedi", "duckdb"), 1):
         item = s.start(
-            f"check[{i}]", "def check(package): …", sort="function", parent=filed, after=0.02
+            f"check[{i}]", "def check(package): …", kind="function", parent=filed, after=0.02
         )
         s.llm(item, f"check[{i}]", f"is {package} listed?", seconds=0.3, tokens=(300, 12))
         s.tell(e.ExecutionCompleted(execution=item, origin="executed", attempts=1, snapshot=0))
@@ -368,7 +368,7 @@ def agent(start: int = START) -> Story:
     undone = s.start(
         "compensate file_tickets",
         "for t in tickets: tracker.close(t)",
-        sort="compensation",
+        kind="compensation",
         compensates=filed,
         reason="",
         after=14,
@@ -425,7 +425,7 @@ def agent(start: int = START) -> Story:
             step="approve",
             key="ask",
             occurrence=0,
-            sort="ask",
+            kind="ask",
             name="ask",
             idempotent=True,
             preview="Publish the report?",
@@ -445,13 +445,12 @@ def ticket(s: Story, execution: int, package: str) -> int:
         "step": "file_tickets",
         "key": f"ticket-{package}",
         "occurrence": 0,
-        "sort": "effect",
+        "kind": "effect",
         "name": "file_ticket",
-        "idempotency_key": f"a1b2c3d4-{package}",
-        "compensate": "tracker:close_ticket",
         "preview": f"'{package}', 'high'",
     }
-    s.tell(e.CallIntended(**common), 0.05)
+    undo = {"idempotency_key": f"a1b2c3d4-{package}", "compensate": "tracker:close_ticket"}
+    s.tell(e.CallIntended(**common, **undo), 0.05)
     s.tell(e.CallCompleted(**common, result=bound("ticket", "int", str(100 + number))), 0.35)
     return number
 

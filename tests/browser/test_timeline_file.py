@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from duranb.record import events as e
 from duranb.record.events import ErrorInfo, Usage
-from duranb.record.history import History
+from duranb.record.fold import Fold
 from duranb.timelines.html import timeline_html
 from tests.browser import story
 from tests.browser.conftest import NewPage
@@ -18,7 +18,7 @@ from tests.browser.conftest import NewPage
 def save(told: story.Story, folder: Path, title: str = "licences.ipynb") -> str:
     """Write the file; its URL."""
     path = folder / "timeline.html"
-    path.write_text(timeline_html(History(told.events), told, title), encoding="utf-8")
+    path.write_text(timeline_html(Fold(told.events).history, told, title), encoding="utf-8")
     return path.as_uri()
 
 

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from duranb.llm import reading
-from duranb.record.history import History
 from duranb.record.model import CallStatus, Status
-from duranb.store import StoreView, store_path
+from duranb.store import StoreView, is_store, store_path
 from tests.kernel.harness import Kernel, KernelDied, Result
 
 CALLS = 12
@@ -100,14 +99,14 @@ def run_cells(kernel: Kernel, url: str) -> list[Result]:
 def acknowledged(notebook: Path) -> set[str]:
     """The questions whose answers the store holds: none of them may be asked again."""
     folder = store_path(notebook)
-    if not (folder / "store.duckdb").exists():
+    if not is_store(folder):
         return set()
     with StoreView.open(folder) as view:
-        history = History(view.events())
+        history = view.history()
         done = [
             c
             for c in history.calls.values()
-            if c.sort == "llm" and c.status is CallStatus.COMPLETED
+            if c.kind == "llm" and c.status is CallStatus.COMPLETED
         ]
         return {question(reading.describe(view.get(c.response))) for c in done}
 
@@ -120,7 +119,7 @@ def question(described: Any) -> str:
 def all_completed(notebook: Path) -> bool:
     """Whether each step's latest execution completed."""
     with StoreView.open(store_path(notebook)) as view:
-        history = History(view.events())
+        history = view.history()
         return all(
             history.executions_of(step)[-1].status is Status.COMPLETED for step in history.steps
         )

@@ -22,7 +22,7 @@ store = Store.open(Path(sys.argv[1]))
 number = int(sys.argv[2])
 while True:
     digest = store.put([os.urandom(50 if number % 7 else 40_000)])
-    store.append(Answered(call=number, value=digest))
+    store.append(Answered(call=number, value=digest)).wait()
     print(number, flush=True)
     number += 1
 """

@@ -16,7 +16,6 @@ from duranb.demo.run import verdict
 from duranb.demo.show import accounts, steps_table
 from duranb.llm.exchange import Header, encode
 from duranb.record import events as e
-from duranb.record.history import History
 from duranb.store import Store, StoreView
 
 USAGE = e.Usage(model="gpt-4o-mini", input_tokens=90, output_tokens=10, cost=0.5, priced=True)
@@ -65,7 +64,7 @@ class Agent:
                 step="read",
                 key=key,
                 occurrence=0,
-                sort="llm",
+                kind="llm",
                 name="chat",
                 response=digest,
                 usage=USAGE,
@@ -76,7 +75,7 @@ class Agent:
     def settle(self, journal: list[Request] | None) -> Audit:
         self.store.flush()
         with StoreView.open(self.store.path) as view:
-            return audit(History(view.events()), view, journal)
+            return audit(view.history(), view, journal)
 
 
 @pytest.fixture
@@ -175,7 +174,7 @@ def test_steps_to_come_are_shown_too(agent: Agent) -> None:
     """The table of steps has all of them, with the calls done and those expected."""
     agent.record(1, "a")
     with StoreView.open(agent.store.path) as view:
-        text = shown(steps_table(History(view.events()), {"read": 4, "write": 0}))
+        text = shown(steps_table(view.history(), {"read": 4, "write": 0}))
     read, write = text.splitlines()
     assert "1/4 calls" in read
     assert "running" in read

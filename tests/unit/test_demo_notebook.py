@@ -16,7 +16,6 @@ from duranb.demo.run import EDITED, MOMENTS, STEPS, play
 from duranb.demo.stage import MARK, NOTEBOOK, set_up, tutorial
 from duranb.engine.options import first_line, parse
 from duranb.errors import UsageError
-from duranb.record.history import History
 from duranb.record.model import Origin
 from duranb.store import StoreView, store_path
 
@@ -106,7 +105,7 @@ def test_the_tutorial_runs_and_is_restored(tmp_path: Path) -> None:
     finally:
         standin.stop()
     with StoreView.open(store_path(notebook)) as view:
-        history = History(view.events())
+        history = view.history()
     assert history.steps == list(STEPS)
     latest = [history.executions_of(step)[-1] for step in STEPS]
     assert [x.origin for x in latest] == [Origin.RESTORED] * len(STEPS)

@@ -8,15 +8,17 @@ from hypothesis import given, strategies as st
 from duranb.errors import NoSuchStep
 from duranb.record import events as e
 from duranb.record.events import Binding, Event
+from duranb.record.fold import Fold
 from duranb.record.history import History
 from duranb.record.model import CallStatus, Origin, Status
-from duranb.record.staleness import stale
+from duranb.record.order import in_data_order
+from duranb.record.staleness import latest, stale
 
 
 def fold(*bodies: e.EventBody) -> History:
     """A history of these bodies, after a run began."""
     all_bodies = [e.RunStarted(run="r"), *bodies]
-    return History(Event(i, i * 1000, b) for i, b in enumerate(all_bodies, 1))
+    return Fold(Event(i, i * 1000, b) for i, b in enumerate(all_bodies, 1)).history
 
 
 def begun(number: int, step: str = "s", **more: object) -> e.ExecutionStarted:
@@ -33,7 +35,7 @@ def call(number: int, execution: int, occurrence: int = 0, **more: object) -> e.
         step="s",
         key="k",
         occurrence=occurrence,
-        sort=more.pop("sort", "llm"),
+        kind=more.pop("kind", "llm"),
         name="chat",
         **more,  # type: ignore[arg-type]
     )
@@ -88,7 +90,7 @@ def test_every_event_survives_its_encoding() -> None:
         done(1, outputs={"x": Binding("d", "v")}),
     ):
         kind, text = e.encode(body)
-        assert e.decode(text) == body and kind == e.kind_of(body)
+        assert e.decode(text) == body and kind == e.type_of(body)
         assert e.decode(text[:-1] + ',"later":1}') == body
 
 
@@ -129,7 +131,7 @@ def test_what_was_undone_is_done_again_but_not_paid_again() -> None:
     history = fold(
         begun(1, identity="i"),
         call(1, 1),
-        call(2, 1, 1, sort="http"),
+        call(2, 1, 1, kind="http"),
         done(1),
         e.ExecutionCompensated(execution=1, by=2),
     )
@@ -140,7 +142,7 @@ def test_what_was_undone_is_done_again_but_not_paid_again() -> None:
 def test_a_death_settles_what_was_running() -> None:
     """What ran when a process died is failed; with an effect under way it is in doubt."""
     intent = e.CallIntended(
-        call=1, execution=2, attempt=1, step="t", key="k", occurrence=0, sort="effect", name="pay"
+        call=1, execution=2, attempt=1, step="t", key="k", occurrence=0, kind="effect", name="pay"
     )
     history = fold(begun(1), begun(2, "t"), intent, e.SessionOpened(pid=2))
     assert history.executions[1].status is Status.FAILED
@@ -253,3 +255,106 @@ def test_ids_only_grow(kinds: list[int]) -> None:
     history = fold(*bodies)
     assert history.next_id("call") > max([0, *history.calls])
     assert history.next_id("execution") == 6
+
+
+def test_events_of_the_first_format_are_read() -> None:
+    """An event's type was called kind, and the kind of a call sort: older stores hold such."""
+    call = e.CallFailed(
+        call=3,
+        execution=1,
+        attempt=1,
+        step="a",
+        key="k",
+        occurrence=0,
+        kind="llm",
+        name="chat",
+        error=e.ErrorInfo(type="E", message="no"),
+    )
+    older = e.encode(call)[1].replace('"kind":', '"sort":').replace('"type":"call', '"kind":"call')
+    assert older.startswith('{"kind":"call.failed"')
+    assert e.decode(older) == call
+
+
+@given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 5), st.booleans()), max_size=40))
+def test_look_ups_in_the_tree_agree_with_walking_it(shape: list[tuple[int, int, bool]]) -> None:
+    """Lineages, namespaces and bindings are what going back to the first snapshot finds."""
+    bodies: list[e.EventBody] = []
+    for number, (back, name, deletes) in enumerate(shape, 1):
+        parent = max(0, number - 1 - back)
+        names = {"gone": f"n{name}"} if deletes else {f"n{name}": str(number)}
+        bodies.append(snap(number, parent, **names))
+    history = fold(*bodies)
+    for number in history.snapshots:
+        way = list(history.walk(number))
+        assert [s.id for s in history.snapshots.values() if history.in_lineage(s.id, number)] == [
+            s.id for s in reversed(way)
+        ]
+        expected: dict[str, Binding] = {}
+        for step in reversed(way):
+            expected.update(step.changed)
+            for name in step.deleted:
+                expected.pop(name, None)
+        assert history.namespace(number) == expected
+        assert {n: history.binding(n, number) for n in expected} == expected
+        assert all(
+            history.binding(f"n{i}", number) is None for i in range(6) if f"n{i}" not in expected
+        )
+
+
+def test_an_execution_whose_process_died_ended_with_its_last_sign_of_life() -> None:
+    """It took until the last event before, and not until the notebook was opened again."""
+    events = [Event(1, 10, e.RunStarted(run="r")), Event(2, 20, begun(1)), Event(3, 30, call(1, 1))]
+    later = Event(4, 9000, e.SessionOpened(pid=2))
+    by_reader = Fold(events)
+    by_reader.kernel_died()
+    for history in (Fold([*events, later]).history, by_reader.history):
+        assert history.executions[1].ended == history.executions[1].attempts[0].ended == 30
+
+
+def test_identical_requests_are_counted_by_their_places() -> None:
+    """A retry of the same request takes no place of its own."""
+    history = fold(begun(1), call(1, 1, 0), call(2, 1, 2), call(3, 1, 1), call(4, 1, 1))
+    assert history.occurrences("s", "k") == 3
+    assert history.recorded("s", "k", 1).id == 4  # type: ignore[union-attr]
+    assert history.occurrences("s", "other") == 0
+
+
+def steps_of(*steps: tuple[str, dict[str, str], dict[str, str]]) -> History:
+    """A history of steps that ran in this order: name, inputs and outputs with their versions."""
+    bodies: list[e.EventBody] = []
+    for number, (step, inputs, outputs) in enumerate(steps, 1):
+        bound = {n: Binding("d", v) for n, v in outputs.items()}
+        bodies += [
+            begun(number, step, inputs=inputs, before=number - 1),
+            snap(number, number - 1, **outputs),
+            done(number, number, outputs=bound),
+        ]
+    return fold(*bodies)
+
+
+def order(history: History) -> list[str]:
+    return [x.step for x in in_data_order(history, latest(history))]
+
+
+def test_data_order_is_not_that_of_the_last_executions() -> None:
+    """A step that ran again comes before those that use what it made, and one that was added later
+    before those that use what it makes now."""
+    a, b, c = ("a", {}, {"x": "1"}), ("b", {"x": "1"}, {"y": "1"}), ("c", {"y": "1"}, {"z": "1"})
+    assert order(steps_of(a, b, c, b)) == ["a", "b", "c"]
+    added = ("late", {}, {"y": "2"}), ("c", {"y": "2"}, {"z": "2"})
+    assert order(steps_of(a, b, c, *added)) == ["a", "b", "late", "c"]
+
+
+def test_data_order_puts_readers_before_what_changes_their_input() -> None:
+    """A step that reads a value comes before the one that changes it in place or binds it anew,
+    even where it first ran after that (in another life of the notebook)."""
+    a, grows = ("a", {}, {"x": "1"}), ("grows", {"x": "1"}, {"x": "2"})
+    after, early = ("after", {"x": "2"}, {}), ("early", {"x": "1"}, {"n": "1"})
+    history = steps_of(a, grows, after, a, early, grows, after)
+    assert order(history) == ["a", "early", "grows", "after"]
+
+
+def test_steps_that_need_each_other_are_ordered_too() -> None:
+    """Where the data has no order, that of their first appearance is left."""
+    history = steps_of(("a", {"y": "1"}, {"x": "1"}), ("b", {"x": "1"}, {"y": "1"}))
+    assert order(history) == ["a", "b"]

@@ -141,7 +141,7 @@ def twice(notebook: Notebook, server: CountingServer, ask: Callable[[], Any]) ->
     notebook.reopen()
     with notebook.step() as step:
         second = plain(ask())
-        assert step.served == [notebook.calls()[0].id]
+        assert step.journal.replayed == [notebook.calls()[0].id]
     assert second == first
     assert server.count == 1
     assert not notebook.failed
@@ -208,7 +208,7 @@ def test_bare_http(library: Any, notebook: Notebook, server: CountingServer) -> 
 
     twice(notebook, server, ask)
     call = notebook.calls()[0]
-    assert (call.sort, call.name) == ("http", f"POST {server.url[7:]}/anything")
+    assert (call.kind, call.name) == ("http", f"POST {server.url[7:]}/anything")
 
 
 def test_a_closed_client_still_refuses(notebook: Notebook, server: CountingServer) -> None:

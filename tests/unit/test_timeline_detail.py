@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from duranb.errors import NoSuchStep, Untrusted
 from duranb.record import events as e
-from duranb.record.history import History
+from duranb.record.fold import Fold
 from duranb.timelines.detail import MOST_TEXT, Detail, detail
 from duranb.timelines.exchange import exchange
 from tests.browser import story
 
 
 def look(told: story.Story, number: int) -> Detail:
-    return detail(History(told.events), told, number)
+    return detail(Fold(told.events).history, told, number)
 
 
 def test_inputs_say_which_step_they_came_from() -> None:
@@ -80,7 +81,7 @@ def test_output_area_is_as_the_cell_left_it() -> None:
         shown("display_data", {"image/png": "AAAA", "text/html": "<img>", "text/plain": "fig"}),
     ]
     told.complete(number, {}, messages=messages)
-    assert look(told, number).messages == [
+    assert msgspec.to_builtins(look(told, number).messages) == [
         {"data": {"text/plain": "100 %"}},
         {"data": {"image/png": "AAAA", "text/plain": "fig"}},
     ]
@@ -93,7 +94,7 @@ def test_outputs_that_cannot_be_trusted_are_said_to_be_so() -> None:
         def get(self, digest: str) -> memoryview:
             raise Untrusted("these outputs are signed with another key: duranb trust")
 
-    found = detail(History(story.agent().events), Stranger(), 1)
+    found = detail(Fold(story.agent().events).history, Stranger(), 1)
     assert found.messages == []
     assert "duranb trust" in found.messages_note
     assert found.source.startswith("%%durable collect")
@@ -110,7 +111,7 @@ def test_long_texts_are_cut_and_say_so() -> None:
 def test_exchange_shows_both_sides_of_a_call() -> None:
     """A recorded call shows the messages that were sent, the answer, and the plain settings."""
     told = story.agent()
-    found = exchange(History(told.events).calls[1], told)
+    found = exchange(Fold(told.events).history.calls[1], told)
     assert [(s.role, s.text[:16]) for s in found.request] == [
         ("system", "You read licence"),
         ("user", "Tell me the obli"),
@@ -123,10 +124,10 @@ def test_exchange_shows_both_sides_of_a_call() -> None:
 def test_exchange_that_cannot_be_read_says_why() -> None:
     """A call without a recorded exchange, or one that is damaged, has a note instead."""
     told = story.agent()
-    calls = History(told.events).calls
+    calls = Fold(told.events).history.calls
     told.artifacts[calls[1].response] = b"something else"
     assert "not an HTTP exchange" in exchange(calls[1], told).note
-    effect = next(c for c in calls.values() if c.effect)
+    effect = next(c for c in calls.values() if c.kind.traits.effect)
     assert "no recorded exchange" in exchange(effect, told).note
 
 
@@ -141,12 +142,12 @@ def test_result_counts_among_what_changed() -> None:
     told = story.Story()
     told.tell(e.RunStarted(run="r"))
     for version in ("1", "2"):
-        number = told.start("item", "…", sort="function")
+        number = told.start("item", "…", kind="function")
         result = story.bound("", "int", version, version=version)
         done = e.ExecutionCompleted(
             execution=number, origin="executed", attempts=1, snapshot=0, result=result
         )
         told.tell(done)
-    found = detail(History(told.events), told, 2).difference
+    found = detail(Fold(told.events).history, told, 2).difference
     assert found is not None
     assert found.outputs == ["the result"]

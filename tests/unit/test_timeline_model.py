@@ -6,21 +6,21 @@ from contextlib import nullcontext
 
 from duranb.record import events as e
 from duranb.record.events import ErrorInfo, Event
-from duranb.record.history import History
+from duranb.record.fold import Fold
 from duranb.timelines.model import Model, Update
 from duranb.timelines.rows import MOST_SPANS, Row
 from tests.browser import story
 
 
-def model(told: story.Story) -> tuple[Model, History]:
-    history = History(told.events)
-    return Model(history, nullcontext()), history
+def model(told: story.Story) -> tuple[Model, Fold]:
+    folding = Fold(told.events)
+    return Model(folding.history, nullcontext()), folding
 
 
-def go_on(history: History, told: story.Story, known: int) -> None:
+def go_on(folding: Fold, told: story.Story, known: int) -> None:
     """Fold in what was told after the first ``known`` events."""
     for event in told.events[known:]:
-        history.apply(event)
+        folding.apply(event)
 
 
 def by_id(update: Update) -> dict[int, Row]:
@@ -34,29 +34,29 @@ def test_each_execution_has_a_row() -> None:
     assert rows[4].origin == "resumed"
     assert rows[11].status == "compensated"
     assert rows[11].compensated_by == 16
-    assert rows[16].sort == "compensation"
+    assert rows[16].kind == "compensation"
     assert rows[12].parent == 11
 
 
 def test_nothing_changed_is_nothing_sent() -> None:
     """Asking again with the same event number gives no rows."""
-    shown, history = model(story.agent())
-    assert shown.since(history.seq).rows == []
+    shown, folding = model(story.agent())
+    assert shown.since(folding.history.seq).rows == []
 
 
 def test_only_changed_rows_are_sent() -> None:
     """A call that returns sends the row of its execution and no other."""
     told = story.agent()
-    shown, history = model(told)
-    known = history.seq
+    shown, folding = model(told)
+    known = folding.history.seq
     shown.since(-1)
     number = told.start("next", "x = 1")
-    go_on(history, told, known)
+    go_on(folding, told, known)
     update = shown.since(known)
     assert [row.id for row in update.rows] == [number]
     seen = update.seq
     told.llm(number, "next", "a question")
-    go_on(history, told, seen)
+    go_on(folding, told, seen)
     update = shown.since(seen)
     assert [(row.id, row.made) for row in update.rows] == [(number, 1)]
 
@@ -64,13 +64,13 @@ def test_only_changed_rows_are_sent() -> None:
 def test_rewind_changes_what_is_on_the_line() -> None:
     """Rows left behind by a rewind are sent again, no longer on the way to the head."""
     told = story.long(4)
-    shown, history = model(told)
+    shown, folding = model(told)
     before = by_id(shown.since(-1))
     assert all(row.line for row in before.values())
     assert before[4].head
     told.tell(e.HeadMoved(branch="main", snapshot=2, reason="rewind"))
-    known = history.seq
-    go_on(history, told, known)
+    known = folding.history.seq
+    go_on(folding, told, known)
     rows = by_id(shown.since(known))
     assert {i: (row.line, row.head) for i, row in rows.items()} == {
         2: (True, True),
@@ -100,12 +100,12 @@ def test_stale_steps_say_which_input_changed() -> None:
     told.complete(first, {"x": story.bound("x", "int", "1", version="1")})
     second = told.start("second", "y = x", inputs={"x": "v-x-1"})
     told.complete(second, {"y": story.bound("y", "int", "1")})
-    shown, history = model(told)
+    shown, folding = model(told)
     assert by_id(shown.since(-1))[2].stale == ()
     again = told.start("first", "x = 2")
     told.complete(again, {"x": story.bound("x", "int", "2", version="2")})
-    known = history.seq
-    go_on(history, told, known)
+    known = folding.history.seq
+    go_on(folding, told, known)
     assert by_id(shown.since(known))[2].stale == ("x",)
 
 
@@ -149,12 +149,12 @@ def test_many_calls_are_thinned_out() -> None:
 def test_open_questions_are_in_the_row_until_answered() -> None:
     """A waiting step's row carries its question; once there is an answer it does not."""
     told = story.agent()
-    shown, history = model(told)
+    shown, folding = model(told)
     row = by_id(shown.since(-1))[19]
     assert [q.text for q in row.questions] == ["Publish the report?"]
-    known = history.seq
+    known = folding.history.seq
     told.tell(e.Answered(call=row.questions[0].call, value=True))
-    go_on(history, told, known)
+    go_on(folding, told, known)
     assert by_id(shown.since(known))[19].questions == ()
 
 
@@ -172,7 +172,7 @@ def test_effects_in_doubt_are_in_the_row() -> None:
             step="file",
             key="k",
             occurrence=0,
-            sort="effect",
+            kind="effect",
             name="send",
             preview="'hello'",
         )
@@ -186,11 +186,11 @@ def test_effects_in_doubt_are_in_the_row() -> None:
 def test_compensating_a_step_can_be_offered_once_it_has_an_undo() -> None:
     """A step without undoable effects becomes compensable when %%compensate names it."""
     told = story.long(1)
-    shown, history = model(told)
+    shown, folding = model(told)
     assert not by_id(shown.since(-1))[1].compensable
-    known = history.seq
+    known = folding.history.seq
     told.tell(e.CompensationRegistered(step="step_0", source="undo()"))
-    go_on(history, told, known)
+    go_on(folding, told, known)
     assert by_id(shown.since(known))[1].compensable
 
 
@@ -205,7 +205,7 @@ def test_effects_from_the_journal_can_be_compensated() -> None:
     told.session()
     again = told.start("file", "…")
     told.complete(again, {}, origin="resumed", served=[filed])
-    rows = {r.id: r for r in Model(History(told.events), nullcontext()).since(-1).rows}
+    rows = {r.id: r for r in Model(Fold(told.events).history, nullcontext()).since(-1).rows}
     assert rows[again].compensable
 
 
@@ -215,9 +215,9 @@ def test_process_that_ended_leaves_nothing_running() -> None:
     told.tell(e.RunStarted(run="r"))
     told.session()
     told.start("draft", "…")
-    history = History(told.events)
-    history.kernel_died(told.now)
-    update = Model(history, nullcontext()).since(-1)
+    folding = Fold(told.events)
+    folding.kernel_died()
+    update = Model(folding.history, nullcontext()).since(-1)
     assert update.rows[0].died
     assert update.totals.running == 0
     assert update.totals.restarts == 0
@@ -239,12 +239,12 @@ def test_errors_are_shown_on_one_line() -> None:
 def test_events_may_come_in_any_number_between_looks() -> None:
     """Looking after each event and looking once at the end give the same rows."""
     told = story.agent()
-    history = History()
-    shown = Model(history, nullcontext())
+    folding = Fold()
+    shown = Model(folding.history, nullcontext())
     collected: dict[int, Row] = {}
     seen = -1
     for event in told.events:
-        history.apply(Event(seq=event.seq, ts=event.ts, body=event.body))
+        folding.apply(Event(seq=event.seq, ts=event.ts, body=event.body))
         update = shown.since(seen)
         collected.update(by_id(update))
         seen = update.seq

@@ -1,0 +1,416 @@
+// Generated from Python's structs by `python -m duranb.timelines.wire`: do not edit.
+// Times are microseconds since the epoch, UTC; 0 means "not yet".
+
+/** Where an execution stands. */
+export type Status = "running" | "waiting" | "completed" | "failed" | "cancelled" | "in doubt" | "compensated" | "compensation failed";
+
+/** How an execution's result came about. */
+export type Origin = "executed" | "resumed" | "restored" | "replayed";
+
+/** An attempt's span, and why it failed. `wait` is in seconds, -1 when nothing followed. */
+export interface AttemptRow {
+  number: number;
+  started: number;
+  ended?: number;
+  cause?: string;
+  wait?: number;
+  error?: string;
+}
+
+/**
+ * One kind of call. It is recorded as its name.
+ *
+ * `http` is any request on the wire that does not go to a model (`llm`). A `value` is
+ * something that differs each time it is asked for: the time, a random number. `ask` is a
+ * question to a person. Once undone, an effect's own status says so, so it needs no `again`.
+ */
+export type Kind = "llm" | "http" | "effect" | "ask" | "value" | "unknown";
+
+/** Where a call stands. */
+export type CallStatus = "intended" | "completed" | "failed" | "rejected" | "in doubt" | "compensated";
+
+/**
+ * Sums over calls: what was made, and what was answered from the journal instead of paid.
+ *
+ * Tokens are counts, money is US dollars; what `unpriced` of the calls cost is not known, and is
+ * in no sum. `saved_seconds` is the time the served calls took when they were made.
+ */
+export interface Ledger {
+  calls: number;
+  tokens: number;
+  cost: number;
+  unpriced: number;
+  saved_calls: number;
+  saved_tokens: number;
+  saved_cost: number;
+  saved_seconds: number;
+}
+
+/** A call the user can settle: a question to answer, or an effect in doubt. */
+export interface Question {
+  call: number;
+  name: string;
+  text: string;
+}
+
+/**
+ * An execution, as the list shows it.
+ *
+ * `spans` are its calls as (started, ended, kind, status). `ledger` is about its own calls.
+ * `died` says that its process ended meanwhile: then `ended` is its last sign of life.
+ * `line` says that it, or what was restored from it, lies on the way to the head, `head` that
+ * it is the last one there; `stale` are the inputs that changed since. `snapshot` is 0 where
+ * it left no state.
+ */
+export interface Row {
+  id: number;
+  step: string;
+  kind: string;
+  status: Status;
+  origin: Origin;
+  run: string;
+  branch: string;
+  started: number;
+  ended?: number;
+  died?: boolean;
+  parent?: number;
+  of?: number;
+  replays?: number;
+  compensates?: number;
+  compensated_by?: number;
+  attempts?: AttemptRow[];
+  spans?: [number, number, Kind, CallStatus][];
+  made?: number;
+  served?: number;
+  effects?: number;
+  ledger?: Ledger;
+  reason?: string;
+  error?: string;
+  questions?: Question[];
+  doubts?: Question[];
+  compensable?: boolean;
+  snapshot?: number;
+  line?: boolean;
+  head?: boolean;
+  stale?: string[];
+}
+
+/** A line of history in a run; `head` is the snapshot it stands at. */
+export interface Branch {
+  name: string;
+  run: string;
+  parent: string;
+  forked_at: number;
+  head: number;
+}
+
+/**
+ * The sums over all rows, and how many times the notebook came back after its process ended.
+ *
+ * `saved_*` are about calls answered from the journal instead of being made again.
+ */
+export interface Totals {
+  executions: number;
+  running: number;
+  restarts: number;
+  ledger: Ledger;
+}
+
+/**
+ * The rows that changed after `since`, up to event `seq`, and what is about all of them.
+ *
+ * `now` is this machine's time in microseconds: the front end may run on another one.
+ * `sessions` are the times at which a process took the store.
+ */
+export interface Update {
+  since: number;
+  seq: number;
+  now: number;
+  notebook: string;
+  run: string;
+  branch: string;
+  rows: Row[];
+  branches: Branch[];
+  sessions: number[];
+  totals: Totals;
+}
+
+/**
+ * A variable or parameter. `moved` says that it has another version now; `by` is the
+ * execution it came from; `why` is set where the value could not be stored.
+ */
+export interface Name {
+  name: string;
+  type?: string;
+  preview?: string;
+  size?: number;
+  version?: string;
+  moved?: boolean;
+  by?: number;
+  by_step?: string;
+  why?: string;
+}
+
+/** Text that a step printed to `stdout` or `stderr`. */
+export interface Printed {
+  stream: string;
+  text: string;
+}
+
+/** Something that a step displayed, by its MIME type: those that the inspector can show. */
+export interface Displayed {
+  data: Record<string, string>;
+}
+
+/** A call as the inspector lists it; its exchange is another request. */
+export interface CallLine {
+  id: number;
+  kind: Kind;
+  name: string;
+  status: CallStatus;
+  attempt: number;
+  occurrence: number;
+  started?: number;
+  ended?: number;
+  served?: boolean;
+  model?: string;
+  input_tokens?: number;
+  output_tokens?: number;
+  cached_tokens?: number;
+  cost?: number;
+  priced?: boolean;
+  streamed?: boolean;
+  http_status?: number;
+  preview?: string;
+  result?: string;
+  error?: string;
+  reason?: string;
+  idempotency_key?: string;
+  idempotent?: boolean;
+  compensate?: string;
+  exchange?: boolean;
+}
+
+/** An attempt with its traceback; `wait` is in seconds, -1 when nothing followed. */
+export interface AttemptDetail {
+  number: number;
+  started: number;
+  ended?: number;
+  cause?: string;
+  wait?: number;
+  type?: string;
+  message?: string;
+  traceback?: string;
+}
+
+/** An exception as it is kept: its type's name, its message and its traceback as text. */
+export interface ErrorInfo {
+  type: string;
+  message: string;
+  traceback?: string;
+}
+
+/** How an execution differs from the one of the same step before it. */
+export interface Difference {
+  execution: number;
+  code?: string[];
+  inputs?: string[];
+  uses?: string[];
+  outputs?: string[];
+}
+
+/** All there is to see of one execution. */
+export interface Detail {
+  id: number;
+  step: string;
+  why: string;
+  source?: string;
+  snapshot?: number;
+  before?: number;
+  fingerprint?: string;
+  options?: Record<string, unknown>;
+  uses?: string[];
+  inputs?: Name[];
+  outputs?: Name[];
+  deleted?: string[];
+  unstored?: Record<string, string>;
+  result?: Name | null;
+  messages?: (Printed | Displayed)[];
+  messages_note?: string;
+  calls?: CallLine[];
+  calls_left?: number;
+  attempts?: AttemptDetail[];
+  error?: ErrorInfo | null;
+  undo?: string;
+  difference?: Difference | null;
+}
+
+/** One message of a conversation. */
+export interface Said {
+  role: string;
+  text: string;
+}
+
+/** Both sides of a call, and the request's plain settings; `note` says why there are none. */
+export interface Exchange {
+  call: number;
+  url?: string;
+  request?: Said[];
+  answer?: Said[];
+  settings?: Record<string, unknown>;
+  note?: string;
+}
+
+/** What a verb would do, in sentences; `warnings` are what cannot be undone. */
+export interface Preview {
+  title: string;
+  lines: string[];
+  warnings: string[];
+}
+
+/**
+ * Bring every variable back to what it was after a step, or at the head of the history.
+ *
+ * No cell runs, and nothing is lost: the executions since stay in the history.
+ */
+export interface Rewind {
+  step?: string;
+  before?: boolean;
+  compensate?: boolean;
+}
+
+/**
+ * Run a recorded step again, with its inputs as recorded.
+ *
+ * Its calls are answered from the journal; its effects are not done again.
+ */
+export interface Replay {
+  step?: string;
+  from_?: string;
+  stale?: boolean;
+  live?: boolean;
+  with_?: Record<string, string>;
+}
+
+/** Begin a branch after a step, or at the head, and stand on it. */
+export interface Fork {
+  name: string;
+  at?: string;
+}
+
+/** Stand on another branch, at its head. */
+export interface Switch {
+  name: string;
+}
+
+/** Undo what a step did to the outside world, with the inputs and outputs recorded then. */
+export interface Compensate {
+  step: string;
+}
+
+/** Say what became of a step's effect whose outcome was never recorded. */
+export interface Resolve {
+  step: string;
+  happened?: boolean | string;
+  not_happened?: boolean;
+  compensate?: boolean;
+}
+
+/**
+ * Answer a question; the step that waits for it goes on when it is run again.
+ *
+ * A value that is JSON (true, 3, ["a"]) arrives as that, any other as text.
+ */
+export interface Answer {
+  number: number;
+  value: unknown;
+}
+
+/** Sign the store with your key: its values are code once they are loaded. */
+export interface Trust {}
+
+/** The verbs that say first what they would do, each with what it takes. */
+export interface Changes {
+  rewind: Rewind;
+  replay: Replay;
+  fork: Fork;
+  switch: Switch;
+  compensate: Compensate;
+  resolve: Resolve;
+  trust: Trust;
+}
+
+/** The verbs that act at once, each with what it takes. */
+export interface Acts {
+  answer: Answer;
+}
+
+/** What the fields of Row are where they were left out. */
+export const ROW: Omit<Required<Row>, "id" | "step" | "kind" | "status" | "origin" | "run" | "branch" | "started"> = {
+  "ended": 0,
+  "died": false,
+  "parent": 0,
+  "of": 0,
+  "replays": 0,
+  "compensates": 0,
+  "compensated_by": 0,
+  "attempts": [],
+  "spans": [],
+  "made": 0,
+  "served": 0,
+  "effects": 0,
+  "ledger": {
+    "calls": 0,
+    "tokens": 0,
+    "cost": 0.0,
+    "unpriced": 0,
+    "saved_calls": 0,
+    "saved_tokens": 0,
+    "saved_cost": 0.0,
+    "saved_seconds": 0.0
+  },
+  "reason": "",
+  "error": "",
+  "questions": [],
+  "doubts": [],
+  "compensable": false,
+  "snapshot": 0,
+  "line": false,
+  "head": false,
+  "stale": []
+};
+
+/** What the fields of Detail are where they were left out. */
+export const DETAIL: Omit<Required<Detail>, "id" | "step" | "why"> = {
+  "source": "",
+  "snapshot": 0,
+  "before": 0,
+  "fingerprint": "",
+  "options": {},
+  "uses": [],
+  "inputs": [],
+  "outputs": [],
+  "deleted": [],
+  "unstored": {},
+  "result": null,
+  "messages": [],
+  "messages_note": "",
+  "calls": [],
+  "calls_left": 0,
+  "attempts": [],
+  "error": null,
+  "undo": "",
+  "difference": null
+};
+
+/** What the fields of Ledger are where they were left out. */
+export const LEDGER: Ledger = {
+  "calls": 0,
+  "tokens": 0,
+  "cost": 0.0,
+  "unpriced": 0,
+  "saved_calls": 0,
+  "saved_tokens": 0,
+  "saved_cost": 0.0,
+  "saved_seconds": 0.0
+};
