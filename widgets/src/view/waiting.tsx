@@ -3,7 +3,7 @@
 import "./waiting.css";
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import type { OpenCall, Row } from "../data.js";
+import type { Acts, OpenCall, Row } from "../data.js";
 import { awaited, remaining } from "../looks.js";
 import type { State } from "../state.js";
 import { Icon } from "./icons.js";
@@ -33,7 +33,8 @@ function Answer({ call, state }: { call: number; state: State }): JSX.Element {
   const [said, setSaid] = useState("");
   const [failed, setFailed] = useState(false);
   const send = (value: unknown): void => {
-    state.link.request<string>("answer", { call, value }).then(
+    const given: Acts["answer"] = { number: call, value };
+    state.link.request<string>("act", { do: "answer", arguments: given }).then(
       (message) => {
         setFailed(false);
         setSaid(message);
