@@ -296,7 +296,7 @@ def test_a_cancelled_async_step_is_cancelled(world: World) -> None:
 def test_a_timeout_is_transport(world: World, colour: str) -> None:
     """``--timeout`` ends an attempt that takes too long, and another one follows."""
     body = f"import asyncio, time\nn = Tries.count()\nif n == 1: {colour}\ny = n"
-    world.cell("s --timeout 0.02 --backoff 0", body)
+    world.cell("s --timeout 0.2 --backoff 0", body)
     assert world.live["y"] == 2
     assert world.last("s").attempts[0].error is not None
     assert world.last("s").attempts[0].error.type == "StepTimeout"
