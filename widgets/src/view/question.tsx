@@ -3,7 +3,7 @@
 import "./question.css";
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import type { Question } from "../data.js";
+import type { Acts, Question } from "../data.js";
 import type { State } from "../state.js";
 import { Icon } from "./icons.js";
 
@@ -18,7 +18,7 @@ export function Answer({ question, state, live }: Props): JSX.Element {
   const [said, setSaid] = useState("");
   const [failed, setFailed] = useState(false);
   const send = (value: unknown): void => {
-    state.link.request<string>("answer", { call: question.call, value }).then(
+    state.link.request<string>("act", { do: "answer", arguments: { number: question.call, value } satisfies Acts["answer"] }).then(
       (message) => {
         setFailed(false);
         setSaid(message);
