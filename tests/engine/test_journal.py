@@ -331,12 +331,10 @@ TYPED = {"yes": "yes", "3": 3, "true": True, '["a"]': ["a"], "": "later", "{": "
 
 
 @pytest.mark.parametrize("typed", TYPED, ids=repr)
-def test_somebody_at_the_keyboard_is_prompted(
-    world: World, typed: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_somebody_at_the_keyboard_is_prompted(world: World, typed: str) -> None:
     """JSON arrives as values, all else as text; nothing typed means the default."""
     world.runtime.settings.headless = False
-    monkeypatch.setattr(questions, "_prompt", lambda question: typed)
+    world.runtime.settings.prompt = lambda question: typed
     world.cell("s", "y = duranb.ask('Go?', default='later')")
     assert world.live["y"] == TYPED[typed]
 
