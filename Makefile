@@ -21,7 +21,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 /usr/bin/pyt
 BIN := .venv/bin
 ENV := .venv/.made-$(shell cat pyproject.toml hatch_build.py | cksum | cut -d' ' -f1)
 FRONT := duranb/timelines/static/timeline.js
-FRONT_SOURCES := $(wildcard widgets/src/* widgets/*.json widgets/build.mjs)
+FRONT_SOURCES := $(shell find widgets/src -type f) $(wildcard widgets/*.json widgets/build.mjs)
 
 help:
 	@sed -n '3,10s/^# \{0,1\}//p' Makefile

@@ -19,7 +19,7 @@ try {
     sourcemap: "inline",
     logLevel: "warning",
   });
-  const built = readdirSync(outdir).map((name) => join(outdir, name));
+  const built = readdirSync(outdir).filter((name) => name.endsWith(".mjs")).map((name) => join(outdir, name));
   const run = ["--enable-source-maps", "--test", "--test-reporter=spec", ...process.argv.slice(2), ...built];
   // Midnight and half past the hour look the same everywhere: times are formatted as local ones.
   const ran = spawnSync(process.execPath, run, { stdio: "inherit", env: { ...process.env, TZ: "UTC" } });

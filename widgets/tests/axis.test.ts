@@ -29,10 +29,12 @@ test("spans that overlap are counted once", () => {
 });
 
 test("spans may come in any order, and are left as they were", () => {
-  const spans = [span(50, 60), span(0, 10)];
+  const spans = [span(50, 60), span(80, 90), span(0, 10), span(20, 40)];
+  const given = structuredClone(spans);
   const axis = makeAxis(spans, 5);
-  assert.deepEqual(spans, [span(50, 60), span(0, 10)]);
-  assert.ok(axis.place(5 * SECOND) < axis.place(55 * SECOND));
+  assert.deepEqual(spans, given);
+  assert.equal(axis.active, 50 * SECOND);
+  assert.equal(axis.folds.length, 3);
 });
 
 test("a long idle time is folded to a thin mark that knows how long it was", () => {
@@ -87,4 +89,10 @@ test("ticks of several pieces keep their distance", () => {
 test("a span without length has a place, and breaks nothing", () => {
   const axis = makeAxis([span(5, 5)], 5);
   assert.ok(Number.isFinite(axis.place(5 * SECOND)));
+});
+
+test("over many days the ticks are whole days apart", () => {
+  const axis = makeAxis([span(0, 30 * 86_400)], 5);
+  assert.equal(axis.step, 6 * 86_400 * SECOND);
+  assert.ok(axis.ticks.length > 0);
 });
