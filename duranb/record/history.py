@@ -160,6 +160,15 @@ class History:
         self._watching.append(changes)
         return changes
 
+    def everything(self) -> Changes:
+        """All objects, as if they had just changed."""
+        found = Changes()
+        found.executions |= self.executions.keys()
+        found.calls |= self.calls.keys()
+        found.snapshots |= self.snapshots.keys()
+        found.branches |= self.branches.keys()
+        return found
+
     # -- steps and executions --------------------------------------------------------------
 
     @property
