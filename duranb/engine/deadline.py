@@ -28,7 +28,7 @@ class Deadline:
     def __init__(self, step: str, seconds: float | None) -> None:
         self._step = step
         self._seconds = seconds
-        self._passed = False
+        self.passed = False
         self._started = 0.0
         self._handler: Any = None
         self._outer_end = 0.0
@@ -36,7 +36,7 @@ class Deadline:
 
     def start(self) -> None:
         """Start the clock of a sync body."""
-        self._passed, self._timer, self._started = False, None, time.monotonic()
+        self.passed, self._timer, self._started = False, None, time.monotonic()
         if self._seconds is None:
             return
         if hasattr(signal, "setitimer") and _in_main_thread():
@@ -49,7 +49,7 @@ class Deadline:
 
     def start_async(self) -> None:
         """Start the clock of an async body, whose task this is called from."""
-        self._passed, self._timer = False, None
+        self.passed, self._timer = False, None
         task = asyncio.current_task()
         if self._seconds is not None and task is not None:
             loop = asyncio.get_running_loop()
@@ -79,10 +79,10 @@ class Deadline:
     def convert(self, error: BaseException | None) -> BaseException | None:
         """StepTimeout where this clock interrupted the body, also if the body took no notice; else
         ``error``."""
-        if error is None and not self._passed and self._overran():
+        if error is None and not self.passed and self._overran():
             return self._error()  # the body had the alarm for itself
         interruptions = (KeyboardInterrupt, asyncio.CancelledError)
-        if not self._passed or not (error is None or isinstance(error, interruptions)):
+        if not self.passed or not (error is None or isinstance(error, interruptions)):
             return error
         if isinstance(self._timer, asyncio.TimerHandle):
             task = asyncio.current_task()
@@ -100,17 +100,17 @@ class Deadline:
         )
 
     def _alarm(self, number: int, frame: FrameType | None) -> None:
-        self._passed = True
+        self.passed = True
         signal.default_int_handler(number, frame)
 
     def _interrupt(self) -> None:
         import _thread
 
-        self._passed = True
+        self.passed = True
         _thread.interrupt_main()
 
     def _cancel(self, task: asyncio.Task[Any]) -> None:
-        self._passed = True
+        self.passed = True
         task.cancel()
 
 

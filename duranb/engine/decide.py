@@ -188,7 +188,7 @@ def _start_clean_as_recorded(runtime: Runtime, step: str) -> None:
     if last is None or not last.left:
         return
     runtime.catch_up()
-    runtime.store.flush()
+    runtime.flush()
     if not history.in_lineage(last.left, runtime.at):
         return
     left, now = history.snapshots[last.left], namespace.bindings()

@@ -9,19 +9,16 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
 
-import blake3
-
-from duranb.code.looking import is_a
-from duranb.engine import context as ctx
-from duranb.engine.retry import cause_of
+from duranb.engine import context as ctx, scopes
+from duranb.engine.flows import Flow, arun, run
+from duranb.engine.journal import Claim, Operation, perform
 from duranb.engine.runtime import active
-from duranb.errors import InDoubt, Unrecorded
-from duranb.record.events import CallCompleted, CallFailed, CallIntended
-from duranb.record.model import Call, CallStatus, Cause
+from duranb.errors import Unrecorded
+from duranb.record.kinds import Kind
 from duranb.state import preview
 from duranb.text import diff
 
@@ -115,20 +112,66 @@ def _perform(
     if here is None:
         _refuse_in_replay(effect)
         return fn(*args, **kwargs)
-    deed = Deed(here, effect, args, kwargs)
-    if inspect.iscoroutinefunction(fn):
-        return cast(R, _perform_async(deed, fn, args, kwargs))
-    if deed.settled:
-        return cast(R, deed.recorded_value())
-    deed.intend()
-    try:
-        with ctx.effect(deed.idempotency_key):
-            value = fn(*args, **kwargs)
-    except BaseException as error:
-        deed.failed(error)
-        raise
-    deed.done(value)
-    return value
+    flow = carry_out(here, effect, fn, args, kwargs)
+    return cast(R, arun(flow) if inspect.iscoroutinefunction(fn) else run(flow))
+
+
+def carry_out(
+    here: ctx.StepContext,
+    effect: Effect,
+    fn: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    *,
+    identity: str = "",
+) -> Flow[Any]:
+    """Call ``fn`` as an effect of a step; its result. ``identity`` says which call of the effect
+    this is, where its arguments do not. Raises what :func:`duranb.engine.journal.perform` does."""
+    version_of = here.runtime.namespace.version_of
+    arguments = [version_of(a) for a in args]
+    arguments += [f"{name}={version_of(kwargs[name])}" for name in sorted(kwargs)]
+    preview = _preview(args, kwargs)
+    operation = Operation(
+        Kind.EFFECT,
+        effect.name,
+        Kind.EFFECT.key(effect.name, identity or "\0".join(arguments)),
+        idempotent=effect.idempotent,
+        arguments=(args, kwargs),
+        compensate=effect.compensate,
+        preview=preview,
+        explain=lambda: _difference(here, effect.name, preview),
+    )
+
+    def make(claim: Claim, idempotency_key: str) -> Carried:
+        return Carried(scopes.Inside(here, claim.attempt, idempotency_key), fn, args, kwargs)
+
+    return perform(here.journal, operation, make)
+
+
+class Carried:
+    """An effect's function being called; code inside it knows which effect it is part of."""
+
+    def __init__(
+        self,
+        where: scopes.Inside,
+        fn: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> None:
+        self._where = where
+        self._call = functools.partial(fn, *args, **kwargs)
+
+    def wait(self) -> Any:
+        """What the function returns."""
+        with scopes.set_inside(self._where):
+            return self._call()
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        return self._awaited().__await__()
+
+    async def _awaited(self) -> Any:
+        with scopes.set_inside(self._where):
+            return await self._call()
 
 
 def _refuse_in_replay(effect: Effect) -> None:
@@ -141,155 +184,17 @@ def _refuse_in_replay(effect: Effect) -> None:
         )
 
 
-async def _perform_async(
-    deed: Deed,
-    fn: Callable[..., Awaitable[Any]],
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-) -> Any:
-    if deed.settled:
-        return deed.recorded_value()
-    deed.intend()
-    try:
-        with ctx.effect(deed.idempotency_key):
-            value = await fn(*args, **kwargs)
-    except BaseException as error:
-        deed.failed(error)
-        raise
-    deed.done(value)
-    return value
-
-
-class Deed:
-    """One effect being carried out in a step, and what is recorded of it."""
-
-    def __init__(
-        self,
-        here: ctx.StepContext,
-        effect: Effect,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        *,
-        identity: str = "",
-    ) -> None:
-        self._here = here
-        self._effect = effect
-        self._arguments = (args, kwargs)
-        namespace = here.runtime.namespace
-        version = identity or "\0".join(
-            [
-                *(namespace.version_of(a) for a in args),
-                *(f"{k}={namespace.version_of(kwargs[k])}" for k in sorted(kwargs)),
-            ]
-        )
-        key = blake3.blake3(f"effect\0{effect.name}\0{version}".encode()).hexdigest(16)
-        slot = here.take(
-            key,
-            kind="effect",
-            name=effect.name,
-            explain=lambda: self._difference(_preview(args, kwargs)),
-        )
-        assert slot is not None
-        self._slot = slot
-        self._earlier = slot.recorded
-        unsettled = self._earlier is not None and self._earlier.status is not CallStatus.COMPLETED
-        if unsettled and not (effect.idempotent or cast(Call, self._earlier).idempotent):
-            raise here.stop(doubt(here.step, cast(Call, self._earlier)))
-        earlier_key = self._earlier.idempotency_key if self._earlier is not None else ""
-        self.idempotency_key = earlier_key or ctx.idempotency_key(here, slot.key, slot.occurrence)
-        self.id = self._earlier.id if self._earlier is not None else 0
-        self._started = 0
-
-    def _difference(self, arguments: str) -> str:
-        """How these arguments differ from the nearest recorded ones of the same effect."""
-        history, here, name = self._here.runtime.history, self._here, self._effect.name
-        with here.runtime.lock:
-            known = [
-                c.preview
-                for c in history.calls.values()
-                if c.kind.traits.effect and c.step == here.step and c.name == name
-            ]
-        if not known:
-            return ""
-        nearest = known[diff.closest(arguments, known)]
-        return diff.source(f"{name}({nearest})", f"{name}({arguments})", "recorded", "now")
-
-    @property
-    def settled(self) -> bool:
-        """Whether the outcome is recorded, so that nothing has to be done."""
-        return self._earlier is not None and self._earlier.status is CallStatus.COMPLETED
-
-    def recorded_value(self) -> Any:
-        """The recorded result."""
-        assert self._earlier is not None
-        self._here.serve(self._earlier)
-        if self._earlier.result is None:
-            return None
-        return self._here.runtime.namespace.load_value(self._earlier.result)
-
-    def intend(self) -> None:
-        """Make the intent durable: what will be done, with which arguments, under which key."""
-        namespace = self._here.runtime.namespace
-        args, kwargs = self._arguments
-        undo = self._effect.compensate
-        self.id = self.id or self._here.runtime.next_id("call")
-        self._started = ctx.now_us()
-        self._here.runtime.record(
-            CallIntended(
-                **self._here.told(self.id, self._slot),
-                idempotency_key=self.idempotency_key,
-                idempotent=self._effect.idempotent,
-                compensate=namespace.capture_value(undo).artifact if undo is not None else "",
-                arguments=namespace.capture_value(self._arguments).artifact,
-                preview=_preview(args, kwargs),
-            )
-        )
-
-    def done(self, value: Any) -> None:
-        """Make the outcome durable, before the step's code can see it."""
-        self._here.runtime.record(
-            CallCompleted(
-                **self._here.told(self.id, self._slot),
-                result=self._here.runtime.namespace.capture_value(value),
-                started=self._started,
-            )
-        )
-
-    def failed(self, error: BaseException) -> None:
-        """Record a failure that is known to be one.
-
-        A connection that broke, a timeout or an interrupt says nothing about whether it happened:
-        then the intent stands alone, as after a crash, unless repeating is harmless.
-        """
-        unknown = not is_a(error, Exception)
-        unknown = unknown or cause_of(error, answered=False) is Cause.TRANSPORT
-        if unknown and not self._effect.idempotent:
-            if is_a(error, Exception):
-                raise self._here.stop(
-                    doubt(self._here.step, self._here.runtime.history.calls[self.id])
-                ) from error
-            return
-        if unknown and not is_a(error, Exception):
-            return
-        self._here.release(self._slot)
-        self._here.runtime.record(
-            CallFailed(
-                **self._here.told(self.id, self._slot),
-                error=ctx.describe(error),
-                started=self._started,
-            )
-        )
-
-
-def doubt(step: str, call: Call) -> InDoubt:
-    """The error for an effect that was begun and whose outcome nobody knows."""
-    undo = f"\n  %duranb resolve {step} --compensate          undo it" if call.compensate else ""
-    return InDoubt(
-        f"step {step!r} is in doubt: {call.name}({call.preview}) was begun and its outcome was "
-        "never recorded, so it may or may not have happened. Look, then say so:\n"
-        f"  %duranb resolve {step} --happened [RESULT]   it happened (with this result)\n"
-        f"  %duranb resolve {step} --not-happened        it did not: the next run does it{undo}"
-    )
+def _difference(here: ctx.StepContext, name: str, arguments: str) -> str:
+    """How these arguments differ from the nearest recorded ones of the same effect."""
+    known = [
+        call.preview
+        for call in here.journal.recorded_calls()
+        if call.kind.traits.effect and call.step == here.step and call.name == name
+    ]
+    if not known:
+        return ""
+    nearest = known[diff.closest(arguments, known)]
+    return diff.source(f"{name}({nearest})", f"{name}({arguments})", "recorded", "now")
 
 
 def _preview(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:

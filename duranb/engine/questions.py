@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import blake3
-
 from duranb.engine import context as ctx
+from duranb.engine.flows import Act, run
+from duranb.engine.journal import Claim, Operation, perform
 from duranb.engine.runtime import Runtime
 from duranb.errors import UsageError, Waiting
-from duranb.record.events import CallCompleted, CallIntended
-from duranb.record.model import CallStatus
+from duranb.record.kinds import Kind
 
 NO_ANSWER = object()
-
-_prompt: Callable[[str], object] = lambda question: NO_ANSWER  # noqa: E731
-
-
-def prompt_with(prompt: Callable[[str], object]) -> None:
-    """Let a surface that can ask its user do so: ``prompt(question)`` gives text or NO_ANSWER."""
-    global _prompt
-    _prompt = prompt
 
 
 def ask(question: str, *, default: Any = None) -> Any:
@@ -38,41 +28,39 @@ def ask(question: str, *, default: Any = None) -> Any:
     here = ctx.current()
     if here is None:
         raise UsageError("duranb.ask() works inside a step: put %%durable on the cell's first line")
-    key = blake3.blake3(f"ask\0{question}".encode()).hexdigest(16)
-    slot = here.take(key, kind="ask", name="ask", explain=lambda: f"It asks: {question}")
-    assert slot is not None
-    runtime, asked = here.runtime, slot.recorded
-    if asked is not None and asked.status is CallStatus.COMPLETED and asked.result is not None:
-        here.serve(asked)
-        return runtime.namespace.load_value(asked.result)
-    number = asked.id if asked is not None else runtime.next_id("call")
-    started = ctx.now_us()
-    if asked is None:
-        runtime.record(
-            CallIntended(
-                **here.told(number, slot),
-                idempotent=True,
-                preview=question[:200],
-            )
-        )
-    answer = _answer(runtime, number, question, default)
+    operation = Operation(
+        Kind.ASK,
+        "ask",
+        Kind.ASK.key(question),
+        idempotent=True,
+        preview=question[:200],
+        outcome=lambda answer: f"{question[:120]} → {answer}"[:200],
+        explain=lambda: f"It asks: {question}",
+    )
+
+    number = 0
+
+    def make(claim: Claim, _: str) -> Act:
+        nonlocal number
+        number = claim.id
+        return Act(lambda: _answered(here, number, question, default))
+
+    answer = run(perform(here.journal, operation, make))
+    if number and here.runtime.inbox is not None:
+        forget(here.runtime.inbox, number)
+    return answer
+
+
+def _answered(here: ctx.StepContext, number: int, question: str, default: Any) -> Any:
+    answer = _answer(here.runtime, number, question, default)
     if answer is NO_ANSWER:
-        raise here.stop(
+        raise here.journal.stop(
             Waiting(
                 f"step {here.step!r} waits for an answer to question {number}: {question}\n"
                 f"  %duranb answer {number} VALUE, then run the cell again "
                 f"(from a shell: duranb answer NOTEBOOK {number} VALUE)"
             )
         )
-    runtime.record(
-        CallCompleted(
-            **here.told(number, slot),
-            result=runtime.namespace.capture_value(answer),
-            started=started,
-            preview=f"{question[:120]} → {answer}"[:200],
-        )
-    )
-    forget(inbox(runtime.store.path), number)
     return answer
 
 
@@ -80,12 +68,13 @@ def _answer(runtime: Runtime, number: int, question: str, default: Any) -> Any:
     given = runtime.history.answers.get(number)
     if given is not None:
         return given.value
-    posted = posted_answer(inbox(runtime.store.path), number)
-    if posted is not NO_ANSWER:
-        return posted
+    if runtime.inbox is not None:
+        posted = posted_answer(runtime.inbox, number)
+        if posted is not NO_ANSWER:
+            return posted
     if not runtime.settings.headless:
-        typed = _prompt(question)
-        if isinstance(typed, str):
+        typed = runtime.settings.prompt(question)
+        if typed is not None:
             return parse(typed) if typed else default
     return NO_ANSWER if default is None else default
 

@@ -7,7 +7,6 @@ anew, code is never retried (see the README's table of causes).
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -83,7 +82,7 @@ def cause_of(error: BaseException, *, answered: bool) -> Cause:
         inside = cast(BaseExceptionGroup[BaseException], error).exceptions
         causes = {cause_of(inner, answered=answered) for inner in inside}
         return causes.pop() if len(causes) == 1 else Cause.CODE
-    if is_a(error, Reject, ValidationFailed) or _is_parse_error(error):
+    if is_content(error):
         return Cause.CONTENT if answered else Cause.CODE
     if is_a(error, StepTimeout):
         return Cause.TRANSPORT
@@ -98,8 +97,9 @@ def cause_of(error: BaseException, *, answered: bool) -> Cause:
     return Cause.CODE
 
 
-def _is_parse_error(error: BaseException) -> bool:
-    if is_a(error, json.JSONDecodeError):
+def is_content(error: BaseException) -> bool:
+    """Whether an error says that a model's answer is no good."""
+    if is_a(error, Reject, ValidationFailed, json.JSONDecodeError):
         return True
     kind = type(error)
     return name_of(kind) == "ValidationError" and module_of(kind).startswith("pydantic")
@@ -145,10 +145,3 @@ def _header(headers: Any, name: str) -> str:
 
 def _names(error: BaseException) -> set[str]:
     return {name_of(base) for base in mro_of(type(error))}
-
-
-def pauses(seconds: float, tick: float, now: Callable[[], float]) -> Iterator[float]:
-    """Cut a wait into pieces of at most ``tick`` seconds, so that it can be interrupted."""
-    end = now() + seconds
-    while (left := end - now()) > 0:
-        yield min(tick, left)

@@ -1,21 +1,27 @@
 """What an open store, its history and a live namespace are together.
 
 Everything in the engine that changes state does so through a :class:`Runtime`; the session owns
-it. There is one active runtime in a process, since there is one notebook in a kernel.
+it. A kernel has one notebook, so one runtime is active in the whole process; code that is run
+:func:`inside <using>` another one, in this process too, sees that one.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
-import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from duranb.record.events import Event, EventBody, SnapshotCaptured
 from duranb.record.fold import Fold
 from duranb.state import Delta, Mark, Namespace
-from duranb.store import Store
+from duranb.store.port import Port, Receipt
+
+if TYPE_CHECKING:
+    from duranb.engine.context import StepContext
 
 
 @dataclass
@@ -25,12 +31,14 @@ class Settings:
     ``strict`` replays offline: every step's body runs, its calls are answered from the journal
     alone, and nothing is carried out. It is for a copy of the store. ``parameters`` are those that
     a headless run was given. ``check`` has what is stored loaded once more, aside, to compare.
+    ``prompt`` asks the user a question at once: what they typed, or None when nobody can.
     """
 
     headless: bool = False
     parameters: dict[str, Any] | None = None
     strict: bool = False
     check: bool = True
+    prompt: Callable[[str], str | None] = lambda question: None
 
 
 class Runtime:
@@ -38,27 +46,45 @@ class Runtime:
 
     ``at`` is the snapshot that the live namespace descends from: 0 in a fresh kernel, whatever
     the head of the history may be. ``lock`` guards the history against the store's owner thread,
-    which folds events in; hold it to iterate, single look-ups need none.
+    which folds events in; hold it to iterate, single look-ups need none. ``inbox`` is the folder
+    where other processes put answers to questions. ``running`` is the cell that runs, for code
+    that no context variable tells where it is.
     """
 
     def __init__(
-        self, store: Store, folding: Fold, namespace: Namespace, settings: Settings
+        self,
+        store: Port,
+        folding: Fold,
+        namespace: Namespace,
+        settings: Settings,
+        *,
+        inbox: Path | None = None,
     ) -> None:
         self.store = store
+        self.inbox = inbox
+        self.running: StepContext | None = None
         self.history = folding.history
         self._folding = folding
         self.namespace = namespace
         self.settings = settings
         self.at = 0
-        self.lock = threading.RLock()
+        self.lock = folding.history.lock
         self.failed: dict[str, FailedStart] = {}
         self._pid = os.getpid()
+        self._closed = False
         store.listeners.append(self._fold)
 
     @property
-    def here(self) -> bool:
-        """False in a forked child, where nothing may be recorded."""
-        return os.getpid() == self._pid
+    def is_open(self) -> bool:
+        """False once it is closed, and in a forked child, where nothing may be recorded."""
+        return not self._closed and os.getpid() == self._pid
+
+    def close(self) -> None:
+        """Nothing may be recorded any more. The store is left to whoever opened it."""
+        global _active
+        self._closed = True
+        if _active is self:
+            _active = None
 
     def _fold(self, events: Sequence[Event]) -> None:
         with self.lock:
@@ -69,6 +95,14 @@ class Runtime:
         """A fresh id for an ``execution``, ``call`` or ``snapshot``."""
         with self.lock:
             return self.history.next_id(what)
+
+    def append(self, *bodies: EventBody) -> Receipt:
+        """Append to the history; durable when the receipt says so."""
+        return self.store.append(*bodies)
+
+    def flush(self) -> None:
+        """Wait until all that was appended is durable. Raises what went wrong with it."""
+        self.store.append().wait()
 
     def record(self, *bodies: EventBody, wait: bool = True) -> None:
         """Append to the history; with ``wait`` it is durable when this returns.
@@ -116,14 +150,27 @@ class FailedStart:
 
 
 _active: Runtime | None = None
+_using: ContextVar[Runtime | None] = ContextVar("duranb_runtime", default=None)
 
 
 def active() -> Runtime | None:
-    """The runtime of this process, or None before a store is open and in forked children."""
-    return _active if _active is not None and _active.here else None
+    """The runtime this code runs in, else that of the process. None before a store is open, after
+    it was closed and in forked children."""
+    found = _using.get() or _active
+    return found if found is not None and found.is_open else None
 
 
-def activate(runtime: Runtime | None) -> None:
-    """Make ``runtime`` the active one; None when the session closes."""
+def activate(runtime: Runtime) -> None:
+    """Make ``runtime`` the one of the process, for all code that runs in no other."""
     global _active
     _active = runtime
+
+
+@contextlib.contextmanager
+def using(runtime: Runtime) -> Iterator[None]:
+    """Run the code of this context, and what it starts, in ``runtime``."""
+    token = _using.set(runtime)
+    try:
+        yield
+    finally:
+        _using.reset(token)

@@ -15,9 +15,10 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
-from duranb.engine.context import describe
+from duranb.engine import flows
 from duranb.engine.decide import Decision
-from duranb.engine.effects import Deed, Effect
+from duranb.engine.effects import Effect, carry_out
+from duranb.engine.journal import describe
 from duranb.engine.keeping import NoState
 from duranb.engine.runtime import Runtime
 from duranb.engine.spec import Spec
@@ -190,15 +191,12 @@ def undo_call(runtime: Runtime, call: Call, run: StepRun) -> None:
     result = None if call.result is None else namespace.load_value(call.result)
     args, kwargs = _fitting(undo, result, args, kwargs)
     effect = Effect(f"undo {call.name}", idempotent=True)
-    deed = Deed(run.context, effect, args, kwargs, identity=f"undo {call.id}")
-    if not deed.settled:
-        deed.intend()
-        try:
-            value = finish(undo(*args, **kwargs))
-        except BaseException as error:
-            deed.failed(error)
-            raise
-        deed.done(value)
+
+    def undone(*args: Any, **kwargs: Any) -> Any:
+        return finish(undo(*args, **kwargs))
+
+    identity = f"undo {call.id}"
+    flows.run(carry_out(run.context, effect, undone, args, kwargs, identity=identity))
     runtime.record(e.CallCompensated(call=call.id, by=run.id))
 
 

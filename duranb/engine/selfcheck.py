@@ -66,11 +66,12 @@ class _Task:
 class SelfCheck:
     """Checks the values that one runtime stores. :meth:`look` on the thread that runs cells.
 
-    ``processes`` is how many were started.
+    ``folder`` is where the store keeps its files. ``processes`` is how many were started.
     """
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, folder: Path) -> None:
         self._runtime = runtime
+        self._folder = folder
         self._stored: dict[str, int] = {}
         self._seen: dict[str, tuple[str, int]] = {}
         self._told: set[tuple[str, str]] = set()
@@ -104,7 +105,7 @@ class SelfCheck:
 
         ``thoroughly`` looks also at those that the last cell could have changed.
         """
-        if self._closed or not (self._news and self._runtime.here):
+        if self._closed or not (self._news and self._runtime.is_open):
             return False
         self._news = False
         new = self._new()
@@ -226,7 +227,7 @@ class SelfCheck:
         files: dict[str, str] = {}
         for digest in {task.artifact, *beside.values()}:
             for each in (digest, *codec.parts(store.get(digest))):
-                file = place(store.path, each)
+                file = place(self._folder, each)
                 if file.exists():
                     files[each] = str(file)
                 else:

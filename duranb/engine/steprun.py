@@ -18,12 +18,15 @@ from typing import Any, Protocol
 import msgspec
 
 from duranb.code.looking import is_a, said, storable, text_of
-from duranb.engine.context import StepContext, describe
+from duranb.engine.context import StepContext
 from duranb.engine.deadline import Deadline
 from duranb.engine.decide import Decision
+from duranb.engine.flows import Flow, Pause, arun, run
+from duranb.engine.journal import describe
 from duranb.engine.keeping import Keeping
-from duranb.engine.retry import cause_of, pauses
+from duranb.engine.retry import cause_of
 from duranb.engine.runtime import Runtime
+from duranb.engine.scopes import Inside
 from duranb.engine.spec import Spec
 from duranb.errors import (
     InDoubt,
@@ -38,8 +41,14 @@ from duranb.record.model import Cause, Execution, Origin, Status
 from duranb.state import Restored
 from duranb.text.credentials import public_text
 
-TICK = 0.2
-"""Seconds between two looks at whether a wait was interrupted."""
+PATIENCE = 60.0
+"""Seconds for which the calls of a failed attempt that are on their way are waited for, at most."""
+
+GOODBYE = 1.0
+"""Seconds for which its tasks may clean up after they were cancelled, at most."""
+
+LOOK = 0.01
+"""Seconds between two looks at whether they have ended."""
 
 NOTHING = object()
 """Stands for "the body had no result"."""
@@ -98,7 +107,7 @@ class StepRun:
         self._compensates = compensates
         self._arguments = arguments
         self._deadline = Deadline(spec.name, spec.policy.timeout)
-        self._token: Token[StepContext | None] | None = None
+        self._token: Token[Inside | None] | None = None
         self._wait: float | None = None
 
     def _begin(self) -> None:
@@ -134,9 +143,7 @@ class StepRun:
         self._begin()
         yield self
         while self._wait is not None:
-            for pause in pauses(self._wait, TICK, time.monotonic):
-                time.sleep(pause)
-            self._again()
+            run(self._again())
             yield self
 
     def __aiter__(self) -> StepRun:
@@ -150,11 +157,15 @@ class StepRun:
             return self
         if self._wait is None:
             raise StopAsyncIteration
-        await asyncio.sleep(self._wait)
-        self._again()
+        await arun(self._again())
         return self
 
-    def _again(self) -> None:
+    def _again(self) -> Flow[None]:
+        """Wait, and begin another attempt from a clean namespace."""
+        assert self._wait is not None
+        begun, wait = time.monotonic(), self._wait
+        yield from self._leave()
+        yield Pause(wait - (time.monotonic() - begun))
         self._wait = None
         lost = self._keeping.clean()
         if lost:
@@ -162,10 +173,21 @@ class StepRun:
                 f"{self.spec.name}: {', '.join(lost)} cannot be stored, so the next attempt "
                 "starts with what the last one left"
             )
-        self.context.next_attempt()
-        self.runtime.record(
-            e.AttemptStarted(execution=self.id, attempt=self.context.attempt), wait=False
-        )
+        self.context.journal.next_attempt()
+        self.runtime.append(e.AttemptStarted(execution=self.id, attempt=self.context.attempt))
+
+    def _leave(self) -> Flow[None]:
+        """End what the failed attempt has started and left running. Calls that are on their way are
+        waited for: they are paid for, and the next attempt is answered from them."""
+        attempt = self.context.journal.attempt
+        attempt.leave()
+        end = time.monotonic() + (0.0 if self._deadline.passed else PATIENCE)
+        while attempt.under_way and time.monotonic() < end:
+            yield Pause(LOOK)
+        attempt.abandon()
+        end = time.monotonic() + GOODBYE
+        while attempt.alive and time.monotonic() < end:
+            yield Pause(LOOK)
 
     # -- one attempt -----------------------------------------------------------------------
 
@@ -187,7 +209,7 @@ class StepRun:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> bool:
-        return self._exit(error)
+        return run(self._exit(error))
 
     async def __aexit__(
         self,
@@ -195,28 +217,29 @@ class StepRun:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> bool:
-        return self._exit(error)
+        return await arun(self._exit(error))
 
-    def _exit(self, error: BaseException | None) -> bool:
+    def _exit(self, error: BaseException | None) -> Flow[bool]:
         """End the attempt; True swallows ``error`` because another attempt follows."""
         self._deadline.stop()
         raised = error
         error = self._deadline.convert(error)
         assert self._token is not None
         self.context.exit(self._token, process_wide=self._keeping.process_wide)
+        stopped = self.context.journal.stopped
         if error is None:
             error = self._verdict()
-        elif isinstance(self.context.stopped, Unrecorded) and is_a(error, Exception):
+        elif isinstance(stopped, Unrecorded) and is_a(error, Exception):
             # An SDK may have taken it for a hiccup of the network, and wrapped it as one.
-            error = self.context.stopped
+            error = stopped
         if error is None:
             try:
-                self._complete()
+                yield from self._complete()
             except StoreError as refused:
-                self._end(Status.FAILED, refused)
+                yield from self._end(Status.FAILED, refused)
                 raise
             return False
-        if self._retried(error):
+        if (yield from self._retried(error)):
             return True
         if error is not raised:
             raise error from None
@@ -224,8 +247,8 @@ class StepRun:
 
     def _verdict(self) -> BaseException | None:
         """What is wrong although the body returned: a stop it swallowed, or its validator."""
-        if self.context.stopped is not None:
-            return self.context.stopped
+        if self.context.journal.stopped is not None:
+            return self.context.journal.stopped
         if not self.spec.validate:
             return None
         name, check = self.spec.name, self.spec.validate
@@ -240,35 +263,36 @@ class StepRun:
             )
         return ValidationFailed(f"step {name!r}: `{check}` does not hold for what it made")
 
-    def _retried(self, error: BaseException) -> bool:
+    def _retried(self, error: BaseException) -> Flow[bool]:
         """Record the failure; True when another attempt follows."""
         if is_a(error, KeyboardInterrupt, asyncio.CancelledError):
-            self._end(Status.CANCELLED, error)
+            yield from self._end(Status.CANCELLED, error)
             return False
         if is_a(error, InDoubt):
-            self._end(Status.IN_DOUBT, error)
+            yield from self._end(Status.IN_DOUBT, error)
             return False
         if is_a(error, Waiting):
-            self._end(Status.WAITING, error)
+            yield from self._end(Status.WAITING, error)
             return False
-        cause = cause_of(error, answered=self.context.answered)
+        cause = cause_of(error, answered=self.context.journal.answered)
         policy, attempt = self.spec.policy, self.context.attempt
         retry = policy.should_retry(error, cause, attempt)
         wait = policy.wait(error, cause, attempt) if retry else -1.0
-        if self.context.strict:
+        if self.context.journal.strict:
             # Nobody can be asked anew, and there is nothing to wait for.
             retry = retry and cause is not Cause.CONTENT
             wait = 0.0 if retry else -1.0
         elif cause is Cause.CONTENT:
-            self.context.reject_latest(text_of(error) or type(error).__name__)
-        self.runtime.record(
+            self.context.journal.reject(error)
+        failed = self.runtime.append(
             e.AttemptFailed(
                 execution=self.id, attempt=attempt, cause=cause, error=_full(error), wait=wait
-            ),
-            wait=retry,
+            )
         )
-        if not retry:
-            self._end(Status.FAILED, error)
+        if retry:
+            yield failed
+        else:
+            yield from self._end(Status.FAILED, error)
             return False
         self._wait = wait
         at_once = "asking again" if cause is Cause.CONTENT else "again at once"
@@ -281,7 +305,7 @@ class StepRun:
 
     # -- endings ---------------------------------------------------------------------------
 
-    def _complete(self) -> None:
+    def _complete(self) -> Flow[None]:
         messages = self._host.outputs()
         result = self._host.result()
         done = self._keeping.capture()
@@ -299,7 +323,7 @@ class StepRun:
             result=binding,
             result_name=name,
             messages=self._keep_messages(messages),
-            served=self.context.served,
+            served=self.context.journal.replayed,
             unstored={n: b.why for n, b in done.outputs.items() if b.why},
             shared=done.shared,
             sharers=done.sharers,
@@ -308,21 +332,21 @@ class StepRun:
         # Also where this is interrupted, or refused for now: the state it names is recorded then.
         self._keeping.commit(done.snapshot)
         try:
-            self.runtime.record(*done.bodies, completed)
+            yield self.runtime.append(*done.bodies, completed)
         except StoreError:
-            self.runtime.record(*done.bodies, wait=False)
+            self.runtime.append(*done.bodies)
             raise
         self._host.completed(self.id)
 
     def _origin(self) -> Origin:
         if self._replays:
             return Origin.REPLAYED
-        return Origin.RESUMED if self.context.served else Origin.EXECUTED
+        return Origin.RESUMED if self.context.journal.replayed else Origin.EXECUTED
 
     def _keep_messages(self, messages: list[dict[str, Any]]) -> str:
         return self.runtime.store.put([msgspec.json.encode(messages)]) if messages else ""
 
-    def _end(self, status: Status, error: BaseException) -> None:
+    def _end(self, status: Status, error: BaseException) -> Flow[None]:
         """Stop without completing; what the body left is there to look at."""
         left = self._keeping.abandon()
         try:
@@ -334,14 +358,14 @@ class StepRun:
             status=status,
             attempts=self.context.attempt,
             error=_full(error),
-            served=self.context.served,
+            served=self.context.journal.replayed,
             messages=messages,
             left=left,
         )
         try:
-            self.runtime.record(ended)
+            yield self.runtime.append(ended)
         except StoreError:
-            self.runtime.record(ended, wait=False)
+            self.runtime.append(ended)
             if not is_a(error, StoreError):
                 raise
 

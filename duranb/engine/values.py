@@ -8,10 +8,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TypeVar, cast
 
-import blake3
-
 from duranb.engine import context as ctx
-from duranb.record.events import CallCompleted
+from duranb.engine.flows import Act, run
+from duranb.engine.journal import Operation, perform
+from duranb.record.kinds import Kind
 
 T = TypeVar("T")
 
@@ -35,19 +35,5 @@ def _value(name: str, make: Callable[[], T]) -> T:
     here = ctx.current()
     if here is None:
         return make()
-    key = blake3.blake3(f"value\0{name}".encode()).hexdigest(16)
-    slot = here.take(key, kind="value", name=name)
-    assert slot is not None
-    namespace = here.runtime.namespace
-    if slot.recorded is not None and slot.recorded.result is not None:
-        here.serve(slot.recorded)
-        return cast(T, namespace.load_value(slot.recorded.result))
-    value = make()
-    here.runtime.record(
-        CallCompleted(
-            **here.told(here.runtime.next_id("call"), slot),
-            result=namespace.capture_value(value),
-            preview=str(value),
-        )
-    )
-    return value
+    operation = Operation(Kind.VALUE, name, Kind.VALUE.key(name), outcome=str)
+    return cast(T, run(perform(here.journal, operation, lambda claim, _: Act(make))))

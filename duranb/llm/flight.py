@@ -9,7 +9,9 @@ from typing import Any
 
 import msgspec
 
-from duranb.engine.context import Slot, StepContext, now_us
+from duranb.engine.context import StepContext
+from duranb.engine.flows import Flow
+from duranb.engine.journal import Claim
 from duranb.errors import StoreError
 from duranb.llm import nearest, prices, private, reading, replay
 from duranb.llm.decoding import decoder
@@ -28,12 +30,11 @@ _STREAMS = ("text/event-stream", "application/x-ndjson", "application/vnd.amazon
 class Flight:
     """A request that the journal has given a place to. Journals what its :class:`Tape` finds."""
 
-    def __init__(self, library: Library, step: StepContext, slot: Slot, asked: Asked) -> None:
+    def __init__(self, library: Library, step: StepContext, claim: Claim, asked: Asked) -> None:
         self._library = library
         self._step = step
-        self._slot = slot
+        self._claim = claim
         self._asked = asked
-        self._began = now_us()
         self._clock = time.perf_counter()
         self._header: Header | None = None
         self._landed = False
@@ -55,26 +56,23 @@ class Flight:
         )
         if asked is None:
             return None
-        slot = step.take(
-            asked.key,
-            kind=asked.kind,
-            name=asked.name,
-            explain=lambda: nearest.difference(step, asked),
+        claim = step.journal.claim(
+            asked.kind, asked.key, asked.name, lambda: nearest.difference(step, asked)
         )
-        if slot is None:
+        if claim is None:
             return None
-        if slot.recorded is None and asked.endpoint is not None:
+        if not claim.settled and asked.endpoint is not None:
             prices.warm()
-        return cls(library, step, slot, asked)
+        return cls(library, step, claim, asked)
 
     @property
     def recorded(self) -> bool:
         """Whether the journal has the answer."""
-        return self._slot.recorded is not None
+        return self._claim.settled
 
     def replay(self, client: Any, request: Any) -> Any:
         """The recorded answer as an unread response."""
-        recorded = decode(self._step.load(self._slot))
+        recorded = decode(self._claim.response())
         return replay.response(self._library, client, request, recorded, self.release)
 
     # -- the answer on its way -------------------------------------------------------------
@@ -116,10 +114,10 @@ class Flight:
             holds_reason=bool(shape) and not _asks_for_several(self._asked.body),
         )
 
-    def read_already(self, response: Any) -> None:
+    def read_already(self, response: Any) -> Flow[None]:
         """A response hook of the client has read the body before anybody else could."""
         self._header = self._head(response, decoded=True)
-        self.complete([response.content])
+        yield from self.complete([response.content])
 
     def _head(self, response: Any, *, decoded: bool) -> Header:
         headers = private.public_headers(response.headers.multi_items())
@@ -160,7 +158,7 @@ class Flight:
 
     # -- what becomes of it (the journal of a Tape) ----------------------------------------
 
-    def complete(self, pieces: Sequence[bytes]) -> None:
+    def complete(self, pieces: Sequence[bytes]) -> Flow[None]:
         """The answer is whole: read it, and make it durable before anybody sees its end.
 
         Raises :class:`duranb.errors.StoreError`, and stops the step: its answer would be lost, and
@@ -188,18 +186,16 @@ class Flight:
             return
         self._landed = True
         try:
-            self._step.complete(
-                self._slot,
+            yield from self._claim.complete(
                 response=encode(header, self._kept, pieces),
-                started=self._began,
                 usage=found.usage,
                 status=header.status,
                 streamed=header.streamed,
                 preview=found.preview,
             )
         except StoreError as error:
-            self._step.release(self._slot)
-            raise self._step.stop(error) from None
+            self._claim.release()
+            raise self._step.journal.stop(error) from None
 
     def fail(self, error: Exception) -> None:
         """The answer was cut, or turned out to be none."""
@@ -210,11 +206,11 @@ class Flight:
         by then the place may be somebody else's."""
         if not self._landed:
             self._landed = True
-            self._step.release(self._slot)
+            self._claim.release()
 
     def _fail(self, error: BaseException, status: int = 0) -> None:
         self._landed = True
-        self._step.fail(self._slot, error=error, status=status, started=self._began)
+        self._claim.fail(error, status)
 
 
 def _asks_for_several(body: Any) -> bool:

@@ -12,12 +12,14 @@ import functools
 import sys
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
 import wrapt
 
 from duranb.engine.context import StepContext, current
+from duranb.engine.flows import Act, Flow, arun, run
 from duranb.llm import prices, unseen, websockets
 from duranb.llm.flight import Flight
 from duranb.llm.library import Library
@@ -97,43 +99,8 @@ def _sync(library: Library, original: Send) -> Send:
         step = _listening(client, request, library.sync_stream)
         if step is None:
             return original(client, request, stream=stream, **options)
-        request.read()
-        flight = Flight.take(library, step, request)
-        if flight is None:
-            return original(client, request, stream=stream, **options)
-        if flight.recorded:
-            response = flight.replay(client, request)
-            try:
-                _show(client, response)
-                if not stream:
-                    response.read()
-            except BaseException:
-                response.close()
-                flight.release()
-                raise
-            return response
-        try:
-            with _part_of_this():
-                response = original(client, request, stream=True, **options)
-        except BaseException as error:
-            flight.broke(error)
-            raise
-        try:
-            if not response.is_success:
-                if not stream:
-                    response.read()
-                flight.refused(response)
-            elif response.is_stream_consumed:
-                flight.read_already(response)
-            else:
-                response.stream = library.tee(response.stream, flight.tape(response))
-                if not stream:
-                    response.read()
-        except BaseException:
-            response.close()
-            flight.release()
-            raise
-        return response
+        send = functools.partial(original, client, request, **options)
+        return run(_exchange(library, SYNC, step, client, request, stream, send))
 
     return send
 
@@ -144,69 +111,86 @@ def _async(library: Library, original: Send) -> Send:
         step = _listening(client, request, library.async_stream)
         if step is None:
             return await original(client, request, stream=stream, **options)
-        await request.aread()
-        flight = Flight.take(library, step, request)
-        if flight is None:
-            return await original(client, request, stream=stream, **options)
-        if flight.recorded:
-            response = flight.replay(client, request)
-            try:
-                await _ashow(client, response)
-                if not stream:
-                    await response.aread()
-            except BaseException:
-                await response.aclose()
-                flight.release()
-                raise
-            return response
-        try:
-            with _part_of_this():
-                response = await original(client, request, stream=True, **options)
-        except BaseException as error:
-            flight.broke(error)
-            raise
-        try:
-            if not response.is_success:
-                if not stream:
-                    await response.aread()
-                flight.refused(response)
-            elif response.is_stream_consumed:
-                flight.read_already(response)
-            else:
-                response.stream = library.async_tee(response.stream, flight.tape(response))
-                if not stream:
-                    await response.aread()
-        except BaseException:
-            await response.aclose()
-            flight.release()
-            raise
-        return response
+        send = functools.partial(original, client, request, **options)
+        return await arun(_exchange(library, ASYNC, step, client, request, stream, send))
 
     return send
 
 
-def _show(client: Any, response: Any) -> None:
+@dataclass(frozen=True)
+class _Colour:
+    """What the methods of sync and of async clients are called."""
+
+    read: str
+    close: str
+    tee: str
+
+
+SYNC = _Colour("read", "close", "tee")
+ASYNC = _Colour("aread", "aclose", "async_tee")
+
+
+def _exchange(
+    library: Library,
+    colour: _Colour,
+    step: StepContext,
+    client: Any,
+    request: Any,
+    stream: bool,
+    send: Callable[..., Any],
+) -> Flow[Any]:
+    """A request of a step: its response, from the journal or from ``send``."""
+    yield Act(getattr(request, colour.read))
+    flight = Flight.take(library, step, request)
+    if flight is None:
+        return (yield Act(functools.partial(send, stream=stream)))
+    if flight.recorded:
+        response = flight.replay(client, request)
+    else:
+        try:
+            with _part_of_this():
+                response = yield Act(functools.partial(send, stream=True))
+        except BaseException as error:
+            flight.broke(error)
+            raise
+    read = Act(getattr(response, colour.read))
+    try:
+        if flight.recorded:
+            yield from _show(client, response)
+        elif not response.is_success:
+            if not stream:
+                yield read
+            flight.refused(response)
+            return response
+        elif response.is_stream_consumed:
+            yield from flight.read_already(response)
+            return response
+        else:
+            tee = getattr(library, colour.tee)
+            response.stream = tee(response.stream, flight.tape(response))
+        if not stream:
+            yield read
+    except BaseException:
+        yield Act(getattr(response, colour.close))
+        flight.release()
+        raise
+    return response
+
+
+def _show(client: Any, response: Any) -> Flow[None]:
     """Show a recorded answer, and the redirects on the way to it, to the client's response hooks,
     which may well be where its code counts or checks. Request hooks prepare what is sent: nothing
     is."""
     with _part_of_this():
         for each in (*response.history, response):
             for hook in client.event_hooks["response"]:
-                hook(each)
-
-
-async def _ashow(client: Any, response: Any) -> None:
-    with _part_of_this():
-        for each in (*response.history, response):
-            for hook in client.event_hooks["response"]:
-                await hook(each)
+                yield Act(functools.partial(hook, each))
 
 
 def _listening(client: Any, request: Any, stream_type: Any) -> StepContext | None:
     """The step whose request this is; None when it is to pass untouched.
 
     A closed client and a request of the wrong colour pass: the library refuses them itself.
-    Raises what stopped the step, if its code went on regardless.
     """
     if not _State.installed:
         return None
@@ -221,8 +205,6 @@ def _listening(client: Any, request: Any, stream_type: Any) -> StepContext | Non
     if "upgrade" in request.headers:
         websockets.say(request.url.host)
         return None
-    if step.stopped is not None:
-        raise step.stopped
     return step
 
 

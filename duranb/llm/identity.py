@@ -18,6 +18,7 @@ import msgspec
 
 from duranb.llm import private
 from duranb.llm.endpoints import Endpoint, call_name, recognise
+from duranb.record.kinds import Kind
 from duranb.text.credentials import is_secret_parameter, public_path, public_url
 
 _encoder = msgspec.json.Encoder(order="deterministic")
@@ -49,9 +50,9 @@ class Asked:
     body: Any
 
     @property
-    def kind(self) -> str:
-        """``llm`` or ``http``, as :class:`duranb.record.events.CallCompleted` has it."""
-        return "http" if self.endpoint is None else "llm"
+    def kind(self) -> Kind:
+        """Whether it is a model that is asked."""
+        return Kind.HTTP if self.endpoint is None else Kind.LLM
 
 
 def identify(

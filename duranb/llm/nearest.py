@@ -24,13 +24,11 @@ PLACES = 3
 def difference(step: StepContext, asked: Asked) -> str:
     """A sentence on where ``asked`` differs from the nearest recorded request of its step (of any
     step, if its own has none), and a small diff; empty where nothing is recorded."""
-    runtime = step.runtime
-    with runtime.lock:
-        calls = [
-            call
-            for call in runtime.history.calls.values()
-            if call.response and call.status is CallStatus.COMPLETED
-        ]
+    calls = [
+        call
+        for call in step.journal.recorded_calls()
+        if call.response and call.status is CallStatus.COMPLETED
+    ]
     own = [call for call in calls if call.step == step.step]
     found = [(call, _recorded(step, call)) for call in (own or calls)[-MOST:]]
     readable = [(call, request) for call, request in found if request is not None]
@@ -50,7 +48,7 @@ def difference(step: StepContext, asked: Asked) -> str:
 
 def _recorded(step: StepContext, call: Call) -> dict[str, Any] | None:
     """A recorded request; None where its body was too long to be kept."""
-    exchange = decode(step.runtime.store.get(call.response))
+    exchange = decode(step.journal.read(call))
     header = exchange.header
     if header.request_size and not header.request_kept:
         return None

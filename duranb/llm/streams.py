@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, S
 from datetime import timedelta
 from typing import Any
 
+from duranb.engine.flows import arun, run
 from duranb.llm.tape import Tape
 
 
@@ -41,8 +42,8 @@ class SyncTee(Tee):
             except Exception as error:
                 yield from self._tape.cut(error)
                 raise
-            yield from self._tape.feed(raw)
-        yield from self._tape.end()
+            yield from run(self._tape.feed(raw))
+        yield from run(self._tape.end())
 
     def close(self) -> None:
         """Closed by the response, whether its body was read to the end or not."""
@@ -53,8 +54,8 @@ class SyncTee(Tee):
 
 
 class AsyncTee(Tee):
-    """For ``AsyncClient``. Making an answer durable holds the loop for about a millisecond; handing
-    it to a thread would take longer, and a cancellation could come between answer and record."""
+    """For ``AsyncClient``. The loop goes on while an answer is made durable, and whoever is
+    cancelled meanwhile loses nothing: the answer is on its way to the disk."""
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         source = self._inner.__aiter__()
@@ -68,9 +69,9 @@ class AsyncTee(Tee):
                     for piece in self._tape.cut(error):
                         yield piece
                     raise
-                for piece in self._tape.feed(raw):
+                for piece in await arun(self._tape.feed(raw)):
                     yield piece
-            for piece in self._tape.end():
+            for piece in await arun(self._tape.end()):
                 yield piece
         finally:
             if isinstance(source, AsyncGenerator):

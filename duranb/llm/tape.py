@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from duranb.engine.flows import Flow
 from duranb.llm.decoding import Decode
 from duranb.llm.sse import Splitter, Verdict, fields, finishes, verdict
 
@@ -21,8 +22,8 @@ on unrecorded, and the history says so."""
 class Journal(Protocol):
     """What becomes of the answer on a tape; exactly one of these is called, once."""
 
-    def complete(self, pieces: Sequence[bytes]) -> None:
-        """The answer is whole. Durable when this returns."""
+    def complete(self, pieces: Sequence[bytes]) -> Flow[None]:
+        """The answer is whole. Durable when this flow has ended."""
 
     def fail(self, error: Exception) -> None:
         """The answer is none, or was cut."""
@@ -61,7 +62,7 @@ class Tape:
         self._settled = False
         self._finished = False
 
-    def feed(self, raw: bytes) -> list[bytes]:
+    def feed(self, raw: bytes) -> Flow[list[bytes]]:
         """Take down a piece; the pieces that may be passed on.
 
         Raises :class:`duranb.errors.StoreError` when the answer cannot be made durable: then it
@@ -87,7 +88,7 @@ class Tape:
             self._finished = self._finished or finishes(event)
             match verdict(event):
                 case Verdict.LAST:
-                    self._complete()
+                    yield from self._complete()
                     return self._let_go()
                 case Verdict.FAILED:
                     return self.cut(RuntimeError(f"the model reported: {_told(event)}"))
@@ -95,11 +96,11 @@ class Tape:
             return []
         return self._let_go()
 
-    def end(self) -> list[bytes]:
+    def end(self) -> Flow[list[bytes]]:
         """The body has ended; the pieces that were still held back."""
         if not self._settled:
             if self._is_whole():
-                self._complete()
+                yield from self._complete()
             else:
                 self._settled = True
                 self._journal.fail(ConnectionError("the stream ended before its answer did"))
@@ -123,9 +124,9 @@ class Tape:
             return True
         return self._finished or self._splitter.ending or finishes(self._splitter.rest)
 
-    def _complete(self) -> None:
+    def _complete(self) -> Flow[None]:
         self._settled = True
-        self._journal.complete(self._pieces)
+        yield from self._journal.complete(self._pieces)
 
     def _let_go(self, keep: int = 0) -> list[bytes]:
         cut = len(self._held) - keep

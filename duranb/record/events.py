@@ -2,7 +2,8 @@
 
 An event is written once and never changed; all that duranb knows is a fold over these
 (:mod:`duranb.record.history`). They are msgspec structs because a store is opened by decoding all
-of them: msgspec decodes about a million a second and checks types as it goes. A field that a
+of them: msgspec decodes about a million a second and checks types as it goes. None of them can be
+part of a cycle, so Python's garbage collector is told not to look at them. A field that a
 later version adds must have a default, so that older events still decode.
 
 Times are microseconds since the epoch, UTC. Ids of executions, calls and snapshots are integers
@@ -16,11 +17,13 @@ from typing import Any, TypeAlias
 import msgspec
 
 
-class Body(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type"):
+class Body(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", gc=False
+):
     """What every event body has in common: the ``type`` tag, set by each subclass."""
 
 
-class ErrorInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ErrorInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """An exception as it is kept: its type's name, its message and its traceback as text."""
 
     type: str
@@ -28,7 +31,7 @@ class ErrorInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     traceback: str = ""
 
 
-class Binding(msgspec.Struct, frozen=True, omit_defaults=True):
+class Binding(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What a name is bound to in a snapshot.
 
     ``artifact`` is the digest of the group the value is stored in (names that share mutable state
@@ -44,7 +47,7 @@ class Binding(msgspec.Struct, frozen=True, omit_defaults=True):
     preview: str = ""
 
 
-class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What was read from a recorded call. Tokens are counts, ``cost`` is US dollars."""
 
     model: str = ""
@@ -163,11 +166,12 @@ class AttemptFailed(Body, frozen=True, tag="attempt.failed"):
     wait: float = -1.0
 
 
-class OfCall(Body, frozen=True):
+class OfCall(Body, frozen=True, kw_only=True):
     """What every event of a journaled call says of it.
 
     ``kind`` is llm, http, effect, ask or value. ``key`` and ``occurrence`` identify it within its
-    step: the n-th identical call is answered from the n-th recorded one.
+    step: the n-th identical call is answered from the n-th recorded one. ``scope`` is the task,
+    thread or pool item of the attempt that made it, as a number; 0 is the step's body itself.
     """
 
     call: int
@@ -178,6 +182,7 @@ class OfCall(Body, frozen=True):
     occurrence: int
     kind: str
     name: str
+    scope: int = 0
 
 
 class CallIntended(OfCall, frozen=True, tag="call.intended"):
@@ -346,7 +351,7 @@ EventBody: TypeAlias = (
 )
 
 
-class Event(msgspec.Struct, frozen=True):
+class Event(msgspec.Struct, frozen=True, gc=False):
     """One line of the history: its number (from 1), its time, its body, and the chain's hash.
 
     ``hash`` covers the event before it, so no line can be changed or dropped unseen.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from sys import intern
 from typing import Any
 
 import msgspec
@@ -366,14 +367,18 @@ _APPLY: dict[type, Callable[[Fold, int, Any], None]] = {
 }
 
 
+_KINDS = {kind.value: kind for kind in Kind}
+
+
 def _of_call(b: e.OfCall) -> dict[str, Any]:
     return {
         "id": b.call,
         "execution": b.execution,
         "attempt": b.attempt,
-        "step": b.step,
+        "step": intern(b.step),
         "key": b.key,
         "occurrence": b.occurrence,
-        "kind": Kind(b.kind),
-        "name": b.name,
+        "kind": _KINDS.get(b.kind, Kind.UNKNOWN),
+        "name": intern(b.name),
+        "scope": b.scope,
     }

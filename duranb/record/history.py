@@ -6,6 +6,7 @@ in; everybody else reads.
 
 from __future__ import annotations
 
+import threading
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -42,18 +43,32 @@ class Changes:
         self.snapshots: set[int] = set()
         self.branches: set[str] = set()
 
-    def __bool__(self) -> bool:
-        return bool(self.executions or self.calls or self.snapshots or self.branches)
+    def add(self, others: Changes) -> None:
+        """Note these too."""
+        self.executions |= others.executions
+        self.calls |= others.calls
+        self.snapshots |= others.snapshots
+        self.branches |= others.branches
+
+    def take(self) -> Changes:
+        """What was noted so far; it is no longer noted here."""
+        taken = Changes()
+        taken.add(self)
+        for noted in (self.executions, self.calls, self.snapshots, self.branches):
+            noted.clear()
+        return taken
 
 
 class History:
     """All that the events say, and the questions that may be asked of it.
 
     Dictionaries are keyed by id (or name), in order of appearance. ``seq`` and ``time`` are those
-    of the latest event. ``unread`` are the numbers of the events that made no sense.
+    of the latest event. ``unread`` are the numbers of the events that made no sense. Hold ``lock``
+    to iterate while another thread folds events in; single look-ups need none.
     """
 
     def __init__(self) -> None:
+        self.lock = threading.RLock()
         self.seq = 0
         self.time = 0
         self.run = ""
@@ -140,11 +155,19 @@ class History:
         self._last_id[what] = max(self._last_id[what], number)
 
     def watch(self) -> Changes:
-        """Everything that changes from now on, noted as it happens in what this returns. Whoever
-        asked for it empties it."""
+        """What changes from now on, noted as it happens in what this returns."""
         changes = Changes()
         self._watching.append(changes)
         return changes
+
+    def everything(self) -> Changes:
+        """All objects, as if they had just changed."""
+        found = Changes()
+        found.executions |= self.executions.keys()
+        found.calls |= self.calls.keys()
+        found.snapshots |= self.snapshots.keys()
+        found.branches |= self.branches.keys()
+        return found
 
     # -- steps and executions --------------------------------------------------------------
 
@@ -315,6 +338,22 @@ class History:
         """How often this very call was carried out and undone since."""
         ids = self._recorded.at(self.run, step, key, occurrence)
         return sum(self.calls[i].status is CallStatus.COMPENSATED for i in ids)
+
+    def waits_for(self, execution: int) -> list[Call]:
+        """The calls that an execution waits for, whether it has stopped for that or holds its
+        process; oldest first. An earlier execution that waited for them too may have begun them."""
+        this = self.executions[execution]
+        if this.status not in (Status.WAITING, Status.RUNNING):
+            return []
+        return [
+            call
+            for other in self.executions_of(this.step)
+            if other.run == this.run and other.status in (Status.WAITING, this.status)
+            for call in self.calls_of(other.id)
+            if call.kind.traits.waits
+            and call.status is CallStatus.INTENDED
+            and call.id not in self.answers
+        ]
 
     def occurrences(self, step: str, key: str) -> int:
         """How many identical requests of a step were recorded."""

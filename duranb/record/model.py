@@ -1,6 +1,6 @@
 """What the history says, as objects: the same ones for the magics, the timeline and the shell.
 
-All are frozen; :class:`duranb.record.history.History` replaces them as events arrive. Times are
+All are frozen; the fold (:mod:`duranb.record.fold`) replaces them as events arrive. Times are
 microseconds since the epoch, UTC; 0 means "not yet".
 """
 
@@ -56,7 +56,7 @@ class CallStatus(StrEnum):
     COMPENSATED = "compensated"
 
 
-class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+class Attempt(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One try in an execution, from 1. ``wait`` is the pause after it in seconds, -1 for none."""
 
     number: int
@@ -67,7 +67,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     wait: float = -1.0
 
 
-class Call(msgspec.Struct, frozen=True, kw_only=True):
+class Call(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A journaled operation inside a step. See :class:`duranb.record.events.CallCompleted`."""
 
     id: int
@@ -79,6 +79,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     kind: Kind
     name: str
     status: CallStatus
+    scope: int = 0
     started: int = 0
     ended: int = 0
     response: str = ""
@@ -105,7 +106,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
         return answered and not (self.usage and self.usage.priced)
 
 
-class Execution(msgspec.Struct, frozen=True, kw_only=True):
+class Execution(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One time a step was carried out (or restored: then ``of`` is the execution it came from).
 
     ``snapshot`` is the state it completed with, ``left`` the one it left when it did not.
@@ -153,7 +154,7 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     arguments: str = ""
 
 
-class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The namespace's state after something, as what changed since ``parent`` (0 is empty)."""
 
     id: int
@@ -166,7 +167,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     execution: int = 0
 
 
-class Branch(msgspec.Struct, frozen=True, kw_only=True):
+class Branch(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A line of history in a run; ``head`` is the snapshot it stands at."""
 
     name: str
@@ -176,7 +177,7 @@ class Branch(msgspec.Struct, frozen=True, kw_only=True):
     head: int
 
 
-class Ledger(msgspec.Struct, frozen=True, kw_only=True):
+class Ledger(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Sums over calls: what was made, and what was answered from the journal instead of paid.
 
     Tokens are counts, money is US dollars; what ``unpriced`` of the calls cost is not known, and is

@@ -2,40 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from duranb.engine import saga
 from duranb.errors import NoSuchStep, UsageError
+from duranb.record.history import History
 from duranb.record.model import CallStatus, Execution
+from duranb.record.order import in_data_order
 from duranb.record.staleness import latest, stale as stale_steps
-from duranb.session.plan import Plan, count, listed
+from duranb.session.change import Change, count, listed
+from duranb.session.session import Session, Surface
 from duranb.state.unstorable import is_unstorable
-
-if TYPE_CHECKING:
-    from duranb.session.session import Bodies, Session
+from duranb.verbs.table import Replay
 
 
-def replay(
-    session: Session,
-    step: str = "",
-    from_: str = "",
-    stale: bool = False,
-    live: bool = False,
-    with_: dict[str, str] | None = None,
-) -> Plan:
+def replay(session: Session, given: Replay) -> Change:
     """Run a step again (``step``), it and what follows (``from_``), or what is ``stale``.
 
     The first one gets its inputs as recorded, with ``with_`` (name to expression) in their place;
     those that follow take what is there now, and are restored where nothing they use changed.
     Calls are answered from the journal; ``live`` makes them anew.
     """
+    step, from_, stale = given.step, given.from_, given.stale
+    live, with_ = given.live, given.with_
     if sum(map(bool, (step, from_, stale))) != 1:
         raise UsageError("replay takes a STEP, or --from STEP, or --stale")
     forced = None if stale else _replayable(session, step or from_)
     following = _following(session, forced) if from_ else []
     if stale:
-        line = latest(session.history)
-        following = [line[name] for name in stale_steps(session.history)]
+        following = _stale(session.history)
     lines = []
     if forced is not None:
         lines += _about(session, forced, live)
@@ -55,34 +48,35 @@ def replay(
     )
 
     async def apply() -> str:
-        bodies = session.need_bodies()
+        surface = session.need_surface()
         if forced is not None:
-            _give_inputs(session, forced, with_ or {})
-            await bodies.run_step(forced.source, replays=forced.id, fresh=live)
+            _give_inputs(session, forced, with_)
+            await surface.run_step(forced.source, replays=forced.id, fresh=live)
         names = [forced.step] if forced is not None else []
         if stale:
-            names += await _run_stale(session, bodies)
+            names += await _run_stale(session, surface)
         for each in following if not stale else ():
-            await bodies.run_step(each.source, replays=0, fresh=False)
+            await surface.run_step(each.source, replays=0, fresh=False)
             names.append(each.step)
         return f"replayed {listed(names)}" if names else "nothing was stale"
 
     what = "what is stale" if stale else f"{'from ' if from_ else ''}{step or from_}"
-    return Plan("replay", f"replay {what}{' live' if live else ''}", tuple(lines), apply, warnings)
+    return Change(
+        "replay", f"replay {what}{' live' if live else ''}", tuple(lines), apply, warnings
+    )
 
 
-async def _run_stale(session: Session, bodies: Bodies) -> list[str]:
-    """Run what is stale, and what its running makes stale, each once, in order."""
+async def _run_stale(session: Session, surface: Surface) -> list[str]:
+    """Run what is stale, and what its running makes stale, each once, in the data's order."""
     done: list[str] = []
     while True:
         session.runtime.catch_up()
-        session.runtime.store.flush()
+        session.runtime.flush()
         with session.lock:
-            line = latest(session.history)
-            left = [line[name] for name in stale_steps(session.history) if name not in done]
+            left = [x for x in _stale(session.history) if x.step not in done]
         if not left:
             return done
-        await bodies.run_step(left[0].source, replays=0, fresh=False)
+        await surface.run_step(left[0].source, replays=0, fresh=False)
         done.append(left[0].step)
 
 
@@ -94,11 +88,18 @@ def _replayable(session: Session, reference: str) -> Execution:
 
 
 def _following(session: Session, first: Execution | None) -> list[Execution]:
-    line = list(latest(session.history).values())
-    steps = [x.step for x in line]
+    """The steps after ``first``, in the data's order."""
+    ordered = in_data_order(session.history, latest(session.history))
+    steps = [x.step for x in ordered]
     if first is None or first.step not in steps:
         return []
-    return line[steps.index(first.step) + 1 :]
+    return ordered[steps.index(first.step) + 1 :]
+
+
+def _stale(history: History) -> list[Execution]:
+    """The stale steps, in the data's order."""
+    stale = stale_steps(history)
+    return [x for x in in_data_order(history, latest(history)) if x.step in stale]
 
 
 def _about(session: Session, execution: Execution, live: bool) -> list[str]:

@@ -9,17 +9,28 @@ from rich.text import Text
 
 from duranb.record import events as e
 from duranb.record.events import Event
+from duranb.record.fold import DIED
 from duranb.record.history import History
 from duranb.views.render import View
 from duranb.views.words import clock
 
 
 def view(history: History, events: Sequence[Event], most: int = 30) -> View:
-    """The last ``most`` events that say something (stored artifacts are left out)."""
-    told = [x for x in events if not isinstance(x.body, e.ArtifactStored)]
+    """The last ``most`` events that say something (stored artifacts are left out), and where in
+    between a kernel died with a step running."""
+    told = [
+        (str(x.seq), x.ts, sentence(history, x.body))
+        for x in [x for x in events if not isinstance(x.body, e.ArtifactStored)][-most:]
+    ]
+    died = [x for x in history.executions.values() if x.error and x.error.type == DIED]
+    for this in died:
+        # It recorded nothing more: its end is the time of the latest event before.
+        after = next((i for i in range(len(told), 0, -1) if told[i - 1][1] <= this.ended), 0)
+        if after:
+            told.insert(after, ("", this.ended, f"the kernel died in {_step(history, this.id)}"))
     table = Table.grid(padding=(0, 2))
-    for event in told[-most:]:
-        table.add_row(str(event.seq), clock(event.ts), Text(sentence(history, event.body)))
+    for number, time, what in told[-most:]:
+        table.add_row(number, clock(time), Text(what))
     return View(table)
 
 

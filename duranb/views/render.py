@@ -28,26 +28,34 @@ class View:
 
     def text(self, width: int = WIDTH) -> str:
         """As plain text without colours."""
-        sink = io.StringIO()
-        self._print(_console(sink, width, terminal=False))
-        return sink.getvalue().rstrip("\n")
+        return self._drawn(width).export_text().rstrip("\n")
 
     def html(self, width: int = WIDTH) -> str:
         """As HTML; whatever it says is escaped."""
-        console = _console(io.StringIO(), width, terminal=True)
-        self._print(console)
-        return console.export_html(inline_styles=True, code_format=_FRAME)
+        return _html(self._drawn(width))
+
+    def _drawn(self, width: int) -> Console:
+        """A console that has recorded all of it, and written it nowhere."""
+        console = console_for(
+            file=_Nowhere(),
+            width=width,
+            record=True,
+            force_terminal=True,
+            force_jupyter=False,  # else rich would display by itself in a kernel
+            color_system="truecolor",
+        )
+        self.print(console)
+        return console
 
     def print(self, console: Console) -> None:
         """On a terminal."""
-        self._print(console)
-
-    def _print(self, console: Console) -> None:
         for part in self.parts:
             console.print(_Tame(part))
 
     def _repr_mimebundle_(self, **ignored: Any) -> dict[str, str]:
-        return {"text/plain": self.text(), "text/html": self.html()}
+        console = self._drawn(WIDTH)
+        text = console.export_text(clear=False).rstrip("\n")
+        return {"text/plain": text, "text/html": _html(console)}
 
     def __repr__(self) -> str:
         return self.text()
@@ -70,13 +78,12 @@ def console_for(**more: Any) -> Console:
     return Console(markup=False, emoji=False, highlight=False, **more)
 
 
-def _console(sink: io.StringIO, width: int, *, terminal: bool) -> Console:
-    """A console that writes only to ``sink``; rich would display by itself in a kernel."""
-    return console_for(
-        file=sink,
-        width=width,
-        record=terminal,
-        force_terminal=terminal,
-        force_jupyter=False,
-        color_system="truecolor" if terminal else None,
-    )
+def _html(console: Console) -> str:
+    return console.export_html(inline_styles=True, code_format=_FRAME)
+
+
+class _Nowhere(io.StringIO):
+    """A file that keeps nothing of what is written to it."""
+
+    def write(self, text: str, /) -> int:
+        return len(text)

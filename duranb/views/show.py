@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
+
 from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
@@ -10,6 +13,9 @@ from duranb.record.history import History
 from duranb.record.model import Call, Execution, Origin
 from duranb.views.render import View
 from duranb.views.words import MARKS, STYLES, clock, duration, money, saved, tokens
+
+MOST_CALLS = 50
+"""Calls that are listed; of the others it is said how many there are."""
 
 
 def view(history: History, reference: str) -> View:
@@ -29,7 +35,7 @@ def view(history: History, reference: str) -> View:
     calls = history.calls_of(this.of or this.id)
     served = [history.calls[i] for i in this.served if i in history.calls]
     if calls or served:
-        parts += [_heading("calls"), _calls(calls, served)]
+        parts += [_heading("calls"), *_calls(this, calls, served)]
     if this.step in history.compensations:
         parts += [
             _heading("compensation"),
@@ -121,11 +127,18 @@ def _attempts(this: Execution) -> Table:
     return table
 
 
-def _calls(made: list[Call], served: list[Call]) -> Table:
+def _calls(this: Execution, made: list[Call], served: list[Call]) -> Iterator[Table | Text]:
+    """The first calls, and how many more there are of each status."""
     table = Table.grid(padding=(0, 2))
-    for call, how in [*((c, str(c.status)) for c in made), *((c, "journal") for c in served)]:
+    told = [*((c, str(c.status)) for c in made), *((c, "journal") for c in served)]
+    for call, how in told[:MOST_CALLS]:
         usage = call.usage
         spent = tokens(usage.input_tokens + usage.output_tokens) if usage else ""
         cost = "cost unknown" if call.unpriced else money(usage.cost) if usage else ""
         table.add_row(f"#{call.id}", call.name, how, spent, cost, Text(call.preview[:70]))
-    return table
+    yield table
+    rest = Counter(how for _, how in told[MOST_CALLS:])
+    if rest:
+        more = ", ".join(f"{number:,} {how}" for how, number in rest.items())
+        where = f"SELECT * FROM calls WHERE execution = {this.of or this.id}"
+        yield Text(f"… and {rest.total():,} more ({more}): %%duranb_sql {where}", style="dim")

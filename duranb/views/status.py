@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from rich.table import Table
 from rich.text import Text
 
 from duranb.record.fold import DIED
 from duranb.record.history import History
-from duranb.record.kinds import Kind
 from duranb.record.model import Call, CallStatus, Execution, Origin, Status
 from duranb.record.staleness import latest, stale
 from duranb.views.lines import REMEDY
@@ -20,10 +21,13 @@ def view(history: History, holder: int | None = None) -> View:
 
     ``holder`` is the pid of the kernel that has the store open, where that is not this process.
     """
-    rows = _steps(history)
+    rows, old = _steps(history), stale(history)
+    shown = _page(rows, old)
     parts: list[Table | Text] = [_headline(history, holder)]
+    if len(rows) > len(shown):
+        parts.append(Text(f"{len(rows) - len(shown):,} more steps are not shown", style="dim"))
     if rows:
-        parts.append(_table(history, rows))
+        parts.append(_table(history, shown, old))
     parts += [Text(line, style="yellow") for line in [*needs(history), *differing(history)]]
     return View(*parts)
 
@@ -50,6 +54,19 @@ def _steps(history: History) -> list[Execution]:
     return list(found.values())
 
 
+MOST_STEPS = 200
+"""Steps that are listed: those that are not done come first, then the latest."""
+
+
+def _page(rows: list[Execution], old: Mapping[str, list[str]]) -> list[Execution]:
+    """The rows that are shown, in their order."""
+    if len(rows) <= MOST_STEPS:
+        return rows
+    undone = [x for x in rows if x.status is not Status.COMPLETED or x.step in old]
+    chosen = {x.id for x in [*undone[-MOST_STEPS:], *reversed(rows)][:MOST_STEPS]}
+    return [x for x in rows if x.id in chosen]
+
+
 _HEADINGS = ["step", "status", "how", "tries", "calls", "tokens", "cost", "saved", "took", "when"]
 
 
@@ -57,8 +74,7 @@ _STATUS_WIDTH = len("✓ compensated")
 """Columns of the status that do not give way; longer ones go on in another line."""
 
 
-def _table(history: History, rows: list[Execution]) -> Table:
-    old = stale(history)
+def _table(history: History, rows: list[Execution], old: Mapping[str, list[str]]) -> Table:
     lines: list[tuple[str | Text, ...]] = []
     for this in rows:
         ledger = history.ledger(this.id)
@@ -109,13 +125,10 @@ def needs(history: History) -> list[str]:
     """What only the user can settle, with the words that do it."""
     lines = []
     for this in _steps(history):
+        if this.status is Status.WAITING:
+            lines += [_waits(call) for call in history.waits_for(this.id)]
         for call in history.calls_of(this.id):
-            if call.kind is Kind.ASK and call.status is CallStatus.INTENDED and _waits(this):
-                lines.append(
-                    f"{this.step} waits: {call.preview}  →  %duranb answer {call.id} VALUE, "
-                    "then run the cell again"
-                )
-            elif call.kind.traits.effect and _open(call) and this.status is not Status.RUNNING:
+            if call.kind.traits.effect and _open(call) and this.status is not Status.RUNNING:
                 undo = " | --compensate" if call.compensate else ""
                 lines.append(
                     f"{this.step} is in doubt: {call.name}({call.preview}) was begun and its "
@@ -144,8 +157,9 @@ def differing(history: History) -> list[str]:
     ]
 
 
-def _waits(this: Execution) -> bool:
-    return this.status is Status.WAITING
+def _waits(call: Call) -> str:
+    how = f"%duranb answer {call.id} VALUE, then run the cell again"
+    return f"{call.step} waits: {call.preview}  →  {how}"
 
 
 def _open(call: Call) -> bool:

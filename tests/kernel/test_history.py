@@ -85,6 +85,13 @@ def test_replay_from_runs_what_follows(kernel: Kernel) -> None:
     assert kernel.value("(b, c)") == "(9, 90)"
 
 
+def test_replay_from_follows_the_data(kernel: Kernel) -> None:
+    """A step that was replayed alone ran last; what was computed from it still comes after it."""
+    chain = ["k = 1", "%%durable a\nx = k", "%%durable b\ny = x * 10", "%%durable c\nz = y + 1"]
+    run(kernel, *chain, "%duranb replay b --yes", "%duranb replay --from a --with k=2 --yes")
+    assert kernel.value("(x, y, z)") == "(2, 20, 21)"
+
+
 def test_fork_and_switch_keep_both_lines(kernel: Kernel) -> None:
     """Two branches each have their own state; switching brings it back."""
     run(kernel, SETUP, ONE, TWO)
@@ -132,7 +139,7 @@ def test_unknown_words_are_one_message(kernel: Kernel) -> None:
         ("rewind nowhere", "the steps are: one"),
         ("switch nowhere", "the branches are main"),
         ("rewnd one", "no verb"),
-        ("rewind one --bad", "unrecognized"),
+        ("rewind one --bad", "No such option"),
         ("replay one --stale", "replay takes"),
     ):
         result = kernel.run(f"%duranb {line}")

@@ -12,7 +12,7 @@ from duranb.engine.runtime import Settings
 from duranb.llm import reading
 from duranb.record.events import ExecutionStarted
 from duranb.record.model import Call, CallStatus
-from duranb.session import Session
+from duranb.session.session import Session
 from duranb.store import store_path
 
 
@@ -50,11 +50,11 @@ class Notebook:
             yield context
         finally:
             context.exit(token, process_wide=True)
-            runtime.store.flush()
+            runtime.flush()
 
     def calls(self, status: CallStatus = CallStatus.COMPLETED) -> list[Call]:
         """The calls with a status, oldest first."""
-        self.session.runtime.store.flush()
+        self.session.runtime.flush()
         with self.session.lock:
             return [c for c in self.session.history.calls.values() if c.status is status]
 
@@ -70,3 +70,14 @@ class Notebook:
     def described(self, call: Call) -> dict[str, object]:
         """A call's recorded exchange, as the inspector shows it."""
         return reading.describe(self.stored(call))
+
+
+@contextlib.contextmanager
+def another_attempt(step: StepContext) -> Iterator[None]:
+    """Be inside the next attempt of a step."""
+    step.journal.next_attempt()
+    token = step.enter(process_wide=True)
+    try:
+        yield
+    finally:
+        step.exit(token, process_wide=True)

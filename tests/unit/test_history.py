@@ -11,7 +11,8 @@ from duranb.record.events import Binding, Event
 from duranb.record.fold import Fold
 from duranb.record.history import History
 from duranb.record.model import CallStatus, Origin, Status
-from duranb.record.staleness import stale
+from duranb.record.order import in_data_order
+from duranb.record.staleness import latest, stale
 
 
 def fold(*bodies: e.EventBody) -> History:
@@ -316,3 +317,44 @@ def test_identical_requests_are_counted_by_their_places() -> None:
     assert history.occurrences("s", "k") == 3
     assert history.recorded("s", "k", 1).id == 4  # type: ignore[union-attr]
     assert history.occurrences("s", "other") == 0
+
+
+def steps_of(*steps: tuple[str, dict[str, str], dict[str, str]]) -> History:
+    """A history of steps that ran in this order: name, inputs and outputs with their versions."""
+    bodies: list[e.EventBody] = []
+    for number, (step, inputs, outputs) in enumerate(steps, 1):
+        bound = {n: Binding("d", v) for n, v in outputs.items()}
+        bodies += [
+            begun(number, step, inputs=inputs, before=number - 1),
+            snap(number, number - 1, **outputs),
+            done(number, number, outputs=bound),
+        ]
+    return fold(*bodies)
+
+
+def order(history: History) -> list[str]:
+    return [x.step for x in in_data_order(history, latest(history))]
+
+
+def test_data_order_is_not_that_of_the_last_executions() -> None:
+    """A step that ran again comes before those that use what it made, and one that was added later
+    before those that use what it makes now."""
+    a, b, c = ("a", {}, {"x": "1"}), ("b", {"x": "1"}, {"y": "1"}), ("c", {"y": "1"}, {"z": "1"})
+    assert order(steps_of(a, b, c, b)) == ["a", "b", "c"]
+    added = ("late", {}, {"y": "2"}), ("c", {"y": "2"}, {"z": "2"})
+    assert order(steps_of(a, b, c, *added)) == ["a", "b", "late", "c"]
+
+
+def test_data_order_puts_readers_before_what_changes_their_input() -> None:
+    """A step that reads a value comes before the one that changes it in place or binds it anew,
+    even where it first ran after that (in another life of the notebook)."""
+    a, grows = ("a", {}, {"x": "1"}), ("grows", {"x": "1"}, {"x": "2"})
+    after, early = ("after", {"x": "2"}, {}), ("early", {"x": "1"}, {"n": "1"})
+    history = steps_of(a, grows, after, a, early, grows, after)
+    assert order(history) == ["a", "early", "grows", "after"]
+
+
+def test_steps_that_need_each_other_are_ordered_too() -> None:
+    """Where the data has no order, that of their first appearance is left."""
+    history = steps_of(("a", {"y": "1"}, {"x": "1"}), ("b", {"x": "1"}, {"y": "1"}))
+    assert order(history) == ["a", "b"]

@@ -141,7 +141,7 @@ def twice(notebook: Notebook, server: CountingServer, ask: Callable[[], Any]) ->
     notebook.reopen()
     with notebook.step() as step:
         second = plain(ask())
-        assert step.served == [notebook.calls()[0].id]
+        assert step.journal.replayed == [notebook.calls()[0].id]
     assert second == first
     assert server.count == 1
     assert not notebook.failed

@@ -15,7 +15,7 @@ import requests
 
 import duranb
 from duranb import llm
-from duranb.engine.context import describe
+from duranb.engine.journal import describe
 from duranb.text.credentials import public_fields, public_text
 from tests.servers.process import CountingServer
 from tests.servers.steps import Notebook
@@ -144,7 +144,7 @@ def test_credentials_are_found_wherever_apis_put_them(
     assert b"secret" not in stored
     assert b"user=me" in stored
     assert "not recorded" in str(notebook.failed[-1].error)
-    assert step.stopped is None
+    assert step.journal.stopped is None
 
 
 def test_a_body_without_credentials_is_kept_as_it_was_sent() -> None:

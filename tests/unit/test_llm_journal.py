@@ -220,7 +220,7 @@ def test_strict_replay_sends_nothing(
         client.chat.completions.create(**ASK)
         with pytest.raises(Unrecorded, match="chat gpt-4o-mini"):
             client.chat.completions.create(**{**ASK, "seed": 1})
-        assert isinstance(step.stopped, Unrecorded)
+        assert isinstance(step.journal.stopped, Unrecorded)
     assert server.count == 1
 
 
@@ -241,7 +241,7 @@ def test_an_answer_that_cannot_be_recorded_is_not_paid_for_twice(
                 max_tokens=9,
                 messages=[{"role": "user", "content": "read"}],
             )
-        assert isinstance(step.stopped, StoreUnwritable)
+        assert isinstance(step.journal.stopped, StoreUnwritable)
         monkeypatch.undo()
     assert server.count == 1
 

@@ -13,12 +13,13 @@ import openai
 import pytest
 from hypothesis import given, strategies as st
 
+from duranb.engine.flows import Flow, Pause, run
 from duranb.llm.decoding import decoder
 from duranb.llm.sse import Splitter
 from duranb.llm.tape import Tape
 from tests.servers import answers
 from tests.servers.process import CountingServer
-from tests.servers.steps import Notebook
+from tests.servers.steps import Notebook, another_attempt
 
 ASK: dict[str, Any] = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "read"}]}
 STREAM: dict[str, Any] = {**ASK, "stream": True}
@@ -49,9 +50,10 @@ class Notes:
         self.failures: list[Exception] = []
         self.released = 0
 
-    def complete(self, pieces: Sequence[bytes]) -> None:
+    def complete(self, pieces: Sequence[bytes]) -> Flow[None]:
         self.completed.append(b"".join(pieces))
         self.shown = self.passed
+        yield Pause(0)
 
     def fail(self, error: Exception) -> None:
         self.failures.append(error)
@@ -75,11 +77,11 @@ def test_the_end_of_a_stream_waits_for_its_record(kind: str, cuts: list[int]) ->
     tape = Tape(notes, bytes, events=True, ends_silently=False)
     at = 0
     for piece in cut_up(body, cuts):
-        notes.passed += b"".join(tape.feed(piece))
+        notes.passed += b"".join(run(tape.feed(piece)))
         at += len(piece)
         if at <= end:
             assert notes.passed == body[:at]
-    notes.passed += b"".join(tape.end())
+    notes.passed += b"".join(run(tape.end()))
     tape.close()
     assert notes.passed == body
     assert len(notes.completed) == 1
@@ -113,7 +115,7 @@ def test_a_stream_that_reports_an_error_is_no_answer(event: str, why: str) -> No
     notes = Notes()
     tape = Tape(notes, bytes, events=True)
     body = b'data: {"choices": []}\n\n' + event.encode()
-    passed = tape.feed(body) + tape.feed(b"data: [DONE]\n\n") + tape.end()
+    passed = run(tape.feed(body)) + run(tape.feed(b"data: [DONE]\n\n")) + run(tape.end())
     tape.close()
     assert b"".join(passed) == body + b"data: [DONE]\n\n"
     assert why in str(notes.failures[0])
@@ -125,7 +127,7 @@ def test_a_marker_that_is_said_is_no_marker() -> None:
     notes = Notes()
     tape = Tape(notes, bytes, events=True)
     said = 'data: {"type": "x", "delta": "[DONE] \\"type\\":\\"message_stop\\" event: error"}\n\n'
-    assert b"".join(tape.feed(said.encode())) == said.encode()
+    assert b"".join(run(tape.feed(said.encode()))) == said.encode()
     assert (notes.completed, notes.failures) == ([], [])
 
 
@@ -133,10 +135,10 @@ def test_a_body_that_is_no_event_stream_waits_with_its_newest_piece() -> None:
     """Nobody can tell the last piece of a plain body, so the newest one is held back."""
     notes = Notes()
     tape = Tape(notes, bytes, events=False)
-    assert tape.feed(b"a") == []
-    assert tape.feed(b"b") == [b"a"]
+    assert run(tape.feed(b"a")) == []
+    assert run(tape.feed(b"b")) == [b"a"]
     assert notes.completed == []
-    assert tape.end() == [b"b"]
+    assert run(tape.end()) == [b"b"]
     assert notes.completed == [b"ab"]
 
 
@@ -145,7 +147,7 @@ def test_a_download_is_passed_on_and_not_kept(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("duranb.llm.tape.LONGEST_ANSWER", 10)
     notes = Notes()
     tape = Tape(notes, bytes, events=False)
-    passed = [piece for _ in range(5) for piece in tape.feed(b"12345678")] + tape.end()
+    passed = [piece for _ in range(5) for piece in run(tape.feed(b"12345678"))] + run(tape.end())
     assert b"".join(passed) == b"12345678" * 5
     assert notes.completed == []
     assert "not recorded" in str(notes.failures[0])
@@ -264,13 +266,13 @@ def test_an_abandoned_stream_leaves_nothing(notebook: Notebook, server: Counting
                 await anext(stream)
             return [c async for c in await client.chat.completions.create(**STREAM)]
 
-    for name, run in (("sync", ask), ("async", lambda: asyncio.run(ask_async()))):
+    for name, asking in (("sync", ask), ("async", lambda: asyncio.run(ask_async()))):
         sent = server.count
         with notebook.step(name):
-            first = run()
+            first = asking()
         assert server.count == sent + 2
         with notebook.step(name):
-            assert run() == first
+            assert asking() == first
         assert server.count == sent + 2
     assert not notebook.failed
     assert [c.occurrence for c in notebook.calls()] == [0, 0]
@@ -284,10 +286,10 @@ def test_what_an_attempt_left_behind_frees_no_place_of_the_next(
     with notebook.step() as step:
         left = client.chat.completions.create(**STREAM)
         next(iter(left))
-        step.next_attempt()
-        first = list(client.chat.completions.create(**STREAM))
-        left.close()
-        assert list(client.chat.completions.create(**STREAM)) != first
+        with another_attempt(step):
+            first = list(client.chat.completions.create(**STREAM))
+            left.close()
+            assert list(client.chat.completions.create(**STREAM)) != first
     assert [c.occurrence for c in notebook.calls()] == [0, 1]
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from duranb.engine.runtime import Settings
 from duranb.engine.selfcheck import SelfCheck
-from duranb.session import Session
+from duranb.session.session import Session
 from duranb.state import aside
 from duranb.values.description import describe
 from duranb.values.differing import differences
@@ -177,7 +177,7 @@ class Checked:
         sys.modules["__main__"] = self.main
         self.live = vars(self.main)
         self.session = Session.open(folder / "a.ipynb", folder / "store", self.live, Settings())
-        self.check = SelfCheck(self.session.runtime)
+        self.check = SelfCheck(self.session.runtime, self.session.store_path)
 
     def run(self, code: str) -> dict[str, str]:
         """What is found of the values that some code makes."""
@@ -187,7 +187,7 @@ class Checked:
         runtime = self.session.runtime
         runtime.namespace.touched(None)
         runtime.catch_up()
-        runtime.store.flush()
+        runtime.flush()
         self.check.finish(30)
         found: dict[str, str] = {}
         for each in self.check.unsaid():
@@ -431,13 +431,13 @@ def test_a_changed_value_is_not_compared(checked: Checked) -> None:
     exec(DROPS, live)
     runtime.namespace.touched(None)
     runtime.catch_up()
-    runtime.store.flush()
+    runtime.flush()
     live["s"].a = 2
     runtime.namespace.touched({"s"})
     checked.check.look()
     assert checked.check.queued == 0
     runtime.catch_up()
-    runtime.store.flush()
+    runtime.flush()
     checked.check.finish(30)
     assert [x.differences for x in checked.check.unsaid()] == []  # told before, of this class
     assert any("s" in x for x in runtime.history.differs.values())

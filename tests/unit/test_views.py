@@ -52,3 +52,41 @@ def test_recorded_text_is_text(name: str) -> None:
     assert "\x07" not in page + text
     if name != "log":
         assert HOSTILE in text
+
+
+def test_show_lists_a_page_of_calls() -> None:
+    """Of thousands of calls the first are listed, and of the others it is said how many there are
+    and how to see them."""
+    s = story.Story()
+    s.tell(e.RunStarted(run="r"))
+    number = s.start("many", "…")
+    for i in range(show.MOST_CALLS + 30):
+        s.llm(number, "many", f"answer {i}.")
+    text = show.view(Fold(s.events).history, "many").text()
+    assert "answer 0." in text and f"answer {show.MOST_CALLS}." not in text
+    assert "… and 30 more (30 completed): %%duranb_sql SELECT * FROM calls" in text
+
+
+def test_log_says_where_a_kernel_died() -> None:
+    """Between the last that the step recorded and the process that opened the store next."""
+    s = story.Story()
+    s.tell(e.RunStarted(run="r"))
+    s.session()
+    number = s.start("draft", "…")
+    s.now += 60_000_000
+    s.session()
+    lines = log.view(Fold(s.events).history, s.events).text().splitlines()
+    assert f"draft@{number} began" in lines[-3]
+    assert f"the kernel died in draft@{number}" in lines[-2]
+    assert "opened the store" in lines[-1]
+
+
+def test_status_of_thousands_of_steps_is_a_page() -> None:
+    """What is not done is listed, then the latest; of the others it is said how many there are."""
+    s = story.long(status.MOST_STEPS + 40)
+    s.start("step_3", "…")
+    s.now += 1
+    text = status.view(Fold(s.events).history).text()
+    assert "40 more steps are not shown" in text
+    assert "step_3@" in text and "step_4@" not in text
+    assert f"step_{status.MOST_STEPS + 39}@" in text

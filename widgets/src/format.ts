@@ -3,7 +3,7 @@
 /** 950, 12.4k, 1.2M */
 export function compact(count: number): string {
   if (count < 1000) return String(count);
-  if (count < 999_950) return `${trim(count / 1000)}k`;
+  if (count < 999_500) return `${trim(count / 1000)}k`;
   return `${trim(count / 1e6)}M`;
 }
 
@@ -25,12 +25,12 @@ export function took(us: number): string {
   if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
   if (seconds < 59.5) return `${seconds.toFixed(0)} s`;
   const minutes = Math.round(seconds / 60);
-  if (seconds < 3600) {
+  if (seconds < 3599.5) {
     const whole = Math.floor(seconds / 60);
     const rest = Math.round(seconds - whole * 60);
     return rest && rest < 60 ? `${whole} min ${rest} s` : `${minutes} min`;
   }
-  if (seconds < 86400) return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  if (seconds < 86_370) return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
   return `${(seconds / 86400).toFixed(1)} days`;
 }
 

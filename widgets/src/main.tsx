@@ -1,11 +1,10 @@
 // Two ways in: anywidget calls `render` in a notebook, and a standalone file mounts itself.
 
-import "./style.css";
 import { render as renderTree } from "preact";
-import { App } from "./app.js";
 import { FileLink, KernelLink } from "./link.js";
 import type { Model } from "./link.js";
 import { State } from "./state.js";
+import { App } from "./view/app.js";
 
 interface View {
   model: Model;

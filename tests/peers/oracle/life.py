@@ -246,7 +246,7 @@ def _ask_store(found: dict[str, Any], since: int) -> None:
 
     session = loaded().need_session()
     session.runtime.namespace.need(None)
-    session.runtime.store.flush()
+    session.runtime.flush()
     for event in session.events()[since:]:
         body = event.body
         if isinstance(body, e.ExecutionStarted):

@@ -1,0 +1,478 @@
+"""The journal of one execution: claim a place, replay what is recorded, else make it and record it.
+
+Every kind of call goes through here. Those that are one function call (effects, questions, values)
+are carried out by :func:`perform`; a request on the wire, whose answer comes piece by piece, uses
+its :class:`Claim` directly.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import json
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import blake3
+
+from duranb.code.looking import is_a, name_of, storable, text_of
+from duranb.engine.flows import Flow, Waitable
+from duranb.engine.retry import cause_of
+from duranb.engine.runtime import Runtime
+from duranb.engine.scopes import Attempt, Scope, inside
+from duranb.errors import DuranbError, InDoubt, Unrecorded
+from duranb.record.artifacts import Buffer
+from duranb.record.events import (
+    Binding,
+    CallCompleted,
+    CallFailed,
+    CallIntended,
+    CallRejected,
+    ErrorInfo,
+    Usage,
+)
+from duranb.record.kinds import Kind
+from duranb.record.model import Call, CallStatus, Cause
+from duranb.text.credentials import public_text
+
+
+class Values(Protocol):
+    """How values become bytes and come back."""
+
+    def capture_value(self, value: object) -> Binding:
+        """Store a value."""
+
+    def load_value(self, binding: Binding) -> Any:
+        """Bring a stored value back."""
+
+
+class _Places:
+    """The places of the calls with one key: they are numbered from 0, and the lowest free one is
+    claimed next."""
+
+    __slots__ = ("_free", "_next")
+
+    def __init__(self) -> None:
+        self._next = 0
+        self._free: list[int] = []
+
+    def take(self) -> int:
+        if self._free:
+            return heapq.heappop(self._free)
+        self._next += 1
+        return self._next - 1
+
+    def give_back(self, place: int) -> None:
+        heapq.heappush(self._free, place)
+
+
+class Journal:
+    """The calls of one execution, over all its attempts. Safe to use from several threads.
+
+    ``scope`` sets the calls of executions with the same step name apart: a function step's
+    arguments. ``stopped`` is the error after which the step must not go on, even if its code
+    swallows it.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        values: Values,
+        *,
+        step: str,
+        execution: int,
+        scope: str = "",
+        fresh: bool = False,
+        strict: bool = False,
+    ) -> None:
+        self.step = step
+        self.execution = execution
+        self.strict = strict
+        self.values = values
+        self.attempt = Attempt(1)
+        self.stopped: DuranbError | None = None
+        self._runtime = runtime
+        self._scope = scope
+        self._fresh = fresh and not strict
+        # Re-entrant: a stream that is garbage collected frees its place, wherever we are just then.
+        self._lock = threading.RLock()
+        self._places: defaultdict[str, _Places] = defaultdict(_Places)
+        self._replayed: dict[int, None] = {}
+
+    # -- calls -----------------------------------------------------------------------------
+
+    def claim(
+        self, kind: Kind, key: str, name: str, explain: Callable[[], str] = lambda: ""
+    ) -> Claim | None:
+        """Claim the lowest free place of ``key``; None means: pass this call through.
+
+        Inside an effect only some kinds are journaled: the effect is the unit that is recorded,
+        and one that is done again after its compensation must reach the outside world again.
+        Raises what stopped the step, :class:`asyncio.CancelledError` where an earlier attempt has
+        started the code that calls, and :class:`duranb.errors.Unrecorded` in a strict replay when
+        the journal has no answer; ``explain`` is then asked how the call differs from what was
+        recorded.
+        """
+        where = inside.get()
+        here = where is not None and where.step.journal is self
+        if here and where is not None and where.idempotency_key and not kind.traits.in_effect:
+            return None
+        attempt = where.attempt if here and where is not None else self.attempt
+        if attempt.over:
+            raise asyncio.CancelledError(f"an earlier attempt of step {self.step!r} started this")
+        if self.stopped is not None:
+            raise self.stopped
+        if self._scope:
+            key = blake3.blake3(f"{self._scope}\0{key}".encode()).hexdigest(16)
+        with self._lock:
+            place = self._places[key].take()
+        recorded = self._runtime.history.recorded(self.step, key, place)
+        if recorded is not None and self._must_be_new(recorded):
+            recorded = None
+        claim = Claim(self, kind, key, place, name, recorded, attempt)
+        if self.strict and not claim.settled:
+            self._give_back(claim)
+            raise self.stop(Unrecorded(self._refusal(claim, explain)))
+        if not (claim.settled or kind.traits.waits):
+            attempt.begin(claim)
+        return claim
+
+    def _must_be_new(self, recorded: Call) -> bool:
+        """``--fresh`` asks models anew, but never does an effect a second time."""
+        return self._fresh and recorded.execution != self.execution and recorded.kind.traits.fresh
+
+    def _refusal(self, claim: Claim, explain: Callable[[], str]) -> str:
+        times = self._runtime.history.occurrences(self.step, claim.key)
+        what, difference = f"made a call that was never recorded: {claim.name}", ""
+        if claim.recorded is not None:
+            # A question, or an effect: a strict replay neither asks anybody nor does it again.
+            called = f"{claim.name}({claim.recorded.preview})"
+            what = f"made a call whose outcome was never recorded: {called}"
+        elif 0 < times <= claim.place:
+            made = f"{claim.place + 1} times, and {times} were recorded"
+            what = f"made the same call {made}: {claim.name}"
+        else:
+            difference = explain()
+        told = (
+            f"step {self.step!r} {what}. "
+            "Run it live once, or give the step the inputs it was recorded with."
+        )
+        return f"{told}\n{difference}" if difference else told
+
+    def _give_back(self, claim: Claim) -> None:
+        """Free a place. One that an earlier attempt had is not free: it may be somebody else's."""
+        with self._lock:
+            if claim.attempt is self.attempt:
+                self._places[claim.key].give_back(claim.place)
+
+    def _replays(self, claim: Claim) -> Call:
+        call = claim.recorded
+        assert call is not None
+        if call.execution != self.execution:
+            with self._lock:
+                self._replayed[call.id] = None
+        if call.kind.traits.answer:
+            claim.scope.answered(call.id)
+        return call
+
+    @property
+    def replayed(self) -> list[int]:
+        """The calls of earlier executions that this one did not have to make."""
+        calls = self._runtime.history.calls
+        with self._lock:
+            return [i for i in self._replayed if calls[i].status is not CallStatus.REJECTED]
+
+    def recorded_calls(self) -> list[Call]:
+        """All calls of the history, to compare one that was never recorded with."""
+        with self._runtime.lock:
+            return list(self._runtime.history.calls.values())
+
+    def read(self, call: Call) -> memoryview:
+        """The recorded bytes of a request's answer."""
+        return self._runtime.store.get(call.response)
+
+    def idempotency_key(self, key: str, place: int) -> str:
+        """A key that is the same whenever the same call of the same step is tried again, and
+        another one when it is carried out anew after it was undone."""
+        history = self._runtime.history
+        generation = history.generation(self.step, key, place)
+        text = f"{history.run}\0{self.step}\0{key}\0{place}\0{generation}"
+        return "duranb-" + blake3.blake3(text.encode()).hexdigest(16)
+
+    # -- attempts --------------------------------------------------------------------------
+
+    def next_attempt(self) -> None:
+        """Begin another attempt: every place in the journal is free again."""
+        with self._lock:
+            self.attempt.over = True
+            self.attempt = Attempt(self.attempt.number + 1)
+            self.stopped = None
+            self._places.clear()
+
+    @property
+    def answered(self) -> bool:
+        """Whether this attempt got any answer from a model."""
+        return bool(self.attempt.body.answers)
+
+    def reject(self, error: BaseException) -> None:
+        """Reject the answers that ``error`` is about; durable with what is recorded next."""
+        reason = storable(text_of(error) or type(error).__name__)
+        for call in self._blamed(error):
+            with self._lock:
+                self._replayed.pop(call, None)
+            self._runtime.append(CallRejected(call=call, reason=reason))
+
+    def _blamed(self, error: BaseException) -> list[int]:
+        """The one answer that says what a JSON error is about, else the latest of those that may be
+        meant. A group of errors is about the answers that each of them is about."""
+        if isinstance(error, BaseExceptionGroup):
+            found = [call for inner in error.exceptions for call in self._blamed(inner)]
+            return list(dict.fromkeys(found))
+        suspects = self.attempt.suspects(error)
+        if isinstance(error, json.JSONDecodeError) and error.doc and len(suspects) > 1:
+            text = error.doc
+            said = {text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]}
+            needles = [form.encode("utf-8", "replace") for form in said]
+            calls = self._runtime.history.calls
+            guilty = [i for i in suspects if _says(self.read(calls[i]), needles)]
+            if len(guilty) == 1:
+                return guilty
+        return suspects[-1:]
+
+    def stop(self, error: DuranbError) -> DuranbError:
+        """Note that the step must not go on, even if its code swallows ``error``; returns it."""
+        self.stopped = error
+        return error
+
+
+class Claim:
+    """A place in the journal: the ``place``-th call with this key in the step, from 0.
+
+    ``recorded`` is the call that was recorded there, or None. ``scope`` is what makes the call.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        kind: Kind,
+        key: str,
+        place: int,
+        name: str,
+        recorded: Call | None,
+        attempt: Attempt,
+    ) -> None:
+        self.kind = kind
+        self.key = key
+        self.place = place
+        self.name = name
+        self.recorded = recorded
+        self.attempt = attempt
+        self.scope: Scope = attempt.here()
+        self.id = recorded.id if recorded is not None else 0
+        self._journal = journal
+        self._started = now_us()
+
+    @property
+    def settled(self) -> bool:
+        """Whether the outcome is recorded, so that nothing has to be done."""
+        return self.recorded is not None and self.recorded.status is CallStatus.COMPLETED
+
+    def value(self) -> Any:
+        """Replay: the recorded result."""
+        call = self._journal._replays(self)
+        return None if call.result is None else self._journal.values.load_value(call.result)
+
+    def response(self) -> memoryview:
+        """Replay: the bytes of the recorded response."""
+        return self._journal.read(self._journal._replays(self))
+
+    def intend(self, **what: Any) -> Flow[None]:
+        """Make it durable that the call is about to be made. ``what`` are fields of
+        :class:`duranb.record.events.CallIntended`."""
+        yield self._journal._runtime.append(CallIntended(**self._told(), **what))
+
+    def complete(
+        self,
+        *,
+        value: object = None,
+        response: Sequence[Buffer] = (),
+        usage: Usage | None = None,
+        status: int = 0,
+        streamed: bool = False,
+        preview: str = "",
+    ) -> Flow[None]:
+        """Make the outcome durable: the bytes of a ``response`` where there is one, else ``value``.
+
+        Raises :class:`duranb.errors.StoreError`.
+        """
+        journal, runtime = self._journal, self._journal._runtime
+        try:
+            receipt = runtime.append(
+                CallCompleted(
+                    **self._told(),
+                    response=runtime.store.put(response) if response else "",
+                    result=None if response else journal.values.capture_value(value),
+                    started=self._started,
+                    usage=usage,
+                    status=status,
+                    streamed=streamed,
+                    preview=preview,
+                )
+            )
+            if self.kind.traits.answer:
+                self.scope.answered(self.id)
+            yield receipt
+        finally:
+            self.attempt.settle(self)
+
+    def fail(self, error: BaseException, status: int = 0) -> Waitable:
+        """Record that the call failed, and free its place."""
+        self.release()
+        return self._journal._runtime.append(
+            CallFailed(**self._told(), error=describe(error), status=status, started=self._started)
+        )
+
+    def release(self) -> None:
+        """Free the place without a record: the call was abandoned."""
+        self.attempt.settle(self)
+        self._journal._give_back(self)
+
+    def _told(self) -> dict[str, Any]:
+        """The fields that every event of the call has."""
+        self.id = self.id or self._journal._runtime.next_id("call")
+        return {
+            "call": self.id,
+            "execution": self._journal.execution,
+            "attempt": self.attempt.number,
+            "scope": self.scope.number,
+            "step": self._journal.step,
+            "key": self.key,
+            "occurrence": self.place,
+            "kind": self.kind.value,
+            "name": self.name,
+        }
+
+
+# -- a call that is one function call ------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What :func:`perform` carries out. ``key`` identifies it within its step.
+
+    ``idempotent``: doing it twice with the same idempotency key does it once. ``arguments`` and
+    ``compensate`` (the function that undoes it) are stored with the intent. ``preview`` is for
+    people, and ``outcome`` gives the preview of a result. ``explain``: see :meth:`Journal.claim`.
+    """
+
+    kind: Kind
+    name: str
+    key: str
+    idempotent: bool = False
+    arguments: object = None
+    compensate: object = None
+    preview: str = ""
+    outcome: Callable[[Any], str] = lambda value: ""
+    explain: Callable[[], str] = lambda: ""
+
+
+def perform(
+    journal: Journal, operation: Operation, make: Callable[[Claim, str], Waitable]
+) -> Flow[Any]:
+    """Carry ``operation`` out, unless its outcome is recorded; its result.
+
+    ``make`` is given the claim and the idempotency key. Raises what it raises, and
+    :class:`duranb.errors.InDoubt` where an earlier process died in the middle of an effect that is
+    not idempotent, or this one cannot know whether it happened.
+    """
+    kind = operation.kind
+    claim = journal.claim(kind, operation.key, operation.name, operation.explain)
+    assert claim is not None
+    if claim.settled:
+        return claim.value()
+    earlier = claim.recorded
+    repeatable = operation.idempotent or not kind.traits.effect
+    if earlier is not None and not (repeatable or earlier.idempotent):
+        claim.attempt.settle(claim)
+        raise journal.stop(doubt(journal.step, earlier.name, earlier.preview, earlier.compensate))
+    idempotency_key = earlier.idempotency_key if earlier is not None else ""
+    idempotency_key = idempotency_key or journal.idempotency_key(claim.key, claim.place)
+    try:
+        if kind.traits.intent and (earlier is None or not kind.traits.waits):
+            yield from claim.intend(**_intent(journal, operation, idempotency_key))
+        try:
+            value = yield make(claim, idempotency_key)
+        except BaseException as error:
+            if kind.traits.effect:
+                yield from _failed(journal, operation, claim, error)
+            elif not kind.traits.intent:
+                claim.release()
+            raise
+        yield from claim.complete(value=value, preview=operation.outcome(value))
+    finally:
+        claim.attempt.settle(claim)
+    return value
+
+
+def _intent(journal: Journal, operation: Operation, idempotency_key: str) -> dict[str, Any]:
+    def stored(value: object) -> str:
+        return "" if value is None else journal.values.capture_value(value).artifact
+
+    return {
+        "idempotency_key": idempotency_key,
+        "idempotent": operation.idempotent,
+        "compensate": stored(operation.compensate),
+        "arguments": stored(operation.arguments),
+        "preview": operation.preview,
+    }
+
+
+def _failed(
+    journal: Journal, operation: Operation, claim: Claim, error: BaseException
+) -> Flow[None]:
+    """Record the failure of an effect that is known to be one.
+
+    A connection that broke, a timeout or an interrupt says nothing about whether it happened: then
+    the intent stands alone, as after a crash, unless repeating it is harmless.
+    """
+    interrupted = not is_a(error, Exception)
+    unknown = interrupted or cause_of(error, answered=False) is Cause.TRANSPORT
+    if interrupted or (unknown and not operation.idempotent):
+        if not interrupted:
+            begun = doubt(journal.step, operation.name, operation.preview, operation.compensate)
+            raise journal.stop(begun) from error
+        return
+    yield claim.fail(error)
+
+
+def doubt(step: str, name: str, preview: str, compensate: object) -> InDoubt:
+    """The error for an effect that was begun and whose outcome nobody knows; ``compensate`` is
+    what undoes it, if anything does."""
+    undo = f"\n  %duranb resolve {step} --compensate          undo it" if compensate else ""
+    return InDoubt(
+        f"step {step!r} is in doubt: {name}({preview}) was begun and its outcome was "
+        "never recorded, so it may or may not have happened. Look, then say so:\n"
+        f"  %duranb resolve {step} --happened [RESULT]   it happened (with this result)\n"
+        f"  %duranb resolve {step} --not-happened        it did not: the next run does it{undo}"
+    )
+
+
+def _says(response: memoryview, needles: Sequence[bytes]) -> bool:
+    data = bytes(response)
+    return any(needle in data for needle in needles)
+
+
+def describe(error: BaseException) -> ErrorInfo:
+    """An exception as it is kept in the history, without its traceback and without the credentials
+    in URLs that it tells."""
+    message = public_text(text_of(error)[:4000])[:2000]
+    return ErrorInfo(type=name_of(type(error)), message=message)
+
+
+def now_us() -> int:
+    """Microseconds since the epoch, UTC."""
+    return time.time_ns() // 1000

@@ -1,0 +1,283 @@
+"""Who makes a call: the body of a step's attempt, or a task, a thread or a pool item it started.
+
+An answer that turns out to be no good is rejected in the scope where the error rose, and what a
+failed attempt has started makes no calls any more. Tasks inherit context variables; threads and
+pool items are given those of the code that starts them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakSet
+
+from duranb.engine.retry import is_content
+
+if TYPE_CHECKING:
+    from duranb.engine.context import StepContext
+
+T = TypeVar("T")
+
+MOST_ERRORS = 1000
+"""Errors of an attempt whose scope is remembered; the latest ones."""
+
+
+class Scope:
+    """Something that makes calls in an attempt. ``number`` is 0 for the body itself.
+
+    ``answers`` are the calls that a model answered here, and in the scopes started from here.
+    """
+
+    __slots__ = ("answers", "attempt", "number", "parent")
+
+    def __init__(self, attempt: Attempt, number: int, parent: Scope | None) -> None:
+        self.attempt = attempt
+        self.number = number
+        self.parent = parent
+        self.answers: list[int] = []
+
+    def answered(self, call: int) -> None:
+        """A model has answered ``call``, or it was replayed."""
+        self.answers.append(call)
+        if self.parent is not None:
+            self.parent.answered(call)
+
+    def run(self, fn: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        """Call ``fn`` in this thread as this scope."""
+        before, _here.scope = getattr(_here, "scope", None), self
+        try:
+            return fn(*args, **kwargs)
+        except BaseException as error:
+            self.attempt.rose(error, self)
+            raise
+        finally:
+            _here.scope = before
+
+
+class Attempt:
+    """One attempt while it lasts: its scopes, and the calls that are on their way.
+
+    ``over`` once it has failed and another one is to follow. Safe from any thread.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.over = False
+        self.body = Scope(self, 0, None)
+        # Re-entrant: a stream that is garbage collected settles its call, wherever we are then.
+        self._lock = threading.RLock()
+        self._last = 0
+        self._main: asyncio.Task[Any] | None = None
+        self._tasks: dict[asyncio.Task[Any], Scope] = {}
+        self._futures: WeakSet[Future[Any]] = WeakSet()
+        self._under_way: dict[object, asyncio.Task[Any] | None] = {}
+        self._rose: deque[tuple[BaseException, Scope]] = deque(maxlen=MOST_ERRORS)
+
+    def entered(self) -> None:
+        """The body runs from here on, in the current task."""
+        self._main = _current_task()
+
+    def started(self) -> Scope:
+        """A new scope, started by the code that runs."""
+        parent = self.here()
+        with self._lock:
+            self._last += 1
+            return Scope(self, self._last, parent)
+
+    def here(self) -> Scope:
+        """The scope of the code that runs."""
+        task = _current_task()
+        if task is not None and task is not self._main:
+            return self._of_task(task)
+        return self._outer()
+
+    def _outer(self) -> Scope:
+        scope: Scope | None = getattr(_here, "scope", None)
+        return scope if scope is not None and scope.attempt is self else self.body
+
+    def _of_task(self, task: asyncio.Task[Any]) -> Scope:
+        with self._lock:
+            found = self._tasks.get(task)
+            if found is None:
+                self._last += 1
+                found = self._tasks[task] = Scope(self, self._last, self._outer())
+                task.add_done_callback(self._task_done)
+            return found
+
+    def _task_done(self, task: asyncio.Task[Any]) -> None:
+        with self._lock:
+            scope = self._tasks.pop(task)
+        error = _error_of(task)
+        if error is not None:
+            self.rose(error, scope)
+
+    def submitted(self, future: Future[Any]) -> None:
+        """Work of this attempt waits in a pool."""
+        self._futures.add(future)
+
+    # -- errors ----------------------------------------------------------------------------
+
+    def rose(self, error: BaseException, scope: Scope) -> None:
+        """An error has left a scope. The first scope that it leaves is the one where it rose."""
+        if is_content(error) and self._scope_of(error) is None:
+            self._rose.append((error, scope))
+
+    def _scope_of(self, error: BaseException) -> Scope | None:
+        noted = next((s for known, s in reversed(self._rose) if known is error), None)
+        if noted is not None:
+            return noted
+        with self._lock:  # a task may be awaited by somebody who is woken before we are
+            return next((s for t, s in self._tasks.items() if _error_of(t) is error), None)
+
+    def suspects(self, error: BaseException) -> list[int]:
+        """The answers that ``error`` may be about, oldest first: those of the scope where it rose,
+        or all of them where that scope has none."""
+        scope = next(filter(None, map(self._scope_of, _chain(error))), self.body)
+        return list(scope.answers or self.body.answers)
+
+    # -- the end of a failed attempt -------------------------------------------------------
+
+    def begin(self, call: object) -> None:
+        """A call is being made: nobody interrupts it, since it may be paid for already."""
+        with self._lock:
+            self._under_way[call] = _current_task()
+
+    def settle(self, call: object) -> None:
+        """It was recorded, or will not be."""
+        with self._lock:
+            self._under_way.pop(call, None)
+
+    @property
+    def under_way(self) -> bool:
+        """Whether calls are being made."""
+        return bool(self._under_way)
+
+    def leave(self) -> None:
+        """The attempt has failed: cancel what it has started and makes no call just now."""
+        self.over = True
+        with self._lock:
+            busy = set(self._under_way.values())
+            idle = [t for t in self._tasks if t not in busy and t is not self._main]
+        for future in list(self._futures):
+            future.cancel()
+        for task in idle:
+            _cancel(task)
+
+    def abandon(self) -> None:
+        """Cancel all that is left of it."""
+        with self._lock:
+            self._under_way.clear()
+        self.leave()
+
+    @property
+    def alive(self) -> bool:
+        """Whether tasks that it has started have not ended yet."""
+        return any(task is not self._main for task in self._tasks)
+
+
+def _current_task() -> asyncio.Task[Any] | None:
+    return asyncio.current_task() if asyncio._get_running_loop() is not None else None
+
+
+def _error_of(task: asyncio.Task[Any]) -> BaseException | None:
+    """Its error, without counting as having asked for it: an error that nobody asks for is logged,
+    as it would be without us."""
+    return getattr(task, "_exception", None) if task.done() and not task.cancelled() else None
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """An error, and those it was raised from: it may wrap the one that rose in the scope."""
+    seen: set[int] = set()
+    at: BaseException | None = error
+    while at is not None and id(at) not in seen:
+        seen.add(id(at))
+        yield at
+        at = at.__cause__ or at.__context__
+
+
+def _cancel(task: asyncio.Task[Any]) -> None:
+    loop = task.get_loop()
+    if loop is asyncio._get_running_loop():
+        task.cancel()
+    else:
+        with contextlib.suppress(RuntimeError):  # its loop was closed
+            loop.call_soon_threadsafe(task.cancel)
+
+
+# -- where code runs ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Inside:
+    """Where code runs: in which attempt of which step, and in which effect (empty for none)."""
+
+    step: StepContext
+    attempt: Attempt
+    idempotency_key: str = ""
+
+
+inside: ContextVar[Inside | None] = ContextVar("duranb_inside", default=None)
+_here = threading.local()
+
+
+@contextlib.contextmanager
+def set_inside(where: Inside | None) -> Iterator[None]:
+    """Code in this block runs there."""
+    token = inside.set(where)
+    try:
+        yield
+    finally:
+        inside.reset(token)
+
+
+def _as(where: Inside, scope: Scope, fn: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    with set_inside(where):
+        return scope.run(fn, *args, **kwargs)
+
+
+def _thread_as(where: Inside, scope: Scope, run: Callable[[], None]) -> None:
+    try:
+        _as(where, scope, run)
+    except asyncio.CancelledError:
+        if not where.attempt.over:  # else nobody waits for it any more
+            raise
+
+
+@functools.cache
+def follow() -> None:
+    """Let threads, and what is given to thread pools, belong to the step that starts them.
+
+    Outside of steps nothing is different. A new thread begins with empty context variables (before
+    Python 3.14), so nobody could tell whose calls it makes.
+    """
+    start, submit = threading.Thread.start, ThreadPoolExecutor.submit
+
+    def start_inside(thread: threading.Thread) -> None:
+        where = inside.get()
+        if where is not None:
+            run, scope = thread.run, where.attempt.started()
+            thread.run = lambda: _thread_as(where, scope, run)  # type: ignore[method-assign]
+        start(thread)
+
+    def submit_inside(
+        pool: ThreadPoolExecutor, fn: Callable[..., Any], /, *args: Any, **kwargs: Any
+    ) -> Future[Any]:
+        where = inside.get()
+        if where is None:
+            return submit(pool, fn, *args, **kwargs)
+        scope = where.attempt.started()
+        with set_inside(None):  # a thread that the pool starts now will serve others as well
+            future = submit(pool, _as, where, scope, fn, *args, **kwargs)
+        where.attempt.submitted(future)
+        return future
+
+    threading.Thread.start = start_inside  # type: ignore[method-assign,assignment]
+    ThreadPoolExecutor.submit = submit_inside  # type: ignore[method-assign,assignment]
