@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from duranb.engine.saga import compensation
     from duranb.engine.values import now, random, uuid4
     from duranb.errors import Reject
-    from duranb.scripts.durable import current, durable
+    from duranb.scripts.durable import durable
+    from duranb.session.session import current
     from duranb.state.reconnect import reconnect
 
 __version__ = "0.1.0"
@@ -32,7 +33,7 @@ _HOMES = {
     "call": "duranb.engine.effects",
     "compensation": "duranb.engine.saga",
     "context": "duranb.engine.context",
-    "current": "duranb.scripts.durable",
+    "current": "duranb.session.session",
     "durable": "duranb.scripts.durable",
     "now": "duranb.engine.values",
     "random": "duranb.engine.values",

@@ -2,19 +2,69 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
 import duranb
-from duranb.cli import changing, looking, running
-from duranb.cli.options import plainly
+from duranb.errors import DuranbError, UsageError
+from duranb.verbs.declaration import Changes, Looks, Verb
+from duranb.verbs.parser import command
+from duranb.verbs.table import VERBS
 
 DEMO_FOLDER = Path(".duranb-demo")
 
+_HANDLERS = {
+    "run": "duranb.cli.running:run",
+    "resume": "duranb.cli.running:resume",
+    "test": "duranb.cli.running:test",
+    "verify": "duranb.cli.running:verify",
+    "timeline": "duranb.cli.files:timeline",
+    "export": "duranb.cli.files:export",
+    "adopt": "duranb.cli.files:adopt",
+    "answer": "duranb.cli.changing:answer",
+    Looks: "duranb.cli.looking:look",
+    Changes: "duranb.cli.changing:change",
+}
+"""What carries out a verb here, by its word or its kind. Imported when the verb is used, so that
+every command begins at once."""
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+
+class Commands(click.Group):
+    """The verbs as they are declared, each made into a command when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The verbs, then what is a command only."""
+        return [*VERBS, *super().list_commands(ctx)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of a verb, or one of the group's own."""
+        verb = VERBS.get(cmd_name)
+        if verb is None:
+            return super().get_command(ctx, cmd_name)
+        return command(verb, _carry_out, shell=True, before="duranb")
+
+
+def _carry_out(verb: Verb, **given: Any) -> None:
+    kinds = [kind for kind in (Looks, Changes) if isinstance(verb, kind)]
+    path = _HANDLERS.get(verb.word()) or _HANDLERS[kinds[0]]
+    module, _, function = path.partition(":")
+    try:
+        getattr(importlib.import_module(module), function)(verb, **given)
+    except DuranbError as error:
+        click.echo(f"duranb: {error.message}", err=True)
+        sys.exit(2 if isinstance(error, UsageError) else 1)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        click.echo(f"duranb: {error.filename}: {error.strerror}", err=True)
+        sys.exit(1)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(duranb.__version__)
 def cli() -> None:
     """Durable notebooks: run them, resume them, look at what they did.
@@ -35,7 +85,6 @@ def kernel() -> None:
 
 @kernel.command()
 @click.option("--sys-prefix", is_flag=True, help="Into this environment, not for the user.")
-@plainly
 def install(sys_prefix: bool) -> None:
     """Install the kernel "Python 3 (durable)".
 
@@ -55,7 +104,6 @@ def install(sys_prefix: bool) -> None:
     help="Where it plays; an earlier demo's is emptied.",
 )
 @click.option("--seed", type=int, help="Kill at the same random moments again.")
-@plainly
 def demo(folder: Path, seed: int | None) -> None:
     """Kill a real agent twice, resume it, and count what was paid for.
 
@@ -67,21 +115,3 @@ def demo(folder: Path, seed: int | None) -> None:
     from duranb.demo.run import play
 
     sys.exit(play(folder, seed))
-
-
-for command in (
-    running.run,
-    running.resume,
-    looking.status,
-    looking.log,
-    looking.show,
-    looking.diff,
-    looking.timeline,
-    running.verify,
-    running.run_test,
-    looking.export,
-    changing.answer,
-    changing.trust,
-    changing.adopt,
-):
-    cli.add_command(command)

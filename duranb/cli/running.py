@@ -1,4 +1,4 @@
-"""Commands that run a notebook: ``run``, ``resume``, ``test`` and ``verify``."""
+"""Verbs that run a notebook in a kernel of its own: ``run``, ``resume``, ``test``, ``verify``."""
 
 from __future__ import annotations
 
@@ -10,91 +10,46 @@ from typing import Any
 
 import click
 
-from duranb.cli import verifying
-from duranb.cli.options import NOTEBOOK, SECONDS, plainly, running
-from duranb.runner import headless, offline
-from duranb.runner.offline import store_folder
-from duranb.store import StoreView, left_behind, store_path
+from duranb.runner import headless, offline, verifying
+from duranb.session.places import has_store, left_behind
+from duranb.session.reader import open_reader
+from duranb.verbs.table import Resume, Run, Test, Verify
 from duranb.views.render import console_for
-from duranb.views.status import differing
 from duranb.views.words import count
 
 
-@click.command()
-@NOTEBOOK
-@click.option(
-    "-p",
-    "parameters",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="Assign a variable after the cell tagged 'parameters', or first of all; VALUE is JSON, "
-    "or else text.",
-)
-@running
-@plainly
-def run(
-    notebook: Path,
-    parameters: tuple[str, ...],
-    out: Path | None,
-    kernel: str,
-    restarts: int,
-    timeout: float | None,
-) -> None:
-    """Run NOTEBOOK headless; go on where it stopped, also when its kernel dies.
-
-    Exit code 0: done. 1: a cell failed. 75: it waits for an answer (duranb answer). 2: there is
-    nothing that could run.
-
-    Example: duranb run agent.ipynb -p limit=20
-    """
-    given = dict(headless.parameter(text) for text in parameters)
-    if notebook.exists() and not store_path(notebook.resolve()).exists():
-        for old in left_behind(notebook.resolve())[:1]:
+def run(verb: Run, notebook: Path) -> None:
+    """Run a notebook headless."""
+    if notebook.exists() and not has_store(notebook):
+        for old in left_behind(notebook)[:1]:
             click.echo(
                 f"duranb: {old}.ipynb is gone and has left its history; this run begins a new one. "
                 f"If {notebook} is that notebook: remove its new store, and duranb adopt "
                 f"{notebook} {old} goes on with the old one",
                 err=True,
             )
-    _finish(_run_shown(notebook, given, out, kernel, restarts, timeout))
+    _run(verb, notebook, verb.parameters)
 
 
-@click.command()
-@NOTEBOOK
-@running
-@plainly
-def resume(
-    notebook: Path, out: Path | None, kernel: str, restarts: int, timeout: float | None
-) -> None:
-    """Go on with a NOTEBOOK that has run before, with the parameters (-p) of its last run.
-
-    Otherwise the same as run, but an error where there is nothing to resume.
-
-    Example: duranb resume agent.ipynb
-    """
-    with StoreView.open(store_folder(notebook)) as view:
-        given = view.history().parameters
-    _finish(_run_shown(notebook, given, out, kernel, restarts, timeout))
+def resume(verb: Resume, notebook: Path) -> None:
+    """Go on with a notebook that has run before."""
+    with open_reader(notebook) as reader:
+        given = reader.history.parameters
+    _run(verb, notebook, given)
 
 
-def _run_shown(
-    notebook: Path,
-    parameters: dict[str, Any],
-    out: Path | None,
-    kernel: str,
-    restarts: int,
-    timeout: float | None,
-) -> headless.RunResult:
+def _run(verb: Run | Resume, notebook: Path, parameters: dict[str, Any]) -> None:
     with _progress(notebook) as hooks:
-        return headless.run(
+        result = headless.run(
             notebook,
             parameters=parameters,
-            out=out,
-            restarts=restarts,
-            kernel=kernel,
-            timeout=timeout,
+            out=verb.out,
+            restarts=verb.restarts,
+            kernel=verb.kernel,
+            timeout=verb.timeout,
             hooks=hooks,
         )
+    _finish(result)
 
 
 @contextlib.contextmanager
@@ -130,39 +85,17 @@ def _finish(result: headless.RunResult) -> None:
     sys.exit(result.exit_code)
 
 
-@click.command()
-@NOTEBOOK
-@click.option("--replay", is_flag=True, help="Rerun every step offline, and compare its outputs.")
-@click.option("--timeout", type=SECONDS, help="With --replay: seconds for each step.")
-@plainly
-def verify(notebook: Path, replay: bool, timeout: float | None) -> None:
-    """Check that the store of NOTEBOOK is what was acknowledged: chain, artifacts, signatures.
-    Values that are known not to come back as they were are named.
-
-    With --replay, rerun every completed step instead, from its recorded inputs and against its
-    recorded calls, on a copy of the store: nothing is sent, no effect is done, and each output
-    that comes out different is listed. Plain cells of the notebook run too, those above a step
-    before it. Ids and times that libraries draw do not count as a difference; those that the
-    notebook draws do. Exit code 0: all agree. 1: some do not.
-
-    Example: duranb verify agent.ipynb --replay
-    """
-    if replay:
-        _verify_replay(notebook, timeout)
+def verify(verb: Verify, notebook: Path) -> None:
+    """Check a store, or rerun what is recorded in it."""
+    if verb.replay:
+        _verify_replay(notebook, verb.timeout)
         return
-    from duranb.store.verify import verify as check
-
-    with StoreView.open(store_folder(notebook)) as view:
-        problems = check(view)
-        history = view.history()
-        events = len(view.events())
-    for note in differing(history):  # the store is whole: this is about what was put into it
+    checked = verifying.check(notebook)
+    for note in (*checked.differing, *checked.problems):
         click.echo(f"duranb: {note}", err=True)
-    for problem in problems:
-        click.echo(f"duranb: {problem}", err=True)
-    if problems:
+    if checked.problems:
         sys.exit(1)
-    click.echo(f"{events} events, all as acknowledged")
+    click.echo(f"{checked.events} events, all as acknowledged")
 
 
 def _verify_replay(notebook: Path, timeout: float | None) -> None:
@@ -185,23 +118,11 @@ def _verify_replay(notebook: Path, timeout: float | None) -> None:
     click.echo(said + (aside if done.aside else ""))
 
 
-@click.command("test")
-@NOTEBOOK
-@click.option("--kernel", default="", help="The kernel to use instead of the notebook's own.")
-@click.option("--timeout", type=SECONDS, help="Seconds for each cell.")
-@plainly
-def run_test(notebook: Path, kernel: str, timeout: float | None) -> None:
-    """Run NOTEBOOK as it is now, offline, against what was recorded of it.
-
-    Every cell runs, steps included, on a copy of the store; no key and no network is needed. A
-    call that was never recorded fails, with what differs from the nearest recorded one, as does
-    any cell that raises (its own asserts). Exit code 0: it passed. 1: it failed.
-
-    Example: duranb test agent.ipynb
-    """
+def test(verb: Test, notebook: Path) -> None:
+    """Run a notebook offline, against what was recorded of it."""
     with (
         _progress(notebook) as hooks,
-        offline.rerun(notebook, hooks=hooks, kernel=kernel, timeout=timeout) as done,
+        offline.rerun(notebook, hooks=hooks, kernel=verb.kernel, timeout=verb.timeout) as done,
     ):
         failure, cells = done.failure, done.document.cells
     if failure is not None:

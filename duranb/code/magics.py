@@ -12,6 +12,8 @@ import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from duranb.verbs.table import runs_no_code
+
 _LINE_PYTHON = frozenset({"time", "timeit", "prun"})
 _CELL_PYTHON = frozenset({"time", "timeit", "prun", "capture"})
 _LINE_HARMLESS = frozenset(
@@ -26,11 +28,6 @@ _LINE_HARMLESS = frozenset(
 )
 _LINE_BINDING = frozenset({"pylab", "run"})
 """Magics that bind nobody knows what, and read no variable."""
-_DURANB_HARMLESS = frozenset(
-    {"", "adopt", "answer", "diff", "fork", "log", "rewind", "show", "status", "switch"}
-    | {"timeline", "trust"}
-)
-"""Our own verbs that run no code of the user's. Where they move the state, they say so."""
 _CELL_HARMLESS = frozenset(
     {"!", "HTML", "SVG", "bash", "cmd", "compensate", "html", "javascript", "js", "latex"}
     | {"markdown", "perl", "python2", "ruby", "script", "sh", "svg", "sx", "system"}
@@ -100,9 +97,9 @@ def named_in_strings(node: ast.Call) -> set[str]:
 
 
 def _line_magic(name: str, line: str) -> Shell:
-    if name == "duranb" and "--compensate" not in line:
-        verb = line.partition(" ")[0]
-        return Shell() if verb in _DURANB_HARMLESS else Shell(opaque=f"%duranb {verb}")
+    if name == "duranb":
+        # Verbs that move the state say so themselves.
+        return Shell() if runs_no_code(line) else Shell(opaque=f"%duranb {line.partition(' ')[0]}")
     if name in _LINE_HARMLESS:
         return Shell(_expanded(line))
     if name in _LINE_PYTHON:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import json
 import threading
 import time
 from collections import defaultdict
@@ -220,10 +221,27 @@ class Journal:
     def reject(self, error: BaseException) -> None:
         """Reject the answers that ``error`` is about; durable with what is recorded next."""
         reason = storable(text_of(error) or type(error).__name__)
-        for call in self.attempt.blamed(error):
+        for call in self._blamed(error):
             with self._lock:
                 self._replayed.pop(call, None)
             self._runtime.append(CallRejected(call=call, reason=reason))
+
+    def _blamed(self, error: BaseException) -> list[int]:
+        """The one answer that says what a JSON error is about, else the latest of those that may be
+        meant. A group of errors is about the answers that each of them is about."""
+        if isinstance(error, BaseExceptionGroup):
+            found = [call for inner in error.exceptions for call in self._blamed(inner)]
+            return list(dict.fromkeys(found))
+        suspects = self.attempt.suspects(error)
+        if isinstance(error, json.JSONDecodeError) and error.doc and len(suspects) > 1:
+            text = error.doc
+            said = {text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]}
+            needles = [form.encode("utf-8", "replace") for form in said]
+            calls = self._runtime.history.calls
+            guilty = [i for i in suspects if _says(self.read(calls[i]), needles)]
+            if len(guilty) == 1:
+                return guilty
+        return suspects[-1:]
 
     def stop(self, error: DuranbError) -> DuranbError:
         """Note that the step must not go on, even if its code swallows ``error``; returns it."""
@@ -441,6 +459,11 @@ def doubt(step: str, name: str, preview: str, compensate: object) -> InDoubt:
         f"  %duranb resolve {step} --happened [RESULT]   it happened (with this result)\n"
         f"  %duranb resolve {step} --not-happened        it did not: the next run does it{undo}"
     )
+
+
+def _says(response: memoryview, needles: Sequence[bytes]) -> bool:
+    data = bytes(response)
+    return any(needle in data for needle in needles)
 
 
 def describe(error: BaseException) -> ErrorInfo:

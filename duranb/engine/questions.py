@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +14,6 @@ from duranb.errors import UsageError, Waiting
 from duranb.record.kinds import Kind
 
 NO_ANSWER = object()
-
-_prompt: Callable[[str], object] = lambda question: NO_ANSWER  # noqa: E731
-
-
-def prompt_with(prompt: Callable[[str], object]) -> None:
-    """Let a surface that can ask its user do so: ``prompt(question)`` gives text or NO_ANSWER."""
-    global _prompt
-    _prompt = prompt
 
 
 def ask(question: str, *, default: Any = None) -> Any:
@@ -82,8 +73,8 @@ def _answer(runtime: Runtime, number: int, question: str, default: Any) -> Any:
         if posted is not NO_ANSWER:
             return posted
     if not runtime.settings.headless:
-        typed = _prompt(question)
-        if isinstance(typed, str):
+        typed = runtime.settings.prompt(question)
+        if typed is not None:
             return parse(typed) if typed else default
     return NO_ANSWER if default is None else default
 

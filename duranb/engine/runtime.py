@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,12 +31,14 @@ class Settings:
     ``strict`` replays offline: every step's body runs, its calls are answered from the journal
     alone, and nothing is carried out. It is for a copy of the store. ``parameters`` are those that
     a headless run was given. ``check`` has what is stored loaded once more, aside, to compare.
+    ``prompt`` asks the user a question at once: what they typed, or None when nobody can.
     """
 
     headless: bool = False
     parameters: dict[str, Any] | None = None
     strict: bool = False
     check: bool = True
+    prompt: Callable[[str], str | None] = lambda question: None
 
 
 class Runtime:

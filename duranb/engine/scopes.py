@@ -137,13 +137,11 @@ class Attempt:
         with self._lock:  # a task may be awaited by somebody who is woken before we are
             return next((s for t, s in self._tasks.items() if _error_of(t) is error), None)
 
-    def blamed(self, error: BaseException) -> list[int]:
-        """The answers that ``error`` is about: the latest one of each scope where it rose."""
-        if isinstance(error, BaseExceptionGroup):
-            found = [call for inner in error.exceptions for call in self.blamed(inner)]
-            return list(dict.fromkeys(found))
+    def suspects(self, error: BaseException) -> list[int]:
+        """The answers that ``error`` may be about, oldest first: those of the scope where it rose,
+        or all of them where that scope has none."""
         scope = next(filter(None, map(self._scope_of, _chain(error))), self.body)
-        return (scope.answers or self.body.answers)[-1:]
+        return list(scope.answers or self.body.answers)
 
     # -- the end of a failed attempt -------------------------------------------------------
 
@@ -245,6 +243,14 @@ def _as(where: Inside, scope: Scope, fn: Callable[..., T], *args: Any, **kwargs:
         return scope.run(fn, *args, **kwargs)
 
 
+def _thread_as(where: Inside, scope: Scope, run: Callable[[], None]) -> None:
+    try:
+        _as(where, scope, run)
+    except asyncio.CancelledError:
+        if not where.attempt.over:  # else nobody waits for it any more
+            raise
+
+
 @functools.cache
 def follow() -> None:
     """Let threads, and what is given to thread pools, belong to the step that starts them.
@@ -258,7 +264,7 @@ def follow() -> None:
         where = inside.get()
         if where is not None:
             run, scope = thread.run, where.attempt.started()
-            thread.run = lambda: _as(where, scope, run)  # type: ignore[method-assign]
+            thread.run = lambda: _thread_as(where, scope, run)  # type: ignore[method-assign]
         start(thread)
 
     def submit_inside(

@@ -11,7 +11,7 @@ from duranb.export.errors import ExportError
 from duranb.export.graph import Graph
 from duranb.export.notebook import read
 from duranb.record.history import History
-from duranb.store import StoreView, store_path
+from duranb.store import StoreView, is_store, store_path
 
 __all__ = ["TARGETS", "ExportError", "Graph", "build", "export", "graph_of"]
 
@@ -43,7 +43,7 @@ def graph_of(notebook: Path) -> Graph:
 
 def _history(notebook: Path) -> History | None:
     folder = store_path(notebook.resolve())
-    if not (folder / "store.duckdb").exists():
+    if not is_store(folder):
         return None
     with StoreView.open(folder) as view:
         return view.history()

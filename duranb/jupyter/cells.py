@@ -31,7 +31,7 @@ from duranb.jupyter import figures, instrument
 from duranb.jupyter.noting import noting
 from duranb.jupyter.outputs import Outputs
 from duranb.jupyter.settings import Settings
-from duranb.session import Session
+from duranb.session.session import Session
 from duranb.state import Code, Namespace, seeding
 from duranb.views import lines as say
 
@@ -392,7 +392,7 @@ class Cells(ast.NodeTransformer):
         reloader = getattr(found, "_reloader", None)
         return getattr(reloader, "modules_mtimes", {}).get(module)
 
-    # -- running recorded sources (duranb.session.session.Bodies) ---------------------------
+    # -- running recorded sources (duranb.session.session.Surface) ---------------------------
 
     async def run_step(self, source: str, *, replays: int, fresh: bool) -> None:
         """Run a durable cell's source inside this cell."""

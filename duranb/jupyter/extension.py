@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from duranb import llm
-from duranb.engine import questions
 from duranb.engine.options import first_line
 from duranb.engine.runtime import Settings
 from duranb.engine.selfcheck import SelfCheck
@@ -23,9 +22,8 @@ from duranb.jupyter.magics import DuranbMagics, await_verbs
 from duranb.jupyter.outputs import Outputs
 from duranb.jupyter.source import SingleLine, comment_out
 from duranb.jupyter.where import notebook_path
-from duranb.scripts.durable import make_current
-from duranb.session import Session
-from duranb.store import adopt, left_behind, store_path
+from duranb.session import places
+from duranb.session.session import Session
 from duranb.timelines import kernel as timeline_kernel
 from duranb.views import lines as say
 
@@ -43,7 +41,7 @@ class Extension:
         self._cells = Cells(shell, self._outputs, lambda: self.session)
         self._cells.need_session = self.need_session
         self._cells.is_duplicate = self._is_duplicate
-        self._store = Path(offline.STORE) if offline.STORE else store_path(self.notebook)
+        self._store = Path(offline.STORE) if offline.STORE else places.store_path(self.notebook)
         self._woken_by_signals = False
         self._timeline: Any = None
         self._check: SelfCheck | None = None
@@ -64,14 +62,13 @@ class Extension:
         magics = DuranbMagics(shell, self.need_session, self._confirm, self.timeline, self.adopt)
         shell.register_magics(magics)
         llm.install()
-        questions.prompt_with(self._prompt)
         shell.events.register("pre_execute", self._let_stop_reach_async_cells)
         timeline_kernel.listen(self._kernel, self.timeline)
         if offline.STORE:
             offline.begin()
         if self._store.exists():
             self._greet()
-        elif left := left_behind(self.notebook):
+        elif left := places.left_behind(self.notebook):
             notice(self._outputs, say.left_behind(left))
 
     def unload(self) -> None:
@@ -98,7 +95,6 @@ class Extension:
             self._check.close()
             self._check = None
         if self.session is not None:
-            make_current(None)
             self.session.close()
             self.session = None
 
@@ -116,13 +112,13 @@ class Extension:
                     parameters=json.loads(given) if given else None,
                     strict=bool(offline.STORE),
                     check=os.environ.get("DURANB_CHECK", "") != "0",
+                    prompt=self._prompt,
                 ),
+                self._cells,
             )
             settings = self.session.runtime.settings
             if settings.check and not settings.strict:
                 self._check = SelfCheck(self.session.runtime, self.session.store_path)
-            self.session.bodies = self._cells
-            make_current(self.session)
             self.session.runtime.namespace.touched(None, *self._cells.ran_before)
             damage = self.session.store.damage
             if damage:
@@ -141,7 +137,7 @@ class Extension:
 
     def adopt(self, old: str) -> None:
         """Take over the store of the notebook this one was renamed from."""
-        adopt(self.notebook, old)
+        places.adopt(self.notebook, old)
         self._greet()
 
     def timeline(self) -> object:
@@ -174,13 +170,13 @@ class Extension:
         answer = self._prompt(question)
         return isinstance(answer, str) and answer.strip().lower() in ("y", "yes")
 
-    def _prompt(self, question: str) -> object:
-        """What the user types, or NO_ANSWER when nobody can."""
+    def _prompt(self, question: str) -> str | None:
+        """What the user types, or None when nobody can."""
         kernel = self._kernel
         if kernel is None or not getattr(kernel, "_allow_stdin", False):
-            return questions.NO_ANSWER
+            return None
         self._outputs.flush()
-        return kernel.raw_input(f"{question.rstrip()} ")
+        return str(kernel.raw_input(f"{question.rstrip()} "))
 
     # -- the notebook's file ---------------------------------------------------------------
 

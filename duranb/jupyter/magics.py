@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import ast
 import re
 import shlex
@@ -13,24 +12,14 @@ from typing import Any
 
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
 
-from duranb.engine.questions import parse as parse_answer
 from duranb.errors import DuranbError, UsageError
-from duranb.session import CHANGING, Session
+from duranb.session.session import Session
+from duranb.verbs.declaration import Acts, Changes, Headless, Looks, Verb
+from duranb.verbs.parser import command, parse
+from duranb.verbs.table import VERBS, Adopt, Timeline
 
-LOOKING = ("status", "log", "show", "diff")
-"""Verbs that are a method of the session, and something to look at."""
-
-OUTSIDE = ("verify", "export")
-"""Verbs that the command line carries out, on the notebook as it is saved: they read the database,
-and a second look at its file from here would cost DuckDB its lock on it."""
-
-VERBS = (*LOOKING, "timeline", "answer", "trust", "adopt", *OUTSIDE, *CHANGING)
-
-
-_CHANGE = re.compile(
-    rf"^(\s*)(get_ipython\(\)\.run_line_magic\('duranb', ['\"]\s*(?:{'|'.join(CHANGING)})\b)"
-)
-"""A changing verb as IPython writes its magic out: with the quotes that the rest of it leaves."""
+_CHANGE = re.compile(r"^(\s*)(get_ipython\(\)\.run_line_magic\('duranb', ['\"]\s*(\w+)\b)")
+"""``%duranb VERB`` as IPython writes its magic out: with the quotes that the rest of it leaves."""
 
 
 def await_verbs(lines: list[str]) -> list[str]:
@@ -38,50 +27,13 @@ def await_verbs(lines: list[str]) -> list[str]:
 
     Works on transformed source: a magic has become a call by then. Pure.
     """
-    return [_CHANGE.sub(r"\1await \2", line) for line in lines]
 
+    def awaited(found: re.Match[str]) -> str:
+        verb = VERBS.get(found[3])
+        waits = verb is not None and issubclass(verb, Changes)
+        return f"{found[1]}await {found[2]}" if waits else found[0]
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> Any:
-        raise UsageError(f"%{self.prog}: {message}. Usage: %{self.format_usage()[7:].strip()}")
-
-
-def _parser(verb: str) -> _Parser:
-    """The parser of one verb; the same words as the command line's."""
-    parser = _Parser(prog=f"duranb {verb}", add_help=False, allow_abbrev=False)
-    add = parser.add_argument
-    if verb in ("show", "rewind", "replay", "compensate", "resolve"):
-        optional = verb in ("rewind", "replay")
-        add("step", nargs="?" if optional else None, default="")
-    if verb == "diff":
-        add("a")
-        add("b")
-    if verb == "log":
-        add("-n", type=int, default=30)
-    if verb == "answer":
-        add("number", type=int, metavar="ID")
-        add("value", nargs="+", metavar="VALUE")
-    if verb == "rewind":
-        add("--before", action="store_true")
-        add("--compensate", action="store_true")
-    if verb == "replay":
-        add("--from", dest="from_", default="", metavar="STEP")
-        add("--stale", action="store_true")
-        add("--live", action="store_true")
-        add("--with", dest="with_", action="append", default=[], metavar="NAME=EXPR")
-    if verb == "fork":
-        add("name")
-        add("--at", default="", metavar="STEP")
-    if verb in ("switch", "adopt"):
-        add("name")
-    if verb == "resolve":
-        add("--happened", nargs="?", const="", default=None, metavar="RESULT")
-        add("--not-happened", action="store_true")
-        add("--compensate", action="store_true")
-    if verb in CHANGING:
-        add("--dry-run", action="store_true")
-        add("--yes", "-y", action="store_true")
-    return parser
+    return [_CHANGE.sub(awaited, line) for line in lines]
 
 
 @magics_class
@@ -104,42 +56,48 @@ class DuranbMagics(Magics):
 
     @line_magic
     def duranb(self, line: str) -> object:
-        """``%duranb VERB``: status, log, show, diff, timeline, rewind, replay, fork, switch,
-        compensate, resolve, answer, trust, adopt, verify, export."""
-        verb, _, rest = line.strip().partition(" ")
-        verb = verb or "status"
-        if verb not in VERBS:
-            raise UsageError(f"%duranb: no verb {verb!r}; {', '.join(VERBS)}")
+        """``%duranb VERB``: the verbs of this notebook; ``%duranb VERB --help`` tells of each."""
+        word, _, rest = line.strip().partition(" ")
+        verb = VERBS.get(word or "status")
+        if verb is None or issubclass(verb, Headless):
+            known = [w for w, v in VERBS.items() if not issubclass(v, Headless)]
+            raise UsageError(f"%duranb: no verb {word!r}; {', '.join(known)}")
         try:
             words = shlex.split(rest)
         except ValueError as error:
             raise UsageError(f"%duranb {line}: {error}") from error
-        if verb in OUTSIDE:
-            self._outside(verb, words)
+
+        def call(given: Verb, **confirmation: bool) -> object:
+            return self._carry_out(given, words, **confirmation)
+
+        found = parse(command(verb, call, shell=False, before="%duranb"), f"%duranb {word}", words)
+        # IPython awaits the line of a verb that changes something, also where it only printed help.
+        return _nothing() if found is None and issubclass(verb, Changes) else found
+
+    def _carry_out(self, verb: Verb, words: list[str], **confirmation: bool) -> object:
+        if isinstance(verb, Changes):
+            return self._change(verb, **confirmation)
+        if isinstance(verb, Looks):
+            return self._session().look(verb)
+        if isinstance(verb, Acts):
+            print(self._session().act(verb))
             return None
-        given = _parser(verb).parse_args(words)
-        if verb in CHANGING:
-            return self._change(verb, given)
-        if verb in LOOKING:
-            return getattr(self._session(), verb)(**vars(given))
-        if verb == "adopt":
-            return self._adopt(given.name)
-        if verb == "timeline":
+        if isinstance(verb, Adopt):
+            return self._adopt(verb.name)
+        if isinstance(verb, Timeline) and verb.out is None:
             return self._timeline()
-        session = self._session()
-        if verb == "answer":
-            print(session.answer(given.number, parse_answer(" ".join(given.value))))
-        else:
-            print(f"trusted: {session.trust()} artifacts are signed with your key")
+        self._outside(verb.word(), words)
         return None
 
-    def _outside(self, verb: str, words: list[str]) -> None:
+    def _outside(self, word: str, words: list[str]) -> None:
+        """Have the command line do it, on the notebook as it is saved: it reads the database, and a
+        second look at its file from here would cost DuckDB its lock on it."""
         session = self._session()
         session.runtime.flush()
-        said = shlex.join(["duranb", verb, session.notebook.name, *words])
+        said = shlex.join(["duranb", word, session.notebook.name, *words])
         print(f"$ {said}")  # what the kernel is busy with, while it is
         done = subprocess.run(
-            [sys.executable, "-m", "duranb", verb, str(session.notebook), *words],
+            [sys.executable, "-m", "duranb", word, str(session.notebook), *words],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             encoding="utf-8",
@@ -151,20 +109,13 @@ class DuranbMagics(Magics):
         if complaint:
             print(complaint, file=sys.stderr)
 
-    async def _change(self, verb: str, given: argparse.Namespace) -> None:
-        words = vars(given)
-        dry, yes = words.pop("dry_run"), words.pop("yes")
-        if verb == "replay":
-            words["with_"] = dict(_assignment(text) for text in words["with_"])
-        if verb == "resolve":
-            happened = words.pop("happened")
-            words |= {"happened": happened is not None, "result": happened or ""}
-        plan = self._session().plan(verb, **words)
-        print(plan)
-        if dry:
+    async def _change(self, verb: Changes, *, dry_run: bool, yes: bool) -> None:
+        change = self._session().change(verb)
+        print(change)
+        if dry_run:
             print("nothing was changed (--dry-run)")
         elif yes or self._confirm("go on? [y/N] "):
-            print(await plan.apply())
+            print(await change.apply())
         else:
             print("nothing was changed; --yes does it without asking")
 
@@ -198,8 +149,5 @@ class DuranbMagics(Magics):
         return pandas.DataFrame(rows, columns=columns)
 
 
-def _assignment(text: str) -> tuple[str, str]:
-    name, sign, expression = text.partition("=")
-    if not (name.strip().isidentifier() and sign and expression.strip()):
-        raise UsageError(f"--with takes NAME=EXPR, not {text!r}")
-    return name.strip(), expression.strip()
+async def _nothing() -> None:
+    """What there is to await where nothing happens."""

@@ -11,19 +11,14 @@ import os
 import sys
 from typing import Any
 
-from duranb.code import dataflow
 from duranb.engine.context import current
 from duranb.engine.runtime import active
 from duranb.errors import Unrecorded
 from duranb.session import comparing
-from duranb.state import asking
 
 STORE = os.environ.pop("DURANB_REPLAY", "")
 """The folder of the store to replay on; empty in a kernel that runs live. It is taken out of the
 environment, or every process that a cell starts would replay as well."""
-
-COMPARED = "application/vnd.duranb.compared+json"
-"""The kind of data as which :func:`compare` shows what it found."""
 
 _HERE = frozenset({"", "localhost"})
 
@@ -73,8 +68,5 @@ def compare(execution: int) -> None:
     assert runtime is not None
     recorded = runtime.history.executions[execution]
     tree = ast.parse(get_ipython().transform_cell(recorded.source))
-    names = dataflow.analyse(tree)
-    foreign = names.opaque or any(n.startswith("module:") for n in recorded.uses)
-    itself = foreign or asking.asks(tree, names.loads, runtime.namespace.live)
-    aside = comparing.set_aside(runtime, execution, asks=bool(itself))
-    publish_display_data({COMPARED: aside, "text/plain": ""})
+    aside = comparing.set_aside(runtime, recorded, tree)
+    publish_display_data({comparing.COMPARED: aside, "text/plain": ""})

@@ -28,7 +28,7 @@ from duranb.engine.options import first_line, parse
 from duranb.errors import UsageError
 from duranb.record.history import History
 from duranb.record.model import Origin, Status
-from duranb.store import StoreView, store_path
+from duranb.store import StoreView, is_store, store_path
 from duranb.views.status import differing
 
 DONE, FAILED, WAITING, INTERRUPTED = 0, 1, 75, 130
@@ -308,7 +308,7 @@ _PLAIN = (
 def _history(notebook: Path) -> History:
     """The history of a notebook; an empty one where there is none."""
     folder = store_path(notebook.resolve())
-    if not (folder / "store.duckdb").exists():
+    if not is_store(folder):
         return History()
     with StoreView.open(folder) as view:
         return view.history()

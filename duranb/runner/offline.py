@@ -1,7 +1,7 @@
 """Replaying a notebook offline: in a fresh kernel, on a copy of its store, with no way out.
 
 Every call is answered from the journal or refused. ``duranb test`` and :mod:`duranb.testing` run
-the notebook as its file is now, ``duranb verify --replay`` (:mod:`duranb.cli.verifying`) what is
+the notebook as its file is now, ``duranb verify --replay`` (:mod:`duranb.runner.verifying`) what is
 recorded of it.
 """
 
@@ -20,11 +20,11 @@ from pathlib import Path
 import nbformat
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
-from duranb.errors import StoreDamaged, UsageError
+from duranb.errors import StoreDamaged
 from duranb.record.history import History
 from duranb.runner.headless import Hooks, check_names, inject, read, run_cells, step_of, told
-from duranb.store import StoreView, left_behind, store_path
-from duranb.store.paths import DATABASE, JOURNAL, TAIL, WAL
+from duranb.session.places import find_store
+from duranb.store import StoreView, copy_history
 
 TRIES = 3
 
@@ -37,25 +37,6 @@ _CATCH_UP = "__import__('duranb').current().rewind()"
 """What ends a replay: a plan is only made, but all variables are captured before it is."""
 
 
-def store_folder(notebook: Path) -> Path:
-    """The store of a notebook, or the folder itself when it is one.
-
-    Raises :class:`UsageError` when there is none.
-    """
-    if (notebook / DATABASE).exists():
-        return notebook
-    folder = store_path(notebook.resolve())
-    if not (folder / DATABASE).exists():
-        left = left_behind(notebook.resolve())
-        hint = f"; if it was called {left[0]}: duranb adopt {notebook} {left[0]}" if left else ""
-        if not notebook.exists():
-            raise UsageError(f"there is no notebook {notebook}, and no store at {folder}")
-        raise UsageError(
-            f"{notebook} has no store at {folder}: no durable cell of it has run yet{hint}"
-        )
-    return folder
-
-
 @contextlib.contextmanager
 def copied(folder: Path) -> Iterator[tuple[Path, History]]:
     """A copy of a store that may be in use, for as long as the context lasts, and its history.
@@ -66,11 +47,7 @@ def copied(folder: Path) -> Iterator[tuple[Path, History]]:
         target = Path(temp) / folder.name
         for attempt in range(TRIES):
             target.mkdir()
-            # As the view of a store does it: what moves on meanwhile moves in this order.
-            for log in (TAIL, JOURNAL, WAL):
-                with contextlib.suppress(FileNotFoundError):
-                    shutil.copyfile(folder / log, target / log)
-            shutil.copyfile(folder / DATABASE, target / DATABASE)
+            copy_history(folder, target)
             _link_artifacts(folder / "artifacts", target / "artifacts")
             try:
                 with StoreView.open(target) as view:
@@ -134,7 +111,7 @@ def rerun(
     """
     document = read(notebook)
     check_names(document, notebook)
-    folder, hooks = store_folder(notebook), hooks or Hooks()
+    folder, hooks = find_store(notebook), hooks or Hooks()
     at = 0
 
     def on_cell(number: int, total: int, label: str) -> None:

@@ -6,31 +6,36 @@ nothing of the step. What the notebook's own code draws counts, wherever it is p
 
 from __future__ import annotations
 
+import ast
 import sys
-from typing import TYPE_CHECKING
 
+from duranb.code import dataflow
+from duranb.engine.runtime import Runtime
 from duranb.record.model import Execution, Status
+from duranb.state import asking
 from duranb.state.capture import reduction
 from duranb.values.alike import alike
 from duranb.values.drawn import Drawn, Window
 
-if TYPE_CHECKING:
-    from duranb.engine.runtime import Runtime
+COMPARED = "application/vnd.duranb.compared+json"
+"""The kind of data as which a kernel that replays offline shows what it found."""
 
 SLACK = 10_000_000
 """Microseconds before the beginning of an execution that count as its own: nobody waits for the
 event that says that it began."""
 
 
-def set_aside(runtime: Runtime, execution: int, *, asks: bool) -> list[str]:
+def set_aside(runtime: Runtime, recorded: Execution, tree: ast.Module) -> list[str]:
     """The outputs of the latest rerun of an execution that differ from the recorded ones only in
     ids and times that libraries drew.
 
-    ``asks`` says that the step may draw some itself: then only what lies in the objects of
-    libraries is taken for theirs.
+    ``tree`` is the step's code, as IPython runs it. Where that may draw some itself, only what lies
+    in the objects of libraries is taken for theirs.
     """
-    history, namespace = runtime.history, runtime.namespace
-    recorded = history.executions[execution]
+    history, namespace, execution = runtime.history, runtime.namespace, recorded.id
+    names = dataflow.analyse(tree)
+    foreign = names.opaque or any(n.startswith("module:") for n in recorded.uses)
+    asks = bool(foreign or asking.asks(tree, names.loads, namespace.live))
     reruns = [x for x in history.executions.values() if x.replays == execution]
     if not reruns or reruns[-1].status is not Status.COMPLETED:
         return []

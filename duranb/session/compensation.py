@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from duranb.engine import saga
-from duranb.session.plan import Plan, count, listed
+from duranb.session.change import Change, count, listed
+from duranb.session.session import Session
+from duranb.verbs.table import Compensate
 
-if TYPE_CHECKING:
-    from duranb.session.session import Session
 
-
-def compensate(session: Session, step: str) -> Plan:
+def compensate(session: Session, given: Compensate) -> Change:
     """Undo one step, with the inputs and outputs recorded at the time."""
     runtime = session.runtime
-    execution = session.history.find(step)
+    execution = session.history.find(given.step)
     if execution.of:
         execution = session.history.executions[execution.of]
     undoing = saga.need_undoing(runtime, execution)
@@ -34,10 +33,10 @@ def compensate(session: Session, step: str) -> Plan:
     async def apply() -> str:
         # Only a %%compensate cell needs who can run cells; functions undo anywhere.
         def run_body(source: str, names: dict[str, Any]) -> Any:
-            return session.need_bodies().run_body(source, names)
+            return session.need_surface().run_body(source, names)
 
         number = saga.compensate(runtime, execution, run_body)
         return f"compensated {execution.step} (execution {number})"
 
     title = f"compensate {execution.step}@{execution.id}"
-    return Plan("compensate", title, tuple(lines), apply, tuple(warnings))
+    return Change("compensate", title, tuple(lines), apply, tuple(warnings))

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from duranb.engine import saga
 from duranb.errors import NoSuchStep, UsageError
 from duranb.record import events as e
 from duranb.record.events import Binding
 from duranb.record.model import Execution, Status
-from duranb.session.plan import Plan, count, listed
+from duranb.session.change import Change, count, listed
+from duranb.session.session import Session
+from duranb.verbs.table import Fork, Rewind, Switch
 
-if TYPE_CHECKING:
-    from duranb.session.session import Session
 
-
-def rewind(
-    session: Session, step: str = "", before: bool = False, compensate: bool = False
-) -> Plan:
+def rewind(session: Session, given: Rewind) -> Change:
     """Bring the namespace back to where it was after (or before) a step; the head without one.
 
     ``compensate`` undoes what was done since, latest first.
     """
+    step, before, compensate = given.step, given.before, given.compensate
     history, runtime = session.history, session.runtime
     execution = history.find(step) if step else None
     if execution is not None:
@@ -60,7 +58,7 @@ def rewind(
         if compensate:
 
             def run_body(source: str, names: dict[str, Any]) -> Any:
-                return session.need_bodies().run_body(source, names)
+                return session.need_surface().run_body(source, names)
 
             for each in reversed(undo):
                 saga.compensate(runtime, each.execution, run_body)
@@ -68,11 +66,12 @@ def rewind(
         return f"rewound to {where}" + _placeholders(session, lost)
 
     title = f"rewind to {where}"
-    return Plan("rewind", title, tuple(lines), apply, tuple(warnings))
+    return Change("rewind", title, tuple(lines), apply, tuple(warnings))
 
 
-def fork(session: Session, name: str, at: str = "") -> Plan:
+def fork(session: Session, given: Fork) -> Change:
     """Begin a branch at a step (the head without one) and stand on it."""
+    name, at = given.name, given.at
     history = session.history
     _check_branch_name(session, name)
     snapshot = history.find(at).snapshot if at else session.head
@@ -88,11 +87,12 @@ def fork(session: Session, name: str, at: str = "") -> Plan:
         return f"on branch {name}, forked from {parent}" + _placeholders(session, lost)
 
     where = f"after {at}" if at else "at the head"
-    return Plan("fork", f"fork {name} from {parent} {where}", tuple(lines), apply)
+    return Change("fork", f"fork {name} from {parent} {where}", tuple(lines), apply)
 
 
-def switch(session: Session, name: str) -> Plan:
+def switch(session: Session, given: Switch) -> Change:
     """Stand on another branch, at its head."""
+    name = given.name
     history = session.history
     branch = history.branches.get(name)
     if branch is None:
@@ -105,7 +105,7 @@ def switch(session: Session, name: str) -> Plan:
         lost = move(session, name, branch.head, "switch")
         return f"on branch {name}" + _placeholders(session, lost)
 
-    return Plan("switch", f"switch from {history.branch} to {name}", tuple(lines), apply)
+    return Change("switch", f"switch from {history.branch} to {name}", tuple(lines), apply)
 
 
 def move(session: Session, branch: str, snapshot: int, reason: str) -> list[str]:

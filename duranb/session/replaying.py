@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from duranb.engine import saga
 from duranb.errors import NoSuchStep, UsageError
 from duranb.record.history import History
 from duranb.record.model import CallStatus, Execution
 from duranb.record.order import in_data_order
 from duranb.record.staleness import latest, stale as stale_steps
-from duranb.session.plan import Plan, count, listed
+from duranb.session.change import Change, count, listed
+from duranb.session.session import Session, Surface
 from duranb.state.unstorable import is_unstorable
-
-if TYPE_CHECKING:
-    from duranb.session.session import Bodies, Session
+from duranb.verbs.table import Replay
 
 
-def replay(
-    session: Session,
-    step: str = "",
-    from_: str = "",
-    stale: bool = False,
-    live: bool = False,
-    with_: dict[str, str] | None = None,
-) -> Plan:
+def replay(session: Session, given: Replay) -> Change:
     """Run a step again (``step``), it and what follows (``from_``), or what is ``stale``.
 
     The first one gets its inputs as recorded, with ``with_`` (name to expression) in their place;
     those that follow take what is there now, and are restored where nothing they use changed.
     Calls are answered from the journal; ``live`` makes them anew.
     """
+    step, from_, stale = given.step, given.from_, given.stale
+    live, with_ = given.live, given.with_
     if sum(map(bool, (step, from_, stale))) != 1:
         raise UsageError("replay takes a STEP, or --from STEP, or --stale")
     forced = None if stale else _replayable(session, step or from_)
@@ -56,23 +48,25 @@ def replay(
     )
 
     async def apply() -> str:
-        bodies = session.need_bodies()
+        surface = session.need_surface()
         if forced is not None:
-            _give_inputs(session, forced, with_ or {})
-            await bodies.run_step(forced.source, replays=forced.id, fresh=live)
+            _give_inputs(session, forced, with_)
+            await surface.run_step(forced.source, replays=forced.id, fresh=live)
         names = [forced.step] if forced is not None else []
         if stale:
-            names += await _run_stale(session, bodies)
+            names += await _run_stale(session, surface)
         for each in following if not stale else ():
-            await bodies.run_step(each.source, replays=0, fresh=False)
+            await surface.run_step(each.source, replays=0, fresh=False)
             names.append(each.step)
         return f"replayed {listed(names)}" if names else "nothing was stale"
 
     what = "what is stale" if stale else f"{'from ' if from_ else ''}{step or from_}"
-    return Plan("replay", f"replay {what}{' live' if live else ''}", tuple(lines), apply, warnings)
+    return Change(
+        "replay", f"replay {what}{' live' if live else ''}", tuple(lines), apply, warnings
+    )
 
 
-async def _run_stale(session: Session, bodies: Bodies) -> list[str]:
+async def _run_stale(session: Session, surface: Surface) -> list[str]:
     """Run what is stale, and what its running makes stale, each once, in the data's order."""
     done: list[str] = []
     while True:
@@ -82,7 +76,7 @@ async def _run_stale(session: Session, bodies: Bodies) -> list[str]:
             left = [x for x in _stale(session.history) if x.step not in done]
         if not left:
             return done
-        await bodies.run_step(left[0].source, replays=0, fresh=False)
+        await surface.run_step(left[0].source, replays=0, fresh=False)
         done.append(left[0].step)
 
 

@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from duranb.engine import saga
 from duranb.errors import UsageError
 from duranb.record.events import CallResolved
 from duranb.record.model import Call, CallStatus
-from duranb.session.plan import Plan
+from duranb.session.change import Change
+from duranb.session.session import Session
+from duranb.verbs.table import Resolve
 
-if TYPE_CHECKING:
-    from duranb.session.session import Session
 
-
-def resolve(
-    session: Session,
-    step: str,
-    happened: bool = False,
-    not_happened: bool = False,
-    compensate: bool = False,
-    result: str = "",
-) -> Plan:
-    """Settle the step's effect in doubt: it happened (with ``result``, an expression), it did not,
-    or it is to be undone."""
+def resolve(session: Session, given: Resolve) -> Change:
+    """Settle the step's effect in doubt: it happened (and returned an expression's value), it did
+    not, or it is to be undone."""
+    happened = given.happened is not False
+    result = given.happened if isinstance(given.happened, str) else ""
+    not_happened, compensate = given.not_happened, given.compensate
     if sum((happened, not_happened, compensate)) != 1:
         raise UsageError("resolve takes one of --happened [RESULT], --not-happened, --compensate")
-    step = session.history.find(step).step
+    step = session.history.find(given.step).step
     call = in_doubt(session, step)
     if compensate and not call.compensate:
         raise UsageError(f"{call.name} has no compensate= function: undo it, then --not-happened")
@@ -58,7 +51,7 @@ def resolve(
             runtime.record(CallResolved(call=call.id, verdict="compensated"))
         return f"resolved: {deed}. Run step {step!r} again and it goes on"
 
-    return Plan("resolve", f"resolve {deed} of step {step}", (what,), apply)
+    return Change("resolve", f"resolve {deed} of step {step}", (what,), apply)
 
 
 def in_doubt(session: Session, step: str) -> Call:

@@ -18,27 +18,18 @@ from duranb.errors import UsageError
 from duranb.record import events as e
 from duranb.record.artifacts import Artifacts
 from duranb.record.history import History
-from duranb.record.kinds import Kind
-from duranb.record.model import CallStatus
-from duranb.session import compensation, moving, replaying, resolving
-from duranb.session.plan import Plan
+from duranb.session.change import Change
+from duranb.session.method import Method
+from duranb.session.reader import Reader
 from duranb.state import Namespace
 from duranb.store import Store
 from duranb.text.credentials import is_secret_variable
-from duranb.views import (
-    diff as diff_view,
-    log as log_view,
-    show as show_view,
-    status as status_view,
-)
-from duranb.views.render import View
-
-CHANGING = ("rewind", "replay", "fork", "switch", "compensate", "resolve")
-"""Verbs that change something: planned, shown, confirmed, and awaited."""
+from duranb.verbs import table
+from duranb.verbs.declaration import Acts, Changes, Looks
 
 
-class Bodies(Protocol):
-    """How the surface runs cells' sources. The seam between the session and Jupyter."""
+class Surface(Protocol):
+    """What a surface does for the session: it runs cells' sources."""
 
     def run_step(self, source: str, *, replays: int, fresh: bool) -> Awaitable[None]:
         """Run a durable cell again; ``replays`` is the execution it replays, 0 to let it decide."""
@@ -48,24 +39,63 @@ class Bodies(Protocol):
 
 
 class Session:
-    """One notebook's durable state in this process. Surfaces call it, never the storage."""
+    """One notebook's durable state in this process. Surfaces call it, never the storage.
 
-    def __init__(self, notebook: Path, runtime: Runtime, store: Store) -> None:
+    ``surface`` is the one that can run cells, or None where there is none.
+    """
+
+    def __init__(
+        self, notebook: Path, runtime: Runtime, store: Store, surface: Surface | None = None
+    ) -> None:
         self.notebook = notebook
         self.runtime = runtime
         self.store = store
-        self.bodies: Bodies | None = None
+        self._surface = surface
         self._left_at = runtime.history.head
         self._subscribers: list[Callable[[int], None]] = []
         runtime.store.listeners.append(self._tell)
 
     @classmethod
-    def open(cls, notebook: Path, store: Path, live: dict[str, Any], settings: Settings) -> Session:
-        """Open (or create) a notebook's store and make it the active one.
+    def open(
+        cls,
+        notebook: Path,
+        store: Path,
+        live: dict[str, Any],
+        settings: Settings,
+        surface: Surface | None = None,
+    ) -> Session:
+        """Open (or create) a notebook's store and make it the current one of this process.
 
         ``live`` is the namespace it follows. Raises :class:`duranb.errors.StoreLocked` when
         another process holds it, and the other :class:`duranb.errors.StoreError`.
         """
+        session = cls._opened(notebook, store, live, settings, surface)
+        try:
+            session._begin()
+        except BaseException:
+            session.close()
+            raise
+        return session
+
+    @classmethod
+    def visit(cls, notebook: Path, store: Path) -> Session:
+        """Open a store for a verb from outside of the notebook: without its variables.
+
+        The notebook has not come back by that, so it is not recorded as if it had. Raises what
+        :meth:`open` raises.
+        """
+        return cls._opened(notebook, store, {}, Settings(headless=True, check=False), None)
+
+    @classmethod
+    def _opened(
+        cls,
+        notebook: Path,
+        store: Path,
+        live: dict[str, Any],
+        settings: Settings,
+        surface: Surface | None,
+    ) -> Session:
+        global _current
         opened = Store.open(store)
         try:
             folding = opened.fold()
@@ -74,12 +104,12 @@ class Session:
             namespace.alive_will_do = settings.strict
             inbox = questions.inbox(store)
             runtime = Runtime(opened, folding, namespace, settings, inbox=inbox)
-            session = cls(notebook, runtime, opened)
-            session._begin()
+            session = cls(notebook, runtime, opened, surface)
         except BaseException:
             opened.close()
             raise
-        engine.activate(runtime)
+        engine.activate(session.runtime)
+        _current = session
         return session
 
     def _begin(self) -> None:
@@ -106,6 +136,9 @@ class Session:
 
     def close(self) -> None:
         """Flush and let go of the store; the namespace stays as it is."""
+        global _current
+        if _current is self:
+            _current = None
         self.runtime.close()
         self.store.close()
 
@@ -137,14 +170,7 @@ class Session:
 
     def events(self) -> list[e.Event]:
         """Every event so far, oldest first."""
-        return self.store.events()
-
-    def trust(self) -> int:
-        """Sign all artifacts of the store with this user's key; how many there are.
-
-        After this they are unpickled when they are needed: only for a store you trust.
-        """
-        return self.store.trust()
+        return list(self.store.events())
 
     def subscribe(self, callback: Callable[[int], None]) -> Callable[[], None]:
         """Have ``callback(seq)`` called, on the store's thread, whenever the history has grown.
@@ -166,117 +192,84 @@ class Session:
         for callback in list(self._subscribers):
             callback(events[-1].seq)
 
-    # -- verbs that look -------------------------------------------------------------------
+    # -- verbs -----------------------------------------------------------------------------
 
-    def status(self) -> View:
-        """Where everything stands: steps, what they cost and saved, what waits for the user."""
-        return self._look(status_view.view)
-
-    def log(self, n: int = 30) -> View:
-        """The latest ``n`` lines of the history, as sentences, newest last."""
-        events = self.events()
-        return self._look(lambda history: log_view.view(history, events, n))
-
-    def show(self, step: str) -> View:
-        """Everything about a step, or one execution of it (``step@7``), and why it ran.
-
-        Raises :class:`NoSuchStep`.
-        """
-        return self._look(lambda history: show_view.view(history, step))
-
-    def diff(self, a: str, b: str) -> View:
-        """What differs between two executions. Raises :class:`NoSuchStep`."""
-        return self._look(lambda history: diff_view.view(history, a, b))
-
-    def _look(self, draw: Callable[[History], View]) -> View:
+    def reader(self) -> Reader:
+        """A reader of everything recorded so far, and of what is recorded later."""
         self.runtime.flush()
-        with self.lock:
-            return draw(self.history)
+        return Reader(
+            notebook=self.notebook,
+            store_path=self.store_path,
+            history=self.history,
+            artifacts=self.artifacts,
+            events=self.events,
+            query=self.query,
+            lock=self.lock,
+        )
 
-    # -- verbs that change something: a plan first, and ``await plan.apply()`` does it ------
+    def look(self, verb: Looks) -> Any:
+        """Something to look at, which prints itself. Raises :class:`NoSuchStep`."""
+        return verb.resolve_handler()(self.reader(), verb)
 
-    def rewind(self, step: str = "", *, before: bool = False, compensate: bool = False) -> Plan:
-        """Plan to bring every variable back to what it was after (or ``before``) a step, or at
-        the head of the history. ``compensate`` undoes what was done since, latest first."""
-        return self._plan(moving.rewind, step, before, compensate)
-
-    def replay(
-        self,
-        step: str = "",
-        *,
-        from_: str = "",
-        stale: bool = False,
-        live: bool = False,
-        with_: dict[str, str] | None = None,
-    ) -> Plan:
-        """Plan to run a step again, it and what follows (``from_``), or what is ``stale``.
-
-        Its inputs are those recorded, with ``with_`` (name to expression) in their place; its
-        calls are answered from the journal, or made anew (``live``).
-        """
-        return self._plan(replaying.replay, step, from_, stale, live, with_)
-
-    def fork(self, name: str, *, at: str = "") -> Plan:
-        """Plan to begin a branch after a step, or at the head, and stand on it."""
-        return self._plan(moving.fork, name, at)
-
-    def switch(self, name: str) -> Plan:
-        """Plan to stand on another branch, at its head."""
-        return self._plan(moving.switch, name)
-
-    def compensate(self, step: str) -> Plan:
-        """Plan to undo a step, with the inputs and outputs recorded at the time."""
-        return self._plan(compensation.compensate, step)
-
-    def resolve(
-        self,
-        step: str,
-        *,
-        happened: bool = False,
-        not_happened: bool = False,
-        compensate: bool = False,
-        result: str = "",
-    ) -> Plan:
-        """Plan to settle a step's effect in doubt: it happened (with ``result``, an expression),
-        it did not, or it is to be undone."""
-        return self._plan(resolving.resolve, step, happened, not_happened, compensate, result)
-
-    def plan(self, verb: str, **arguments: Any) -> Plan:
-        """The plan of one of :data:`CHANGING`, by its name, for surfaces that read it from words.
+    def change(self, verb: Changes) -> Change:
+        """What a verb would do; nothing has changed before it is applied.
 
         Raises :class:`UsageError` or :class:`NoSuchStep`.
         """
-        if verb not in CHANGING:
-            raise UsageError(f"there is no verb {verb!r}; the verbs are {', '.join(CHANGING)}")
-        plan: Plan = getattr(self, verb)(**arguments)
-        return plan
-
-    def _plan(self, planner: Callable[..., Plan], *arguments: Any) -> Plan:
+        handler = verb.resolve_handler()
         self.runtime.catch_up()
         self.runtime.flush()
         with self.lock:
-            return planner(self, *arguments)
+            change: Change = handler(self, verb)
+            return change
 
-    def answer(self, number: int, value: Any) -> str:
-        """Answer question ``number``; the step that waits goes on when it is run again."""
-        question = self.history.calls.get(number)
-        if question is None or question.kind is not Kind.ASK:
-            raise UsageError(f"there is no question {number}")
-        if question.status is CallStatus.COMPLETED:
-            raise UsageError(f"question {number} was answered already: {question.preview}")
-        self.runtime.record(e.Answered(call=number, value=value))
-        return f"answered question {number}: run step {question.step!r} again and it goes on"
+    def act(self, verb: Acts) -> str:
+        """Do it at once; one sentence about what was done. Raises :class:`UsageError`."""
+        said: str = verb.resolve_handler()(self, verb)
+        return said
+
+    status = Method(table.Status, look)
+    log = Method(table.Log, look)
+    show = Method(table.Show, look)
+    diff = Method(table.Diff, look)
+    rewind = Method(table.Rewind, change)
+    replay = Method(table.Replay, change)
+    fork = Method(table.Fork, change)
+    switch = Method(table.Switch, change)
+    compensate = Method(table.Compensate, change)
+    resolve = Method(table.Resolve, change)
+    answer = Method(table.Answer, act)
+    trust = Method(table.Trust, change)
 
     def register_compensation(self, step: str, source: str) -> None:
         """Give a step its undo: the source of a ``%%compensate`` cell."""
         if self.history.compensations.get(step) != source:
             self.runtime.record(e.CompensationRegistered(step=step, source=source))
 
-    def need_bodies(self) -> Bodies:
+    def need_surface(self) -> Surface:
         """The surface that can run cells. Raises :class:`UsageError` where there is none."""
-        if self.bodies is None:
+        if self._surface is None:
             raise UsageError("this verb runs cells: use it in the notebook")
-        return self.bodies
+        return self._surface
 
 
 _MOVING = (e.ExecutionStarted, e.ExecutionRestored, e.HeadMoved)
+
+_current: Session | None = None
+
+
+def current() -> Session:
+    """The session of this kernel or script, with the verbs of ``%duranb`` as its methods.
+
+    ``status()``, ``log()``, ``show(step)`` and ``diff(a, b)`` give something to look at;
+    ``rewind``, ``replay``, ``fork``, ``switch``, ``compensate``, ``resolve`` and ``trust`` give a
+    change, which says what it would do: ``await change.apply()`` does it. ``answer(number, value)``
+    does it at once.
+
+    Raises :class:`duranb.errors.UsageError` when none is open.
+    """
+    if _current is None:
+        raise UsageError(
+            "no store is open: it is once a durable cell has run, or inside duranb.durable()"
+        )
+    return _current

@@ -17,6 +17,7 @@ from duranb.state import reconnect
 from duranb.state.capture import Capture
 from duranb.state.linking import copied, parts
 from duranb.state.placeholder import Placeholder
+from duranb.values.classes import carried
 
 
 @dataclass
@@ -40,9 +41,14 @@ def taken(
     beside: Iterable[object] = (),
 ) -> Taken:
     """``values`` as they were loaded, with the objects ``alive`` for those of the same names, which
-    are :func:`is_open`. Those ``beside`` are in the values, and alive already. Raises what pickling
-    raises."""
-    alive = {n: a for n, a in alive.items() if type(values[n]) is type(a)}
+    are :func:`is_open`. Those ``beside`` are in the values, and alive already. One of a class that
+    was loaded with what it holds comes as it was loaded: the class may hold it. Raises what
+    pickling raises."""
+    alive = {
+        n: a
+        for n, a in alive.items()
+        if type(values[n]) is type(a) and not carried(type(a), capture.live)
+    }
     if not alive:
         return Taken(dict(values))
     stand_for = {id(values[n]): a for n, a in alive.items()}

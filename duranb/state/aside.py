@@ -36,6 +36,7 @@ from duranb.state.previews import preview
 from duranb.values import codec
 from duranb.values.description import Description, describe, summary
 from duranb.values.differing import differences
+from duranb.values.target import Target
 
 SECONDS = 20.0
 """How long one value may take."""
@@ -273,9 +274,10 @@ def _loaded(request: Request) -> dict[str, Any]:
     main = types.ModuleType("__main__")
     sys.modules["__main__"] = main
     live, given = vars(main), _Given(request)
+    into = Target(live)
     for name, digest in request.beside.items():
-        live[name] = bound(codec.load(given, digest, live)[name])
-    values: dict[str, Any] = codec.load(given, request.digest, live)
+        live[name] = bound(codec.load(given, digest, into)[name])
+    values: dict[str, Any] = codec.load(given, request.digest, into)
     return {name: bound(value) for name, value in values.items()}
 
 

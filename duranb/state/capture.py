@@ -31,6 +31,7 @@ from duranb.state.unstorable import UNSTORABLE
 from duranb.values import cached, canonical, codec
 from duranb.values.buffers import Known
 from duranb.values.missing import Missing
+from duranb.values.target import Target, live_namespace
 
 NONE: Mapping[str, type] = MappingProxyType({})
 
@@ -91,16 +92,20 @@ def _stand_in(maker: str, error: BaseException) -> Placeholder:
 
 def _named(name: str, kind: str, why: str) -> object:
     """What the live namespace has under a name, if that is of this type; else a placeholder."""
-    value = codec.live_namespace().get(name)
+    value = live_namespace().get(name)
     return value if full_name(type(value)) == kind else part(kind, why)
 
 
 class Capture:
-    """Dumps values of one live namespace, and loads them back into it."""
+    """Dumps values of one live namespace, and loads them back into it. ``classes`` gives the
+    notebook's classes that live values are made of."""
 
-    def __init__(self, live: dict[str, Any], artifacts: Artifacts) -> None:
+    def __init__(
+        self, live: dict[str, Any], artifacts: Artifacts, classes: Callable[[], Collection[type]]
+    ) -> None:
         self.live = live
         self._artifacts = artifacts
+        self._classes = classes
         self._known = Known()
 
     def dump(self, names: Iterable[str]) -> codec.Dump:
@@ -201,7 +206,8 @@ class Capture:
         placeholders where one, or a part of one, cannot be loaded any more. ``own`` names are to be
         bound; ``settled`` are the classes among those that were loaded before. Raises
         :class:`duranb.errors.StoreError`, and what loading raises where it leaves nothing."""
-        load = partial(codec.load, self._artifacts, artifact, self.live, own=own, settled=settled)
+        into = Target(self.live, own, settled, self._classes)
+        load = partial(codec.load, self._artifacts, artifact, into)
         with undrawn():
             try:
                 found: dict[str, Any] = load()

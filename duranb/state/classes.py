@@ -7,14 +7,11 @@ values share; so it is stored beside the class, in one pickle with those values.
 
 from __future__ import annotations
 
-import abc
-import types
 from collections.abc import Mapping
 from typing import Any
 
-from duranb.code import identity
 from duranb.code.looking import is_class, module_of
-from duranb.values.immutable import is_immutable
+from duranb.values.classes import holds
 
 
 class Whole:
@@ -30,9 +27,7 @@ class Whole:
 
 def whole(value: Any) -> Any:
     """A notebook's class with what it holds, if it holds anything; any other value as it is."""
-    if type(value) not in (type, abc.ABCMeta) or value.__module__ != "__main__":
-        return value
-    held = {n: v for n, v in identity.attributes(value).items() if _is_state(n, v)}
+    held = holds(value) if is_class(value) else {}
     return Whole(value, held) if held else value
 
 
@@ -51,17 +46,3 @@ def classes(values: Mapping[str, Any]) -> dict[str, type]:
     """The notebook's classes among values that were loaded, by their names."""
     found = {n: v.cls if type(v) is Whole else v for n, v in values.items()}
     return {n: c for n, c in found.items() if is_class(c) and module_of(c) == "__main__"}
-
-
-def _is_state(name: str, value: Any) -> bool:
-    if name.startswith("__") or name == "_abc_impl" or is_immutable(value):
-        return False
-    kind = type(value)
-    # A descriptor of the notebook's may keep there what its instances are given.
-    described = (
-        any("__get__" in vars(cls) for cls in kind.__mro__) and module_of(kind) != "__main__"
-    )
-    return not (issubclass(kind, (type, *_METHODS)) or described)
-
-
-_METHODS = (types.FunctionType, staticmethod, classmethod, property)

@@ -17,14 +17,16 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from duranb.code.looking import own_failure
+from duranb.code.looking import is_class, own_failure
 from duranb.state import reconnect
 from duranb.state.capture import Capture
 from duranb.state.classes import whole
 from duranb.state.drawing import undrawn
 from duranb.state.placeholder import Placeholder
 from duranb.values import codec, frames, views
+from duranb.values.classes import carried, hold
 from duranb.values.immutable import ATOMS
+from duranb.values.target import Target, loading_into
 
 
 @dataclass
@@ -83,17 +85,21 @@ def linked(
 
 
 def _unlike(stored: Any, alive: Any) -> tuple[Any, Any] | tuple[()] | None:
-    """The bytes of live memory that are not those of its stored counterpart, and these; empty where
-    they are unlike and cannot be written, None where they are alike, or this is no memory."""
+    """Live memory that is not as its stored counterpart, and that, as two arrays; empty where they
+    are unlike and cannot be written, None where they are alike, or this is no memory."""
     if not all(views.is_memory(v) or views.is_array(type(v)) for v in (stored, alive)):
         return None
+    if any(views.is_array(type(v)) and v.dtype.hasobject for v in (stored, alive)):
+        return None  # its elements were compared one by one
     now, then = views.memory(alive), views.memory(stored)
-    if now is None or then is None:
-        # Its elements are objects, which were compared one by one, or lie scattered.
-        return None if getattr(getattr(stored, "dtype", None), "hasobject", False) else ()
-    if now.size == then.size and (now == then).all():
+    scattered = now is None or then is None
+    if scattered:
+        now, then = alive, stored
+    if now.shape != then.shape or now.dtype != then.dtype:
+        return ()
+    if now.tobytes() == then.tobytes() if scattered else (now == then).all():
         return None
-    return (now, then) if now.size == then.size and now.flags.writeable else ()
+    return (now, then) if now.flags.writeable else ()
 
 
 def parts(values: object, live: dict[str, Any]) -> list[object]:
@@ -175,7 +181,7 @@ def copied(capture: Capture, values: Any, parts: Mapping[int, object]) -> Any:
     buffers: list[pickle.PickleBuffer] = []
     pickler = _Linking(sink, capture.live, buffers.append, parts)
     pickler.dump(values)
-    with undrawn(), codec.bound(capture.live):
+    with undrawn(), loading_into(Target(capture.live)):
         reader = _Linked(io.BytesIO(sink.getbuffer()), pickler.kept, buffers)
         return reader.load()
 
@@ -195,16 +201,37 @@ class _Linking(codec.NotebookPickler):
         """A live variable keeps what it holds."""
         return types.CellType() if id(variable) in self._parts else super().filling(variable)
 
+    def reduction(self, obj: Any) -> Any:
+        """As it is, but for a class that comes with what it holds: it gets the copies."""
+        if is_class(obj):
+            return _itself, (_Kept(obj),), carried(obj, self._namespace), None, None, hold
+        return super().reduction(obj)
+
     def persistent_id(self, obj: Any) -> int | None:
         """The number of an object that is not copied."""
         kind = type(obj)
         if id(obj) in self._parts:
             self.kept.append(self._parts[id(obj)])
+        elif kind is _Kept:
+            self.kept.append(obj.value)
+        elif issubclass(kind, type) and carried(obj, self._namespace):
+            return None
         elif kind is Placeholder or issubclass(kind, type) or reconnect.is_handle(kind):
             self.kept.append(obj)
         else:
             return None
         return len(self.kept) - 1
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """A class that is not copied, while what it holds is."""
+
+    value: type
+
+
+def _itself(cls: type) -> type:
+    return cls
 
 
 class _Linked(pickle.Unpickler):

@@ -40,7 +40,7 @@ class Tracking:
         self.live = live
         self.uses = uses
         self._artifacts = artifacts
-        self._capture = Capture(live, artifacts)
+        self._capture = Capture(live, artifacts, self._classes)
         self._tracked: dict[str, Tracked] = {}
         self._recorded: dict[str, Binding] = {}
         self._holders = Holders()
@@ -350,6 +350,9 @@ class Tracking:
 
     def _calls(self, dump: codec.Dump) -> frozenset[str] | None:
         return None if dump.missing is not None else reaching.names(dump.met, self.uses)
+
+    def _classes(self) -> set[type]:
+        return {cls for seen in self._tracked.values() for cls in seen.classes}
 
     def _set(
         self,

@@ -1,8 +1,8 @@
-"""DuckDB behind one owner thread: the events, and artifacts by their content."""
+"""The log of a notebook's history, artifacts by their content, and the database derived from it."""
 
+from duranb.store.copying import copy_history
 from duranb.store.memory import MemoryStore
-from duranb.store.moving import adopt, left_behind
-from duranb.store.paths import store_path
+from duranb.store.paths import is_store, store_path
 from duranb.store.port import Port, Receipt
 from duranb.store.store import Store
 from duranb.store.view import StoreView
@@ -13,7 +13,7 @@ __all__ = [
     "Receipt",
     "Store",
     "StoreView",
-    "adopt",
-    "left_behind",
+    "copy_history",
+    "is_store",
     "store_path",
 ]

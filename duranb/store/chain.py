@@ -1,7 +1,7 @@
-"""The hash chain over events, and its tail outside the database.
+"""The hash chain over events, and its tail outside the log.
 
-DuckDB can drop a damaged part of its write-ahead log on open without an error. The number and the
-hash of the last acknowledged event are therefore also kept in a small file, and compared at open.
+The number and the hash of the last acknowledged event are also kept in a small file, so that a log
+that was cut short is noticed.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import struct
-from collections.abc import Iterable
 from pathlib import Path
 
 import blake3
@@ -17,16 +16,17 @@ import msgspec
 
 from duranb.errors import StoreTooNew
 from duranb.record.events import ArtifactStored, Event, EventBody, decode
+from duranb.store.segments import HASH_BYTES
 
-HASH_BYTES = 16
 GENESIS = bytes(HASH_BYTES)
+_LINKED = struct.Struct(f"<{HASH_BYTES}sQQ")
 _TAIL = struct.Struct(f"<Q{HASH_BYTES}s")
 
 
 def link(before: bytes, seq: int, ts: int, data: str) -> bytes:
-    """The hash of an event, given that of the one before it. ``data`` holds its kind."""
-    head = before + struct.pack("<QQ", seq, ts)
-    return blake3.blake3(head + data.encode()).digest(HASH_BYTES)
+    """The hash of an event, given that of the one before it. ``data`` is its JSON, or what is
+    :func:`covered` of it."""
+    return blake3.blake3(_LINKED.pack(before, seq, ts) + data.encode()).digest(HASH_BYTES)
 
 
 def covered(body: EventBody, data: str) -> str:
@@ -36,41 +36,22 @@ def covered(body: EventBody, data: str) -> str:
     return data
 
 
-def follows(before: bytes, seq: int, ts: int, data: str, digest: bytes) -> bool:
-    """Whether an event is linked to the one before it."""
-    if link(before, seq, ts, data) == digest:
-        return True
+def event(before: bytes, seq: int, ts: int, data: str, digest: bytes) -> tuple[Event | None, bool]:
+    """The event of a line (None where it cannot be read), and whether it is as it was written and
+    follows the one with hash ``before``.
+
+    Raises :class:`StoreTooNew` for one that is as it was written and of an unknown type.
+    """
     try:
         body = decode(data)
-    except msgspec.MsgspecError:
-        return False
-    return link(before, seq, ts, covered(body, data)) == digest
-
-
-def follow(lines: Iterable[tuple[int, int, str, bytes]]) -> tuple[list[Event], str]:
-    """The events of ``(seq, ts, data, hash)`` lines, and a sentence about where the chain breaks
-    (empty where it does not). What cannot be read is left out.
-
-    Raises :class:`StoreTooNew` for an event that is as it was written and of an unknown kind.
-    """
-    events: list[Event] = []
-    before, problem = GENESIS, ""
-    for expected, (seq, ts, data, digest) in enumerate(lines, 1):
-        try:
-            body = decode(data)
-        except msgspec.MsgspecError as error:
-            if link(before, seq, ts, data) == digest:
-                raise StoreTooNew(
-                    f"event {seq} was written by a later duranb, this one does not know its kind "
-                    f"({error}): pip install -U duranb"
-                ) from error
-            problem = problem or f"event {seq} cannot be read ({error})"
-            continue
-        if seq != expected or link(before, seq, ts, covered(body, data)) != digest:
-            problem = problem or f"the chain of events is broken at event {seq}"
-        events.append(Event(seq, ts, body, digest))
-        before = digest
-    return events, problem
+    except msgspec.MsgspecError as error:
+        if link(before, seq, ts, data) == digest:
+            raise StoreTooNew(
+                f"event {seq} was written by a later duranb, this one does not know its type "
+                f"({error}): pip install -U duranb"
+            ) from error
+        return None, False
+    return Event(seq, ts, body, digest), link(before, seq, ts, covered(body, data)) == digest
 
 
 def read_tail(file: Path) -> tuple[int, bytes] | None:
@@ -85,8 +66,9 @@ def read_tail(file: Path) -> tuple[int, bytes] | None:
 class Tail:
     """The number and hash of the last acknowledged event, in a file of 24 bytes.
 
-    Written after each commit without a sync: it survives the process, which is what kills it
-    most, and an older tail after a power cut only makes the comparison weaker.
+    Written after each commit without a sync: it survives the process, which is what is killed
+    most. After a power cut it may be older, empty or gone, which only makes the comparison weaker:
+    the log itself was synced.
     """
 
     def __init__(self, file: Path) -> None:

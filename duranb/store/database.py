@@ -1,16 +1,17 @@
-"""One connection to the database file, used by one thread only."""
+"""One connection to a database of the history, used by one thread only."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import duckdb
 
-from duranb.errors import UsageError
-from duranb.store import chain, tables
-from duranb.store.schema import migrate
+from duranb.errors import StoreDamaged, StoreError, StoreTooNew, StoreUnwritable, UsageError
+from duranb.store import schema, tables
+from duranb.store.rows import Result, Row
 from duranb.store.tables import Tables
 
 CONFIG: dict[str, Any] = {
@@ -26,41 +27,41 @@ CONFIG: dict[str, Any] = {
 }
 
 
-class Row(NamedTuple):
-    """A line of the ``events`` table."""
-
-    seq: int
-    ts: int
-    kind: str
-    execution: int | None
-    step: str | None
-    data: str
-    payload: bytes | None
-    hash: bytes
-
-
-SHORT = 2048
-"""Bytes up to which a payload is read together with the one before it."""
+class Outdated(Exception):
+    """A database that an earlier version made: it is made anew from the log."""
 
 
 class Database:
-    """The file of one store, open. Its owner thread is the only one that calls it.
+    """The database of one store, open: in a file, or in memory where ``file`` is None.
 
-    Results are always fetched whole: the appender refuses to work beside an open one.
+    Raises :class:`Outdated`, :class:`StoreTooNew`, or what DuckDB raises. Results are always
+    fetched whole: the appender refuses to work beside an open one.
     """
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path | None) -> None:
         self._file = file
         self._connection = self._connect()
         # An INSERT is parsed, bound and planned each time: 1.6 times the cost for five rows.
         self._appender: duckdb.Appender | None = None
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
-        connection = duckdb.connect(str(self._file), config=CONFIG)
+        connection = duckdb.connect(str(self._file or ":memory:"), config=CONFIG)
         try:
             # It would be drawn in whatever cell is running.
             connection.execute("SET enable_progress_bar = false")
-            migrate(connection, str(self._file.parent))
+            # Each checkpoint writes tables anew: at the default of 16 MB a long run pays for many.
+            connection.execute("SET checkpoint_threshold = '64MB'")
+            found = schema.version(connection)
+            if found > schema.VERSION:
+                raise StoreTooNew(
+                    f"the database {self._file} was written by a later duranb (its tables are "
+                    f"version {found}, this one knows {schema.VERSION}). Nothing was touched, and "
+                    "the history goes on in the log; to query it: pip install -U duranb"
+                )
+            if 0 < found < schema.VERSION:
+                raise Outdated
+            if found == 0:
+                schema.create(connection)
         except BaseException:
             connection.close()
             raise
@@ -69,33 +70,16 @@ class Database:
     def reopen(self) -> None:
         """Connect again after an error that killed the connection."""
         self._appender = None
-        self._connection.close()
+        with contextlib.suppress(duckdb.Error):
+            self._connection.close()
         self._connection = self._connect()
 
-    def last(self) -> int:
-        """The number of the last event, 0 for none."""
-        found = self._connection.execute("SELECT coalesce(max(seq), 0) FROM events").fetchall()
-        return int(found[0][0])
-
-    def lines(self) -> list[tuple[int, int, str, bytes]]:
-        """``(seq, ts, data, hash)`` of every event, in order."""
-        return self._connection.execute(
-            "SELECT seq, ts, data, hash FROM events ORDER BY seq"
-        ).fetchall()
-
-    def payload(self, seq: int) -> bytes | None:
-        """The payload of an event."""
-        return self.payloads(seq, 1).get(seq)
-
-    def payloads(self, seq: int, block: int) -> dict[int, bytes]:
-        """The payload of an event, and the short ones of its block of so many events."""
-        first = seq - seq % block
+    def last(self) -> tuple[int, bytes]:
+        """The number and the hash of the last event that is in it; 0 for none."""
         found = self._connection.execute(
-            "SELECT seq, payload FROM events WHERE seq >= ? AND seq < ? "
-            "AND payload IS NOT NULL AND (seq = ? OR octet_length(payload) <= ?)",
-            [first, first + block, seq, SHORT],
+            "SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1"
         ).fetchall()
-        return dict(found)
+        return found[0] if found else (0, b"")
 
     def insert(self, rows: Sequence[Row]) -> None:
         """Append rows, all or none; durable when this returns."""
@@ -108,25 +92,12 @@ class Database:
             self._appender = None  # it keeps the rows it failed with
             raise
 
-    def catch_up(self, rows: Sequence[Row]) -> None:
-        """Insert those of ``rows`` that follow the last one here, without a gap and in its chain:
-        a journal may be that of another store."""
-        found = self._connection.execute("SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1")
-        last, digest = (found.fetchall() or [(0, chain.GENESIS)])[0]
-        following = []
-        for row in rows:
-            if row.seq == last + 1 and chain.follows(digest, row.seq, row.ts, row.data, row.hash):
-                following.append(row)
-                last, digest = row.seq, row.hash
-        if following:
-            self.insert(following)
-
     def filled(self, last: int) -> int:
-        """The number of the event up to which the tables are filled; ``last`` is the last one."""
+        """The number of the event up to which the history's tables are filled, of ``last``."""
         return tables.filled(self._connection, last)
 
     def fill(self, following: Tables) -> None:
-        """Bring the tables up to the history."""
+        """Bring the history's tables up to the history."""
         following.fill(self._connection)
 
     def query(self, sql: str, parameters: Sequence[object]) -> Result:
@@ -149,16 +120,6 @@ class Database:
         """End the query that is running; from any thread."""
         self._connection.interrupt()
 
-    def resign(self, rows: Sequence[tuple[str, int]]) -> None:
-        """Set the data of events (by number): only signatures are ever changed so."""
-        data = [row[0] for row in rows]
-        numbers = [row[1] for row in rows]
-        self._connection.execute(
-            "UPDATE events SET data = signed.data FROM (SELECT unnest(?::VARCHAR[]) AS data, "
-            "unnest(?::BIGINT[]) AS seq) AS signed WHERE events.seq = signed.seq",
-            [data, numbers],
-        )
-
     def close(self, *, checkpoint: bool = True) -> None:
         """Close, and leave the file as it is unless it is still this store's to ``checkpoint``."""
         self._appender = None
@@ -167,8 +128,6 @@ class Database:
         self._connection.close()
 
 
-Result = tuple[list[str], list[tuple[Any, ...]]]
-
 _READING = [
     [kind]
     for kind in (
@@ -176,3 +135,23 @@ _READING = [
         duckdb.StatementType.EXPLAIN,
     )
 ]
+
+
+def plain(problem: duckdb.Error) -> StoreError:
+    """The plain sentence for what the database could not do."""
+    what = str(problem).splitlines()[0]
+    error: StoreError
+    if any(
+        word in str(problem) for word in ("No space left", "could not write", "Could not write")
+    ):
+        error = StoreUnwritable(
+            f"the database could not write: {what}. The history is safe in the log; free some "
+            "space if the disk is full, and ask again"
+        )
+    else:
+        error = StoreDamaged(
+            f"the database could not do what was asked of it: {what}. The history is safe in the "
+            "log, from which the database is made anew when it cannot be read"
+        )
+    error.__cause__ = problem
+    return error

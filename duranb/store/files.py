@@ -13,6 +13,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import blake3
+
 from duranb.errors import StoreDamaged, StoreUnwritable
 from duranb.record.artifacts import Buffer
 
@@ -30,6 +32,16 @@ def place(folder: Path, digest: str) -> Path:
 
 
 _DIGEST = re.compile("[0-9a-f]{64}")
+
+
+def digest_of(parts: Sequence[memoryview]) -> str:
+    """The name of the concatenation of ``parts``: hex blake3."""
+    size = sum(map(len, parts))
+    hasher = blake3.blake3(max_threads=blake3.blake3.AUTO if size > 1 << 20 else 1)
+    for part in parts:
+        hasher.update(part)
+    digest: str = hasher.hexdigest()
+    return digest
 
 
 def is_whole(folder: Path, digest: str, size: int) -> bool:
@@ -113,6 +125,24 @@ def unwritable(folder: Path, error: OSError) -> StoreUnwritable:
             "to, or work on a copy of the notebook elsewhere"
         )
     return StoreUnwritable(f"the store {folder} cannot be written: {error}")
+
+
+def replace(target: Path, data: bytes) -> None:
+    """Put a small file in the place of another, whole and durable, or not at all.
+
+    Raises :class:`StoreUnwritable`.
+    """
+    part = target.with_name(f"{target.name}.{secrets.token_hex(4)}{PART}")
+    try:
+        with part.open("wb", buffering=0) as out:
+            out.write(data)
+            os.fsync(out.fileno())
+        part.replace(target)
+        sync_folder(target.parent)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise unwritable(target.parent, error) from error
 
 
 def sync_folder(folder: Path) -> None:

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
+LOG = "log"
+"""The folder of the log's segments: the history itself."""
+
+TAIL = "tail"
+"""The number and hash of the last acknowledged event."""
+
+TRUST = "trust"
+"""Up to where this user trusts what somebody else has signed."""
+
 DATABASE = "store.duckdb"
+"""What is derived from the log, to be queried. Earlier versions kept the history in it."""
+
 WAL = f"{DATABASE}.wal"
 """DuckDB's own write-ahead log, beside the database."""
 
 JOURNAL = "journal"
-TAIL = "tail"
+"""Where earlier versions kept what their database did not have yet."""
 
 
 def store_path(notebook: Path) -> Path:
@@ -21,3 +32,8 @@ def store_path(notebook: Path) -> Path:
     notebook = notebook.resolve()
     name = notebook.stem if notebook.suffix in ("", ".ipynb") else notebook.name
     return notebook.parent / ".duranb" / name
+
+
+def is_store(folder: Path) -> bool:
+    """Whether there is a store in a folder, of this version or an earlier one."""
+    return (folder / LOG).is_dir() or (folder / DATABASE).exists()

@@ -12,13 +12,14 @@ import contextlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple, TypeAlias
-
-import duckdb
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from duranb.record.events import Event
 from duranb.record.fold import Fold
 from duranb.record.history import Changes, History
+
+if TYPE_CHECKING:  # imported late: most of what folds a history asks no SQL
+    import duckdb
 
 LAYOUT = 1
 """Number of the tables' layout. Tables of another one are dropped and filled anew."""
@@ -108,6 +109,8 @@ def filled(connection: duckdb.DuckDBPyConnection, last: int) -> int:
     Tables that are missing, of another layout, or about events after the ``last`` one (which a
     damaged log has lost) are made anew, empty.
     """
+    import duckdb
+
     try:
         found = connection.execute("SELECT layout, seq FROM history").fetchall()
     except duckdb.CatalogException:

@@ -1,33 +1,32 @@
 """Reading a store from another process, while its kernel runs or after it died.
 
-DuckDB lets no second process open the file, so a consistent copy is read. What moves from one file
-to the next is copied in that order: the journal, DuckDB's write-ahead log, the database. (The
-other order can miss what moved between the two looks.)
+The log is read as it lies there: it only ever grows, and its last frame is whole or ignored.
+Nothing is copied, except from a store of an earlier version.
 """
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-
-import duckdb
+from typing import TYPE_CHECKING
 
 from duranb.errors import StoreDamaged, StoreError
 from duranb.record.artifacts import Buffer
-from duranb.record.events import ArtifactStored, Event
+from duranb.record.events import Event
 from duranb.record.fold import Fold
 from duranb.record.history import History
-from duranb.store import chain, files, journal, keys
-from duranb.store.database import Database, Result
+from duranb.store import keys, opening, rows, takeover
 from duranb.store.lock import holder
-from duranb.store.paths import DATABASE, JOURNAL, TAIL, WAL
-from duranb.store.store import check_digest, check_signature
+from duranb.store.paths import LOG, TAIL, is_store
+from duranb.store.rows import Result
 from duranb.store.tables import Tables, follow
+
+if TYPE_CHECKING:  # imported late: most of what looks at a store asks no SQL
+    from duranb.store.database import Database
 
 TRIES = 10
 
@@ -35,48 +34,49 @@ TRIES = 10
 class StoreView:
     """A store as it was when this was opened; a context manager. Never changes anything.
 
-    ``broken`` says where the chain of events is, or is empty.
+    ``last`` is the number of the last event. ``problems`` are sentences about what is not as it was
+    acknowledged, of the history and not of the artifacts.
     """
 
-    def __init__(self, path: Path, folder: tempfile.TemporaryDirectory[str]) -> None:
+    def __init__(self, path: Path, log: Path, scratch: Path | None = None) -> None:
         self.path = path
-        self._folder = folder
-        self._key = keys.user_key()
-        self._queried = False
-        self._where: dict[str, tuple[int, ArtifactStored]] = {}
-        self._database = Database(Path(folder.name) / DATABASE)
-        try:
-            self._database.catch_up(journal.read(Path(folder.name) / JOURNAL))
-            self._events, self.broken = chain.follow(self._database.lines())
-        except BaseException:
-            self._database.close()
-            raise
-        for event in self._events:
-            if isinstance(event.body, ArtifactStored):
-                self._where[event.body.digest] = (event.seq, event.body)
+        self._scratch = scratch
+        self._database: Database | None = None
+        found = opening.find(path, log, keys.user_key())
+        self._log, self._index = found.log, found.artifacts
+        self.last = found.log.last
+        self.problems = [x for x in (found.reading.problem, found.missing) if x]
 
     @classmethod
     def open(cls, path: Path) -> StoreView:
-        """Copy and open. Raises :class:`StoreError` when there is no store, and
-        :class:`StoreDamaged` when it cannot be read."""
-        if not (path / DATABASE).exists():
+        """Raises :class:`StoreError` when there is no store, and :class:`StoreDamaged` when it
+        cannot be read."""
+        if not is_store(path):
             if (path / TAIL).exists():
-                raise StoreDamaged(f"the store {path} has lost its database, {DATABASE}")
+                raise StoreDamaged(f"the store {path} has lost its log, {path / LOG}")
             raise StoreError(f"there is no store at {path}: no durable cell has run there yet")
-        for attempt in range(TRIES):
-            folder = tempfile.TemporaryDirectory(prefix="duranb-view-")
+        if (path / LOG).is_dir():
             try:
-                _copy(path, Path(folder.name))
-                return cls(path, folder)
-            except (duckdb.Error, OSError) as error:
-                folder.cleanup()
+                return cls(path, path / LOG)
+            except OSError as error:
+                raise StoreDamaged(f"the store {path} cannot be read: {error}") from error
+        return cls._of_old(path)
+
+    @classmethod
+    def _of_old(cls, path: Path) -> StoreView:
+        for attempt in range(TRIES):
+            scratch = Path(tempfile.mkdtemp(prefix="duranb-view-"))
+            try:
+                takeover.convert(path, scratch)
+                return cls(path, scratch / LOG, scratch)
+            except BaseException as error:
+                shutil.rmtree(scratch, ignore_errors=True)
+                if not isinstance(error, StoreDamaged | OSError):
+                    raise
                 # Where nobody writes, nothing moved between two looks: it stays as it is.
                 if attempt == TRIES - 1 or holder(path) is None:
                     raise StoreDamaged(f"the store {path} cannot be read: {error}") from error
                 time.sleep(0.01 * 2**attempt)
-            except BaseException:
-                folder.cleanup()
-                raise
         raise AssertionError("not reached")
 
     @property
@@ -84,40 +84,31 @@ class StoreView:
         """The pid of the process that has the store open, or None."""
         return holder(self.path)
 
-    def events(self) -> list[Event]:
-        """Every event, oldest first."""
-        return list(self._events)
+    def events(self, after: int = 0) -> Iterator[Event]:
+        """The events with numbers above ``after``, oldest first."""
+        return self._log.events(after)
 
     def history(self) -> History:
         """What the events say. Where no process has the store open, what was running has died."""
-        return self._follow(0)[0].history
+        return self._follow()[0].history
 
-    def _follow(self, seq: int) -> tuple[Fold, Tables]:
-        folding, tables = follow(self._events, seq)
+    def _follow(self) -> tuple[Fold, Tables]:
+        folding, tables = follow(self.events(), 0)
         if self.holder is None:
             folding.kernel_died()
         return folding, tables
 
     def get(self, digest: str) -> memoryview:
         """The bytes of an artifact; see :class:`duranb.record.artifacts.Artifacts`."""
-        data, body = self.raw(digest)
-        check_signature(body, self._key, self.path)
-        check_digest(data, digest, self.path)
-        return data
+        return self._index.get(digest)
 
     def copy(self, digest: str) -> memoryview:
         """The bytes of an artifact, to write to."""
         return memoryview(bytearray(self.get(digest)))
 
-    def raw(self, digest: str) -> tuple[memoryview, ArtifactStored]:
-        """The bytes of an artifact as they are, unchecked, with what the history says of them."""
-        found = self._where.get(digest)
-        if found is None:
-            raise StoreDamaged(f"the store {self.path} has no artifact {digest[:12]}")
-        seq, body = found
-        if body.in_file:
-            return files.read(self.path, digest), body
-        return memoryview(self._database.payload(seq) or b""), body
+    def problem(self, digest: str) -> str:
+        """What is wrong with an artifact, as a sentence, or an empty string."""
+        return self._index.problem(digest)
 
     def put(self, parts: Sequence[Buffer]) -> str:
         """A view keeps nothing."""
@@ -125,20 +116,30 @@ class StoreView:
 
     def digests(self) -> list[str]:
         """The digests of all artifacts."""
-        return list(self._where)
+        return self._index.digests()
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> Result:
-        """Column names and rows of a read-only query over the events and the history's tables."""
-        if not self._queried:
-            last = self._events[-1].seq if self._events else 0
-            self._database.fill(self._follow(self._database.filled(last))[1])
-            self._queried = True
+        """Column names and rows of a read-only query over the events and the history's tables,
+        which are made in memory on first use."""
+        from duranb.store.database import Database
+
+        if self._database is None:
+            database, filled = Database(None), 0
+            while found := rows.read(self._log, filled, rows.BULK):
+                database.insert(found)
+                filled = found[-1].seq
+            database.filled(self.last)
+            database.fill(self._follow()[1])
+            self._database = database
         return self._database.query(sql, parameters)
 
     def close(self) -> None:
-        """Remove the copy."""
-        self._database.close()
-        self._folder.cleanup()
+        """Let go of its files."""
+        if self._database is not None:
+            self._database.close()
+        self._log.close()
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch, ignore_errors=True)
 
     def __enter__(self) -> StoreView:
         return self
@@ -150,11 +151,3 @@ class StoreView:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def _copy(source: Path, target: Path) -> None:
-    for log in (JOURNAL, WAL):
-        # The log may go between the two looks: all of it is further down by then.
-        with contextlib.suppress(FileNotFoundError):
-            shutil.copyfile(source / log, target / log)
-    shutil.copyfile(source / DATABASE, target / DATABASE)

@@ -12,11 +12,11 @@ from typing import Any
 import msgspec
 
 from duranb.errors import DuranbError
+from duranb.record.artifacts import Artifacts
 from duranb.record.events import Binding, ErrorInfo
 from duranb.record.history import History
 from duranb.record.kinds import Kind
 from duranb.record.model import Attempt, Call, CallStatus, Execution, Origin
-from duranb.timelines.protocol import Reader
 
 MOST_TEXT = 60_000
 """Characters of one text (a source, a printed output, a message) that are sent."""
@@ -136,7 +136,7 @@ class Detail(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     difference: Difference | None = None
 
 
-def detail(history: History, artifacts: Reader, number: int) -> Detail:
+def detail(history: History, artifacts: Artifacts, number: int) -> Detail:
     """What the inspector shows of execution ``number``. Raises :class:`DuranbError` if none."""
     this = history.find(f"@{number}")
     done = history.executions.get(this.of, this)
@@ -301,7 +301,7 @@ def _attempt(attempt: Attempt) -> AttemptDetail:
     )
 
 
-def _messages(artifacts: Reader, digest: str) -> tuple[list[Printed | Displayed], str]:
+def _messages(artifacts: Artifacts, digest: str) -> tuple[list[Printed | Displayed], str]:
     """What the step put out, and a sentence about what of it cannot be shown."""
     if not digest:
         return [], ""

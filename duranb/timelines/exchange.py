@@ -8,8 +8,8 @@ import msgspec
 
 from duranb.errors import DuranbError
 from duranb.llm.reading import describe
+from duranb.record.artifacts import Artifacts
 from duranb.record.model import Call
-from duranb.timelines.protocol import Reader
 
 MOST_TEXT = 60_000
 """Characters of one message that are sent to the page."""
@@ -33,7 +33,7 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     note: str = ""
 
 
-def exchange(call: Call, artifacts: Reader) -> Exchange:
+def exchange(call: Call, artifacts: Artifacts) -> Exchange:
     """What was recorded of a call. Nothing is unpickled."""
     if not call.response:
         return Exchange(call=call.id, note="this call has no recorded exchange")

@@ -15,12 +15,12 @@ from html import escape
 
 import msgspec
 
+from duranb.record.artifacts import Artifacts
 from duranb.record.history import History
 from duranb.timelines.bundle import bundled
 from duranb.timelines.detail import detail
 from duranb.timelines.exchange import exchange
 from duranb.timelines.model import Model
-from duranb.timelines.protocol import Reader
 from duranb.timelines.table import table_html
 
 MOST_BYTES = 40_000_000
@@ -44,7 +44,7 @@ _PAGE = """<!DOCTYPE html>
 """
 
 
-def timeline_html(history: History, artifacts: Reader, title: str) -> str:
+def timeline_html(history: History, artifacts: Artifacts, title: str) -> str:
     """The whole file. It needs no kernel, no server and no network; nothing is unpickled."""
     update = Model(history, nullcontext()).since(-1)
     script = bundled("timeline.js")
@@ -65,7 +65,7 @@ def timeline_html(history: History, artifacts: Reader, title: str) -> str:
     )
 
 
-def _details(history: History, artifacts: Reader) -> Iterator[str]:
+def _details(history: History, artifacts: Artifacts) -> Iterator[str]:
     """One element for each execution and each recorded exchange, the newest first."""
     left = MOST_BYTES
     for number in reversed(history.executions):

@@ -8,29 +8,10 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
+from duranb.record.artifacts import Artifacts
 from duranb.record.history import History
-
-
-class Reader(Protocol):
-    """Where recorded bytes are read from: a store, or a view of another process's."""
-
-    def get(self, digest: str) -> memoryview:
-        """The bytes; raises :class:`duranb.errors.StoreError` when they cannot be trusted."""
-
-
-class Plan(Protocol):
-    """What a verb would do, in sentences, and the deed. See :class:`duranb.session.Plan`."""
-
-    @property
-    def verb(self) -> str: ...
-    @property
-    def title(self) -> str: ...
-    @property
-    def lines(self) -> tuple[str, ...]: ...
-    @property
-    def warnings(self) -> tuple[str, ...]: ...
-    @property
-    def apply(self) -> Callable[[], Awaitable[str]]: ...
+from duranb.session.change import Change
+from duranb.verbs.declaration import Acts, Changes
 
 
 class Host(Protocol):
@@ -43,12 +24,12 @@ class Host(Protocol):
     @property
     def history(self) -> History: ...
     @property
-    def artifacts(self) -> Reader: ...
+    def artifacts(self) -> Artifacts: ...
     @property
     def lock(self) -> AbstractContextManager[Any]: ...
 
-    def plan(self, verb: str, **arguments: Any) -> Plan: ...
-    def answer(self, number: int, value: Any) -> str: ...
+    def change(self, verb: Changes) -> Change: ...
+    def act(self, verb: Acts) -> str: ...
     def subscribe(self, callback: Callable[[int], None]) -> Callable[[], None]: ...
 
 

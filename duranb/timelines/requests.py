@@ -1,7 +1,7 @@
 """Answers the front end's requests: a dictionary in, a dictionary out.
 
 A request is ``{"id": …, "verb": …, …}``, the reply carries the same id: ``{"id", "result"}`` or
-``{"id", "error"}`` with a sentence. What changes the notebook is planned, shown, and then carried
+``{"id", "error"}`` with a sentence. What changes the notebook is shown first, and then carried
 out on the kernel's main thread between two cells; everything else is answered at once, also while
 a cell runs.
 """
@@ -15,72 +15,18 @@ from typing import Any
 import msgspec
 
 from duranb.errors import DuranbError, UsageError
+from duranb.session.change import Change
 from duranb.timelines.detail import detail
 from duranb.timelines.exchange import exchange
 from duranb.timelines.model import Model
-from duranb.timelines.protocol import CarryOut, Host, Plan
+from duranb.timelines.protocol import CarryOut, Host
+from duranb.verbs.declaration import Acts, Changes, Verb
+from duranb.verbs.table import VERBS
 
 Reply = Callable[[dict[str, Any]], None]
 
 
-class Rewind(msgspec.Struct, forbid_unknown_fields=True):
-    """Arguments of ``rewind``, as the front end may give them."""
-
-    step: str = ""
-    before: bool = False
-    compensate: bool = False
-
-
-class Replay(msgspec.Struct, forbid_unknown_fields=True):
-    """Arguments of ``replay``."""
-
-    step: str = ""
-    from_: str = ""
-    stale: bool = False
-    live: bool = False
-    with_: dict[str, str] = {}
-
-
-class Fork(msgspec.Struct, forbid_unknown_fields=True):
-    """Arguments of ``fork``."""
-
-    name: str
-    at: str = ""
-
-
-class Switch(msgspec.Struct, forbid_unknown_fields=True):
-    """Arguments of ``switch``."""
-
-    name: str
-
-
-class Compensate(msgspec.Struct, forbid_unknown_fields=True):
-    """Arguments of ``compensate``."""
-
-    step: str
-
-
-class Resolve(msgspec.Struct, forbid_unknown_fields=True):
-    """Arguments of ``resolve``."""
-
-    step: str
-    happened: bool = False
-    not_happened: bool = False
-    compensate: bool = False
-    result: str = ""
-
-
-VERBS: dict[str, type[msgspec.Struct]] = {
-    "rewind": Rewind,
-    "replay": Replay,
-    "fork": Fork,
-    "switch": Switch,
-    "compensate": Compensate,
-    "resolve": Resolve,
-}
-
-
-class Planned(msgspec.Struct, frozen=True, kw_only=True):
+class Preview(msgspec.Struct, frozen=True, kw_only=True):
     """What a verb would do, in sentences; ``warnings`` are what cannot be undone."""
 
     title: str
@@ -127,11 +73,12 @@ class Requests:
             raise UsageError(f"there is no call {request['call']}")
         return exchange(call, self._host.artifacts)
 
-    def _plan(self, request: dict[str, Any]) -> object:
-        return _shown(self._make_plan(request))
+    def _preview(self, request: dict[str, Any]) -> Preview:
+        change = self._change(request)
+        return Preview(title=change.title, lines=change.lines, warnings=change.warnings)
 
     def _apply(self, request: dict[str, Any]) -> Future[str]:
-        """Carry out what was planned, unless it would do more harm by now than was shown, or was
+        """Carry out what was shown, unless it would do more harm by now than was shown, or was
         withdrawn while it waited for the running cell."""
         seen = set(request.get("warnings", ()))
         token = str(request.get("token", request.get("id")))
@@ -141,11 +88,11 @@ class Requests:
             if token not in self._waiting:
                 raise UsageError("withdrawn before it began: nothing was done")
             self._waiting.discard(token)
-            plan = self._make_plan(request)
-            new = [w for w in plan.warnings if w not in seen]
+            change = self._change(request)
+            new = [w for w in change.warnings if w not in seen]
             if new:
                 raise UsageError(f"nothing was done, as things have changed: {'; '.join(new)}")
-            return await plan.apply()
+            return await change.apply()
 
         return self._carry_out(deed)
 
@@ -156,28 +103,38 @@ class Requests:
         self._waiting.discard(token)
         return waits
 
-    def _make_plan(self, request: dict[str, Any]) -> Plan:
-        verb = str(request.get("do"))
-        if verb not in VERBS:
-            raise UsageError(f"the timeline does not do {verb!r}")
-        try:
-            given = msgspec.convert(request.get("arguments", {}), VERBS[verb])
-        except msgspec.ValidationError as error:
-            raise UsageError(f"{verb}: {error}") from error
-        return self._host.plan(verb, **msgspec.structs.asdict(given))
+    def _change(self, request: dict[str, Any]) -> Change:
+        verb = _given(request)
+        if not isinstance(verb, Changes):
+            raise UsageError(f"{verb.word()} changes nothing that could be shown before")
+        return self._host.change(verb)
 
-    def _answer(self, request: dict[str, Any]) -> str:
-        return self._host.answer(int(request["call"]), request.get("value"))
+    def _act(self, request: dict[str, Any]) -> str:
+        verb = _given(request)
+        if not isinstance(verb, Acts):
+            raise UsageError(f"{verb.word()} is not done at once")
+        return self._host.act(verb)
+
+
+def _given(request: dict[str, Any]) -> Verb:
+    """The verb that a request is about, with its arguments."""
+    word = str(request.get("do"))
+    if word not in VERBS:
+        raise UsageError(f"the timeline does not do {word!r}")
+    try:
+        return msgspec.convert(request.get("arguments", {}), VERBS[word])
+    except msgspec.ValidationError as error:
+        raise UsageError(f"{word}: {error}") from error
 
 
 _HANDLERS: dict[str, Callable[[Requests, dict[str, Any]], object]] = {
     "rows": Requests._rows,
     "detail": Requests._detail,
     "call": Requests._call,
-    "plan": Requests._plan,
+    "preview": Requests._preview,
     "apply": Requests._apply,
     "withdraw": Requests._withdraw,
-    "answer": Requests._answer,
+    "act": Requests._act,
 }
 
 
@@ -186,10 +143,6 @@ def sentence(error: BaseException) -> str:
     if isinstance(error, DuranbError):
         return error.message
     return f"{type(error).__name__}: {error}"
-
-
-def _shown(plan: Plan) -> Planned:
-    return Planned(title=plan.title, lines=plan.lines, warnings=plan.warnings)
 
 
 def _outcome(done: Future[str]) -> dict[str, Any]:

@@ -21,12 +21,14 @@ from duranb.record.model import Ledger
 from duranb.timelines.detail import Detail
 from duranb.timelines.exchange import Exchange
 from duranb.timelines.model import Update
-from duranb.timelines.requests import VERBS, Planned
+from duranb.timelines.requests import Preview
 from duranb.timelines.rows import Row
+from duranb.verbs.declaration import Acts, Changes, Verb
+from duranb.verbs.table import VERBS
 
 FILE = Path(__file__).parents[2] / "widgets" / "src" / "wire.ts"
 
-SENT = (Update, Detail, Exchange, Planned)
+SENT = (Update, Detail, Exchange, Preview)
 """What Python sends. What these are made of follows from them."""
 
 FILLED = (Row, Detail, Ledger)
@@ -45,17 +47,22 @@ _PLAIN: dict[Any, str] = {
 
 def typescript() -> str:
     """The whole file."""
-    given = list(VERBS.values())
-    verbs = "\n".join(f"  {name}: {kind.__name__};" for name, kind in VERBS.items())
+    given = [verb for verb in VERBS.values() if issubclass(verb, (Changes, Acts))]
     parts = [
         "// Generated from Python's structs by `python -m duranb.timelines.wire`: do not edit.\n"
         '// Times are microseconds since the epoch, UTC; 0 means "not yet".',
         *map(_declared, _reached([*SENT, *given])),
-        "/** The verbs that change the notebook, each with what it takes. */\n"
-        f"export interface Verbs {{\n{verbs}\n}}",
+        _verbs("Changes", "The verbs that say first what they would do", given, Changes),
+        _verbs("Acts", "The verbs that act at once", given, Acts),
         *map(_defaults, FILLED),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _verbs(name: str, about: str, verbs: Iterable[type[Verb]], kind: type[Verb]) -> str:
+    """An interface from each verb's word to what the verb takes."""
+    lines = "\n".join(f"  {x.word()}: {x.__name__};" for x in verbs if issubclass(x, kind))
+    return f"/** {about}, each with what it takes. */\nexport interface {name} {{\n{lines}\n}}"
 
 
 def _reached(roots: Iterable[type]) -> list[type]:
@@ -88,7 +95,8 @@ def _declared(kind: type) -> str:
         values = " | ".join(f'"{each.value}"' for each in kind)
         return f"{said}\nexport type {kind.__name__} = {values};"
     lines = "\n".join(f"  {line};" for line in fields_of(kind))
-    return f"{said}\nexport interface {kind.__name__} {{\n{lines}\n}}"
+    body = f"{{\n{lines}\n}}" if lines else "{}"
+    return f"{said}\nexport interface {kind.__name__} {body}"
 
 
 def fields_of(kind: Any) -> Iterator[str]:

@@ -14,7 +14,6 @@ kept once however often what is around it changes, never copied, and mapped when
 
 from __future__ import annotations
 
-import copyreg
 import enum
 import functools
 import io
@@ -23,21 +22,19 @@ import struct
 import sys
 import types
 import weakref
-from collections.abc import Callable, Collection, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
 import cloudpickle
 import msgspec
 import xxhash
 
-from duranb.code import compiled, identity
-from duranb.code.looking import dict_of, is_a, is_class, module_of, qualname_of
+from duranb.code import compiled
+from duranb.code.looking import is_a, module_of
 from duranb.record.artifacts import Artifacts, Buffer
 from duranb.values import (
+    classes,
     definitions,
     forwarding,
     frames,
@@ -54,8 +51,10 @@ from duranb.values import (
     views,
 )
 from duranb.values.buffers import LARGE, Entry, Known, assembled, hashes
+from duranb.values.classes import load as _load_class  # noqa: F401 older stores name it so
 from duranb.values.immutable import is_leaf
 from duranb.values.missing import Missing
+from duranb.values.target import Target, live_namespace, loading_into
 from duranb.values.unpickling import loads
 from duranb.values.views import load as _load_view  # noqa: F401 older stores name it so
 
@@ -64,9 +63,6 @@ Reducer = Callable[[Any], tuple[Any, ...] | None]
 
 _HEAD = struct.Struct("<I")
 _decode_table = msgspec.msgpack.Decoder(list[int | Entry]).decode
-_live: ContextVar[dict[str, Any]] = ContextVar("duranb_live")
-_own: ContextVar[Collection[str] | None] = ContextVar("duranb_own", default=None)
-_settled: ContextVar[Mapping[str, Any]] = ContextVar("duranb_settled")
 
 
 @dataclass
@@ -203,7 +199,7 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
             if (generic := skeletons.of_generic(obj)) is not None:
                 return generic
             if module_of(obj) == "__main__" and id(obj) not in self._inside:
-                return self._class(obj)
+                return classes.reduction(obj, self._namespace, self._define(obj))
             made = definitions.whole(obj, skeletons.quiet(obj, super().reducer_override(obj)))
             return members.without_aliases(obj, made) if issubclass(obj, enum.Enum) else made
         if kind is types.CellType:
@@ -258,23 +254,18 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         """What fills a variable, which is empty until its function, which it may hold, is there."""
         return types.CellType(*definitions.content(variable))
 
-    def _class(self, cls: type) -> Any:
-        """By its fingerprint, with the definition beside it for when the live one is another."""
-        # Pickling an instance notes these in its class, which would look like a change of it.
-        copyreg._slotnames(cls)  # type: ignore[attr-defined]
-        sink = io.BytesIO()
-        inner = NotebookPickler(
-            sink,
-            self._namespace,
-            None,
-            self._reducer,
-            self._inside | {id(cls)},
-            self.missing,
-            self.met,
-        )
-        inner.dump((cls, members.told(cls)) if issubclass(cls, enum.Enum) else cls)
-        names = tuple(identity.attributes(cls))
-        return _load_class, (qualname_of(cls), identity.of_class(cls), sink.getvalue(), names)
+    def _define(self, cls: type) -> Callable[[object], bytes]:
+        """What pickles the definition of a class, in a pickle of its own."""
+
+        def define(definition: object) -> bytes:
+            sink = io.BytesIO()
+            inside = self._inside | {id(cls)}
+            NotebookPickler(
+                sink, self._namespace, None, self._reducer, inside, self.missing, self.met
+            ).dump(definition)
+            return sink.getvalue()
+
+        return define
 
 
 def special(obj: Any) -> Any:
@@ -321,11 +312,6 @@ class _Live:
         return live_namespace, ()
 
 
-def live_namespace() -> dict[str, Any]:
-    """The namespace that is being loaded into."""
-    return _live.get()
-
-
 _LIVE = _Live()
 
 
@@ -348,58 +334,6 @@ class _Globals:
 
     def __reduce__(self) -> Any:
         return held.module_globals, (self._module,)
-
-
-_loaded: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
-"""The classes that were loaded, by their namespace and their definition."""
-
-
-def _load_class(
-    name: str, fingerprint: str, definition: bytes, names: tuple[str, ...] | None = None
-) -> type:
-    live = _live_class(name)
-    if live is not None and identity.of_class(live) == fingerprint:
-        return live
-    # Loading a definition again would give the class that it made its methods anew.
-    key = f"{id(_live.get())} {fingerprint} {xxhash.xxh3_128_hexdigest(definition)}"
-    known: type | None = _loaded.get(key)
-    if known is not None and identity.of_class(known) == fingerprint:
-        return known
-    before = dict(vars(live)) if live is not None else {}
-    held_before = identity.attributes(live) if live is not None else {}
-    found = loads(definition)
-    loaded: type = members.complete(*found) if type(found) is tuple else found
-    assert is_class(loaded)
-    _loaded[key] = loaded
-    if loaded is live and not _is_own(name):
-        # An instance was stored when its class held something else: the class stays as it is.
-        for later in identity.attributes(loaded).keys() - held_before:
-            type.__delattr__(loaded, later)
-        for kept in [n for n, v in held_before.items() if dict_of(loaded).get(n) is not v]:
-            type.__setattr__(loaded, kept, held_before[kept])
-        return loaded
-    if loaded is live:
-        definitions.keep(loaded, before)
-    for later in identity.attributes(loaded).keys() - names if names else ():
-        type.__delattr__(loaded, later)  # it is the live class, put back to what it was
-    loaded.__qualname__ = name  # cloudpickle makes it the last part of it
-    return loaded
-
-
-def _live_class(name: str) -> type | None:
-    """The class of this qualified name that is bound in the namespace, or is about to be."""
-    root, *inner = name.split(".")
-    found: Any = _settled.get().get(root, _live.get().get(root))
-    for part in inner:
-        found = dict_of(found).get(part) if is_class(found) else None
-    live: type | None = found if is_class(found) else None
-    return live
-
-
-def _is_own(name: str) -> bool:
-    """Whether what is being loaded tells what a class holds: it is stored there under its name."""
-    own = _own.get()
-    return own is None or name.partition(".")[0] in own
 
 
 def _array(array: Any) -> tuple[Any, ...] | None:
@@ -434,18 +368,9 @@ def dump(
 
 
 def load(
-    artifacts: Artifacts,
-    digest: str,
-    live: dict[str, Any],
-    stand_in: tolerant.StandIn | None = None,
-    own: Collection[str] | None = None,
-    settled: Mapping[str, Any] = MappingProxyType({}),
+    artifacts: Artifacts, digest: str, into: Target, stand_in: tolerant.StandIn | None = None
 ) -> Any:
-    """The value that :meth:`Dump.put` kept. Its arrays can be written to.
-
-    It tells what a class of the notebook holds only where that is one of its ``own`` names (None:
-    any); else the class stays as it is. ``settled`` are classes by their names that are loaded
-    already and bound later.
+    """The value that :meth:`Dump.put` kept, loaded into a namespace. Its arrays can be written to.
 
     With ``stand_in`` what fails inside of it is replaced, and the rest is loaded. Loading runs code
     that the bytes name: ``artifacts`` only gives out what the user has signed. Raises what loading
@@ -461,7 +386,7 @@ def load(
             at += entry
         else:
             pieces.append(assembled(entry, artifacts))
-    with bound(live, own, settled):
+    with loading_into(into):
         if stand_in is not None:
             return tolerant.load(pieces[0], pieces[1:], stand_in)
         return loads(pieces[0], pieces[1:])
@@ -483,20 +408,3 @@ def parts(data: memoryview) -> set[str]:
         elif not isinstance(entry, int):
             found |= {entry[0], *entry[1].values()}
     return found
-
-
-@contextmanager
-def bound(
-    live: dict[str, Any],
-    own: Collection[str] | None = None,
-    settled: Mapping[str, Any] = MappingProxyType({}),
-) -> Any:
-    """While this is open, what is unpickled belongs to the namespace ``live``. The rest is as in
-    :func:`load`."""
-    tokens = _live.set(live), _own.set(own), _settled.set(settled)
-    try:
-        yield
-    finally:
-        _live.reset(tokens[0])
-        _own.reset(tokens[1])
-        _settled.reset(tokens[2])

@@ -76,7 +76,8 @@ def _seals(inside: Mapping[int, object]) -> dict[int, Seal]:
     if found:  # what is looked at past pandas is open
         for i, obj in inside.items():
             if i not in found and views.is_array(type(obj)):
-                found.pop(id(views.owner(obj)), None)
+                for memory in views.owners(obj):
+                    found.pop(id(memory), None)
     return found
 
 
@@ -108,9 +109,7 @@ def _parts(root: Any) -> Iterator[object]:
             continue
         seen[id(value)] = value
         if views.is_array(type(value)):
-            owner = views.owner(value)
-            if owner is not value:
-                stack.append(owner)
-        else:
+            stack += [m for m in views.owners(value) if m is not None and m is not value]
+        elif not views.is_memory(value):
             stack += [part for part in gc.get_referents(value) if not is_immutable(part)]
     yield from seen.values()

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from duranb.record import events as e
 from duranb.record.events import Event
 from duranb.record.fold import Fold
+from duranb.session.change import Change
+from duranb.verbs.declaration import Acts, Changes
+from duranb.verbs.table import Answer
 from tests.browser.story import Story
-
-
-@dataclass(frozen=True)
-class Plan:
-    """As a session makes them."""
-
-    verb: str
-    title: str
-    lines: tuple[str, ...]
-    apply: Callable[[], Awaitable[str]]
-    warnings: tuple[str, ...] = ()
 
 
 class Host:
@@ -51,16 +44,20 @@ class Host:
         for callback in list(self._subscribers):
             callback(self.history.seq)
 
-    def plan(self, verb: str, **arguments: Any) -> Plan:
+    def change(self, verb: Changes) -> Change:
+        arguments = msgspec.structs.asdict(verb)
+
         async def apply() -> str:
-            self.done.append((verb, arguments))
-            return f"{verb} was done"
+            self.done.append((verb.word(), arguments))
+            return f"{verb.word()} was done"
 
-        return Plan(verb, f"{verb} it", (f"with {arguments}",), apply, self.warnings)
+        lines = (f"with {arguments}",)
+        return Change(verb.word(), f"{verb.word()} it", lines, apply, self.warnings)
 
-    def answer(self, number: int, value: Any) -> str:
-        self.answered[number] = value
-        return f"answered question {number}"
+    def act(self, verb: Acts) -> str:
+        assert isinstance(verb, Answer)
+        self.answered[verb.number] = verb.value
+        return f"answered question {verb.number}"
 
     def subscribe(self, callback: Callable[[int], None]) -> Callable[[], None]:
         self._subscribers.append(callback)

@@ -10,7 +10,7 @@ from typing import Any
 
 from duranb.llm import reading
 from duranb.record.model import CallStatus, Status
-from duranb.store import StoreView, store_path
+from duranb.store import StoreView, is_store, store_path
 from tests.kernel.harness import Kernel, KernelDied, Result
 
 CALLS = 12
@@ -99,7 +99,7 @@ def run_cells(kernel: Kernel, url: str) -> list[Result]:
 def acknowledged(notebook: Path) -> set[str]:
     """The questions whose answers the store holds: none of them may be asked again."""
     folder = store_path(notebook)
-    if not (folder / "store.duckdb").exists():
+    if not is_store(folder):
         return set()
     with StoreView.open(folder) as view:
         history = view.history()

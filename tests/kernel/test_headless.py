@@ -308,7 +308,9 @@ def test_kernel_install_writes_a_kernel_that_loads_duranb(tmp_path: Path) -> Non
 def commands(group: click.Group, *at: str) -> list[tuple[str, ...]]:
     """The words of every command."""
     found: list[tuple[str, ...]] = []
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
         if isinstance(command, click.Group):
             found += commands(command, *at, name)
         else:

@@ -139,7 +139,7 @@ def test_unknown_words_are_one_message(kernel: Kernel) -> None:
         ("rewind nowhere", "the steps are: one"),
         ("switch nowhere", "the branches are main"),
         ("rewnd one", "no verb"),
-        ("rewind one --bad", "unrecognized"),
+        ("rewind one --bad", "No such option"),
         ("replay one --stale", "replay takes"),
     ):
         result = kernel.run(f"%duranb {line}")

@@ -12,7 +12,7 @@ from duranb.engine.runtime import Settings
 from duranb.llm import reading
 from duranb.record.events import ExecutionStarted
 from duranb.record.model import Call, CallStatus
-from duranb.session import Session
+from duranb.session.session import Session
 from duranb.store import store_path
 
 

@@ -214,7 +214,7 @@ def test_imports_are_listed_with_their_modules() -> None:
         ("%%cython\nx = 1", "%%cython"),
         ("%time x = (", "%time"),
         ("%duranb replay step", "%duranb replay"),
-        ("%duranb rewind step --compensate", "%duranb"),
+        ("%duranb rewind step --compensate", "%duranb rewind"),
     ],
 )
 def test_code_that_could_touch_anything(source: str, why: str) -> None:

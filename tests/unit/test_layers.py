@@ -14,6 +14,7 @@ PACKAGE = Path(duranb.__file__).parent
 LAYERS = (
     "errors",
     "text",
+    "verbs",
     "record",
     "code",
     "values",
@@ -21,8 +22,8 @@ LAYERS = (
     "state",
     "engine",
     "llm",
-    "views",
     "session",
+    "views",
     "timelines",
     "export",
     "runner",

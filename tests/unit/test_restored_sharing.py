@@ -206,3 +206,54 @@ def test_bound_methods_are_of_the_class_that_was_changed() -> None:
         given(second, delta, *delta.changed)
     given(second, later, "T", "t")
     assert second["m"].__func__ is second["T"].f and second["T"].rate == 5
+
+
+@pytest.mark.parametrize(
+    ("base", "subclass", "shown"),
+    [
+        ("class A:\n    __slots__ = ('x',)", "class B(A): pass", "B.__bases__[0] is A"),
+        (
+            "import enum\nclass A(enum.Enum): X = 1",
+            "import dataclasses\n@dataclasses.dataclass\nclass B:\n    x: A = A.X",
+            "B.x is B().x is A.X",
+        ),
+    ],
+)
+def test_a_class_is_built_on_the_classes_that_were_defined_again(
+    base: str, subclass: str, shown: str
+) -> None:
+    """Run All in the same kernel: the cell of the base, or of an enum that fields default to, ran
+    again for whatever reason; the restored class is of the new one, and so are its instances."""
+    kernel = Kernel()
+    kernel.run(base)
+    made = kernel.run(subclass)
+    instance = kernel.run("b = B()")
+    kernel.run(base, {"A"})
+    given(kernel, made, "B")
+    given(kernel, instance, "b", step="c")
+    assert eval(shown, kernel.live) and type(kernel["b"]) is kernel["B"]
+
+
+def test_a_class_without_its_name_is_state_of_its_instances() -> None:
+    """Its name stands for something else by now: what it holds comes back with what it made."""
+    _, second = recorded(ACCOUNT, "ann = Account()", "Account = [1]", "ann.paid = 3; ann.of = [2]")
+    assert type(second["ann"]).all[0] is second["ann"] and second["ann"].paid == 3
+    assert second["Account"] == [1]
+
+
+def test_scattered_memory_is_shared_again() -> None:
+    """A column is no flat piece of memory; what holds it, and a part of it, is linked to it."""
+    setup = "import numpy as np\nrows = np.arange(12).reshape(3, 4) + 1; cols = rows.T"
+    _, second = recorded(setup, "rows = cols[0]", "both = [rows, rows[1:3]]")
+    assert second["both"][0] is second["rows"]
+    second.run("cols[0, 1] = 50")
+    assert second["rows"][1] == second["both"][1][0] == 50
+
+
+def test_frames_that_were_loaded_share_nothing_that_pandas_guards() -> None:
+    """The memory of what was loaded lies in a buffer of its own, which is guarded as well."""
+    pytest.importorskip("pandas", minversion="3")
+    setup = "import pandas as pd\nframe = pd.DataFrame({'a': [1, 2], 'b': [3, 4]})"
+    _, second = recorded(setup, "column = frame['a']")
+    second.run("column.sum()", {"frame", "column"})
+    assert second.namespace.sharing("frame") == set()

@@ -114,7 +114,8 @@ def test_a_question_without_a_terminal_exits_with_75(tmp_path: Path) -> None:
 def test_a_script_and_a_notebook_of_one_name_have_two_histories(tmp_path: Path) -> None:
     """The script that a notebook was exported to does not wait for the notebook's kernel, and its
     history is not offered to a renamed notebook."""
-    from duranb.store import Store, left_behind, store_path
+    from duranb.session.places import left_behind
+    from duranb.store import Store, store_path
 
     notebook = Store.open(store_path(tmp_path / "script.ipynb"))
     assert run(tmp_path).stdout == "4 6 2 receipt tea\n"

@@ -12,7 +12,7 @@ import pytest
 
 from duranb.engine.runtime import Settings
 from duranb.engine.selfcheck import SelfCheck
-from duranb.session import Session
+from duranb.session.session import Session
 from duranb.state import aside
 from duranb.values.description import describe
 from duranb.values.differing import differences

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,8 +29,9 @@ from duranb.errors import (
 from duranb.record import events
 from duranb.record.events import Answered, ArtifactStored, RunStarted
 from duranb.store import Store, StoreView, store_path
-from duranb.store.paths import DATABASE, JOURNAL
-from duranb.store.schema import MIGRATIONS
+from duranb.store.paths import DATABASE, LOG, TAIL
+from duranb.store.schema import VERSION
+from duranb.store.segments import FRAME_MARK, HEAD_SIZE, segment_name
 from duranb.store.store import INLINE
 from duranb.store.verify import verify
 
@@ -69,7 +71,7 @@ def test_events_are_there_after_reopening_in_order(folder: Path) -> None:
     first.close()
     again = Store.open(folder)
     assert [b.call for b in bodies(again)] == list(range(120))  # type: ignore[attr-defined]
-    assert [x.seq for x in again.events()] == list(range(1, len(again.events()) + 1))
+    assert [x.seq for x in again.events()] == list(range(1, 121))
     assert again.damage == ""
     again.close()
     with StoreView.open(folder) as view:
@@ -86,7 +88,7 @@ def test_listeners_hear_before_the_caller_goes_on(store: Store) -> None:
 
 @pytest.mark.parametrize("size", [0, 1, INLINE, INLINE + 1, 3_000_000])
 def test_artifacts_come_back_by_their_content(folder: Path, size: int) -> None:
-    """Small ones from the database, large ones from files; the same bytes are kept once."""
+    """Small ones from the log, large ones from files; the same bytes are kept once."""
     data = os.urandom(size)
     store = Store.open(folder)
     digest = store.put([data[: size // 2], data[size // 2 :]])
@@ -127,7 +129,7 @@ def test_second_holder_is_refused_with_the_pid(store: Store, folder: Path) -> No
 
 
 def test_view_reads_while_the_owner_writes(store: Store, folder: Path) -> None:
-    """Another reader always gets a consistent, verified copy, never an older one."""
+    """Another reader always sees a consistent, verified history, never an older one."""
     stop = threading.Event()
 
     def write() -> None:
@@ -141,24 +143,44 @@ def test_view_reads_while_the_owner_writes(store: Store, folder: Path) -> None:
         for _ in range(10):
             with StoreView.open(folder) as view:
                 assert view.holder == os.getpid()
-                assert len(view.events()) >= seen
-                seen = len(view.events())
+                assert view.last >= seen
+                seen = view.last
                 assert verify(view) == []
     finally:
         stop.set()
         writer.join()
 
 
-def test_later_schema_is_refused_untouched(folder: Path) -> None:
+def test_later_layout_of_the_log_is_refused_untouched(folder: Path) -> None:
     """A store from a later version is neither read nor changed."""
     Store.open(folder).close()
+    (segment,) = (folder / LOG).iterdir()
+    data = bytearray(segment.read_bytes())
+    data[8] += 1
+    data[HEAD_SIZE - 4 : HEAD_SIZE] = zlib.crc32(data[: HEAD_SIZE - 4]).to_bytes(4, "little")
+    segment.write_bytes(data)
+    for opened in (Store.open, StoreView.open):
+        with pytest.raises(StoreTooNew, match="pip install -U duranb"):
+            opened(folder)
+    assert segment.read_bytes() == data
+
+
+def test_later_tables_are_left_alone_and_the_history_goes_on(folder: Path) -> None:
+    """Only queries need the database, so only they are refused."""
+    Store.open(folder).close()
+    store = Store.open(folder)
+    store.append(RunStarted(run="r")).wait()
+    store.query("SELECT 1")
+    store.close()
     connection = duckdb.connect(str(folder / DATABASE))
-    later = MIGRATIONS[-1].version + 1
-    connection.execute("INSERT INTO migrations VALUES (?, 'later', 0)", [later])
+    connection.execute("INSERT INTO migrations VALUES (?, 'later', 0)", [VERSION + 1])
     connection.close()
     before = (folder / DATABASE).read_bytes()
+    store = Store.open(folder)
+    store.append(RunStarted(run="s")).wait()
     with pytest.raises(StoreTooNew, match="pip install -U duranb"):
-        Store.open(folder)
+        store.query("SELECT 1")
+    store.close()
     assert (folder / DATABASE).read_bytes() == before
 
 
@@ -167,39 +189,127 @@ def _unclean_copy(source: Path, target: Path) -> None:
     shutil.copytree(source, target, ignore=shutil.ignore_patterns("lock"))
 
 
-@pytest.mark.parametrize("log", [f"{DATABASE}.wal", JOURNAL])
-@pytest.mark.parametrize("harm", ["truncate", "flip", "header"])
-def test_damaged_log_is_noticed_and_set_aside(
-    folder: Path, tmp_path: Path, harm: str, log: str
-) -> None:
-    """DuckDB may drop a damaged log without a word; the store says so and keeps the original."""
+def _written(folder: Path, count: int) -> Path:
+    """A store with so many events of 100 bytes, each in a frame of its own; its only segment."""
     store = Store.open(folder)
-    for number in range(40):
+    for number in range(count):
         store.append(Answered(call=number, value="x" * 100)).wait()
-    if log != JOURNAL:
-        store.query("SELECT 1")  # has the database take over what the journal holds
-    copy = tmp_path / "copy"
-    _unclean_copy(folder, copy)
     store.close()
-    wal = copy / log
-    data = bytearray(wal.read_bytes())
-    assert len(data) > 40 * 100
+    (segment,) = (folder / LOG).iterdir()
+    return segment
+
+
+@pytest.mark.parametrize("harm", ["truncate", "flip", "length", "header", "empty"])
+def test_damaged_log_is_noticed_and_set_aside(folder: Path, harm: str) -> None:
+    """The store says once what is damaged, keeps the original, and uses all that can be read."""
+    segment = _written(folder, 40)
+    data = bytearray(segment.read_bytes())
     if harm == "truncate":
         del data[len(data) // 2 :]
+    elif harm == "empty":
+        del data[:]
     else:
-        at = 0 if harm == "header" else len(data) // 2
-        data[at] ^= 0xFF
-    wal.write_bytes(bytes(data))
-    again = Store.open(copy)
-    assert "quarantine" in again.damage
-    kept = [p.read_bytes() for p in (copy / "quarantine").rglob(log)]
-    assert bytes(data) in kept
+        middle = data.index(FRAME_MARK, len(data) // 2)
+        data[{"flip": middle + 100, "length": middle + 8, "header": 0}[harm]] ^= 0xFF
+    segment.write_bytes(data)
+    with StoreView.open(folder) as view:
+        assert verify(view) != []
+    again = Store.open(folder)
+    assert "is damaged" in again.damage and "quarantine" in again.damage
+    kept = [p.read_bytes() for p in (folder / "quarantine").rglob(segment.name)]
+    assert kept == [data]
+    calls = {body.call for body in bodies(again)}  # type: ignore[attr-defined]
+    lost = set(range(40)) - calls
+    assert len(lost) == {"truncate": 21, "flip": 1, "length": 1, "header": 0, "empty": 40}[harm]
     again.append(RunStarted(run="goes on")).wait()
     again.close()
-    last = Store.open(copy)
+    last = Store.open(folder)
     assert last.damage == ""
     assert bodies(last)[-1] == RunStarted(run="goes on")
     last.close()
+
+
+@pytest.mark.parametrize("torn", ["frame", "zeros", "segment"])
+def test_what_was_never_acknowledged_is_no_damage(
+    folder: Path, torn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A frame, or a segment, that a killed process had begun to write is written over."""
+    segment = _written(folder, 3)
+    data = segment.read_bytes()
+    if torn == "segment":
+        (folder / LOG / segment_name(4)).write_bytes(b"durab")
+    elif torn == "zeros":
+        segment.write_bytes(data + bytes(5000))
+    else:
+        segment.write_bytes(data + data[HEAD_SIZE : HEAD_SIZE + 50])
+    with StoreView.open(folder) as view:
+        assert verify(view) == []
+    again = Store.open(folder)
+    assert again.damage == ""
+    again.append(Answered(call=3, value="")).wait()
+    again.close()
+    last = Store.open(folder)
+    assert last.damage == "" and len(bodies(last)) == 4
+    last.close()
+
+
+@pytest.mark.parametrize("tail", ["behind", "empty", "gone"])
+def test_a_tail_that_was_not_synced_is_no_damage(folder: Path, tail: str) -> None:
+    """After a power cut the tail may be older than the log, which was synced: all is there."""
+    store = Store.open(folder)
+    store.append(RunStarted(run="r")).wait()
+    before = (folder / TAIL).read_bytes()
+    store.append(RunStarted(run="s")).wait()
+    store.close()
+    if tail == "gone":
+        (folder / TAIL).unlink()
+    else:
+        (folder / TAIL).write_bytes(before if tail == "behind" else b"")
+    with StoreView.open(folder) as view:
+        assert verify(view) == []
+    again = Store.open(folder)
+    assert again.damage == "" and len(bodies(again)) == 2
+    again.close()
+
+
+def test_changed_history_is_noticed(folder: Path) -> None:
+    """A frame whose checksum was made to fit again breaks the chain."""
+    segment = _written(folder, 3)
+    data = bytearray(segment.read_bytes())
+    at = data.index(b"xxxx")
+    data[at] = ord("y")
+    start, end = data.rindex(FRAME_MARK, 0, at), data.index(FRAME_MARK, at)
+    data[start + 4 : start + 8] = zlib.crc32(data[start + 16 : end]).to_bytes(4, "little")
+    segment.write_bytes(data)
+    with StoreView.open(folder) as view:
+        assert any("chain of events is broken" in problem for problem in verify(view))
+    again = Store.open(folder)
+    assert "chain of events is broken" in again.damage
+    again.close()
+
+
+def test_the_log_goes_on_in_further_segments(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Segments are read in order, from any event on; one that is cut is noticed by the next."""
+    monkeypatch.setattr("duranb.store.log.SEGMENT", 2000)
+    monkeypatch.setattr("duranb.store.log.MARK", 500)
+    store = Store.open(folder)
+    digests = []
+    for number in range(60):
+        digests.append(store.put([b"%d" % number]))
+        store.append(Answered(call=number, value=number)).wait()
+    assert [x.seq for x in store.events(after=77)] == list(range(78, 121))
+    assert [bytes(store.get(d)) for d in digests] == [b"%d" % number for number in range(60)]
+    store.close()
+    files = sorted((folder / LOG).iterdir())
+    assert len(files) > 5
+    again = Store.open(folder)
+    assert [x.seq for x in again.events(after=33)] == list(range(34, 121))
+    assert bytes(again.get(digests[7])) == b"7"
+    again.close()
+    data = files[2].read_bytes()
+    files[2].write_bytes(data[:-10])
+    with StoreView.open(folder) as view:
+        assert any(files[2].name in problem for problem in verify(view))
 
 
 def test_undamaged_log_after_a_kill_is_no_damage(folder: Path, tmp_path: Path) -> None:
@@ -322,8 +432,8 @@ def test_forked_child_is_refused(store: Store) -> None:
 def test_queries_only_read(store: Store) -> None:
     """SQL over the history is a SELECT; anything else, and nonsense, is a clear refusal."""
     store.append(RunStarted(run="r")).wait()
-    columns, rows = store.query("SELECT kind, count(*) AS n FROM events GROUP BY kind")
-    assert columns == ["kind", "n"] and rows == [("run.started", 1)]
+    columns, rows = store.query("SELECT type, count(*) AS n FROM events GROUP BY type")
+    assert columns == ["type", "n"] and rows == [("run.started", 1)]
     for sql in ("DELETE FROM events", "SELECT 1; DROP TABLE events", "SELEC 1", "ATTACH 'x'"):
         with pytest.raises(UsageError):
             store.query(sql)
@@ -385,13 +495,14 @@ def test_queries_cannot_write_by_any_detour(store: Store) -> None:
     store.append(RunStarted(run="goes on")).wait()
 
 
-@pytest.mark.parametrize("harm", ["truncate", "flip", "empty", "folder"])
-def test_damaged_database_is_refused_and_left_alone(folder: Path, harm: str) -> None:
-    """A database that cannot be read is one plain sentence, for the kernel and for a view, and
-    nothing of the store is changed."""
+@pytest.mark.parametrize("harm", ["truncate", "flip", "empty", "folder", "gone", "other"])
+def test_damaged_database_is_made_anew_from_the_log(
+    folder: Path, tmp_path: Path, harm: str
+) -> None:
+    """It holds nothing that the log does not; what cannot be read is set aside."""
     store = Store.open(folder)
     for number in range(200):
-        store.append(Answered(call=number, value=os.urandom(300).hex())).wait()
+        store.append(Answered(call=number, value=os.urandom(300).hex()))
     store.close()
     file = folder / DATABASE
     data = bytearray(file.read_bytes())
@@ -402,50 +513,25 @@ def test_damaged_database_is_refused_and_left_alone(folder: Path, harm: str) -> 
     elif harm == "flip":
         for at in range(4096, len(data), 4096):
             data[at] ^= 1
+    file.unlink()
     if harm == "folder":
-        file.unlink()
         file.mkdir()
-    else:
+    elif harm == "other":
+        other = Store.open(tmp_path / "other")
+        other.append(RunStarted(run="other")).wait()
+        other.close()
+        shutil.copy(tmp_path / "other" / DATABASE, file)
+    elif harm != "gone":
         file.write_bytes(data)
-    with pytest.raises(StoreDamaged, match="cannot be read"):
-        StoreView.open(folder)
-    with pytest.raises(StoreDamaged, match="left as it is"):
-        Store.open(folder)
-    assert file.is_dir() if harm == "folder" else file.read_bytes() == data
-    assert not (folder / "quarantine").exists()
-
-
-def test_journal_of_another_store_is_not_taken_for_its_own(folder: Path, tmp_path: Path) -> None:
-    """Its events do not follow the last one of this store, whatever their numbers are."""
-    mine, other = Store.open(folder), Store.open(tmp_path / "other")
-    mine.append(RunStarted(run="mine")).wait()
-    mine.query("SELECT 1")  # has the database take over what the journal holds
-    other.append(RunStarted(run="other")).wait()
-    other.query("SELECT 1")
-    other.append(RunStarted(run="not mine")).wait()
-    _unclean_copy(folder, tmp_path / "copy")
-    shutil.copy(tmp_path / "other" / JOURNAL, tmp_path / "copy" / JOURNAL)
-    mine.close()
-    other.close()
-    again = Store.open(tmp_path / "copy")
-    assert bodies(again) == [RunStarted(run="mine")]
-    again.close()
-
-
-def test_lost_tail_is_said(folder: Path) -> None:
-    """Without its tail nobody can tell whether the last events are there, so that is said."""
-    store = Store.open(folder)
-    store.append(RunStarted(run="r")).wait()
-    store.close()
-    (folder / "tail").write_bytes(b"")
     with StoreView.open(folder) as view:
-        assert any("tail is gone" in problem for problem in verify(view))
+        assert verify(view) == []
+        assert view.query("SELECT count(*) FROM events")[1] == [(200,)]
     again = Store.open(folder)
-    assert "tail is gone" in again.damage
+    assert again.damage == ""
+    assert again.query("SELECT count(*) FROM events")[1] == [(200,)]
     again.close()
-    last = Store.open(folder)
-    assert last.damage == ""
-    last.close()
+    aside = list((folder / "quarantine").rglob(DATABASE))
+    assert len(aside) == (harm not in ("gone", "other"))
 
 
 @pytest.mark.parametrize("size", [100, INLINE + 1])
@@ -458,11 +544,12 @@ def test_damaged_artifact_is_stored_again_when_it_is_made_again(
     store = Store.open(folder)
     digest = store.put([data])
     store.append(RunStarted(run="r")).wait()
+    store.append(RunStarted(run="s")).wait()
     store.close()
     file = folder / "artifacts" / digest[:2] / digest
     if size <= INLINE:
-        with duckdb.connect(str(folder / DATABASE)) as database:
-            database.execute("UPDATE events SET payload = 'x'::BLOB WHERE payload IS NOT NULL")
+        (segment,) = (folder / LOG).iterdir()
+        segment.write_bytes(segment.read_bytes().replace(data, bytes(size)))
     elif harm == "gone":
         file.unlink()
     else:
@@ -486,7 +573,7 @@ def test_event_of_a_later_version_is_refused(folder: Path, monkeypatch: pytest.M
     store = Store.open(folder)
     store.append(RunStarted(run="r")).wait()
     with monkeypatch.context() as later:
-        later.setattr(events, "encode", lambda body: ("from.afar", '{"kind":"from.afar"}'))
+        later.setattr(events, "encode", lambda body: ("from.afar", '{"type":"from.afar"}'))
         store.append(Answered(call=1, value=1)).wait()
     store.close()
     for opened in (Store.open, StoreView.open):
@@ -505,8 +592,7 @@ def test_names_of_artifacts_lead_nowhere_else(folder: Path, tmp_path: Path) -> N
     store.close()
     with StoreView.open(folder) as view:
         for name in view.digests():
-            with pytest.raises(StoreDamaged, match="which is none"):
-                view.raw(name)
+            assert "which is none" in view.problem(name)
 
 
 @pytest.mark.parametrize("harm", [b"", b"short"])
@@ -521,8 +607,9 @@ def test_damaged_key_is_said_plainly(folder: Path, tmp_path: Path, harm: bytes) 
 def test_folder_of_another_store_in_its_place_is_not_written_to(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the journal still held stays out of a store that was put there meanwhile."""
-    monkeypatch.setattr("duranb.store.owner.QUIET", 60.0)  # it holds on to it
+    """What the database did not have yet stays out of a store that was put there meanwhile."""
+    monkeypatch.setattr("duranb.store.filler.REST", 60.0)  # it is behind
+    monkeypatch.setattr("duranb.store.filler.QUIET", 60.0)
     store = Store.open(folder)
     store.append(RunStarted(run="mine")).wait()
     other = Store.open(tmp_path / "other")
@@ -579,7 +666,7 @@ def test_a_child_does_not_keep_the_lock(folder: Path) -> None:
 
 
 def test_trust_signs_thousands_at_once(folder: Path) -> None:
-    """Signing is one statement, and what it cannot do leaves the store usable."""
+    """Trusting is one line, however much is trusted."""
     store = Store.open(folder)
     digests = [store.put([str(number).encode()]) for number in range(2000)]
     store.append(RunStarted(run="r")).wait()

@@ -72,7 +72,7 @@ def test_reply_carries_the_id_of_its_request(asker: Asker) -> None:
 def test_plan_shows_and_does_nothing(asker: Asker) -> None:
     """A plan is title, lines and warnings; nothing was done yet."""
     asker.host.warnings = ("one effect stays",)
-    reply = asker.ask("plan", do="rewind", arguments={"step": "draft@10", "before": True})
+    reply = asker.ask("preview", do="rewind", arguments={"step": "draft@10", "before": True})
     assert reply["result"]["title"] == "rewind it"
     assert "'before': True" in reply["result"]["lines"][0]
     assert reply["result"]["warnings"] == ["one effect stays"]
@@ -117,8 +117,8 @@ def test_deed_that_has_begun_cannot_be_withdrawn(asker: Asker) -> None:
     ("body", "said"),
     [
         ({"verb": "explode"}, "no request 'explode'"),
-        ({"verb": "plan", "do": "gc"}, "does not do 'gc'"),
-        ({"verb": "plan", "do": "rewind", "arguments": {"depth": 3}}, "depth"),
+        ({"verb": "preview", "do": "gc"}, "does not do 'gc'"),
+        ({"verb": "preview", "do": "rewind", "arguments": {"depth": 3}}, "depth"),
         ({"verb": "detail", "execution": 999}, "999"),
         ({"verb": "call", "call": 999}, "no call 999"),
         ({"verb": "detail", "execution": "x"}, "ValueError"),
@@ -132,7 +132,10 @@ def test_bad_requests_get_a_sentence(asker: Asker, body: dict[str, Any], said: s
 
 def test_answer_reaches_the_session(asker: Asker) -> None:
     """The answer to a question arrives as the value that was sent."""
-    assert asker.ask("answer", call=3, value={"ok": True})["result"] == "answered question 3"
+    assert (
+        asker.ask("act", do="answer", arguments={"number": 3, "value": {"ok": True}})["result"]
+        == "answered question 3"
+    )
     assert asker.host.answered == {3: {"ok": True}}
 
 

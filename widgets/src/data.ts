@@ -4,7 +4,7 @@ import { DETAIL, LEDGER, ROW } from "./wire.js";
 import type * as wire from "./wire.js";
 
 export type * from "./wire.js";
-export type { AttemptRow as Attempt, CallLine as Call, Planned as Plan } from "./wire.js";
+export type { AttemptRow as Attempt, CallLine as Call, Preview as Plan } from "./wire.js";
 
 export type Row = Required<wire.Row>;
 export type Detail = Required<wire.Detail>;

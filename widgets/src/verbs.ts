@@ -1,8 +1,9 @@
 // What changes the notebook: the verbs, the row or branch each is used on, and what each takes.
 
-import type { Row, Verbs } from "./data.js";
+import type { Changes, Row } from "./data.js";
 
-export type Verb = keyof Verbs;
+/** The verbs that have a button; a store is trusted where its warning can be read: in a cell. */
+export type Verb = Exclude<keyof Changes, "trust">;
 
 /** A verb the user is about to use, on a row or (switch) a branch. */
 export interface Intent {
@@ -14,7 +15,7 @@ export interface Intent {
 type Together<Union> = (Union extends unknown ? (each: Union) => void : never) extends (all: infer All) => void ? All : never;
 
 /** What a verb takes. Only Python knows which verb takes what; the names are checked here. */
-export type Arguments = Partial<Together<Verbs[Verb]>>;
+export type Arguments = Partial<Together<Changes[Verb]>>;
 
 export interface Button {
   verb: "rewind" | "replay" | "fork" | "compensate";
@@ -70,7 +71,7 @@ export function begin({ verb, row, branch }: Intent): Arguments {
     case "compensate":
       return { step };
     case "resolve":
-      return { step: row?.step ?? "", happened: false, not_happened: false, compensate: false, result: "" };
+      return { step: row?.step ?? "", happened: false, not_happened: false, compensate: false };
   }
 }
 

@@ -46,17 +46,25 @@ export interface Ledger {
   saved_seconds: number;
 }
 
-/** A call the user can settle: a question to answer, or an effect in doubt. */
-export interface Question {
+/**
+ * A call that is not settled: what a step waits for, or an effect in doubt.
+ *
+ * It began at `since`. `until` is when a wait ends by itself; 0 where it needs an answer.
+ */
+export interface OpenCall {
   call: number;
+  kind: Kind;
   name: string;
   text: string;
+  since: number;
+  until: number;
 }
 
 /**
  * An execution, as the list shows it.
  *
  * `spans` are its calls as (started, ended, kind, status). `ledger` is about its own calls.
+ * `waits` are the calls that it waits for, `doubts` the effects that nobody knows about.
  * `died` says that its process ended meanwhile: then `ended` is its last sign of life.
  * `line` says that it, or what was restored from it, lies on the way to the head, `head` that
  * it is the last one there; `stale` are the inputs that changed since. `snapshot` is 0 where
@@ -86,8 +94,8 @@ export interface Row {
   ledger?: Ledger;
   reason?: string;
   error?: string;
-  questions?: Question[];
-  doubts?: Question[];
+  waits?: OpenCall[];
+  doubts?: OpenCall[];
   compensable?: boolean;
   snapshot?: number;
   line?: boolean;
@@ -107,11 +115,13 @@ export interface Branch {
 /**
  * The sums over all rows, and how many times the notebook came back after its process ended.
  *
+ * A step that waits for an answer or a time is `waiting`, whether or not it holds its process.
  * `saved_*` are about calls answered from the journal instead of being made again.
  */
 export interface Totals {
   executions: number;
   running: number;
+  waiting: number;
   restarts: number;
   ledger: Ledger;
 }
@@ -262,20 +272,28 @@ export interface Exchange {
 }
 
 /** What a verb would do, in sentences; `warnings` are what cannot be undone. */
-export interface Planned {
+export interface Preview {
   title: string;
   lines: string[];
   warnings: string[];
 }
 
-/** Arguments of `rewind`, as the front end may give them. */
+/**
+ * Bring every variable back to what it was after a step, or at the head of the history.
+ *
+ * No cell runs, and nothing is lost: the executions since stay in the history.
+ */
 export interface Rewind {
   step?: string;
   before?: boolean;
   compensate?: boolean;
 }
 
-/** Arguments of `replay`. */
+/**
+ * Run a recorded step again, with its inputs as recorded.
+ *
+ * Its calls are answered from the journal; its effects are not done again.
+ */
 export interface Replay {
   step?: string;
   from_?: string;
@@ -284,39 +302,57 @@ export interface Replay {
   with_?: Record<string, string>;
 }
 
-/** Arguments of `fork`. */
+/** Begin a branch after a step, or at the head, and stand on it. */
 export interface Fork {
   name: string;
   at?: string;
 }
 
-/** Arguments of `switch`. */
+/** Stand on another branch, at its head. */
 export interface Switch {
   name: string;
 }
 
-/** Arguments of `compensate`. */
+/** Undo what a step did to the outside world, with the inputs and outputs recorded then. */
 export interface Compensate {
   step: string;
 }
 
-/** Arguments of `resolve`. */
+/** Say what became of a step's effect whose outcome was never recorded. */
 export interface Resolve {
   step: string;
-  happened?: boolean;
+  happened?: boolean | string;
   not_happened?: boolean;
   compensate?: boolean;
-  result?: string;
 }
 
-/** The verbs that change the notebook, each with what it takes. */
-export interface Verbs {
+/**
+ * Answer a question; the step that waits for it goes on when it is run again.
+ *
+ * A value that is JSON (true, 3, ["a"]) arrives as that, any other as text.
+ */
+export interface Answer {
+  number: number;
+  value: unknown;
+}
+
+/** Sign the store with your key: its values are code once they are loaded. */
+export interface Trust {}
+
+/** The verbs that say first what they would do, each with what it takes. */
+export interface Changes {
   rewind: Rewind;
   replay: Replay;
   fork: Fork;
   switch: Switch;
   compensate: Compensate;
   resolve: Resolve;
+  trust: Trust;
+}
+
+/** The verbs that act at once, each with what it takes. */
+export interface Acts {
+  answer: Answer;
 }
 
 /** What the fields of Row are where they were left out. */
@@ -345,7 +381,7 @@ export const ROW: Omit<Required<Row>, "id" | "step" | "kind" | "status" | "origi
   },
   "reason": "",
   "error": "",
-  "questions": [],
+  "waits": [],
   "doubts": [],
   "compensable": false,
   "snapshot": 0,

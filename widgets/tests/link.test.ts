@@ -70,7 +70,7 @@ test("a request is answered by the reply with its id", async (t) => {
 
 test("what the kernel refuses is told in its sentence", async (t) => {
   const { model, link } = linked(t);
-  const asked = link.request("plan");
+  const asked = link.request("preview");
   model.say({ id: model.sent[0]!["id"] as string }, { error: "there is no step x" });
   await assert.rejects(asked, { message: "there is no step x" });
 });

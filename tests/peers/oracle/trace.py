@@ -45,7 +45,8 @@ def trace(cells: list[str]) -> list[dict[str, list[str]]]:
         live.reads = set()
         bound = dict(live)
         failed = _run(source, live)
-        reads = live.reads & (live.keys() | before.keys()) | _mentioned(source)
+        reads = live.reads & (live.keys() | before.keys())
+        reads |= _with_called(_mentioned(source), {**bound, **live})
         after = portraits(live)
         writes = {n for n in before.keys() | after.keys() if before.get(n) != after.get(n)}
         # What is changed in place is read, be it through another name.
@@ -73,6 +74,24 @@ def _run(source: str, live: dict[str, Any]) -> bool:
 def _mentioned(source: str) -> set[str]:
     names = (n for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Name))
     return {n.id for n in names if isinstance(n.ctx, ast.Load)}
+
+
+def _with_called(names: set[str], values: dict[str, Any]) -> set[str]:
+    """These names and those that the functions among their values mention: whoever holds a
+    function may call it, and depends on what it reads then."""
+    found: set[str] = set()
+    new = set(names)
+    while new:
+        found |= new
+        functions = [v for n in new if type(v := values.get(n)) is types.FunctionType]
+        new = {n for f in functions for n in _loaded(f.__code__)} & values.keys() - found
+    return found
+
+
+def _loaded(code: types.CodeType) -> set[str]:
+    """The names that code and the functions in it mention."""
+    inner = [c for c in code.co_consts if isinstance(c, types.CodeType)]
+    return set(code.co_names).union(*map(_loaded, inner))
 
 
 def _bound(source: str) -> set[str]:

@@ -80,7 +80,7 @@ function Resolve({ given, set }: Props): JSX.Element {
       <Either
         label="What became of it"
         choices={[
-          { label: "it happened", on: given.happened === true, choose: () => set({ ...unknown, happened: true }) },
+          { label: "it happened", on: Boolean(given.happened), choose: () => set({ ...unknown, happened: true }) },
           { label: "it did not", on: given.not_happened === true, choose: () => set({ ...unknown, not_happened: true }) },
           { label: "undo it", on: given.compensate === true, choose: () => set({ ...unknown, compensate: true }) },
         ]}
@@ -88,7 +88,11 @@ function Resolve({ given, set }: Props): JSX.Element {
       {given.happened && (
         <label class="db-field">
           What it returned, as an expression
-          <input type="text" value={given.result} onInput={(event) => set({ result: event.currentTarget.value })} />
+          <input
+            type="text"
+            value={given.happened === true ? "" : given.happened}
+            onInput={(event) => set({ happened: event.currentTarget.value || true })}
+          />
         </label>
       )}
     </>

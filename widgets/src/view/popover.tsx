@@ -39,7 +39,7 @@ export function Popover({ state, intent, close }: Props): JSX.Element {
       return undefined;
     }
     const timer = setTimeout(() => {
-      state.link.request<Plan>("plan", body).then(
+      state.link.request<Plan>("preview", body).then(
         (found) => mine === asked.current && setPlan(found),
         (error: Error) => {
           if (mine !== asked.current) return;

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, repr=False)
-class Plan:
-    """What a verb would do, in sentences, and the deed itself.
+class Change:
+    """What a verb would do, in sentences, and how to do it.
 
     ``lines`` say what happens, ``warnings`` what cannot be undone or is lost from view. Nothing
     has changed until ``apply`` is called; it returns one sentence about what was done.
@@ -17,7 +18,7 @@ class Plan:
     verb: str
     title: str
     lines: tuple[str, ...]
-    apply: Callable[[], Awaitable[str]] = field(compare=False)
+    apply: Callable[[], Coroutine[Any, Any, str]] = field(compare=False)
     warnings: tuple[str, ...] = ()
 
     def __str__(self) -> str:
@@ -25,7 +26,7 @@ class Plan:
         return "\n".join(text + [f"  ! {warning}" for warning in self.warnings])
 
     def __repr__(self) -> str:
-        return f"{self}\n  nothing has changed yet: await plan.apply() does it"
+        return f"{self}\n  nothing has changed yet: await change.apply() does it"
 
 
 def listed(names: list[str] | tuple[str, ...], limit: int = 6) -> str:

@@ -1,4 +1,4 @@
-"""``duranb verify --replay``: the recorded steps run again offline, and compared.
+"""``duranb verify``: the store checked, or its recorded steps run again offline and compared.
 
 Each step begins from what was recorded before it. What cannot be stored (a client, a chat), and
 what lies outside of the namespace (a library's settings), is there because the notebook's plain
@@ -18,20 +18,40 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
 from duranb.engine.options import first_line
 from duranb.errors import UsageError
-from duranb.jupyter.offline import COMPARED
 from duranb.record.events import Binding
 from duranb.record.history import History
 from duranb.record.model import Execution, Status
 from duranb.record.staleness import latest
 from duranb.runner.headless import Hooks, inject, read, step_of
-from duranb.runner.offline import copied, run_offline, store_folder
+from duranb.runner.offline import copied, run_offline
+from duranb.session.comparing import COMPARED
+from duranb.session.places import find_store
 from duranb.state.unstorable import is_unstorable
 from duranb.store import StoreView
+from duranb.store.verify import verify as problems_of
+from duranb.views.status import differing
 
 _VERB = re.compile(r"^(\s*)([%!]duranb\b)", re.MULTILINE)
 """A plain cell's command to duranb, which is about another store than the copy."""
 
 _TOLERANT = {"tags": ["raises-exception"]}
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a look at a store found, as sentences: ``problems`` of the store, and in ``differing``
+    values that do not come back as they were, although the store is whole."""
+
+    events: int
+    problems: tuple[str, ...]
+    differing: tuple[str, ...]
+
+
+def check(notebook: Path) -> Checked:
+    """Check that a store is what was acknowledged: chain, artifacts, signatures."""
+    with StoreView.open(find_store(notebook)) as view:
+        problems = tuple(problems_of(view))
+        return Checked(view.last, problems, tuple(differing(view.history())))
 
 
 @dataclass(frozen=True)
@@ -85,7 +105,7 @@ def verify(notebook: Path, *, hooks: Hooks | None = None, timeout: float | None 
 
     Raises :class:`UsageError` when there is no store, or no completed step in it.
     """
-    folder, hooks = store_folder(notebook), hooks or Hooks()
+    folder, hooks = find_store(notebook), hooks or Hooks()
     if notebook == folder:
         notebook = folder.parent.parent / f"{folder.name}.ipynb"
     with copied(folder) as (store, before):

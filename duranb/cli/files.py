@@ -1,0 +1,44 @@
+"""Verbs on a notebook's files: ``timeline``, ``export`` and ``adopt``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from duranb.errors import UsageError
+from duranb.session import places
+from duranb.session.reader import open_reader
+from duranb.verbs.table import Adopt, Export, Timeline
+
+
+def timeline(verb: Timeline, notebook: Path) -> None:
+    """Write the timeline as one HTML file."""
+    from duranb.timelines.html import timeline_html
+
+    with open_reader(notebook) as reader:
+        page = timeline_html(reader.history, reader.artifacts, title=notebook.stem)
+    _write(page, verb.out)
+
+
+def export(verb: Export, notebook: Path) -> None:
+    """Write what the notebook is exported to."""
+    from duranb.export import export as exported
+
+    _write(exported(notebook, verb.target or ""), verb.out)
+
+
+def adopt(verb: Adopt, notebook: Path) -> None:
+    """Take over the store that a renamed notebook has left behind."""
+    if not notebook.exists():
+        raise UsageError(f"there is no notebook {notebook}")
+    folder = places.adopt(notebook.resolve(), verb.name)
+    click.echo(f"{notebook} goes on with the history of {verb.name}: {folder}")
+
+
+def _write(text: str, out: Path | None) -> None:
+    if out is None:
+        click.echo(text, nl=False)
+    else:
+        out.write_text(text, encoding="utf-8")
+        click.echo(str(out))

@@ -1,0 +1,256 @@
+"""The thread that fills the database from the log, and answers queries. Nobody who records waits
+for it.
+
+It reads the log, so that nothing is held in memory for it however far it is behind. While events
+keep coming it works in small pieces and rests in between: what it does in Python holds up the
+threads that record. When they stop, or somebody asks, it catches up.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from duranb.errors import StoreError, StoreLocked
+from duranb.store import files, rows
+from duranb.store.log import LogReader
+from duranb.store.paths import DATABASE, WAL
+
+if TYPE_CHECKING:  # DuckDB takes 0.1 s to import: it is, on this thread, when it is needed
+    from duranb.store.database import Database
+    from duranb.store.tables import Tables
+
+T = TypeVar("T")
+
+QUIET = 0.25
+"""Seconds without new events after which it works without a rest."""
+
+REST = 0.05
+"""Seconds of rest between two pieces of work while events keep coming."""
+
+PIECE = 200
+"""Events in a piece of work, about: 1 to 3 ms."""
+
+LONGEST = 30.0
+"""Seconds, at most, until a database that could not be written is tried again."""
+
+_Work = tuple[Callable[["Database"], Any], "Future[Any]", bool]
+
+
+class _News:
+    """There are new events in the log."""
+
+
+class Filler:
+    """Owns the database of an open store. ``check()`` raises :class:`StoreError` where the folder
+    is not the store's any more. ``tables`` follow the history, once somebody has folded it."""
+
+    def __init__(self, folder: Path, log: LogReader, check: Callable[[], None]) -> None:
+        self._folder = folder
+        self._log = log
+        self._check = check
+        self.tables: Tables | None = None
+        self._queue: SimpleQueue[_Work | type[_News] | None] = SimpleQueue()
+        self._database: Database | None = None
+        self._filled = 0
+        self._failures = 0  # in a row
+        self._told = False
+        self._latest = time.monotonic()
+        self._thread = threading.Thread(target=self._run, name="duranb-database", daemon=True)
+        self._thread.start()
+
+    def news(self) -> None:
+        """The log has new events; from the thread that appends them."""
+        self._latest = time.monotonic()
+        if not self._told:
+            self._told = True
+            self._queue.put(_News)
+
+    def do(self, work: Callable[[Database], T], *, caught_up: bool = True) -> T:
+        """Run ``work`` on the thread, and give its value. The database has all events then, unless
+        ``caught_up`` is false.
+
+        An interrupt of the caller ends the work too. Raises :class:`StoreError`.
+        """
+        done: Future[T] = Future()
+        self._queue.put((work, done, caught_up))
+        try:
+            return done.result()
+        except KeyboardInterrupt:
+            if self._database is not None:
+                self._database.interrupt()
+            raise
+
+    def filled(self) -> int:
+        """The number of the event up to which the history's tables are filled; 0 where that cannot
+        be known."""
+        try:
+            return self.do(lambda database: database.filled(self._log.last), caught_up=False)
+        except StoreError:
+            return 0
+
+    def close(self) -> None:
+        """Catch up, close the database, end the thread."""
+        self._queue.put(None)
+        self._thread.join()
+
+    # -- on the thread ---------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while True:
+            try:
+                item = self._queue.get(timeout=self._rest())
+            except Empty:
+                self._try(self._fill_some)
+                continue
+            if item is None:
+                break
+            if isinstance(item, tuple):
+                self._serve(*item)
+        if self._log.last:
+            self._try(self._catch_up)
+        self._close()
+
+    def _rest(self) -> float | None:
+        """Seconds until the next piece of work, None where there is none."""
+        if self._filled >= self._log.last:
+            self._told = False
+            if self._filled >= self._log.last:  # nothing came in between
+                return None
+            self._told = True
+        if self._failures:
+            return min(QUIET * 2.0**self._failures, LONGEST)
+        return REST if self._is_busy() else 0.0
+
+    def _is_busy(self) -> bool:
+        return time.monotonic() - self._latest < QUIET
+
+    def _try(self, work: Callable[[Database], None]) -> None:
+        """What fails is tried again later, and at the next open: the log has it all."""
+        import duckdb
+
+        try:
+            work(self._opened())
+            self._failures = 0
+        except (duckdb.Error, OSError, StoreError):
+            self._failures += 1
+
+    def _serve(self, work: Callable[[Database], T], done: Future[T], caught_up: bool) -> None:
+        import duckdb
+
+        from duranb.store.database import plain
+
+        try:
+            database = self._opened()
+            if caught_up:
+                self._catch_up(database)
+            done.set_result(work(database))
+        except duckdb.Error as problem:
+            done.set_exception(plain(problem))
+        except OSError as problem:
+            done.set_exception(files.unwritable(self._folder, problem))
+        except BaseException as error:
+            done.set_exception(error)
+
+    def _fill_some(self, database: Database) -> None:
+        busy = self._is_busy()
+        self._fill(database, PIECE if busy else rows.BULK)
+        if not busy and self._filled >= self._log.last:
+            self._fill_tables(database)
+
+    def _catch_up(self, database: Database) -> None:
+        last = self._log.last
+        while self._filled < last:
+            self._fill(database, rows.BULK)
+        self._fill_tables(database)
+
+    def _fill(self, database: Database, most: int) -> None:
+        import duckdb
+
+        found = rows.read(self._log, self._filled, most)
+        if not found:  # nothing more can be read
+            self._filled = self._log.last
+            return
+        # Where another store lies there by now, DuckDB would write its log into that one.
+        self._check()
+        try:
+            database.insert(found)
+        except duckdb.Error:
+            # A full disk at a checkpoint kills the connection after the rows were committed, so the
+            # database is asked what it has: nothing is inserted twice.
+            database.reopen()
+            self._filled, _ = database.last()
+            raise
+        self._filled = found[-1].seq
+
+    def _fill_tables(self, database: Database) -> None:
+        if self.tables is not None:
+            self._check()
+            database.fill(self.tables)
+
+    def _opened(self) -> Database:
+        """The database, made anew from the log where what lies there is no use."""
+        import duckdb
+
+        from duranb.store.database import Database, Outdated
+
+        if self._database is not None:
+            return self._database
+        self._check()
+        file = self._folder / DATABASE
+        try:
+            database = Database(file)
+            try:
+                filled, digest = database.last()
+                if filled and digest != self._log.hash_of(filled):
+                    raise Outdated  # that of another store, or of one that was cut short
+            except BaseException:
+                database.close(checkpoint=False)
+                raise
+        except Outdated:
+            self._remove()
+            database, filled = Database(file), 0
+        except duckdb.Error as error:
+            if "lock on file" in str(error):
+                raise StoreLocked(
+                    f"the database {file} is in use by another process: {error}. The history goes "
+                    "on in the log; end that process to query it"
+                ) from error
+            if "No space left" in str(error):
+                raise
+            self._set_aside()
+            database, filled = Database(file), 0
+        database.filled(self._log.last)  # makes the tables where there are none
+        self._database, self._filled = database, filled
+        return database
+
+    def _remove(self) -> None:
+        for name in (DATABASE, WAL):
+            (self._folder / name).unlink(missing_ok=True)
+
+    def _set_aside(self) -> None:
+        """Move a database that cannot be read into quarantine."""
+        aside = self._folder / "quarantine" / f"{time.time_ns()}"
+        aside.mkdir(parents=True, exist_ok=True)
+        for name in (DATABASE, WAL):
+            with contextlib.suppress(FileNotFoundError):
+                (self._folder / name).rename(aside / name)
+
+    def _close(self) -> None:
+        import duckdb
+
+        if self._database is None:
+            return
+        try:
+            self._check()
+            still_there = True
+        except StoreError:
+            still_there = False
+        with contextlib.suppress(duckdb.Error):  # its own log stays, for the next time
+            self._database.close(checkpoint=still_there)

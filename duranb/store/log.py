@@ -1,0 +1,205 @@
+"""The log of an open store: one synced append makes a batch of events durable; what it holds is
+read back by its place."""
+
+from __future__ import annotations
+
+import bisect
+import contextlib
+import os
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from duranb.errors import StoreDamaged
+from duranb.record.events import Event, EventBody, decode
+from duranb.store import chain, files, segments
+from duranb.store.reading import Reading
+from duranb.store.segments import HEAD_SIZE, MARK, Frame, FrameWriter, Mark, Place, segment_name
+
+SEGMENT = 64 << 20
+"""Bytes after which a new segment is begun."""
+
+_sync = getattr(os, "fdatasync", os.fsync)  # macOS has only the one that syncs more
+
+
+class Line(NamedTuple):
+    """An event to be appended: its body, its JSON, and its payload."""
+
+    body: EventBody
+    data: str
+    payload: bytes
+
+
+class LogReader:
+    """Reads what is durable in a log, from any thread: up to event number ``last``.
+
+    ``segments`` and ``marks`` are those that :class:`Reading` found; the owner of the log adds to
+    them as it goes on.
+    """
+
+    def __init__(self, folder: Path, found: Reading) -> None:
+        self.last = found.last
+        self.segments = found.segments
+        self.marks = found.marks
+        self._folder = folder
+        self._open: dict[int, int] = {}
+
+    def path(self, segment: int) -> Path:
+        """The file of a segment."""
+        return self._folder / segment_name(segment)
+
+    def events(self, after: int = 0) -> Iterator[Event]:
+        """The events with numbers above ``after``, without those that cannot be read."""
+        for frame in self.frames(after):
+            for seq, ts, digest, data, _ in frame.records:
+                if seq > after:
+                    with contextlib.suppress(msgspec.MsgspecError):
+                        yield Event(seq, ts, decode(data), digest)
+
+    def hash_of(self, seq: int) -> bytes:
+        """The hash of an event, empty where there is none."""
+        for frame in self.frames(seq - 1):
+            return next((r.hash for r in frame.records if r.seq == seq), b"")
+        return b""
+
+    def frames(self, after: int) -> Iterator[Frame]:
+        """The whole frames with events above a number, up to the last durable one."""
+        upto = self.last
+        if after >= upto:
+            return
+        found = bisect.bisect_right(self.marks, after + 1, key=lambda mark: mark.seq)
+        _, segment, start = self.marks[max(found - 1, 0)]
+        for first in self.segments[self.segments.index(segment) :]:
+            path = self.path(first)
+            with path.open("rb", buffering=MARK) as file:
+                for frame in segments.frames(file, first, start, path.stat().st_size):
+                    if frame.records and frame.records[-1].seq > after:
+                        yield frame
+                        if frame.records[-1].seq >= upto:
+                            return
+            start = HEAD_SIZE
+
+    def read(self, place: Place) -> bytes:
+        """A payload. Raises :class:`StoreDamaged` where its segment cannot be read."""
+        try:
+            descriptor = self._open.get(place.segment)
+            if descriptor is None:
+                descriptor = os.open(self.path(place.segment), os.O_RDONLY)
+                kept = self._open.setdefault(place.segment, descriptor)
+                if kept != descriptor:  # another thread was first
+                    os.close(descriptor)
+                    descriptor = kept
+            return os.pread(descriptor, place.size, place.offset)
+        except OSError as error:
+            raise StoreDamaged(
+                f"the log {self.path(place.segment)} cannot be read ({error.strerror}). "
+                f"{files.REMEDY}"
+            ) from error
+
+    def close(self) -> None:
+        """Close its files."""
+        while self._open:
+            os.close(self._open.popitem()[1])
+
+
+class Log:
+    """Appends to a log; one thread does. ``hash`` is that of the last durable event."""
+
+    def __init__(self, folder: Path, reader: LogReader, found: Reading) -> None:
+        """Continue the log that was found in a folder, behind its last whole frame.
+
+        Raises OSError.
+        """
+        self.reader = reader
+        self.hash = found.hash
+        self._folder = folder
+        self._end = found.end
+        if found.segments and found.end:
+            self._writing = os.open(self.reader.path(found.segments[-1]), os.O_RDWR)
+            if os.fstat(self._writing).st_size > found.end:
+                os.ftruncate(self._writing, found.end)
+            os.fsync(self._writing)  # a killed process may not have synced it
+            return
+        for segment in found.segments[-1:]:  # nothing in it can be read
+            found.segments.remove(segment)
+            self.reader.path(segment).unlink()
+        self._writing = self._begin()
+
+    @property
+    def last(self) -> int:
+        """The number of the last durable event."""
+        return self.reader.last
+
+    def _begin(self) -> int:
+        """Begin a segment with the next event; its descriptor."""
+        first = self.last + 1
+        path = self.reader.path(first)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644)
+        try:
+            os.pwrite(descriptor, segments.header(first, self.hash), 0)
+            os.fsync(descriptor)
+            files.sync_folder(self._folder)
+        except BaseException:
+            os.close(descriptor)
+            path.unlink()
+            raise
+        self.reader.segments.append(first)
+        self._end = HEAD_SIZE
+        return descriptor
+
+    def in_place(self) -> bool:
+        """Whether the file that is written to still is the one that lies in the folder."""
+        try:
+            found = os.stat(self.reader.path(self.reader.segments[-1]))
+        except OSError:
+            return False
+        own = os.fstat(self._writing)
+        return (found.st_dev, found.st_ino) == (own.st_dev, own.st_ino)
+
+    def append(self, lines: Sequence[Line]) -> list[tuple[Event, Place]]:
+        """Make events durable, all or none; each with the place of its payload.
+
+        Raises :class:`StoreUnwritable`.
+        """
+        try:
+            if self._end > SEGMENT:
+                full, self._writing = self._writing, self._begin()
+                os.close(full)
+            segment = self.reader.segments[-1]
+            writer = FrameWriter(segment, self._end)
+            stored, digest = [], self.hash
+            for seq, (body, data, payload) in enumerate(lines, self.last + 1):
+                ts = time.time_ns() // 1000
+                digest = chain.link(digest, seq, ts, chain.covered(body, data))
+                place = writer.add(seq, ts, digest, data.encode(), payload)
+                stored.append((Event(seq, ts, body, digest), place))
+            end = self._write(writer.frame())
+        except OSError as error:
+            raise files.unwritable(self._folder.parent, error) from error
+        marks = self.reader.marks
+        if not marks or not 0 <= self._end - marks[-1].offset < MARK:
+            marks.append(Mark(self.last + 1, segment, self._end))
+        self._end, self.hash = end, digest
+        self.reader.last = stored[-1][0].seq
+        return stored
+
+    def _write(self, frame: bytes) -> int:
+        at, rest = self._end, memoryview(frame)
+        try:
+            while rest:
+                written = os.pwrite(self._writing, rest, at)
+                at, rest = at + written, rest[written:]
+            _sync(self._writing)
+        except OSError:
+            with contextlib.suppress(OSError):  # a torn frame is not read, and written over
+                os.ftruncate(self._writing, self._end)
+            raise
+        return at
+
+    def close(self) -> None:
+        """Close its files."""
+        os.close(self._writing)
+        self.reader.close()

@@ -1,0 +1,201 @@
+"""The bytes of the log: append-only segment files of frames, each one synced batch of events.
+
+A segment is named by the number of its first event. It begins with a header, which repeats that
+number and the hash of the event before it; frames follow. A frame is whole or was never
+acknowledged: its checksum covers all of it. Numbers are little-endian. ``duranb/FORMAT.md`` has
+the tables.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from duranb.errors import StoreTooNew
+
+VERSION = 1
+"""Of this layout. A later one is refused, and left as it is."""
+
+HASH_BYTES = 16
+
+_HEAD = struct.Struct(f"<8sIQ{HASH_BYTES}s")
+"""Of a segment: a mark, the version, the number of its first event, the hash before that one."""
+_HEAD_MARK = b"durablog"
+_CHECK = struct.Struct("<I")
+HEAD_SIZE = _HEAD.size + _CHECK.size
+
+_FRAME = struct.Struct("<4sIQ")
+"""Of a frame: a mark, the CRC-32 of its body, the bytes of its body."""
+FRAME_MARK = b"\xd5fr\n"
+
+_RECORD = struct.Struct(f"<QQ{HASH_BYTES}sII")
+"""Of an event: number, time in microseconds, hash, bytes of its JSON, bytes of its payload."""
+
+MARK = 256 << 10
+"""Bytes between two remembered places of a segment, from which an event is looked for."""
+
+_SUFFIX = ".seg"
+_CHUNK = 1 << 20
+
+
+class Place(NamedTuple):
+    """Where a payload lies: the segment (by its first event's number), the offset, the bytes."""
+
+    segment: int
+    offset: int
+    size: int
+
+
+class Mark(NamedTuple):
+    """Where the frame lies that begins with an event."""
+
+    seq: int
+    segment: int
+    offset: int
+
+
+class Record(NamedTuple):
+    """An event as the log holds it. ``data`` is its JSON."""
+
+    seq: int
+    ts: int
+    hash: bytes
+    data: str
+    payload: Place
+
+
+class Frame(NamedTuple):
+    """A stretch of a segment and the records in it, none where it cannot be read. ``whole`` is
+    false where the checksum does not fit: something in it is not as it was written."""
+
+    start: int
+    end: int
+    records: Sequence[Record]
+    whole: bool = True
+
+
+def segment_name(first: int) -> str:
+    """The file of the segment whose first event has this number."""
+    return f"{first:020d}{_SUFFIX}"
+
+
+def segments(folder: Path) -> list[int]:
+    """The segments of a log, by the number of their first event, in order."""
+    names = [p.name for p in folder.glob(f"*{_SUFFIX}")]
+    return sorted(int(n.removesuffix(_SUFFIX)) for n in names if n[: -len(_SUFFIX)].isdigit())
+
+
+def header(first: int, before: bytes) -> bytes:
+    """The first bytes of a segment."""
+    head = _HEAD.pack(_HEAD_MARK, VERSION, first, before)
+    return head + _CHECK.pack(zlib.crc32(head))
+
+
+def read_header(data: bytes, file: Path) -> tuple[int, bytes] | None:
+    """The first event's number and the hash before it, or None for what is no header.
+
+    Raises :class:`StoreTooNew` for the header of a later layout.
+    """
+    if len(data) != HEAD_SIZE or _CHECK.unpack_from(data, _HEAD.size)[0] != zlib.crc32(
+        data[: _HEAD.size]
+    ):
+        return None
+    mark, version, first, before = _HEAD.unpack_from(data)
+    if mark != _HEAD_MARK:
+        return None
+    if version > VERSION:
+        raise StoreTooNew(
+            f"the log {file} was written by a later duranb (its layout is version {version}, this "
+            f"one knows {VERSION}). Nothing was touched: pip install -U duranb"
+        )
+    return first, before
+
+
+class FrameWriter:
+    """Collects the records of one frame, to be written at ``at`` in segment ``segment``."""
+
+    def __init__(self, segment: int, at: int) -> None:
+        self._segment = segment
+        self._end = at + _FRAME.size
+        self._parts: list[bytes] = []
+
+    def add(self, seq: int, ts: int, digest: bytes, data: bytes, payload: bytes) -> Place:
+        """Add an event; where its payload will lie."""
+        self._parts += (_RECORD.pack(seq, ts, digest, len(data), len(payload)), data, payload)
+        place = Place(self._segment, self._end + _RECORD.size + len(data), len(payload))
+        self._end = place.offset + place.size
+        return place
+
+    def frame(self) -> bytes:
+        """The whole frame."""
+        body = b"".join(self._parts)
+        return _FRAME.pack(FRAME_MARK, zlib.crc32(body), len(body)) + body
+
+
+def frames(file: BinaryIO, segment: int, start: int, end: int) -> Iterator[Frame]:
+    """What lies between two offsets of a segment, in order.
+
+    After a frame that cannot be read, the next mark with a whole frame behind it is looked for.
+    """
+    file.seek(start)
+    at = start
+    while at < end:
+        found = _frame(file, segment, at, end)
+        if found is None:
+            found = Frame(at, _next_frame(file, segment, at + 1, end), (), whole=False)
+            file.seek(found.end)
+        yield found
+        at = found.end
+
+
+def _frame(file: BinaryIO, segment: int, at: int, end: int) -> Frame | None:
+    """The frame that begins where ``file`` stands, which is ``at``; it stands at its end then."""
+    head = file.read(_FRAME.size)
+    if len(head) != _FRAME.size:
+        return None
+    mark, checksum, size = _FRAME.unpack(head)
+    if mark != FRAME_MARK or size > end - at - _FRAME.size:
+        return None
+    body = file.read(size)
+    base = at + _FRAME.size
+    whole = zlib.crc32(body) == checksum
+    if not whole and file.read(len(FRAME_MARK)) != FRAME_MARK:
+        return None  # torn, or its length is wrong
+    if not whole:
+        file.seek(base + size)
+    try:
+        return Frame(at, base + size, list(_records(body, segment, base)), whole)
+    except (struct.error, UnicodeDecodeError):
+        return None
+
+
+def _records(body: bytes, segment: int, base: int) -> Iterator[Record]:
+    at = 0
+    while at < len(body):
+        seq, ts, digest, of_data, of_payload = _RECORD.unpack_from(body, at)
+        at += _RECORD.size
+        data = body[at : at + of_data].decode()
+        at += of_data
+        yield Record(seq, ts, digest, data, Place(segment, base + at, of_payload))
+        at += of_payload
+
+
+def _next_frame(file: BinaryIO, segment: int, at: int, end: int) -> int:
+    """Where the next whole frame begins, at ``at`` or later; ``end`` if there is none."""
+    while at < end:
+        file.seek(at)
+        chunk = file.read(min(_CHUNK, end - at))
+        offset = chunk.find(FRAME_MARK)
+        if offset < 0:
+            at += max(len(chunk) - len(FRAME_MARK) + 1, 1)
+            continue
+        at += offset
+        file.seek(at)
+        found = _frame(file, segment, at, end)
+        if found is not None and found.whole:
+            return at
+        at += 1
+    return end

@@ -1,0 +1,42 @@
+"""What somebody else has signed, and this user trusts: the history up to an event.
+
+One line in a file of its own, signed with the user's key over the hash of that event. The hash
+covers everything before it, so nothing can be added to what is trusted, or changed in it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import blake3
+import msgspec
+
+from duranb.store import files
+from duranb.store.paths import TRUST
+
+
+class Trusted(msgspec.Struct, frozen=True):
+    """The user trusts the history up to event ``seq``, whose hash is ``hash``."""
+
+    seq: int
+    hash: bytes
+    signature: str
+
+
+def read(folder: Path, key: bytes) -> Trusted | None:
+    """What the user with this key trusts in a store, or None."""
+    try:
+        found = msgspec.json.decode((folder / TRUST).read_bytes(), type=Trusted)
+    except (OSError, msgspec.MsgspecError):
+        return None
+    return found if found.signature == _sign(found.seq, found.hash, key) else None
+
+
+def write(folder: Path, key: bytes, seq: int, digest: bytes) -> None:
+    """Trust the history up to an event. Raises :class:`duranb.errors.StoreUnwritable`."""
+    found = Trusted(seq, digest, _sign(seq, digest, key))
+    files.replace(folder / TRUST, msgspec.json.encode(found))
+
+
+def _sign(seq: int, digest: bytes, key: bytes) -> str:
+    return blake3.blake3(f"trust {seq} {digest.hex()}".encode(), key=key).hexdigest(16)

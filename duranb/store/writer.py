@@ -1,0 +1,166 @@
+"""The thread that acknowledges: it alone appends to the log.
+
+Everything that is queued when it looks is one batch, durable with one sync. It never waits for
+anything else: not for the database, and not for a reader.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from queue import Empty, SimpleQueue
+
+from duranb.errors import StoreError, Superseded
+from duranb.record.events import Event
+from duranb.store import files
+from duranb.store.log import Line, Log
+from duranb.store.port import Receipt, settle
+from duranb.store.segments import Place
+
+PATIENCE = 0.05
+"""Seconds that events nobody waits for may wait for company."""
+
+Stored = Sequence[tuple[Event, Place]]
+
+
+class Draft:
+    """Events on their way to the log, not numbered yet.
+
+    ``files`` are artifacts, by digest, that must be in their files first; ``expected`` is the
+    number of the last event before them, where the caller relies on it. ``undo`` is called on the
+    writer's thread when they could not be written and are given up.
+    """
+
+    __slots__ = ("expected", "files", "lines", "receipt", "undo")
+
+    def __init__(
+        self,
+        lines: Sequence[Line],
+        receipt: Receipt,
+        expected: int | None,
+        files: Sequence[tuple[str, bytes]],
+        undo: Callable[[], None],
+    ) -> None:
+        self.lines = lines
+        self.receipt = receipt
+        self.expected = expected
+        self.files = files
+        self.undo = undo
+
+
+class Writer:
+    """Appends drafts to the log of the store in ``folder``, on a thread of its own.
+
+    ``stored(events)`` is called there after each batch, before anybody is woken; ``check()`` before
+    it, and raises :class:`StoreError` where the log must not be written to any more.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        log: Log,
+        stored: Callable[[Stored], None],
+        check: Callable[[], None],
+    ) -> None:
+        self._folder = folder
+        self._queue: SimpleQueue[Draft | Receipt | None] = SimpleQueue()
+        self._log = log
+        self._stored = stored
+        self._check = check
+        self._kept: list[Draft] = []  # nobody waits for them, and they could not be written
+        self._thread = threading.Thread(target=self._run, name="duranb-log", daemon=True)
+        self._thread.start()
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the caller is on the writer's thread, where nothing may wait for it."""
+        return threading.current_thread() is self._thread
+
+    def append(self, draft: Draft) -> None:
+        """Queue events."""
+        self._queue.put(draft)
+
+    def hurry(self, receipt: Receipt) -> None:
+        """Somebody waits for a receipt now."""
+        if self.is_here:
+            raise StoreError("a listener of the store cannot wait for it: it would wait for itself")
+        self._queue.put(receipt)
+
+    def close(self) -> None:
+        """Write what is queued and end the thread."""
+        self._queue.put(None)
+        self._thread.join()
+
+    # -- on the thread ---------------------------------------------------------------------
+
+    def _run(self) -> None:
+        going = True
+        while going:
+            drafts, going = self._gather()
+            drafts, self._kept = [*self._kept, *drafts], []
+            try:
+                self._write(drafts)
+            except BaseException as error:
+                self._refuse(drafts, error)
+
+    def _gather(self) -> tuple[list[Draft], bool]:
+        """What to write next, and whether more may come.
+
+        Events that nobody waits for are written with the next that somebody does wait for; alone
+        they are written after a moment. What is queued behind an urgent one comes along too.
+        """
+        drafts: list[Draft] = []
+        patience: float | None = None
+        urgent = False
+        while True:
+            try:
+                item = self._queue.get(not urgent, patience)
+            except Empty:
+                return drafts, True
+            if item is None:
+                return drafts, False
+            if isinstance(item, Draft):
+                drafts.append(item)
+                urgent = urgent or item.receipt.waited
+                patience = PATIENCE
+            else:
+                urgent = urgent or not item.settled
+
+    def _write(self, drafts: Sequence[Draft]) -> None:
+        lines: list[Line] = []
+        written: list[tuple[Receipt, int]] = []
+        if drafts:
+            self._check()
+        for draft in drafts:
+            last = self._log.last + len(lines)
+            if draft.receipt.settled:
+                continue
+            if draft.expected is not None and draft.expected != last:
+                draft.undo()
+                draft.receipt.settle(error=Superseded.at(last, draft.expected))
+                continue
+            for digest, data in draft.files:
+                files.write(self._folder, digest, [data])
+            lines += draft.lines
+            written.append((draft.receipt, last + len(draft.lines)))
+        stored = self._log.append(lines) if lines else []
+        error: BaseException | None = None
+        try:
+            if stored:
+                self._stored(stored)
+        except BaseException as problem:  # of a listener: the events are durable all the same
+            error = problem
+        settle([receipt for receipt, _ in written], [last for _, last in written], error)
+
+    def _refuse(self, drafts: Sequence[Draft], error: BaseException) -> None:
+        """Nothing was written. What nobody waits for is kept for the next time, since whoever
+        queued it relies on it."""
+        for draft in drafts:
+            if draft.receipt.settled:
+                continue
+            if draft.receipt.waited:
+                draft.undo()
+                draft.receipt.settle(error=error)
+            else:
+                self._kept.append(draft)

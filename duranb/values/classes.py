@@ -1,0 +1,161 @@
+"""The notebook's classes in a pickle.
+
+A class is pickled by its fingerprint, with its definition beside it, and loaded as the live class
+where that is the same code and is built upon classes that are live as well. What a class holds that
+can be changed (a registry, a counter) is stored under the name it is bound to
+(:mod:`duranb.state.classes`). One that is bound to no name, or whose name stands for something else
+by now, is only reached through its instances: what it holds is state of theirs.
+"""
+
+from __future__ import annotations
+
+import abc
+import copyreg
+import enum
+import types
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import cloudpickle.cloudpickle as cloudpickle
+import xxhash
+
+from duranb.code import identity
+from duranb.code.looking import dict_of, is_class, module_of, mro_of, qualname_of
+from duranb.values import definitions, members
+from duranb.values.immutable import is_immutable
+from duranb.values.target import class_in, target
+from duranb.values.unpickling import loads
+
+
+def reduction(
+    cls: type, live: Mapping[str, Any], define: Callable[[object], bytes]
+) -> tuple[Any, ...]:
+    """How a class of the notebook is pickled; ``define`` pickles its definition."""
+    # Pickling an instance notes these in its class, which would look like a change of it.
+    copyreg._slotnames(cls)  # type: ignore[attr-defined]
+    definition = define((cls, members.told(cls)) if issubclass(cls, enum.Enum) else cls)
+    name, names = qualname_of(cls), tuple(identity.attributes(cls))
+    reduced = load, (name, identity.of_class(cls), definition, names)
+    held = carried(cls, live)
+    return (*reduced, held, None, None, hold) if held else reduced
+
+
+def carried(cls: type, live: Mapping[str, Any]) -> dict[str, Any]:
+    """What a class holds that is pickled with it wherever it is met: nothing where it is what its
+    name stands for in the namespace."""
+    return {} if class_in(live, qualname_of(cls)) is cls else holds(cls)
+
+
+def holds(cls: type) -> dict[str, Any]:
+    """The lists, instances and other changeable values that a class of the notebook holds."""
+    if type(cls) not in (type, abc.ABCMeta) or module_of(cls) != "__main__":
+        return {}
+    return {n: v for n, v in identity.attributes(cls).items() if _is_state(n, v)}
+
+
+def _is_state(name: str, value: Any) -> bool:
+    if name.startswith("__") or name == "_abc_impl" or is_immutable(value):
+        return False
+    kind = type(value)
+    # A descriptor of the notebook's may keep there what its instances are given.
+    described = (
+        any("__get__" in vars(cls) for cls in kind.__mro__) and module_of(kind) != "__main__"
+    )
+    return not (issubclass(kind, (type, *_METHODS)) or described)
+
+
+_METHODS = (types.FunctionType, staticmethod, classmethod, property)
+
+
+def hold(cls: type, held: Mapping[str, Any]) -> None:
+    """Give a class that no name stands for what it held; one that is bound has that from there."""
+    if target().class_named(qualname_of(cls)) is not cls:
+        for name, value in held.items():
+            type.__setattr__(cls, name, value)
+
+
+_loaded: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
+"""The classes that were loaded, by their namespace and their definition."""
+
+
+def load(
+    name: str, fingerprint: str, definition: bytes, names: tuple[str, ...] | None = None
+) -> type:
+    """The class of this name and fingerprint: one that is alive, or else as it was defined."""
+    into = target()
+    live = into.class_named(name)
+    # Loading a definition again would give the class that it made its methods anew.
+    key = f"{id(into.live)} {fingerprint} {xxhash.xxh3_128_hexdigest(definition)}"
+    for find in (lambda: [live, _loaded.get(key)], into.unbound):
+        for known in find():
+            if known is not None and _is_it(known, name, fingerprint):
+                return known
+    before = dict(vars(live)) if live is not None else {}
+    held_before = identity.attributes(live) if live is not None else {}
+    outdated = live is not None and not _is_current(live)
+    loaded = _defined(definition)
+    if not _is_current(loaded):
+        _forget(loaded)
+        loaded = _defined(definition)
+    _loaded[key] = loaded
+    if loaded is live and not into.owns(name):
+        # An instance was stored when its class held something else: the class stays as it is.
+        for later in identity.attributes(loaded).keys() - held_before:
+            type.__delattr__(loaded, later)
+        for kept in [n for n, v in held_before.items() if dict_of(loaded).get(n) is not v]:
+            type.__setattr__(loaded, kept, held_before[kept])
+        return loaded
+    if loaded is live and not outdated:
+        definitions.keep(loaded, before)
+    for later in identity.attributes(loaded).keys() - names if names else ():
+        type.__delattr__(loaded, later)  # it is the live class, put back to what it was
+    loaded.__qualname__ = name  # cloudpickle makes it the last part of it
+    return loaded
+
+
+def _defined(definition: bytes) -> type:
+    found = loads(definition)
+    loaded: type = members.complete(*found) if type(found) is tuple else found
+    assert is_class(loaded)
+    return loaded
+
+
+def _forget(cls: type) -> None:
+    """Have cloudpickle define this class as another one: it cannot be given other bases."""
+    with cloudpickle._DYNAMIC_CLASS_TRACKER_LOCK:
+        number = cloudpickle._DYNAMIC_CLASS_TRACKER_BY_CLASS.pop(cls, None)
+        cloudpickle._DYNAMIC_CLASS_TRACKER_BY_ID.pop(number, None)
+
+
+def _is_it(cls: type, name: str, fingerprint: str) -> bool:
+    if qualname_of(cls) != name or identity.of_class(cls) != fingerprint:
+        return False
+    return _is_current(cls)
+
+
+def _is_current(cls: type) -> bool:
+    """Whether the notebook's classes that a class is made of are those that are alive: none was
+    defined again since, by the same code."""
+    into = target()
+    for part in _made_of(cls):
+        now = into.class_named(qualname_of(part)) if module_of(part) == "__main__" else part
+        if now is None or now is part or now is cls:
+            continue
+        if identity.of_class(now) == identity.of_class(part):
+            return False
+    return True
+
+
+def _made_of(cls: type) -> Iterator[type]:
+    """The bases of a class, and the classes in its annotations, defaults and attributes."""
+    yield from mro_of(cls)[1:]
+    yield type(cls)
+    parts: list[object] = []
+    for value in identity.attributes(cls).values():
+        parts.append(value)
+        if type(value) is types.FunctionType:
+            parts += [*identity.held(value), *value.__annotations__.values()]
+    parts += dict_of(cls).get("__annotations__", {}).values()
+    for part in parts:
+        yield part if is_class(part) else type(part)

@@ -1,0 +1,68 @@
+"""The live namespace that values are loaded into, while they are loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from duranb.code.looking import dict_of, is_class
+
+
+@dataclass(frozen=True)
+class Target:
+    """A namespace, and what loading has to know of its classes.
+
+    What a class of the notebook holds is only told by an artifact where the class is one of its
+    ``own`` names (None: any). ``settled`` are classes by their names that are loaded already and
+    bound later; ``unbound`` gives the classes of live values, be they bound to a name or not.
+    """
+
+    live: dict[str, Any]
+    own: Collection[str] | None = None
+    settled: Mapping[str, type] = field(default_factory=lambda: MappingProxyType({}))
+    unbound: Callable[[], Collection[type]] = tuple
+
+    def owns(self, name: str) -> bool:
+        """Whether what is being loaded tells what this class holds."""
+        return self.own is None or name.partition(".")[0] in self.own
+
+    def class_named(self, name: str) -> type | None:
+        """The class of this qualified name that is bound in the namespace, or is about to be."""
+        root = name.partition(".")[0]
+        return class_in({root: self.settled.get(root, self.live.get(root))}, name)
+
+
+def class_in(names: Mapping[str, Any], name: str) -> type | None:
+    """The class of a qualified name (``Outer.Inner``) among these names, or None."""
+    root, *inner = name.split(".")
+    found: Any = names.get(root)
+    for part in inner:
+        found = dict_of(found).get(part) if is_class(found) else None
+    return found if is_class(found) else None
+
+
+_target: ContextVar[Target] = ContextVar("duranb_target")
+
+
+@contextmanager
+def loading_into(target: Target) -> Iterator[None]:
+    """While this is open, what is unpickled belongs to the ``target``."""
+    token = _target.set(target)
+    try:
+        yield
+    finally:
+        _target.reset(token)
+
+
+def target() -> Target:
+    """Where to values are being loaded."""
+    return _target.get()
+
+
+def live_namespace() -> dict[str, Any]:
+    """The namespace that is being loaded into."""
+    return _target.get().live

@@ -1,0 +1,285 @@
+"""The verbs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from duranb.verbs.declaration import (
+    Acts,
+    Argument,
+    Changes,
+    Headless,
+    Looks,
+    OnFiles,
+    Option,
+    Verb,
+    parameters,
+)
+
+Step = Annotated[str, Argument("STEP", "A step, or one execution of it: STEP@ID.")]
+Branch = Annotated[str, Argument("NAME", "The branch.")]
+Out = Annotated[Path | None, Option("-o", "The file to write; else standard output.", "FILE")]
+Seconds = Annotated[float | None, Option("--timeout", "Seconds for each cell.", "SECONDS")]
+Kernel = Annotated[
+    str, Option("--kernel", "The kernel to use instead of the notebook's own.", "NAME")
+]
+
+
+class Status(Looks, frozen=True):
+    """Where the notebook stands: its steps, what they cost and saved, what waits for you."""
+
+    handler = "duranb.views.verbs:status"
+
+
+class Log(Looks, frozen=True):
+    """The history as sentences, newest last."""
+
+    handler = "duranb.views.verbs:log"
+    example = "-n 100"
+
+    n: Annotated[int, Option("-n", "How many lines.", "LINES", least=1)] = 30
+
+
+class Show(Looks, frozen=True):
+    """Everything about a step: its code, why it ran, inputs, outputs, attempts and calls."""
+
+    handler = "duranb.views.verbs:show"
+    example = "analyse"
+
+    step: Step
+
+
+class Diff(Looks, frozen=True):
+    """What differs between two executions."""
+
+    handler = "duranb.views.verbs:diff"
+    example = "analyse@3 analyse@9"
+
+    a: Annotated[str, Argument("FIRST", "A step, or one execution of it: STEP@ID.")]
+    b: Annotated[str, Argument("SECOND", "The one to compare it with.")]
+
+
+class Timeline(OnFiles, frozen=True):
+    """The timeline: live in the notebook, or as one HTML file that needs nothing else."""
+
+    example = "-o agent.html"
+
+    out: Annotated[Path | None, Option("-o", "The HTML file to write.", "FILE", required=True)] = (
+        None
+    )
+
+
+class Rewind(Changes, frozen=True):
+    """Bring every variable back to what it was after a step, or at the head of the history.
+
+    No cell runs, and nothing is lost: the executions since stay in the history.
+    """
+
+    handler = "duranb.session.moving:rewind"
+    example = "analyse --before"
+
+    step: Step = ""
+    before: Annotated[bool, Option("--before", "To the state that the step started from.")] = False
+    compensate: Annotated[
+        bool, Option("--compensate", "Also undo what was done since, latest first.", runs_code=True)
+    ] = False
+
+
+class Replay(Changes, frozen=True):
+    """Run a recorded step again, with its inputs as recorded.
+
+    Its calls are answered from the journal; its effects are not done again.
+    """
+
+    handler = "duranb.session.replaying:replay"
+    example = "analyse --with limit=20"
+    runs_code = True
+
+    step: Step = ""
+    from_: Annotated[str, Option("--from", "This step and what follows from it.", "STEP")] = ""
+    stale: Annotated[bool, Option("--stale", "All steps whose inputs have changed.")] = False
+    live: Annotated[bool, Option("--live", "Make its calls anew, and pay for them.")] = False
+    with_: Annotated[
+        dict[str, str],
+        Option("--with", "Another value for an input, as an expression.", "NAME=EXPR"),
+    ] = {}
+
+
+class Fork(Changes, frozen=True):
+    """Begin a branch after a step, or at the head, and stand on it."""
+
+    handler = "duranb.session.moving:fork"
+    example = "idea --at analyse"
+
+    name: Branch
+    at: Annotated[str, Option("--at", "The step after which it begins.", "STEP")] = ""
+
+
+class Switch(Changes, frozen=True):
+    """Stand on another branch, at its head."""
+
+    handler = "duranb.session.moving:switch"
+    example = "main"
+
+    name: Branch
+
+
+class Compensate(Changes, frozen=True):
+    """Undo what a step did to the outside world, with the inputs and outputs recorded then."""
+
+    handler = "duranb.session.compensation:compensate"
+    example = "publish"
+    runs_code = True
+
+    step: Step
+
+
+class Resolve(Changes, frozen=True):
+    """Say what became of a step's effect whose outcome was never recorded."""
+
+    handler = "duranb.session.resolving:resolve"
+    example = "publish --not-happened"
+    runs_code = True
+
+    step: Step
+    happened: Annotated[
+        bool | str, Option("--happened", "It happened, and returned this expression.", "RESULT")
+    ] = False
+    not_happened: Annotated[
+        bool, Option("--not-happened", "It did not: the next run of the step does it.")
+    ] = False
+    compensate: Annotated[
+        bool, Option("--compensate", "Undo it; the next run of the step does it again.")
+    ] = False
+
+
+class Trust(Changes, frozen=True):
+    """Sign the store with your key: its values are code once they are loaded."""
+
+    handler = "duranb.session.trusting:trust"
+
+
+class Answer(Acts, frozen=True):
+    """Answer a question; the step that waits for it goes on when it is run again.
+
+    A value that is JSON (true, 3, ["a"]) arrives as that, any other as text.
+    """
+
+    handler = "duranb.session.answering:answer"
+    example = "17 yes"
+
+    number: Annotated[int, Argument("ID", "The question's number.")]
+    value: Annotated[Any, Argument("VALUE", "The answer.")]
+
+
+class Adopt(OnFiles, frozen=True):
+    """Go on with the history that the notebook had under its old name."""
+
+    example = "agent"
+
+    name: Annotated[str, Argument("OLD", "What the notebook was called.")]
+
+
+class Verify(OnFiles, frozen=True):
+    """Check that the store is what was acknowledged: chain, artifacts and signatures.
+
+    With --replay, rerun every completed step instead: offline, from its recorded inputs and against
+    its recorded calls, on a copy of the store. Each output that comes out different is listed.
+    Plain cells run too, those above a step before it. Ids and times that libraries draw do not
+    count as a difference; those that the notebook draws do. Exit code 0: all agree. 1: some do not.
+    """
+
+    example = "--replay"
+
+    replay: Annotated[
+        bool, Option("--replay", "Rerun every step offline, and compare its outputs.")
+    ] = False
+    timeout: Annotated[
+        float | None, Option("--timeout", "With --replay: seconds for each step.", "SECONDS")
+    ] = None
+
+
+class Export(OnFiles, frozen=True):
+    """The notebook as a graph: a script that runs durably on its own, or a picture."""
+
+    example = "--target script -o agent.py"
+
+    target: Annotated[
+        Literal["script", "mermaid"] | None, Option("--target", "What to write.", required=True)
+    ] = None
+    out: Out = None
+
+
+class Run(Headless, frozen=True):
+    """Run the notebook headless; go on where it stopped, also when its kernel dies.
+
+    Exit code 0: done. 1: a cell failed. 75: it waits for an answer (duranb answer). 2: there is
+    nothing that could run.
+    """
+
+    example = "-p limit=20"
+
+    parameters: Annotated[
+        dict[str, Any],
+        Option(
+            "-p",
+            "Assign a variable after the cell tagged 'parameters', or first of all. A value is "
+            "JSON, or else text.",
+            "NAME=VALUE",
+        ),
+    ] = {}
+    timeout: Seconds = None
+    restarts: Annotated[
+        int, Option("--restarts", "Kernels in a row that may die without progress.", "COUNT")
+    ] = 10
+    kernel: Kernel = ""
+    out: Annotated[Path | None, Option("-o", "Write the executed notebook.", "FILE")] = None
+
+
+class Resume(Headless, frozen=True):
+    """Go on with a notebook that has run before, with the parameters of its last run.
+
+    Otherwise the same as run, but an error where there is nothing to resume.
+    """
+
+    timeout: Seconds = None
+    restarts: Annotated[
+        int, Option("--restarts", "Kernels in a row that may die without progress.", "COUNT")
+    ] = 10
+    kernel: Kernel = ""
+    out: Annotated[Path | None, Option("-o", "Write the executed notebook.", "FILE")] = None
+
+
+class Test(Headless, frozen=True):
+    """Run the notebook as it is now, offline, against what was recorded of it.
+
+    Every cell runs, steps included, on a copy of the store; no key and no network is needed. A call
+    that was never recorded fails, with what differs from the nearest recorded one, as does any cell
+    that raises (its own asserts). Exit code 0: it passed. 1: it failed.
+    """
+
+    kernel: Kernel = ""
+    timeout: Seconds = None
+
+
+VERBS: dict[str, type[Verb]] = {
+    verb.word(): verb
+    for verb in (
+        *(Run, Resume, Status, Log, Show, Diff, Timeline),
+        *(Rewind, Replay, Fork, Switch, Compensate, Resolve),
+        *(Answer, Trust, Adopt, Verify, Test, Export),
+    )
+}
+"""Every verb by its word. Surfaces look a verb up here whenever they need it."""
+
+
+def runs_no_code(line: str) -> bool:
+    """Whether ``%duranb LINE`` runs no code of the user's: then it touches no variable, but for
+    what it says itself. Parses nothing; false for what is no verb."""
+    word, *rest = line.split() or ["status"]
+    verb = VERBS.get(word)
+    if verb is None or verb.runs_code:
+        return False
+    options = [each.said for each in parameters(verb) if isinstance(each.said, Option)]
+    return not any(option.flag in rest for option in options if option.runs_code)
