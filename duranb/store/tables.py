@@ -300,8 +300,8 @@ _CALLS = _Table(
     "call BIGINT, execution BIGINT, step VARCHAR, attempt INTEGER, scope INTEGER, kind VARCHAR, "
     "name VARCHAR, status VARCHAR, started TIMESTAMP, ended TIMESTAMP, model VARCHAR, "
     "input_tokens BIGINT, output_tokens BIGINT, cached_tokens BIGINT, cost DOUBLE, "
-    "http_status INTEGER, streamed BOOLEAN, preview VARCHAR, error VARCHAR, message VARCHAR, reason VARCHAR, "
-    "key VARCHAR, occurrence INTEGER, artifact VARCHAR, idempotency_key VARCHAR",
+    "http_status INTEGER, streamed BOOLEAN, preview VARCHAR, error VARCHAR, message VARCHAR, "
+    "reason VARCHAR, key VARCHAR, occurrence INTEGER, artifact VARCHAR, idempotency_key VARCHAR",
     _calls,
 )
 

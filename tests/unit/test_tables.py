@@ -158,8 +158,8 @@ def _outcome(
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10**6), st.integers(2, 90), st.integers(1, 30))
 def test_sql_says_what_the_history_says(seed: int, length: int, pause: int) -> None:
-    """Whatever happened, and however often the tables were filled a little meanwhile: every status, cost
-    and count is the history's."""
+    """Whatever happened, and however often the tables were filled a little meanwhile: every
+    status, cost and count is the history's."""
     connection = duckdb.connect(":memory:")
     folding, tables = follow([], filled(connection, 0))
     history = folding.history
