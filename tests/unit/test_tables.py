@@ -44,11 +44,12 @@ def _next(random: Random, history: History) -> e.EventBody:
     choices = ["begin", "snapshot", "session", "branch", "move"]
     choices += ["attempt", "call", "call", "call", "intend", "end", "complete"] * bool(running)
     choices += ["restore", "restore", "undo", "differ"] * bool(done)
-    choices += ["reject", "resolve", "compensate"] * bool(calls) + ["outcome"] * bool(intended)
+    effects = [c for c in calls if c.kind.traits.effect]
+    choices += ["reject"] * bool(calls) + ["outcome"] * bool(intended)
+    choices += ["resolve", "compensate"] * bool(effects)
     what = random.choice(choices)
     execution = history.executions[random.choice(running)] if running else None
     ended = random.choice(done) if done else None
-    call = random.choice(calls) if calls else None
     if what == "begin":
         undone = ended.id if ended and random.random() < 0.2 else 0
         return e.ExecutionStarted(
@@ -79,14 +80,13 @@ def _next(random: Random, history: History) -> e.EventBody:
     if what == "outcome":
         asked = random.choice(intended)
         return _outcome(random, asked.id, asked.execution, asked.attempt, asked.step, asked.kind)
-    if what in ("reject", "resolve", "compensate"):
-        assert call is not None
-        if what == "reject":
-            return e.CallRejected(call=call.id, reason="bad")
-        if what == "resolve":
-            verdict = random.choice(["happened", "not-happened", "compensated"])
-            return e.CallResolved(call=call.id, verdict=verdict)
-        return e.CallCompensated(call=call.id, by=call.execution)
+    if what == "reject":
+        return e.CallRejected(call=random.choice(calls).id, reason="bad")
+    if what == "resolve":
+        verdict = random.choice(["happened", "not-happened", "compensated"])
+        return e.CallResolved(call=random.choice(effects).id, verdict=verdict)
+    if what == "compensate":
+        return e.CallCompensated(call=random.choice(effects).id, by=1)
     if what in ("restore", "undo", "differ"):
         assert ended is not None
         if what == "restore":
