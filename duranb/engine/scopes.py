@@ -243,6 +243,14 @@ def _as(where: Inside, scope: Scope, fn: Callable[..., T], *args: Any, **kwargs:
         return scope.run(fn, *args, **kwargs)
 
 
+def _thread_as(where: Inside, scope: Scope, run: Callable[[], None]) -> None:
+    try:
+        _as(where, scope, run)
+    except asyncio.CancelledError:
+        if not where.attempt.over:  # else nobody waits for it any more
+            raise
+
+
 @functools.cache
 def follow() -> None:
     """Let threads, and what is given to thread pools, belong to the step that starts them.
@@ -256,7 +264,7 @@ def follow() -> None:
         where = inside.get()
         if where is not None:
             run, scope = thread.run, where.attempt.started()
-            thread.run = lambda: _as(where, scope, run)  # type: ignore[method-assign]
+            thread.run = lambda: _thread_as(where, scope, run)  # type: ignore[method-assign]
         start(thread)
 
     def submit_inside(

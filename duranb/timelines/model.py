@@ -21,11 +21,13 @@ from duranb.timelines.rows import Row, row
 class Totals(msgspec.Struct, frozen=True, kw_only=True):
     """The sums over all rows, and how many times the notebook came back after its process ended.
 
+    A step that waits for an answer or a time is ``waiting``, whether or not it holds its process.
     ``saved_*`` are about calls answered from the journal instead of being made again.
     """
 
     executions: int
     running: int
+    waiting: int
     restarts: int
     ledger: Ledger
 
@@ -158,7 +160,8 @@ class Model:
         ledgers = [r.ledger for r in rows]
         return Totals(
             executions=len(ledgers),
-            running=sum(r.status == Status.RUNNING for r in rows),
+            running=sum(r.status == Status.RUNNING and not r.waits for r in rows),
+            waiting=sum(bool(r.waits) for r in rows),
             restarts=max(0, len(self._history.sessions) - 1),
             ledger=total(ledgers),
         )

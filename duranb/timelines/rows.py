@@ -31,18 +31,25 @@ class AttemptRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     error: str = ""
 
 
-class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """A call the user can settle: a question to answer, or an effect in doubt."""
+class OpenCall(msgspec.Struct, frozen=True, kw_only=True):
+    """A call that is not settled: what a step waits for, or an effect in doubt.
+
+    It began at ``since``. ``until`` is when a wait ends by itself; 0 where it needs an answer.
+    """
 
     call: int
+    kind: Kind
     name: str
     text: str
+    since: int
+    until: int = 0
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An execution, as the list shows it.
 
     ``spans`` are its calls as (started, ended, kind, status). ``ledger`` is about its own calls.
+    ``waits`` are the calls that it waits for, ``doubts`` the effects that nobody knows about.
     ``died`` says that its process ended meanwhile: then ``ended`` is its last sign of life.
     ``line`` says that it, or what was restored from it, lies on the way to the head, ``head`` that
     it is the last one there; ``stale`` are the inputs that changed since. ``snapshot`` is 0 where
@@ -72,8 +79,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ledger: Ledger = Ledger()
     reason: str = ""
     error: str = ""
-    questions: tuple[Question, ...] = ()
-    doubts: tuple[Question, ...] = ()
+    waits: tuple[OpenCall, ...] = ()
+    doubts: tuple[OpenCall, ...] = ()
     compensable: bool = False
     snapshot: int = 0
     line: bool = False
@@ -121,8 +128,8 @@ def row(
         ledger=history.ledger(this.id),
         reason=this.reason,
         error=one_line(f"{this.error.type}: {this.error.message}") if this.error else "",
-        questions=tuple(_questions(history, this, calls)),
-        doubts=tuple(_question(c) for c in calls if c.status is CallStatus.IN_DOUBT),
+        waits=tuple(map(_open, history.waits_for(this.id))),
+        doubts=tuple(_open(c) for c in calls if c.status is CallStatus.IN_DOUBT),
         compensable=undoable and this.kind != "compensation" and this.status in _UNDOABLE,
         snapshot=this.snapshot,
         line=line,
@@ -168,15 +175,11 @@ def _span(call: Call) -> tuple[int, int, Kind, CallStatus]:
     return call.started or call.ended, call.ended, call.kind, call.status
 
 
-def _questions(history: History, this: Execution, calls: list[Call]) -> list[Question]:
-    if this.status is not Status.WAITING:
-        return []
-    return [
-        _question(c)
-        for c in calls
-        if c.kind is Kind.ASK and c.status is CallStatus.INTENDED and c.id not in history.answers
-    ]
-
-
-def _question(call: Call) -> Question:
-    return Question(call=call.id, name=call.name, text=one_line(call.preview))
+def _open(call: Call) -> OpenCall:
+    return OpenCall(
+        call=call.id,
+        kind=call.kind,
+        name=call.name,
+        text=one_line(call.preview),
+        since=call.started,
+    )

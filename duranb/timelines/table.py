@@ -80,8 +80,14 @@ def _cells(row: Row) -> list[str]:
         cost(sums),
         count(sums.saved_calls, "call") if sums.saved_calls else "",
         duration((row.ended - row.started) / 1e6) if row.ended > row.started else "",
-        row.error or (f"stale: {', '.join(row.stale)}" if row.stale else ""),
+        _note(row),
     ]
+
+
+def _note(row: Row) -> str:
+    if row.waits:
+        return f"waits: {', '.join(wait.text for wait in row.waits)}"
+    return row.error or (f"stale: {', '.join(row.stale)}" if row.stale else "")
 
 
 def _shown(update: Update) -> list[Row]:

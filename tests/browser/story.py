@@ -417,23 +417,31 @@ def agent(start: int = START) -> Story:
         "%%durable approve\nok = duranb.ask('Publish the report?')",
         inputs={"report": "v-report-2"},
     )
+    ask(s, approve, "approve", "Publish the report?")
+    s.tell(e.ExecutionEnded(execution=approve, status="waiting", attempts=1), 0.05)
+    assert fourth
+    return s
+
+
+def ask(s: Story, execution: int, step: str, question: str) -> int:
+    """A question that nobody has answered yet; its call."""
+    number = s.next("call")
     s.tell(
         e.CallIntended(
-            call=s.next("call"),
-            execution=approve,
+            call=number,
+            execution=execution,
             attempt=1,
-            step="approve",
+            step=step,
             key="ask",
             occurrence=0,
             kind="ask",
             name="ask",
             idempotent=True,
-            preview="Publish the report?",
-        )
+            preview=question,
+        ),
+        0.05,
     )
-    s.tell(e.ExecutionEnded(execution=approve, status="waiting", attempts=1), 0.1)
-    assert fourth
-    return s
+    return number
 
 
 def ticket(s: Story, execution: int, package: str) -> int:

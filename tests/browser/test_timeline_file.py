@@ -121,6 +121,24 @@ def test_keyboard_alone_reaches_everything(opened: Page) -> None:
     expect(opened.locator('[data-tab="Calls"]')).to_have_attribute("aria-selected", "true")
 
 
+def test_waiting_looks_like_waiting_and_nothing_goes_on_in_a_file(
+    page: Page, tmp_path: Path
+) -> None:
+    """A step that waits says for what, whether it stopped or holds its kernel; one that ran when
+    the file was written is not shown as running."""
+    told = story.agent()
+    story.ask(told, told.start("confirm", "…"), "confirm", "Send it?")
+    told.start("summarise", "…")
+    page.goto(save(told, tmp_path))
+    page.wait_for_selector(".db-row")
+    for number in (19, 20):
+        assert "waits for an answer" in row(page, number)
+    assert "was running" in row(page, 21)
+    expect(page.locator(".db-spin, .db-running")).to_have_count(0)
+    page.click("#db-row-20")
+    expect(page.locator(".db-waiting")).to_contain_text("an answer, in its cell: Send it?")
+
+
 def test_errors_keep_their_lines_and_unknown_costs_are_said(page: Page, tmp_path: Path) -> None:
     """A message of several lines is shown as such; a call without a price is marked in its row."""
     told = story.Story()

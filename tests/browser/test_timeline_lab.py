@@ -133,9 +133,9 @@ def test_question_is_answered_in_the_inspector(lab: Lab, page: Page) -> None:
     """A step that waits for an answer can be given one; JSON arrives as a value."""
     notebook = show(lab, page, "print(host.answered)")
     page.click("#db-row-19")
-    page.fill(".db-ask input", '{"ok": true}')
-    page.click(".db-ask form button:has-text('Answer')")
-    expect(page.locator(".db-ask .db-done")).to_contain_text("answered question")
+    page.fill(".db-waiting input", '{"ok": true}')
+    page.click(".db-waiting form button:has-text('Answer')")
+    expect(page.locator(".db-waiting .db-done")).to_contain_text("answered question")
     notebook.run(2)
     expect(notebook.output(2)).to_contain_text("{'ok': True}")
 

@@ -151,11 +151,29 @@ def test_open_questions_are_in_the_row_until_answered() -> None:
     told = story.agent()
     shown, folding = model(told)
     row = by_id(shown.since(-1))[19]
-    assert [q.text for q in row.questions] == ["Publish the report?"]
+    assert [(w.kind, w.text) for w in row.waits] == [("ask", "Publish the report?")]
+    assert row.started < row.waits[0].since <= row.ended
     known = folding.history.seq
-    told.tell(e.Answered(call=row.questions[0].call, value=True))
+    told.tell(e.Answered(call=row.waits[0].call, value=True))
     go_on(folding, told, known)
-    assert by_id(shown.since(known))[19].questions == ()
+    assert by_id(shown.since(known))[19].waits == ()
+
+
+def test_step_that_prompts_in_its_cell_waits_and_does_not_run() -> None:
+    """A step that holds its kernel until it is answered is counted as waiting, not as running."""
+    told = story.Story()
+    told.tell(e.RunStarted(run="r"))
+    told.session()
+    number = told.start("approve", "…")
+    shown, folding = model(told)
+    before = shown.since(-1)
+    assert (before.totals.running, before.totals.waiting) == (1, 0)
+    known = folding.history.seq
+    story.ask(told, number, "approve", "Publish it?")
+    go_on(folding, told, known)
+    after = shown.since(known)
+    assert [w.text for w in by_id(after)[number].waits] == ["Publish it?"]
+    assert (after.totals.running, after.totals.waiting) == (0, 1)
 
 
 def test_effects_in_doubt_are_in_the_row() -> None:

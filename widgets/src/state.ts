@@ -36,8 +36,8 @@ export class State {
   /** Whether the inspector is on the page. */
   inspecting = true;
   private clockAhead = 0;
-  /** When the file was written: nothing in it goes on. */
-  private written = 0;
+  /** When the kernel was last there, or the file was written: nothing is known to go on since. */
+  private stopped = 0;
   private readonly toggled = new Set<number>();
   private readonly children = new Map<number, number[]>();
   private readonly callbacks = new Set<() => void>();
@@ -49,14 +49,21 @@ export class State {
       else this.take(update);
     });
     link.onLiveness((liveness) => {
+      if (liveness === "lost") this.stopped = this.now();
+      else this.stopped = 0;
       if (liveness === "live") void this.load();
       this.announce();
     });
   }
 
-  /** The time on the kernel's machine, in microseconds. */
+  /** The time on the kernel's machine, in microseconds; it stands still where there is no kernel. */
   now(): number {
-    return this.written || Date.now() * 1000 + this.clockAhead;
+    return this.stopped || Date.now() * 1000 + this.clockAhead;
+  }
+
+  /** Whether there is a kernel to hear from. */
+  get live(): boolean {
+    return this.link.liveness === "live";
   }
 
   subscribe(callback: () => void): () => void {
@@ -100,7 +107,7 @@ export class State {
       branch: update.branch,
       seq: update.seq,
     });
-    if (this.link.liveness === "file") this.written = update.now;
+    if (this.link.liveness === "file") this.stopped = update.now;
     else this.clockAhead = update.now - Date.now() * 1000;
     this.arrange();
     if (!this.rows.has(this.selected)) this.selected = this.head()?.id ?? this.lines.at(-1)?.row.id ?? 0;

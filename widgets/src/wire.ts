@@ -46,17 +46,25 @@ export interface Ledger {
   saved_seconds: number;
 }
 
-/** A call the user can settle: a question to answer, or an effect in doubt. */
-export interface Question {
+/**
+ * A call that is not settled: what a step waits for, or an effect in doubt.
+ *
+ * It began at `since`. `until` is when a wait ends by itself; 0 where it needs an answer.
+ */
+export interface OpenCall {
   call: number;
+  kind: Kind;
   name: string;
   text: string;
+  since: number;
+  until: number;
 }
 
 /**
  * An execution, as the list shows it.
  *
  * `spans` are its calls as (started, ended, kind, status). `ledger` is about its own calls.
+ * `waits` are the calls that it waits for, `doubts` the effects that nobody knows about.
  * `died` says that its process ended meanwhile: then `ended` is its last sign of life.
  * `line` says that it, or what was restored from it, lies on the way to the head, `head` that
  * it is the last one there; `stale` are the inputs that changed since. `snapshot` is 0 where
@@ -86,8 +94,8 @@ export interface Row {
   ledger?: Ledger;
   reason?: string;
   error?: string;
-  questions?: Question[];
-  doubts?: Question[];
+  waits?: OpenCall[];
+  doubts?: OpenCall[];
   compensable?: boolean;
   snapshot?: number;
   line?: boolean;
@@ -107,11 +115,13 @@ export interface Branch {
 /**
  * The sums over all rows, and how many times the notebook came back after its process ended.
  *
+ * A step that waits for an answer or a time is `waiting`, whether or not it holds its process.
  * `saved_*` are about calls answered from the journal instead of being made again.
  */
 export interface Totals {
   executions: number;
   running: number;
+  waiting: number;
   restarts: number;
   ledger: Ledger;
 }
@@ -371,7 +381,7 @@ export const ROW: Omit<Required<Row>, "id" | "step" | "kind" | "status" | "origi
   },
   "reason": "",
   "error": "",
-  "questions": [],
+  "waits": [],
   "doubts": [],
   "compensable": false,
   "snapshot": 0,

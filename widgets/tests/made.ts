@@ -1,6 +1,6 @@
 // Rows, updates and a link for the tests, made with what each test cares about.
 
-import type { Branch, Ledger, Row, Update } from "../src/data.js";
+import type { Branch, Ledger, OpenCall, Row, Update } from "../src/data.js";
 import { toRow } from "../src/data.js";
 import type { Link, Liveness } from "../src/link.js";
 import type * as wire from "../src/wire.js";
@@ -25,6 +25,16 @@ export const row = (id: number, more: Partial<wire.Row> = {}): Row => toRow(sent
 
 export const ledger = (more: Partial<Ledger> = {}): Ledger => ({ ...LEDGER, ...more });
 
+/** A question that was asked at second `since`. */
+export const question = (since = 1): OpenCall => ({
+  call: 1,
+  kind: "ask",
+  name: "ask",
+  text: "Publish it?",
+  since: since * SECOND,
+  until: 0,
+});
+
 export const branch = (name: string, more: Partial<Branch> = {}): Branch => ({
   name,
   run: "r",
@@ -45,7 +55,7 @@ export const update = (seq: number, rows: wire.Row[], more: Partial<Update> = {}
   rows,
   branches: [branch("main")],
   sessions: [],
-  totals: { executions: rows.length, running: 0, restarts: 0, ledger: ledger() },
+  totals: { executions: rows.length, running: 0, waiting: 0, restarts: 0, ledger: ledger() },
   ...more,
 });
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { State, leftBehind, needsAttention } from "../src/state.js";
-import { SECOND, TestLink, ledger, row, sent, update } from "./made.js";
+import { SECOND, TestLink, ledger, question, row, sent, update } from "./made.js";
 import type * as wire from "../src/wire.js";
 
 /** A state that has loaded these rows. */
@@ -130,7 +130,6 @@ test("a search finds children of closed parents, listed without indentation", as
 });
 
 test("'needs you' leaves what failed, waits, is in doubt or stale", async () => {
-  const question = { call: 1, name: "ask", text: "?" };
   const rows = [
     sent(1),
     sent(2, { status: "failed" }),
@@ -138,7 +137,7 @@ test("'needs you' leaves what failed, waits, is in doubt or stale", async () => 
     sent(4, { status: "in doubt" }),
     sent(5, { status: "compensation failed" }),
     sent(6, { stale: ["x"] }),
-    sent(7, { doubts: [question] }),
+    sent(7, { doubts: [question()] }),
     sent(8, { status: "running" }),
   ];
   const { state } = await loaded(rows);
@@ -182,6 +181,18 @@ test("every change is announced until one unsubscribes", async () => {
 test("the time is the kernel's, however this machine's clock is set", async () => {
   const { state } = await loaded([sent(1)], { now: 5_000_000 * SECOND });
   assert.ok(Math.abs(state.now() - 5_000_000 * SECOND) < 5 * SECOND);
+});
+
+test("the time stands still while there is no kernel, and goes on with the next", async () => {
+  const { state, link } = await loaded([sent(1)]);
+  link.become("lost");
+  const then = state.now();
+  await settled();
+  assert.equal(state.now(), then);
+  assert.equal(state.live, false);
+  link.become("live");
+  await settled();
+  assert.notEqual(state.now(), then);
 });
 
 test("in a file the time is when it was written", async () => {

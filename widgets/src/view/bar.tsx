@@ -5,6 +5,8 @@ import type { JSX } from "preact";
 import type { Axis } from "../axis.js";
 import type { Attempt, CallStatus, Kind, Row } from "../data.js";
 import { clock, took } from "../format.js";
+import { awaited, endOf } from "../looks.js";
+import type { Look } from "../looks.js";
 import type { State } from "../state.js";
 import { toneOfCall, toneOfCause, toneOfKind, toneOfStatus } from "../tones.js";
 
@@ -15,47 +17,72 @@ function span(axis: Axis, from: number, to: number): { left: string; width: stri
   return { left: percent(left), width: percent(Math.max(0, axis.place(to) - left)) };
 }
 
-export function Bar({ row, axis, now }: { row: Row; axis: Axis; now: number }): JSX.Element {
+interface Props {
+  row: Row;
+  look: Look;
+  axis: Axis;
+  now: number;
+}
+
+export function Bar({ row, look, axis, now }: Props): JSX.Element {
   if (row.origin === "restored")
     return (
       <div class="db-track" role="gridcell" title={`restored at ${clock(row.started)}: nothing ran`}>
         <i class="db-diamond" style={{ left: percent(axis.place(row.started)) }} />
       </div>
     );
-  const end = row.ended || now;
-  const verb = row.died ? "killed after" : row.ended ? "took" : "for";
-  const title = `${clock(row.started)}, ${verb} ${took(end - row.started)}`;
+  const end = endOf(row, now);
   const [from, to] = [axis.place(row.started), axis.place(end)];
-  const label = to <= 0.8 ? "after" : from >= 0.2 ? "before" : "inside";
+  const place = labelPlace(from, to, row.waits.length > 0);
+  const tone = toneOfStatus(look.status);
   return (
-    <div class="db-track" role="gridcell" title={title}>
-      <i class={`db-bar db-whole ${toneOfStatus(row.status)}`} style={span(axis, row.started, end)} />
+    <div class="db-track" role="gridcell" title={said(row, end)}>
+      <i class={`db-bar db-whole ${tone}`} style={span(axis, row.started, end)} />
       {row.attempts.map((attempt) => (
-        <Segment attempt={attempt} row={row} axis={axis} end={end} />
+        <Segment attempt={attempt} tone={`${tone} ${look.moves ? "db-running" : ""}`} axis={axis} end={end} />
       ))}
       {row.spans.map(([from, to, kind, status]) => (
-        <i class={`db-call ${callTone(kind, status)}`} style={span(axis, from, to || end)} />
+        <i class={`db-call ${callTone(kind, status)}`} style={span(axis, from, Math.min(to || end, end))} />
       ))}
-      {row.died && <i class="db-cut" style={{ left: percent(axis.place(end)) }} />}
-      <span class="db-took" style={{ left: percent(label === "after" ? to : from) }} data-place={label}>
-        {row.died && "> "}
-        {took(end - row.started)}
+      {row.died && <i class="db-cut" style={{ left: percent(to) }} />}
+      {row.waits.length > 0 && <i class="db-wait" style={span(axis, end, now)} />}
+      <span class="db-took" style={{ left: percent(place === "before" || place === "inside" ? from : to) }} data-place={place}>
+        {row.waits[0] ? `waits for ${awaited(row.waits[0])}` : `${row.died ? "> " : ""}${took(end - row.started)}`}
       </span>
     </div>
   );
 }
 
+/** Where a bar's label has room: beside it, or else on it. A line of waiting follows a bar that waits. */
+function labelPlace(from: number, to: number, waits: boolean): "before" | "after" | "inside" | "over" {
+  if (waits) return from >= 0.4 ? "before" : "over";
+  if (to <= 0.8) return "after";
+  return from >= 0.2 ? "before" : "inside";
+}
+
+function said(row: Row, end: number): string {
+  const verb = row.died ? "killed after" : row.ended || row.waits.length ? "took" : "for";
+  const waits = row.waits.map((wait) => `waits for ${awaited(wait)}: ${wait.text}`);
+  return [`${clock(row.started)}, ${verb} ${took(end - row.started)}`, ...waits].join("\n");
+}
+
 /** What went wrong has a tone, and so has what changed the outside world. */
 const callTone = (kind: Kind, status: CallStatus): string => toneOfCall(status) || (kind === "effect" ? toneOfKind(kind) : "");
 
-function Segment({ attempt, row, axis, end }: { attempt: Attempt; row: Row; axis: Axis; end: number }): JSX.Element {
+interface SegmentProps {
+  attempt: Attempt;
+  /** Its tone while nothing went wrong. */
+  tone: string;
+  axis: Axis;
+  end: number;
+}
+
+function Segment({ attempt, tone, axis, end }: SegmentProps): JSX.Element {
   const stop = attempt.ended || end;
-  const running = row.status === "running" ? "db-running" : "";
-  const tone = attempt.cause ? toneOfCause(attempt.cause) : `${toneOfStatus(row.status)} ${running}`;
   const wait = attempt.wait ?? -1;
   return (
     <>
-      <i class={`db-bar ${tone}`} style={span(axis, attempt.started, stop)} />
+      <i class={`db-bar ${attempt.cause ? toneOfCause(attempt.cause) : tone}`} style={span(axis, attempt.started, stop)} />
       {wait > 0 && <i class="db-wait" style={span(axis, stop, Math.min(end, stop + wait * 1e6))} />}
     </>
   );

@@ -4,6 +4,7 @@ import "./inspector.css";
 import type { JSX } from "preact";
 import { useRef, useState } from "preact/hooks";
 import type { Detail, Row } from "../data.js";
+import { look } from "../looks.js";
 import type { State } from "../state.js";
 import type { Intent } from "../verbs.js";
 import { Attempts } from "./attempts.js";
@@ -27,8 +28,9 @@ export function Inspector({ state, choose }: Props): JSX.Element {
   const { detail, error } = useDetail(state, row);
   const [tab, setTab] = useState<Tab>("Overview");
   const tabs = useRef<HTMLDivElement>(null);
-  useTicking(row?.status === "running" && state.link.liveness !== "file", 500);
-  if (!row) return <aside class="db-inspector" aria-label="Inspector" />;
+  const shown = row && look(row, state.live);
+  useTicking(state.live && (shown?.moves || row?.waits.some((wait) => wait.until > 0)) === true, 500);
+  if (!row || !shown) return <aside class="db-inspector" aria-label="Inspector" />;
 
   const keyed = (event: KeyboardEvent): void => {
     const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
@@ -42,10 +44,10 @@ export function Inspector({ state, choose }: Props): JSX.Element {
   return (
     <aside class="db-inspector" aria-label="Inspector">
       <div class="db-what">
-        <StatusIcon status={row.status} />
+        <StatusIcon look={shown} />
         <h2 title={row.step}>{row.step}</h2>
         <small>#{row.id}</small>
-        <Badge row={row} />
+        <Badge look={shown} />
       </div>
       <div class="db-tabs" role="tablist" ref={tabs} onKeyDown={keyed}>
         {TABS.map((name) => (

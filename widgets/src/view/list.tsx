@@ -7,6 +7,7 @@ import { makeAxis } from "../axis.js";
 import type { Axis } from "../axis.js";
 import { tickLabel } from "../format.js";
 import { makeLanes } from "../graph.js";
+import { endOf } from "../looks.js";
 import type { Line, State } from "../state.js";
 import { Marks } from "./bar.js";
 import { gutterWidth } from "./gutter.js";
@@ -25,7 +26,7 @@ export function List({ state }: { state: State }): JSX.Element {
   const { width } = useSize(track);
   const [top, setTop] = useState(0);
   const { lines } = state;
-  const active = (state.totals?.running ?? 0) > 0 && state.link.liveness !== "file";
+  const active = (state.totals?.running ?? 0) > 0 && state.live;
   useTicking(active, 250);
 
   const first = Math.max(0, Math.floor(top / ROW) - BEYOND);
@@ -139,7 +140,7 @@ function useAxis(state: State, lines: readonly Line[], width: number, active: bo
   const tick = active ? Math.floor(Date.now() / 250) : 0;
   return useMemo(() => {
     const now = state.now();
-    const spans = lines.map(({ row }): [number, number] => [row.started, row.ended || now]);
+    const spans = lines.map(({ row }): [number, number] => [row.started, endOf(row, now)]);
     return makeAxis(spans, Math.max(1, Math.floor(width / 80)));
   }, [state, lines, lines.length, lines[0], lines[lines.length - 1], width, tick]);
 }

@@ -4,11 +4,12 @@ import "./overview.css";
 import type { ComponentChildren, JSX } from "preact";
 import type { Detail, Row } from "../data.js";
 import { compact, count, moment, money, took } from "../format.js";
+import { endOf, look } from "../looks.js";
 import { leftBehind } from "../state.js";
 import type { State } from "../state.js";
 import type { Intent } from "../verbs.js";
 import { Jump } from "./controls.js";
-import { Answer } from "./question.js";
+import { Waiting } from "./waiting.js";
 import { Plain } from "./text.js";
 
 interface Props {
@@ -20,8 +21,8 @@ interface Props {
 
 export function Overview({ row, detail, state, choose }: Props): JSX.Element {
   const { ledger } = row;
-  const end = row.ended || state.now();
-  const live = state.link.liveness === "live";
+  const end = endOf(row, state.now());
+  const { word, moves } = look(row, state.live);
   return (
     <>
       {detail.why && <p class="db-why">{detail.why}</p>}
@@ -31,16 +32,19 @@ export function Overview({ row, detail, state, choose }: Props): JSX.Element {
         </p>
       )}
       {leftBehind(row) && <p class="db-notice">Not on the way to where the kernel stands: rewind to it or switch branch.</p>}
-      {row.questions.map((question) => (
-        <Answer key={question.call} question={question} state={state} live={live} />
+      {row.waits.map((wait) => (
+        <Waiting key={wait.call} wait={wait} row={row} state={state} />
       ))}
+      {row.status === "waiting" && row.waits.length === 0 && (
+        <p class="db-notice db-tone-amber">What it waited for is there: run it again, and it goes on.</p>
+      )}
       {row.doubts.map((doubt) => (
         <p class="db-notice db-tone-amber" key={doubt.call}>
           <b>
             {doubt.name}({doubt.text})
           </b>{" "}
           was begun and the process died: nobody knows whether it happened.{" "}
-          {live && (
+          {state.live && (
             <button class="db-button db-primary" onClick={() => choose({ verb: "resolve", row })}>
               Resolve
             </button>
@@ -61,15 +65,14 @@ export function Overview({ row, detail, state, choose }: Props): JSX.Element {
       )}
       <div class="db-facts">
         <Fact name="Status">
-          {row.kind === "compensation" ? `${row.status}, a compensation` : row.status}
-          {row.status === "completed" && row.kind !== "compensation" && `, ${row.origin}`}
+          {standing(row, word)}
           {row.of > 0 && <Jump state={state} id={row.of} text={` from #${row.of}`} />}
           {row.compensated_by > 0 && <Jump state={state} id={row.compensated_by} text={` by #${row.compensated_by}`} />}
           {row.compensates > 0 && <Jump state={state} id={row.compensates} text={` of #${row.compensates}`} />}
           {row.replays > 0 && <Jump state={state} id={row.replays} text={` of #${row.replays}`} />}
         </Fact>
         <Fact name="Started">{moment(row.started)}</Fact>
-        {row.origin !== "restored" && <Fact name={row.died ? "Killed after" : row.ended ? "Took" : "Running for"}>{took(end - row.started)}</Fact>}
+        {row.origin !== "restored" && <Fact name={row.died ? "Killed after" : moves ? "Running for" : "Took"}>{took(end - row.started)}</Fact>}
         {(ledger.calls > 0 || ledger.cost > 0) && (
           <Fact name="Paid">
             {count(ledger.calls, "call")}, {compact(ledger.tokens)} tokens, {money(ledger.cost)}
@@ -117,6 +120,11 @@ export function Overview({ row, detail, state, choose }: Props): JSX.Element {
       )}
     </>
   );
+}
+
+function standing(row: Row, word: string): string {
+  if (row.kind === "compensation") return `${row.status}, a compensation`;
+  return word.includes(row.status) ? word : `${row.status}, ${word}`;
 }
 
 const MOST_OUTPUTS = 5;

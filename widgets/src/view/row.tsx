@@ -5,6 +5,7 @@ import type { JSX } from "preact";
 import type { Axis } from "../axis.js";
 import { compact, count, money, took } from "../format.js";
 import type { Lane } from "../graph.js";
+import { look } from "../looks.js";
 import { leftBehind } from "../state.js";
 import type { Line, State } from "../state.js";
 import { toneOfCause } from "../tones.js";
@@ -27,6 +28,7 @@ interface Props {
 
 export function RowView({ line, index, lanes, gutter, axis, state }: Props): JSX.Element {
   const { row, ledger } = line;
+  const shown = look(row, state.live);
   const selected = row.id === state.selected;
   const classes = ["db-row", "db-grid"];
   if (selected) classes.push("db-selected");
@@ -46,7 +48,7 @@ export function RowView({ line, index, lanes, gutter, axis, state }: Props): JSX
       onDblClick={() => state.set({ inspecting: true })}
     >
       <Gutter index={index} lanes={lanes} width={gutter} line={line} />
-      <StatusIcon status={row.status} />
+      <StatusIcon look={shown} />
       <span class="db-name" role="gridcell" style={{ paddingLeft: `${line.depth * 14}px` }}>
         {line.children > 0 && (
           <button
@@ -70,12 +72,12 @@ export function RowView({ line, index, lanes, gutter, axis, state }: Props): JSX
             stale
           </small>
         )}
-        {row.questions.length > 0 && <small class="db-chip db-tone-amber">answer?</small>}
+        {row.waits.some((wait) => wait.kind === "ask") && <small class="db-chip db-tone-amber">answer?</small>}
         {row.doubts.length > 0 && <small class="db-chip db-tone-amber">resolve?</small>}
       </span>
       <Attempts line={line} />
       <span role="gridcell">
-        <Badge row={row} />
+        <Badge look={shown} />
       </span>
       <Calls line={line} />
       <span class="db-num" role="gridcell">
@@ -96,7 +98,7 @@ export function RowView({ line, index, lanes, gutter, axis, state }: Props): JSX
       >
         {ledger.saved_cost > 0 ? money(ledger.saved_cost) : ledger.saved_calls > 0 ? `${ledger.saved_calls}×` : ""}
       </span>
-      <Bar row={row} axis={axis} now={state.now()} />
+      <Bar row={row} look={shown} axis={axis} now={state.now()} />
     </div>
   );
 }

@@ -2,7 +2,7 @@
 
 import "./topbar.css";
 import type { JSX } from "preact";
-import { compact, money, took } from "../format.js";
+import { compact, count, money, took } from "../format.js";
 import type { State } from "../state.js";
 
 export function TopBar({ state }: { state: State }): JSX.Element {
@@ -42,17 +42,15 @@ function Tile({ label, value, note, good }: { label: string; value: string; note
 }
 
 function Liveness({ state }: { state: State }): JSX.Element {
-  const running = state.totals?.running ?? 0;
+  const { executions = 0, running = 0, waiting = 0 } = state.totals ?? {};
   const { liveness } = state.link;
-  const text =
-    liveness === "file"
-      ? `${state.totals?.executions ?? 0} executions, saved as a file`
-      : liveness === "lost"
-        ? "kernel not connected: as of its last word"
-        : running
-          ? `running, ${state.totals?.executions} executions`
-          : `live, ${state.totals?.executions ?? 0} executions`;
-  return <small class={`db-live db-${liveness} ${running ? "db-busy" : ""}`}>{text}</small>;
+  const now = running ? "running" : waiting ? "waiting" : "live";
+  const text = {
+    file: `${count(executions, "execution")}, saved as a file`,
+    lost: "kernel not connected: as of its last word",
+    live: `${now}, ${count(executions, "execution")}`,
+  }[liveness];
+  return <small class={`db-live db-${liveness} ${liveness === "live" ? `db-is-${now}` : ""}`}>{text}</small>;
 }
 
 const Mark = (): JSX.Element => (

@@ -1,0 +1,315 @@
+"""Whether a step runs, and what is said of why."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from duranb.engine.steprun import NOTHING
+from duranb.record.model import Origin, Status
+from tests.engine.world import World
+
+
+def ran(world: World, step: str) -> int:
+    """How often a step's body ran."""
+    return sum(not x.of for x in world.history.executions_of(step))
+
+
+SAME = {
+    "the same text": "y = x + 1",
+    "a comment": "# why\ny = x + 1  # because",
+    "layout": "\n\ny  =  (x +\n  1)",
+    "a blank line": "y = x + 1\n",
+    "parentheses": "y = (x + 1)",
+}
+OTHER = {
+    "another constant": "y = x + 2",
+    "another operator": "y = x - 1",
+    "another name": "y = z + 1",
+    "one statement more": "y = x + 1\nw = 1",
+    "another output": "v = x + 1\ny = v",
+}
+
+
+@pytest.mark.parametrize("how", SAME)
+@pytest.mark.parametrize("restarted", [False, True], ids=["here", "restarted"])
+def test_the_same_code_is_restored(world: World, how: str, restarted: bool) -> None:
+    """Comments and layout are no part of a step's code; a restart changes nothing."""
+    world.plain("x = 1")
+    world.cell("s", SAME["the same text"])
+    if restarted:
+        world.start()
+        world.plain("x = 1")
+    world.cell("s", SAME[how])
+    assert ran(world, "s") == 1
+    assert world.live["y"] == 2
+    assert world.last("s").origin is Origin.RESTORED
+
+
+@pytest.mark.parametrize("how", OTHER)
+def test_other_code_runs(world: World, how: str) -> None:
+    """An edit that may change the result runs the step, and is named as the reason."""
+    world.plain("x = 1\nz = 5")
+    world.cell("s", SAME["the same text"])
+    world.cell("s", OTHER[how])
+    assert ran(world, "s") == 2
+    assert "its code changed" in world.reason
+
+
+CHANGED_INPUTS = {
+    "a number": ("x = 1", "x = 2"),
+    "a string": ("x = 'a'", "x = 'b'"),
+    "a list": ("x = [1]", "x = [1, 2]"),
+    "a type": ("x = 1", "x = 1.0"),
+    "a dict's order": ("x = {1: 1, 2: 2}", "x = {2: 2, 1: 1}"),
+    "none": ("x = None", "x = 0"),
+    "in place": ("x = [1]", "x.append(2)"),
+    "a nested value": ("x = {'a': [1]}", "x['a'].append(1)"),
+}
+
+
+@pytest.mark.parametrize("how", CHANGED_INPUTS)
+def test_a_changed_input_runs_the_step(world: World, how: str) -> None:
+    """Inputs count by their content; the reason names the one that changed."""
+    before, after = CHANGED_INPUTS[how]
+    world.plain(before)
+    world.cell("s", "y = repr(x)")
+    world.plain(after)
+    world.cell("s", "y = repr(x)")
+    assert ran(world, "s") == 2
+    assert world.reason == "input x changed"
+    assert world.live["y"] == repr(world.live["x"])
+
+
+SAME_INPUTS = {
+    "bound again": ("x = [1, 2]", "x = [1, 2]"),
+    "made another way": ("x = [1, 2]", "x = list(range(1, 3))"),
+    "there and back": ("x = [1]", "x.append(2); x.pop()"),
+    "a set's order": ("x = {1, 2, 3}", "x = {3, 2, 1}"),
+    "an equal function": ("def x(): return 1", "def x():\n    return 1  # one"),
+}
+
+
+@pytest.mark.parametrize("how", SAME_INPUTS)
+def test_an_input_with_the_same_content_restores(world: World, how: str) -> None:
+    """It is the content that counts, not the object nor how it came to be."""
+    before, after = SAME_INPUTS[how]
+    world.plain(before)
+    world.cell("s", "y = str(type(x))")
+    world.plain(after)
+    world.cell("s", "y = str(type(x))")
+    assert ran(world, "s") == 1
+
+
+HELPERS = {
+    "a function": ("def f(): return 1", "def f(): return 2"),
+    "what it calls": ("def g(): return 1\ndef f(): return g()", "def g(): return 2"),
+    "its default": ("def f(a=1): return a", "def f(a=2): return a"),
+    "a global it reads": ("k = 1\ndef f(): return k", "k = 2"),
+    "a class": ("class C:\n  v = 1\ndef f(): return C.v", "class C:\n  v = 2"),
+}
+
+
+@pytest.mark.parametrize("how", HELPERS)
+def test_a_changed_helper_runs_the_step(world: World, how: str) -> None:
+    """The functions and classes that a step uses are part of its code, transitively."""
+    before, after = HELPERS[how]
+    world.plain(before)
+    world.cell("s", "y = f()")
+    world.plain(after)
+    world.cell("s", "y = f()")
+    assert ran(world, "s") == 2
+    assert world.live["y"] == 2
+    assert "changed" in world.reason
+
+
+OPTIONS_THAT_RUN = ["--always", "--fresh", "--validate 'y == 1'"]
+
+
+@pytest.mark.parametrize("option", OPTIONS_THAT_RUN)
+def test_an_option_that_runs_the_step(world: World, option: str) -> None:
+    """Some options carry the step out although it is recorded."""
+    world.cell("s", "y = 1")
+    world.cell(f"s {option}", "y = 1")
+    assert ran(world, "s") == 2
+
+
+@pytest.mark.parametrize("option", ["--retries 9", "--backoff 0", "--timeout 9", "--retry-on X"])
+def test_an_option_that_does_not(world: World, option: str) -> None:
+    """How a step is carried out is no part of what it is."""
+    world.cell("s", "y = 1")
+    world.cell(f"s {option}", "y = 1")
+    assert ran(world, "s") == 1
+
+
+def test_an_ignored_input_does_not_count(world: World) -> None:
+    """``--ignore`` leaves a name out of the identity."""
+    world.plain("x = 1")
+    world.cell("s --ignore x", "y = x")
+    world.plain("x = 2")
+    world.cell("s --ignore x", "y = x")
+    assert ran(world, "s") == 1
+
+
+def test_only_the_named_inputs_count(world: World) -> None:
+    """``--inputs`` names the ones that do."""
+    world.plain("a = 1\nb = 1")
+    world.cell("s --inputs a", "y = a + b")
+    world.plain("b = 2")
+    world.cell("s --inputs a", "y = a + b")
+    assert ran(world, "s") == 1
+    world.plain("a = 2")
+    world.cell("s --inputs a", "y = a + b")
+    assert ran(world, "s") == 2
+
+
+def test_only_the_named_outputs_are_kept(world: World) -> None:
+    """``--outputs`` chooses what is recorded and restored."""
+    world.cell("s --outputs a", "a = 1\nb = 2")
+    assert list(world.last("s").outputs) == ["a"]
+
+
+def test_an_unchanged_output_stops_staleness(world: World) -> None:
+    """A step that ran again to the same result does not run those that use it."""
+    world.plain("x = 1")
+    world.cell("a", "b = x > 0")
+    world.cell("c", "d = not b")
+    world.plain("x = 2")
+    world.cell("a", "b = x > 0")
+    world.cell("c", "d = not b")
+    assert (ran(world, "a"), ran(world, "c")) == (2, 1)
+
+
+def test_an_earlier_state_is_found_again(world: World) -> None:
+    """Going back to an input that was used before restores what it gave then."""
+    for x in (1, 2, 1):
+        world.plain(f"x = {x}")
+        world.cell("s", "y = x * 10")
+        assert world.live["y"] == x * 10
+    assert ran(world, "s") == 2
+
+
+def test_the_first_run_says_so(world: World) -> None:
+    """Each execution knows why it ran."""
+    world.cell("s", "y = 1")
+    assert world.last("s").reason == "first run"
+
+
+def test_several_reasons_are_all_named(world: World) -> None:
+    """Code and inputs that changed are named together."""
+    world.plain("x = 1")
+    world.cell("s", "y = x")
+    world.plain("x = 2")
+    world.cell("s", "y = x + 1")
+    assert world.reason == "its code changed; input x changed"
+
+
+def test_a_new_input_and_one_that_is_gone(world: World) -> None:
+    """An input that came to be, or is not there any more, is named as such."""
+    world.plain("x = 1")
+    world.cell("s", "y = x")
+    del world.live["x"]
+    world.runtime.namespace.touched(None)
+    with pytest.raises(NameError):
+        world.cell("s", "y = x")
+    assert world.reason == "input x is gone"
+
+
+def test_a_step_that_failed_runs_again(world: World) -> None:
+    """A failure is never restored; the reason names it."""
+    for _ in range(2):
+        with pytest.raises(KeyError):
+            world.cell("s", "y = {}[1]")
+    assert world.reason == "its last execution is failed (KeyError)"
+
+
+def test_a_step_whose_process_died_runs_again(world: World) -> None:
+    """A new process ends what was running; the next run says why."""
+    world.plain("x = 1")
+    with world.inside("s"):
+        world.start()
+    assert world.last("s").status is Status.FAILED
+    world.cell("s", "y = 1")
+    assert "its code changed" in world.reason or "kernel died" in world.reason
+
+
+def test_the_result_is_restored_with_the_variables(world: World) -> None:
+    """The value of the last expression comes back as well."""
+    assert world.cell("s", "y = 1\ny + 1") == 2
+    assert world.cell("s", "y = 1\ny + 1") == 2
+    assert ran(world, "s") == 1
+
+
+def test_a_cell_without_a_result_has_none(world: World) -> None:
+    """An assignment shows nothing, whether it runs or is restored."""
+    for _ in range(2):
+        assert world.cell("s", "y = 1") is NOTHING
+
+
+def test_deleted_names_are_deleted_again(world: World) -> None:
+    """What a step deletes is gone after its restoring too."""
+    world.plain("t = 1")
+    world.cell("s", "y = 1\ndel t")
+    world.plain("t = 1")
+    world.cell("s", "y = 1\ndel t")
+    assert "t" not in world.live
+
+
+def test_an_input_changed_in_place_is_an_output(world: World) -> None:
+    """What a step changes in place is stored, and restored."""
+    world.plain("x = [1]")
+    world.cell("s", "x.append(2)\ny = 1")
+    world.start()
+    world.plain("x = [1]")
+    world.cell("s", "x.append(2)\ny = 1")
+    assert world.live["x"] == [1, 2]
+    assert ran(world, "s") == 1
+
+
+def test_shared_values_are_shared_again(world: World) -> None:
+    """Two outputs that are one object are one after a restart."""
+    world.cell("s", "a = [1]\nb = a")
+    world.start()
+    world.cell("s", "a = [1]\nb = a")
+    assert world.live["a"] is world.live["b"]
+
+
+def test_random_numbers_go_on_where_they_stood(world: World) -> None:
+    """A restored step leaves the generator where it had left it."""
+    world.plain("import random\nrandom.seed(7)")
+    world.cell("s", "a = random.random()")
+    world.plain("b = random.random()")
+    first = world.live["b"]
+    world.start()
+    world.plain("import random\nrandom.seed(7)")
+    world.cell("s", "a = random.random()")
+    world.plain("b = random.random()")
+    assert world.live["b"] == first
+    assert ran(world, "s") == 1
+
+
+def test_code_that_reads_anything_depends_on_everything(world: World) -> None:
+    """With ``exec`` nobody can tell what is read, so every name is an input."""
+    world.plain("x = 1")
+    world.cell("s", "exec('y = x')")
+    world.plain("x = 2")
+    world.cell("s", "exec('y = x')")
+    assert ran(world, "s") == 2
+    assert world.live["y"] == 2
+
+
+def test_a_value_that_cannot_be_stored_is_named(world: World) -> None:
+    """A generator is no value that comes back; the execution says so."""
+    world.cell("s", "g = (i for i in range(3))\ny = 1")
+    assert list(world.last("s").unstored) == ["g"]
+
+
+def test_replay_runs_what_is_recorded(world: World) -> None:
+    """A replay carries the step out, and the execution says which it replays."""
+    world.cell("s", "y = ask('a')")
+    first = world.last("s").id
+    asyncio.run(world.acell("s", "y = ask('a')", replays=first))
+    again = world.last("s")
+    assert (again.replays, again.origin, again.reason) == (first, Origin.REPLAYED, "replayed")
+    assert world.model.paid == ["a"]
