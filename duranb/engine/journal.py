@@ -137,7 +137,7 @@ class Journal:
         if self.strict and not claim.settled:
             self._give_back(claim)
             raise self.stop(Unrecorded(self._refusal(claim, explain)))
-        if not claim.settled:
+        if not (claim.settled or kind.traits.waits):
             attempt.begin(claim)
         return claim
 

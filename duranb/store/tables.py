@@ -10,12 +10,10 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from duranb.record.events import Event
-from duranb.record.fold import Fold
 from duranb.record.history import Changes, History
 
 if TYPE_CHECKING:  # imported late: most of what folds a history asks no SQL
@@ -43,15 +41,15 @@ class _Table(NamedTuple):
 
 
 class Tables:
-    """Keeps the tables of one database equal to one history.
+    """Keeps the tables of one database equal to one history: it notes what changes from now on.
 
-    Made with the history as it was when the tables were last filled (see :func:`follow`): it notes
-    what changes from then on.
+    Where the tables were not filled up to where the history is now, they are filled anew.
     """
 
     def __init__(self, history: History) -> None:
         self._history = history
         self._changes = history.watch()
+        self._seq = history.seq
 
     def fill(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Bring the tables up to the history. Raises ``duckdb.Error``; it can be called again."""
@@ -64,11 +62,18 @@ class Tables:
 
         Raises ``duckdb.Error``; nothing has changed then, and it can be called again.
         """
+        import duckdb
+
         history = self._history
+        if filled(connection) != self._seq:
+            make(connection)
+            with history.lock:
+                self._changes.add(history.everything())
         with history.lock:
             changes = self._changes.take(most)
             is_all = not self._changes
-            state = (LAYOUT, history.seq, history.run, history.branch, history.head)
+            seq = history.seq if is_all else 0  # until all is filled, the tables fit no event
+            state = (LAYOUT, seq, history.run, history.branch, history.head)
             rows = [
                 (table, keys, list(table.rows(history, keys)))
                 for table, keys in self._stale(changes)
@@ -77,9 +82,8 @@ class Tables:
             connection.execute("BEGIN")
             for table, keys, made in rows:
                 _replace(connection, table, keys, made)
-            if is_all:
-                connection.execute("DELETE FROM history")
-                connection.execute("INSERT INTO history VALUES (?, ?, ?, ?, ?)", state)
+            connection.execute("DELETE FROM history")
+            connection.execute("INSERT INTO history VALUES (?, ?, ?, ?, ?)", state)
             connection.execute("COMMIT")
         except BaseException:
             with contextlib.suppress(duckdb.Error):  # that of the commit says what went wrong
@@ -87,6 +91,7 @@ class Tables:
             with history.lock:
                 self._changes.add(changes)
             raise
+        self._seq = seq
         return is_all
 
     def _stale(self, changes: Changes) -> Iterator[tuple[_Table, list[Any]]]:
@@ -103,22 +108,20 @@ class Tables:
         yield _BRANCHES, sorted(changes.branches)
 
 
-def filled(connection: duckdb.DuckDBPyConnection, last: int) -> int:
-    """The number of the event up to which the tables were filled.
-
-    Tables that are missing, of another layout, or about events after the ``last`` one (which a
-    damaged log has lost) are made anew, empty.
-    """
+def filled(connection: duckdb.DuckDBPyConnection) -> int | None:
+    """The number of the event up to which the tables were filled, None where they are missing or of
+    another layout."""
     import duckdb
 
     try:
-        found = connection.execute("SELECT layout, seq FROM history").fetchall()
+        found = connection.execute("SELECT seq FROM history WHERE layout = ?", [LAYOUT]).fetchall()
     except duckdb.CatalogException:
-        found = []
-    if found:
-        layout, seq = found[0]
-        if layout == LAYOUT and seq <= last:
-            return int(seq)
+        return None
+    return int(found[0][0]) if found else None
+
+
+def make(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the tables anew, empty."""
     connection.execute("BEGIN")
     try:
         connection.execute(
@@ -131,17 +134,6 @@ def filled(connection: duckdb.DuckDBPyConnection, last: int) -> int:
     except BaseException:
         connection.execute("ROLLBACK")
         raise
-    return 0
-
-
-def follow(events: Iterable[Event], seq: int) -> tuple[Fold, Tables]:
-    """The fold of a store's events, and its tables, which were filled up to event ``seq``."""
-    folding, tables = Fold(), None
-    for event in events:
-        if event.seq > seq and tables is None:
-            tables = Tables(folding.history)
-        folding.apply(event)
-    return folding, tables or Tables(folding.history)
 
 
 def _replace(
