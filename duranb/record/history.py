@@ -160,6 +160,15 @@ class History:
         self._watching.append(changes)
         return changes
 
+    def everything(self) -> Changes:
+        """All objects, as if they had just changed."""
+        found = Changes()
+        found.executions |= self.executions.keys()
+        found.calls |= self.calls.keys()
+        found.snapshots |= self.snapshots.keys()
+        found.branches |= self.branches.keys()
+        return found
+
     # -- steps and executions --------------------------------------------------------------
 
     @property
@@ -329,6 +338,22 @@ class History:
         """How often this very call was carried out and undone since."""
         ids = self._recorded.at(self.run, step, key, occurrence)
         return sum(self.calls[i].status is CallStatus.COMPENSATED for i in ids)
+
+    def waits_for(self, execution: int) -> list[Call]:
+        """The calls that an execution waits for, whether it has stopped for that or holds its
+        process; oldest first. An earlier execution that waited for them too may have begun them."""
+        this = self.executions[execution]
+        if this.status not in (Status.WAITING, Status.RUNNING):
+            return []
+        return [
+            call
+            for other in self.executions_of(this.step)
+            if other.run == this.run and other.status in (Status.WAITING, this.status)
+            for call in self.calls_of(other.id)
+            if call.kind.traits.waits
+            and call.status is CallStatus.INTENDED
+            and call.id not in self.answers
+        ]
 
     def occurrences(self, step: str, key: str) -> int:
         """How many identical requests of a step were recorded."""

@@ -9,12 +9,10 @@ again from the history at any time, so a new layout (:data:`LAYOUT`) needs no mi
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from duranb.record.events import Event
-from duranb.record.fold import Fold
 from duranb.record.history import Changes, History
 
 if TYPE_CHECKING:  # imported late: most of what folds a history asks no SQL
@@ -41,20 +39,24 @@ class _Table(NamedTuple):
 
 
 class Tables:
-    """Keeps the tables of one database equal to one history.
+    """Keeps the tables of one database equal to one history: it notes what changes from now on.
 
-    Made with the history as it was when the tables were last filled (see :func:`follow`): it notes
-    what changes from then on.
+    Where the tables were not filled up to where the history is now, they are filled anew.
     """
 
     def __init__(self, history: History) -> None:
         self._history = history
         self._changes = history.watch()
+        self._seq = history.seq
 
     def fill(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Bring the tables up to the history, in one transaction. Raises ``duckdb.Error``; nothing
         has changed then, and it can be called again."""
         history = self._history
+        if filled(connection) != self._seq:
+            make(connection)
+            with history.lock:
+                self._changes.add(history.everything())
         with history.lock:
             changes = self._changes.take()
             state = (LAYOUT, history.seq, history.run, history.branch, history.head)
@@ -70,6 +72,7 @@ class Tables:
             with history.lock:
                 self._changes.add(changes)
             raise
+        self._seq = state[1]
 
     def _stale(self, changes: Changes) -> Iterator[tuple[_Table, list[Any]]]:
         """The tables with rows to replace, each with the keys of these."""
@@ -87,22 +90,20 @@ class Tables:
         yield _BRANCHES, sorted(changes.branches)
 
 
-def filled(connection: duckdb.DuckDBPyConnection, last: int) -> int:
-    """The number of the event up to which the tables were filled.
-
-    Tables that are missing, of another layout, or about events after the ``last`` one (which a
-    damaged log has lost) are made anew, empty.
-    """
+def filled(connection: duckdb.DuckDBPyConnection) -> int | None:
+    """The number of the event up to which the tables were filled, None where they are missing or of
+    another layout."""
     import duckdb
 
     try:
-        found = connection.execute("SELECT layout, seq FROM history").fetchall()
+        found = connection.execute("SELECT seq FROM history WHERE layout = ?", [LAYOUT]).fetchall()
     except duckdb.CatalogException:
-        found = []
-    if found:
-        layout, seq = found[0]
-        if layout == LAYOUT and seq <= last:
-            return int(seq)
+        return None
+    return int(found[0][0]) if found else None
+
+
+def make(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the tables anew, empty."""
     connection.execute("BEGIN")
     try:
         connection.execute(
@@ -115,17 +116,6 @@ def filled(connection: duckdb.DuckDBPyConnection, last: int) -> int:
     except BaseException:
         connection.execute("ROLLBACK")
         raise
-    return 0
-
-
-def follow(events: Iterable[Event], seq: int) -> tuple[Fold, Tables]:
-    """The fold of a store's events, and its tables, which were filled up to event ``seq``."""
-    folding, tables = Fold(), None
-    for event in events:
-        if event.seq > seq and tables is None:
-            tables = Tables(folding.history)
-        folding.apply(event)
-    return folding, tables or Tables(folding.history)
 
 
 def _replace(

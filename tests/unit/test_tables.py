@@ -16,7 +16,7 @@ from duranb.record.fold import Fold
 from duranb.record.history import History
 from duranb.record.model import CallStatus, Status
 from duranb.store import Store, StoreView
-from duranb.store.tables import LAYOUT, filled, follow
+from duranb.store.tables import LAYOUT, Tables
 
 FAILED = ErrorInfo(type="ValueError", message="no")
 
@@ -161,8 +161,9 @@ def test_sql_says_what_the_history_says(seed: int, length: int, pause: int) -> N
     """Whatever happened, and however often the tables were filled meanwhile: every status, cost
     and count is the history's."""
     connection = duckdb.connect(":memory:")
-    folding, tables = follow([], filled(connection, 0))
+    folding = Fold()
     history = folding.history
+    tables = Tables(history)
     for seq, body in enumerate(stories(seed, length), 1):
         folding.apply(Event(seq, seq * 1000, body))
         if seq % pause == 0:
@@ -171,8 +172,7 @@ def test_sql_says_what_the_history_says(seed: int, length: int, pause: int) -> N
     same_as(connection, history)
 
     anew = duckdb.connect(":memory:")
-    filled(anew, 0)
-    follow([Event(i, i * 1000, b) for i, b in enumerate(stories(seed, length), 1)], 0)[1].fill(anew)
+    Tables(history).fill(anew)
     for table in ("executions", "attempts", "outputs", "calls", "snapshots", "branches", "history"):
         everything = f"SELECT * FROM {table} ORDER BY ALL"
         rows = connection.execute(everything).fetchall()
@@ -230,15 +230,21 @@ def same_as(connection: duckdb.DuckDBPyConnection, history: History) -> None:
     }
 
 
-def test_tables_of_another_layout_are_made_anew() -> None:
-    """What a version with other tables has left is filled again, from the first event on."""
+@pytest.mark.parametrize("left", ["nothing", "another layout", "less", "more"])
+def test_tables_that_do_not_fit_are_made_anew(left: str) -> None:
+    """What another version, or a process that was killed, has left is filled again from the first
+    event on."""
     connection = duckdb.connect(":memory:")
-    assert filled(connection, 5) == 0
-    connection.execute(f"INSERT INTO history VALUES ({LAYOUT}, 3, 'r', 'main', 0)")
-    assert filled(connection, 5) == 3
-    assert filled(connection, 2) == 0, "about events that a damaged log has lost"
-    connection.execute(f"INSERT INTO history VALUES ({LAYOUT + 1}, 3, 'r', 'main', 0)")
-    assert filled(connection, 5) == 0
+    folding = Fold(Event(i, i, body) for i, body in enumerate([e.RunStarted(run="r"), begun(1)], 1))
+    if left != "nothing":
+        Tables(folding.history).fill(connection)
+        layout = LAYOUT + (left == "another layout")
+        seq = {"less": 1, "more": 3}.get(left, 2)
+        connection.execute("UPDATE history SET layout = ?, seq = ?", [layout, seq])
+        connection.execute("DELETE FROM executions")
+    Tables(folding.history).fill(connection)
+    assert connection.execute("SELECT execution FROM executions").fetchall() == [(1,)]
+    assert connection.execute("SELECT layout, seq FROM history").fetchall() == [(LAYOUT, 2)]
 
 
 def begun(number: int, **more: object) -> e.ExecutionStarted:
