@@ -92,6 +92,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     http_status: int = 0
     streamed: bool = False
     preview: str = ""
+    until: int = 0
     idempotency_key: str = ""
     idempotent: bool = False
     compensate: str = ""

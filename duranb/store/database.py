@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 
 from duranb.errors import StoreDamaged, StoreError, StoreTooNew, StoreUnwritable, UsageError
-from duranb.store import schema, tables
+from duranb.store import schema
 from duranb.store.rows import Result, Row
 from duranb.store.tables import Tables
 
@@ -92,16 +92,13 @@ class Database:
             self._appender = None  # it keeps the rows it failed with
             raise
 
-    def filled(self, last: int) -> int:
-        """The number of the event up to which the history's tables are filled, of ``last``."""
-        return tables.filled(self._connection, last)
-
     def fill(self, following: Tables) -> None:
         """Bring the history's tables up to the history."""
         following.fill(self._connection)
 
     def query(self, sql: str, parameters: Sequence[object]) -> Result:
-        """A read-only query. Raises :class:`UsageError` for anything else, and for its errors."""
+        """A read-only query. Raises :class:`UsageError` for anything else, and for its errors;
+        ``duckdb.Error`` where the database cannot be read."""
         try:
             statements = self._connection.extract_statements(sql)
             if [s.type for s in statements] not in _READING:
@@ -114,6 +111,8 @@ class Database:
             finally:
                 self._connection.execute("ROLLBACK")
         except duckdb.Error as error:
+            if is_damage(error):
+                raise
             raise UsageError(str(error)) from error
 
     def interrupt(self) -> None:
@@ -137,13 +136,22 @@ _READING = [
 ]
 
 
+def is_damage(problem: duckdb.Error) -> bool:
+    """Whether an error says that the database cannot be read."""
+    kinds = (duckdb.IOException, duckdb.InternalException, duckdb.FatalException)
+    return isinstance(problem, kinds) and not _cannot_write(problem)
+
+
+def _cannot_write(problem: duckdb.Error) -> bool:
+    words = ("No space left", "could not write", "Could not write")
+    return any(word in str(problem) for word in words)
+
+
 def plain(problem: duckdb.Error) -> StoreError:
     """The plain sentence for what the database could not do."""
     what = str(problem).splitlines()[0]
     error: StoreError
-    if any(
-        word in str(problem) for word in ("No space left", "could not write", "Could not write")
-    ):
+    if _cannot_write(problem):
         error = StoreUnwritable(
             f"the database could not write: {what}. The history is safe in the log; free some "
             "space if the disk is full, and ask again"

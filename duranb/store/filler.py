@@ -40,7 +40,7 @@ PIECE = 200
 LONGEST = 30.0
 """Seconds, at most, until a database that could not be written is tried again."""
 
-_Work = tuple[Callable[["Database"], Any], "Future[Any]", bool]
+_Work = tuple[Callable[["Database"], Any], "Future[Any]"]
 
 
 class _News:
@@ -49,13 +49,15 @@ class _News:
 
 class Filler:
     """Owns the database of an open store. ``check()`` raises :class:`StoreError` where the folder
-    is not the store's any more. ``tables`` follow the history, once somebody has folded it."""
+    is not the store's any more."""
 
-    def __init__(self, folder: Path, log: LogReader, check: Callable[[], None]) -> None:
+    def __init__(
+        self, folder: Path, log: LogReader, tables: Tables, check: Callable[[], None]
+    ) -> None:
         self._folder = folder
         self._log = log
         self._check = check
-        self.tables: Tables | None = None
+        self._tables = tables
         self._queue: SimpleQueue[_Work | type[_News] | None] = SimpleQueue()
         self._database: Database | None = None
         self._filled = 0
@@ -72,28 +74,19 @@ class Filler:
             self._told = True
             self._queue.put(_News)
 
-    def do(self, work: Callable[[Database], T], *, caught_up: bool = True) -> T:
-        """Run ``work`` on the thread, and give its value. The database has all events then, unless
-        ``caught_up`` is false.
+    def do(self, work: Callable[[Database], T]) -> T:
+        """Run ``work`` on the thread, on a database that has all events, and give its value.
 
         An interrupt of the caller ends the work too. Raises :class:`StoreError`.
         """
         done: Future[T] = Future()
-        self._queue.put((work, done, caught_up))
+        self._queue.put((work, done))
         try:
             return done.result()
         except KeyboardInterrupt:
             if self._database is not None:
                 self._database.interrupt()
             raise
-
-    def filled(self) -> int:
-        """The number of the event up to which the history's tables are filled; 0 where that cannot
-        be known."""
-        try:
-            return self.do(lambda database: database.filled(self._log.last), caught_up=False)
-        except StoreError:
-            return 0
 
     def close(self) -> None:
         """Catch up, close the database, end the thread."""
@@ -115,7 +108,7 @@ class Filler:
                 self._serve(*item)
         if self._log.last:
             self._try(self._catch_up)
-        self._close()
+        self._close(checkpoint=self._still_there())
 
     def _rest(self) -> float | None:
         """Seconds until the next piece of work, None where there is none."""
@@ -141,16 +134,25 @@ class Filler:
         except (duckdb.Error, OSError, StoreError):
             self._failures += 1
 
-    def _serve(self, work: Callable[[Database], T], done: Future[T], caught_up: bool) -> None:
+    def _serve(self, work: Callable[[Database], T], done: Future[T]) -> None:
         import duckdb
 
-        from duranb.store.database import plain
+        from duranb.store.database import is_damage, plain
+
+        def run() -> T:
+            database = self._opened()
+            self._catch_up(database)
+            return work(database)
 
         try:
-            database = self._opened()
-            if caught_up:
-                self._catch_up(database)
-            done.set_result(work(database))
+            try:
+                done.set_result(run())
+            except duckdb.Error as problem:
+                if self._database is None or not is_damage(problem):
+                    raise
+                self._close(checkpoint=False)
+                self._set_aside()
+                done.set_result(run())
         except duckdb.Error as problem:
             done.set_exception(plain(problem))
         except OSError as problem:
@@ -190,9 +192,8 @@ class Filler:
         self._filled = found[-1].seq
 
     def _fill_tables(self, database: Database) -> None:
-        if self.tables is not None:
-            self._check()
-            database.fill(self.tables)
+        self._check()
+        database.fill(self._tables)
 
     def _opened(self) -> Database:
         """The database, made anew from the log where what lies there is no use."""
@@ -226,7 +227,6 @@ class Filler:
                 raise
             self._set_aside()
             database, filled = Database(file), 0
-        database.filled(self._log.last)  # makes the tables where there are none
         self._database, self._filled = database, filled
         return database
 
@@ -242,15 +242,17 @@ class Filler:
             with contextlib.suppress(FileNotFoundError):
                 (self._folder / name).rename(aside / name)
 
-    def _close(self) -> None:
+    def _close(self, *, checkpoint: bool) -> None:
         import duckdb
 
-        if self._database is None:
-            return
+        if self._database is not None:
+            with contextlib.suppress(duckdb.Error):  # its own log stays, for the next time
+                self._database.close(checkpoint=checkpoint)
+        self._database = None
+
+    def _still_there(self) -> bool:
         try:
             self._check()
-            still_there = True
         except StoreError:
-            still_there = False
-        with contextlib.suppress(duckdb.Error):  # its own log stays, for the next time
-            self._database.close(checkpoint=still_there)
+            return False
+        return True

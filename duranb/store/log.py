@@ -84,6 +84,8 @@ class LogReader:
 
     def read(self, place: Place) -> bytes:
         """A payload. Raises :class:`StoreDamaged` where its segment cannot be read."""
+        if not place.size:
+            return b""
         try:
             descriptor = self._open.get(place.segment)
             if descriptor is None:

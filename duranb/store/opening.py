@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from duranb.record.fold import Fold
 from duranb.store import chain, files, segments, takeover, trust
 from duranb.store.index import Index
 from duranb.store.log import Log, LogReader
@@ -16,13 +17,14 @@ from duranb.store.reading import Reading
 
 
 class Found(NamedTuple):
-    """A log that was read through: the check, a reader of it, the artifacts in it, and what is
-    missing from it according to the tail, as a sentence or an empty string."""
+    """A log that was read through: the check, a reader of it, the artifacts in it, what is missing
+    from it according to the tail (as a sentence or an empty string), and what its events say."""
 
     reading: Reading
     log: LogReader
     artifacts: Index
     missing: str
+    folding: Fold
 
 
 def find(folder: Path, log: Path, key: bytes) -> Found:
@@ -34,17 +36,19 @@ def find(folder: Path, log: Path, key: bytes) -> Found:
     reading = Reading(log, {tail[0] if tail else 0, trusted.seq if trusted else 0})
     reader = LogReader(log, reading)
     artifacts = Index(folder, reader.read, key)
+    folding = Fold()
     for event, place in reading:
         artifacts.add(event, place)
+        folding.apply(event)
     reader.last = reading.last
     if trusted and not reading.problem and reading.is_event(trusted.seq, trusted.hash):
         artifacts.trusted = trusted.seq
-    return Found(reading, reader, artifacts, reading.against(tail))
+    return Found(reading, reader, artifacts, reading.against(tail), folding)
 
 
-def open_log(folder: Path, key: bytes) -> tuple[Log, Index, str]:
+def open_log(folder: Path, key: bytes) -> tuple[Log, Found, str]:
     """Open the log in a store's folder, made if there is none; for the one who holds the lock.
-    With it the artifacts in it, and a sentence about what is damaged, or an empty one.
+    With it what was found in it, and a sentence about what is damaged, or an empty one.
 
     Raises :class:`StoreTooNew`, :class:`StoreDamaged`, :class:`StoreUnwritable` or OSError;
     nothing is changed then.
@@ -54,7 +58,7 @@ def open_log(folder: Path, key: bytes) -> tuple[Log, Index, str]:
     files.sync_folder(folder)
     found = find(folder, folder / LOG, key)
     damage = damage or _set_aside(folder, found.reading, found.missing)
-    return Log(folder / LOG, found.log, found.reading), found.artifacts, damage
+    return Log(folder / LOG, found.log, found.reading), found, damage
 
 
 def _set_aside(folder: Path, reading: Reading, missing: str) -> str:

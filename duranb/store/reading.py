@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from duranb.record.events import Event
 from duranb.store import chain, segments
-from duranb.store.segments import HEAD_SIZE, MARK, Frame, Mark, Place, Record
+from duranb.store.segments import HEAD_SIZE, MARK, Frame, Mark, Place
 
 
 class Reading:
@@ -56,33 +56,30 @@ class Reading:
                 self._found(first, f"the beginning of log/{path.name} cannot be read")
             self.end = frame.end
             for each in [*doubtful, frame]:
-                yield from self._frame(first, path, each)
+                yield from self._events(first, path, each)
             doubtful.clear()
         if not is_last and (doubtful or self.end == 0):
             self._found(first, f"the end of log/{path.name} cannot be read")
 
-    def _frame(self, segment: int, path: Path, frame: Frame) -> Iterator[tuple[Event, Place]]:
+    def _events(self, segment: int, path: Path, frame: Frame) -> list[tuple[Event, Place]]:
         if not frame.records:
             self._found(segment, f"log/{path.name} cannot be read from byte {frame.start} on")
-            return
+            return []
         if not self.marks or not 0 <= frame.start - self.marks[-1].offset < MARK:
             self.marks.append(Mark(frame.records[0].seq, segment, frame.start))
-        for record in frame.records:
-            event = self._event(segment, record)
+        found = []
+        for seq, ts, digest, data, place in frame.records:
+            event, linked = chain.event(self.hash, seq, ts, data, digest)
             if event is not None:
-                yield event, record.payload
-
-    def _event(self, segment: int, record: Record) -> Event | None:
-        seq, ts, digest, data, _ = record
-        event, linked = chain.event(self.hash, seq, ts, data, digest)
-        if event is None:
-            self._found(segment, f"event {seq} cannot be read")
-        elif seq != self.last + 1 or not linked:
-            self._found(segment, f"the chain of events is broken at event {seq}")
-        self.last, self.hash = seq, digest
-        if seq in self._wanted:
-            self.hashes[seq] = digest
-        return event
+                found.append((event, place))
+                if not linked or seq != self.last + 1:
+                    self._found(segment, f"the chain of events is broken at event {seq}")
+            else:
+                self._found(segment, f"event {seq} cannot be read")
+            self.last, self.hash = seq, digest
+            if seq in self._wanted:
+                self.hashes[seq] = digest
+        return found
 
     def _found(self, segment: int, what: str) -> None:
         self.problem = self.problem or what

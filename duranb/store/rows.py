@@ -53,7 +53,7 @@ def _rows(log: LogReader, records: list[Record]) -> list[Row]:
             continue
         payload = None
         if isinstance(body, e.ArtifactStored) and not body.in_file and body.digest not in answers:
-            payload = log.read(record.payload)
+            payload = log.read(record.place)
         kind, data = e.encode(body)  # in today's format, whatever it was written in
         execution, step = getattr(body, "execution", None), getattr(body, "step", None)
         rows.append(Row(record.seq, record.ts, kind, execution, step, data, payload, record.hash))

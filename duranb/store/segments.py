@@ -49,6 +49,10 @@ class Place(NamedTuple):
     size: int
 
 
+NOWHERE = Place(0, 0, 0)
+"""The place of no bytes."""
+
+
 class Mark(NamedTuple):
     """Where the frame lies that begins with an event."""
 
@@ -58,13 +62,13 @@ class Mark(NamedTuple):
 
 
 class Record(NamedTuple):
-    """An event as the log holds it. ``data`` is its JSON."""
+    """An event as the log holds it. ``data`` is its JSON, ``place`` that of its payload."""
 
     seq: int
     ts: int
     hash: bytes
     data: str
-    payload: Place
+    place: Place
 
 
 class Frame(NamedTuple):
@@ -167,20 +171,22 @@ def _frame(file: BinaryIO, segment: int, at: int, end: int) -> Frame | None:
     if not whole:
         file.seek(base + size)
     try:
-        return Frame(at, base + size, list(_records(body, segment, base)), whole)
+        return Frame(at, base + size, _records(body, segment, base), whole)
     except (struct.error, UnicodeDecodeError):
         return None
 
 
-def _records(body: bytes, segment: int, base: int) -> Iterator[Record]:
+def _records(body: bytes, segment: int, base: int) -> list[Record]:
+    found = []
     at = 0
     while at < len(body):
         seq, ts, digest, of_data, of_payload = _RECORD.unpack_from(body, at)
-        at += _RECORD.size
-        data = body[at : at + of_data].decode()
-        at += of_data
-        yield Record(seq, ts, digest, data, Place(segment, base + at, of_payload))
+        start = at + _RECORD.size
+        at = start + of_data
+        place = Place(segment, base + at, of_payload) if of_payload else NOWHERE
+        found.append(Record(seq, ts, digest, body[start:at].decode(), place))
         at += of_payload
+    return found
 
 
 def _next_frame(file: BinaryIO, segment: int, at: int, end: int) -> int:

@@ -13,13 +13,14 @@ from duranb.record import events as e
 from duranb.record.artifacts import Buffer
 from duranb.record.events import ArtifactStored, Event, EventBody
 from duranb.record.fold import Fold
-from duranb.store import chain, files, keys, opening, tables, trust
+from duranb.store import chain, files, keys, opening, trust
 from duranb.store.filler import Filler
 from duranb.store.lock import StoreLock
 from duranb.store.log import Line
 from duranb.store.paths import TAIL
 from duranb.store.port import Listener, Receipt
 from duranb.store.rows import Result
+from duranb.store.tables import Tables
 from duranb.store.writer import Draft, Stored, Writer
 
 INLINE = 32 * 1024
@@ -53,11 +54,14 @@ class Store:
         self._mutex = threading.Lock()
         self._unsent: dict[str, _Fresh] = {}  # to be appended with the next events
         self._sent: dict[str, _Fresh] = {}  # on their way to the log
-        self._log, self._index, self.damage = opening.open_log(path, self._key)
+        self._log, found, self.damage = opening.open_log(path, self._key)
+        self._index, self._folding = found.artifacts, found.folding
         self._tail = chain.Tail(path / TAIL)
         self._tail.write(self._log.last, self._log.hash)
         self._writer = Writer(path, self._log, self._stored, self._check_folder)
-        self._filler = Filler(path, self._log.reader, self._check_folder)
+        self._filler = Filler(
+            path, self._log.reader, Tables(found.folding.history), self._check_folder
+        )
         self._filler.news()
         atexit.register(self.close)
 
@@ -178,10 +182,9 @@ class Store:
             self.append().wait()
 
     def fold(self) -> Fold:
-        """The fold of all events so far, from which the tables for queries will be filled: give it
-        each event to come, in a listener."""
-        folding, self._filler.tables = tables.follow(self.events(), self._filler.filled())
-        return folding
+        """The fold of the events that were there at open, from which the tables for queries are
+        filled: give it each event to come, in a listener."""
+        return self._folding
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> Result:
         """Column names and rows of a read-only query over all that was appended."""

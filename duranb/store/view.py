@@ -17,13 +17,12 @@ from typing import TYPE_CHECKING
 from duranb.errors import StoreDamaged, StoreError
 from duranb.record.artifacts import Buffer
 from duranb.record.events import Event
-from duranb.record.fold import Fold
 from duranb.record.history import History
 from duranb.store import keys, opening, rows, takeover
 from duranb.store.lock import holder
 from duranb.store.paths import LOG, TAIL, is_store
 from duranb.store.rows import Result
-from duranb.store.tables import Tables, follow
+from duranb.store.tables import Tables
 
 if TYPE_CHECKING:  # imported late: most of what looks at a store asks no SQL
     from duranb.store.database import Database
@@ -44,6 +43,9 @@ class StoreView:
         self._database: Database | None = None
         found = opening.find(path, log, keys.user_key())
         self._log, self._index = found.log, found.artifacts
+        if self.holder is None:
+            found.folding.kernel_died()
+        self._history = found.folding.history
         self.last = found.log.last
         self.problems = [x for x in (found.reading.problem, found.missing) if x]
 
@@ -90,13 +92,7 @@ class StoreView:
 
     def history(self) -> History:
         """What the events say. Where no process has the store open, what was running has died."""
-        return self._follow()[0].history
-
-    def _follow(self) -> tuple[Fold, Tables]:
-        folding, tables = follow(self.events(), 0)
-        if self.holder is None:
-            folding.kernel_died()
-        return folding, tables
+        return self._history
 
     def get(self, digest: str) -> memoryview:
         """The bytes of an artifact; see :class:`duranb.record.artifacts.Artifacts`."""
@@ -128,8 +124,7 @@ class StoreView:
             while found := rows.read(self._log, filled, rows.BULK):
                 database.insert(found)
                 filled = found[-1].seq
-            database.filled(self.last)
-            database.fill(self._follow()[1])
+            database.fill(Tables(self._history))
             self._database = database
         return self._database.query(sql, parameters)
 
