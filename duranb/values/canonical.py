@@ -25,8 +25,8 @@ from duranb.values import held, recipes, texts
 from duranb.values.codec import NotebookPickler, Reducer, own_way, special
 from duranb.values.immutable import is_atom, is_imported
 from duranb.values.missing import Missing
+from duranb.values.ties import ties
 
-_SETS = (b"\x8f", b"\x91")  # EMPTY_SET and FROZENSET; bytes of a number, too
 Reduce: TypeAlias = Callable[[object], Any]
 
 _LARGEST = 1 << 28
@@ -51,18 +51,15 @@ class _Tag:
 
 
 class _Sink:
-    """Hashes what is written, and notices what may be sets."""
+    """Hashes what is written."""
 
     def __init__(self, most: int) -> None:
         self.hasher = xxhash.xxh3_128()
-        self.sets = False
         self.size = 0
         self._most = most
 
     def write(self, data: Any) -> int:
         view = bytes(data) if len(data) < 1 << 20 else data
-        if not self.sets and isinstance(view, bytes):
-            self.sets = any(mark in view for mark in _SETS)
         self.hasher.update(view)
         self.size += len(data)
         if self.size > self._most:
@@ -213,9 +210,13 @@ def _version(
         sink, live, lambda b: sink.hasher.update(b.raw()), reducer, missing=missing
     )
     pickler.fast = True
+    met: list[object] = []
+    pickler.persistent_id = met.append  # it returns None: nothing is persistent
     try:
         pickler.dump(value)
-        if not sink.sets or not _holds_sets(value, live, reducer, missing):
+        kinds = set(map(type, met))
+        if kinds.isdisjoint((set, frozenset)):
+            sink.hasher.update(ties(met, kinds).encode())
             return sink.hasher.hexdigest()
     except (ValueError, RecursionError, _TooLarge, pickle.PicklingError):
         pass  # a cycle, or too much shared: the walk below numbers what it has seen
@@ -226,6 +227,7 @@ def _version(
     try:
         walk = _Walk(live, reducer, [_STEPS])
         walk.value(value, 0)
+        walk.hasher.update(ties(walk.met, set(map(type, walk.met))).encode())
         return walk.hasher.hexdigest()
     except _TooLarge:
         pass  # entangled: there are more ways through it than there is of it
@@ -239,23 +241,6 @@ def _version(
         if not own_failure(error):
             raise
         return None
-
-
-def _holds_sets(
-    value: object, live: dict[str, Any], reducer: Reducer | None, missing: Missing | None
-) -> bool:
-    """Whether a set is anywhere in a value: all that is pickled is shown to ``persistent_id``."""
-    pickler = _Canonical(_Nowhere(), live, lambda buffer: None, reducer, missing=missing)
-    pickler.fast = True
-    met: list[object] = []
-    pickler.persistent_id = met.append  # it returns None: nothing is persistent
-    pickler.dump(value)
-    return not {set, frozenset}.isdisjoint(map(type, met))
-
-
-class _Nowhere:
-    def write(self, data: Any) -> int:
-        return len(data)
 
 
 _SORTABLE = ({str}, {bytes}, {int})
@@ -276,7 +261,7 @@ class _Walker:
         self._live = live
         self._reducer = reducer
         self._left = left
-        self._keep: list[object] = []
+        self.met: list[object] = []
 
     def say(self, text: str) -> None:
         self.hasher.update(text.encode(errors="surrogatepass") + b"\0")
@@ -359,7 +344,7 @@ class _Walk(_Walker):
         if depth > _DEEPEST:
             raise _TooLarge
         self._open[id(value)] = len(self._open)
-        self._keep.append(value)
+        self.met.append(value)
         if type(value) in (set, frozenset):
             self.say(f"{type(value).__name__} {len(value)}")
             for digest in sorted(map(self._element, value)):
@@ -399,7 +384,7 @@ class _Graph(_Walker):
                 if id(part) not in numbers:
                     numbers[id(part)] = len(numbers)
                     queue.append(part)
-                    self._keep.append(part)
+                    self.met.append(part)
                 self.say(f"number {numbers[id(part)]}")
         return self.hasher.hexdigest()
 
