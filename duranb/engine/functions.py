@@ -10,6 +10,7 @@ import functools
 import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any, ParamSpec, TypeVar, cast, overload
+from weakref import WeakKeyDictionary
 
 from duranb.engine import context as ctx, saga
 from duranb.engine.decide import ABSENT, Decision, why
@@ -279,8 +280,16 @@ def _restored(runtime: Runtime, spec: Spec, decision: Decision) -> Any:
     return None if source.result is None else runtime.namespace.load_value(source.result)
 
 
+_sources: WeakKeyDictionary[Callable[..., Any], str] = WeakKeyDictionary()
+"""Read once for each function. They are no part of a step that is stored: its code is."""
+
+
 def _source(fn: Callable[..., Any]) -> str:
-    try:
-        return inspect.getsource(fn)
-    except (OSError, TypeError):  # typed at a prompt, or built by exec: only for people anyway
-        return ""
+    found = _sources.get(fn)
+    if found is None:
+        try:
+            found = inspect.getsource(fn)
+        except (OSError, TypeError):  # typed at a prompt, or built by exec: only for people anyway
+            found = ""
+        _sources[fn] = found
+    return found
