@@ -102,12 +102,13 @@ class _Canonical(NotebookPickler):
 
     def _leave_circle(self, obj: object) -> None:
         """Without a memo, an object that leads back to itself is met again and again, a thousand
-        levels deep (every PeriodArray of pandas' does): a few hundred are enough to tell."""
+        levels deep, or ten thousand since Python 3.12 (every PeriodArray of pandas' does, and every
+        column looked at apart from its frame): a few hundred are enough to tell."""
         if self._met is None:
             self._met = []
         self._met.append(id(obj))
         if len(self._met) == _CIRCLE:
-            if len(set(self._met)) <= _CIRCLE // 16:
+            if len(set(self._met)) <= _CIRCLE // 8:
                 raise _TooLarge
             self._met.clear()
 
