@@ -10,6 +10,7 @@ import click
 from duranb.engine import questions
 from duranb.errors import UsageError
 from duranb.record.history import History
+from duranb.record.kinds import Kind
 from duranb.record.model import Call, CallStatus
 from duranb.session.places import find_store
 from duranb.session.reader import open_reader
@@ -44,7 +45,7 @@ def answer(verb: Answer, notebook: Path) -> None:
 
 
 def _open_question(history: History, number: int) -> Call:
-    asked = {c.id: c for c in history.calls.values() if c.kind.traits.waits}
+    asked = {c.id: c for c in history.calls.values() if c.kind is Kind.ASK}
     waiting = [c.id for c in asked.values() if c.status is CallStatus.INTENDED]
     if number not in asked:
         known = ", ".join(map(str, waiting)) or "none"

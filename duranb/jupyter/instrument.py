@@ -136,11 +136,11 @@ def _with_assigned_value(body: list[ast.stmt]) -> list[ast.stmt]:
 
 
 def _module(body: list[ast.stmt], like: ast.Module) -> ast.Module:
-    """A module whose new nodes stand on the first line of the old one's body."""
+    """A module whose new nodes stand on the first line of the old one's body. IPython gives the
+    nodes in them the same place."""
     line = like.body[0].lineno if like.body else 1
     for node in body:
         if not hasattr(node, "lineno"):
             node.lineno, node.col_offset = line, 0
             node.end_lineno, node.end_col_offset = line, 0
-    with deeply():
-        return ast.fix_missing_locations(ast.Module(body, like.type_ignores))
+    return ast.Module(body, like.type_ignores)

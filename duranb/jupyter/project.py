@@ -32,11 +32,13 @@ class Unplain:
 
 
 class Project:
-    """The modules that lie below a folder, and what they hold."""
+    """The modules that lie below a folder, and what they hold. Made once for a folder, since it
+    remembers which modules lie there."""
 
     def __init__(self, folder: str) -> None:
         self._folder = folder.rstrip(os.sep) + os.sep
-        self._met: set[str] = set()
+        self._met: dict[str, object] = {}
+        self._ids: list[int] = []
         self._own: list[str] = []
 
     def read(self) -> dict[str, Any]:
@@ -44,10 +46,14 @@ class Project:
         return {name: self._data(name) for name in self._modules()}
 
     def _modules(self) -> list[str]:
-        new = set(sys.modules) - self._met  # each is asked once: there are a thousand of them
-        self._met |= new
-        self._own += sorted(n for n in new if self._owns(n))
-        return [n for n in self._own if n in sys.modules]
+        # Each module is asked once, since there are a thousand; one that takes the place of another
+        # is asked again.
+        if (ids := [*map(id, sys.modules.values())]) != self._ids:
+            met, self._met, self._ids = self._met, dict(sys.modules), ids
+            new = {n for n, module in self._met.items() if met.get(n) is not module}
+            self._own = [n for n in self._own if n in self._met and n not in new]
+            self._own += sorted(n for n in new if self._owns(n))
+        return self._own
 
     def _owns(self, name: str) -> bool:
         file = own(sys.modules.get(name)).get("__file__")

@@ -250,7 +250,10 @@ def of_project() -> Group:
         folder = os.getcwd()
     except OSError:  # it is gone
         return Group(lambda: None, dict, project.write, project.changed)
-    return Group(project.Project(folder).read, dict, project.write, project.changed)
+    return Group(_project(folder).read, dict, project.write, project.changed)
+
+
+_project = functools.lru_cache(maxsize=8)(project.Project)
 
 
 # -- the shell ---------------------------------------------------------------------------------

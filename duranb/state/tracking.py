@@ -9,7 +9,7 @@ at; where bytes differ although nothing changed, it is stored again: a change is
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -25,6 +25,7 @@ from duranb.state import randomness, reaching, seeding, unstorable
 from duranb.state.capture import NO_NAME, Capture, is_unsettled
 from duranb.state.groups import Holders, components
 from duranb.state.hidden import is_hidden
+from duranb.state.names import Names
 from duranb.state.placeholder import Placeholder
 from duranb.state.tracked import GONE, Delta, Mark, Tracked, could_change, sharing_of
 from duranb.state.unstorable import Code, Ran
@@ -41,8 +42,7 @@ class Tracking:
         self.uses = uses
         self._artifacts = artifacts
         self._capture = Capture(live, artifacts, self._classes)
-        self._tracked: dict[str, Tracked] = {}
-        self._recorded: dict[str, Binding] = {}
+        self._tracked = Names()
         self._holders = Holders()
         self._touched: set[str] = set()
         self._anything = True
@@ -64,10 +64,9 @@ class Tracking:
 
     def note_rebinds(self) -> None:
         """Let go of objects whose names are bound to something else by now."""
-        live = self.live
-        for name, seen in list(self._tracked.items()):
-            if live.get(name) is not seen.value:
-                self._tracked[name] = replace(seen, value=GONE)
+        with self._alone:
+            for name in self._tracked.rebound(self.live):
+                self._tracked[name] = replace(self._tracked[name], value=GONE)
 
     def _new_names(self) -> list[str]:
         """The user's names that are not tracked.
@@ -112,25 +111,18 @@ class Tracking:
         self._anything = False
         self._ran.codes.clear()
         self.live[_END] = self.live.pop(_END, None)
-        before, now = self._recorded, self.bindings()
-        self._recorded = now
-        return Delta(
-            {n: b for n, b in now.items() if (b_old := before.get(n)) is not b and b_old != b},
-            [n for n in before if n not in now],
-            random,
-            frozenset(changed),
-        )
+        return Delta(*self._tracked.record(), random, frozenset(changed))
 
     def is_recorded(self) -> None:
         """The state as it is now is on record already: a snapshot was returned to."""
-        self._recorded = self.bindings()
+        self._tracked.record()
 
     def _rebound(self) -> tuple[set[str], list[str]]:
         """Names that are new or bound to another object, and names that are gone."""
         live = self.live
-        moved = [n for n, s in self._tracked.items() if live.get(n, GONE) is not s.value]
-        gone = [n for n in self._tracked if n not in live]
-        return {*self._new_names(), *moved} - set(gone), gone
+        moved = self._tracked.rebound(live)
+        gone = [n for n in moved if n not in live]
+        return {*self._new_names(), *moved}.difference(gone), gone
 
     def _changed_in_place(self, suspects: Collection[str], fresh: Collection[str]) -> set[str]:
         """Of the suspects, and those who share with them, those whose object is the same and whose
@@ -278,19 +270,18 @@ class Tracking:
 
     def _changed_by(self, name: str, version: str, before: str) -> str:
         """The version of a value that is not, or not as a whole, told by its content."""
-        versions = {n: seen.binding.version for n, seen in self._tracked.items() if n != name}
-        return unstorable.version(version, before, self._ran.told(name, versions))
+        return unstorable.version(version, before, self._ran.told(name, self._tracked.bindings))
 
-    def _sharing(self, reached: Mapping[int, Seal], changed: Collection[str]) -> set[str]:
+    def _sharing(self, reached: Mapping[int, Seal], changed: Set[str]) -> set[str]:
         """Unchanged names that do share state with what reached this, with the rest of their
         groups."""
         found: set[str] = set()
-        for other in self._holders.of(reached) - set(changed):
+        for other in self._holders.of(reached) - changed:
             if other not in self.live or self._tracked[other].value is not self.live[other]:
                 continue
             if other not in found and self._shares(reached, other):
                 found |= {n for n in self._tracked[other].group if n in self.live}
-        return found - set(changed)
+        return found - changed
 
     def _shares(self, reached: Mapping[int, Seal], other: str) -> bool:
         """Whether a name shares state with what reached this; so it does where that cannot be told
@@ -404,7 +395,7 @@ class Tracking:
 
     def bindings(self) -> dict[str, Binding]:
         """What each name was bound to at the last sync."""
-        return {n: seen.binding for n, seen in self._tracked.items()}
+        return dict(self._tracked.bindings)
 
     def capture_value(self, value: object) -> Binding:
         """Store a value that has no name: a result, an argument."""
@@ -422,7 +413,7 @@ class Tracking:
     @property
     def any_behind(self) -> bool:
         """Whether any object lacks what a restored step had done to it."""
-        return any(seen.behind for seen in self._tracked.values())
+        return bool(self._tracked.behind)
 
     def behind(self, name: str) -> tuple[str, ...]:
         """The restored steps whose change to a name's object did not come back."""

@@ -21,6 +21,7 @@ import xxhash
 from duranb.code import identity, looking
 from duranb.code.fingerprint import Uses
 from duranb.code.looking import own_failure
+from duranb.record.events import Binding
 from duranb.state import reconnect
 from duranb.values.immutable import is_immutable_kind
 
@@ -67,18 +68,18 @@ class Ran:
         """What could have bound or changed a value; all that ran, where none is known."""
         return [c for c in self.codes if c.could_touch(name)] or self.codes
 
-    def told(self, name: str, versions: Mapping[str, str]) -> list[str]:
-        """What made or changed a value, with what that read: its code, and the ``versions`` of the
-        other names."""
-        return [self._given(code, versions) for code in self.of(name)]
+    def told(self, name: str, bindings: Mapping[str, Binding]) -> list[str]:
+        """What made or changed a value, with what that read: its code, and the versions of the
+        other names, from their ``bindings``."""
+        return [self._given(code, name, bindings) for code in self.of(name)]
 
-    def _given(self, code: Code, versions: Mapping[str, str]) -> str:
+    def _given(self, code: Code, name: str, bindings: Mapping[str, Binding]) -> str:
         if not code.reads:
             return code.digest
         reach = self._uses.of(code.reads)
         told = [f"{n} {f}" for n, f in reach.uses.items()]
-        read = (code.reads | reach.data) - reach.uses.keys()
-        told += [f"{n} {versions[n]}" for n in read if n in versions]
+        read = (code.reads | reach.data) - reach.uses.keys() - {name}
+        told += [f"{n} {bindings[n].version}" for n in read if n in bindings]
         return "\n".join([code.digest, *sorted(told)])
 
 

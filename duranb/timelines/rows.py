@@ -128,7 +128,7 @@ def row(
         ledger=history.ledger(this.id),
         reason=this.reason,
         error=one_line(f"{this.error.type}: {this.error.message}") if this.error else "",
-        waits=tuple(_waits(history, this, calls)),
+        waits=tuple(map(_open, history.waits_for(this.id))),
         doubts=tuple(_open(c) for c in calls if c.status is CallStatus.IN_DOUBT),
         compensable=undoable and this.kind != "compensation" and this.status in _UNDOABLE,
         snapshot=this.snapshot,
@@ -175,17 +175,6 @@ def _span(call: Call) -> tuple[int, int, Kind, CallStatus]:
     return call.started or call.ended, call.ended, call.kind, call.status
 
 
-def _waits(history: History, this: Execution, calls: list[Call]) -> list[OpenCall]:
-    """What the execution waits for, whether it has stopped for that or holds its process."""
-    if this.status not in (Status.WAITING, Status.RUNNING):
-        return []
-    return [
-        _open(c)
-        for c in calls
-        if c.kind.traits.waits and c.status is CallStatus.INTENDED and c.id not in history.answers
-    ]
-
-
 def _open(call: Call) -> OpenCall:
     return OpenCall(
         call=call.id,
@@ -193,4 +182,5 @@ def _open(call: Call) -> OpenCall:
         name=call.name,
         text=one_line(call.preview),
         since=call.started,
+        until=call.until,
     )

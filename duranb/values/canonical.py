@@ -25,8 +25,8 @@ from duranb.values import held, recipes, texts
 from duranb.values.codec import NotebookPickler, Reducer, own_way, special
 from duranb.values.immutable import is_atom, is_imported
 from duranb.values.missing import Missing
+from duranb.values.ties import ties
 
-_SETS = (b"\x8f", b"\x91")  # EMPTY_SET and FROZENSET; bytes of a number, too
 Reduce: TypeAlias = Callable[[object], Any]
 
 _LARGEST = 1 << 28
@@ -34,6 +34,8 @@ _MOST = 1 << 62
 _DEEPEST = 300
 _CIRCLE = 128
 """After so many objects it is looked whether they are the same few, over and over."""
+_WITH_SETTER = 6
+"""The length of a reduction that names what sets the object's state."""
 _STEPS = 2_000
 _FEW_STEPS = 50
 _MORE_STEPS = 200_000
@@ -51,18 +53,15 @@ class _Tag:
 
 
 class _Sink:
-    """Hashes what is written, and notices what may be sets."""
+    """Hashes what is written."""
 
     def __init__(self, most: int) -> None:
         self.hasher = xxhash.xxh3_128()
-        self.sets = False
         self.size = 0
         self._most = most
 
     def write(self, data: Any) -> int:
         view = bytes(data) if len(data) < 1 << 20 else data
-        if not self.sets and isinstance(view, bytes):
-            self.sets = any(mark in view for mark in _SETS)
         self.hasher.update(view)
         self.size += len(data)
         if self.size > self._most:
@@ -78,6 +77,14 @@ class _Canonical(NotebookPickler):
     """Functions and classes as their fingerprints, everything else by content."""
 
     _met: list[int] | None = None
+
+    def reducer_override(self, obj: Any) -> Any:
+        found = super().reducer_override(obj)
+        if type(found) is tuple and len(found) == _WITH_SETTER:
+            # Pickle gives the setter the object itself: without a memo that never ends. So it is
+            # with every frame of pandas'.
+            raise _TooLarge
+        return found
 
     def reduction(self, obj: Any) -> Any:
         self._leave_circle(obj)
@@ -95,12 +102,13 @@ class _Canonical(NotebookPickler):
 
     def _leave_circle(self, obj: object) -> None:
         """Without a memo, an object that leads back to itself is met again and again, a thousand
-        levels deep (every PeriodArray of pandas' does): a few hundred are enough to tell."""
+        levels deep, or ten thousand since Python 3.12 (every PeriodArray of pandas' does, and every
+        column looked at apart from its frame): a few hundred are enough to tell."""
         if self._met is None:
             self._met = []
         self._met.append(id(obj))
         if len(self._met) == _CIRCLE:
-            if len(set(self._met)) <= _CIRCLE // 16:
+            if len(set(self._met)) <= _CIRCLE // 8:
                 raise _TooLarge
             self._met.clear()
 
@@ -212,9 +220,13 @@ def _version(
         sink, live, lambda b: sink.hasher.update(b.raw()), reducer, missing=missing
     )
     pickler.fast = True
+    met: list[object] = []
+    pickler.persistent_id = met.append  # it returns None: nothing is persistent
     try:
         pickler.dump(value)
-        if not sink.sets or not _holds_sets(value, live, reducer, missing):
+        kinds = set(map(type, met))
+        if kinds.isdisjoint((set, frozenset)):
+            sink.hasher.update(ties(met, kinds).encode())
             return sink.hasher.hexdigest()
     except (ValueError, RecursionError, _TooLarge, pickle.PicklingError):
         pass  # a cycle, or too much shared: the walk below numbers what it has seen
@@ -225,6 +237,7 @@ def _version(
     try:
         walk = _Walk(live, reducer, [_STEPS])
         walk.value(value, 0)
+        walk.hasher.update(ties(walk.met, set(map(type, walk.met))).encode())
         return walk.hasher.hexdigest()
     except _TooLarge:
         pass  # entangled: there are more ways through it than there is of it
@@ -238,23 +251,6 @@ def _version(
         if not own_failure(error):
             raise
         return None
-
-
-def _holds_sets(
-    value: object, live: dict[str, Any], reducer: Reducer | None, missing: Missing | None
-) -> bool:
-    """Whether a set is anywhere in a value: all that is pickled is shown to ``persistent_id``."""
-    pickler = _Canonical(_Nowhere(), live, lambda buffer: None, reducer, missing=missing)
-    pickler.fast = True
-    met: list[object] = []
-    pickler.persistent_id = met.append  # it returns None: nothing is persistent
-    pickler.dump(value)
-    return not {set, frozenset}.isdisjoint(map(type, met))
-
-
-class _Nowhere:
-    def write(self, data: Any) -> int:
-        return len(data)
 
 
 _SORTABLE = ({str}, {bytes}, {int})
@@ -275,7 +271,7 @@ class _Walker:
         self._live = live
         self._reducer = reducer
         self._left = left
-        self._keep: list[object] = []
+        self.met: list[object] = []
 
     def say(self, text: str) -> None:
         self.hasher.update(text.encode(errors="surrogatepass") + b"\0")
@@ -358,7 +354,7 @@ class _Walk(_Walker):
         if depth > _DEEPEST:
             raise _TooLarge
         self._open[id(value)] = len(self._open)
-        self._keep.append(value)
+        self.met.append(value)
         if type(value) in (set, frozenset):
             self.say(f"{type(value).__name__} {len(value)}")
             for digest in sorted(map(self._element, value)):
@@ -398,7 +394,7 @@ class _Graph(_Walker):
                 if id(part) not in numbers:
                     numbers[id(part)] = len(numbers)
                     queue.append(part)
-                    self._keep.append(part)
+                    self.met.append(part)
                 self.say(f"number {numbers[id(part)]}")
         return self.hasher.hexdigest()
 

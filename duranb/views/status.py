@@ -9,7 +9,6 @@ from rich.text import Text
 
 from duranb.record.fold import DIED
 from duranb.record.history import History
-from duranb.record.kinds import Kind
 from duranb.record.model import Call, CallStatus, Execution, Origin, Status
 from duranb.record.staleness import latest, stale
 from duranb.views.lines import REMEDY
@@ -126,13 +125,10 @@ def needs(history: History) -> list[str]:
     """What only the user can settle, with the words that do it."""
     lines = []
     for this in _steps(history):
+        if this.status is Status.WAITING:
+            lines += [_waits(call) for call in history.waits_for(this.id)]
         for call in history.calls_of(this.id):
-            if call.kind is Kind.ASK and call.status is CallStatus.INTENDED and _waits(this):
-                lines.append(
-                    f"{this.step} waits: {call.preview}  →  %duranb answer {call.id} VALUE, "
-                    "then run the cell again"
-                )
-            elif call.kind.traits.effect and _open(call) and this.status is not Status.RUNNING:
+            if call.kind.traits.effect and _open(call) and this.status is not Status.RUNNING:
                 undo = " | --compensate" if call.compensate else ""
                 lines.append(
                     f"{this.step} is in doubt: {call.name}({call.preview}) was begun and its "
@@ -161,8 +157,10 @@ def differing(history: History) -> list[str]:
     ]
 
 
-def _waits(this: Execution) -> bool:
-    return this.status is Status.WAITING
+def _waits(call: Call) -> str:
+    answer = "" if call.until else f"%duranb answer {call.id} VALUE, then "
+    how = f"{answer}run the cell again"
+    return f"{call.step} waits: {call.preview}  →  {how}"
 
 
 def _open(call: Call) -> bool:

@@ -381,3 +381,15 @@ def test_what_is_typed_is_json_where_it_can_be(text: str) -> None:
         assert questions.parse(text) == json.loads(text)
     except json.JSONDecodeError:
         assert questions.parse(text) == text
+
+
+def test_what_a_step_waits_for_is_known_however_often_it_was_run(world: World) -> None:
+    """The question belongs to the execution that asked first, and the later ones wait for it too;
+    once it is answered nobody waits."""
+    for _ in range(2):
+        with pytest.raises(Waiting):
+            world.cell("s", ASK)
+    latest = world.last("s").id
+    assert [c.preview for c in world.history.waits_for(latest)] == ["Go?"]
+    world.runtime.record(e.Answered(call=1, value=True))
+    assert not world.history.waits_for(latest)
