@@ -10,8 +10,8 @@ from tests.stores.make import CELLS, SETUP
 
 
 def test_everything_is_restored_and_rewound(tmp_path: Path) -> None:
-    """Rewind alone brings every variable back; run all pays for nothing again; rewinding goes behind
-    an in-place change."""
+    """Rewind alone brings every variable back; run all pays for nothing again; rewinding goes
+    behind an in-place change."""
     notebook = unpack("first", tmp_path)
     kernel = Kernel(notebook, DURANB_HOME=str(tmp_path / "home")).start()
     kernel.run("%duranb rewind --yes")
