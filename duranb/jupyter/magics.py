@@ -140,7 +140,8 @@ class DuranbMagics(Magics):
     @cell_magic
     def duranb_sql(self, line: str, cell: str) -> object:
         """``%%duranb_sql``: query the history (executions, attempts, calls, outputs, snapshots,
-        branches, events, artifacts); the result is a DataFrame where pandas is installed, else a list of dicts."""
+        branches, events, artifacts). The result is a DataFrame where pandas is installed, else a
+        list of dicts."""
         columns, rows = self._session().query(cell)
         try:
             import pandas
