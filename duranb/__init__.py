@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from duranb.engine.functions import step
     from duranb.engine.questions import ask
     from duranb.engine.saga import compensation
+    from duranb.engine.timers import asleep, sleep
     from duranb.engine.values import now, random, uuid4
     from duranb.errors import Reject
     from duranb.scripts.durable import durable
@@ -30,6 +31,7 @@ _HOMES = {
     "Context": "duranb.engine.context",
     "Reject": "duranb.errors",
     "ask": "duranb.engine.questions",
+    "asleep": "duranb.engine.timers",
     "call": "duranb.engine.effects",
     "compensation": "duranb.engine.saga",
     "context": "duranb.engine.context",
@@ -38,6 +40,7 @@ _HOMES = {
     "now": "duranb.engine.values",
     "random": "duranb.engine.values",
     "reconnect": "duranb.state.reconnect",
+    "sleep": "duranb.engine.timers",
     "step": "duranb.engine.functions",
     "tool": "duranb.engine.effects",
     "uuid4": "duranb.engine.values",
@@ -47,6 +50,7 @@ __all__ = [
     "Context",
     "Reject",
     "ask",
+    "asleep",
     "call",
     "compensation",
     "context",
@@ -55,6 +59,7 @@ __all__ = [
     "now",
     "random",
     "reconnect",
+    "sleep",
     "step",
     "timeline",
     "tool",

@@ -16,7 +16,7 @@
     │   ├── ValidationFailed    ``--validate`` was false or raised         (content)
     │   ├── StepTimeout         ``--timeout`` passed                       (transport)
     │   ├── InDoubt             an effect may or may not have happened
-    │   ├── Waiting             a question has no answer yet
+    │   ├── Waiting             a question has no answer yet, a timer has not ended
     │   └── Unrecorded          strict replay met a call that is not in the journal
     └── StateError
         ├── NotRestorable       a value that could not be stored was used
@@ -136,7 +136,7 @@ class InDoubt(StepError):
 
 
 class Waiting(StepError):
-    """The step waits for an answer that nobody has given yet."""
+    """The step waits for an answer that nobody has given yet, or for a time to come."""
 
 
 class Unrecorded(StepError):

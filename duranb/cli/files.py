@@ -1,7 +1,8 @@
-"""Verbs on a notebook's files: ``timeline``, ``export`` and ``adopt``."""
+"""Verbs on a notebook's files: ``timeline``, ``export``, ``verify`` and ``adopt``."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -9,7 +10,7 @@ import click
 from duranb.errors import UsageError
 from duranb.session import places
 from duranb.session.reader import open_reader
-from duranb.verbs.table import Adopt, Export, Timeline
+from duranb.verbs.table import Adopt, Export, Timeline, Verify
 
 
 def timeline(verb: Timeline, notebook: Path) -> None:
@@ -26,6 +27,23 @@ def export(verb: Export, notebook: Path) -> None:
     from duranb.export import export as exported
 
     _write(exported(notebook, verb.target or ""), verb.out)
+
+
+def verify(verb: Verify, notebook: Path) -> None:
+    """Check a store, or rerun what is recorded in it."""
+    if verb.replay:
+        from duranb.cli.running import verify as rerun
+
+        rerun(verb, notebook)
+        return
+    from duranb.runner.checking import check
+
+    checked = check(notebook)
+    for note in (*checked.differing, *checked.problems):
+        click.echo(f"duranb: {note}", err=True)
+    if checked.problems:
+        sys.exit(1)
+    click.echo(f"{checked.events} events, all as acknowledged")
 
 
 def adopt(verb: Adopt, notebook: Path) -> None:

@@ -21,7 +21,7 @@ _HANDLERS = {
     "run": "duranb.cli.running:run",
     "resume": "duranb.cli.running:resume",
     "test": "duranb.cli.running:test",
-    "verify": "duranb.cli.running:verify",
+    "verify": "duranb.cli.files:verify",
     "timeline": "duranb.cli.files:timeline",
     "export": "duranb.cli.files:export",
     "adopt": "duranb.cli.files:adopt",

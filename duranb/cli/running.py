@@ -1,4 +1,5 @@
-"""Verbs that run a notebook in a kernel of its own: ``run``, ``resume``, ``test``, ``verify``."""
+"""Verbs that run a notebook in a kernel of its own: ``run``, ``resume``, ``test`` and ``verify
+--replay``."""
 
 from __future__ import annotations
 
@@ -86,21 +87,9 @@ def _finish(result: headless.RunResult) -> None:
 
 
 def verify(verb: Verify, notebook: Path) -> None:
-    """Check a store, or rerun what is recorded in it."""
-    if verb.replay:
-        _verify_replay(notebook, verb.timeout)
-        return
-    checked = verifying.check(notebook)
-    for note in (*checked.differing, *checked.problems):
-        click.echo(f"duranb: {note}", err=True)
-    if checked.problems:
-        sys.exit(1)
-    click.echo(f"{checked.events} events, all as acknowledged")
-
-
-def _verify_replay(notebook: Path, timeout: float | None) -> None:
+    """Rerun what is recorded in a store."""
     with _progress(notebook) as hooks:
-        done = verifying.verify(notebook, hooks=hooks, timeout=timeout)
+        done = verifying.verify(notebook, hooks=hooks, timeout=verb.timeout)
     for said in done.failed:
         click.echo(f"duranb: {said}: what it makes was not there", err=True)
     for each in done.found:

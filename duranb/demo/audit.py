@@ -12,9 +12,9 @@ from duranb.demo.journal import Request
 from duranb.llm.exchange import decode
 from duranb.llm.prices import cost_of
 from duranb.llm.shapes.common import Tokens
+from duranb.record.artifacts import Artifacts
 from duranb.record.history import History
 from duranb.record.model import Call, CallStatus
-from duranb.store import StoreView
 
 _NUMBER = re.compile(r"req-standin-(\d+)")
 
@@ -50,13 +50,13 @@ class Audit:
     again: tuple[str, ...]
 
 
-def audit(history: History, view: StoreView, journal: list[Request] | None) -> Audit:
+def audit(history: History, artifacts: Artifacts, journal: list[Request] | None) -> Audit:
     """Settle the accounts. ``journal`` is the stand-in's, if it was the model."""
     requests = journal or []
     ledgers = [history.ledger(i) for i in history.executions]
     paid = [c for c in history.calls.values() if c.kind.traits.answer and c.response]
     kept = [c for c in paid if c.status is CallStatus.COMPLETED]
-    number_of = {c.id: _request_number(view, c) for c in paid} if requests else {}
+    number_of = {c.id: _request_number(artifacts, c) for c in paid} if requests else {}
     acknowledged = {number_of[c.id]: c.ended for c in kept if c.id in number_of}
     recorded = set(number_of.values())
     lost = [r for r in requests if r.answered and r.number not in recorded]
@@ -104,9 +104,9 @@ def _recorded_twice(kept: list[Call]) -> list[str]:
     return twice
 
 
-def _request_number(view: StoreView, call: Call) -> int:
+def _request_number(artifacts: Artifacts, call: Call) -> int:
     """Which of the stand-in's requests a recorded answer answers; 0 when it is not one of them."""
-    header = decode(view.get(call.response)).header
+    header = decode(artifacts.get(call.response)).header
     found = _NUMBER.fullmatch(header.response_header("x-request-id"))
     return int(found[1]) if found else 0
 

@@ -20,7 +20,7 @@ from duranb.demo.show import Show, answers, completed_answers, steps_table
 from duranb.demo.stage import NOTEBOOK, Stage, kill, set_up
 from duranb.record.history import History
 from duranb.record.model import Status
-from duranb.store import StoreView
+from duranb.session.reader import open_reader
 
 STEPS = {
     "collect": 0,
@@ -176,9 +176,9 @@ class Demo:
         page = self._stage.folder / "timeline.html"
         self._checked(self._stage.command("timeline", NOTEBOOK, "-o", page.name))
         standin = self._stage.standin
-        with StoreView.open(self._stage.store) as view:
-            history = view.history()
-            result = audit(history, view, standin.requests() if standin else None)
+        with open_reader(self._stage.notebook) as reader:
+            history = reader.history
+            result = audit(history, reader.artifacts, standin.requests() if standin else None)
         self._show.closing(result, filed, self._kills, str(page))
         return verdict(result, len(filed.twice))
 

@@ -21,10 +21,10 @@ import nbformat
 from nbclient import NotebookClient
 
 from duranb.demo.process import StandIn, start_standin
-from duranb.errors import StoreDamaged, StoreError, UsageError
+from duranb.errors import UsageError
 from duranb.record.history import History
-from duranb.store import StoreView, store_path
-from duranb.store.lock import holder
+from duranb.session import places
+from duranb.session.reader import open_reader
 
 NOTEBOOK = "licence_agent.ipynb"
 MARK = ".made-by-duranb-demo"
@@ -49,7 +49,7 @@ class Stage:
     @property
     def store(self) -> Path:
         """The copy's store."""
-        return store_path(self.notebook)
+        return places.store_path(self.notebook)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -61,17 +61,14 @@ class Stage:
 
     def history(self) -> History | None:
         """The history as it is now; None before there is one."""
-        try:
-            with StoreView.open(self.store) as view:
-                return view.history()
-        except StoreDamaged:
-            raise
-        except StoreError:
+        if not places.has_store(self.notebook):
             return None  # no durable cell has run yet
+        with open_reader(self.notebook) as reader:
+            return reader.history
 
     def kernel(self) -> int | None:
         """The pid of the kernel that holds the store."""
-        return holder(self.store) or None
+        return places.process_with(self.notebook)
 
     # -- acting ----------------------------------------------------------------------------
 
@@ -162,7 +159,7 @@ def _empty(folder: Path) -> None:
     if folder.exists() and any(folder.iterdir()):
         if not (folder / MARK).exists():
             raise UsageError(f"{folder} is not empty and no demo made it: choose another --folder")
-        running = holder(store_path(folder / NOTEBOOK))
+        running = places.process_with(folder / NOTEBOOK)
         if running:
             raise UsageError(f"another demo runs in {folder} (process {running})")
         shutil.rmtree(folder)

@@ -14,9 +14,8 @@ from functools import partial
 from duranb.engine.runtime import Runtime
 from duranb.engine.spec import Spec
 from duranb.errors import NotRestorable
-from duranb.record.model import Execution, Status
+from duranb.record.model import REWOUND, Execution, Status
 from duranb.state.randomness import OWN, UNSEEDED
-from duranb.state.tracked import REWOUND
 
 ABSENT = "absent"
 """The version of an input that has no value."""

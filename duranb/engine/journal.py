@@ -365,8 +365,9 @@ class Operation:
     """What :func:`perform` carries out. ``key`` identifies it within its step.
 
     ``idempotent``: doing it twice with the same idempotency key does it once. ``arguments`` and
-    ``compensate`` (the function that undoes it) are stored with the intent. ``preview`` is for
-    people, and ``outcome`` gives the preview of a result. ``explain``: see :meth:`Journal.claim`.
+    ``compensate`` (the function that undoes it) are stored with the intent, as is ``until``: when a
+    timer ends, in microseconds since the epoch. ``preview`` is for people, and ``outcome`` gives
+    the preview of a result. ``explain``: see :meth:`Journal.claim`.
     """
 
     kind: Kind
@@ -376,6 +377,7 @@ class Operation:
     arguments: object = None
     compensate: object = None
     preview: str = ""
+    until: int = 0
     outcome: Callable[[Any], str] = lambda value: ""
     explain: Callable[[], str] = lambda: ""
 
@@ -428,6 +430,7 @@ def _intent(journal: Journal, operation: Operation, idempotency_key: str) -> dic
         "compensate": stored(operation.compensate),
         "arguments": stored(operation.arguments),
         "preview": operation.preview,
+        "until": operation.until,
     }
 
 

@@ -11,7 +11,8 @@ from duranb.export.errors import ExportError
 from duranb.export.graph import Graph
 from duranb.export.notebook import read
 from duranb.record.history import History
-from duranb.store import StoreView, is_store, store_path
+from duranb.session.places import has_store
+from duranb.session.reader import open_reader
 
 __all__ = ["TARGETS", "ExportError", "Graph", "build", "export", "graph_of"]
 
@@ -42,8 +43,7 @@ def graph_of(notebook: Path) -> Graph:
 
 
 def _history(notebook: Path) -> History | None:
-    folder = store_path(notebook.resolve())
-    if not is_store(folder):
+    if not has_store(notebook):
         return None
-    with StoreView.open(folder) as view:
-        return view.history()
+    with open_reader(notebook) as reader:
+        return reader.history

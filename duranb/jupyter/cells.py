@@ -20,10 +20,11 @@ from IPython.core.error import InputRejected
 
 from duranb.code import dataflow, fingerprint
 from duranb.code.deep import deeply
-from duranb.engine import steprun
+from duranb.engine import plain, steprun
 from duranb.engine.decide import Decision, decide
 from duranb.engine.keeping import CellState
 from duranb.engine.options import Options, first_line, is_misplaced, parse
+from duranb.engine.runtime import Runtime
 from duranb.engine.spec import Spec
 from duranb.engine.steprun import NOTHING, StepRun
 from duranb.errors import StepError, StoreError, UsageError
@@ -32,7 +33,6 @@ from duranb.jupyter.noting import noting
 from duranb.jupyter.outputs import Outputs
 from duranb.jupyter.settings import Settings
 from duranb.session.session import Session
-from duranb.state import Code, Namespace, seeding
 from duranb.views import lines as say
 
 
@@ -107,7 +107,7 @@ class Running:
 
     def evaluate(self, expression: str) -> object:
         assert self.run is not None
-        need(self.run.runtime.namespace, ast.parse(expression))
+        need(self.run.runtime, ast.parse(expression))
         return eval(expression, self._shell.user_ns)
 
     def notice(self, text: str) -> None:
@@ -120,13 +120,11 @@ class Running:
             notice(self._outputs, text)
 
 
-def need(namespace: Namespace, tree: ast.Module) -> None:
+def need(runtime: Runtime, tree: ast.Module) -> None:
     """Load the pending values that code could use."""
-    if namespace.has_pending:
-        names = dataflow.analyse(tree)
-        everything = names.loads | set(names.writes) | names.deletes
+    if runtime.namespace.has_pending:
         held = figures.open_ones()
-        namespace.need(None if names.opaque else everything)
+        plain.need(runtime, tree)
         figures.close_all_but(held)  # pyplot has had other cells since
 
 
@@ -176,7 +174,7 @@ class Cells(ast.NodeTransformer):
         self._stack: list[Cell] = []
         self._next: Cell | None = None
         self._named: dict[str, str] = {}
-        self.ran_before: list[Code] = []
+        self.ran_before: list[plain.Code] = []
         """What ran before there was a store."""
         self.is_duplicate: Callable[[str, str], bool] = lambda name, cell: False
         instrument.install()
@@ -256,7 +254,7 @@ class Cells(ast.NodeTransformer):
         """Something other than a cell ran (a widget's callback): it may have changed anything."""
         session = self._session()
         if session is not None and not self._stack:
-            session.runtime.namespace.touched(None, Code.unknown())
+            session.runtime.namespace.touched(None, plain.Code.unknown())
 
     # -- deciding --------------------------------------------------------------------------
 
@@ -272,7 +270,7 @@ class Cells(ast.NodeTransformer):
         if jump is not None:
             # IPython itself says that it is a syntax error, and where. Alone, so that nothing runs.
             return ast.Module([jump], tree.type_ignores)
-        need(session.runtime.namespace, tree)
+        need(session.runtime, tree)
         spec = self._spec(cell, tree, options)
         self._check_name(spec.name, cell)
         runtime = session.runtime
@@ -317,7 +315,7 @@ class Cells(ast.NodeTransformer):
             always=options.always,
             fresh=options.fresh or cell.fresh,
             cell=cell.id,
-            seeds=seeding.calls(tree),
+            seeds=plain.seeds_of(tree),
         )
 
     def _check_name(self, name: str, cell: Cell) -> None:
@@ -360,7 +358,7 @@ class Cells(ast.NodeTransformer):
             return
         namespace = session.runtime.namespace
         with contextlib.suppress(StoreError):
-            need(namespace, tree)
+            need(session.runtime, tree)
         if namespace.any_behind:
             for name in sorted(dataflow.analyse(tree).reads):
                 if behind := namespace.behind(name):
@@ -368,14 +366,7 @@ class Cells(ast.NodeTransformer):
 
     def _touched(self, tree: ast.Module) -> None:
         session = self._session()
-        names = dataflow.analyse(tree)
-        everything = names.loads | set(names.writes) | names.deletes
-        code = Code(
-            None if names.opaque else everything,
-            fingerprint.of_tree(tree),
-            names.reads,
-            seeds=seeding.calls(tree),
-        )
+        code = plain.code_of(tree)
         if session is None:
             self.ran_before.append(code)
             return
@@ -383,7 +374,7 @@ class Cells(ast.NodeTransformer):
         session.runtime.namespace.note_rebinds()
         modules = session.runtime.namespace.uses.modules
         modules.patched = self._patched
-        modules.loaded(names.imports)
+        modules.loaded(dataflow.analyse(tree).imports)
 
     def _patched(self, module: str) -> object:
         """When IPython's autoreload last brought a module up to date: it gives the functions there

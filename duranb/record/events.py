@@ -169,8 +169,8 @@ class AttemptFailed(Body, frozen=True, tag="attempt.failed"):
 class OfCall(Body, frozen=True, kw_only=True):
     """What every event of a journaled call says of it.
 
-    ``kind`` is llm, http, effect, ask or value. ``key`` and ``occurrence`` identify it within its
-    step: the n-th identical call is answered from the n-th recorded one. ``scope`` is the task,
+    ``kind`` is a :class:`duranb.record.kinds.Kind`. ``key`` and ``occurrence`` identify it within
+    its step: the n-th identical call is answered from the n-th recorded one. ``scope`` is the task,
     thread or pool item of the attempt that made it, as a number; 0 is the step's body itself.
     """
 
@@ -186,13 +186,15 @@ class OfCall(Body, frozen=True, kw_only=True):
 
 
 class CallIntended(OfCall, frozen=True, tag="call.intended"):
-    """An effect or a question is about to be carried out; durable before it is."""
+    """An effect, a question or a timer is about to begin; durable before it does. ``until`` is
+    when a timer ends, in microseconds since the epoch, UTC."""
 
     idempotency_key: str = ""
     idempotent: bool = False
     compensate: str = ""
     arguments: str = ""
     preview: str = ""
+    until: int = 0
 
 
 class CallCompleted(OfCall, frozen=True, tag="call.completed"):

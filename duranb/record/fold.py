@@ -191,6 +191,7 @@ class Fold:
                 compensate=b.compensate,
                 arguments=b.arguments,
                 preview=b.preview,
+                until=b.until,
             )
         )
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 import threading
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 
 import msgspec
 
 from duranb.errors import NoSuchStep
 from duranb.record import events as e
+from duranb.record.costs import KEPT, PAID, Costs, Sums, sums_of
 from duranb.record.lineage import Tree
 from duranb.record.model import (
     Branch,
@@ -43,6 +45,9 @@ class Changes:
         self.snapshots: set[int] = set()
         self.branches: set[str] = set()
 
+    def __bool__(self) -> bool:
+        return bool(self.executions or self.calls or self.snapshots or self.branches)
+
     def add(self, others: Changes) -> None:
         """Note these too."""
         self.executions |= others.executions
@@ -50,12 +55,17 @@ class Changes:
         self.snapshots |= others.snapshots
         self.branches |= others.branches
 
-    def take(self) -> Changes:
-        """What was noted so far; it is no longer noted here."""
+    def take(self, most: int) -> Changes:
+        """Up to ``most`` of what was noted of each; it is no longer noted here."""
         taken = Changes()
-        taken.add(self)
-        for noted in (self.executions, self.calls, self.snapshots, self.branches):
-            noted.clear()
+        taken.executions.update(islice(self.executions, most))
+        taken.calls.update(islice(self.calls, most))
+        taken.snapshots.update(islice(self.snapshots, most))
+        taken.branches.update(islice(self.branches, most))
+        self.executions -= taken.executions
+        self.calls -= taken.calls
+        self.snapshots -= taken.snapshots
+        self.branches -= taken.branches
         return taken
 
 
@@ -94,6 +104,8 @@ class History:
         self._restored_from: dict[int, list[int]] = {}
         self._settled: dict[tuple[str, str, str], list[int]] = {}
         self._ended_at: dict[int, list[int]] = {}
+        self._paid = Costs(PAID, self.calls_of)
+        self._kept = Costs(KEPT, self.calls_of)
         self._last_id = {"execution": 0, "call": 0, "snapshot": 0}
         self._watching: list[Changes] = []
 
@@ -117,6 +129,8 @@ class History:
             run = self.executions[call.execution].run
             self._of_execution.setdefault(call.execution, []).append(call.id)
             self._recorded.add(run, call.step, call.key, call.occurrence, call.id)
+        self._paid.changed(self.calls.get(call.id), call)
+        self._kept.changed(self.calls.get(call.id), call)
         self.calls[call.id] = call
         for changes in self._watching:
             changes.calls.add(call.id)
@@ -362,38 +376,26 @@ class History:
     def ledger(self, execution: int) -> Ledger:
         """What an execution's calls cost, and what those it did not have to make would have."""
         this = self.executions[execution]
-        made = [
-            c
-            for c in self.calls_of(execution)
-            if c.status in (CallStatus.COMPLETED, CallStatus.REJECTED)
-        ]
-        saved = [self.calls[i] for i in this.served if i in self.calls]
+        made = self._paid.of(execution)
+        saved = self._served(this)
         if this.origin is Origin.RESTORED and this.of in self.executions:
-            source = self.executions[this.of]
-            saved = [c for c in self.calls_of(this.of) if c.status is CallStatus.COMPLETED]
-            saved += [self.calls[i] for i in source.served if i in self.calls]
-        paid = [c for c in made if c.kind.traits.answer]
-        free = [c for c in saved if c.kind.traits.answer]
+            saved = self._kept.of(this.of).plus(self._served(self.executions[this.of]))
         return Ledger(
-            calls=len(paid),
-            tokens=sum(_tokens(c) for c in paid),
-            cost=sum(_cost(c) for c in paid),
-            unpriced=sum(c.unpriced for c in paid),
-            saved_calls=len(free),
-            saved_tokens=sum(_tokens(c) for c in free),
-            saved_cost=sum(_cost(c) for c in free),
-            saved_seconds=sum(c.ended - c.started for c in free if c.started) / 1e6,
+            calls=made.calls,
+            tokens=made.tokens,
+            cost=made.cost,
+            unpriced=made.unpriced,
+            saved_calls=saved.calls,
+            saved_tokens=saved.tokens,
+            saved_cost=saved.cost,
+            saved_seconds=saved.micros / 1e6,
         )
+
+    def _served(self, this: Execution) -> Sums:
+        """The sums over the calls that an execution did not have to make."""
+        return sums_of((self.calls[i] for i in this.served if i in self.calls), tuple(CallStatus))
 
     @property
     def last_execution(self) -> int:
         """The id of the latest execution, 0 for none."""
         return next(reversed(self.executions), 0)
-
-
-def _tokens(call: Call) -> int:
-    return call.usage.input_tokens + call.usage.output_tokens if call.usage else 0
-
-
-def _cost(call: Call) -> float:
-    return call.usage.cost if call.usage else 0.0

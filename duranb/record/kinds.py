@@ -38,13 +38,15 @@ class Kind(StrEnum):
 
     ``http`` is any request on the wire that does not go to a model (``llm``). A ``value`` is
     something that differs each time it is asked for: the time, a random number. ``ask`` is a
-    question to a person. Once undone, an effect's own status says so, so it needs no ``again``.
+    question to a person, a ``timer`` waits for a time. Once undone, an effect's own status says
+    so, so it needs no ``again``.
     """
 
     LLM = "llm", Traits(answer=True)
     HTTP = "http", Traits(in_effect=False, again=True)
     EFFECT = "effect", Traits(fresh=False, intent=True, effect=True)
     ASK = "ask", Traits(again=True, intent=True, waits=True)
+    TIMER = "timer", Traits(fresh=False, again=True, intent=True, waits=True)
     VALUE = "value"
     UNKNOWN = "unknown"
 

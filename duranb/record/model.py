@@ -14,6 +14,10 @@ import msgspec
 from duranb.record.events import Binding, ErrorInfo, Usage
 from duranb.record.kinds import Kind
 
+REWOUND = "a rewind"
+"""What an object is behind that cannot be stored, and is still as it was when the notebook was
+rewound. In place of a step's name."""
+
 
 class Status(StrEnum):
     """Where an execution stands."""
@@ -88,6 +92,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     http_status: int = 0
     streamed: bool = False
     preview: str = ""
+    until: int = 0
     idempotency_key: str = ""
     idempotent: bool = False
     compensate: str = ""

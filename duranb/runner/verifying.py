@@ -1,4 +1,4 @@
-"""``duranb verify``: the store checked, or its recorded steps run again offline and compared.
+"""``duranb verify --replay``: the recorded steps run again offline, and compared.
 
 Each step begins from what was recorded before it. What cannot be stored (a client, a chat), and
 what lies outside of the namespace (a library's settings), is there because the notebook's plain
@@ -28,30 +28,11 @@ from duranb.session.comparing import COMPARED
 from duranb.session.places import find_store
 from duranb.state.unstorable import is_unstorable
 from duranb.store import StoreView
-from duranb.store.verify import verify as problems_of
-from duranb.views.status import differing
 
 _VERB = re.compile(r"^(\s*)([%!]duranb\b)", re.MULTILINE)
 """A plain cell's command to duranb, which is about another store than the copy."""
 
 _TOLERANT = {"tags": ["raises-exception"]}
-
-
-@dataclass(frozen=True)
-class Checked:
-    """What a look at a store found, as sentences: ``problems`` of the store, and in ``differing``
-    values that do not come back as they were, although the store is whole."""
-
-    events: int
-    problems: tuple[str, ...]
-    differing: tuple[str, ...]
-
-
-def check(notebook: Path) -> Checked:
-    """Check that a store is what was acknowledged: chain, artifacts, signatures."""
-    with StoreView.open(find_store(notebook)) as view:
-        problems = tuple(problems_of(view))
-        return Checked(view.last, problems, tuple(differing(view.history())))
 
 
 @dataclass(frozen=True)

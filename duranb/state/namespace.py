@@ -11,6 +11,7 @@ from duranb.code import identity
 from duranb.code.looking import own_failure
 from duranb.errors import StoreError
 from duranb.record.events import Binding
+from duranb.record.model import REWOUND
 from duranb.state import randomness
 from duranb.state.alive import is_open, taken
 from duranb.state.capture import not_loaded
@@ -20,7 +21,7 @@ from duranb.state.linking import Linked, linked
 from duranb.state.pending import is_pending, is_used, lazily
 from duranb.state.placeholder import Placeholder, why
 from duranb.state.reaching import runs_beside
-from duranb.state.tracked import GONE, REWOUND, Mark, Restored, Tracked, could_change
+from duranb.state.tracked import GONE, Mark, Restored, Tracked, could_change
 from duranb.state.tracking import Tracking, classes_in
 from duranb.state.unstorable import is_unstorable, look
 from duranb.values.immutable import is_atom

@@ -11,9 +11,6 @@ from duranb.state import reaching
 
 GONE = object()
 
-REWOUND = "a rewind"
-"""What an object is behind that is still as it was when the namespace went back."""
-
 
 @dataclass(frozen=True)
 class Delta:

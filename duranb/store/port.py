@@ -6,15 +6,17 @@ It is small on purpose: append events, read them in order, keep bytes by their c
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterable, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from duranb.record.artifacts import Artifacts
 from duranb.record.events import Event, EventBody
+
+if TYPE_CHECKING:  # who waits on an event loop has it; who only reads a store need not load it
+    import asyncio
 
 Listener = Callable[[Sequence[Event]], None]
 
@@ -55,6 +57,8 @@ class Receipt:
     def __await__(self) -> Generator[object, None, int]:
         """What :meth:`wait` does, without blocking the event loop."""
         if not self.settled:
+            import asyncio
+
             self.waited = True
             loop = asyncio.get_running_loop()
             woken = loop.create_future()

@@ -8,6 +8,7 @@ again from the history at any time, so a new layout (:data:`LAYOUT`) needs no mi
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
@@ -21,8 +22,9 @@ if TYPE_CHECKING:  # imported late: most of what folds a history asks no SQL
 LAYOUT = 1
 """Number of the tables' layout. Tables of another one are dropped and filled anew."""
 
-AT_ONCE = 500
-"""Objects whose rows are made while the history is locked."""
+AT_ONCE = 2000
+"""Objects of a kind whose rows are made at once, while the history is locked, and written in one
+transaction."""
 
 _Row: TypeAlias = tuple[object, ...]
 
@@ -50,39 +52,55 @@ class Tables:
         self._seq = history.seq
 
     def fill(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Bring the tables up to the history, in one transaction. Raises ``duckdb.Error``; nothing
-        has changed then, and it can be called again."""
+        """Bring the tables up to the history. Raises ``duckdb.Error``; it can be called again."""
+        while not self.fill_some(connection, AT_ONCE):
+            pass
+
+    def fill_some(self, connection: duckdb.DuckDBPyConnection, most: int) -> bool:
+        """Replace the rows of up to ``most`` objects of each kind that have changed, in one
+        transaction; whether the tables are up to the history then.
+
+        Raises ``duckdb.Error``; nothing has changed then, and it can be called again.
+        """
+        import duckdb
+
         history = self._history
         if filled(connection) != self._seq:
             make(connection)
             with history.lock:
                 self._changes.add(history.everything())
         with history.lock:
-            changes = self._changes.take()
-            state = (LAYOUT, history.seq, history.run, history.branch, history.head)
+            changes = self._changes.take(most)
+            is_all = not self._changes
+            seq = history.seq if is_all else 0  # until all is filled, the tables fit no event
+            state = (LAYOUT, seq, history.run, history.branch, history.head)
+            rows = [
+                (table, keys, list(table.rows(history, keys)))
+                for table, keys in self._stale(changes)
+            ]
         try:
             connection.execute("BEGIN")
-            for table, keys in self._stale(changes):
-                _replace(connection, table, keys, history)
+            for table, keys, made in rows:
+                _replace(connection, table, keys, made)
             connection.execute("DELETE FROM history")
             connection.execute("INSERT INTO history VALUES (?, ?, ?, ?, ?)", state)
             connection.execute("COMMIT")
         except BaseException:
-            connection.execute("ROLLBACK")
+            with contextlib.suppress(duckdb.Error):  # that of the commit says what went wrong
+                connection.execute("ROLLBACK")
             with history.lock:
                 self._changes.add(changes)
             raise
-        self._seq = state[1]
+        self._seq = seq
+        return is_all
 
     def _stale(self, changes: Changes) -> Iterator[tuple[_Table, list[Any]]]:
         """The tables with rows to replace, each with the keys of these."""
         history = self._history
-        with history.lock:
-            # What an execution cost depends on its calls, what it saved on the one it came from.
-            counted = changes.executions | {history.calls[i].execution for i in changes.calls}
-            copies = itertools.chain.from_iterable(map(history.restored_from, counted))
-            counted = counted.union(copies)
-        yield _EXECUTIONS, sorted(counted)
+        # What an execution cost depends on its calls, what it saved on the one it came from.
+        counted = changes.executions | {history.calls[i].execution for i in changes.calls}
+        copies = itertools.chain.from_iterable(map(history.restored_from, counted))
+        yield _EXECUTIONS, sorted(counted.union(copies))
         yield _ATTEMPTS, sorted(changes.executions)
         yield _OUTPUTS, sorted(changes.executions)
         yield _CALLS, sorted(changes.calls)
@@ -119,7 +137,7 @@ def make(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _replace(
-    connection: duckdb.DuckDBPyConnection, table: _Table, keys: list[Any], history: History
+    connection: duckdb.DuckDBPyConnection, table: _Table, keys: list[Any], rows: list[_Row]
 ) -> None:
     if not keys:
         return
@@ -129,13 +147,10 @@ def _replace(
         f"AND {table.key} IN (SELECT unnest(?::{kind}[]))",
         [keys[0], keys[-1], keys],
     )
-    appender = connection.appender(table.name)
-    for first in range(0, len(keys), AT_ONCE):
-        with history.lock:
-            rows = list(table.rows(history, keys[first : first + AT_ONCE]))
-        if rows:
-            appender.append_rows(rows)
-    appender.flush()
+    if rows:
+        appender = connection.appender(table.name)
+        appender.append_rows(rows)
+        appender.flush()
 
 
 def _executions(history: History, ids: Sequence[int]) -> Iterator[_Row]:
@@ -247,6 +262,7 @@ def _calls(history: History, ids: Sequence[int]) -> Iterator[_Row]:
             c.execution,
             c.step,
             c.attempt,
+            c.scope,
             c.kind,
             c.name,
             c.status,
@@ -273,11 +289,11 @@ def _calls(history: History, ids: Sequence[int]) -> Iterator[_Row]:
 _CALLS = _Table(
     "calls",
     "call",
-    "call BIGINT, execution BIGINT, step VARCHAR, attempt INTEGER, kind VARCHAR, name VARCHAR, "
-    "status VARCHAR, started TIMESTAMP, ended TIMESTAMP, model VARCHAR, input_tokens BIGINT, "
-    "output_tokens BIGINT, cached_tokens BIGINT, cost DOUBLE, http_status INTEGER, "
-    "streamed BOOLEAN, preview VARCHAR, error VARCHAR, message VARCHAR, reason VARCHAR, "
-    "key VARCHAR, occurrence INTEGER, artifact VARCHAR, idempotency_key VARCHAR",
+    "call BIGINT, execution BIGINT, step VARCHAR, attempt INTEGER, scope INTEGER, kind VARCHAR, "
+    "name VARCHAR, status VARCHAR, started TIMESTAMP, ended TIMESTAMP, model VARCHAR, "
+    "input_tokens BIGINT, output_tokens BIGINT, cached_tokens BIGINT, cost DOUBLE, "
+    "http_status INTEGER, streamed BOOLEAN, preview VARCHAR, error VARCHAR, message VARCHAR, "
+    "reason VARCHAR, key VARCHAR, occurrence INTEGER, artifact VARCHAR, idempotency_key VARCHAR",
     _calls,
 )
 

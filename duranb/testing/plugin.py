@@ -48,9 +48,9 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     """Collect a notebook, with ``--durable``."""
     if file_path.suffix != ".ipynb" or not parent.config.getoption("durable"):
         return None
-    from duranb.store import store_path
+    from duranb.session.places import has_store
 
-    if not (parent.session.isinitpath(file_path) or store_path(file_path).exists()):
+    if not (parent.session.isinitpath(file_path) or has_store(file_path)):
         return None
     return NotebookFile.from_parent(parent, path=file_path)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 
 def value(text: str) -> Any:
     """What a typed value means: JSON where it is JSON, else the text itself."""
+    import json  # here, as a command that is given no value begins sooner without
+
     try:
         return json.loads(text)
     except json.JSONDecodeError:

@@ -182,4 +182,5 @@ def _open(call: Call) -> OpenCall:
         name=call.name,
         text=one_line(call.preview),
         since=call.started,
+        until=call.until,
     )

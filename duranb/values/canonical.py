@@ -34,6 +34,8 @@ _MOST = 1 << 62
 _DEEPEST = 300
 _CIRCLE = 128
 """After so many objects it is looked whether they are the same few, over and over."""
+_WITH_SETTER = 6
+"""The length of a reduction that names what sets the object's state."""
 _STEPS = 2_000
 _FEW_STEPS = 50
 _MORE_STEPS = 200_000
@@ -76,6 +78,14 @@ class _Canonical(NotebookPickler):
 
     _met: list[int] | None = None
 
+    def reducer_override(self, obj: Any) -> Any:
+        found = super().reducer_override(obj)
+        if type(found) is tuple and len(found) == _WITH_SETTER:
+            # Pickle gives the setter the object itself: without a memo that never ends. So it is
+            # with every frame of pandas'.
+            raise _TooLarge
+        return found
+
     def reduction(self, obj: Any) -> Any:
         self._leave_circle(obj)
         if (dispatching := _dispatching(obj)) is not None:
@@ -92,12 +102,13 @@ class _Canonical(NotebookPickler):
 
     def _leave_circle(self, obj: object) -> None:
         """Without a memo, an object that leads back to itself is met again and again, a thousand
-        levels deep (every PeriodArray of pandas' does): a few hundred are enough to tell."""
+        levels deep, or ten thousand since Python 3.12 (every PeriodArray of pandas' does, and every
+        column looked at apart from its frame): a few hundred are enough to tell."""
         if self._met is None:
             self._met = []
         self._met.append(id(obj))
         if len(self._met) == _CIRCLE:
-            if len(set(self._met)) <= _CIRCLE // 16:
+            if len(set(self._met)) <= _CIRCLE // 8:
                 raise _TooLarge
             self._met.clear()
 

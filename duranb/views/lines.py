@@ -7,9 +7,8 @@ from html import escape
 
 from duranb.record.events import ValuesDiffer
 from duranb.record.history import History
-from duranb.record.model import Execution, Origin, Status
+from duranb.record.model import REWOUND, Execution, Origin, Status
 from duranb.record.staleness import latest
-from duranb.state.tracked import REWOUND
 from duranb.views.words import clock, count, saved
 
 AS_IT_IS = "mathjax_ignore tex2jax_ignore"

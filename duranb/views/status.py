@@ -158,7 +158,8 @@ def differing(history: History) -> list[str]:
 
 
 def _waits(call: Call) -> str:
-    how = f"%duranb answer {call.id} VALUE, then run the cell again"
+    answer = "" if call.until else f"%duranb answer {call.id} VALUE, then "
+    how = f"{answer}run the cell again"
     return f"{call.step} waits: {call.preview}  →  {how}"
 
 

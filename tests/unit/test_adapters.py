@@ -107,6 +107,8 @@ def test_a_database_in_memory_comes_back(kernel: Kernel) -> None:
     assert first["db"].execute("select * from sqlite_master").fetchall() == []
     kernel.run("db.execute('insert into t values (8)')")
     assert "transaction" in kernel.namespace.bindings()["db"].why
+    for each in (kernel, other, first):
+        each["db"].close()
 
 
 def test_a_console_comes_back(kernel: Kernel) -> None:
@@ -130,6 +132,7 @@ def test_what_hides_state_may_have_changed(kernel: Kernel, monkeypatch: pytest.M
     assert unstorable.look(kernel["reader"]) == unstorable.CLOSED
     assert "reader" not in kernel.run("n = 1", {"n"}).bound
     assert "reader" in kernel.run("next(reader.at)", {"reader"}).bound
+    kernel["reader"].at.connection.close()
 
 
 def test_a_version_tells_what_no_content_tells(

@@ -70,7 +70,7 @@ class Agent:
                 usage=USAGE,
             )
         )
-        return self.store.events()[-1].ts
+        return list(self.store.events())[-1].ts
 
     def settle(self, journal: list[Request] | None) -> Audit:
         self.store.flush()

@@ -35,6 +35,11 @@ LAYERS = (
 )
 """Lowest first. Modules at the top of the package stand above all of them."""
 
+SURFACES = ("timelines", "export", "jupyter", "demo", "cli", "testing")
+"""What users touch: it calls a session or a Reader, never the storage."""
+
+STORAGE = ("store", "state")
+
 MODULES = sorted(p.relative_to(PACKAGE) for p in PACKAGE.rglob("*.py"))
 
 
@@ -71,6 +76,17 @@ def test_imports_go_down(module: Path) -> None:
         f"duranb/{module}:{line}: {here} -> {layer} points up"
         for line, layer in imported(module)
         if layer not in below
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if layer_of(m) in SURFACES], ids=str)
+def test_surfaces_leave_the_storage_alone(module: Path) -> None:
+    """No surface imports the store or the state of the namespace."""
+    wrong = [
+        f"duranb/{module}:{line}: {layer_of(module)} -> {layer}"
+        for line, layer in imported(module)
+        if layer in STORAGE
     ]
     assert not wrong, "\n".join(wrong)
 

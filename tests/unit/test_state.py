@@ -19,6 +19,7 @@ from duranb.errors import NotRestorable
 from duranb.record.artifacts import Buffer
 from duranb.record.events import Binding
 from duranb.state import Delta, Namespace
+from duranb.values import canonical
 
 
 class Memory:
@@ -277,6 +278,24 @@ def test_versions_are_content(kernel: Kernel) -> None:
     same: list[Any] = [1]
     same.append(same)
     assert version(loop) == version(same)
+
+
+def test_the_version_of_a_column_needs_few_steps(
+    kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A column of a frame leads back to itself inside pandas; that is noticed, on every Python,
+    long before the stack is full."""
+    steps: list[object] = []
+    reduction = canonical._Canonical.reduction
+
+    def counted(self: Any, obj: object) -> Any:
+        steps.append(obj)
+        return reduction(self, obj)
+
+    monkeypatch.setattr(canonical._Canonical, "reduction", counted)
+    frame = pd.DataFrame({"a": [1, 2], "b": [3, 4]})
+    assert kernel.namespace.version_of([frame, frame["a"]])
+    assert len(steps) < 500
 
 
 def test_versions_are_the_same_in_every_process(tmp_path: Path) -> None:
