@@ -274,8 +274,8 @@ def test_a_memoryview_looks_at_what_was_made_anew() -> None:
 def test_a_class_that_a_step_changed_stays_the_one_that_is_alive() -> None:
     """The cells above have defined it anew, and a subclass of it: both see what the step gave it,
     be that kept in a list, bound to the class, or a method."""
-    code = "class Base:\n    seen = []\n    def f(self): return 1\n    def g(self): return __class__"
-    code += "\nclass Sub(Base): pass"
+    code = "class Base:\n    seen = []\n    def f(self): return 1"
+    code += "\n    def g(self): return __class__\nclass Sub(Base): pass"
     first = Kernel()
     first.run(code)
     delta = first.run("Base.seen.append(1); Base.rate = 7; Base.f = lambda self: 2")
