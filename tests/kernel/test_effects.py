@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
+from duranb.store.paths import is_store
 from tests.kernel.harness import Kernel, KernelDied
 
 LOG = """
@@ -283,4 +284,4 @@ def test_store_path_is_beside_the_notebook(kernel: Kernel) -> None:
     """The store lies in .duranb/<name>/ beside the notebook."""
     kernel.run("%%durable s\nx = 1")
     folder: Path = kernel.notebook.parent / ".duranb" / "agent"
-    assert (folder / "store.duckdb").exists()
+    assert is_store(folder)
