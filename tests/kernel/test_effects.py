@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
+from duranb.store.paths import is_store
 from tests.kernel.harness import Kernel, KernelDied
 
 LOG = """
@@ -235,4 +236,4 @@ def test_store_path_is_beside_the_notebook(kernel: Kernel) -> None:
     """The store lies in .duranb/<name>/ beside the notebook."""
     kernel.run("%%durable s\nx = 1")
     folder: Path = kernel.notebook.parent / ".duranb" / "agent"
-    assert (folder / "store.duckdb").exists()
+    assert is_store(folder)
