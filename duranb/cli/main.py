@@ -40,6 +40,13 @@ class Commands(click.Group):
         """The verbs, then what is a command only."""
         return [*VERBS, *super().list_commands(ctx)]
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List every command, without making one of every verb."""
+        rows = [(word, verb.summary()) for word, verb in VERBS.items()]
+        rows += [(word, own.get_short_help_str(90)) for word, own in self.commands.items()]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of a verb, or one of the group's own."""
         verb = VERBS.get(cmd_name)

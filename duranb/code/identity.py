@@ -80,6 +80,12 @@ def of_callable(value: object) -> str:
     return _digest(_Tokens().token(value))
 
 
+def of_attribute(cls: type, value: object) -> str:
+    """The identity of what a class holds, where the class itself counts as nothing but that: its
+    methods hold it."""
+    return _digest(_Tokens(cls).token(value))
+
+
 def captured(value: types.FunctionType | type) -> list[object]:
     """The values that a function holds in its closure and defaults, or a class in its attributes,
     and that :func:`of_function` and :func:`of_class` tell apart by their types only, in a fixed
@@ -209,9 +215,9 @@ def _full_name(value: Any) -> str:
 class _Tokens:
     """Turns a value into nested tuples of strings. ``data`` collects what it could not."""
 
-    def __init__(self) -> None:
+    def __init__(self, *inside: object) -> None:
         self.data: list[object] = []
-        self._inside: list[object] = []
+        self._inside = [*inside]
         self._left = MOST
 
     def token(self, value: object) -> object:

@@ -10,12 +10,13 @@ import functools
 import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any, ParamSpec, TypeVar, cast, overload
+from weakref import WeakKeyDictionary
 
 from duranb.engine import context as ctx, saga
 from duranb.engine.decide import ABSENT, Decision, why
 from duranb.engine.keeping import NoState
 from duranb.engine.retry import Policy
-from duranb.engine.runtime import Runtime, active
+from duranb.engine.runtime import Runtime, needed
 from duranb.engine.spec import Spec
 from duranb.engine.steprun import NOTHING, StepRun
 from duranb.record import events as e
@@ -86,8 +87,7 @@ def step(
 
     The options are those of ``%%durable``; ``validate`` is an expression over ``result``, and
     ``ignore`` names parameters (and globals) whose value does not count. Works with ``async
-    def``. While no store is open (outside ``duranb.durable()`` and notebooks) it is the plain
-    function.
+    def``. Outside of notebooks and of ``duranb.durable()`` it is the plain function.
     """
     policy = Policy(retries, backoff, timeout, retry_on, no_retry_on)
 
@@ -132,7 +132,7 @@ class _Step:
         self._latest = _Latest(name, frozenset(self._signature.parameters))
 
     def call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        runtime = active()
+        runtime = needed()
         if runtime is None:
             return self.fn(*args, **kwargs)
         spec, decision, arguments = self._decide(runtime, args, kwargs)
@@ -146,7 +146,7 @@ class _Step:
         return host.value
 
     async def call_async(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        runtime = active()
+        runtime = needed()
         if runtime is None:
             return await cast(Awaitable[Any], self.fn(*args, **kwargs))
         spec, decision, arguments = self._decide(runtime, args, kwargs)
@@ -279,8 +279,16 @@ def _restored(runtime: Runtime, spec: Spec, decision: Decision) -> Any:
     return None if source.result is None else runtime.namespace.load_value(source.result)
 
 
+_sources: WeakKeyDictionary[Callable[..., Any], str] = WeakKeyDictionary()
+"""Read once for each function. They are no part of a step that is stored: its code is."""
+
+
 def _source(fn: Callable[..., Any]) -> str:
-    try:
-        return inspect.getsource(fn)
-    except (OSError, TypeError):  # typed at a prompt, or built by exec: only for people anyway
-        return ""
+    found = _sources.get(fn)
+    if found is None:
+        try:
+            found = inspect.getsource(fn)
+        except (OSError, TypeError):  # typed at a prompt, or built by exec: only for people anyway
+            found = ""
+        _sources[fn] = found
+    return found

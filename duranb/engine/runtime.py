@@ -150,6 +150,7 @@ class FailedStart:
 
 
 _active: Runtime | None = None
+_opener: Callable[[], object] | None = None
 _using: ContextVar[Runtime | None] = ContextVar("duranb_runtime", default=None)
 
 
@@ -158,6 +159,20 @@ def active() -> Runtime | None:
     it was closed and in forked children."""
     found = _using.get() or _active
     return found if found is not None and found.is_open else None
+
+
+def needed() -> Runtime | None:
+    """The active runtime, for code that wants to be durable: a surface that opens its store only
+    when it is needed opens it now. None where there is no such surface."""
+    if active() is None and _opener is not None:
+        _opener()
+    return active()
+
+
+def open_when_needed(opener: Callable[[], object] | None) -> None:
+    """Say how to open the store, and activate its runtime, when code needs it; None: no more."""
+    global _opener
+    _opener = opener
 
 
 def activate(runtime: Runtime) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from duranb import llm
+from duranb.engine import runtime as engine
 from duranb.engine.options import first_line
 from duranb.engine.runtime import Settings
 from duranb.engine.selfcheck import SelfCheck
@@ -62,6 +63,7 @@ class Extension:
         magics = DuranbMagics(shell, self.need_session, self._confirm, self.timeline, self.adopt)
         shell.register_magics(magics)
         llm.install()
+        engine.open_when_needed(self.need_session)
         shell.events.register("pre_execute", self._let_stop_reach_async_cells)
         timeline_kernel.listen(self._kernel, self.timeline)
         if offline.STORE:
@@ -90,6 +92,7 @@ class Extension:
             self._timeline = None
         self._outputs.close()
         llm.uninstall()
+        engine.open_when_needed(None)
         self._idle.cancel()
         if self._check is not None:
             self._check.close()

@@ -200,13 +200,18 @@ class Capture:
         return self.binding(value, self.keep(made), made)
 
     def load(
-        self, artifact: str, own: Collection[str] = (), settled: Mapping[str, type] = NONE
+        self,
+        artifact: str,
+        own: Collection[str] = (),
+        settled: Mapping[str, type] = NONE,
+        in_place: Collection[str] = (),
     ) -> dict[str, Any]:
         """The names and values of an artifact, not bound yet (:mod:`duranb.state.classes`);
         placeholders where one, or a part of one, cannot be loaded any more. ``own`` names are to be
-        bound; ``settled`` are the classes among those that were loaded before. Raises
+        bound, those ``in_place`` to what they are bound to; ``settled`` are the classes among those
+        that were loaded before. Raises
         :class:`duranb.errors.StoreError`, and what loading raises where it leaves nothing."""
-        into = Target(self.live, own, settled, self._classes)
+        into = Target(self.live, own, settled, self._classes, in_place)
         load = partial(codec.load, self._artifacts, artifact, into)
         with undrawn():
             try:

@@ -296,7 +296,8 @@ class Namespace(Tracking):
                 lost |= bindings
                 continue
             try:
-                loaded = self._capture.load(artifact, bindings.keys(), settled)
+                in_place = step.in_place if step is not None else ()
+                loaded = self._capture.load(artifact, bindings.keys(), settled, in_place)
             except StoreError:
                 raise
             except BaseException as error:  # loading runs the values' own code

@@ -96,6 +96,10 @@ class Database:
         """Bring the history's tables up to the history."""
         following.fill(self._connection)
 
+    def fill_some(self, following: Tables, most: int) -> bool:
+        """Do a part of that, for up to ``most`` objects of each kind; whether all is done."""
+        return following.fill_some(self._connection, most)
+
     def query(self, sql: str, parameters: Sequence[object]) -> Result:
         """A read-only query. Raises :class:`UsageError` for anything else, and for its errors;
         ``duckdb.Error`` where the database cannot be read."""

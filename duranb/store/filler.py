@@ -121,6 +121,10 @@ class Filler:
             return min(QUIET * 2.0**self._failures, LONGEST)
         return REST if self._is_busy() else 0.0
 
+    def _is_wanted(self) -> bool:
+        """Whether there is something else to do than to fill the history's tables."""
+        return self._is_busy() or not self._queue.empty()
+
     def _is_busy(self) -> bool:
         return time.monotonic() - self._latest < QUIET
 
@@ -164,7 +168,9 @@ class Filler:
         busy = self._is_busy()
         self._fill(database, PIECE if busy else rows.BULK)
         if not busy and self._filled >= self._log.last:
-            self._fill_tables(database)
+            self._check()
+            while not (database.fill_some(self._tables, PIECE) or self._is_wanted()):
+                pass
 
     def _catch_up(self, database: Database) -> None:
         last = self._log.last

@@ -34,6 +34,8 @@ _MOST = 1 << 62
 _DEEPEST = 300
 _CIRCLE = 128
 """After so many objects it is looked whether they are the same few, over and over."""
+_WITH_SETTER = 6
+"""The length of a reduction that names what sets the object's state."""
 _STEPS = 2_000
 _FEW_STEPS = 50
 _MORE_STEPS = 200_000
@@ -75,6 +77,14 @@ class _Canonical(NotebookPickler):
     """Functions and classes as their fingerprints, everything else by content."""
 
     _met: list[int] | None = None
+
+    def reducer_override(self, obj: Any) -> Any:
+        found = super().reducer_override(obj)
+        if type(found) is tuple and len(found) == _WITH_SETTER:
+            # Pickle gives the setter the object itself: without a memo that never ends. So it is
+            # with every frame of pandas'.
+            raise _TooLarge
+        return found
 
     def reduction(self, obj: Any) -> Any:
         self._leave_circle(obj)

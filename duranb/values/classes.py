@@ -98,6 +98,9 @@ def load(
     if not _is_current(loaded):
         _forget(loaded)
         loaded = _defined(definition)
+    if live is not None and loaded is not live and name in into.in_place:
+        _take_in(live, loaded)
+        loaded = live
     _loaded[key] = loaded
     if loaded is live and not into.owns(name):
         # An instance was stored when its class held something else: the class stays as it is.
@@ -119,6 +122,17 @@ def _defined(definition: bytes) -> type:
     loaded: type = members.complete(*found) if type(found) is tuple else found
     assert is_class(loaded)
     return loaded
+
+
+def _take_in(live: type, loaded: type) -> None:
+    """Give a live class the attributes of the loaded one, where its own are others."""
+    has, gets = identity.attributes(live), identity.attributes(loaded)
+    for name in has.keys() - gets.keys():
+        type.__delattr__(live, name)
+    for name, value in gets.items():
+        before = identity.of_attribute(live, has[name]) if name in has else ""
+        if before != identity.of_attribute(loaded, value):
+            type.__setattr__(live, name, value)
 
 
 def _forget(cls: type) -> None:

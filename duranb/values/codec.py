@@ -31,7 +31,7 @@ import msgspec
 import xxhash
 
 from duranb.code import compiled
-from duranb.code.looking import is_a, module_of
+from duranb.code.looking import module_of
 from duranb.record.artifacts import Artifacts, Buffer
 from duranb.values import (
     classes,
@@ -284,7 +284,7 @@ def special(obj: Any) -> Any:
     if found is not None:
         return found
     if kind is memoryview:
-        if not is_a(obj.obj, bytes, bytearray) or obj.nbytes != len(obj.obj):
+        if obj.readonly != memoryview(obj.obj).readonly or obj.nbytes != memoryview(obj.obj).nbytes:
             raise TypeError("cannot pickle a memoryview of a part of its object")
         return _viewed, (obj.obj, obj.format, obj.shape)
     return None
@@ -300,8 +300,11 @@ def _cached(function: Any, parameters: dict[str, Any]) -> Any:
     return functools.lru_cache(**parameters)(function)
 
 
-def _viewed(of: bytes | bytearray, code: Any, shape: tuple[int, ...]) -> memoryview:
-    found: memoryview = memoryview(of).cast(code, shape)
+def _viewed(of: Any, code: Any, shape: tuple[int, ...]) -> memoryview:
+    whole = memoryview(of)
+    if (whole.format, whole.shape) == (code, shape):
+        return whole
+    found: memoryview = whole.cast("B").cast(code, shape)
     return found
 
 

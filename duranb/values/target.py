@@ -18,13 +18,15 @@ class Target:
 
     What a class of the notebook holds is only told by an artifact where the class is one of its
     ``own`` names (None: any). ``settled`` are classes by their names that are loaded already and
-    bound later; ``unbound`` gives the classes of live values, be they bound to a name or not.
+    bound later; ``unbound`` gives the classes of live values, be they bound to a name or not. Those
+    named ``in_place`` were changed where they are: what is alive stays, and takes that in.
     """
 
     live: dict[str, Any]
     own: Collection[str] | None = None
     settled: Mapping[str, type] = field(default_factory=lambda: MappingProxyType({}))
     unbound: Callable[[], Collection[type]] = tuple
+    in_place: Collection[str] = ()
 
     def owns(self, name: str) -> bool:
         """Whether what is being loaded tells what this class holds."""

@@ -59,6 +59,11 @@ class Verb(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return inspect.cleandoc(cls.__doc__ or "")
 
     @classmethod
+    def summary(cls) -> str:
+        """The first paragraph of the help, on one line."""
+        return cls.help().partition("\n\n")[0].replace("\n", " ")
+
+    @classmethod
     def resolve_handler(cls) -> Callable[..., Any]:
         """The function that carries it out, imported now."""
         module, _, function = cls.handler.partition(":")

@@ -49,7 +49,6 @@ def command(
         params=words,
         callback=callback,
         help=f"{verb.help()}\n\nExample: {example}",
-        short_help=verb.help().partition("\n\n")[0].replace("\n", " "),
         context_settings={
             "help_option_names": ["-h", "--help"],
             # A value may begin with a dash: -3.

@@ -1,12 +1,15 @@
 """Coming back: a fresh kernel until 50 small steps are restored, and what importing duranb costs.
 
 ``python -m tests.benchmarks.bench_start`` prints medians in seconds, beside the same kernel without
-duranb. The aims are 2 s and 0.5 s.
+duranb. The aims are 2 s and 0.5 s. Then the CPU time of commands of the shell, whose aim is 150 ms
+for ``--help`` and 200 ms for what looks; ``python -m tests.benchmarks.bench_start commands`` prints
+only that.
 """
 
 from __future__ import annotations
 
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -43,8 +46,41 @@ def imported(module: str) -> float:
     return float(run.stdout)
 
 
+def cpu(*words: str) -> float:
+    """Seconds of CPU that a process takes, from its start to its end."""
+
+    def used() -> float:
+        sums = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return sums.ru_utime + sums.ru_stime
+
+    before = used()
+    subprocess.run(words, capture_output=True, check=True)
+    return used() - before
+
+
+def commands() -> None:
+    """Print what commands cost, beside an interpreter that does nothing."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["DURANB_HOME"] = folder
+        script = Path(folder) / "agent.py"
+        script.write_text("import duranb\nwith duranb.durable(__file__):\n    pass\n")
+        subprocess.run([sys.executable, str(script)], check=True)
+        print("| command | CPU s |\n|---|---|")
+        for words in (["-c", "pass"], ["--help"], ["replay", "--help"], ["status"], ["log"]):
+            said = " ".join(words)
+            if said.startswith("-c"):
+                line = [sys.executable, *words]
+            else:
+                line = [sys.executable, "-m", "duranb", *words]
+                line += [] if said.endswith("--help") else [str(script)]
+            print(f"| {said} | {min(cpu(*line) for _ in range(ROUNDS)):.3f} |")
+
+
 def main() -> None:
-    """Print the table."""
+    """Print the tables."""
+    if sys.argv[1:] == ["commands"]:
+        commands()
+        return
     with tempfile.TemporaryDirectory() as folder:
         os.environ["DURANB_HOME"] = folder
         durable = Kernel(Path(folder) / "durable.ipynb")
@@ -65,6 +101,8 @@ def main() -> None:
     for module in ("duranb", "ipykernel.kernelapp", "openai"):
         seconds = statistics.median(imported(module) for _ in range(ROUNDS))
         print(f"| {module} | {seconds:.3f} |")
+    print()
+    commands()
 
 
 if __name__ == "__main__":

@@ -7,12 +7,19 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+import hatch_build
 from duranb.record import events as e
 from duranb.record.events import ErrorInfo, Usage
 from duranb.record.fold import Fold
 from duranb.timelines.html import timeline_html
 from tests.browser import story
-from tests.browser.conftest import NewPage
+from tests.browser.conftest import ROOT, NewPage
+
+FAULTS = """async () => {
+  const found = await axe.run(".db-root", { resultTypes: ["violations"] });
+  return found.violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html}`));
+}"""
+"""What axe-core objects to, each as a rule and the element."""
 
 
 def save(told: story.Story, folder: Path, title: str = "licences.ipynb") -> str:
@@ -137,6 +144,23 @@ def test_waiting_looks_like_waiting_and_nothing_goes_on_in_a_file(
     expect(page.locator(".db-spin, .db-running")).to_have_count(0)
     page.click("#db-row-20")
     expect(page.locator(".db-waiting")).to_contain_text("an answer, in its cell: Send it?")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nobody_is_shut_out(new_page: NewPage, tmp_path: Path, scheme: str) -> None:
+    """axe-core finds no fault: roles and labels are there for a screen reader, scrollable text can
+    be reached by keyboard, and all text has contrast, in light and in dark."""
+    widgets = ROOT / "widgets"
+    hatch_build.install(widgets, development=True)
+    page = new_page(color_scheme=scheme, reduced_motion="reduce")
+    page.goto(save(story.agent(), tmp_path))
+    page.wait_for_selector(".db-row")
+    page.evaluate((widgets / "node_modules" / "axe-core" / "axe.min.js").read_text("utf-8"))
+    for number, tab in ((19, "Overview"), (4, "Calls"), (5, "Values"), (17, "Code")):
+        page.click(f"#db-row-{number}")
+        page.click(f'[data-tab="{tab}"]')
+        page.wait_for_selector(".db-panel :first-child")
+        assert page.evaluate(FAULTS) == []
 
 
 def test_errors_keep_their_lines_and_unknown_costs_are_said(page: Page, tmp_path: Path) -> None:

@@ -525,3 +525,12 @@ def test_who_shares_what_a_step_changes_in_place_counts(kernel: Kernel) -> None:
         result = kernel.run(cell)
     assert "restored" in result.notices
     assert kernel.value("(a, b, a is b)") == "([1, 2], [1, 2], True)"
+
+
+def test_a_function_step_in_a_plain_cell_is_durable(kernel: Kernel) -> None:
+    """Also above the first durable cell: the store is opened for it."""
+    cell = "import duranb\n@duranb.step\ndef f(n):\n    print('ran')\n    return n\ny = f(1)"
+    assert kernel.run(cell).stdout == "ran\n"
+    kernel.restart()
+    assert "ran" not in kernel.run(cell).stdout
+    assert kernel.value("y") == "1"

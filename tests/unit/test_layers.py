@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -89,6 +90,38 @@ def test_surfaces_leave_the_storage_alone(module: Path) -> None:
         if layer in STORAGE
     ]
     assert not wrong, "\n".join(wrong)
+
+
+def needed_at_import(module: Path) -> Iterator[str]:
+    """The modules that importing one runs first; not those that are only there for types."""
+
+    def found(body: list[ast.stmt]) -> Iterator[str]:
+        for node in body:
+            if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+                continue
+            if isinstance(node, ast.Import):
+                yield from (alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                for alias in node.names:
+                    full = f"{node.module}.{alias.name}"
+                    yield full if full in NAMES else str(node.module)
+            elif isinstance(node, ast.If | ast.Try | ast.With):
+                yield from found(node.body)
+
+    yield from found(ast.parse((PACKAGE / module).read_bytes()).body)
+
+
+NAMES = {
+    ".".join(["duranb", *m.with_suffix("").parts]).removesuffix(".__init__"): m for m in MODULES
+}
+
+
+def test_no_imports_go_in_a_circle() -> None:
+    """Every module can be imported after those that it needs."""
+    graph = {
+        name: {*needed_at_import(module)} & {*NAMES} - {name} for name, module in NAMES.items()
+    }
+    graphlib.TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle
 
 
 def test_every_folder_is_a_layer() -> None:

@@ -257,3 +257,32 @@ def test_frames_that_were_loaded_share_nothing_that_pandas_guards() -> None:
     _, second = recorded(setup, "column = frame['a']")
     second.run("column.sum()", {"frame", "column"})
     assert second.namespace.sharing("frame") == set()
+
+
+def test_a_memoryview_looks_at_what_was_made_anew() -> None:
+    """In the same kernel: the array it looked at is another one by now, made by the same code."""
+    kernel = Kernel()
+    code = "import numpy as np\na = np.arange(12.0).reshape(3, 4)"
+    kernel.run(code)
+    made = kernel.run("view = memoryview(a)")
+    kernel.run(code, {"a"})
+    given(kernel, made, "view")
+    kernel.run("a[2, 3] = 50")
+    assert kernel["view"].obj is kernel["a"] and kernel["view"][2, 3] == 50
+
+
+def test_a_class_that_a_step_changed_stays_the_one_that_is_alive() -> None:
+    """The cells above have defined it anew, and a subclass of it: both see what the step gave it,
+    be that kept in a list, bound to the class, or a method."""
+    code = "class Base:\n    seen = []\n    def f(self): return 1"
+    code += "\n    def g(self): return __class__\nclass Sub(Base): pass"
+    first = Kernel()
+    first.run(code)
+    delta = first.run("Base.seen.append(1); Base.rate = 7; Base.f = lambda self: 2")
+    second = Kernel(first.artifacts)
+    second.run(code)
+    base, sub = second["Base"], second["Sub"]
+    given(second, delta, *delta.changed, in_place=set(delta.changed))
+    assert second["Base"] is base is second["Sub"].__bases__[0] and second["Sub"] is sub
+    assert sub.seen == [1] and sub.rate == 7
+    assert sub().f() == 2 and sub().g() is base

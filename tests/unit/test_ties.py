@@ -72,3 +72,23 @@ def test_ties_are_the_same_in_another_process() -> None:
         for seed in "12"
     }
     assert len(said) == 1
+
+
+class Counted:
+    """Counts how often it is pickled."""
+
+    times = 0
+
+    def __reduce__(self) -> tuple[type, tuple[()]]:
+        type(self).times += 1
+        return Counted, ()
+
+
+def test_the_version_of_a_frame_is_told_in_a_few_walks() -> None:
+    """What is in a pandas frame is looked at a few times, not once for each level of a recursion
+    that never ends: a frame is pickled with what sets its state, which leads back to it."""
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"a": [Counted()]})
+    Counted.times = 0
+    version(frame, {})
+    assert 0 < Counted.times < 5

@@ -17,6 +17,7 @@ from duranb.engine.runtime import Settings
 from duranb.errors import UsageError
 from duranb.jupyter.magics import DuranbMagics, await_verbs
 from duranb.session.change import Change
+from duranb.session.reader import open_reader
 from duranb.session.session import Session, current
 from duranb.store import store_path
 from duranb.timelines import wire
@@ -230,3 +231,29 @@ def test_fields_that_are_no_words_are_refused() -> None:
     with pytest.raises(TypeError, match=r"Silent\.step"):
         parameters(Silent)
     assert isinstance(parameters(table.Rewind)[0].said, Argument)
+
+
+def test_a_shell_can_move_a_notebook_that_is_closed(session: Session) -> None:
+    """A branch is begun and left from outside; the notebook has not come back by that."""
+    session.close()
+    runner, notebook = CliRunner(), str(session.notebook)
+    forked = runner.invoke(cli, ["fork", notebook, "idea", "--yes"])
+    assert "on branch idea" in forked.output
+    asked = runner.invoke(cli, ["switch", notebook, "main"], input="n\n")
+    assert "nothing was changed" in asked.output
+    with open_reader(session.notebook) as reader:
+        assert reader.history.branch == "idea"
+        assert len(reader.history.sessions) == 1
+
+
+def test_a_shell_leaves_an_open_notebook_alone(session: Session) -> None:
+    """Where a kernel has the store open, its own magic is the way."""
+    refused = CliRunner().invoke(cli, ["fork", str(session.notebook), "idea", "--yes"])
+    assert refused.exit_code == 1 and "process" in refused.output
+
+
+def test_what_runs_cells_is_refused_in_a_shell(session: Session) -> None:
+    """A verb that needs the notebook's cells says so, in one sentence."""
+    session.close()
+    refused = CliRunner().invoke(cli, ["replay", str(session.notebook), "--stale", "--yes"])
+    assert refused.exit_code == 2 and "use it in the notebook" in refused.output

@@ -1,7 +1,7 @@
 // How an execution shows, in whichever place: its word, its tone, and whether it goes on.
 
 import type { OpenCall, Row, Status } from "./data.js";
-import { clock, took } from "./format.js";
+import { clock, moment, took } from "./format.js";
 import { toneOfOrigin, toneOfStatus } from "./tones.js";
 
 export interface Look {
@@ -37,9 +37,12 @@ export function endOf(row: Row, now: number): number {
   return row.ended || (row.waits.length > 0 ? Math.min(...row.waits.map((wait) => wait.since)) : now);
 }
 
+/** Microseconds up to which a wait's end needs no date. */
+const HALF_A_DAY = 12 * 3600e6;
+
 /** What a step waits for, after "waits for". */
 export function awaited(wait: OpenCall): string {
-  if (wait.until) return clock(wait.until);
+  if (wait.until) return wait.until - wait.since < HALF_A_DAY ? clock(wait.until) : moment(wait.until);
   return wait.kind === "ask" ? "an answer" : wait.name;
 }
 

@@ -22,6 +22,7 @@ const KIND: Record<Kind, Tone> = {
   http: "teal",
   effect: "violet",
   ask: "amber",
+  timer: "amber",
   value: "grey",
   unknown: "grey",
 };

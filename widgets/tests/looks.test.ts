@@ -4,7 +4,7 @@ import { awaited, endOf, look, remaining } from "../src/looks.js";
 import { SECOND, question, row } from "./made.js";
 
 const NOW = 100 * SECOND;
-const timer = { ...question(), kind: "unknown", name: "sleep", until: 160 * SECOND } as const;
+const timer = { ...question(), kind: "timer", name: "sleep", until: 160 * SECOND } as const;
 
 test("what runs moves, as long as there is a kernel to hear from", () => {
   const running = row(1, { status: "running" });
@@ -48,6 +48,7 @@ test("a step ends when it ended, or began to wait; otherwise it goes on to the p
 test("what is waited for is an answer, or a time and how far off it is", () => {
   assert.equal(awaited(question()), "an answer");
   assert.equal(awaited(timer), "00:02:40");
+  assert.equal(awaited({ ...timer, until: 86_400 * SECOND }), "1970-01-02 00:00:00");
   assert.equal(remaining(timer, NOW), "1 min");
 });
 

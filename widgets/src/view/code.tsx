@@ -11,13 +11,13 @@ export function Code({ detail }: { detail: Detail }): JSX.Element {
       <Python source={detail.source} />
       {changed.length > 0 && (
         <section>
-          <h4>Changed since #{detail.difference!.execution}</h4>
+          <h3>Changed since #{detail.difference!.execution}</h3>
           <Diff lines={changed} />
         </section>
       )}
       {detail.undo && (
         <section>
-          <h4>Its compensation</h4>
+          <h3>Its compensation</h3>
           <Python source={detail.undo} />
         </section>
       )}

@@ -116,7 +116,7 @@ export function List({ state }: { state: State }): JSX.Element {
         aria-rowcount={lines.length}
         aria-activedescendant={`db-row-${state.selected}`}
       >
-        <div class="db-space" style={{ height: `${lines.length * ROW}px` }}>
+        <div class="db-space" role="rowgroup" style={{ height: `${lines.length * ROW}px` }}>
           <Marks axis={axis} state={state} />
           {inView.map((line, i) => (
             <RowView

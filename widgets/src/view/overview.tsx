@@ -105,7 +105,7 @@ export function Overview({ row, detail, state, choose }: Props): JSX.Element {
       <Since detail={detail} state={state} />
       {detail.outputs.length > 0 && (
         <section>
-          <h4>What it made</h4>
+          <h3>What it made</h3>
           <ul class="db-names">
             {detail.outputs.slice(0, MOST_OUTPUTS).map((name) => (
               <li>
@@ -148,9 +148,9 @@ function Since({ detail, state }: { detail: Detail; state: State }): JSX.Element
   const outputs = difference.outputs ?? [];
   return (
     <section class="db-since">
-      <h4>
+      <h3>
         Compared with <Jump state={state} id={difference.execution} text={`#${difference.execution}`} />
-      </h4>
+      </h3>
       <p>
         {parts.length ? `Changed before: ${parts.join("; ")}.` : "Code, inputs and helpers are the same."}{" "}
         {outputs.length ? `Changed after: ${outputs.join(", ")}.` : "Its outputs are the same."}

@@ -108,7 +108,7 @@ export function Popover({ state, intent, close }: Props): JSX.Element {
   const running = (state.totals?.running ?? 0) > 0;
   return (
     <div class="db-popover" role="dialog" aria-label={intent.verb} tabIndex={-1} ref={box} onKeyDown={keyed}>
-      <h3>{plan?.title ?? `${intent.verb} ${intent.row?.step ?? intent.branch ?? ""}`}</h3>
+      <h2>{plan?.title ?? `${intent.verb} ${intent.row?.step ?? intent.branch ?? ""}`}</h2>
       {!done && <Options intent={intent} given={given} set={(more) => setGiven({ ...given, ...more })} />}
       {!done && plan && (
         <ul class="db-plan">

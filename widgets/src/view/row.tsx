@@ -48,7 +48,9 @@ export function RowView({ line, index, lanes, gutter, axis, state }: Props): JSX
       onDblClick={() => state.set({ inspecting: true })}
     >
       <Gutter index={index} lanes={lanes} width={gutter} line={line} />
-      <StatusIcon look={shown} />
+      <span class="db-cell" role="gridcell">
+        <StatusIcon look={shown} />
+      </span>
       <span class="db-name" role="gridcell" style={{ paddingLeft: `${line.depth * 14}px` }}>
         {line.children > 0 && (
           <button

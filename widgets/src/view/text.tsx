@@ -6,7 +6,7 @@ import { pieces } from "../python.js";
 import { plain } from "../terminal.js";
 
 export const Python = ({ source }: { source: string }): JSX.Element => (
-  <pre class="db-code">
+  <pre class="db-code" tabIndex={0}>
     <code>
       {pieces(source).map(([kind, text]) => (kind === "plain" ? text : <span class={`db-py-${kind}`}>{text}</span>))}
     </code>
@@ -14,7 +14,7 @@ export const Python = ({ source }: { source: string }): JSX.Element => (
 );
 
 export const Diff = ({ lines }: { lines: string[] }): JSX.Element => (
-  <pre class="db-code db-diff">
+  <pre class="db-code db-diff" tabIndex={0}>
     {lines.map((line) => (
       <div class={line.startsWith("@@") ? "db-hunk" : line.startsWith("+") ? "db-plus" : line.startsWith("-") ? "db-minus" : ""}>
         {line || " "}
@@ -24,7 +24,7 @@ export const Diff = ({ lines }: { lines: string[] }): JSX.Element => (
 );
 
 export const Plain = ({ text, kind = "" }: { text: string; kind?: string }): JSX.Element => (
-  <pre class={`db-text ${kind}`}>{plain(text)}</pre>
+  <pre class={`db-text ${kind}`} tabIndex={0}>{plain(text)}</pre>
 );
 
 /** HTML that a cell displayed, in a frame that runs no script and loads nothing. */

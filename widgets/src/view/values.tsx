@@ -25,7 +25,7 @@ export function Values({ detail, state }: { detail: Detail; state: State }): JSX
           ))}
         </section>
       )}
-      {(detail.messages.length > 0 || detail.messages_note) && <h4>What it put out</h4>}
+      {(detail.messages.length > 0 || detail.messages_note) && <h3>What it put out</h3>}
       {detail.messages.map((message) => (
         <Output message={message} />
       ))}
@@ -44,7 +44,7 @@ interface NamesProps {
 function Names({ title, names, none, state }: NamesProps): JSX.Element {
   return (
     <section>
-      <h4>{title}</h4>
+      <h3>{title}</h3>
       {names.length === 0 && <p class="db-note">{none}</p>}
       <ul class="db-names">
         {names.map((name) => (
@@ -54,7 +54,7 @@ function Names({ title, names, none, state }: NamesProps): JSX.Element {
             {(name.size ?? 0) > 0 && <small>{bytes(name.size!)}</small>}
             {name.moved && <small class="db-chip db-tone-amber">changed since</small>}
             {(name.by ?? 0) > 0 && <Jump state={state} id={name.by!} text={`${name.by_step} #${name.by}`} />}
-            {name.preview && <pre class="db-value">{name.preview}</pre>}
+            {name.preview && <pre class="db-value" tabIndex={0}>{name.preview}</pre>}
           </li>
         ))}
       </ul>

@@ -1,0 +1,232 @@
+"""Function steps: restored by their arguments, and told why they ran."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+import duranb
+from duranb.engine import runtime as engine, saga
+from duranb.errors import InDoubt
+from duranb.record.model import Origin, Status
+from tests.engine.world import World
+
+
+class Ran:
+    """The arguments with which bodies ran, out of reach of the notebook."""
+
+    found: list[Any] = []
+    error: BaseException | None = None
+
+
+def ran(argument: Any) -> None:
+    """A body runs."""
+    Ran.found.append(argument)
+    if Ran.error is not None:
+        error, Ran.error = Ran.error, None
+        raise error
+
+
+HEAD = "import duranb\nfrom tests.engine.test_functions import ran\n"
+WORK = (
+    HEAD + "@duranb.step(retries=2, backoff=0)\ndef work(n):\n    ran(n)\n    return [n, ask(n)]\n"
+)
+
+
+@pytest.fixture(autouse=True)
+def _ran() -> Iterator[None]:
+    """Nothing has run yet."""
+    Ran.found, Ran.error = [], None
+    yield
+    saga.functions.clear()
+
+
+ARGUMENTS = [0, "a", (1, 2), [1], {"a": 1}, None, 1.5, True]
+
+
+@pytest.mark.parametrize("argument", ARGUMENTS, ids=repr)
+def test_equal_arguments_are_restored(world: World, argument: object) -> None:
+    """Here and after a restart, from a plain cell."""
+    world.plain(WORK)
+    first = world.live["work"](argument)
+    assert world.live["work"](argument) == first
+    world.start()
+    world.plain(WORK)
+    assert world.live["work"](argument) == first
+    assert Ran.found == [argument]
+
+
+def test_other_arguments_run(world: World) -> None:
+    """Each set of arguments is an execution of its own."""
+    world.plain(WORK)
+    for n in (1, 2, 1, 2, 3):
+        world.live["work"](n)
+    assert Ran.found == [1, 2, 3]
+
+
+def test_a_keyword_is_the_same_argument(world: World) -> None:
+    """However it is passed."""
+    world.plain(WORK)
+    world.live["work"](1)
+    world.live["work"](n=1)
+    assert Ran.found == [1]
+
+
+def test_defaults_are_arguments(world: World) -> None:
+    """A default that is not passed counts as passed."""
+    world.plain(HEAD + "@duranb.step\ndef work(n, k=2):\n    ran(n + k)\n    return n + k\n")
+    assert world.live["work"](1) == world.live["work"](1, 2) == world.live["work"](1, k=2) == 3
+    assert Ran.found == [3]
+
+
+def test_it_says_why_it_ran(world: World) -> None:
+    """First call with these arguments, or what changed since that one."""
+    world.plain(WORK)
+    world.live["work"](1)
+    assert world.last("work").reason == "first call with these arguments"
+    world.plain(WORK.replace("[n, ask(n)]", "[n, ask(n), 1]"))
+    world.live["work"](1)
+    assert world.last("work").reason == "its code changed"
+
+
+def test_a_changed_helper_is_named(world: World) -> None:
+    """The helper that a function step uses is part of it."""
+    source = HEAD + "def f(): return {}\n@duranb.step\ndef work(n):\n    ran(n)\n    return f()\n"
+    for value in (1, 2):
+        world.plain(source.format(value))
+        assert world.live["work"](0) == value
+    assert world.last("work").reason == "helper f changed"
+
+
+def test_a_changed_global_is_named(world: World) -> None:
+    """So is a variable that it reads."""
+    world.plain("k = 1\n" + HEAD + "@duranb.step\ndef work(n):\n    return n + k\n")
+    assert world.live["work"](0) == 1
+    world.plain("k = 2")
+    assert world.live["work"](0) == 2
+    assert world.last("work").reason == "input k changed"
+
+
+OPTIONS = {"always=True": [1, 1], "fresh=True": [1, 1], "ignore=('n',)": [1]}
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_options_are_those_of_a_cell(world: World, option: str) -> None:
+    """Some of them run it anyway, or leave an argument out."""
+    world.plain(HEAD + f"@duranb.step({option})\ndef work(n):\n    ran(1)\n    return n\n")
+    world.live["work"](1)
+    world.live["work"](1 if OPTIONS[option] == [1, 1] else 2)
+    assert Ran.found == OPTIONS[option]
+
+
+def test_transport_is_tried_again_and_nothing_paid_twice(world: World) -> None:
+    """As in a cell."""
+    world.plain(
+        HEAD + "@duranb.step(backoff=0)\ndef work(n):\n    t = ask(n)\n    ran(n)\n    return t\n"
+    )
+    Ran.error = TimeoutError()
+    assert world.live["work"]("a") == "a 1"
+    assert world.model.paid == ["a"]
+    assert len(world.last("work").attempts) == 2
+
+
+def test_mended_code_finds_its_calls(world: World) -> None:
+    """Its place in the journal is its arguments."""
+    world.plain(WORK.replace("return [n, ask(n)]", "t = ask(n)\n    raise KeyError(t)"))
+    with pytest.raises(KeyError):
+        world.live["work"](1)
+    world.plain(WORK)
+    world.live["work"](1)
+    assert world.model.paid == ["1"]
+    assert world.last("work").origin is Origin.RESUMED
+
+
+def test_two_calls_of_one_function_have_calls_of_their_own(world: World) -> None:
+    """The same request from other arguments is another call."""
+    world.plain(HEAD + "@duranb.step\ndef work(n):\n    return ask('same')\n")
+    assert world.live["work"](1) != world.live["work"](2)
+
+
+def test_a_function_step_inside_a_cell_knows_its_parent(world: World) -> None:
+    """And its calls are its own, not the cell's."""
+    world.plain(WORK)
+    world.cell("outer", "y = work(1)")
+    outer, inner = world.last("outer"), world.last("work")
+    assert inner.parent == outer.id
+    assert [c.execution for c in world.calls()] == [inner.id]
+
+
+def test_async_functions_are_steps(world: World) -> None:
+    """Side by side, each restored for itself."""
+    world.plain(HEAD + "@duranb.step\nasync def work(n):\n    ran(n)\n    return await aask(n)\n")
+
+    async def main() -> list[str]:
+        return await asyncio.gather(*(world.live["work"](n) for n in range(10)))
+
+    first = asyncio.run(main())
+    assert asyncio.run(main()) == first
+    assert sorted(Ran.found) == list(range(10))
+
+
+def test_a_validator_looks_at_the_result(world: World) -> None:
+    """And rejects the answer it was made of."""
+    world.model.answers["a"] = ["bad", "good"]
+    world.plain(HEAD + "@duranb.step(validate='result == \"good\"')\ndef work(n): return ask(n)\n")
+    assert world.live["work"]("a") == "good"
+    assert world.model.paid == ["a", "a"]
+
+
+def test_a_compensation_is_given_arguments_and_result(world: World) -> None:
+    """Those that were recorded, for the parameters that it has."""
+    undone: list[tuple[object, object]] = []
+
+    @duranb.compensation("work")
+    def undo(n: object, result: object) -> None:
+        undone.append((n, result))
+
+    world.plain(WORK)
+    world.live["work"](1)
+    saga.compensate(world.runtime, world.last("work"), lambda source, names: None)
+    assert undone == [(1, [1, "1 1"])]
+    assert world.last("work").status is Status.COMPENSATED
+
+
+def test_an_effect_inside_is_in_doubt_as_in_a_cell(world: World) -> None:
+    """Same step, same promises."""
+    world.plain(HEAD + "@duranb.step\ndef work(n):\n    return duranb.call(ran, n)\n")
+    Ran.error = ConnectionResetError()
+    with pytest.raises(InDoubt):
+        world.live["work"](1)
+    with pytest.raises(InDoubt):
+        world.live["work"](1)
+    assert Ran.found == [1]
+
+
+def test_without_a_store_it_is_the_plain_function(world: World) -> None:
+    """Outside of notebooks nothing is durable."""
+    world.plain(WORK)
+    world.runtime.close()
+    for _ in range(2):
+        world.live["work"](1)
+    assert Ran.found == [1, 1]
+
+
+def test_the_first_step_opens_the_store(world: World) -> None:
+    """A surface that opens its store when it is needed is asked to by a function step."""
+    world.plain(WORK)
+    world.runtime.close()
+    live = world.live
+
+    def opened() -> None:
+        world.start()
+
+    engine.open_when_needed(opened)
+    try:
+        work: Callable[[int], object] = live["work"]
+        assert work(1) == work(1)
+    finally:
+        engine.open_when_needed(None)
+    assert Ran.found == [1]
