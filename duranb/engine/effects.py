@@ -15,7 +15,8 @@ from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
 
 from duranb.engine import context as ctx, scopes
 from duranb.engine.flows import Flow, arun, run
-from duranb.engine.journal import Claim, Operation, perform
+from duranb.engine.journal import Claim
+from duranb.engine.operations import Operation, perform
 from duranb.engine.runtime import active
 from duranb.errors import Unrecorded
 from duranb.record.kinds import Kind
@@ -126,7 +127,8 @@ def carry_out(
     identity: str = "",
 ) -> Flow[Any]:
     """Call ``fn`` as an effect of a step; its result. ``identity`` says which call of the effect
-    this is, where its arguments do not. Raises what :func:`duranb.engine.journal.perform` does."""
+    this is, where its arguments do not. Raises what
+    :func:`duranb.engine.operations.perform` does."""
     version_of = here.runtime.namespace.version_of
     arguments = [version_of(a) for a in args]
     arguments += [f"{name}={version_of(kwargs[name])}" for name in sorted(kwargs)]

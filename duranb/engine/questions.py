@@ -8,7 +8,8 @@ from typing import Any
 
 from duranb.engine import context as ctx
 from duranb.engine.flows import Act, run
-from duranb.engine.journal import Claim, Operation, perform
+from duranb.engine.journal import Claim
+from duranb.engine.operations import Operation, perform
 from duranb.engine.runtime import Runtime
 from duranb.errors import UsageError, Waiting
 from duranb.record.kinds import Kind

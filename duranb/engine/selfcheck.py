@@ -48,9 +48,10 @@ _BESIDE = 10
 """Other names that the code of one value is given."""
 
 _START = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+    "import json, os, sys; getattr(os, 'nice', int)(19); sys.path[:] = json.loads(sys.argv[1]); "
     "from duranb.state import aside; aside.main()"
 )
+"""At the lowest priority before anything is imported: a cell may have begun meanwhile."""
 
 
 @dataclass(frozen=True)

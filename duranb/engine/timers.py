@@ -7,7 +7,8 @@ from typing import Any
 
 from duranb.engine import context as ctx
 from duranb.engine.flows import Flow, Pause, arun, run
-from duranb.engine.journal import Claim, Operation, now_us, perform
+from duranb.engine.journal import Claim, now_us
+from duranb.engine.operations import Operation, perform
 from duranb.errors import UsageError, Waiting
 from duranb.record.kinds import Kind
 

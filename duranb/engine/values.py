@@ -10,7 +10,7 @@ from typing import TypeVar, cast
 
 from duranb.engine import context as ctx
 from duranb.engine.flows import Act, run
-from duranb.engine.journal import Operation, perform
+from duranb.engine.operations import Operation, perform
 from duranb.record.kinds import Kind
 
 T = TypeVar("T")

@@ -139,8 +139,9 @@ class DuranbMagics(Magics):
 
     @cell_magic
     def duranb_sql(self, line: str, cell: str) -> object:
-        """``%%duranb_sql``: query the history (events, executions, attempts, calls, snapshots,
-        artifacts); the result is a DataFrame where pandas is installed, else a list of dicts."""
+        """``%%duranb_sql``: query the history (executions, attempts, calls, outputs, snapshots,
+        branches, events, artifacts). The result is a DataFrame where pandas is installed, else a
+        list of dicts."""
         columns, rows = self._session().query(cell)
         try:
             import pandas

@@ -143,8 +143,6 @@ def _take_over_pipes() -> tuple[IO[bytes], IO[bytes]]:
 
 
 def _be_modest() -> None:
-    with contextlib.suppress(AttributeError, OSError):
-        os.nice(19)
     try:
         import resource
     except ImportError:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
 from pathlib import Path
 
+from duranb.store.paths import is_store
 from tests.kernel.harness import Kernel, KernelDied
 
 LOG = """
@@ -41,13 +41,6 @@ def test_an_effect_is_done_once_over_edits_and_restarts(kernel: Kernel) -> None:
     result = kernel.run("%%durable mail\nr = send('ann', 'hi')\nprint(r)")
     assert result.error is None and result.stdout == "receipt ann\n"
     assert len(log(kernel)) == 1
-
-
-def test_two_identical_effects_in_one_step_are_two(kernel: Kernel) -> None:
-    """The n-th identical effect is the n-th: each has its own idempotency key."""
-    kernel.run(LOG)
-    kernel.run("%%durable mail\nfor _ in range(2): send('ann', 'hi')\ndone = True")
-    assert len(set(log(kernel))) == 2
 
 
 def test_death_inside_an_effect_leaves_it_in_doubt(kernel: Kernel) -> None:
@@ -122,17 +115,6 @@ def test_idempotent_effect_runs_again_with_the_same_key(kernel: Kernel) -> None:
     assert kernel.run(cell).error is None
     first, second = log(kernel)
     assert first == second
-
-
-def test_a_swallowed_doubt_still_stops_the_step(kernel: Kernel) -> None:
-    """A body's broad except cannot make a step complete over an effect in doubt."""
-    kernel.run(LOG)
-    result = kernel.run(
-        "%%durable pay\n"
-        "def charge(n): raise TimeoutError('no answer')\n"
-        "try:\n    duranb.call(charge, 7)\nexcept Exception:\n    pass\nx = 1"
-    )
-    assert result.error is not None and result.error[0] == "InDoubt"
 
 
 def test_compensation_of_effects_runs_once_in_reverse(kernel: Kernel) -> None:
@@ -250,37 +232,8 @@ def test_ask_waits_and_goes_on_with_the_answer(kernel: Kernel) -> None:
     assert kernel.run(cell + "\n# again\nagain = 1").stdout == "True\n"
 
 
-def test_headless_ask_takes_its_default(kernels: Callable[..., Kernel]) -> None:
-    """With nobody at the keyboard a default is the answer."""
-    kernel = kernels("agent", DURANB_HEADLESS="1").start()
-    kernel.run("import duranb")
-    assert kernel.run("%%durable g\nok = duranb.ask('Ship it?', default='no')").error is None
-    assert kernel.value("ok") == "'no'"
-
-
-def test_values_are_the_same_when_a_step_resumes(kernel: Kernel) -> None:
-    """now(), uuid4() and random() give a resumed step what they gave it the first time."""
-    kernel.run("import duranb")
-    body = "v = (duranb.now(), duranb.uuid4(), duranb.random(), duranb.random())\nprint(v)"
-    first = kernel.run(f"%%durable s\n{body}\nraise KeyError('x')")
-    kernel.restart()
-    kernel.run("import duranb")
-    assert kernel.run(f"%%durable s\n{body}").stdout == first.stdout
-
-
-def test_tool_describes_itself_to_chat_apis(kernel: Kernel) -> None:
-    """A tool's schema has its name, first paragraph and typed parameters."""
-    kernel.run(
-        "import duranb\n@duranb.tool\ndef add(a: int, b: int = 2) -> int:\n"
-        "    '''Add two numbers.\n\n    More.'''\n    return a + b"
-    )
-    assert kernel.value("add.schema['function']['parameters']['required']") == "['a']"
-    assert kernel.value("add.schema['function']['description']") == "'Add two numbers.'"
-    assert kernel.value("add(1)") == "3"
-
-
 def test_store_path_is_beside_the_notebook(kernel: Kernel) -> None:
     """The store lies in .duranb/<name>/ beside the notebook."""
     kernel.run("%%durable s\nx = 1")
     folder: Path = kernel.notebook.parent / ".duranb" / "agent"
-    assert (folder / "store.duckdb").exists()
+    assert is_store(folder)

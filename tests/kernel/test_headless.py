@@ -148,6 +148,19 @@ def test_wrong_files_are_one_sentence(tmp_path: Path) -> None:
         assert len(refused.stderr.strip().splitlines()) == 1, refused.stderr
 
 
+def test_a_long_sleep_waits_with_75_and_goes_on_when_it_is_over(tmp_path: Path) -> None:
+    """The process ends, status says until when the step waits, and resume goes on from there."""
+    nap = "%%durable nap\nnote('before')\nduranb.sleep(LEFT)\nrested = True"
+    path = write(tmp_path, NOTE + "\nimport duranb", nap.replace("LEFT", "3600"))
+    waiting = duranb(tmp_path, "run", path)
+    assert waiting.returncode == 75, waiting.stderr
+    assert "nap waits: until" in duranb(tmp_path, "status", path).stdout
+    assert duranb(tmp_path, "resume", path).returncode == 75
+    path = write(tmp_path, NOTE + "\nimport duranb", nap.replace("LEFT", "0.1"), "note('after')")
+    assert duranb(tmp_path, "resume", path).returncode == 0
+    assert ran(tmp_path)[-1] == "after"
+
+
 def test_a_place_to_write_to_is_looked_at_first(tmp_path: Path) -> None:
     """-o into a folder that is not there is refused before a cell has run."""
     path = write(tmp_path, NOTE, "%%durable s\nnote('s')\nx = 1")

@@ -20,7 +20,7 @@ def matrix() -> dict[str, Environment]:
     return {each.name: each for each in made}
 
 
-def tested(environment: Environment, arguments: list[str]) -> Outcome:
+def outcome_of(environment: Environment, arguments: list[str]) -> Outcome:
     """An environment's outcome; broken where its Python is not on this machine."""
     python = pythons.find(environment.version)
     if python is None:
@@ -54,7 +54,7 @@ def main() -> int:
     outcomes: dict[str, Outcome] = {}
     for name in names:
         print(f"{name} …", flush=True)
-        outcomes[name] = found = tested(known[name], arguments)
+        outcomes[name] = found = outcome_of(known[name], arguments)
         for test in found.failed:
             print(f"  failed: {test}", flush=True)
         if not found.green:
