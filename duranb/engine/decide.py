@@ -191,9 +191,16 @@ def _start_clean_as_recorded(runtime: Runtime, step: str) -> None:
     if not history.in_lineage(last.left, runtime.at):
         return
     left, now = history.snapshots[last.left], namespace.bindings()
-    untouched = {n for n, b in left.changed.items() if n in now and now[n].version == b.version}
-    untouched |= {n for n in left.deleted if n not in now}
     before = history.namespace(left.parent)
+    untouched = {
+        name
+        for name, was in left.changed.items()
+        if name in now
+        and now[name].version == was.version
+        # What only shares with something that it changed was stored anew, and is what it was.
+        and (name not in before or before[name].version != was.version)
+    }
+    untouched |= {n for n in left.deleted if n not in now}
     drawn = left.random and history.random_at(runtime.at) == left.random
     namespace.restore(
         {n: before[n] for n in untouched if n in before},

@@ -127,16 +127,17 @@ class CellState:
     def abandon(self) -> int:
         self._noted()
         namespace, at = self._runtime.namespace, self._runtime.at
-        before = {name: seen.binding for name, seen in self._mark.tracked.items()}
+        before = {name: seen.binding.version for name, seen in self._mark.tracked.items()}
         namespace.touched(self._spec.loads, self._code)
         try:
             snapshot = self._runtime.catch_up()
         except StoreError:  # what cannot be stored cannot be put back later either
             self.clean()
             return 0
-        after = namespace.bindings()
+        after = {name: binding.version for name, binding in namespace.bindings().items()}
+        # What only shares with something that it changed was stored anew, and is what it was.
         left = {
-            name: after[name].version if name in after else ABSENT
+            name: after.get(name, ABSENT)
             for name in before.keys() | after.keys()
             if before.get(name) != after.get(name)
         }

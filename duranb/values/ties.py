@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from duranb.code.looking import own
 from duranb.values import sharing, views
 from duranb.values.immutable import is_immutable_kind
 
@@ -32,9 +33,18 @@ def _again(state: list[object]) -> str:
         number = first.setdefault(id(obj), at)
         if number != at:
             again.append((at, number))
-    reached = sharing.reached({id(state[number]): state[number] for _, number in again})
+    twice = {id(state[number]): state[number] for _, number in again}
+    descriptors = [obj for obj in twice.values() if _is_descriptor(type(obj))]
+    for obj in descriptors:  # a part of a class's code, as its methods are
+        twice.pop(id(obj), None)
+        twice.pop(id(own(obj)), None)
+    reached = sharing.reached(twice)
     again = [each for each in again if id(state[each[1]]) in reached]
     return f"again {again}" if again else ""
+
+
+def _is_descriptor(kind: type) -> bool:
+    return any("__get__" in vars(cls) for cls in kind.__mro__)
 
 
 def _overlaps(state: list[object]) -> str:

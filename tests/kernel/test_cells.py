@@ -283,6 +283,20 @@ def test_next_run_starts_clean_in_another_life_too(kernel: Kernel, between: str)
     assert kernel.value("draw") == draw
 
 
+def test_failed_start_leaves_alone_what_only_shared_with_what_it_changed(kernel: Kernel) -> None:
+    """The failed step changed a list; what holds the same list as another name does was made anew
+    since, and stays what it is by now."""
+    kernel.run("base = [1]\nn = 1")
+    cells = ["%%durable a\nown = {'of': base}", "%%durable b\npair = [base, n]"]
+    failing = "%%durable c\nown['k'] = 1\nraise ValueError"
+    for cell in [*cells, failing]:
+        kernel.run(cell)
+    kernel.run("n = 2")
+    for cell in ["own = {'of': base}", cells[1], failing]:
+        kernel.run(cell)
+    assert kernel.value("(pair, pair[0] is base)") == "([[1], 2], True)"
+
+
 def test_failed_start_is_left_alone_where_the_user_mended_it(kernel: Kernel) -> None:
     """What a plain cell changed after the failure is not put back."""
     kernel.run("d = {'a': 1}")
