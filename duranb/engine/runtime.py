@@ -32,6 +32,8 @@ class Settings:
     alone, and nothing is carried out. It is for a copy of the store. ``parameters`` are those that
     a headless run was given. ``check`` has what is stored loaded once more, aside, to compare.
     ``prompt`` asks the user a question at once: what they typed, or None when nobody can.
+    ``visiting`` carries out a verb from outside of the notebook: this process has none of its
+    variables, so nothing that changes in it is a change of the notebook's.
     """
 
     headless: bool = False
@@ -39,6 +41,7 @@ class Settings:
     strict: bool = False
     check: bool = True
     prompt: Callable[[str], str | None] = lambda question: None
+    visiting: bool = False
 
 
 class Runtime:
@@ -130,6 +133,8 @@ class Runtime:
 
     def catch_up(self) -> int:
         """Capture what plain cells did since the last snapshot; its id. Not waited for."""
+        if self.settings.visiting:
+            return self.at
         number, bodies = self.snapshot(self.namespace.sync())
         if bodies:
             self.record(*bodies, wait=False)

@@ -84,7 +84,8 @@ class Session:
         The notebook has not come back by that, so it is not recorded as if it had. Raises what
         :meth:`open` raises.
         """
-        return cls._opened(notebook, store, {}, Settings(headless=True, check=False), None)
+        settings = Settings(headless=True, check=False, visiting=True)
+        return cls._opened(notebook, store, {}, settings, None)
 
     @classmethod
     def _opened(

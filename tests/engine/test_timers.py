@@ -115,7 +115,9 @@ def test_a_strict_replay_does_not_sleep(world: World) -> None:
     assert time.monotonic() - begun < 0.2
 
 
-@pytest.mark.parametrize("wrong", [{}, {"seconds": 1, "until": datetime.now(UTC)}], ids=["neither", "both"])
+@pytest.mark.parametrize(
+    "wrong", [{}, {"seconds": 1, "until": datetime.now(UTC)}], ids=["neither", "both"]
+)
 def test_it_takes_one_of_the_two(wrong: dict[str, float]) -> None:
     """Seconds or a time."""
     with pytest.raises(UsageError, match="seconds or until"):
