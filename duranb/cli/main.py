@@ -59,16 +59,7 @@ def _carry_out(verb: Verb, **given: Any) -> None:
     kinds = [kind for kind in (Looks, Changes) if isinstance(verb, kind)]
     path = _HANDLERS.get(verb.word()) or _HANDLERS[kinds[0]]
     module, _, function = path.partition(":")
-    try:
-        getattr(importlib.import_module(module), function)(verb, **given)
-    except DuranbError as error:
-        click.echo(f"duranb: {error.message}", err=True)
-        sys.exit(2 if isinstance(error, UsageError) else 1)
-    except OSError as error:
-        if error.filename is None:
-            raise
-        click.echo(f"duranb: {error.filename}: {error.strerror}", err=True)
-        sys.exit(1)
+    getattr(importlib.import_module(module), function)(verb, **given)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -82,7 +73,16 @@ def cli() -> None:
 
 def main() -> None:
     """Entry point of the ``duranb`` command."""
-    cli(prog_name="duranb")
+    try:
+        cli(prog_name="duranb")
+    except DuranbError as error:
+        click.echo(f"duranb: {error.message}", err=True)
+        sys.exit(2 if isinstance(error, UsageError) else 1)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        click.echo(f"duranb: {error.filename}: {error.strerror}", err=True)
+        sys.exit(1)
 
 
 @cli.group()

@@ -46,7 +46,7 @@ def show(lab: Lab, page: Page, *more: str) -> Notebook:
 def test_live_view_hides_the_plain_table(lab: Lab, page: Page) -> None:
     """The cell shows the timeline once: the table for when there is no kernel is hidden."""
     show(lab, page)
-    expect(page.locator(".db-live")).to_contain_text("live, 19 executions")
+    expect(page.locator(".db-live")).to_contain_text("waiting, 19 executions")
     expect(page.locator(".duranb-static")).to_have_count(1)
     expect(page.locator(".duranb-static")).to_be_hidden()
 
@@ -147,7 +147,7 @@ def test_timeline_attaches_again_after_a_restart(lab: Lab, page: Page) -> None:
     expect(page.locator(".db-live")).to_contain_text("kernel not connected")
     expect(page.locator(".db-action:enabled")).to_have_count(0)
     notebook.run(0)
-    expect(page.locator(".db-live")).to_contain_text("live")
+    expect(page.locator(".db-live")).to_contain_text("waiting")
     page.click("#db-row-17")
     page.click('[data-verb="rewind"]')
     expect(page.locator(".db-plan")).to_contain_text("draft@17")

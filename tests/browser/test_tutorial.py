@@ -94,7 +94,7 @@ def test_tutorial_survives_a_kill_and_a_restart(
     reader.restart()
     reader.run_all()
     expect(page.locator(".db-live")).to_contain_text("live")
-    restored = page.locator(".db-row", has=page.locator(".db-o-restored"))
+    restored = page.locator(".db-row", has=page.locator(".db-badge", has_text="restored"))
     for step in STEPS:
         expect(restored.filter(has_text=step).first).to_be_attached()
     assert paid(standin) == before

@@ -130,7 +130,7 @@ def more_library() -> list[Kind]:
         Kind("itertools.repeat", "import itertools; x = itertools.repeat('a', 3)", "next(x)"),
         Kind("itertools.zip_longest", "import itertools; x = itertools.zip_longest([1, 2], [3])", "next(x)", "list(__import__('copy').copy(x))"),
         Kind("itertools.pairwise", "import itertools; x = itertools.pairwise([1, 2])", show="type(x).__name__", fate="refused"),
-        Kind("memoryview of an array", "import array; x = memoryview(array.array('i', [1, 2]))", fate="refused"),
+        Kind("memoryview of an array", "import array; x = memoryview(array.array('i', [1, 2]))", "x[0] = 5", "(x.format, x.tolist())"),
         Kind("memoryview, cast", "x = memoryview(bytearray(8)).cast('i')", "x[0] = 5", "(x.format, x.tolist())"),
         Kind("memoryview of bytes", "x = memoryview(b'abc')", show="(x.readonly, bytes(x))"),
         Kind("two memoryviews of one buffer", "b = bytearray(b'abc'); x = [memoryview(b), memoryview(b)]", "b[0] = 65", "(bytes(x[0]), x[0].obj is x[1].obj)"),
