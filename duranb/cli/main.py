@@ -54,6 +54,19 @@ class Commands(click.Group):
             return super().get_command(ctx, cmd_name)
         return command(verb, _carry_out, shell=True, before="duranb")
 
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run a command; what duranb refuses is one sentence and an exit code."""
+        try:
+            return super().main(*args, **kwargs)
+        except DuranbError as error:
+            click.echo(f"duranb: {error.message}", err=True)
+            sys.exit(2 if isinstance(error, UsageError) else 1)
+        except OSError as error:
+            if error.filename is None:
+                raise
+            click.echo(f"duranb: {error.filename}: {error.strerror}", err=True)
+            sys.exit(1)
+
 
 def _carry_out(verb: Verb, **given: Any) -> None:
     kinds = [kind for kind in (Looks, Changes) if isinstance(verb, kind)]
@@ -73,16 +86,7 @@ def cli() -> None:
 
 def main() -> None:
     """Entry point of the ``duranb`` command."""
-    try:
-        cli(prog_name="duranb")
-    except DuranbError as error:
-        click.echo(f"duranb: {error.message}", err=True)
-        sys.exit(2 if isinstance(error, UsageError) else 1)
-    except OSError as error:
-        if error.filename is None:
-            raise
-        click.echo(f"duranb: {error.filename}: {error.strerror}", err=True)
-        sys.exit(1)
+    cli(prog_name="duranb")
 
 
 @cli.group()
