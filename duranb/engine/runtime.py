@@ -48,7 +48,7 @@ class Runtime:
     """One open store with its folded history and the namespace it follows.
 
     ``at`` is the snapshot that the live namespace descends from: 0 in a fresh kernel, whatever
-    the head of the history may be. ``lock`` guards the history against the store's owner thread,
+    the head of the history may be. ``lock`` guards the history against the store's writer thread,
     which folds events in; hold it to iterate, single look-ups need none. ``inbox`` is the folder
     where other processes put answers to questions. ``running`` is the cell that runs, for code
     that no context variable tells where it is.
