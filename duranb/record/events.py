@@ -87,7 +87,6 @@ class ArtifactStored(Body, frozen=True, tag="artifact.stored"):
 
     digest: str
     size: int
-    signature: str
     in_file: bool = False
 
 
