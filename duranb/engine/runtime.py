@@ -149,12 +149,13 @@ class Runtime:
 class FailedStart:
     """Where a step that failed for good had started, so that its next run starts clean there.
 
-    ``left`` maps each name the failed attempt changed to the version it left behind: a name that
-    something else has changed since is not put back.
+    ``left`` maps each name the failed attempt changed to the version it left behind, ``stood`` each
+    random generator to where it left it: what something else has changed since is not put back.
     """
 
     mark: Mark
     left: dict[str, str] = field(default_factory=dict)
+    stood: dict[str, str] = field(default_factory=dict)
 
 
 _active: Runtime | None = None

@@ -14,6 +14,9 @@ import msgspec
 from duranb.record.events import Binding, ErrorInfo, Usage
 from duranb.record.kinds import Kind
 
+ABSENT = "absent"
+"""The version of an input that has no value."""
+
 REWOUND = "a rewind"
 """What an object is behind that cannot be stored, and is still as it was when the notebook was
 rewound. In place of a step's name."""
