@@ -12,12 +12,12 @@ import blake3
 
 from duranb.code import identity
 from duranb.code.looking import qualname_of
-from duranb.engine.decide import ABSENT
 from duranb.engine.items import Check, Work
 from duranb.engine.jobs import Job, OnError, Results, Settings
 from duranb.engine.retry import Policy
 from duranb.engine.runtime import Runtime
 from duranb.errors import UsageError
+from duranb.record.model import ABSENT
 from duranb.state import preview
 
 T = TypeVar("T")
