@@ -1,4 +1,4 @@
-"""Calls that are recorded before and after: effects and tools.
+"""Calls that are recorded before and after: effects.
 
 An effect's intent and idempotency key are durable before it runs, its outcome after. When the
 process dies in between, an idempotent one is carried out again with the same key; any other stops
@@ -11,19 +11,18 @@ import functools
 import inspect
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
+from typing import Any, TypeVar, cast
 
 from duranb.engine import context as ctx, scopes
 from duranb.engine.flows import Flow, arun, run
 from duranb.engine.journal import Claim
 from duranb.engine.operations import Operation, perform
 from duranb.engine.runtime import active
-from duranb.errors import Unrecorded
+from duranb.errors import Unrecorded, UsageError
 from duranb.record.kinds import Kind
 from duranb.state import preview
 from duranb.text import diff
 
-P = ParamSpec("P")
 R = TypeVar("R")
 
 
@@ -55,66 +54,28 @@ def call(
     function the result is awaitable. Raises :class:`duranb.errors.InDoubt` when an earlier process
     died inside this very call and it is not declared ``idempotent``.
     """
-    return _perform(Effect(_name(fn), idempotent, compensate), fn, args, kwargs)
+    return carry(Effect(name_of(fn), idempotent, compensate), fn, args, kwargs)
 
 
-class Tool(Generic[P, R]):
-    """A function that steps call as an effect, with the JSON schema that chat APIs want."""
-
-    def __init__(self, fn: Callable[P, R], effect: Effect) -> None:
-        functools.update_wrapper(self, fn)
-        self.fn = fn
-        self.effect = effect
-
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        return _perform(self.effect, self.fn, args, kwargs)
-
-    @property
-    def schema(self) -> dict[str, Any]:
-        """The tool as chat APIs describe one: ``{"type": "function", "function": {...}}``."""
-        from duranb.engine.schema import tool_schema
-
-        return tool_schema(self.fn)
-
-
-@overload
-def tool(fn: Callable[P, R], /) -> Tool[P, R]: ...
-@overload
-def tool(
-    *, compensate: Callable[..., Any] | None = None, idempotent: bool = False
-) -> Callable[[Callable[P, R]], Tool[P, R]]: ...
-def tool(
-    fn: Callable[P, R] | None = None,
-    /,
-    *,
-    compensate: Callable[..., Any] | None = None,
-    idempotent: bool = False,
-) -> Tool[P, R] | Callable[[Callable[P, R]], Tool[P, R]]:
-    """Make a function a tool: called inside a step it is an effect (see :func:`call`).
-
-    ``compensate`` undoes it and is called with its result (and its arguments, if it takes them);
-    ``idempotent`` says that carrying it out twice does it once: reading tools are.
-    """
-
-    def wrap(inner: Callable[P, R]) -> Tool[P, R]:
-        return Tool(inner, Effect(_name(inner), idempotent, compensate))
-
-    return wrap if fn is None else wrap(fn)
-
-
-def _name(fn: Callable[..., Any]) -> str:
+def name_of(fn: Callable[..., Any]) -> str:
+    """Under which name an effect of a function is recorded."""
     return getattr(fn, "__qualname__", None) or type(fn).__qualname__
 
 
-def _perform(
-    effect: Effect, fn: Callable[..., R], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> R:
+def is_async(fn: Callable[..., Any]) -> bool:
+    """Whether calling it gives a coroutine, as of an ``async def`` or an object that has one."""
+    called = getattr(type(fn), "__call__", None)  # noqa: B004
+    return inspect.iscoroutinefunction(fn) or inspect.iscoroutinefunction(called)
+
+
+def carry(effect: Effect, fn: Callable[..., R], args: tuple[Any, ...], kwargs: dict[str, Any]) -> R:
+    """Call ``fn`` as an effect of the current step, or plainly outside of steps."""
     here = ctx.current()
     if here is None:
         _refuse_in_replay(effect)
         return fn(*args, **kwargs)
     flow = carry_out(here, effect, fn, args, kwargs)
-    return cast(R, arun(flow) if inspect.iscoroutinefunction(fn) else run(flow))
+    return cast(R, arun(flow) if is_async(fn) else run(flow))
 
 
 def carry_out(
@@ -166,7 +127,14 @@ class Carried:
     def wait(self) -> Any:
         """What the function returns."""
         with scopes.set_inside(self._where):
-            return self._call()
+            made = self._call()
+        if inspect.iscoroutine(made):
+            made.close()
+            raise UsageError(
+                f"{name_of(self._call.func)} returned a coroutine and is no coroutine function, so "
+                "nothing was done: make it async def, and await what it returns"
+            )
+        return made
 
     def __await__(self) -> Generator[Any, None, Any]:
         return self._awaited().__await__()
