@@ -2,9 +2,10 @@
 
 ``Popen`` and ``run`` are those of ``subprocess``. What they start is a process like any other, with
 the arguments, environment, folder and files that were asked for, to be signalled, killed and waited
-for; but a kernel with duranb, and the ``duranb`` command, begin as a fork of a parent that has
-imported what they import, and has neither threads nor state. Anything else is started as always:
-other commands, and whatever sets a variable that Python reads when it starts.
+for; but a kernel with duranb, the process in which it checks what it stored, and the ``duranb``
+command begin as a fork of a parent that has imported what they import, and has neither threads nor
+state. Anything else is started as always: other commands, and whatever sets a variable that Python
+reads when it starts.
 
 Two parents of kernels take turns. So a notebook's next kernel hashes strings by another seed and
 has its objects at other addresses, as after a real restart.
@@ -15,6 +16,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import functools
+import gc
 import itertools
 import json
 import os
@@ -24,19 +26,26 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+_KERNEL = ("ipykernel.kernelapp", "ipykernel.debugger", "IPython.extensions.storemagic")
+_KERNEL += ("IPython.core.completerlib",)
+
 PREPARED = {
-    "ipykernel_launcher": (
-        *("ipykernel.kernelapp", "ipykernel.debugger", "IPython.extensions.storemagic"),
-        *("IPython.core.completerlib", "duranb.jupyter.extension"),
-    ),
-    "duranb": ("duranb.cli.main", "duranb.runner.headless", "nbclient", "nbformat", "rich"),
+    "plain": _KERNEL,
+    "durable": (*_KERNEL, "duranb.jupyter.extension"),
+    "aside": ("duranb.state.aside",),
+    "command": ("duranb.cli.main", "duranb.runner.headless", "nbclient", "nbformat", "rich"),
 }
-"""What a parent imports, by the module that its children run; each of them imports so much itself.
-"""
+"""What the parents of kernels without and with duranb, of the process that checks values, and of
+the command import. A kernel has then imported what it would have by itself, and nothing else; the
+command more than it needs, so what it is quick to do without is tested the other way."""
+
+TURNS = {"durable": 2}
+"""How many parents take turns, where it is more than one."""
 
 PLACE = "DURANB_TEST_FORKS"
 """The variable that tells the processes of a test where the parents are."""
@@ -51,8 +60,8 @@ class Popen(subprocess.Popen[Any]):
         # executable, preexec_fn, close_fds, pass_fds, cwd, env, startupinfo, creationflags, shell,
         # p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite, …
         executable, preexec, _, passed, cwd, env, _, _, shell = rest[:9]
-        module = _module(args) if not (executable or preexec or passed or shell) else ""
-        if not module or _python(env) != _python(None):
+        kind = _kind(args) if not (executable or preexec or passed or shell) else ""
+        if not kind or _python(os.environ if env is None else env) != _PYTHON:
             super()._execute_child(args, *rest)  # type: ignore[misc]
             return
         given, mine, out, theirs_out, err, theirs_err = rest[9:15]
@@ -60,11 +69,11 @@ class Popen(subprocess.Popen[Any]):
         wanted = {
             "args": [*map(str, args)],
             "cwd": str(cwd or Path.cwd()),
-            "env": {**(env or os.environ), PLACE: place},
+            "env": {**(os.environ if env is None else env), PLACE: place},
         }
         files = [n if fd < 0 else fd for n, fd in enumerate((given, theirs_out, theirs_err))]
-        turn = next(_turns) % 2 if module == "ipykernel_launcher" else 0
-        self._parent, self.pid = _ask(f"{place}/{module}-{turn}", wanted, files)
+        turn = next(_turns) % TURNS.get(kind, 1)
+        self._parent, self.pid = _ask(f"{place}/{kind}-{turn}", wanted, files)
         self._child_created = True
         self._close_pipe_fds(given, mine, out, theirs_out, err, theirs_err)  # type: ignore[attr-defined]
 
@@ -108,26 +117,42 @@ def run(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
 
 
 def install() -> None:
-    """Have the kernels that this process starts forked, whoever starts them."""
-    import jupyter_client.launcher
+    """Have what the libraries of this process start forked, too."""
+    modules: dict[str, Any] = dict(sys.modules)
+    if "jupyter_client.launcher" in modules:
+        modules["jupyter_client.launcher"].Popen = Popen
+    if "duranb.engine.selfcheck" in modules:
+        modules["duranb.engine.selfcheck"].subprocess = _Subprocess
 
-    jupyter_client.launcher.Popen = Popen  # type: ignore[misc]
+
+class _Subprocess:
+    """``subprocess``, to the module that starts the process in which values are checked."""
+
+    Popen, PIPE, DEVNULL = Popen, subprocess.PIPE, subprocess.DEVNULL
 
 
-def _module(args: Any) -> str:
-    """The prepared module that a command runs; nothing where it is another command."""
+def _kind(args: Any) -> str:
+    """Whose child a command is; nothing where it is another command."""
     if not hasattr(socket, "send_fds") or isinstance(args, (str, bytes)):
         return ""
-    python, *words = map(str, args)
-    if python != sys.executable or words[:1] != ["-m"] or words[1] not in PREPARED:
+    python, option, what, *more = [*map(str, args), "", ""]
+    if python != sys.executable:
         return ""
-    return "" if words[1] == "ipykernel_launcher" and "--ext=duranb" not in words else words[1]
+    if option == "-c":
+        return "aside" if "duranb.state import aside" in what else ""
+    kernel = "durable" if "--ext=duranb" in more else "plain"
+    return (
+        {"ipykernel_launcher": kernel, "duranb": "command"}.get(what, "") if option == "-m" else ""
+    )
 
 
-def _python(env: Any) -> dict[str, str]:
+def _python(env: Mapping[str, str]) -> dict[str, str]:
     """The variables that Python reads when it starts."""
-    return {k: v for k, v in (env or os.environ).items() if k.startswith("PYTHON")}
+    return {k: v for k, v in env.items() if k.startswith("PYTHON")}
 
+
+_PYTHON = _python(os.environ)
+"""As the parents know them."""
 
 _turns = itertools.count(os.getpid())
 
@@ -142,11 +167,11 @@ def _start() -> str:
     """Start the parents; they end with this process, whatever way it ends."""
     place = tempfile.TemporaryDirectory(prefix="forks-")
     os.environ[PLACE] = place.name
-    for module, turn in (("duranb", 0), ("ipykernel_launcher", 0), ("ipykernel_launcher", 1)):
+    for kind, turn in [(each, turn) for each in PREPARED for turn in range(TURNS.get(each, 1))]:
         listener = socket.socket(socket.AF_UNIX)
-        listener.bind(f"{place.name}/{module}-{turn}")
+        listener.bind(f"{place.name}/{kind}-{turn}")
         listener.listen(64)
-        command = [sys.executable, __file__, module, str(listener.fileno())]
+        command = [sys.executable, __file__, kind, str(listener.fileno())]
         parent = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -267,21 +292,25 @@ def main() -> None:
     import runpy
 
     sys.path.pop(0)  # the folder of this file
-    module, number = sys.argv[1], int(sys.argv[2])
+    kind, number = sys.argv[1], int(sys.argv[2])
     # What ipykernel and debugpy read when they are imported.
     os.environ |= {"JPY_PARENT_PID": str(os.getpid()), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
-    for name in PREPARED[module]:
+    for name in PREPARED[kind]:
         importlib.import_module(name)
+    gc.freeze()  # or each process looks through all of it once more, at the latest when it ends
     born = _serve(socket.socket(fileno=number))
     os.chdir(born.cwd)
     os.environ.clear()
     os.environ.update(born.env)
-    sys.path.insert(0, born.cwd)
     sys.orig_argv = born.args
-    sys.argv = born.args[2:]
-    if module == "duranb":
-        install()  # its kernels are forked too
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
+    install()  # what it starts is forked too
+    option, what, *more = born.args[1:]
+    sys.argv = [option, *more]
+    if option == "-c":
+        exec(what, {"__name__": "__main__"})
+    else:
+        sys.path.insert(0, born.cwd)
+        runpy.run_module(what, run_name="__main__", alter_sys=True)
 
 
 if __name__ == "__main__":
