@@ -13,12 +13,12 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
 
-from duranb.engine import context as ctx, scopes
+from duranb.engine import context as ctx, scopes, transactions
 from duranb.engine.flows import Flow, arun, run
 from duranb.engine.journal import Claim
 from duranb.engine.operations import Operation, perform
 from duranb.engine.runtime import active
-from duranb.errors import Unrecorded
+from duranb.errors import Unrecorded, UsageError
 from duranb.record.kinds import Kind
 from duranb.state import preview
 from duranb.text import diff
@@ -33,11 +33,13 @@ class Effect:
 
     ``idempotent``: carrying it out twice with the same key does it once, so it may be repeated.
     ``compensate`` undoes it: called with the result, and the arguments too if it takes them.
+    ``transaction``: see :func:`call`.
     """
 
     name: str
     idempotent: bool = False
     compensate: Callable[..., Any] | None = None
+    transaction: object = None
 
 
 def call(
@@ -46,6 +48,7 @@ def call(
     *args: Any,
     idempotent: bool = False,
     compensate: Callable[..., Any] | None = None,
+    transaction: object = None,
     **kwargs: Any,
 ) -> R:
     """Carry out ``fn(*args, **kwargs)`` as an effect of the current step, at most once.
@@ -54,8 +57,25 @@ def call(
     gets the recorded result. Outside of steps it is a plain call. If ``fn`` is a coroutine
     function the result is awaitable. Raises :class:`duranb.errors.InDoubt` when an earlier process
     died inside this very call and it is not declared ``idempotent``.
+
+    ``transaction`` is a DB-API connection (SQLite, DuckDB, PostgreSQL by psycopg), or a function
+    that gives one. What ``fn`` does by it commits together with its record, and is rolled back when
+    ``fn`` raises: exactly once, whatever dies when. ``fn`` must not commit. Raises
+    :class:`duranb.errors.UsageError` for a connection that cannot do that.
     """
-    return _perform(Effect(_name(fn), idempotent, compensate), fn, args, kwargs)
+    return _perform(_effect(fn, idempotent, compensate, transaction), fn, args, kwargs)
+
+
+def _effect(
+    fn: Callable[..., Any],
+    idempotent: bool,
+    compensate: Callable[..., Any] | None,
+    transaction: object,
+) -> Effect:
+    if transaction is not None and inspect.iscoroutinefunction(fn):
+        raise UsageError(f"{_name(fn)}: transaction= is for functions that are not async")
+    kept = transactions.named(fn, transaction)
+    return Effect(_name(fn), idempotent or kept is not None, compensate, kept)
 
 
 class Tool(Generic[P, R]):
@@ -81,7 +101,10 @@ class Tool(Generic[P, R]):
 def tool(fn: Callable[P, R], /) -> Tool[P, R]: ...
 @overload
 def tool(
-    *, compensate: Callable[..., Any] | None = None, idempotent: bool = False
+    *,
+    compensate: Callable[..., Any] | None = None,
+    idempotent: bool = False,
+    transaction: object = None,
 ) -> Callable[[Callable[P, R]], Tool[P, R]]: ...
 def tool(
     fn: Callable[P, R] | None = None,
@@ -89,15 +112,17 @@ def tool(
     *,
     compensate: Callable[..., Any] | None = None,
     idempotent: bool = False,
+    transaction: object = None,
 ) -> Tool[P, R] | Callable[[Callable[P, R]], Tool[P, R]]:
     """Make a function a tool: called inside a step it is an effect (see :func:`call`).
 
     ``compensate`` undoes it and is called with its result (and its arguments, if it takes them);
-    ``idempotent`` says that carrying it out twice does it once: reading tools are.
+    ``idempotent`` says that carrying it out twice does it once: reading tools are. With
+    ``transaction`` it is one on a database of yours.
     """
 
     def wrap(inner: Callable[P, R]) -> Tool[P, R]:
-        return Tool(inner, Effect(_name(inner), idempotent, compensate))
+        return Tool(inner, _effect(inner, idempotent, compensate, transaction))
 
     return wrap if fn is None else wrap(fn)
 
@@ -112,6 +137,9 @@ def _perform(
     here = ctx.current()
     if here is None:
         _refuse_in_replay(effect)
+        if effect.transaction is not None:
+            work = functools.partial(fn, *args, **kwargs)
+            return cast(R, transactions.plainly(effect.transaction, work))
         return fn(*args, **kwargs)
     flow = carry_out(here, effect, fn, args, kwargs)
     return cast(R, arun(flow) if inspect.iscoroutinefunction(fn) else run(flow))
@@ -145,7 +173,12 @@ def carry_out(
     )
 
     def make(claim: Claim, idempotency_key: str) -> Carried:
-        return Carried(scopes.Inside(here, claim.attempt, idempotency_key), fn, args, kwargs)
+        work = functools.partial(fn, *args, **kwargs)
+        if effect.transaction is not None:
+            work = functools.partial(
+                transactions.once, here, effect.transaction, idempotency_key, effect.name, work
+            )
+        return Carried(scopes.Inside(here, claim.attempt, idempotency_key), work)
 
     return perform(here.journal, operation, make)
 
@@ -153,15 +186,9 @@ def carry_out(
 class Carried:
     """An effect's function being called; code inside it knows which effect it is part of."""
 
-    def __init__(
-        self,
-        where: scopes.Inside,
-        fn: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> None:
+    def __init__(self, where: scopes.Inside, call: Callable[[], Any]) -> None:
         self._where = where
-        self._call = functools.partial(fn, *args, **kwargs)
+        self._call = call
 
     def wait(self) -> Any:
         """What the function returns."""
