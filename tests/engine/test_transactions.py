@@ -93,11 +93,11 @@ def connect(
 
 PAY = """
 from tests.engine.test_transactions import commit_and_die, trouble
-@duranb.tool(transaction=bank)
-def pay(who, *more):
+def enter(who, *more):
     bank.execute(f"INSERT INTO entries VALUES ('{who}')")
     for each in more: each()
     return f'paid {who}'
+def pay(*args): return duranb.call(enter, *args, transaction=bank)
 """
 
 
@@ -177,8 +177,9 @@ def test_an_undone_one_is_done_again(world: World, connect: Callable[[], Any]) -
     bank = opened(world, connect)
     world.plain(
         "@duranb.tool(transaction=lambda: bank)\n"
-        "def cancel(receipt): bank.execute('DELETE FROM entries')\n"
-        "pay = duranb.tool(compensate=cancel, transaction=bank)(pay.fn)"
+        "def cancel(receipt: str): bank.execute('DELETE FROM entries')\n"
+        "@duranb.tool(compensate=cancel, transaction=bank)\n"
+        "def pay(who: str): return enter(who)"
     )
     world.cell("s", "r = pay('ann')")
     saga.compensate(world.runtime, world.last("s"), lambda source, names: None)
