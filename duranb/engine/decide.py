@@ -11,14 +11,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
+from duranb.engine.cleaning import start_clean
 from duranb.engine.runtime import Runtime
 from duranb.engine.spec import Spec
 from duranb.errors import NotRestorable
-from duranb.record.model import REWOUND, Execution, Status
+from duranb.record.model import ABSENT, REWOUND, Execution, Status
 from duranb.state.randomness import OWN, UNSEEDED
-
-ABSENT = "absent"
-"""The version of an input that has no value."""
 
 
 @dataclass(frozen=True)
@@ -161,52 +159,6 @@ def _not_there(
     if not inputs and all(n.startswith("module:") for n in uses):
         uses = {}  # modules that what is there reaches no more
     return inputs, uses
-
-
-def start_clean(runtime: Runtime, step: str) -> None:
-    """Undo what a failed execution of ``step`` left behind, where nothing else changed it since."""
-    start = runtime.failed.pop(step, None)
-    if start is None:
-        _start_clean_as_recorded(runtime, step)
-        return
-    runtime.catch_up()
-    bindings = runtime.namespace.bindings()
-    untouched = {
-        name
-        for name, version in start.left.items()
-        if (bindings[name].version if name in bindings else ABSENT) == version
-    }
-    runtime.namespace.rollback(start.mark, untouched, only=untouched)
-
-
-def _start_clean_as_recorded(runtime: Runtime, step: str) -> None:
-    """The same where the failure was in an earlier life, or the head has moved since: what it left
-    came back from the history, and so does what was there before."""
-    history, namespace = runtime.history, runtime.namespace
-    last = history.last_carried_out(step)
-    if last is None or not last.left:
-        return
-    runtime.catch_up()
-    runtime.flush()
-    if not history.in_lineage(last.left, runtime.at):
-        return
-    left, now = history.snapshots[last.left], namespace.bindings()
-    before = history.namespace(left.parent)
-    untouched = {
-        name
-        for name, was in left.changed.items()
-        if name in now
-        and now[name].version == was.version
-        # What only shares with something that it changed was stored anew, and is what it was.
-        and (name not in before or before[name].version != was.version)
-    }
-    untouched |= {n for n in left.deleted if n not in now}
-    drawn = left.random and history.random_at(runtime.at) == left.random
-    namespace.restore(
-        {n: before[n] for n in untouched if n in before},
-        delete=untouched - before.keys(),
-        random=history.random_at(left.parent) if drawn else "",
-    )
 
 
 def why(

@@ -13,7 +13,7 @@ from typing import Any, ParamSpec, TypeVar, cast, overload
 from weakref import WeakKeyDictionary
 
 from duranb.engine import context as ctx, saga
-from duranb.engine.decide import ABSENT, Decision, why
+from duranb.engine.decide import Decision, why
 from duranb.engine.keeping import NoState
 from duranb.engine.retry import Policy
 from duranb.engine.runtime import Runtime, needed
@@ -21,7 +21,7 @@ from duranb.engine.spec import Spec
 from duranb.engine.steprun import NOTHING, StepRun
 from duranb.record import events as e
 from duranb.record.history import History
-from duranb.record.model import Execution
+from duranb.record.model import ABSENT, Execution
 
 P = ParamSpec("P")
 R = TypeVar("R")

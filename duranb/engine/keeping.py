@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from duranb.engine.decide import ABSENT, Decision
+from duranb.engine.decide import Decision
 from duranb.engine.runtime import FailedStart, Runtime
 from duranb.engine.spec import Spec
 from duranb.errors import StoreError
 from duranb.record.events import Binding, EventBody
+from duranb.record.model import ABSENT
 from duranb.state import Code, seeding
 from duranb.state.randomness import OWN, UNSEEDED
 
@@ -141,7 +142,8 @@ class CellState:
             for name in before.keys() | after.keys()
             if before.get(name) != after.get(name)
         }
-        self._runtime.failed[self._spec.name] = FailedStart(self._mark, left)
+        stood = namespace.generators.at
+        self._runtime.failed[self._spec.name] = FailedStart(self._mark, left, stood)
         return snapshot if snapshot != at else 0
 
     def named(self, value: object, outputs: dict[str, Binding]) -> str:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from duranb.engine.progress import Display, Nowhere
 from duranb.record.events import Event, EventBody, SnapshotCaptured
 from duranb.record.fold import Fold
 from duranb.state import Delta, Mark, Namespace
@@ -33,7 +34,8 @@ class Settings:
     a headless run was given. ``check`` has what is stored loaded once more, aside, to compare.
     ``prompt`` asks the user a question at once: what they typed, or None when nobody can.
     ``visiting`` carries out a verb from outside of the notebook: this process has none of its
-    variables, so nothing that changes in it is a change of the notebook's.
+    variables, so nothing that changes in it is a change of the notebook's. ``display`` makes what
+    shows how far a map is.
     """
 
     headless: bool = False
@@ -42,6 +44,7 @@ class Settings:
     check: bool = True
     prompt: Callable[[str], str | None] = lambda question: None
     visiting: bool = False
+    display: Callable[[], Display] = Nowhere
 
 
 class Runtime:
@@ -146,12 +149,13 @@ class Runtime:
 class FailedStart:
     """Where a step that failed for good had started, so that its next run starts clean there.
 
-    ``left`` maps each name the failed attempt changed to the version it left behind: a name that
-    something else has changed since is not put back.
+    ``left`` maps each name the failed attempt changed to the version it left behind, ``stood`` each
+    random generator to where it left it: what something else has changed since is not put back.
     """
 
     mark: Mark
     left: dict[str, str] = field(default_factory=dict)
+    stood: dict[str, str] = field(default_factory=dict)
 
 
 _active: Runtime | None = None

@@ -16,7 +16,7 @@ from duranb.engine.options import first_line
 from duranb.engine.runtime import Settings
 from duranb.engine.selfcheck import SelfCheck
 from duranb.errors import DuranbError, UsageError
-from duranb.jupyter import offline
+from duranb.jupyter import offline, progress
 from duranb.jupyter.cells import Cells, notice
 from duranb.jupyter.idle import Idle
 from duranb.jupyter.magics import DuranbMagics, await_verbs
@@ -117,6 +117,7 @@ class Extension:
                     strict=bool(offline.store()),
                     check=os.environ.get("DURANB_CHECK", "") != "0",
                     prompt=self._prompt,
+                    display=progress.display,
                 ),
                 self._cells,
             )

@@ -59,7 +59,7 @@ class Project:
         file = own(sys.modules.get(name)).get("__file__")
         if type(file) is not str or name.partition(".")[0] in ("__main__", "duranb"):
             return False
-        return os.path.abspath(file).startswith(self._folder) and not held.installed(name)
+        return not held.installed(name) and os.path.abspath(file).startswith(self._folder)
 
     @staticmethod
     def _data(module: str) -> dict[str, Any]:

@@ -8,12 +8,13 @@ only the names are kept.
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from duranb.jupyter.settable import LIBRARIES, Values, of_project, of_shell
+from duranb.jupyter.settable import LIBRARIES, Group, Values, of_project, of_shell
 
 SETTINGS = "settings"
 """The type under which they are kept among a step's outputs."""
@@ -23,14 +24,19 @@ class Settings:
     """What a step changes of them."""
 
     def __init__(self, shell: Any) -> None:
-        self._groups = {**LIBRARIES, **of_shell(shell), "modules": of_project()}
+        self._shell = shell
         self._before: dict[str, Values | None] | None = None
-        self._environment = frozenset(os.environ)
+        self._environment = frozenset[str]()
         self._unread: dict[str, str] = {}
+
+    @functools.cached_property
+    def _groups(self) -> dict[str, Group]:
+        return {**LIBRARIES, **of_shell(self._shell), "modules": of_project()}
 
     def begin(self) -> None:
         """A step begins; another attempt of it begins where the first one did."""
         if self._before is None:
+            self._environment = frozenset(os.environ)
             self._before = {name: self._read(name) for name in self._groups}
             return
         for name, before in self._before.items():

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+
+import msgspec
 
 from duranb.errors import StoreDamaged, Untrusted
 from duranb.record.events import ArtifactStored, Event
@@ -13,7 +14,7 @@ from duranb.store import files, keys
 from duranb.store.segments import Place
 
 
-class Known(NamedTuple):
+class Known(msgspec.Struct, frozen=True, gc=False):
     """What the history says of an artifact: in event number ``seq``."""
 
     seq: int

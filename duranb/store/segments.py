@@ -14,6 +14,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+import msgspec
+
 from duranb.errors import StoreTooNew
 
 VERSION = 1
@@ -41,8 +43,12 @@ _SUFFIX = ".seg"
 _CHUNK = 1 << 20
 
 
-class Place(NamedTuple):
-    """Where a payload lies: the segment (by its first event's number), the offset, the bytes."""
+class Place(msgspec.Struct, frozen=True, gc=False):
+    """Where a payload lies: the segment (by its first event's number), the offset, the bytes.
+
+    There is one for each artifact, for as long as the store is open: the garbage collector need not
+    look at them, or its pauses grow with the history.
+    """
 
     segment: int
     offset: int

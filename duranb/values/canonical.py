@@ -19,9 +19,9 @@ from typing import Any, TypeAlias
 
 import xxhash
 
-from duranb.code import identity
+from duranb.code import compiled, identity
 from duranb.code.looking import full_name, is_a, module_name, own_failure, written
-from duranb.values import held, recipes, texts
+from duranb.values import held, texts
 from duranb.values.codec import NotebookPickler, Reducer, own_way, special
 from duranb.values.immutable import is_atom, is_imported
 from duranb.values.missing import Missing
@@ -149,7 +149,7 @@ def _is_there(cls: type) -> bool:
 
 
 def _dispatching(obj: Any) -> Any:
-    return recipes.of_function(obj) if type(obj) is types.FunctionType else None
+    return compiled.reduction(obj) if type(obj) is types.FunctionType else None
 
 
 def _captured(obj: Any) -> list[object]:

@@ -185,7 +185,7 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         kind = type(obj)
         if kind is types.FunctionType:
             self.met.code.append(obj)
-            found = compiled.reduction(obj) or recipes.of_function(obj)
+            found = compiled.reduction(obj)
             if found is not None and not held.is_global(obj):
                 return found
             if obj.__globals__ is self._namespace:

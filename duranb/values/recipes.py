@@ -37,31 +37,6 @@ def reduction(obj: Any) -> Reduction | None:
     return _loop(obj) if issubclass(kind, asyncio.AbstractEventLoop) else None
 
 
-def of_function(function: Any) -> Reduction | None:
-    """How a function is pickled that ``functools.singledispatch`` made; None for every other."""
-    if function.__code__ is not _DISPATCHING:
-        return None
-    registry = dict(function.registry)
-    extra = {k: v for k, v in vars(function).items() if k not in _OF_DISPATCH}
-    return dispatching, (registry.pop(object), list(registry.items()), extra)
-
-
-_dispatch: Any = functools.singledispatch(lambda value: None)
-_DISPATCHING = _dispatch.__code__
-_OF_DISPATCH = {*vars(_dispatch), "__wrapped__"}
-
-
-def dispatching(
-    default: Any, registry: list[tuple[type, Any]], extra: dict[str, Any]
-) -> Callable[..., Any]:
-    """The function that dispatches to these."""
-    made = functools.singledispatch(default)
-    for kind, function in registry:
-        made.register(kind, function)
-    vars(made).update(extra)
-    return made
-
-
 def _method(method: Any) -> Reduction | None:
     """As what its object has under its name, so that it stays the method of the live class."""
     of, function = method.__self__, method.__func__
