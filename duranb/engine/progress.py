@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
+
+EVERY = 0.5
+"""Seconds between two changes of what is shown."""
 
 
 @dataclass
@@ -64,7 +68,7 @@ class Display(Protocol):
     """Shows a map's progress, in one line that changes in place."""
 
     def update(self, progress: Progress) -> None:
-        """Called five times a second, and at the end (``progress.over``)."""
+        """Called whenever an item has ended, and at the end (``progress.over``)."""
 
 
 class Nowhere:
@@ -72,3 +76,22 @@ class Nowhere:
 
     def update(self, progress: Progress) -> None:
         """Show nothing."""
+
+
+class Paced:
+    """Shows a line twice a second: ``show`` is given the progress and whether it is the first time.
+    A map that is over before that shows nothing."""
+
+    def __init__(self, show: Callable[[Progress, bool], None]) -> None:
+        self._show = show
+        self._next = 0.0
+        self._shown = False
+
+    def update(self, progress: Progress) -> None:
+        """See :class:`Display`."""
+        now = time.monotonic()
+        self._next = self._next or progress.began + EVERY
+        if now >= self._next or (progress.over and self._shown):
+            self._next = now + EVERY
+            self._show(progress, not self._shown)
+            self._shown = True
