@@ -337,7 +337,11 @@ export interface Answer {
   value: unknown;
 }
 
-/** Sign the store with your key: its values are code once they are loaded. */
+/**
+ * Stand for a store that somebody else wrote or changed: it is loaded and run from then on.
+ *
+ * It says first what is in it, and always asks.
+ */
 export interface Trust {}
 
 /** The verbs that say first what they would do, each with what it takes. */
