@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import msgspec
 
 from duranb.code.looking import is_a, said, storable, text_of
-from duranb.engine import scopes
+from duranb.engine import budgets, scopes
 from duranb.engine.context import StepContext
 from duranb.engine.deadline import Deadline
 from duranb.engine.decide import Decision
@@ -29,6 +29,7 @@ from duranb.engine.retry import cause_of
 from duranb.engine.runtime import Runtime
 from duranb.engine.spec import Spec
 from duranb.errors import (
+    BudgetExceeded,
     InDoubt,
     StoreError,
     Unrecorded,
@@ -88,7 +89,12 @@ class StepRun:
         self.spec = spec
         self.id = runtime.next_id("execution")
         self.context = StepContext(
-            runtime, step=spec.name, execution=self.id, scope=scope, fresh=spec.fresh
+            runtime,
+            step=spec.name,
+            execution=self.id,
+            scope=scope,
+            fresh=spec.fresh,
+            budget=budgets.of_step(runtime, spec, self.id, decision.inputs),
         )
         self._decision = decision
         self._host = host
@@ -208,7 +214,7 @@ class StepRun:
         stopped = self.context.journal.stopped
         if error is None:
             error = self._verdict()
-        elif isinstance(stopped, Unrecorded) and is_a(error, Exception):
+        elif isinstance(stopped, (Unrecorded, BudgetExceeded)) and is_a(error, Exception):
             # An SDK may have taken it for a hiccup of the network, and wrapped it as one.
             error = stopped
         if error is None:

@@ -147,12 +147,14 @@ def _exchange(
     if flight.recorded:
         response = flight.replay(client, request)
     else:
+        yield from flight.admitted()
         try:
             with _part_of_this():
                 response = yield Act(functools.partial(send, stream=True))
         except BaseException as error:
             flight.broke(error)
             raise
+        flight.heard(response.status_code, lambda name: response.headers.get(name, ""))
     read = Act(getattr(response, colour.read))
     try:
         if flight.recorded:
