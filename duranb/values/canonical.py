@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 import xxhash
 
 from duranb.code import compiled, identity
-from duranb.code.looking import full_name, is_a, module_name, own_failure, written
+from duranb.code.looking import full_name, is_a, module_name, module_of, own_failure, written
 from duranb.values import held, texts
 from duranb.values.codec import NotebookPickler, Reducer, own_way, special
 from duranb.values.immutable import is_atom, is_imported
@@ -113,6 +113,22 @@ class _Canonical(NotebookPickler):
             self._met.clear()
 
 
+class _Short(_Canonical):
+    """The same, without what is of installed libraries."""
+
+    def reduction(self, obj: Any) -> Any:
+        kind = type(obj)
+        if not issubclass(kind, (type, types.FunctionType)):
+            home = module_of(kind)
+            if home.partition(".")[0] not in _KNOWN and held.installed(home):
+                raise _TooLarge
+        return super().reduction(obj)
+
+
+_KNOWN = sys.stdlib_module_names | {"numpy", "pandas"}
+"""Packages whose objects are nothing but what they hold."""
+
+
 def _texts(obj: Any) -> tuple[Any, ...] | None:
     """An array of strings by its content: how many of them are one object is no part of that."""
     numpy = sys.modules.get("numpy")
@@ -179,6 +195,53 @@ def version(value: object, live: dict[str, Any], reducer: Reducer | None = None)
         missing.known = True
         found = _version(value, live, reducer, missing)
     return found or told
+
+
+def short(value: object, live: dict[str, Any], reducer: Reducer | None = None) -> str:
+    """The same version as :func:`version`'s, of a value that is looked at without having been
+    named: empty for what is large, or has parts of an installed library's classes, arrays and
+    frames left out: they may be a model, or a connection."""
+    kind = type(value)
+    if is_atom(value) and not issubclass(kind, types.ModuleType):
+        return _version(value, live, reducer, None) or ""
+    sink, left = _Sink(_SHORT), [_SHORT_BUFFERS]
+
+    def take(buffer: pickle.PickleBuffer) -> None:
+        raw = buffer.raw()
+        left[0] -= raw.nbytes
+        if left[0] < 0:
+            raise _TooLarge
+        sink.hasher.update(raw)
+
+    pickler = _Short(sink, live, take, reducer)
+    pickler.fast = True
+    met: list[object] = []
+    pickler.persistent_id = met.append
+    try:
+        pickler.dump(value)
+        kinds = set(map(type, met))
+        if kinds.isdisjoint((set, frozenset)):
+            sink.hasher.update(ties(met, kinds).encode())
+            return sink.hasher.hexdigest()
+    except (ValueError, RecursionError, pickle.PicklingError):
+        pass  # a cycle: the walk below numbers what it has seen
+    except BaseException as error:  # of any kind: it is too large, or its own code raised
+        if not own_failure(error):
+            raise
+        return ""
+    try:
+        walk = _Walk(live, reducer, [_STEPS])
+        walk.value(value, 0)
+        return walk.hasher.hexdigest()
+    except BaseException as error:  # the same
+        if not own_failure(error):
+            raise
+        return ""
+
+
+_SHORT = 1 << 20
+_SHORT_BUFFERS = 1 << 26
+"""Bytes, and bytes of arrays, up to which a value is short."""
 
 
 def reducing(live: dict[str, Any], reducer: Reducer | None = None) -> Reduce:
