@@ -174,6 +174,8 @@ class _Walk:
             return
         value = vars(module).get(own, GONE)
         mine = self._owns(home)
+        if not mine and callable(value) and reads:
+            return  # a function of a library's, whatever it is made of
         if is_a(value, types.ModuleType) or is_a(value, types.FunctionType, type):
             if mine:
                 self.met(value)

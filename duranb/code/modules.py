@@ -45,7 +45,7 @@ class ProjectModules:
         """Changes with the time at which a module was brought up to date without being loaded."""
         self._read: dict[str, _Source] = {}
         self._own: dict[str, bool] = {}
-        self._ids: list[int] = []
+        self._loaded = (0, "")
         self._present: list[str] = []
         self._searched: tuple[tuple[str, ...], list[Path]] = ((), [])
         installed = [Path(sys.prefix), Path(sys.base_prefix), Path(__file__).parents[1]]
@@ -84,10 +84,11 @@ class ProjectModules:
         return {} if file is None else self._source(module, file).literals
 
     def present(self) -> list[str]:
-        """The project's modules that are loaded. Each is asked once, since there are a thousand."""
-        ids = [*map(id, sys.modules.values())]
-        if ids != self._ids:
-            self._ids, self._present = ids, [n for n in list(sys.modules) if self._file(n)]
+        """The project's modules that are loaded. Looked for when others are loaded than before."""
+        loaded = len(sys.modules), next(reversed(sys.modules))
+        if loaded != self._loaded or not all(n in sys.modules for n in self._present):
+            self._loaded = loaded
+            self._present = [n for n in list(sys.modules) if self._file(n) is not None]
         return self._present
 
     def loaded(self, imports: Iterable[str]) -> None:

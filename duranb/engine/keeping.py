@@ -70,6 +70,7 @@ class CellState:
         self._spec = spec
         self._notes = noted
         self._mark = runtime.namespace.mark()
+        self._present = runtime.namespace.uses.modules.present()
         self._around = runtime.surroundings.mark(decision.held.touches)
         self._code = Code(spec.loads, decision.identity, step=spec.name, seeds=spec.seeds)
         self._stood = runtime.namespace.generators.told()
@@ -118,6 +119,9 @@ class CellState:
     def _changed_around(self) -> dict[str, Binding]:
         """What the step changed beside the namespace. It may have imported what it touched."""
         runtime, spec = self._runtime, self._spec
+        present = runtime.namespace.uses.modules.present()
+        if not spec.mentions.imports and present == self._present:
+            return runtime.surroundings.changes(self._around, self._around.seen)
         reads = set(spec.reads) | set(spec.inputs)
         reach = runtime.namespace.uses.of(reads | set(spec.writes), spec.imports)
         found = touched(runtime, spec, reach, reads, whole=bool(spec.blind or reach.opaque))
