@@ -31,7 +31,6 @@ from duranb.engine.spec import Spec
 from duranb.errors import (
     InDoubt,
     StoreError,
-    Unrecorded,
     UsageError,
     ValidationFailed,
     Waiting,
@@ -229,8 +228,9 @@ class StepRun:
         stopped = self.context.journal.stopped
         if error is None:
             error = self._verdict()
-        elif isinstance(stopped, Unrecorded) and is_a(error, Exception):
-            # An SDK may have taken it for a hiccup of the network, and wrapped it as one.
+        elif stopped is not None and is_a(error, Exception):
+            # An SDK may have taken it for a hiccup of the network and wrapped it as one, and task
+            # groups make groups of errors.
             error = stopped
         if error is None:
             try:

@@ -36,7 +36,8 @@ class Traits:
 class Kind(StrEnum):
     """One kind of call. It is recorded as its name.
 
-    ``http`` is any request on the wire that does not go to a model (``llm``). A ``value`` is
+    ``http`` is any request on the wire that does not go to a model (``llm``), ``read`` what an MCP
+    client reads from a server. A ``value`` is
     something that differs each time it is asked for: the time, a random number. ``ask`` is a
     question to a person, a ``timer`` waits for a time. Once undone, an effect's own status says
     so, so it needs no ``again``.
@@ -44,6 +45,7 @@ class Kind(StrEnum):
 
     LLM = "llm", Traits(answer=True)
     HTTP = "http", Traits(in_effect=False, again=True)
+    READ = "read", Traits(in_effect=False, again=True)
     EFFECT = "effect", Traits(fresh=False, intent=True, effect=True)
     ASK = "ask", Traits(again=True, intent=True, waits=True)
     TIMER = "timer", Traits(fresh=False, again=True, intent=True, waits=True)
