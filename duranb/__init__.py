@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from duranb.engine.context import Context, context
     from duranb.engine.effects import call
     from duranb.engine.functions import step
+    from duranb.engine.maps import gather, map
     from duranb.engine.questions import ask
     from duranb.engine.saga import compensation
     from duranb.engine.timers import asleep, sleep
@@ -38,6 +39,8 @@ _HOMES = {
     "context": "duranb.engine.context",
     "current": "duranb.session.session",
     "durable": "duranb.scripts.durable",
+    "gather": "duranb.engine.maps",
+    "map": "duranb.engine.maps",
     "now": "duranb.engine.values",
     "random": "duranb.engine.values",
     "reconnect": "duranb.state.reconnect",
@@ -57,6 +60,8 @@ __all__ = [
     "context",
     "current",
     "durable",
+    "gather",
+    "map",
     "now",
     "random",
     "reconnect",

@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
-from duranb.engine import context as ctx, scopes
+from duranb.engine import context as ctx, scopes, transactions
 from duranb.engine.flows import Flow, arun, run
 from duranb.engine.journal import Claim
 from duranb.engine.operations import Operation, perform
@@ -32,11 +32,13 @@ class Effect:
 
     ``idempotent``: carrying it out twice with the same key does it once, so it may be repeated.
     ``compensate`` undoes it: called with the result, and the arguments too if it takes them.
+    ``transaction``: see :func:`call`.
     """
 
     name: str
     idempotent: bool = False
     compensate: Callable[..., Any] | None = None
+    transaction: object = None
 
 
 def call(
@@ -45,6 +47,7 @@ def call(
     *args: Any,
     idempotent: bool = False,
     compensate: Callable[..., Any] | None = None,
+    transaction: object = None,
     **kwargs: Any,
 ) -> R:
     """Carry out ``fn(*args, **kwargs)`` as an effect of the current step, at most once.
@@ -53,8 +56,29 @@ def call(
     gets the recorded result. Outside of steps it is a plain call. If ``fn`` is a coroutine
     function the result is awaitable. Raises :class:`duranb.errors.InDoubt` when an earlier process
     died inside this very call and it is not declared ``idempotent``.
+
+    ``transaction`` is a DB-API connection (SQLite, DuckDB, PostgreSQL by psycopg), or a function
+    that gives one. What ``fn`` does by it commits together with its record, and is rolled back when
+    ``fn`` raises: exactly once, whatever dies when. ``fn`` must not commit. Raises
+    :class:`duranb.errors.UsageError` for a connection that cannot do that.
     """
-    return carry(Effect(name_of(fn), idempotent, compensate), fn, args, kwargs)
+    return carry(effect_of(fn, idempotent, compensate, transaction), fn, args, kwargs)
+
+
+def effect_of(
+    fn: Callable[..., Any],
+    idempotent: bool,
+    compensate: Callable[..., Any] | None,
+    transaction: object,
+    name: str = "",
+) -> Effect:
+    """How a function is to be carried out. Raises :class:`UsageError` for an async one that is to
+    be a transaction."""
+    name = name or name_of(fn)
+    if transaction is not None and is_async(fn):
+        raise UsageError(f"{name}: transaction= is for functions that are not async")
+    kept = transactions.named(fn, transaction)
+    return Effect(name, idempotent or kept is not None, compensate, kept)
 
 
 def name_of(fn: Callable[..., Any]) -> str:
@@ -73,6 +97,9 @@ def carry(effect: Effect, fn: Callable[..., R], args: tuple[Any, ...], kwargs: d
     here = ctx.current()
     if here is None:
         refuse_in_replay(effect.name)
+        if effect.transaction is not None:
+            work = functools.partial(fn, *args, **kwargs)
+            return cast(R, transactions.plainly(effect.transaction, work))
         return fn(*args, **kwargs)
     flow = carry_out(here, effect, fn, args, kwargs)
     return cast(R, arun(flow) if is_async(fn) else run(flow))
@@ -106,7 +133,15 @@ def carry_out(
     )
 
     def make(claim: Claim, idempotency_key: str) -> Carried:
-        return Carried(scopes.Inside(here, claim.attempt, idempotency_key), fn, args, kwargs)
+        where = scopes.Inside(here, claim.attempt, idempotency_key)
+        work = functools.partial(fn, *args, **kwargs)
+        if effect.transaction is None:
+            return Carried(where, work, fn)
+        checked = functools.partial(_checked, fn, work)
+        once = functools.partial(
+            transactions.once, here, effect.transaction, idempotency_key, effect.name, checked
+        )
+        return Carried(where, once, fn)
 
     return perform(here.journal, operation, make)
 
@@ -115,26 +150,16 @@ class Carried:
     """An effect's function being called; code inside it knows which effect it is part of."""
 
     def __init__(
-        self,
-        where: scopes.Inside,
-        fn: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
+        self, where: scopes.Inside, call: Callable[[], Any], fn: Callable[..., Any]
     ) -> None:
         self._where = where
-        self._call = functools.partial(fn, *args, **kwargs)
+        self._call = call
+        self._fn = fn
 
     def wait(self) -> Any:
         """What the function returns."""
         with scopes.set_inside(self._where):
-            made = self._call()
-        if inspect.iscoroutine(made):
-            made.close()
-            raise UsageError(
-                f"{name_of(self._call.func)} returned a coroutine and is no coroutine function, so "
-                "nothing was done: make it async def, and await what it returns"
-            )
-        return made
+            return _checked(self._fn, self._call)
 
     def __await__(self) -> Generator[Any, None, Any]:
         return self._awaited().__await__()
@@ -142,6 +167,18 @@ class Carried:
     async def _awaited(self) -> Any:
         with scopes.set_inside(self._where):
             return await self._call()
+
+
+def _checked(fn: Callable[..., Any], call: Callable[[], Any]) -> Any:
+    """What ``call`` gives, which calls ``fn``: a coroutine that nobody will await is refused."""
+    made = call()
+    if inspect.iscoroutine(made):
+        made.close()
+        raise UsageError(
+            f"{name_of(fn)} returned a coroutine and is no coroutine function, so nothing was "
+            "done: make it async def, and await what it returns"
+        )
+    return made
 
 
 def refuse_in_replay(name: str) -> None:

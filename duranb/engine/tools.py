@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, overload
 
-from duranb.engine.effects import Effect, carry, is_async, name_of
+from duranb.engine.effects import Effect, carry, effect_of, is_async, name_of
 from duranb.engine.schema import tool_schema
 from duranb.errors import UsageError
 
@@ -45,7 +45,10 @@ if TYPE_CHECKING:
 def tool(fn: Callable[P, R], /) -> Tool[P, R]: ...
 @overload
 def tool(
-    *, compensate: Callable[..., Any] | None = None, idempotent: bool = False
+    *,
+    compensate: Callable[..., Any] | None = None,
+    idempotent: bool = False,
+    transaction: object = None,
 ) -> Callable[[Callable[P, R]], Tool[P, R]]: ...
 def tool(
     fn: Callable[P, R] | None = None,
@@ -53,11 +56,13 @@ def tool(
     *,
     compensate: Callable[..., Any] | None = None,
     idempotent: bool = False,
+    transaction: object = None,
 ) -> Tool[P, R] | Callable[[Callable[P, R]], Tool[P, R]]:
     """Make a function a tool: called inside a step it is an effect (see :func:`duranb.call`).
 
     ``compensate`` undoes it and is called with its result (and its arguments, if it takes them);
-    ``idempotent`` says that carrying it out twice does it once: reading tools are.
+    ``idempotent`` says that carrying it out twice does it once: reading tools are. With
+    ``transaction``, a connection, it is a transaction on that database.
 
     It stays a function: sync or async, static, of a class or of an instance. ``schema`` describes
     it to chat APIs. Of a method, two calls are the same when their arguments are: the state of the
@@ -68,24 +73,29 @@ def tool(
     names = _local_names(sys._getframe(1))
 
     def wrap(inner: Callable[P, R]) -> Tool[P, R]:
-        return cast("Tool[P, R]", _made(inner, compensate, idempotent, names))
+        return cast("Tool[P, R]", _made(inner, compensate, idempotent, transaction, names))
 
     return wrap if fn is None else wrap(fn)
 
 
 def _made(
-    inner: Any, compensate: Callable[..., Any] | None, idempotent: bool, names: Mapping[str, Any]
+    inner: Any,
+    compensate: Callable[..., Any] | None,
+    idempotent: bool,
+    transaction: object,
+    names: Mapping[str, Any],
 ) -> Any:
     if isinstance(inner, staticmethod | classmethod):
         # Their own attributes come from the function, the schema with them.
-        return type(inner)(_made(inner.__func__, compensate, idempotent, names))
+        made = _made(inner.__func__, compensate, idempotent, transaction, names)
+        return type(inner)(made)
     if not callable(inner):
         raise UsageError(f"{inner!r} cannot be a tool: it cannot be called")
     name = name_of(inner.func if isinstance(inner, functools.partial) else inner)
     if inspect.isgeneratorfunction(inner) or inspect.isasyncgenfunction(inner):
         raise UsageError(f"{name} cannot be a tool: it yields, and a tool returns one result")
     bound = _has_receiver(inner)
-    made = _wrapped(inner, Effect(name, idempotent, compensate), bound)
+    made = _wrapped(inner, effect_of(inner, idempotent, compensate, transaction, name), bound)
     made.schema = tool_schema(inner, made.__name__, names, skip=int(bound))
     return made
 

@@ -237,7 +237,8 @@ class _Request:
             return await self._made(self._with_key(key))
 
         def make(claim: Claim, key: str) -> effects.Carried:
-            return effects.Carried(scopes.Inside(here, claim.attempt, key), deed, (key,), {})
+            where = scopes.Inside(here, claim.attempt, key)
+            return effects.Carried(where, functools.partial(deed, key), deed)
 
         operation = self._operation(here, Kind.EFFECT, idempotent=idempotent)
         try:
