@@ -346,8 +346,8 @@ class Namespace(Tracking):
             group.values |= made.values
             group.bindings |= beside
             group.linked = made
-        elif all(self._tracked[n].group <= group.members for n in beside):
-            # Not built alike, though equal: the whole group as it was stored.
+        elif all(self.sharing(n) <= {*wanted, *beside} for n in beside):
+            # Not built alike, though equal: all that share with them, as they were stored.
             group.values |= {n: loaded[n] for n in beside}
             group.bindings |= beside
         else:

@@ -24,6 +24,7 @@ const KIND: Record<Kind, Tone> = {
   ask: "amber",
   timer: "amber",
   value: "grey",
+  map: "grey",
   unknown: "grey",
 };
 
