@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from duranb.engine.progress import Display, Nowhere
 from duranb.record.events import Event, EventBody, SnapshotCaptured
 from duranb.record.fold import Fold
 from duranb.state import Delta, Mark, Namespace
@@ -34,7 +35,8 @@ class Settings:
     a headless run was given. ``check`` has what is stored loaded once more, aside, to compare.
     ``prompt`` asks the user a question at once: what they typed, or None when nobody can.
     ``visiting`` carries out a verb from outside of the notebook: this process has none of its
-    variables, so nothing that changes in it is a change of the notebook's.
+    variables, so nothing that changes in it is a change of the notebook's. ``display`` makes what
+    shows how far a map is.
     """
 
     headless: bool = False
@@ -43,6 +45,7 @@ class Settings:
     check: bool = True
     prompt: Callable[[str], str | None] = lambda question: None
     visiting: bool = False
+    display: Callable[[], Display] = Nowhere
 
 
 class Runtime:

@@ -8,12 +8,13 @@ changed, so that what other cells have set stays. What modules hold, and the env
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from duranb.jupyter.settable import LIBRARIES, Values, of_shell
+from duranb.jupyter.settable import LIBRARIES, Group, Values, of_shell
 
 SETTINGS = "settings"
 """The type under which they are kept among a step's outputs."""
@@ -23,9 +24,13 @@ class Settings:
     """What a step changes of them."""
 
     def __init__(self, shell: Any) -> None:
-        self._groups = {**LIBRARIES, **of_shell(shell)}
+        self._shell = shell
         self._before: dict[str, Values | None] | None = None
         self._unread: dict[str, str] = {}
+
+    @functools.cached_property
+    def _groups(self) -> dict[str, Group]:
+        return {**LIBRARIES, **of_shell(self._shell)}
 
     def begin(self) -> None:
         """A step begins; another attempt of it begins where the first one did."""

@@ -87,7 +87,6 @@ class ArtifactStored(Body, frozen=True, tag="artifact.stored"):
 
     digest: str
     size: int
-    signature: str
     in_file: bool = False
 
 
@@ -175,6 +174,8 @@ class OfCall(Body, frozen=True, kw_only=True):
     ``kind`` is a :class:`duranb.record.kinds.Kind`. ``key`` and ``occurrence`` identify it within
     its step: the n-th identical call is answered from the n-th recorded one. ``scope`` is the task,
     thread or pool item of the attempt that made it, as a number; 0 is the step's body itself.
+    ``item`` is the item of a map in which it was made, empty for none: the occurrence is counted
+    within it.
     """
 
     call: int
@@ -186,6 +187,7 @@ class OfCall(Body, frozen=True, kw_only=True):
     kind: str
     name: str
     scope: int = 0
+    item: str = ""
 
 
 class CallIntended(OfCall, frozen=True, tag="call.intended"):
@@ -202,7 +204,8 @@ class CallIntended(OfCall, frozen=True, tag="call.intended"):
 
 class CallCompleted(OfCall, frozen=True, tag="call.completed"):
     """A call returned. ``response`` is the digest of a recorded HTTP exchange, ``result`` the
-    binding of what an effect, a question or a value returned.
+    binding of what an effect, a question or a value returned. ``made_of`` are the calls that an
+    item of a map relied on.
     """
 
     response: str = ""
@@ -212,6 +215,7 @@ class CallCompleted(OfCall, frozen=True, tag="call.completed"):
     status: int = 0
     streamed: bool = False
     preview: str = ""
+    made_of: list[int] = []
 
 
 class CallFailed(OfCall, frozen=True, tag="call.failed"):

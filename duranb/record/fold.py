@@ -214,6 +214,7 @@ class Fold:
                 idempotent=before.idempotent if before else False,
                 compensate=before.compensate if before else "",
                 arguments=before.arguments if before else "",
+                made_of=tuple(b.made_of),
             )
         )
 
@@ -384,4 +385,5 @@ def _of_call(b: e.OfCall) -> dict[str, Any]:
         "kind": _KINDS.get(b.kind, Kind.UNKNOWN),
         "name": intern(b.name),
         "scope": b.scope,
+        "item": b.item,
     }

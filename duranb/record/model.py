@@ -87,6 +87,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     name: str
     status: CallStatus
     scope: int = 0
+    item: str = ""
     started: int = 0
     ended: int = 0
     response: str = ""
@@ -102,6 +103,12 @@ class Call(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     arguments: str = ""
     error: ErrorInfo | None = None
     reason: str = ""
+    made_of: tuple[int, ...] = ()
+
+    @property
+    def place_key(self) -> str:
+        """The key that counts its occurrences: one of its own in each item of a map."""
+        return self.item + self.key
 
     @property
     def unpriced(self) -> bool:

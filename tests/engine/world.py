@@ -36,7 +36,7 @@ class Model:
 
     def __init__(self) -> None:
         self.paid: list[str] = []
-        self.answers: dict[str, list[str | Exception]] = {}
+        self.answers: dict[str, list[str | BaseException]] = {}
         self.delay = 0.0
         self._numbers = itertools.count(1)
 
@@ -46,7 +46,7 @@ class Model:
         if planned is None:
             return f"{prompt} {next(self._numbers)}"
         answer = planned.pop(0) if len(planned) > 1 else planned[0]
-        if isinstance(answer, Exception):
+        if isinstance(answer, BaseException):
             raise answer
         return answer
 
