@@ -123,7 +123,8 @@ class Namespace(Tracking):
         }
         late |= {n: b for a in {b.artifact for b in late.values()} for n, b in groups[a].items()}
         now = {n: b for n, b in wrong.items() if n not in late}
-        lost = self._load_groups(now, anchors, step)
+        with self._alone:
+            lost = self._load_groups(now, anchors, step)
         self._bind_late(late)
         for name, seen in stay.items():
             self._tracked[name] = seen
@@ -345,8 +346,8 @@ class Namespace(Tracking):
             group.values |= made.values
             group.bindings |= beside
             group.linked = made
-        elif all(self._tracked[n].group <= group.members for n in beside):
-            # Not built alike, though equal: the whole group as it was stored.
+        elif all(self.sharing(n) <= {*wanted, *beside} for n in beside):
+            # Not built alike, though equal: all that share with them, as they were stored.
             group.values |= {n: loaded[n] for n in beside}
             group.bindings |= beside
         else:
