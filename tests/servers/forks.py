@@ -39,7 +39,7 @@ PREPARED = {
     "plain": _KERNEL,
     "durable": (*_KERNEL, "duranb.jupyter.extension"),
     "aside": ("duranb.state.aside",),
-    "pytest": ("pytest",),
+    "pytest": ("pytest", "nbformat"),
     "command": ("duranb.cli.main", "duranb.runner.headless", "nbclient", "nbformat", "rich"),
 }
 """What the parents import: those of kernels without and with duranb, of the process that checks
@@ -137,9 +137,8 @@ def _kind(args: Any) -> str:
     if option == "-c":
         return "aside" if "duranb.state import aside" in what else ""
     kernel = "durable" if "--ext=duranb" in more else "plain"
-    return (
-        {"ipykernel_launcher": kernel, "duranb": "command"}.get(what, "") if option == "-m" else ""
-    )
+    modules = {"ipykernel_launcher": kernel, "duranb": "command", "pytest": "pytest"}
+    return modules.get(what, "") if option == "-m" else ""
 
 
 def _python(env: Mapping[str, str]) -> dict[str, str]:
