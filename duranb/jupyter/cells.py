@@ -18,7 +18,7 @@ from typing import Any
 from IPython.core.displayhook import DisplayHook
 from IPython.core.error import InputRejected
 
-from duranb.code import dataflow, fingerprint
+from duranb.code import dataflow, fingerprint, mentions
 from duranb.code.deep import deeply
 from duranb.engine import plain, steprun
 from duranb.engine.decide import Decision, decide
@@ -77,7 +77,7 @@ class Running:
 
     def ended(self) -> None:
         """The body has come to its end: send what would be sent when the cell is over."""
-        figures.send(self._shell)
+        self._outputs.ended(self._shell)
 
     def restore(self) -> None:
         """Stand in for the body: nothing runs."""
@@ -312,10 +312,12 @@ class Cells(ast.NodeTransformer):
             outputs=options.outputs,
             inputs=options.inputs,
             ignore=options.ignore,
+            budget=options.budget,
             always=options.always,
             fresh=options.fresh or cell.fresh,
             cell=cell.id,
             seeds=plain.seeds_of(tree),
+            mentions=mentions.of_cell(tree),
         )
 
     def _check_name(self, name: str, cell: Cell) -> None:
@@ -335,7 +337,7 @@ class Cells(ast.NodeTransformer):
         # First of all: its values may need modules that lie where it has put into sys.path.
         missing = Settings(self._shell).apply(messages)
         held = len(figures.open_ones())
-        result, lost = steprun.restore(session.runtime, spec, decision)
+        result, lost, unset = steprun.restore(session.runtime, spec, decision)
         self._outputs.replay(messages, self._shell.execution_count - 1, held=held)
         if result is not NOTHING:
             hook = self._shell.displayhook
@@ -346,8 +348,10 @@ class Cells(ast.NodeTransformer):
             text = say.restored(session.history, source, session.history.last_execution, lost)
         if self._outputs.shows_pictures:
             text += say.PICTURES
-        if missing:
-            text += say.not_set(missing)
+        if self._outputs.lacks_figures:
+            text += say.FIGURES
+        if missing or unset:
+            text += say.not_set([*missing, *unset])
         notice(self._outputs, text)
 
     def _load_what_it_needs(self, tree: ast.Module) -> None:

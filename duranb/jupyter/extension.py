@@ -122,12 +122,13 @@ class Extension:
                 self._cells,
             )
             settings = self.session.runtime.settings
-            if settings.check and not settings.strict:
+            foreign = self.session.store.foreign
+            if settings.check and not settings.strict and not foreign:
                 self._check = SelfCheck(self.session.runtime, self.session.store_path)
             self.session.runtime.namespace.touched(None, *self._cells.ran_before)
-            damage = self.session.store.damage
-            if damage:
-                notice(self._outputs, damage)
+            for found in (self.session.store.damage, foreign):
+                if found:
+                    notice(self._outputs, found)
         return self.session
 
     def _greet(self) -> None:

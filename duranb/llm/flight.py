@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -13,12 +13,14 @@ from duranb.engine.context import StepContext
 from duranb.engine.flows import Flow
 from duranb.engine.journal import Claim
 from duranb.errors import StoreError
-from duranb.llm import nearest, prices, private, reading, replay
+from duranb.llm import nearest, passage, prices, private, reading, replay
 from duranb.llm.decoding import decoder
 from duranb.llm.exchange import LONGEST_REQUEST, Header, Hop, decode, encode
 from duranb.llm.identity import Asked, identify
 from duranb.llm.library import Library
+from duranb.llm.passage import Passage
 from duranb.llm.tape import Tape
+from duranb.record.events import Usage
 from duranb.text.credentials import public_url
 
 _MARKED = frozenset({"chat", "completion", "responses", "messages"})
@@ -38,6 +40,7 @@ class Flight:
         self._clock = time.perf_counter()
         self._header: Header | None = None
         self._landed = False
+        self._passage = Passage(step, claim, asked) if asked.kind.traits.answer else None
 
     @classmethod
     def take(cls, library: Library, step: StepContext, request: Any) -> Flight | None:
@@ -63,6 +66,8 @@ class Flight:
             return None
         if not claim.settled and asked.endpoint is not None:
             prices.warm()
+        elif claim.settled and asked.endpoint is not None and claim.recorded is not None:
+            passage.replayed(claim.recorded.usage)
         return cls(library, step, claim, asked)
 
     @property
@@ -74,6 +79,21 @@ class Flight:
         """The recorded answer as an unread response."""
         recorded = decode(self._claim.response())
         return replay.response(self._library, client, request, recorded, self.release)
+
+    def admitted(self) -> Flow[None]:
+        """Wait until limits and budgets let the request go: to be done before it is sent. Raises
+        what :meth:`Passage.enter` does."""
+        if self._passage is not None:
+            try:
+                yield from self._passage.enter()
+            except BaseException:
+                self.release()
+                raise
+
+    def heard(self, status: int, header: Callable[[str], str]) -> None:
+        """The server has begun to answer."""
+        if self._passage is not None:
+            self._passage.heard(status, header)
 
     # -- the answer on its way -------------------------------------------------------------
 
@@ -184,7 +204,7 @@ class Flight:
         if found.failure:
             self._fail(RuntimeError(f"the model reported: {found.failure}"), header.status)
             return
-        self._landed = True
+        self._land(found.usage, made=True)
         try:
             yield from self._claim.complete(
                 response=encode(header, self._kept, pieces),
@@ -205,11 +225,16 @@ class Flight:
         """Nobody waits for the answer any more: nothing is recorded. Does nothing once it landed:
         by then the place may be somebody else's."""
         if not self._landed:
-            self._landed = True
+            self._land(None, made=False)
             self._claim.release()
 
-    def _fail(self, error: BaseException, status: int = 0) -> None:
+    def _land(self, usage: Usage | None, *, made: bool) -> None:
         self._landed = True
+        if self._passage is not None:
+            self._passage.end(usage, made=made)
+
+    def _fail(self, error: BaseException, status: int = 0) -> None:
+        self._land(None, made=False)
         self._claim.fail(error, status)
 
 

@@ -27,7 +27,8 @@ def durable(script: str | Path) -> Iterator[Session]:
 
     Run the script again after a crash and it goes on where it stopped. A question is asked at
     the terminal; without one the process exits with 75, and goes on when it is answered. Raises
-    :class:`duranb.errors.StoreLocked` while another process runs it.
+    :class:`duranb.errors.StoreLocked` while another process runs it, and
+    :class:`duranb.errors.Untrusted` where somebody else wrote the store.
     """
     path = Path(script).resolve()
     headless = os.environ.get("DURANB_HEADLESS") == "1"
@@ -35,6 +36,7 @@ def durable(script: str | Path) -> Iterator[Session]:
     session = Session.open(path, store_path(path), _globals(path), settings)
     llm.install()
     try:
+        session.need_trust()
         yield session
     except Waiting as waiting:
         print(waiting, file=sys.stderr)

@@ -123,7 +123,8 @@ class Namespace(Tracking):
         }
         late |= {n: b for a in {b.artifact for b in late.values()} for n, b in groups[a].items()}
         now = {n: b for n, b in wrong.items() if n not in late}
-        lost = self._load_groups(now, anchors, step)
+        with self._alone:
+            lost = self._load_groups(now, anchors, step)
         self._bind_late(late)
         for name, seen in stay.items():
             self._tracked[name] = seen

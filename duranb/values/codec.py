@@ -95,9 +95,11 @@ class Dump:
     def reached(self) -> dict[int, sharing.Seal]:
         """The objects inside of the value that others could change too, by id. Only true while this
         lives: it holds what pickling made on the way."""
-        memo = self.pickler.memo.copy()
         inside = {
-            i: obj for i, (_, obj) in memo.items() if type(obj) is not str and obj is not _LIVE
+            i: obj
+            for i, (_, obj) in self.pickler.memo.copy().items()
+            # Most of a large value, and no state.
+            if type(obj) is not str and type(obj) is not tuple and obj is not _LIVE
         }
         inside.pop(id(self.value), None)
         inside |= {i: obj for i, (obj, _) in self.pickler.windows.found.items()}
