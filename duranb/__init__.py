@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from duranb.engine.context import Context, context
-    from duranb.engine.effects import call, tool
+    from duranb.engine.effects import call
     from duranb.engine.functions import step
+    from duranb.engine.maps import gather, map
     from duranb.engine.questions import ask
     from duranb.engine.saga import compensation
     from duranb.engine.timers import asleep, sleep
+    from duranb.engine.tools import tool
     from duranb.engine.values import now, random, uuid4
     from duranb.errors import Reject
     from duranb.scripts.durable import durable
@@ -37,12 +39,14 @@ _HOMES = {
     "context": "duranb.engine.context",
     "current": "duranb.session.session",
     "durable": "duranb.scripts.durable",
+    "gather": "duranb.engine.maps",
+    "map": "duranb.engine.maps",
     "now": "duranb.engine.values",
     "random": "duranb.engine.values",
     "reconnect": "duranb.state.reconnect",
     "sleep": "duranb.engine.timers",
     "step": "duranb.engine.functions",
-    "tool": "duranb.engine.effects",
+    "tool": "duranb.engine.tools",
     "uuid4": "duranb.engine.values",
 }
 
@@ -56,6 +60,8 @@ __all__ = [
     "context",
     "current",
     "durable",
+    "gather",
+    "map",
     "now",
     "random",
     "reconnect",

@@ -16,6 +16,7 @@
     │   ├── ValidationFailed    ``--validate`` was false or raised         (content)
     │   ├── StepTimeout         ``--timeout`` passed                       (transport)
     │   ├── InDoubt             an effect may or may not have happened
+    │   ├── ItemFailed          an item of a map failed after all its tries
     │   ├── Waiting             a question has no answer yet, a timer has not ended
     │   └── Unrecorded          strict replay met a call that is not in the journal
     └── StateError
@@ -31,6 +32,7 @@ from __future__ import annotations
 __all__ = [
     "DuranbError",
     "InDoubt",
+    "ItemFailed",
     "NoSuchStep",
     "NotRestorable",
     "Reject",
@@ -133,6 +135,18 @@ class StepTimeout(StepError, TimeoutError):
 
 class InDoubt(StepError):
     """The process died inside an effect, and nobody can know whether it happened."""
+
+
+class ItemFailed(StepError):
+    """An item of a map failed after all its tries; ``index`` is its place, from 0. What the others
+    have made is kept. The error itself is the ``__cause__``."""
+
+    def __init__(self, message: str, index: int = 0) -> None:
+        super().__init__(message)
+        self.index = index
+
+    def __reduce__(self) -> tuple[type[ItemFailed], tuple[str, int]]:
+        return type(self), (self.message, self.index)
 
 
 class Waiting(StepError):

@@ -40,7 +40,7 @@ def parts(value: object) -> Parts | None:
     their library, whose parts are somewhere else."""
     kind: Any = type(value)
     if kind is types.FunctionType:
-        name = _SINGLEDISPATCH if value.__code__ is _DISPATCHING else ""  # type: ignore[attr-defined]
+        name = _SINGLEDISPATCH if value.__code__ in _DISPATCHING else ""  # type: ignore[attr-defined]
     else:
         name = _recipe_of(kind)
     if not name:
@@ -237,20 +237,56 @@ def _make_lru_cache(function: Any, **options: Any) -> Any:
 
 
 _SINGLEDISPATCH = "functools.singledispatch"
-_DISPATCHING = functools.singledispatch(len).__code__  # type: ignore[attr-defined]
+
+
+def _inner(function: Any, name: str) -> types.CodeType:
+    """The code of a function that is made inside of another one."""
+    codes = (c for c in function.__code__.co_consts if type(c) is types.CodeType)
+    return next(code for code in codes if code.co_name == name)
+
+
+_DISPATCHING = {
+    _inner(functools.singledispatch, name): part
+    for name, part in (("wrapper", ""), ("dispatch", "dispatch"), ("register", "register"))
+}
+"""By their code, the functions that ``singledispatch`` makes: the one that is called, and those in
+its attributes, which hold what it is made of, and a cache that fills as it is called."""
+
+_OF_DISPATCH = frozenset({"register", "dispatch", "registry", "_clear_cache", "__wrapped__"})
 
 
 def _take_singledispatch(value: Any) -> tuple[tuple[Any, ...], Options]:
-    registry = sorted(value.registry.items(), key=lambda item: _full_name(item[0]))
-    return tuple(f for _, f in registry), {"types": [kind for kind, _ in registry]}
+    part = _DISPATCHING[value.__code__]
+    # The registry lies open in one of them, and in the closures of the others.
+    cells = zip(value.__code__.co_freevars, value.__closure__ or (), strict=True)
+    held = next((c.cell_contents for n, c in cells if n == "registry"), None)
+    found = held if held is not None else value.registry
+    registry = sorted(found.items(), key=lambda item: _full_name(item[0]))
+    options: Options = {"types": [kind for kind, _ in registry]}
+    if part:
+        options["part"] = part
+    attributes = {n: v for n, v in vars(value).items() if n not in _OF_DISPATCH}
+    return (*(f for _, f in registry), *([attributes] if attributes else [])), options
 
 
-def _make_singledispatch(*functions: Any, types: list[type]) -> Any:
-    base = next(f for f, kind in zip(functions, types, strict=True) if kind is object)
-    made = functools.singledispatch(base)
-    for function, kind in zip(functions, types, strict=True):
+def _make_singledispatch(*functions: Any, types: list[type], part: str = "") -> Any:
+    registry = dict(zip(types, functions, strict=False))  # attributes may follow
+    made: Any = functools.singledispatch(registry[object])
+    for kind, function in registry.items():
         if kind is not object:
             made.register(kind, function)
+    found = getattr(made, part) if part else made
+    vars(found).update(*functions[len(types) :])
+    return found
+
+
+def _take_singledispatchmethod(value: Any) -> tuple[tuple[Any, ...], Options]:
+    return (value.dispatcher, value.func), {}
+
+
+def _make_singledispatchmethod(dispatcher: Any, function: Any) -> Any:
+    made = functools.singledispatchmethod(function)
+    made.dispatcher = dispatcher
     return made
 
 
@@ -276,6 +312,9 @@ _RECIPES = {
     "jax._src.custom_derivatives.custom_vjp": _Recipe(_take_custom_vjp, _make_custom_vjp),
     "jax._src.custom_derivatives.custom_jvp": _Recipe(_take_custom_jvp, _make_custom_jvp),
     _SINGLEDISPATCH: _Recipe(_take_singledispatch, _make_singledispatch),
+    "functools.singledispatchmethod": _Recipe(
+        _take_singledispatchmethod, _make_singledispatchmethod
+    ),
     "functools._lru_cache_wrapper": _Recipe(_take_lru_cache, _make_lru_cache),
     "_wrappers.FunctionWrapper": _Recipe(_take_wrapt, _make_wrapt),
     "wrapt.wrappers.FunctionWrapper": _Recipe(_take_wrapt, _make_wrapt),

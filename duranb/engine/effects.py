@@ -1,4 +1,4 @@
-"""Calls that are recorded before and after: effects and tools.
+"""Calls that are recorded before and after: effects.
 
 An effect's intent and idempotency key are durable before it runs, its outcome after. When the
 process dies in between, an idempotent one is carried out again with the same key; any other stops
@@ -11,19 +11,18 @@ import functools
 import inspect
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
+from typing import Any, TypeVar, cast
 
-from duranb.engine import context as ctx, scopes
+from duranb.engine import context as ctx, scopes, transactions
 from duranb.engine.flows import Flow, arun, run
 from duranb.engine.journal import Claim
 from duranb.engine.operations import Operation, perform
 from duranb.engine.runtime import active
-from duranb.errors import Unrecorded
+from duranb.errors import Unrecorded, UsageError
 from duranb.record.kinds import Kind
 from duranb.state import preview
 from duranb.text import diff
 
-P = ParamSpec("P")
 R = TypeVar("R")
 
 
@@ -33,11 +32,13 @@ class Effect:
 
     ``idempotent``: carrying it out twice with the same key does it once, so it may be repeated.
     ``compensate`` undoes it: called with the result, and the arguments too if it takes them.
+    ``transaction``: see :func:`call`.
     """
 
     name: str
     idempotent: bool = False
     compensate: Callable[..., Any] | None = None
+    transaction: object = None
 
 
 def call(
@@ -46,6 +47,7 @@ def call(
     *args: Any,
     idempotent: bool = False,
     compensate: Callable[..., Any] | None = None,
+    transaction: object = None,
     **kwargs: Any,
 ) -> R:
     """Carry out ``fn(*args, **kwargs)`` as an effect of the current step, at most once.
@@ -54,67 +56,53 @@ def call(
     gets the recorded result. Outside of steps it is a plain call. If ``fn`` is a coroutine
     function the result is awaitable. Raises :class:`duranb.errors.InDoubt` when an earlier process
     died inside this very call and it is not declared ``idempotent``.
+
+    ``transaction`` is a DB-API connection (SQLite, DuckDB, PostgreSQL by psycopg), or a function
+    that gives one. What ``fn`` does by it commits together with its record, and is rolled back when
+    ``fn`` raises: exactly once, whatever dies when. ``fn`` must not commit. Raises
+    :class:`duranb.errors.UsageError` for a connection that cannot do that.
     """
-    return _perform(Effect(_name(fn), idempotent, compensate), fn, args, kwargs)
+    return carry(effect_of(fn, idempotent, compensate, transaction), fn, args, kwargs)
 
 
-class Tool(Generic[P, R]):
-    """A function that steps call as an effect, with the JSON schema that chat APIs want."""
-
-    def __init__(self, fn: Callable[P, R], effect: Effect) -> None:
-        functools.update_wrapper(self, fn)
-        self.fn = fn
-        self.effect = effect
-
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        return _perform(self.effect, self.fn, args, kwargs)
-
-    @property
-    def schema(self) -> dict[str, Any]:
-        """The tool as chat APIs describe one: ``{"type": "function", "function": {...}}``."""
-        from duranb.engine.schema import tool_schema
-
-        return tool_schema(self.fn)
+def effect_of(
+    fn: Callable[..., Any],
+    idempotent: bool,
+    compensate: Callable[..., Any] | None,
+    transaction: object,
+    name: str = "",
+) -> Effect:
+    """How a function is to be carried out. Raises :class:`UsageError` for an async one that is to
+    be a transaction."""
+    name = name or name_of(fn)
+    if transaction is not None and is_async(fn):
+        raise UsageError(f"{name}: transaction= is for functions that are not async")
+    kept = transactions.named(fn, transaction)
+    return Effect(name, idempotent or kept is not None, compensate, kept)
 
 
-@overload
-def tool(fn: Callable[P, R], /) -> Tool[P, R]: ...
-@overload
-def tool(
-    *, compensate: Callable[..., Any] | None = None, idempotent: bool = False
-) -> Callable[[Callable[P, R]], Tool[P, R]]: ...
-def tool(
-    fn: Callable[P, R] | None = None,
-    /,
-    *,
-    compensate: Callable[..., Any] | None = None,
-    idempotent: bool = False,
-) -> Tool[P, R] | Callable[[Callable[P, R]], Tool[P, R]]:
-    """Make a function a tool: called inside a step it is an effect (see :func:`call`).
-
-    ``compensate`` undoes it and is called with its result (and its arguments, if it takes them);
-    ``idempotent`` says that carrying it out twice does it once: reading tools are.
-    """
-
-    def wrap(inner: Callable[P, R]) -> Tool[P, R]:
-        return Tool(inner, Effect(_name(inner), idempotent, compensate))
-
-    return wrap if fn is None else wrap(fn)
-
-
-def _name(fn: Callable[..., Any]) -> str:
+def name_of(fn: Callable[..., Any]) -> str:
+    """Under which name an effect of a function is recorded."""
     return getattr(fn, "__qualname__", None) or type(fn).__qualname__
 
 
-def _perform(
-    effect: Effect, fn: Callable[..., R], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> R:
+def is_async(fn: Callable[..., Any]) -> bool:
+    """Whether calling it gives a coroutine, as of an ``async def`` or an object that has one."""
+    called = getattr(type(fn), "__call__", None)  # noqa: B004
+    return inspect.iscoroutinefunction(fn) or inspect.iscoroutinefunction(called)
+
+
+def carry(effect: Effect, fn: Callable[..., R], args: tuple[Any, ...], kwargs: dict[str, Any]) -> R:
+    """Call ``fn`` as an effect of the current step, or plainly outside of steps."""
     here = ctx.current()
     if here is None:
-        _refuse_in_replay(effect)
+        refuse_in_replay(effect.name)
+        if effect.transaction is not None:
+            work = functools.partial(fn, *args, **kwargs)
+            return cast(R, transactions.plainly(effect.transaction, work))
         return fn(*args, **kwargs)
     flow = carry_out(here, effect, fn, args, kwargs)
-    return cast(R, arun(flow) if inspect.iscoroutinefunction(fn) else run(flow))
+    return cast(R, arun(flow) if is_async(fn) else run(flow))
 
 
 def carry_out(
@@ -132,7 +120,7 @@ def carry_out(
     version_of = here.runtime.namespace.version_of
     arguments = [version_of(a) for a in args]
     arguments += [f"{name}={version_of(kwargs[name])}" for name in sorted(kwargs)]
-    preview = _preview(args, kwargs)
+    preview = preview_of(args, kwargs)
     operation = Operation(
         Kind.EFFECT,
         effect.name,
@@ -141,11 +129,19 @@ def carry_out(
         arguments=(args, kwargs),
         compensate=effect.compensate,
         preview=preview,
-        explain=lambda: _difference(here, effect.name, preview),
+        explain=lambda: difference(here, effect.name, preview),
     )
 
     def make(claim: Claim, idempotency_key: str) -> Carried:
-        return Carried(scopes.Inside(here, claim.attempt, idempotency_key), fn, args, kwargs)
+        where = scopes.Inside(here, claim.attempt, idempotency_key)
+        work = functools.partial(fn, *args, **kwargs)
+        if effect.transaction is None:
+            return Carried(where, work, fn)
+        checked = functools.partial(_checked, fn, work)
+        once = functools.partial(
+            transactions.once, here, effect.transaction, idempotency_key, effect.name, checked
+        )
+        return Carried(where, once, fn)
 
     return perform(here.journal, operation, make)
 
@@ -154,19 +150,16 @@ class Carried:
     """An effect's function being called; code inside it knows which effect it is part of."""
 
     def __init__(
-        self,
-        where: scopes.Inside,
-        fn: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
+        self, where: scopes.Inside, call: Callable[[], Any], fn: Callable[..., Any]
     ) -> None:
         self._where = where
-        self._call = functools.partial(fn, *args, **kwargs)
+        self._call = call
+        self._fn = fn
 
     def wait(self) -> Any:
         """What the function returns."""
         with scopes.set_inside(self._where):
-            return self._call()
+            return _checked(self._fn, self._call)
 
     def __await__(self) -> Generator[Any, None, Any]:
         return self._awaited().__await__()
@@ -176,17 +169,30 @@ class Carried:
             return await self._call()
 
 
-def _refuse_in_replay(effect: Effect) -> None:
-    """Outside of steps an effect is a plain call, which nothing recorded could answer."""
+def _checked(fn: Callable[..., Any], call: Callable[[], Any]) -> Any:
+    """What ``call`` gives, which calls ``fn``: a coroutine that nobody will await is refused."""
+    made = call()
+    if inspect.iscoroutine(made):
+        made.close()
+        raise UsageError(
+            f"{name_of(fn)} returned a coroutine and is no coroutine function, so nothing was "
+            "done: make it async def, and await what it returns"
+        )
+    return made
+
+
+def refuse_in_replay(name: str) -> None:
+    """Outside of steps an effect is a plain call, which nothing recorded could answer. Raises
+    :class:`duranb.errors.Unrecorded` in a strict replay."""
     runtime = active()
     if runtime is not None and runtime.settings.strict:
         raise Unrecorded(
-            f"{effect.name} was called outside of any step, so it was never recorded and a replay "
+            f"{name} was called outside of any step, so it was never recorded and a replay "
             "would do it again: put %%durable on the cell that calls it, and run it live once."
         )
 
 
-def _difference(here: ctx.StepContext, name: str, arguments: str) -> str:
+def difference(here: ctx.StepContext, name: str, arguments: str) -> str:
     """How these arguments differ from the nearest recorded ones of the same effect."""
     known = [
         call.preview
@@ -199,5 +205,6 @@ def _difference(here: ctx.StepContext, name: str, arguments: str) -> str:
     return diff.source(f"{name}({nearest})", f"{name}({arguments})", "recorded", "now")
 
 
-def _preview(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+def preview_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+    """The arguments of a call, for people."""
     return ", ".join([*map(preview, args), *(f"{k}={preview(v)}" for k, v in kwargs.items())])[:200]

@@ -8,11 +8,9 @@ comes piece by piece, uses its :class:`Claim` directly.
 from __future__ import annotations
 
 import asyncio
-import heapq
 import json
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -48,26 +46,6 @@ class Values(Protocol):
         """Bring a stored value back."""
 
 
-class _Places:
-    """The places of the calls with one key: they are numbered from 0, and the lowest free one is
-    claimed next."""
-
-    __slots__ = ("_free", "_next")
-
-    def __init__(self) -> None:
-        self._next = 0
-        self._free: list[int] = []
-
-    def take(self) -> int:
-        if self._free:
-            return heapq.heappop(self._free)
-        self._next += 1
-        return self._next - 1
-
-    def give_back(self, place: int) -> None:
-        heapq.heappush(self._free, place)
-
-
 class Journal:
     """The calls of one execution, over all its attempts. Safe to use from several threads.
 
@@ -98,8 +76,8 @@ class Journal:
         self._fresh = fresh and not strict
         # Re-entrant: a stream that is garbage collected frees its place, wherever we are just then.
         self._lock = threading.RLock()
-        self._places: defaultdict[str, _Places] = defaultdict(_Places)
         self._replayed: dict[int, None] = {}
+        self._claimed: dict[int, Attempt] = {}
 
     # -- calls -----------------------------------------------------------------------------
 
@@ -126,25 +104,65 @@ class Journal:
             raise self.stopped
         if self._scope:
             key = blake3.blake3(f"{self._scope}\0{key}".encode()).hexdigest(16)
-        with self._lock:
-            place = self._places[key].take()
-        recorded = self._runtime.history.recorded(self.step, key, place)
-        if recorded is not None and self._must_be_new(recorded):
-            recorded = None
-        claim = Claim(self, kind, key, place, name, recorded, attempt)
-        if self.strict and not claim.settled:
+        place = attempt.take_place(key)
+        claim = Claim(self, kind, key, place, name, self._find(attempt, kind, key, place), attempt)
+        traits = kind.traits
+        if self.strict and not (claim.settled or traits.encloses):
             self._give_back(claim)
             raise self.stop(Unrecorded(self._refusal(claim, explain)))
-        if not (claim.settled or kind.traits.waits):
+        if not (claim.settled or traits.waits or traits.encloses):
             attempt.begin(claim)
         return claim
+
+    def _find(self, attempt: Attempt, kind: Kind, key: str, place: int) -> Call | None:
+        """The call that was recorded in a place of an attempt; where there is none, one that nobody
+        in this execution has a place for and that asked the same."""
+        history = self._runtime.history
+        where = attempt.item.key + key if attempt.item is not None else key
+        found = history.recorded(self.step, where, place)
+        if (
+            found is None
+            and kind.traits.anywhere
+            and history.has_earlier(self.step, self.execution)
+        ):
+            found = self._elsewhere(attempt, key)
+        if found is not None and self._must_be_new(found):
+            return None
+        if found is not None and found.execution != self.execution and not kind.traits.encloses:
+            with self._lock:
+                self._claimed[found.id] = attempt
+        return found
+
+    def kept(self, attempt: Attempt) -> None:
+        """An item's ``attempt`` is over, and what it was answered by stays claimed."""
+        with self._lock:
+            self._claimed.update((i, self.attempt) for i in attempt.relied if i in self._claimed)
+
+    def _elsewhere(self, attempt: Attempt, key: str) -> Call | None:
+        """What another item, or the step's body, has recorded for the same thing: what the step
+        did in a loop, or with other items, is not done again. An item that is as it was recorded
+        keeps its calls."""
+        item = attempt.item
+        own = item.key if item is not None else ""
+        history = self._runtime.history
+        with self._lock, self._runtime.lock:
+            for call in history.asked(self.step, key):
+                by = self._claimed.get(call.id)
+                if call.item == own or call.execution == self.execution:
+                    continue
+                if by is not None and not by.over:
+                    continue
+                if item and call.item and history.recorded(self.step, call.item + item.code, 0):
+                    continue
+                return call
+        return None
 
     def _must_be_new(self, recorded: Call) -> bool:
         """``--fresh`` asks models anew, but never does an effect a second time."""
         return self._fresh and recorded.execution != self.execution and recorded.kind.traits.fresh
 
     def _refusal(self, claim: Claim, explain: Callable[[], str]) -> str:
-        times = self._runtime.history.occurrences(self.step, claim.key)
+        times = self._runtime.history.occurrences(self.step, claim.place_key)
         what, difference = f"made a call that was never recorded: {claim.name}", ""
         if claim.recorded is not None:
             # A question, or an effect: a strict replay neither asks anybody nor does it again.
@@ -162,10 +180,8 @@ class Journal:
         return f"{told}\n{difference}" if difference else told
 
     def _give_back(self, claim: Claim) -> None:
-        """Free a place. One that an earlier attempt had is not free: it may be somebody else's."""
-        with self._lock:
-            if claim.attempt is self.attempt:
-                self._places[claim.key].give_back(claim.place)
+        """Free a place. Each attempt has places of its own."""
+        claim.attempt.give_back(claim.key, claim.place)
 
     def _replays(self, claim: Claim) -> Call:
         call = claim.recorded
@@ -173,8 +189,10 @@ class Journal:
         if call.execution != self.execution:
             with self._lock:
                 self._replayed[call.id] = None
+                self._replayed.update(dict.fromkeys(call.made_of))
         if call.kind.traits.answer:
             claim.scope.answered(call.id)
+        claim.attempt.relies(call.id)
         return call
 
     @property
@@ -209,28 +227,29 @@ class Journal:
             self.attempt.over = True
             self.attempt = Attempt(self.attempt.number + 1)
             self.stopped = None
-            self._places.clear()
+            self._claimed.clear()
 
     @property
     def answered(self) -> bool:
         """Whether this attempt got any answer from a model."""
         return bool(self.attempt.body.answers)
 
-    def reject(self, error: BaseException) -> None:
-        """Reject the answers that ``error`` is about; durable with what is recorded next."""
+    def reject(self, error: BaseException, attempt: Attempt | None = None) -> None:
+        """Reject the answers that ``error`` is about, of those of an item's ``attempt`` or of the
+        step's; durable with what is recorded next."""
         reason = storable(text_of(error) or type(error).__name__)
-        for call in self._blamed(error):
+        for call in self._blamed(error, attempt or self.attempt):
             with self._lock:
                 self._replayed.pop(call, None)
             self._runtime.append(CallRejected(call=call, reason=reason))
 
-    def _blamed(self, error: BaseException) -> list[int]:
+    def _blamed(self, error: BaseException, attempt: Attempt) -> list[int]:
         """The one answer that says what a JSON error is about, else the latest of those that may be
         meant. A group of errors is about the answers that each of them is about."""
         if isinstance(error, BaseExceptionGroup):
-            found = [call for inner in error.exceptions for call in self._blamed(inner)]
+            found = [call for inner in error.exceptions for call in self._blamed(inner, attempt)]
             return list(dict.fromkeys(found))
-        suspects = self.attempt.suspects(error)
+        suspects = attempt.suspects(error)
         if isinstance(error, json.JSONDecodeError) and error.doc and len(suspects) > 1:
             text = error.doc
             said = {text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]}
@@ -270,9 +289,19 @@ class Claim:
         self.recorded = recorded
         self.attempt = attempt
         self.scope: Scope = attempt.here()
+        self.item = attempt.item.key if attempt.item is not None else ""
         self.id = recorded.id if recorded is not None else 0
         self._journal = journal
         self._started = now_us()
+
+    @property
+    def place_key(self) -> str:
+        """See :attr:`duranb.record.model.Call.place_key`."""
+        return self.item + self.key
+
+    def disregard(self) -> None:
+        """Make the call anew: what is recorded is not what it would give now."""
+        self.recorded, self.id = None, 0
 
     @property
     def settled(self) -> bool:
@@ -302,6 +331,7 @@ class Claim:
         status: int = 0,
         streamed: bool = False,
         preview: str = "",
+        made_of: Sequence[int] = (),
     ) -> Flow[None]:
         """Make the outcome durable: the bytes of a ``response`` where there is one, else ``value``.
 
@@ -319,10 +349,12 @@ class Claim:
                     status=status,
                     streamed=streamed,
                     preview=preview,
+                    made_of=list(made_of),
                 )
             )
             if self.kind.traits.answer:
                 self.scope.answered(self.id)
+            self.attempt.relies(self.id)
             yield receipt
         finally:
             self.attempt.settle(self)
@@ -352,6 +384,7 @@ class Claim:
             "occurrence": self.place,
             "kind": self.kind.value,
             "name": self.name,
+            "item": self.item,
         }
 
 

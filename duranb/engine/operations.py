@@ -58,7 +58,7 @@ def perform(
         claim.attempt.settle(claim)
         raise journal.stop(doubt(journal.step, earlier.name, earlier.preview, earlier.compensate))
     idempotency_key = earlier.idempotency_key if earlier is not None else ""
-    idempotency_key = idempotency_key or journal.idempotency_key(claim.key, claim.place)
+    idempotency_key = idempotency_key or journal.idempotency_key(claim.place_key, claim.place)
     try:
         if kind.traits.intent and (earlier is None or not kind.traits.waits):
             yield from claim.intend(**_intent(journal, operation, idempotency_key))

@@ -15,9 +15,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from duranb.engine.progress import Display, Nowhere
 from duranb.record.events import Event, EventBody, SnapshotCaptured
 from duranb.record.fold import Fold
 from duranb.state import Delta, Mark, Namespace
+from duranb.state.surroundings import Around, Surroundings
 from duranb.store.port import Port, Receipt
 
 if TYPE_CHECKING:
@@ -33,7 +35,8 @@ class Settings:
     a headless run was given. ``check`` has what is stored loaded once more, aside, to compare.
     ``prompt`` asks the user a question at once: what they typed, or None when nobody can.
     ``visiting`` carries out a verb from outside of the notebook: this process has none of its
-    variables, so nothing that changes in it is a change of the notebook's.
+    variables, so nothing that changes in it is a change of the notebook's. ``display`` makes what
+    shows how far a map is.
     """
 
     headless: bool = False
@@ -42,6 +45,7 @@ class Settings:
     check: bool = True
     prompt: Callable[[str], str | None] = lambda question: None
     visiting: bool = False
+    display: Callable[[], Display] = Nowhere
 
 
 class Runtime:
@@ -69,6 +73,7 @@ class Runtime:
         self.history = folding.history
         self._folding = folding
         self.namespace = namespace
+        self.surroundings = Surroundings(namespace)
         self.settings = settings
         self.at = 0
         self.lock = folding.history.lock
@@ -116,9 +121,10 @@ class Runtime:
         if wait:
             receipt.wait()
 
-    def snapshot(self, delta: Delta) -> tuple[int, list[EventBody]]:
-        """The id of the state after ``delta``, and the events that must be recorded for it."""
-        if not (delta.changed or delta.deleted or delta.random):
+    def snapshot(self, delta: Delta, *, more: bool = False) -> tuple[int, list[EventBody]]:
+        """The id of the state after ``delta``, and the events that must be recorded for it.
+        ``more`` says that something changed beside the namespace."""
+        if not (more or delta.changed or delta.deleted or delta.random):
             return self.at, []
         number = self.next_id("snapshot")
         body = SnapshotCaptured(
@@ -146,12 +152,15 @@ class Runtime:
 class FailedStart:
     """Where a step that failed for good had started, so that its next run starts clean there.
 
-    ``left`` maps each name the failed attempt changed to the version it left behind: a name that
-    something else has changed since is not put back.
+    ``left`` maps each name the failed attempt changed to the version it left behind, ``stood`` each
+    random generator to where it left it: what something else has changed since is not put back.
+    ``around`` are the surroundings before and after.
     """
 
     mark: Mark
     left: dict[str, str] = field(default_factory=dict)
+    stood: dict[str, str] = field(default_factory=dict)
+    around: tuple[Around, Around] | None = None
 
 
 _active: Runtime | None = None

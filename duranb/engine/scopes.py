@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import heapq
 import threading
-from collections import deque
+import time
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import ContextVar
@@ -19,6 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakSet
 
+from duranb.engine.flows import Flow, Pause
 from duranb.engine.retry import is_content
 
 if TYPE_CHECKING:
@@ -62,24 +65,100 @@ class Scope:
             _here.scope = before
 
 
-class Attempt:
-    """One attempt while it lasts: its scopes, and the calls that are on their way.
+class Places:
+    """The places of the calls with one key: they are numbered from 0, and the lowest free one is
+    claimed next."""
 
-    ``over`` once it has failed and another one is to follow. Safe from any thread.
+    __slots__ = ("_free", "_next")
+
+    def __init__(self) -> None:
+        self._next = 0
+        self._free: list[int] = []
+
+    def take(self) -> int:
+        """Claim one."""
+        if self._free:
+            return heapq.heappop(self._free)
+        self._next += 1
+        return self._next - 1
+
+    def give_back(self, place: int) -> None:
+        """It is free again."""
+        heapq.heappush(self._free, place)
+
+
+@dataclass(frozen=True)
+class Item:
+    """An item of a map: ``key`` sets its calls apart, ``code`` is the key of its own record."""
+
+    key: str
+    code: str
+
+
+class Attempt:
+    """One attempt while it lasts: its scopes, the places of its calls, and those on their way.
+
+    An item of a map has attempts of its own, ``within`` the scope that started the map, with the
+    number of the step's attempt. ``over`` once it, or one around it, has failed and another one is
+    to follow. ``relied`` are the calls that an item's attempt was answered by. Safe from any
+    thread.
     """
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, within: Scope | None = None, item: Item | None = None) -> None:
         self.number = number
-        self.over = False
-        self.body = Scope(self, 0, None)
+        self.item = item
+        self.relied: list[int] = []
+        self._outer = within.attempt if within is not None else None
+        self._root: Attempt = self._outer._root if self._outer is not None else self
+        self._over = False
         # Re-entrant: a stream that is garbage collected settles its call, wherever we are then.
         self._lock = threading.RLock()
         self._last = 0
+        self._places: defaultdict[str, Places] = defaultdict(Places)
+        self._maps: defaultdict[str, int] = defaultdict(int)
+        self.body = Scope(self, self._root._numbered() if within is not None else 0, within)
         self._main: asyncio.Task[Any] | None = None
         self._tasks: dict[asyncio.Task[Any], Scope] = {}
         self._futures: WeakSet[Future[Any]] = WeakSet()
         self._under_way: dict[object, asyncio.Task[Any] | None] = {}
         self._rose: deque[tuple[BaseException, Scope]] = deque(maxlen=MOST_ERRORS)
+
+    @property
+    def over(self) -> bool:
+        """Whether nobody waits for it any more."""
+        return self._over or (self._outer is not None and self._outer.over)
+
+    @over.setter
+    def over(self, over: bool) -> None:
+        self._over = over
+
+    def _numbered(self) -> int:
+        """A number for a scope, another one for each in the step's attempt."""
+        with self._lock:
+            self._last += 1
+            return self._last
+
+    def take_place(self, key: str) -> int:
+        """Claim the lowest free place of a key."""
+        with self._lock:
+            return self._places[key].take()
+
+    def give_back(self, key: str, place: int) -> None:
+        """Free a place."""
+        with self._lock:
+            self._places[key].give_back(place)
+
+    def next_map(self, label: str) -> int:
+        """Which of the maps with this label begins now in this attempt, from 0."""
+        with self._lock:
+            self._maps[label] += 1
+            return self._maps[label] - 1
+
+    def relies(self, call: int) -> None:
+        """An item was answered by ``call``: so are those around it."""
+        if self._outer is not None:
+            self.relied.append(call)
+            self._outer.relies(call)
 
     def entered(self) -> None:
         """The body runs from here on, in the current task."""
@@ -87,19 +166,16 @@ class Attempt:
 
     def started(self) -> Scope:
         """A new scope, started by the code that runs."""
-        parent = self.here()
-        with self._lock:
-            self._last += 1
-            return Scope(self, self._last, parent)
+        return Scope(self, self._root._numbered(), self.here())
 
     def here(self) -> Scope:
         """The scope of the code that runs."""
         task = _current_task()
         if task is not None and task is not self._main:
             return self._of_task(task)
-        return self._outer()
+        return self._outside_tasks()
 
-    def _outer(self) -> Scope:
+    def _outside_tasks(self) -> Scope:
         scope: Scope | None = getattr(_here, "scope", None)
         return scope if scope is not None and scope.attempt is self else self.body
 
@@ -107,8 +183,8 @@ class Attempt:
         with self._lock:
             found = self._tasks.get(task)
             if found is None:
-                self._last += 1
-                found = self._tasks[task] = Scope(self, self._last, self._outer())
+                number = self._root._numbered()
+                found = self._tasks[task] = Scope(self, number, self._outside_tasks())
                 task.add_done_callback(self._task_done)
             return found
 
@@ -149,11 +225,19 @@ class Attempt:
         """A call is being made: nobody interrupts it, since it may be paid for already."""
         with self._lock:
             self._under_way[call] = _current_task()
+        if self._outer is not None:
+            self._outer.begin(call)
 
     def settle(self, call: object) -> None:
         """It was recorded, or will not be."""
         with self._lock:
             self._under_way.pop(call, None)
+        if self._outer is not None:
+            self._outer.settle(call)
+
+    def is_calling(self, task: asyncio.Task[Any]) -> bool:
+        """Whether its body is ``task``, and calls are being made."""
+        return self._main is task and self.under_way
 
     @property
     def under_way(self) -> bool:
@@ -181,6 +265,29 @@ class Attempt:
     def alive(self) -> bool:
         """Whether tasks that it has started have not ended yet."""
         return any(task is not self._main for task in self._tasks)
+
+
+PATIENCE = 60.0
+"""Seconds for which the calls of a failed attempt that are on their way are waited for, at most."""
+
+GOODBYE = 1.0
+"""Seconds for which its tasks may clean up after they were cancelled, at most."""
+
+LOOK = 0.01
+"""Seconds between two looks at whether they have ended."""
+
+
+def leave(attempt: Attempt, patience: float = PATIENCE) -> Flow[None]:
+    """End what a failed attempt has started and left running. Calls that are on their way are
+    waited for: they are paid for, and the next attempt is answered from them."""
+    attempt.leave()
+    end = time.monotonic() + patience
+    while attempt.under_way and time.monotonic() < end:
+        yield Pause(LOOK)
+    attempt.abandon()
+    end = time.monotonic() + GOODBYE
+    while attempt.alive and time.monotonic() < end:
+        yield Pause(LOOK)
 
 
 def _current_task() -> asyncio.Task[Any] | None:

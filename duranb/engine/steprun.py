@@ -18,6 +18,7 @@ from typing import Any, Protocol
 import msgspec
 
 from duranb.code.looking import is_a, said, storable, text_of
+from duranb.engine import scopes
 from duranb.engine.context import StepContext
 from duranb.engine.deadline import Deadline
 from duranb.engine.decide import Decision
@@ -26,12 +27,10 @@ from duranb.engine.journal import describe
 from duranb.engine.keeping import Keeping
 from duranb.engine.retry import cause_of
 from duranb.engine.runtime import Runtime
-from duranb.engine.scopes import Inside
 from duranb.engine.spec import Spec
 from duranb.errors import (
     InDoubt,
     StoreError,
-    Unrecorded,
     UsageError,
     ValidationFailed,
     Waiting,
@@ -40,15 +39,6 @@ from duranb.record import events as e
 from duranb.record.model import Cause, Execution, Origin, Status
 from duranb.state import Restored
 from duranb.text.credentials import public_text
-
-PATIENCE = 60.0
-"""Seconds for which the calls of a failed attempt that are on their way are waited for, at most."""
-
-GOODBYE = 1.0
-"""Seconds for which its tasks may clean up after they were cancelled, at most."""
-
-LOOK = 0.01
-"""Seconds between two looks at whether they have ended."""
 
 NOTHING = object()
 """Stands for "the body had no result"."""
@@ -107,7 +97,7 @@ class StepRun:
         self._compensates = compensates
         self._arguments = arguments
         self._deadline = Deadline(spec.name, spec.policy.timeout)
-        self._token: Token[Inside | None] | None = None
+        self._token: Token[scopes.Inside | None] | None = None
         self._wait: float | None = None
 
     def _begin(self) -> None:
@@ -125,6 +115,7 @@ class StepRun:
                 identity=self._decision.identity,
                 inputs=self._decision.inputs,
                 uses=self._decision.uses,
+                given=self._decision.given,
                 options=self.spec.recorded_options(),
                 before=self._decision.before,
                 parent=self._parent,
@@ -164,7 +155,8 @@ class StepRun:
         """Wait, and begin another attempt from a clean namespace."""
         assert self._wait is not None
         begun, wait = time.monotonic(), self._wait
-        yield from self._leave()
+        patience = 0.0 if self._deadline.passed else scopes.PATIENCE
+        yield from scopes.leave(self.context.journal.attempt, patience)
         yield Pause(wait - (time.monotonic() - begun))
         self._wait = None
         lost = self._keeping.clean()
@@ -175,19 +167,6 @@ class StepRun:
             )
         self.context.journal.next_attempt()
         self.runtime.append(e.AttemptStarted(execution=self.id, attempt=self.context.attempt))
-
-    def _leave(self) -> Flow[None]:
-        """End what the failed attempt has started and left running. Calls that are on their way are
-        waited for: they are paid for, and the next attempt is answered from them."""
-        attempt = self.context.journal.attempt
-        attempt.leave()
-        end = time.monotonic() + (0.0 if self._deadline.passed else PATIENCE)
-        while attempt.under_way and time.monotonic() < end:
-            yield Pause(LOOK)
-        attempt.abandon()
-        end = time.monotonic() + GOODBYE
-        while attempt.alive and time.monotonic() < end:
-            yield Pause(LOOK)
 
     # -- one attempt -----------------------------------------------------------------------
 
@@ -229,8 +208,9 @@ class StepRun:
         stopped = self.context.journal.stopped
         if error is None:
             error = self._verdict()
-        elif isinstance(stopped, Unrecorded) and is_a(error, Exception):
-            # An SDK may have taken it for a hiccup of the network, and wrapped it as one.
+        elif stopped is not None and is_a(error, Exception):
+            # An SDK may have taken it for a hiccup of the network and wrapped it as one, and task
+            # groups make groups of errors.
             error = stopped
         if error is None:
             try:
@@ -328,6 +308,7 @@ class StepRun:
             shared=done.shared,
             sharers=done.sharers,
             drawn=done.drawn,
+            around=done.around,
         )
         # Also where this is interrupted, or refused for now: the state it names is recorded then.
         self._keeping.commit(done.snapshot)
@@ -378,9 +359,12 @@ def messages_of(runtime: Runtime, source: Execution) -> list[dict[str, Any]]:
     return found
 
 
-def restore(runtime: Runtime, spec: Spec, decision: Decision) -> tuple[object, list[str]]:
+def restore(
+    runtime: Runtime, spec: Spec, decision: Decision
+) -> tuple[object, list[str], list[str]]:
     """Give the namespace the outputs of ``decision.restore``; nothing runs. Returns the result of
-    that execution, or NOTHING, and the names that are not as the step had left them."""
+    that execution, or NOTHING, the names that are not as the step had left them, and those of what
+    it had changed beside them."""
     source = decision.restore
     assert source is not None
     namespace = runtime.namespace
@@ -393,6 +377,7 @@ def restore(runtime: Runtime, spec: Spec, decision: Decision) -> tuple[object, l
         beside={n: b for n, b in changed.items() if n not in source.outputs},
         drawn=source.drawn,
     )
+    unset = runtime.surroundings.restore(source.around, spec.name)
     lost = namespace.restore(source.outputs, delete=source.deleted, random=random, step=step)
     delta = namespace.sync()
     result: object = NOTHING
@@ -400,7 +385,7 @@ def restore(runtime: Runtime, spec: Spec, decision: Decision) -> tuple[object, l
         result = namespace.live.get(source.result_name, NOTHING)
     elif source.result is not None:
         result = namespace.load_value(source.result)
-    snapshot, bodies = runtime.snapshot(delta)
+    snapshot, bodies = runtime.snapshot(delta, more=bool(source.around))
     runtime.record(
         *bodies,
         e.ExecutionRestored(
@@ -416,7 +401,7 @@ def restore(runtime: Runtime, spec: Spec, decision: Decision) -> tuple[object, l
         wait=False,
     )
     runtime.at = snapshot
-    return result, lost
+    return result, lost, unset
 
 
 def _full(error: BaseException) -> e.ErrorInfo:

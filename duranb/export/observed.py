@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from duranb.code.fingerprint import of_tree
-from duranb.engine.decide import ABSENT
 from duranb.export.notebook import Cell
 from duranb.record.history import SETTLED, History
+from duranb.record.model import ABSENT
 
 
 @dataclass(frozen=True)

@@ -114,10 +114,10 @@ class DuranbMagics(Magics):
         print(change)
         if dry_run:
             print("nothing was changed (--dry-run)")
-        elif yes or self._confirm("go on? [y/N] "):
+        elif (yes and not verb.always_asks) or self._confirm("go on? [y/N] "):
             print(await change.apply())
         else:
-            print("nothing was changed; --yes does it without asking")
+            print("nothing was changed" + ("" if yes else "; --yes does it without asking"))
 
     @cell_magic
     def compensate(self, line: str, cell: str) -> None:

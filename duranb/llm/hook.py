@@ -13,7 +13,7 @@ from types import ModuleType
 
 import wrapt
 
-from duranb.llm import patching, prices
+from duranb.llm import mcp, patching, prices
 from duranb.llm.sending import Hooks
 
 LIBRARIES = {
@@ -42,6 +42,7 @@ def install() -> None:
         _State.awaiting_imports = True
         for name in LIBRARIES:
             wrapt.register_post_import_hook(_hook, name)
+        mcp.watch()
         return
     for name in LIBRARIES:
         if name in sys.modules:

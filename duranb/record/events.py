@@ -87,7 +87,6 @@ class ArtifactStored(Body, frozen=True, tag="artifact.stored"):
 
     digest: str
     size: int
-    signature: str
     in_file: bool = False
 
 
@@ -123,9 +122,11 @@ class ExecutionStarted(Body, frozen=True, tag="execution.started"):
     compensation.
 
     ``inputs`` maps each name (or parameter) the code can read to the version it has; ``uses`` maps
-    each helper and project module to its fingerprint; ``identity`` digests code, helpers and
-    inputs: a completed execution with the same one can be restored; ``reason`` says why it runs
-    and was not restored; ``before`` is the snapshot it starts from; ``arguments`` is the digest of
+    each helper and project module to its fingerprint; ``given`` maps what else it reads, variables
+    of modules (``helper.COUNT``) and of the environment (``$MODE``), to the version that has, where
+    it is not as the module's code says; ``identity`` digests code, helpers and inputs: a completed
+    execution with the same one can be restored; ``reason`` says why it runs and was not restored;
+    ``before`` is the snapshot it starts from; ``arguments`` is the digest of
     a function step's arguments, kept where a compensation is registered that will want them.
     """
 
@@ -139,6 +140,7 @@ class ExecutionStarted(Body, frozen=True, tag="execution.started"):
     identity: str = ""
     inputs: dict[str, str] = {}
     uses: dict[str, str] = {}
+    given: dict[str, str] = {}
     options: dict[str, Any] = {}
     before: int = 0
     parent: int = 0
@@ -172,6 +174,8 @@ class OfCall(Body, frozen=True, kw_only=True):
     ``kind`` is a :class:`duranb.record.kinds.Kind`. ``key`` and ``occurrence`` identify it within
     its step: the n-th identical call is answered from the n-th recorded one. ``scope`` is the task,
     thread or pool item of the attempt that made it, as a number; 0 is the step's body itself.
+    ``item`` is the item of a map in which it was made, empty for none: the occurrence is counted
+    within it.
     """
 
     call: int
@@ -183,6 +187,7 @@ class OfCall(Body, frozen=True, kw_only=True):
     kind: str
     name: str
     scope: int = 0
+    item: str = ""
 
 
 class CallIntended(OfCall, frozen=True, tag="call.intended"):
@@ -199,7 +204,8 @@ class CallIntended(OfCall, frozen=True, tag="call.intended"):
 
 class CallCompleted(OfCall, frozen=True, tag="call.completed"):
     """A call returned. ``response`` is the digest of a recorded HTTP exchange, ``result`` the
-    binding of what an effect, a question or a value returned.
+    binding of what an effect, a question or a value returned. ``made_of`` are the calls that an
+    item of a map relied on.
     """
 
     response: str = ""
@@ -209,6 +215,7 @@ class CallCompleted(OfCall, frozen=True, tag="call.completed"):
     status: int = 0
     streamed: bool = False
     preview: str = ""
+    made_of: list[int] = []
 
 
 class CallFailed(OfCall, frozen=True, tag="call.failed"):
@@ -249,7 +256,8 @@ class ExecutionCompleted(Body, frozen=True, tag="execution.completed"):
     could not be stored, with the reason. ``shared`` are the names that were changed in place, each
     with the others that shared its state, and so saw it change; ``sharers`` are the versions that
     those names had before. ``drawn`` are the random generators that the step drew from, each with
-    where it stood before (:class:`duranb.state.randomness.Standing`).
+    where it stood before (:class:`duranb.state.randomness.Standing`). ``around`` is what it changed
+    beside the namespace: variables of modules, and of the environment (``$MODE``, never its value).
     """
 
     execution: int
@@ -266,6 +274,7 @@ class ExecutionCompleted(Body, frozen=True, tag="execution.completed"):
     shared: dict[str, list[str]] = {}
     sharers: dict[str, str] = {}
     drawn: dict[str, str] = {}
+    around: dict[str, Binding] = {}
 
 
 class ValuesDiffer(Body, frozen=True, tag="values.differ"):

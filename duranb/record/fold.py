@@ -150,6 +150,7 @@ class Fold:
                 identity=b.identity,
                 inputs=b.inputs,
                 uses=b.uses,
+                given=b.given,
                 options=b.options,
                 before=b.before,
                 parent=b.parent,
@@ -213,6 +214,7 @@ class Fold:
                 idempotent=before.idempotent if before else False,
                 compensate=before.compensate if before else "",
                 arguments=before.arguments if before else "",
+                made_of=tuple(b.made_of),
             )
         )
 
@@ -268,6 +270,7 @@ class Fold:
             shared=b.shared,
             sharers=b.sharers,
             drawn=b.drawn,
+            around=b.around,
         )
         self.history.settle(b.execution, b.snapshot)
 
@@ -382,4 +385,5 @@ def _of_call(b: e.OfCall) -> dict[str, Any]:
         "kind": _KINDS.get(b.kind, Kind.UNKNOWN),
         "name": intern(b.name),
         "scope": b.scope,
+        "item": b.item,
     }

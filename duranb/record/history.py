@@ -99,6 +99,7 @@ class History:
         self.running: set[int] = set()
         self._tree = Tree()
         self._recorded = RecordedCalls()
+        self._asked: dict[tuple[str, str], dict[str, list[int]]] = {}
         self._of_step: dict[str, list[int]] = {}
         self._of_execution: dict[int, list[int]] = {}
         self._restored_from: dict[int, list[int]] = {}
@@ -128,7 +129,10 @@ class History:
             self._seen("call", call.id)
             run = self.executions[call.execution].run
             self._of_execution.setdefault(call.execution, []).append(call.id)
-            self._recorded.add(run, call.step, call.key, call.occurrence, call.id)
+            self._recorded.add(run, call.step, call.place_key, call.occurrence, call.id)
+            asked = self._asked.get((run, call.step))
+            if asked is not None:
+                asked.setdefault(call.key, []).append(call.id)
         self._paid.changed(self.calls.get(call.id), call)
         self._kept.changed(self.calls.get(call.id), call)
         self.calls[call.id] = call
@@ -317,9 +321,9 @@ class History:
     def recorded(self, step: str, key: str, occurrence: int) -> Call | None:
         """The call that answers the ``occurrence``-th identical request of ``step``, if any.
 
-        Calls of the current branch come first, then the latest of any branch of the run. Rejected
-        calls and undone effects are not among them; an effect that was intended and never settled
-        is (its status says so).
+        ``key`` is a :attr:`Call.place_key`. Calls of the current branch come first, then the latest
+        of any branch of the run. Rejected calls and undone effects are not among them; an effect
+        that was intended and never settled is (its status says so).
         """
         ids = self._recorded.at(self.run, step, key, occurrence)
         usable = [c for c in (self.calls[i] for i in ids) if self._serves(c)]
@@ -327,7 +331,26 @@ class History:
         found = here or usable
         return found[-1] if found else None
 
+    def asked(self, step: str, key: str) -> list[Call]:
+        """The usable calls of a step with this key in the current run, in whichever item of a map,
+        oldest first. The first question about a step looks at all its calls."""
+        found = self._asked.get((self.run, step))
+        if found is None:
+            found = self._asked[self.run, step] = {}
+            for this in self.executions_of(step):
+                for call in self.calls_of(this.id) if this.run == self.run else ():
+                    found.setdefault(call.key, []).append(call.id)
+        return [c for c in map(self.calls.__getitem__, found.get(key, ())) if self._serves(c)]
+
+    def has_earlier(self, step: str, execution: int) -> bool:
+        """Whether a step has been carried out before ``execution``."""
+        return self._of_step.get(step, [execution])[0] < execution
+
     def _serves(self, call: Call) -> bool:
+        """Whether a call answers the same request made again; an item of a map does while the
+        calls it was made of do."""
+        if not all(self._serves(self.calls[i]) for i in call.made_of):
+            return False
         undone = self.executions[call.execution].status is Status.COMPENSATED
         if undone and call.kind.traits.again:
             return False

@@ -22,6 +22,9 @@ class Traits:
     be rejected. ``intent``: it is recorded before it is made, not only afterwards. ``effect``: it
     changes the outside world, so it is in doubt when its process died before its outcome was
     recorded. ``waits``: it may stay open for long, until somebody answers or a time comes.
+    ``anywhere``: one that another item, or the step's body, has recorded for the same thing answers
+    it, where nothing was recorded in its own place: a loop that became a map pays for nothing
+    again. ``encloses``: it is made of other calls, which are what is paid for and waited for.
     """
 
     fresh: bool = True
@@ -31,21 +34,26 @@ class Traits:
     intent: bool = False
     effect: bool = False
     waits: bool = False
+    anywhere: bool = False
+    encloses: bool = False
 
 
 class Kind(StrEnum):
     """One kind of call. It is recorded as its name.
 
-    ``http`` is any request on the wire that does not go to a model (``llm``). A ``value`` is
+    ``http`` is any request on the wire that does not go to a model (``llm``), ``read`` what an MCP
+    client reads from a server. A ``value`` is
     something that differs each time it is asked for: the time, a random number. ``ask`` is a
-    question to a person, a ``timer`` waits for a time. Once undone, an effect's own status says
-    so, so it needs no ``again``.
+    question to a person, a ``timer`` waits for a time, a ``map`` is an item of a map. Once undone,
+    an effect's own status says so, so it needs no ``again``.
     """
 
-    LLM = "llm", Traits(answer=True)
-    HTTP = "http", Traits(in_effect=False, again=True)
-    EFFECT = "effect", Traits(fresh=False, intent=True, effect=True)
-    ASK = "ask", Traits(again=True, intent=True, waits=True)
+    LLM = "llm", Traits(answer=True, anywhere=True)
+    HTTP = "http", Traits(in_effect=False, again=True, anywhere=True)
+    READ = "read", Traits(in_effect=False, again=True, anywhere=True)
+    EFFECT = "effect", Traits(fresh=False, intent=True, effect=True, anywhere=True)
+    ASK = "ask", Traits(again=True, intent=True, waits=True, anywhere=True)
+    MAP = "map", Traits(in_effect=False, again=True, encloses=True)
     TIMER = "timer", Traits(fresh=False, again=True, intent=True, waits=True)
     VALUE = "value"
     UNKNOWN = "unknown"

@@ -14,6 +14,9 @@ import msgspec
 from duranb.record.events import Binding, ErrorInfo, Usage
 from duranb.record.kinds import Kind
 
+ABSENT = "absent"
+"""The version of an input that has no value."""
+
 REWOUND = "a rewind"
 """What an object is behind that cannot be stored, and is still as it was when the notebook was
 rewound. In place of a step's name."""
@@ -84,6 +87,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     name: str
     status: CallStatus
     scope: int = 0
+    item: str = ""
     started: int = 0
     ended: int = 0
     response: str = ""
@@ -99,6 +103,12 @@ class Call(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     arguments: str = ""
     error: ErrorInfo | None = None
     reason: str = ""
+    made_of: tuple[int, ...] = ()
+
+    @property
+    def place_key(self) -> str:
+        """The key that counts its occurrences: one of its own in each item of a map."""
+        return self.item + self.key
 
     @property
     def unpriced(self) -> bool:
@@ -115,7 +125,9 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One time a step was carried out (or restored: then ``of`` is the execution it came from).
 
     ``snapshot`` is the state it completed with, ``left`` the one it left when it did not.
-    ``differs`` says of outputs that were stored and do not come back as they were how they differ.
+    ``given`` are the versions of what it read beside the namespace, ``around`` is what it changed
+    there. ``differs`` says of outputs that were stored and do not come back as they were how they
+    differ.
     """
 
     id: int
@@ -145,6 +157,8 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     shared: dict[str, list[str]] = {}
     sharers: dict[str, str] = {}
     drawn: dict[str, str] = {}
+    given: dict[str, str] = {}
+    around: dict[str, Binding] = {}
     before: int = 0
     snapshot: int = 0
     left: int = 0

@@ -83,8 +83,9 @@ def run(
 
     ``parameters`` are assigned in a cell after the one tagged ``parameters``; ``out`` is where the
     executed notebook is written (the source is never changed); ``restarts`` bounds how many dead
-    kernels in a row may make no progress; ``timeout`` is seconds for each cell. Raises
-    :class:`UsageError` before anything runs when the notebook cannot be one.
+    kernels in a row may make no progress; ``timeout`` is seconds for each cell. Raises, before
+    anything runs, :class:`UsageError` when the notebook cannot be one, and
+    :class:`duranb.errors.Untrusted` when somebody else wrote its store.
     """
     hooks = hooks or Hooks()
     _checking()
@@ -93,7 +94,7 @@ def run(
     if parameters:
         inject(document, parameters)
     env = {"DURANB_PARAMETERS": json.dumps(dict(parameters or {}))}
-    first = _history(notebook).last_execution
+    first = _history(notebook, trusted=True).last_execution
     died = in_vain = 0
     while True:
         before = _progress(notebook)
@@ -305,12 +306,15 @@ _PLAIN = (
 )
 
 
-def _history(notebook: Path) -> History:
-    """The history of a notebook; an empty one where there is none."""
+def _history(notebook: Path, *, trusted: bool = False) -> History:
+    """The history of a notebook; an empty one where there is none. One that has to be ``trusted``
+    and is not raises :class:`duranb.errors.Untrusted`."""
     folder = store_path(notebook.resolve())
     if not is_store(folder):
         return History()
     with StoreView.open(folder) as view:
+        if trusted:
+            view.need_trust()
         return view.history()
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from duranb.record.events import Binding
 from duranb.values.sharing import Seal
 
 
@@ -39,6 +40,14 @@ def components(reached: Mapping[str, Mapping[int, Seal]]) -> list[frozenset[str]
     for name in reached:
         found.setdefault(root(name), set()).add(name)
     return [frozenset(group) for group in found.values()]
+
+
+def by_artifact(bindings: Mapping[str, Binding]) -> dict[str, dict[str, Binding]]:
+    """The names that were stored together, by the artifact they lie in."""
+    found: dict[str, dict[str, Binding]] = {}
+    for name, binding in bindings.items():
+        found.setdefault(binding.artifact, {})[name] = binding
+    return found
 
 
 class Holders:

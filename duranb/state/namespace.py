@@ -16,6 +16,7 @@ from duranb.state import randomness
 from duranb.state.alive import is_open, taken
 from duranb.state.capture import not_loaded
 from duranb.state.classes import bound, classes
+from duranb.state.groups import by_artifact
 from duranb.state.hidden import is_hidden
 from duranb.state.linking import Linked, linked
 from duranb.state.pending import is_pending, is_used, lazily
@@ -40,36 +41,37 @@ class Namespace(Tracking):
     """Whether a live object does where the very one cannot be brought back, as in a replay offline:
     nobody is asked, and what it lacks shows as another request."""
 
-    def rollback(
-        self,
-        mark: Mark,
-        loads: Collection[str] | None,
-        only: Collection[str] | None = None,
-    ) -> list[str]:
+    def rollback(self, mark: Mark, loads: Collection[str] | None) -> list[str]:
         """Go back to a mark, after code that loads ``loads`` ran; the names that could not be.
 
         Objects whose content is what it was stay themselves; what was changed in place comes from
-        its artifact. ``only`` leaves all other names alone.
+        its artifact.
         """
         self.touched(loads)
-        wanted = None if only is None else set(only)
         for name in [n for n in self.live if n not in mark.tracked and not is_hidden(n)]:
-            if wanted is None or name in wanted:
-                del self.live[name]
-        damaged = {n: mark.tracked[n].binding for n in self._put_back(mark, wanted)}
+            del self.live[name]
+        damaged = {n: mark.tracked[n].binding for n in self._put_back(mark)}
         lost = [n for n, b in damaged.items() if not b.artifact and is_unstorable(b.version)]
         lost += self._load_groups({n: b for n, b in damaged.items() if n not in lost})
         randomness.set_state(mark.random)
         return sorted(lost)
 
-    def _put_back(self, mark: Mark, wanted: Collection[str] | None) -> set[str]:
+    def bind_again(self, mark: Mark, names: Collection[str]) -> None:
+        """Bind names to the objects that they were bound to at a mark, in whatever state these are:
+        the next sync tells."""
+        for name in names & mark.tracked.keys():
+            seen = mark.tracked[name]
+            if self.live.get(name, GONE) is not seen.value:
+                self.live[name] = seen.value
+                if self._intact(seen):
+                    self._tracked[name] = seen
+
+    def _put_back(self, mark: Mark) -> set[str]:
         """Bind the marked objects again; the names whose objects were changed in place."""
         self._widen()
         marked = mark.tracked
         suspects = set(marked) if self._anything else self._touched & marked.keys()
         suspects |= {n for n, s in marked.items() if self.live.get(n, GONE) is not s.value}
-        if wanted is not None:
-            suspects &= set(wanted)
         for name in list(suspects):
             suspects |= marked[name].group & marked.keys()
         for name in suspects:
@@ -110,8 +112,8 @@ class Namespace(Tracking):
         beside = {n: b for n, b in target.items() if n not in wrong and n not in stay}
         if step is not None:
             beside |= {n: b for n, b in step.beside.items() if self._has_version(n, b.version)}
-        groups = _by_artifact(wrong)
-        anchors = {a: b for a, b in _by_artifact(beside).items() if a in groups}
+        groups = by_artifact(wrong)
+        anchors = {a: b for a, b in by_artifact(beside).items() if a in groups}
         taking = {wrong[n].artifact for n in self._taking_in(step) if n in wrong}
         late = {
             n: b
@@ -121,7 +123,8 @@ class Namespace(Tracking):
         }
         late |= {n: b for a in {b.artifact for b in late.values()} for n, b in groups[a].items()}
         now = {n: b for n, b in wrong.items() if n not in late}
-        lost = self._load_groups(now, anchors, step)
+        with self._alone:
+            lost = self._load_groups(now, anchors, step)
         self._bind_late(late)
         for name, seen in stay.items():
             self._tracked[name] = seen
@@ -161,7 +164,7 @@ class Namespace(Tracking):
         stored: one of these was bound anew since, to what is right or what the step had changed."""
         found = {}
         beside, in_place = ({}, ()) if step is None else (step.beside, step.in_place)
-        for bindings in _by_artifact({**beside, **target}).values():
+        for bindings in by_artifact({**beside, **target}).values():
             here = {
                 n
                 for n, b in bindings.items()
@@ -263,7 +266,7 @@ class Namespace(Tracking):
         self._load_groups({n: b for n, b in self._pending.items() if b.artifact in artifacts})
 
     def _bind_late(self, wanted: Mapping[str, Binding]) -> None:
-        for bindings in _by_artifact(wanted).values():
+        for bindings in by_artifact(wanted).values():
             group = frozenset(bindings)
             for name, binding in bindings.items():
                 self.live[name] = lazily(partial(self._now, name, binding), binding.type)
@@ -291,7 +294,7 @@ class Namespace(Tracking):
         groups: list[_Group] = []
         lost: dict[str, Binding] = {}
         settled: dict[str, type] = {}
-        for artifact, bindings in _by_artifact(wanted).items():
+        for artifact, bindings in by_artifact(wanted).items():
             if not artifact:
                 lost |= bindings
                 continue
@@ -343,8 +346,8 @@ class Namespace(Tracking):
             group.values |= made.values
             group.bindings |= beside
             group.linked = made
-        elif all(self._tracked[n].group <= group.members for n in beside):
-            # Not built alike, though equal: the whole group as it was stored.
+        elif all(self.sharing(n) <= {*wanted, *beside} for n in beside):
+            # Not built alike, though equal: all that share with them, as they were stored.
             group.values |= {n: loaded[n] for n in beside}
             group.bindings |= beside
         else:
@@ -436,13 +439,6 @@ class _Group:
     def is_whole(self) -> bool:
         """Whether all that was stored together is together again."""
         return self.members == self.bindings.keys()
-
-
-def _by_artifact(bindings: Mapping[str, Binding]) -> dict[str, dict[str, Binding]]:
-    found: dict[str, dict[str, Binding]] = {}
-    for name, binding in bindings.items():
-        found.setdefault(binding.artifact, {})[name] = binding
-    return found
 
 
 def _lost(was: Binding, why: str) -> Binding:

@@ -8,7 +8,6 @@ at; where bytes differ although nothing changed, it is stored again: a change is
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Collection, Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,6 +21,7 @@ from duranb.errors import StoreError
 from duranb.record.artifacts import Artifacts
 from duranb.record.events import Binding
 from duranb.state import randomness, reaching, seeding, unstorable
+from duranb.state.alone import Alone
 from duranb.state.capture import NO_NAME, Capture, is_unsettled
 from duranb.state.groups import Holders, components
 from duranb.state.hidden import is_hidden
@@ -50,7 +50,7 @@ class Tracking:
         self._random = randomness.Standing()
         self._ran = Ran(uses)
         self._pending: dict[str, Binding] = {}
-        self._alone = threading.RLock()  # a pending value may be used first by another thread
+        self._alone = Alone()  # a pending value may be used first by another thread
 
     # -- looking ---------------------------------------------------------------------------
 

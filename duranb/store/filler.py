@@ -2,8 +2,9 @@
 for it.
 
 It reads the log, so that nothing is held in memory for it however far it is behind. While events
-keep coming it works in small pieces and rests in between: what it does in Python holds up the
-threads that record. When they stop, or somebody asks, it catches up.
+keep coming it waits: what it does in Python, importing DuckDB first of all, holds up the cells that
+run. When they stop, or somebody asks, it catches up. When it is far behind it works in small pieces
+and rests in between.
 """
 
 from __future__ import annotations
@@ -28,8 +29,11 @@ if TYPE_CHECKING:  # DuckDB takes 0.1 s to import: it is, on this thread, when i
 
 T = TypeVar("T")
 
-QUIET = 0.25
+QUIET = 2.0
 """Seconds without new events after which it works without a rest."""
+
+FAR = 10_000
+"""Events it may be behind while others keep coming: about 0.2 s of work."""
 
 REST = 0.05
 """Seconds of rest between two pieces of work while events keep coming."""
@@ -61,6 +65,7 @@ class Filler:
         self._queue: SimpleQueue[_Work | type[_News] | None] = SimpleQueue()
         self._database: Database | None = None
         self._filled = 0
+        self._at_open = log.last
         self._failures = 0  # in a row
         self._told = False
         self._latest = time.monotonic()
@@ -100,7 +105,8 @@ class Filler:
             try:
                 item = self._queue.get(timeout=self._rest())
             except Empty:
-                self._try(self._fill_some)
+                if self._is_far() or not self._is_busy():
+                    self._try(self._fill_some)
                 continue
             if item is None:
                 break
@@ -119,7 +125,13 @@ class Filler:
             self._told = True
         if self._failures:
             return min(QUIET * 2.0**self._failures, LONGEST)
-        return REST if self._is_busy() else 0.0
+        if not self._is_busy():
+            return 0.0
+        return REST if self._is_far() else max(0.0, self._latest + QUIET - time.monotonic())
+
+    def _is_far(self) -> bool:
+        # What it has of the events that were there at open is not known before it is opened.
+        return self._log.last - max(self._filled, self._at_open) > FAR
 
     def _is_wanted(self) -> bool:
         """Whether there is something else to do than to fill the history's tables."""

@@ -22,8 +22,9 @@ import struct
 import sys
 import types
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import cloudpickle
@@ -94,9 +95,11 @@ class Dump:
     def reached(self) -> dict[int, sharing.Seal]:
         """The objects inside of the value that others could change too, by id. Only true while this
         lives: it holds what pickling made on the way."""
-        memo = self.pickler.memo.copy()
         inside = {
-            i: obj for i, (_, obj) in memo.items() if type(obj) is not str and obj is not _LIVE
+            i: obj
+            for i, (_, obj) in self.pickler.memo.copy().items()
+            # Most of a large value, and no state.
+            if type(obj) is not str and type(obj) is not tuple and obj is not _LIVE
         }
         inside.pop(id(self.value), None)
         inside |= {i: obj for i, (obj, _) in self.pickler.windows.found.items()}
@@ -185,7 +188,7 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         kind = type(obj)
         if kind is types.FunctionType:
             self.met.code.append(obj)
-            found = compiled.reduction(obj) or recipes.of_function(obj)
+            found = compiled.reduction(obj)
             if found is not None and not held.is_global(obj):
                 return found
             if obj.__globals__ is self._namespace:
@@ -279,7 +282,9 @@ def special(obj: Any) -> Any:
         raise TypeError("cannot pickle a weak proxy: what it stands for would come in its place")
     if kind is functools._lru_cache_wrapper:
         # Pickle would look it up by its name, and find another one, or none.
-        return _cached, (obj.__wrapped__, obj.cache_parameters())
+        given = (obj.__wrapped__, obj.cache_parameters())
+        extra = {k: v for k, v in vars(obj).items() if k not in _OF_CACHED}
+        return _cached, (*given, extra) if extra else given
     found = compiled.reduction(obj)
     if found is not None:
         return found
@@ -296,8 +301,15 @@ def own_way(obj: Any) -> Any:
     return leftover.reduction(obj) or undisturbed.reduction(obj) or forwarding.reduction(obj)
 
 
-def _cached(function: Any, parameters: dict[str, Any]) -> Any:
-    return functools.lru_cache(**parameters)(function)
+_OF_CACHED = {*functools.WRAPPER_ASSIGNMENTS, "__wrapped__", "cache_parameters"}
+
+
+def _cached(
+    function: Any, parameters: dict[str, Any], extra: Mapping[str, Any] = MappingProxyType({})
+) -> Any:
+    made = functools.lru_cache(**parameters)(function)
+    vars(made).update(extra)
+    return made
 
 
 def _viewed(of: Any, code: Any, shape: tuple[int, ...]) -> memoryview:

@@ -9,24 +9,31 @@ from __future__ import annotations
 
 import collections
 import contextvars
+import functools
 import importlib
 import site
 import sys
 import sysconfig
 import types
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache, lru_cache
 from typing import Any
 
 from duranb.code.looking import module_of as home_of, own as own_of
 from duranb.text.credentials import is_secret_field
-from duranb.values.immutable import ATOMS, is_immutable
+from duranb.values.immutable import ATOMS, is_immutable_kind, is_imported
 
 _Place = tuple[dict[str, Any], str, str]
 """A module's globals, the module's name, and the name in it."""
 
+_Names = Mapping[str, Any]
 
-_PLAIN = frozenset({object, contextvars.ContextVar, list, dict, set, bytearray, collections.deque})
+
+_PLAIN = frozenset(
+    {
+        *(object, contextvars.ContextVar, types.MappingProxyType),
+        *(list, dict, set, bytearray, collections.deque, functools.partial),
+    }
+)
 """The types of values that nothing but looking tells to be held by a module."""
 
 
@@ -39,19 +46,22 @@ _UNIQUE_IDS = frozenset(map(id, _UNIQUE))
 
 
 class _Index:
-    """Objects that modules hold, by id: those that are ``wanted``, of one package or of all. Each
-    module is gone through once; an id is only believed where the module holds that object still."""
+    """Objects that modules hold, by id: those that ``pick`` chooses among a module's names, of one
+    package or of all. Each module is gone through once; an id is only believed where the module
+    holds that object still."""
 
-    def __init__(self, wanted: Callable[[str, object], bool], package: str = "") -> None:
-        self._wanted = wanted
+    def __init__(self, pick: Callable[[str, _Names], Iterable[str]], package: str = "") -> None:
+        self._pick = pick
         self._package = package
         self._seen: dict[str, types.ModuleType] = {}
+        self._waiting: dict[str, types.ModuleType] = {}
         self._places: dict[int, _Place] = {}
         self._loaded = 0
 
     def places(self) -> dict[int, _Place]:
         """Where objects were found, by their ids."""
-        self._look()
+        if self._waiting or len(sys.modules) != self._loaded:
+            self._look()
         return self._places
 
     def place(self, obj: object) -> tuple[str, str] | None:
@@ -61,18 +71,16 @@ class _Index:
 
     def _look(self) -> None:
         """Go through the modules that were loaded since."""
-        if len(sys.modules) == self._loaded:
-            return
-        waiting = False
-        for name, module in list(sys.modules.items()):
-            if self._seen.get(name) is module or not self._is_one(name, module):
-                continue
-            if _being_loaded(module):
-                waiting = True
-            else:
-                self._seen[name] = module
+        if len(sys.modules) != self._loaded:
+            self._loaded = len(sys.modules)
+            for name, module in list(sys.modules.items()):
+                if self._seen.get(name) is not module:
+                    self._seen[name] = module
+                    if self._is_one(name, module):
+                        self._waiting[name] = module
+        for name, module in list(self._waiting.items()):
+            if not _being_loaded(module) and self._waiting.pop(name, None) is not None:
                 self._look_into(name, vars(module))
-        self._loaded = 0 if waiting else len(sys.modules)
 
     def _is_one(self, name: str, module: types.ModuleType) -> bool:
         if self._package and name.partition(".")[0] != self._package:
@@ -80,27 +88,36 @@ class _Index:
         return name != "__main__" and issubclass(type(module), types.ModuleType)
 
     def _look_into(self, module: str, names: dict[str, Any]) -> None:
-        for name, value in list(names.items()):
-            if self._wanted(module, value):
-                before = self._places.get(id(value))
-                if before is None or before[0].get(before[2]) is not value:
-                    self._places[id(value)] = (names, module, name)
+        for name in self._pick(module, names):
+            value = names.get(name)
+            before = self._places.get(id(value))
+            if before is None or before[0].get(before[2]) is not value:
+                self._places[id(value)] = (names, module, name)
 
 
-def _is_plain(module: str, value: object) -> bool:
-    return id(type(value)) in _PLAIN_IDS and (id(type(value)) in _UNIQUE_IDS or installed(module))
+def _plain_ones(module: str, names: _Names) -> list[str]:
+    kinds = _PLAIN_IDS if installed(module) else _UNIQUE_IDS
+    return [name for name, value in list(names.items()) if id(type(value)) in kinds]
 
 
-_plain = _Index(_is_plain)
+_plain = _Index(_plain_ones)
 
 
-@cache
+@functools.cache
 def _of_package(package: str) -> _Index:
-    def is_own(module: str, value: object) -> bool:
-        kind = type(value)
-        return home_of(kind).partition(".")[0] == package and not is_immutable(value)
+    known: dict[int, tuple[type, bool]] = {}  # it keeps the types, or their ids would be others'
 
-    return _Index(is_own, package)
+    def is_own(kind: type) -> bool:
+        if id(kind) not in known:
+            home = home_of(kind).partition(".")[0]
+            known[id(kind)] = kind, home == package and not is_immutable_kind(kind)
+        return known[id(kind)][1]
+
+    def own_ones(module: str, names: _Names) -> list[str]:
+        found = list(names.items())
+        return [name for name, value in found if is_own(type(value)) and not is_imported(value)]
+
+    return _Index(own_ones, package)
 
 
 def places(kind: type) -> Mapping[int, object]:
@@ -135,7 +152,7 @@ def by_classes(kinds: Iterable[type]) -> set[int]:
     return {id(attributes.get(name)) for attributes, name in found}
 
 
-@lru_cache(maxsize=1024)
+@functools.lru_cache(maxsize=1024)
 def _in_classes(kind: type) -> tuple[tuple[type, tuple[str, ...]], ...]:
     found = []
     for cls in kind.__mro__:
@@ -254,7 +271,7 @@ def module_globals(module: str) -> dict[str, Any]:
     return vars(importlib.import_module(module))
 
 
-@cache
+@functools.cache
 def installed(module: str) -> bool:
     """Whether a module is Python's own or of an installed package: no code that the user edits."""
     if module == "__main__":

@@ -8,6 +8,7 @@ that can be made of what they hold.
 from __future__ import annotations
 
 import asyncio
+import collections
 import concurrent.futures
 import contextlib
 import contextvars
@@ -19,9 +20,10 @@ import threading
 import types
 import typing
 import weakref
-from collections import deque
 from collections.abc import Callable
 from typing import Any
+
+from duranb.values import held
 
 Reduction = tuple[Any, ...]
 
@@ -35,31 +37,6 @@ def reduction(obj: Any) -> Reduction | None:
     if issubclass(kind, asyncio.mixins._LoopBoundMixin):
         return _of_loop(obj)
     return _loop(obj) if issubclass(kind, asyncio.AbstractEventLoop) else None
-
-
-def of_function(function: Any) -> Reduction | None:
-    """How a function is pickled that ``functools.singledispatch`` made; None for every other."""
-    if function.__code__ is not _DISPATCHING:
-        return None
-    registry = dict(function.registry)
-    extra = {k: v for k, v in vars(function).items() if k not in _OF_DISPATCH}
-    return dispatching, (registry.pop(object), list(registry.items()), extra)
-
-
-_dispatch: Any = functools.singledispatch(lambda value: None)
-_DISPATCHING = _dispatch.__code__
-_OF_DISPATCH = {*vars(_dispatch), "__wrapped__"}
-
-
-def dispatching(
-    default: Any, registry: list[tuple[type, Any]], extra: dict[str, Any]
-) -> Callable[..., Any]:
-    """The function that dispatches to these."""
-    made = functools.singledispatch(default)
-    for kind, function in registry:
-        made.register(kind, function)
-    vars(made).update(extra)
-    return made
 
 
 def _method(method: Any) -> Reduction | None:
@@ -171,6 +148,35 @@ def _weak_set(members: Any) -> Reduction:
     return weakref.WeakSet, (set(members),)
 
 
+# -- what looks at a dictionary ------------------------------------------------------------------
+
+
+def _view(view: Any) -> Reduction:
+    return _VIEWS[type(view)], (gc.get_referents(view)[0],)
+
+
+_VIEWS: dict[type, Any] = {
+    type(getattr(kind, what)(kind())): getattr(kind, what)
+    for kind in (dict, collections.OrderedDict)
+    for what in ("keys", "values", "items")
+}
+
+
+def _read_only(proxy: Any) -> Reduction | None:
+    """With the very mapping it looks at, unless that is a class's own."""
+    of = gc.get_referents(proxy)[0]
+    for each in of.values() if type(of) is dict else ():
+        if type(each) in _OF_CLASS and gc.get_referents(each.__objclass__.__dict__)[0] is of:
+            return vars, (each.__objclass__,)
+    found = held.place(proxy)
+    if found is not None:
+        return held.load, (*found, held.full_name(type(proxy)), None)
+    return types.MappingProxyType, (of,)
+
+
+_OF_CLASS = (types.GetSetDescriptorType, types.MemberDescriptorType, types.WrapperDescriptorType)
+
+
 # -- context variables ---------------------------------------------------------------------------
 
 
@@ -207,7 +213,7 @@ def _of_loop(obj: Any) -> Reduction | None:
     state = {k: v for k, v in vars(obj).items() if k != "_loop"}
     for name in ("_waiters", "_getters", "_putters"):
         if state.get(name) is not None:
-            state[name] = deque()
+            state[name] = collections.deque()
     if kind is asyncio.Lock:
         state["_locked"] = False
     return copyreg.__newobj__, (kind,), state  # type: ignore[attr-defined]
@@ -251,6 +257,7 @@ def thread_local(held: dict[str, Any]) -> threading.local:
 
 _RECIPES: dict[type, Callable[[Any], Reduction | None]] = {
     types.MethodType: _method,
+    types.MappingProxyType: _read_only,
     typing.NewType: _new_type,
     typing.ParamSpec: _parameters,
     typing.TypeVarTuple: _parameters,
@@ -266,4 +273,5 @@ _RECIPES: dict[type, Callable[[Any], Reduction | None]] = {
     type(functools.cmp_to_key(lambda a, b: 0)): _compared,
     queue.SimpleQueue: _simple_queue,
     concurrent.futures.Future: _future,
+    **dict.fromkeys(_VIEWS, _view),
 }

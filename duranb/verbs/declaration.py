@@ -83,8 +83,11 @@ class Changes(Verb, frozen=True):
 
     Its handler takes a :class:`duranb.session.session.Session` and the verb, and returns a
     :class:`duranb.session.change.Change`. It takes ``--dry-run`` and ``--yes`` everywhere. The
-    timeline has a request for it, which waits for a running cell.
+    timeline has a request for it, which waits for a running cell. One that ``always_asks`` does so
+    even with ``--yes``.
     """
+
+    always_asks: ClassVar[bool] = False
 
 
 class Acts(Verb, frozen=True):

@@ -155,9 +155,13 @@ class Resolve(Changes, frozen=True):
 
 
 class Trust(Changes, frozen=True):
-    """Sign the store with your key: its values are code once they are loaded."""
+    """Stand for a store that somebody else wrote or changed: it is loaded and run from then on.
+
+    It says first what is in it, and always asks.
+    """
 
     handler = "duranb.session.trusting:trust"
+    always_asks = True
 
 
 class Answer(Acts, frozen=True):
@@ -182,7 +186,7 @@ class Adopt(OnFiles, frozen=True):
 
 
 class Verify(OnFiles, frozen=True):
-    """Check that the store is what was acknowledged: chain, artifacts and signatures.
+    """Check that the store is what was acknowledged, and yours: chain, seals and artifacts.
 
     With --replay, rerun every completed step instead: offline, from its recorded inputs and against
     its recorded calls, on a copy of the store. Each output that comes out different is listed.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 
 import pytest
 
@@ -185,6 +186,44 @@ def test_what_the_user_changed_since_is_not_put_back(world: World) -> None:
     world.cell("s", "y = 1")
     assert world.live["a"] == 9
     assert "b" not in world.live
+
+
+SHARED = {
+    "bound anew": ("x = [1]; y = [x]", "x.append(2)", "y = 5", "(x, y)", ([1], 5)),
+    "changed": ("x = [1]; y = [x, 3]", "x.append(2)", "y[1] = 4", "(x, y[1])", ([1], 4)),
+    "a view": (
+        "import numpy\nx = numpy.zeros(3); y = x[:2]; z = x[:2]",
+        "x[2] = 9",
+        "y = 5",
+        "(x.tolist(), y, numpy.shares_memory(x, z))",
+        ([0, 0, 0], 5, True),
+    ),
+    "seeded anew": (
+        "import random; x = [1]; random.seed(1)",
+        "x.append(random.random())",
+        "random.seed(2)",
+        "(x, random.random())",
+        ([1], random.Random(2).random()),
+    ),
+}
+
+
+@pytest.mark.parametrize("how", SHARED)
+@pytest.mark.parametrize("restarted", [False, True], ids=["here", "restarted"])
+def test_a_clean_start_leaves_alone_what_is_of_others(
+    world: World, how: str, restarted: bool
+) -> None:
+    """What shared state with what the failed step had changed, and was bound or changed since,
+    stays; what still shares goes on to share."""
+    before, change, since, look, there = SHARED[how]
+    world.plain(before)
+    with pytest.raises(KeyError):
+        world.cell("s", f"{change}\nraise KeyError()")
+    world.plain(since)
+    if restarted:
+        world.runtime.failed.clear()  # what is known of it is what is recorded
+    world.cell("s", "done = 1")
+    assert eval(look, world.live) == there
 
 
 def test_after_a_restart_it_starts_clean_too(world: World) -> None:

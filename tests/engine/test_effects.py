@@ -51,9 +51,33 @@ async def asend(to: str) -> str:
     return send(to)
 
 
+class Desk:
+    """Its tools change it, as agents do."""
+
+    def __init__(self) -> None:
+        self.sent: list[str] = []
+
+    def unsend(self, receipt: str) -> None:
+        """The undo of its tools."""
+        Outside.done.append(f"unsend {receipt} by {type(self).__name__}")
+
+    @duranb.tool(compensate=unsend)
+    def send(self, to: str) -> str:
+        """An effect."""
+        self.sent.append(to)
+        return send(to)
+
+    @duranb.tool(compensate=unsend)
+    async def asend(self, to: str) -> str:
+        """An async effect."""
+        self.sent.append(to)
+        return await asend(to)
+
+
 HEAD = """
 import duranb
-from tests.engine.test_effects import send, unsend, asend
+from tests.engine.test_effects import Desk, send, unsend, asend
+desk = Desk()
 """
 
 
@@ -84,6 +108,8 @@ FORMS = {
     "a tool": "r = duranb.tool(send)('ann')",
     "an idempotent call": "r = duranb.call(send, 'ann', idempotent=True)",
     "an awaited call": "r = await duranb.call(asend, 'ann')",
+    "a method": "r = desk.send('ann')",
+    "an awaited method": "r = await desk.asend('ann')",
     "with its undo": "r = duranb.call(send, 'ann', compensate=unsend)",
 }
 
@@ -99,6 +125,26 @@ def test_an_effect_is_done_once(world: World, form: str, restarted: bool) -> Non
     world.cell("s", FORMS[form])
     assert world.live["r"] == "receipt ann"
     assert Outside.done == ["send ann hi"]
+
+
+@pytest.mark.parametrize("call", ["desk.send", "await desk.asend"])
+def test_the_state_of_an_instance_does_not_tell_its_effects_apart(world: World, call: str) -> None:
+    """A method that changes its instance is not done again by a process where it is as new."""
+    body = f"r = [{call}('ann'), {call}('bob')]"
+    with pytest.raises(KeyError):
+        world.cell("s", f"{body}\nraise KeyError()")
+    restart(world)
+    world.cell("s", body)
+    assert Outside.done == ["send ann hi", "send bob hi"]
+
+
+def test_a_coroutine_that_nobody_awaits_is_refused(world: World) -> None:
+    """A plain function that only makes one has done nothing: it is not recorded as done."""
+    world.plain("def later(): return asend('ann')")
+    with pytest.raises(UsageError, match="later returned a coroutine"):
+        world.cell("s", "r = duranb.call(later)")
+    assert not Outside.done
+    assert [c.status for c in effects(world)] == [CallStatus.FAILED]
 
 
 def test_intent_comes_before_the_deed(world: World) -> None:
@@ -317,6 +363,13 @@ def test_effects_are_undone_in_reverse(world: World) -> None:
     assert world.last("s").status is Status.COMPENSATED
     assert made.compensates == world.last("s").id
     assert all(c.status is CallStatus.COMPENSATED for c in world.calls("s"))
+
+
+def test_a_method_undoes_a_method(world: World) -> None:
+    """It is called on the instance, with the result."""
+    world.cell("s", "r = desk.send('ann'), await desk.asend('bob')")
+    undone(world, "s")
+    assert Outside.done[2:] == [f"unsend receipt {who} by Desk" for who in ("bob", "ann")]
 
 
 def test_what_was_undone_is_done_again(world: World) -> None:

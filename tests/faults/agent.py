@@ -25,7 +25,7 @@ def ask(text):
         model="gpt-4o-mini", messages=[{{"role": "user", "content": text}}])
     return answer.choices[0].message.content
 @duranb.tool(compensate=lambda ticket: post("/undo", ticket["key"]), idempotent=True)
-def open_ticket(title):
+def open_ticket(title: str):
     return post("/effect", duranb.context().idempotency_key)
 def post(path, key):
     request = urllib.request.Request("{url}" + path, data=b"{{}}", method="POST",

@@ -202,7 +202,7 @@ def test_kill_inside_a_compensation(server: CountingServer, tmp_path: Path) -> N
         "    post('/undo', result['key'])\n"
         "    if result['n'] == 1 and not os.path.exists('calm'): os.kill(os.getpid(), 9)\n"
         "@duranb.tool(compensate=undo)\n"
-        "def ticket(n):\n"
+        "def ticket(n: int):\n"
         "    return post('/effect', duranb.context().idempotency_key) | {'n': n}\n"
         "made = [ticket(n) for n in range(3)]"
     )

@@ -16,7 +16,7 @@ def note(text):
 def undo(result, *args):
     note(f'undo {result}')
 @duranb.tool(compensate=undo)
-def send(to, text):
+def send(to: str, text: str) -> str:
     '''Send a message.
 
     To somebody.
@@ -159,7 +159,7 @@ def test_a_failing_compensation_stops_and_says_so(kernel: Kernel) -> None:
         "    if result.endswith('ann') and not os.path.exists('calm'): raise KeyError('stuck')\n"
         "    note(f'undo {result}')\n"
         "@duranb.tool(compensate=undo)\n"
-        "def send(to): return f'receipt {to}'"
+        "def send(to: str): return f'receipt {to}'"
     )
     kernel.run("%%durable mail\nsend('ann')\nsend('bob')\ndone = True")
     failed = kernel.run("%duranb compensate mail --yes")

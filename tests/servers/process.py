@@ -7,22 +7,59 @@ import subprocess
 import sys
 import urllib.request
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 ROOT = Path(__file__).parent.parent.parent
 
 
-class CountingServer:
-    """A counting server in a process of its own; a context manager. ``url`` has no path."""
+class ModelServer:
+    """A server in a process of its own; a context manager. ``url`` has no path."""
 
-    def __init__(self, port: int = 0) -> None:
-        command = [sys.executable, "-m", "tests.servers.counting", "--port", str(port)]
+    def __init__(self, *words: str) -> None:
+        command = [sys.executable, "-m", *words]
         self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError(f"the counting server did not start: {self._process.wait()}")
+            raise RuntimeError(f"the server did not start: {self._process.wait()}")
         self.url = f"http://127.0.0.1:{int(line)}"
+
+    def configure(self, **settings: Any) -> None:
+        """Change what it does; see the server."""
+        self._post("/__config", settings)
+
+    def stop(self) -> None:
+        """End the process."""
+        self._process.kill()
+        self._process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.stop()
+
+    def _get(self, path: str) -> Any:
+        with urllib.request.urlopen(self.url + path, timeout=10) as reply:
+            return json.load(reply)
+
+    def _post(self, path: str, body: Any) -> None:
+        request = urllib.request.Request(
+            self.url + path,
+            data=json.dumps(body).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=10) as reply:
+            reply.read()
+
+
+class CountingServer(ModelServer):
+    """The one of :mod:`tests.servers.counting`."""
+
+    def __init__(self, port: int = 0) -> None:
+        super().__init__("tests.servers.counting", "--port", str(port))
 
     @property
     def journal(self) -> list[dict[str, Any]]:
@@ -41,36 +78,19 @@ class CountingServer:
         found: dict[str, dict[str, int]] = self._get("/__effects")
         return found
 
-    def configure(self, **settings: Any) -> None:
-        """Change what it does; see :class:`tests.servers.counting.Config`."""
-        self._post("/__config", settings)
-
     def reset(self) -> None:
         """Forget every request, effect and setting."""
         self._post("/__reset", {})
 
-    def stop(self) -> None:
-        """End the process."""
-        self._process.kill()
-        self._process.wait()
-        assert self._process.stdout is not None
-        self._process.stdout.close()
 
-    def __enter__(self) -> CountingServer:
-        return self
+class LimitedServer(ModelServer):
+    """The one of :mod:`tests.servers.limited`."""
 
-    def __exit__(self, *exc: object) -> None:
-        self.stop()
+    def __init__(self) -> None:
+        super().__init__("tests.servers.limited", "0")
 
-    def _get(self, path: str) -> Any:
-        with urllib.request.urlopen(self.url + path, timeout=10) as reply:
-            return json.load(reply)
-
-    def _post(self, path: str, body: Any) -> None:
-        request = urllib.request.Request(
-            self.url + path,
-            data=json.dumps(body).encode(),
-            headers={"Content-Type": "application/json"},
-        )
-        with urllib.request.urlopen(request, timeout=10) as reply:
-            reply.read()
+    @property
+    def stats(self) -> dict[str, Any]:
+        """What reached it; see :meth:`tests.servers.limited.World.stats`."""
+        found: dict[str, Any] = self._get("/__stats")
+        return found

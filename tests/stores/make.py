@@ -25,7 +25,7 @@ def note(text):
 def unsend(result, *args):
     note(f'unsend {result}')
 @duranb.tool(compensate=unsend)
-def send(to):
+def send(to: str):
     '''Send a message.'''
     note(f'send {to}')
     return f'receipt {to}'

@@ -250,6 +250,21 @@ def test_scattered_memory_is_shared_again() -> None:
     assert second["rows"][1] == second["both"][1][0] == 50
 
 
+def test_a_view_is_linked_beside_memory_that_has_changed() -> None:
+    """An edited cell has written to another part of the array: what the restored step shows of it
+    is as it was, and is linked, and the rest is left as it is now."""
+    setup = "import numpy as np\nwhole = np.zeros((3, 4)); row = whole[0]"
+    first = Kernel()
+    first.run(setup)
+    delta = first.run("both = {'row': row, 'part': row[1:3]}")
+    second = Kernel(first.artifacts)
+    second.run(setup + "; whole[2] = 7")
+    assert given(second, delta, "both") == []
+    second.run("whole[0, 1] = 50")
+    assert second["both"]["row"] is second["row"] and second["both"]["part"][0] == 50
+    assert second["whole"][2, 0] == 7
+
+
 def test_frames_that_were_loaded_share_nothing_that_pandas_guards() -> None:
     """The memory of what was loaded lies in a buffer of its own, which is guarded as well."""
     pytest.importorskip("pandas", minversion="3")

@@ -40,6 +40,8 @@ export class State {
   private stopped = 0;
   private readonly toggled = new Set<number>();
   private readonly children = new Map<number, number[]>();
+  /** The last execution of each step; those inside of another are not counted. */
+  private readonly latest = new Map<string, number>();
   private readonly callbacks = new Set<() => void>();
   private loading = false;
 
@@ -98,6 +100,7 @@ export class State {
         else this.children.set(row.parent, [row.id]);
       }
       this.rows.set(row.id, row);
+      if (!row.parent) this.latest.set(stepOf(row), Math.max(row.id, this.latest.get(stepOf(row)) ?? 0));
     }
     Object.assign(this, {
       branches: update.branches,
@@ -118,6 +121,7 @@ export class State {
   private forget(): void {
     this.rows.clear();
     this.children.clear();
+    this.latest.clear();
     this.seq = -1;
     setTimeout(() => void this.load());
   }
@@ -185,8 +189,15 @@ export class State {
     if (text && !`${row.step} ${row.status} ${row.origin} ${row.branch} ${row.error}`.toLowerCase().includes(text))
       return false;
     if (this.show === "line") return row.line || row.status === "running" || row.status === "waiting";
-    if (this.show === "attention") return needsAttention(row);
+    if (this.show === "attention") return needsAttention(row, this.superseded(row));
     return true;
+  }
+
+  /** Whether its step, or the one it is part of, was carried out again since, on the same branch. */
+  private superseded(row: Row): boolean {
+    let whole = row;
+    for (let above = this.rows.get(row.parent); above; above = this.rows.get(above.parent)) whole = above;
+    return (this.latest.get(stepOf(whole)) ?? 0) > whole.id;
   }
 
   private sum(row: Row): Ledger {
@@ -203,9 +214,16 @@ export class State {
   }
 }
 
-export function needsAttention(row: Row): boolean {
+/** A step on its branch; a compensation is beside its step, and does not stand for it. */
+function stepOf(row: Row): string {
+  return `${row.run} ${row.branch} ${row.kind} ${row.step}`;
+}
+
+/** Whether a person has to do something. A failure that a later execution took over is past. */
+export function needsAttention(row: Row, superseded: boolean): boolean {
   return (
-    ["failed", "in doubt", "waiting", "compensation failed"].includes(row.status) ||
+    (row.status === "failed" && !superseded) ||
+    ["in doubt", "waiting", "compensation failed"].includes(row.status) ||
     row.stale.length > 0 ||
     row.doubts.length > 0
   );

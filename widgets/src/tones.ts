@@ -20,10 +20,12 @@ const ORIGIN: Record<Origin, Tone> = { executed: "grey", resumed: "teal", restor
 const KIND: Record<Kind, Tone> = {
   llm: "blue",
   http: "teal",
+  read: "teal",
   effect: "violet",
   ask: "amber",
   timer: "amber",
   value: "grey",
+  map: "grey",
   unknown: "grey",
 };
 

@@ -139,11 +139,26 @@ test("'needs you' leaves what failed, waits, is in doubt or stale", async () => 
     sent(6, { stale: ["x"] }),
     sent(7, { doubts: [question()] }),
     sent(8, { status: "running" }),
-  ];
+  ].map((each) => ({ ...each, step: `step_${each.id}` }));
   const { state } = await loaded(rows);
   state.set({ show: "attention" });
   assert.deepEqual(listed(state), [2, 3, 4, 5, 6, 7]);
-  assert.deepEqual(rows.map((each) => needsAttention(row(each.id, each))), [false, true, true, true, true, true, true, false]);
+  assert.deepEqual(
+    rows.map((each) => needsAttention(row(each.id, each), false)),
+    [false, true, true, true, true, true, true, false],
+  );
+});
+
+test("'needs you' leaves out a failure that a later execution of its step took over", async () => {
+  const { state } = await loaded([
+    sent(1, { step: "pay", status: "failed" }),
+    sent(2, { step: "fetch", parent: 1, status: "failed" }),
+    sent(3, { step: "pay", status: "completed" }),
+    sent(4, { step: "read", status: "failed" }),
+    sent(5, { step: "read", branch: "other" }),
+  ]);
+  state.set({ show: "attention" });
+  assert.deepEqual(listed(state), [4]);
 });
 
 test("'on this line' leaves what led to the head, and what goes on", async () => {

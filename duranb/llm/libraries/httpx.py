@@ -15,6 +15,7 @@ from typing import Any
 from duranb.engine import ways
 from duranb.engine.context import StepContext
 from duranb.engine.flows import Act, Flow, arun, run
+from duranb.llm import mcp
 from duranb.llm.flight import Flight, Head, hop
 from duranb.llm.libraries.httpx_streams import AsyncTee, Replayed, SyncTee
 from duranb.llm.patching import Method, patch
@@ -99,7 +100,7 @@ def _step_of(client: Any, request: Any, stream_type: Any) -> StepContext | None:
 
     A closed client and a request of the wrong colour pass: the library refuses them itself.
     """
-    if client.is_closed or not isinstance(request.stream, stream_type):
+    if client.is_closed or not isinstance(request.stream, stream_type) or mcp.transports():
         return None
     return listening()
 

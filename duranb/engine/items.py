@@ -1,0 +1,365 @@
+"""One item of a map: which item it is, its attempts, and its record in the journal.
+
+An item is a call that is made of other calls. Its key is its own content and the place of its map
+in the step, so that the calls made in it find their answers again when the function was edited;
+its record also names the function's code, so that one that completed with this very code is
+served, and nothing runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+import itertools
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import blake3
+import xxhash
+
+from duranb.code.looking import is_a, name_of, text_of
+from duranb.engine import scopes
+from duranb.engine.context import StepContext
+from duranb.engine.flows import TICK, Flow, Pause
+from duranb.engine.journal import Claim
+from duranb.engine.retry import Policy, cause_of
+from duranb.engine.runtime import Runtime
+from duranb.errors import StoreError, UsageError, ValidationFailed
+from duranb.record.kinds import Kind
+from duranb.record.model import Cause
+from duranb.state import preview
+from duranb.state.placeholder import Placeholder
+
+Check = Callable[[Any], object] | str | None
+"""Says whether a result is good: a function of it, or an expression over ``result``."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An item that failed for good, in the place of its result. It is false.
+
+    ``index`` is its place among the items, from 0. ``error`` is the last error as text, of type
+    ``type``. ``tries`` were made, and cost ``cost`` US dollars.
+    """
+
+    index: int
+    item: Any
+    error: str
+    type: str
+    tries: int
+    cost: float
+
+    def __bool__(self) -> bool:
+        return False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of an item: its ``value``, or its ``failure`` and the ``error`` behind it.
+    ``served`` when the journal had it. ``cost`` is what its calls cost now, in US dollars."""
+
+    value: Any = None
+    failure: Failure | None = None
+    error: Exception | None = None
+    served: bool = False
+    cost: float = 0.0
+
+
+class Work(Protocol):
+    """What is done with each item. ``label`` names it for people; ``asynchronous`` where some of it
+    has to be awaited."""
+
+    label: str
+    asynchronous: bool
+
+    def call(self, item: Any) -> Callable[[], Any]:
+        """Does it with this item."""
+
+    def awaits(self, item: Any) -> bool:
+        """Whether that gives something to await."""
+
+    def code(self, runtime: Runtime, item: Any) -> str:
+        """The identity of the code that does it."""
+
+    def key(self, runtime: Runtime, index: int, item: Any) -> str:
+        """What tells this item from others."""
+
+    def of_today(self) -> Work:
+        """The same by the code that the notebook has now."""
+
+
+class Pace:
+    """Begins at most ``rate`` tries a second; as many as there are where it is None."""
+
+    def __init__(self, rate: float | None) -> None:
+        self._gap = 1.0 / rate if rate else 0.0
+        self._next = 0.0
+        self._lock = threading.Lock()
+
+    def wait(self) -> float:
+        """Seconds until the next try may begin; it is taken to begin then."""
+        if not self._gap:
+            return 0.0
+        with self._lock:
+            now = time.monotonic()
+            begins = max(now, self._next)
+            self._next = begins + self._gap
+            return begins - now
+
+
+class Items:
+    """Carries items out, in a step or outside of any (``here`` is None then)."""
+
+    def __init__(
+        self, here: StepContext | None, work: Work, policy: Policy, check: Check, pace: Pace
+    ) -> None:
+        self._here = here
+        self._work = work
+        self._policy = policy
+        self._check = check
+        self._pace = pace
+        self._pool: ThreadPoolExecutor | None = None
+        self._lock = threading.Lock()
+        self._going: set[scopes.Attempt] = set()
+        self._stopping = False
+        if here is None:
+            return
+        where = scopes.inside.get()
+        attempt = where.attempt if where is not None and where.step is here else None
+        attempt = attempt or here.journal.attempt
+        self._scope = attempt.here()
+        around = attempt.item.key if attempt.item is not None else ""
+        self._base = f"{around}\0{work.label}\0{attempt.next_map(work.label)}\0"
+        self._seen: set[int] = set()
+        self._again: defaultdict[int, int] = defaultdict(int)
+
+    def block_in(self, pool: ThreadPoolExecutor) -> None:
+        """Run what does not await in ``pool``, where an event loop drives the items."""
+        self._pool = pool
+
+    def stop(self) -> None:
+        """Make no more calls; those on their way are still recorded."""
+        self._stopping = True
+        with self._lock:
+            going = list(self._going)
+        for attempt in going:
+            attempt.leave()
+
+    def is_calling(self, task: asyncio.Task[Any]) -> bool:
+        """Whether a call that ``task`` makes for an item is on its way."""
+        with self._lock:
+            return any(attempt.is_calling(task) for attempt in self._going)
+
+    def identify(self, index: int, item: Any) -> scopes.Item | None:
+        """Which item this is; None outside of steps. To be asked in the order of the items: equal
+        ones are told apart by counting them."""
+        if self._here is None:
+            return None
+        runtime = self._here.runtime
+        base = self._base + self._work.key(runtime, index, item)
+        count, short = 0, xxhash.xxh3_64_intdigest(base.encode())
+        if short in self._seen:  # one that is only taken for another's double is still this one
+            self._again[short] += 1
+            count = self._again[short]
+        self._seen.add(short)
+        key = blake3.blake3(f"{base}\0{count}".encode()).hexdigest(16)
+        return scopes.Item(key, Kind.MAP.key(self._work.code(runtime, item)))
+
+    def carry_out(self, index: int, item: Any, identity: scopes.Item | None) -> Flow[Outcome]:
+        """What becomes of an item after all its attempts.
+
+        Raises what ends the whole map: an interrupt, a store that refuses, an effect in doubt, a
+        question that waits.
+        """
+        cost = 0.0
+        for number in itertools.count(1):
+            yield from self._pause(self._pace.wait())
+            outcome, answered = yield from self._try(index, item, identity)
+            cost += outcome.cost
+            error = outcome.error
+            if error is None:
+                return replace(outcome, cost=cost)
+            cause = cause_of(error, answered=answered)
+            again = self._policy.should_retry(error, cause, number)
+            strict = self._here is not None and self._here.journal.strict
+            if not again or (strict and cause is Cause.CONTENT):
+                text, kind = text_of(error), name_of(type(error))
+                failure = Failure(index, item, text, kind, number, cost)
+                return replace(outcome, failure=failure, cost=cost)
+            if not strict:
+                yield from self._pause(self._policy.wait(error, cause, number))
+        raise AssertionError("unreachable: counting never ends")
+
+    def _pause(self, seconds: float) -> Flow[None]:
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self._refuse_if_stopping()
+            yield Pause(min(left, TICK))
+        self._refuse_if_stopping()
+
+    def _refuse_if_stopping(self) -> None:
+        if self._stopping:
+            raise asyncio.CancelledError("the map that this item belongs to has ended")
+
+    # -- one attempt -----------------------------------------------------------------------
+
+    def _try(
+        self, index: int, item: Any, identity: scopes.Item | None
+    ) -> Flow[tuple[Outcome, bool]]:
+        """One attempt, and whether a model answered in it: outside of steps nobody can tell."""
+        if self._here is None or identity is None:
+            try:
+                value = yield self._doing(None, item)
+                self._verify(value)
+            except Exception as error:
+                return Outcome(error=error), True
+            return Outcome(value), True
+        attempt = scopes.Attempt(self._here.attempt, self._scope, identity)
+        attempt.entered()
+        with self._lock:
+            self._going.add(attempt)
+        try:
+            outcome = yield from self._recorded(index, item, attempt, identity)
+        finally:
+            with self._lock:
+                self._going.discard(attempt)
+        return outcome, bool(attempt.body.answers)
+
+    def _recorded(
+        self, index: int, item: Any, attempt: scopes.Attempt, identity: scopes.Item
+    ) -> Flow[Outcome]:
+        """One attempt of an item in a step, replayed or recorded."""
+        here = self._here
+        assert here is not None
+        journal, where = here.journal, scopes.Inside(here, attempt)
+        with scopes.set_inside(where):
+            claim = journal.claim(Kind.MAP, identity.code, f"{self._work.label}[{index}]")
+        assert claim is not None
+        if self._is_served(claim, strict=journal.strict):
+            value = claim.value()
+            if type(value) is not Placeholder and self._holds(value):
+                return Outcome(value, served=True)
+        claim.disregard()
+        try:
+            try:
+                value = yield self._doing(where, item)
+                if journal.stopped is not None:  # it was raised in here, and swallowed
+                    raise journal.stopped
+                self._verify(value)
+            except Exception as error:
+                if journal.stopped is not None:
+                    raise journal.stopped from error
+                self._refuse_if_stopping()
+                if is_a(error, StoreError):
+                    raise
+                if not journal.strict and self._cause(error, attempt) is Cause.CONTENT:
+                    journal.reject(error, attempt)
+                yield claim.fail(error)
+                yield from scopes.leave(attempt)
+                return Outcome(error=error, cost=self._cost(attempt))
+            yield from claim.complete(value=value, preview=preview(item), made_of=attempt.relied)
+            journal.kept(attempt)
+            return Outcome(value, cost=self._cost(attempt))
+        except BaseException:
+            attempt.leave()
+            raise
+
+    @staticmethod
+    def _cause(error: Exception, attempt: scopes.Attempt) -> Cause:
+        return cause_of(error, answered=bool(attempt.body.answers))
+
+    @staticmethod
+    def _is_served(claim: Claim, *, strict: bool) -> bool:
+        """Whether the record may stand for the item. A strict replay is there to run the code."""
+        recorded = claim.recorded
+        if strict or recorded is None or not claim.settled:
+            return False
+        return recorded.result is not None and not recorded.result.why
+
+    def _cost(self, attempt: scopes.Attempt) -> float:
+        """What the calls that were made in an attempt, and not replayed, cost in US dollars."""
+        assert self._here is not None
+        made = map(self._here.runtime.history.calls.__getitem__, attempt.relied)
+        return sum(c.usage.cost for c in made if c.usage and c.execution == self._here.execution)
+
+    def _doing(self, where: scopes.Inside | None, item: Any) -> _Doing:
+        call = self._work.call(item)
+        return _Doing(where, call, self._work.label, self._work.awaits(item), self._pool)
+
+    def _verify(self, value: Any) -> None:
+        """Raises :class:`ValidationFailed` where a result does not hold, else what its check
+        does."""
+        if not self._says(value):
+            what = f" (`{self._check}`)" if isinstance(self._check, str) else ""
+            raise ValidationFailed(
+                f"{self._work.label}: the result {preview(value)} is not valid{what}"
+            )
+
+    def _says(self, value: Any) -> bool:
+        check = self._check
+        if check is None:
+            return True
+        return bool(eval(check, {"result": value}) if isinstance(check, str) else check(value))
+
+    def _holds(self, value: Any) -> bool:
+        """Whether a recorded result is valid by today's check; if not the item runs again."""
+        try:
+            return self._says(value)
+        except Exception:  # as when it was made: then it is no good, and that is told when it runs
+            return False
+
+
+class _Doing:
+    """An item's function being called; code inside it knows which item it is part of."""
+
+    def __init__(
+        self,
+        where: scopes.Inside | None,
+        call: Callable[[], Any],
+        label: str,
+        awaits: bool,
+        pool: ThreadPoolExecutor | None,
+    ) -> None:
+        self._where = where
+        self._call = call
+        self._label = label
+        self._awaits = awaits
+        self._pool = pool
+
+    @contextlib.contextmanager
+    def _inside(self) -> Iterator[None]:
+        if self._where is None:
+            yield
+            return
+        with scopes.set_inside(self._where):
+            yield
+
+    def wait(self) -> Any:
+        """What the function returns."""
+        with self._inside():
+            result = self._call()
+        if inspect.iscoroutine(result):
+            result.close()
+            raise UsageError(
+                f"{self._label} returned a coroutine: make it an `async def`, so that "
+                "duranb.map(...) is something to await"
+            )
+        return result
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        return self._awaited().__await__()
+
+    async def _awaited(self) -> Any:
+        with self._inside():
+            if self._awaits:
+                return await self._call()
+            loop = asyncio.get_running_loop()
+            result = await loop.run_in_executor(self._pool, copy_context().run, self._call)
+            return await result if inspect.isawaitable(result) else result

@@ -1,0 +1,248 @@
+"""``duranb.map``: one function over many items, each recorded by itself; ``duranb.gather`` for a
+handful of different jobs."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
+from typing import Any, Literal, TypeVar, cast, overload
+
+import blake3
+
+from duranb.code import identity
+from duranb.code.looking import qualname_of
+from duranb.engine.items import Check, Work
+from duranb.engine.jobs import Job, OnError, Results, Settings
+from duranb.engine.retry import Policy
+from duranb.engine.runtime import Runtime
+from duranb.errors import UsageError
+from duranb.record.model import ABSENT
+from duranb.state import preview
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@overload
+def map(  # type: ignore[overload-overlap]
+    fn: Callable[[T], Awaitable[R]],
+    items: Iterable[T] | AsyncIterable[T],
+    *,
+    workers: int = 8,
+    retries: int = 3,
+    backoff: float = 1.0,
+    validate: Check = None,
+    on_error: OnError = "raise",
+    rate: float | None = None,
+    key: Callable[[T], object] | None = None,
+    stream: bool = False,
+) -> Job[R]: ...
+@overload
+def map(
+    fn: Callable[[T], R],
+    items: Iterable[T],
+    *,
+    workers: int = 8,
+    retries: int = 3,
+    backoff: float = 1.0,
+    validate: Check = None,
+    on_error: OnError = "raise",
+    rate: float | None = None,
+    key: Callable[[T], object] | None = None,
+    stream: Literal[False] = False,
+) -> Results[R]: ...
+@overload
+def map(
+    fn: Callable[[T], R],
+    items: Iterable[T] | AsyncIterable[T],
+    *,
+    workers: int = 8,
+    retries: int = 3,
+    backoff: float = 1.0,
+    validate: Check = None,
+    on_error: OnError = "raise",
+    rate: float | None = None,
+    key: Callable[[T], object] | None = None,
+    stream: Literal[True],
+) -> Job[R]: ...
+def map(
+    fn: Callable[[Any], Any],
+    items: Iterable[Any] | AsyncIterable[Any],
+    *,
+    workers: int = 8,
+    retries: int = 3,
+    backoff: float = 1.0,
+    validate: Check = None,
+    on_error: OnError = "raise",
+    rate: float | None = None,
+    key: Callable[[Any], object] | None = None,
+    stream: bool = False,
+) -> Any:
+    """Call ``fn`` with each of ``items``, ``workers`` at once; the :class:`Results` in their order.
+
+    ``results = duranb.map(summarise, documents)``, and where ``summarise`` is an ``async def``,
+    ``results = await duranb.map(summarise, documents)``. ``stream=True`` gives a :class:`Job`, for
+    any function: ``for`` (``async for``) has each result as soon as it and those before it are
+    there. ``items`` are pulled when a worker is free; an (async) iterator may have no end.
+
+    In a step, each item is recorded by itself: after a crash those that completed are served, and
+    of the others only the calls that are missing are made. An item is known by its content, or by
+    what ``key`` says of it. Edit ``fn`` and its items run again, with the calls that they made
+    before; only new ones are made and paid for. Each item has ``retries`` of its own, by cause and
+    with waits that grow from ``backoff`` seconds; an answer that is no good (``duranb.Reject``, a
+    JSON or pydantic error, ``validate`` not true of the result) is made anew, alone. ``validate``
+    is a function of the result, or an expression over ``result``. At most ``rate`` tries begin in a
+    second. Outside of steps and inside effects nothing is recorded; all else is the same.
+
+    With ``on_error="raise"`` the first item that fails for good ends the map with
+    :class:`duranb.errors.ItemFailed`; with ``"collect"`` a :class:`Failure` stands in its place,
+    and ``results.failures`` lists them. Raises :class:`duranb.errors.UsageError` for options that
+    make no sense.
+    """
+    if rate is not None and rate <= 0:
+        raise UsageError(f"duranb.map: rate is {rate}: it takes tries a second, above 0")
+    settings = Settings(
+        _Mapping(fn, key),
+        _checked("workers", workers, least=1),
+        Policy(_checked("retries", retries, least=0), backoff),
+        validate,
+        _known(on_error),
+        rate,
+    )
+    job: Job[Any] = Job(settings, items)
+    return job if stream or job.awaits else job.wait()
+
+
+def gather(
+    *jobs: Any,
+    workers: int | None = None,
+    retries: int = 3,
+    backoff: float = 1.0,
+    on_error: OnError = "raise",
+) -> Any:
+    """Call a handful of different functions at once; the :class:`Results` in their order.
+
+    ``a, b = duranb.gather(lambda: ask(x), lambda: look_up(y))``; to be awaited where one of them is
+    an ``async def``. Each takes no arguments, and is recorded and retried as an item of
+    :func:`map` is. Raises :class:`duranb.errors.UsageError` for what cannot be called: a coroutine
+    could be run only once.
+    """
+    for job in jobs:
+        if not callable(job):
+            if inspect.iscoroutine(job):
+                job.close()
+            raise UsageError(
+                f"duranb.gather: {preview(job)} cannot be called: give it functions without "
+                "arguments (lambda: fetch(url)), which it can call again when one fails"
+            )
+    settings = Settings(
+        _Gathering(asynchronous=any(_is_async(job) for job in jobs)),
+        _checked("workers", max(1, len(jobs)) if workers is None else workers, least=1),
+        Policy(_checked("retries", retries, least=0), backoff),
+        None,
+        _known(on_error),
+        None,
+    )
+    made: Job[Any] = Job(settings, jobs)
+    return made if made.awaits else made.wait()
+
+
+def _checked(name: str, value: int, *, least: int) -> int:
+    if value < least:
+        raise UsageError(f"duranb.map: {name} is {value}: it takes {least} or more")
+    return value
+
+
+def _known(on_error: str) -> OnError:
+    if on_error not in ("raise", "collect"):
+        raise UsageError(f'duranb.map: on_error is {on_error!r}: it takes "raise" or "collect"')
+    return cast(OnError, on_error)
+
+
+# -- what is done ------------------------------------------------------------------------------
+
+
+class _Mapping:
+    """One function over all items."""
+
+    def __init__(self, fn: Callable[[Any], Any], key: Callable[[Any], object] | None) -> None:
+        self.label = _label(fn)
+        self.asynchronous = _is_async(fn)
+        self._fn = fn
+        self._key = key
+        self._code = ""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Mapping, (self._fn, self._key)
+
+    def call(self, item: Any) -> Callable[[], Any]:
+        return functools.partial(self._fn, item)
+
+    def awaits(self, item: Any) -> bool:
+        return self.asynchronous
+
+    def code(self, runtime: Runtime, item: Any) -> str:
+        self._code = self._code or _code_of(runtime, self._fn)
+        return self._code
+
+    def key(self, runtime: Runtime, index: int, item: Any) -> str:
+        if self._key is None:
+            return runtime.namespace.version_of(item)
+        return f"key {self._key(item)!r}"
+
+    def of_today(self) -> Work:
+        if not inspect.isfunction(self._fn):
+            return self
+        today = self._fn.__globals__.get(self._fn.__qualname__)
+        return _Mapping(today, self._key) if inspect.isfunction(today) else self
+
+
+class _Gathering:
+    """Each item is a job of its own; its place tells it from others."""
+
+    label = "gather"
+
+    def __init__(self, *, asynchronous: bool) -> None:
+        self.asynchronous = asynchronous
+
+    def call(self, item: Callable[[], Any]) -> Callable[[], Any]:
+        return item
+
+    def awaits(self, item: Callable[[], Any]) -> bool:
+        return _is_async(item)
+
+    def code(self, runtime: Runtime, item: Callable[[], Any]) -> str:
+        return _code_of(runtime, item)
+
+    def key(self, runtime: Runtime, index: int, item: Callable[[], Any]) -> str:
+        return f"{index} {_label(item)}"
+
+    def of_today(self) -> Work:
+        return self
+
+
+def _label(fn: Callable[..., Any]) -> str:
+    inner = fn.func if isinstance(fn, functools.partial) else fn
+    return getattr(inner, "__qualname__", None) or qualname_of(type(inner))
+
+
+def _is_async(fn: Callable[..., Any]) -> bool:
+    if inspect.isfunction(fn) or inspect.ismethod(fn) or isinstance(fn, functools.partial | type):
+        return inspect.iscoroutinefunction(fn)
+    return inspect.iscoroutinefunction(fn) or inspect.iscoroutinefunction(type(fn).__call__)
+
+
+def _code_of(runtime: Runtime, fn: Callable[..., Any]) -> str:
+    """The identity of a function: its code, what it uses, and the values it reads and holds."""
+    namespace = runtime.namespace
+    live, reach = namespace.live, namespace.uses.of_object(fn)
+    told = [namespace.uses.fingerprint(fn)]
+    told += [f"{name}={reach.uses[name]}" for name in sorted(reach.uses)]
+    for name in sorted(reach.data):
+        told.append(f"{name}:{namespace.version_of(live[name]) if name in live else ABSENT}")
+    if inspect.isfunction(fn):
+        told += [namespace.version_of(value) for value in identity.captured(fn)]
+    else:  # a partial, a bound method, an object: what it holds is part of what it does
+        told.append(namespace.version_of(fn))
+    return blake3.blake3("\0".join(told).encode()).hexdigest(16)
