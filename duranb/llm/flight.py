@@ -14,11 +14,13 @@ from duranb.engine.context import StepContext
 from duranb.engine.flows import Flow
 from duranb.engine.journal import Claim
 from duranb.errors import StoreError
-from duranb.llm import decoding, nearest, prices, private, reading
+from duranb.llm import decoding, nearest, passage, prices, private, reading
 from duranb.llm.decoding import decoder
 from duranb.llm.exchange import LONGEST_REQUEST, Exchange, Header, Hop, decode, encode
 from duranb.llm.identity import Asked, identify
+from duranb.llm.passage import Passage
 from duranb.llm.tape import Tape
+from duranb.record.events import Usage
 from duranb.text.credentials import public_url
 
 _MARKED = frozenset({"chat", "completion", "responses", "messages"})
@@ -83,6 +85,7 @@ class Flight:
         self._clock = time.perf_counter()
         self._header: Header | None = None
         self._landed = False
+        self._passage = Passage(step, claim, asked) if asked.kind.traits.answer else None
 
     @classmethod
     def take(
@@ -110,6 +113,8 @@ class Flight:
             return None
         if not claim.settled and asked.endpoint is not None:
             prices.warm()
+        elif claim.settled and asked.endpoint is not None and claim.recorded is not None:
+            passage.replayed(claim.recorded.usage)
         return cls(step, claim, asked)
 
     @property
@@ -135,10 +140,26 @@ class Flight:
             return int(length) <= _SMALL
         return self._asked.endpoint is None and kind == "application/json"
 
+    def admitted(self) -> Flow[None]:
+        """Wait until limits and budgets let the request go: to be done before it is sent. Raises
+        what :meth:`Passage.enter` does."""
+        if self._passage is not None:
+            try:
+                yield from self._passage.enter()
+            except BaseException:
+                self.release()
+                raise
+
+    def _heard(self, head: Head) -> None:
+        """The server has begun to answer."""
+        if self._passage is not None:
+            self._passage.heard(head.status, head.header)
+
     # -- the answer on its way -------------------------------------------------------------
 
     def refused(self, head: Head, content: bytes | None = None) -> None:
         """The server answered with a status that is no answer; free the place."""
+        self._heard(head)
         detail = f": {_error_text(content)}" if content is not None else ""
         error = HTTPStatusError(f"{head.status} {head.reason}{detail}")
         self._fail(error, head.status)
@@ -154,6 +175,7 @@ class Flight:
         """What takes the answer down while the caller reads it; ``as_it_came`` where the caller is
         given its bytes without their content encoding undone, ``decoded`` where the library has
         undone it before they come here."""
+        self._heard(head)
         encoding = head.header("content-encoding")
         decoded = decoded and decoding.known(encoding, head.accepted)
         decode_piece = bytes if decoded else decoder(encoding, head.accepted)
@@ -173,6 +195,7 @@ class Flight:
     def read_already(self, head: Head, content: bytes, *, decoded: bool = True) -> Flow[None]:
         """The body was read before anybody could take it down (a response hook of the client did);
         ``decoded`` where its caller has seen it with its content encoding undone."""
+        self._heard(head)
         undone = decoding.known(head.header("content-encoding"), head.accepted)
         self._header = self._head(head, decoded=decoded and undone)
         yield from self.complete([content] if content else [])
@@ -234,7 +257,7 @@ class Flight:
         if found.failure:
             self._fail(RuntimeError(f"the model reported: {found.failure}"), header.status)
             return
-        self._landed = True
+        self._land(found.usage, made=True)
         try:
             yield from self._claim.complete(
                 response=encode(header, self._kept, pieces),
@@ -255,11 +278,16 @@ class Flight:
         """Nobody waits for the answer any more: nothing is recorded. Does nothing once it landed:
         by then the place may be somebody else's."""
         if not self._landed:
-            self._landed = True
+            self._land(None, made=False)
             self._claim.release()
 
-    def _fail(self, error: BaseException, status: int = 0) -> None:
+    def _land(self, usage: Usage | None, *, made: bool) -> None:
         self._landed = True
+        if self._passage is not None:
+            self._passage.end(usage, made=made)
+
+    def _fail(self, error: BaseException, status: int = 0) -> None:
+        self._land(None, made=False)
         self._claim.fail(error, status)
 
 

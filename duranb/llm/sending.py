@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from duranb.engine import ways
 from duranb.engine.context import StepContext, current
+from duranb.engine.flows import Flow
 from duranb.llm.exchange import Hop
 from duranb.llm.flight import Flight, Head
 
@@ -62,18 +63,22 @@ class Sending(ways.Recorded):
 
     def answer(
         self, method: str, url: str, headers: Mapping[str, str], content: bytes
-    ) -> Recorded | None:
+    ) -> Flow[Recorded | None]:
         """What is recorded for a request that is about to leave: the next redirect, or the answer.
         None when it has to be sent. The first one that leaves is the one that claims a place.
 
-        ``headers`` must look names up in lower case. Raises
-        :class:`duranb.errors.Unrecorded` in a strict replay.
+        ``headers`` must look names up in lower case. Raises :class:`duranb.errors.Unrecorded` in a
+        strict replay, and what :meth:`Flight.admitted` does.
         """
         if not self.claimed:
             self.claimed = True
             self.flight = Flight.take(self.step, method, url, *_parts(url), headers, content)
             if self.flight is not None and self.flight.recorded:
                 self._recorded = _steps(self.flight)[-1 if self._whole else 0 :]
+            elif self.flight is not None:
+                flight, self.flight = self.flight, None
+                yield from flight.admitted()
+                self.flight = flight
         if not self._recorded:
             return None
         # The last one stays: a library may try a whole answer again.

@@ -118,7 +118,7 @@ async def _leave(library: _Library, sending: Sending, request: Any, handler: Any
     if not sending.claimed and request.body:
         content = await request.body.as_bytes()
     sent = lower(list(request.headers.items()))
-    recorded = sending.answer(request.method, str(request.url), sent, content)
+    recorded = await arun(sending.answer(request.method, str(request.url), sent, content))
     if recorded is None:
         return await handler(request)
     return await _replayed(library, sending, recorded, request)

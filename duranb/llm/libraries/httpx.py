@@ -123,6 +123,7 @@ def _exchange(
     if flight.recorded:
         response = _replayed(library, client, request, flight)
     else:
+        yield from flight.admitted()
         try:
             # What a client sends while it sends (a token for its auth flow) is part of it.
             with ways.part_of(ways.Recorded()):

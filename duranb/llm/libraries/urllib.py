@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any
 from urllib.error import HTTPError
 
+from duranb.engine.flows import run
 from duranb.llm.flight import Head, hop
 from duranb.llm.libraries import wire
 from duranb.llm.libraries.urllib3 import read_body
@@ -52,7 +53,7 @@ def _handler(original: Method) -> Method:
                 request.data = body
         sent = lower([*request.headers.items(), *request.unredirected_hdrs.items()])
         method = request.get_method()
-        recorded = sending.answer(method, request.full_url, sent, content)
+        recorded = run(sending.answer(method, request.full_url, sent, content))
         if recorded is None:
             response = original(handler, http_class, request, **options)
             if response.status in REDIRECTS:

@@ -83,7 +83,7 @@ def _leave(module: Any, sending: Sending, original: Method, bound: inspect.Bound
         given["body"], content = read_body(given["body"], chunked=given["chunked"])
     else:
         content = b""
-    recorded = sending.answer(method, url, lower(list((headers or {}).items())), content)
+    recorded = run(sending.answer(method, url, lower(list((headers or {}).items())), content))
     if recorded is None:
         return original(*bound.args, **bound.kwargs)
     return _replayed(module, sending, recorded, given)
