@@ -16,6 +16,7 @@
     │   ├── ValidationFailed    ``--validate`` was false or raised         (content)
     │   ├── StepTimeout         ``--timeout`` passed                       (transport)
     │   ├── InDoubt             an effect may or may not have happened
+    │   ├── BudgetExceeded      a call would cost more than is left
     │   ├── ItemFailed          an item of a map failed after all its tries
     │   ├── Waiting             a question has no answer yet, a timer has not ended
     │   └── Unrecorded          strict replay met a call that is not in the journal
@@ -30,6 +31,7 @@ that message alone: IPython asks an exception for ``_render_traceback_``.
 from __future__ import annotations
 
 __all__ = [
+    "BudgetExceeded",
     "DuranbError",
     "InDoubt",
     "ItemFailed",
@@ -135,6 +137,10 @@ class StepTimeout(StepError, TimeoutError):
 
 class InDoubt(StepError):
     """The process died inside an effect, and nobody can know whether it happened."""
+
+
+class BudgetExceeded(StepError):
+    """A call was not made, since it would cost more than is left of a budget."""
 
 
 class ItemFailed(StepError):

@@ -25,6 +25,7 @@ from duranb.engine.flows import Flow, Pause
 from duranb.engine.retry import is_content
 
 if TYPE_CHECKING:
+    from duranb.engine.budgets import Budget
     from duranb.engine.context import StepContext
 
 T = TypeVar("T")
@@ -324,11 +325,13 @@ def _cancel(task: asyncio.Task[Any]) -> None:
 
 @dataclass(frozen=True)
 class Inside:
-    """Where code runs: in which attempt of which step, and in which effect (empty for none)."""
+    """Where code runs: in which attempt of which step, in which effect (empty for none), and paid
+    from which budgets."""
 
     step: StepContext
     attempt: Attempt
     idempotency_key: str = ""
+    budgets: tuple[Budget, ...] = ()
 
 
 inside: ContextVar[Inside | None] = ContextVar("duranb_inside", default=None)

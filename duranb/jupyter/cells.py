@@ -312,6 +312,7 @@ class Cells(ast.NodeTransformer):
             outputs=options.outputs,
             inputs=options.inputs,
             ignore=options.ignore,
+            budget=options.budget,
             always=options.always,
             fresh=options.fresh or cell.fresh,
             cell=cell.id,

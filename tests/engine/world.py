@@ -176,6 +176,7 @@ class World:
             outputs=options.outputs,
             inputs=options.inputs,
             ignore=options.ignore,
+            budget=options.budget,
             always=options.always,
             fresh=options.fresh,
             seeds=seeding.calls(tree),
