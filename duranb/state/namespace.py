@@ -397,7 +397,7 @@ class Namespace(Tracking):
             of = () if dump is None else classes_in(dump)
             self._set(name, self.live[name], group.bindings[name], names, digest, calls, own, of)
             if dump is not None:
-                self._holders.note(name, frozenset(dump.reached))
+                self._holders.note(name, dump.reached)
         if group.bindings.keys() != group.values.keys() and not group.is_whole:
             self._keep(set(group.values))  # a group of its own: not all that were in it are here
 
