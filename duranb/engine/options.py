@@ -150,7 +150,9 @@ def _seconds(values: dict[str, str], option: str, default: float | None) -> floa
 def _names(values: dict[str, str], option: str) -> tuple[str, ...]:
     names = tuple(n.strip() for n in values.get(option, "").split(",") if n.strip())
     for name in names:
-        if not name.isidentifier():
+        # What a module or the environment holds can be ignored: helper.COUNT, $MODE.
+        parts = name.removeprefix("$").split(".") if option == "--ignore" else [name]
+        if not all(part.isidentifier() for part in parts):
             raise UsageError(f"%%durable: {option}: {name!r} is no name")
     return names
 

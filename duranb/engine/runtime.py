@@ -19,6 +19,7 @@ from duranb.engine.progress import Display, Nowhere
 from duranb.record.events import Event, EventBody, SnapshotCaptured
 from duranb.record.fold import Fold
 from duranb.state import Delta, Mark, Namespace
+from duranb.state.surroundings import Around, Surroundings
 from duranb.store.port import Port, Receipt
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class Runtime:
         self.history = folding.history
         self._folding = folding
         self.namespace = namespace
+        self.surroundings = Surroundings(namespace)
         self.settings = settings
         self.at = 0
         self.lock = folding.history.lock
@@ -119,9 +121,10 @@ class Runtime:
         if wait:
             receipt.wait()
 
-    def snapshot(self, delta: Delta) -> tuple[int, list[EventBody]]:
-        """The id of the state after ``delta``, and the events that must be recorded for it."""
-        if not (delta.changed or delta.deleted or delta.random):
+    def snapshot(self, delta: Delta, *, more: bool = False) -> tuple[int, list[EventBody]]:
+        """The id of the state after ``delta``, and the events that must be recorded for it.
+        ``more`` says that something changed beside the namespace."""
+        if not (more or delta.changed or delta.deleted or delta.random):
             return self.at, []
         number = self.next_id("snapshot")
         body = SnapshotCaptured(
@@ -151,11 +154,13 @@ class FailedStart:
 
     ``left`` maps each name the failed attempt changed to the version it left behind, ``stood`` each
     random generator to where it left it: what something else has changed since is not put back.
+    ``around`` are the surroundings before and after.
     """
 
     mark: Mark
     left: dict[str, str] = field(default_factory=dict)
     stood: dict[str, str] = field(default_factory=dict)
+    around: tuple[Around, Around] | None = None
 
 
 _active: Runtime | None = None

@@ -18,7 +18,7 @@ from typing import Any
 from IPython.core.displayhook import DisplayHook
 from IPython.core.error import InputRejected
 
-from duranb.code import dataflow, fingerprint
+from duranb.code import dataflow, fingerprint, mentions
 from duranb.code.deep import deeply
 from duranb.engine import plain, steprun
 from duranb.engine.decide import Decision, decide
@@ -316,6 +316,7 @@ class Cells(ast.NodeTransformer):
             fresh=options.fresh or cell.fresh,
             cell=cell.id,
             seeds=plain.seeds_of(tree),
+            mentions=mentions.of_cell(tree),
         )
 
     def _check_name(self, name: str, cell: Cell) -> None:
@@ -335,7 +336,7 @@ class Cells(ast.NodeTransformer):
         # First of all: its values may need modules that lie where it has put into sys.path.
         missing = Settings(self._shell).apply(messages)
         held = len(figures.open_ones())
-        result, lost = steprun.restore(session.runtime, spec, decision)
+        result, lost, unset = steprun.restore(session.runtime, spec, decision)
         self._outputs.replay(messages, self._shell.execution_count - 1, held=held)
         if result is not NOTHING:
             hook = self._shell.displayhook
@@ -346,8 +347,8 @@ class Cells(ast.NodeTransformer):
             text = say.restored(session.history, source, session.history.last_execution, lost)
         if self._outputs.shows_pictures:
             text += say.PICTURES
-        if missing:
-            text += say.not_set(missing)
+        if missing or unset:
+            text += say.not_set([*missing, *unset])
         notice(self._outputs, text)
 
     def _load_what_it_needs(self, tree: ast.Module) -> None:

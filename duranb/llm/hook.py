@@ -20,7 +20,7 @@ import wrapt
 
 from duranb.engine.context import StepContext, current
 from duranb.engine.flows import Act, Flow, arun, run
-from duranb.llm import prices, unseen, websockets
+from duranb.llm import mcp, prices, unseen, websockets
 from duranb.llm.flight import Flight
 from duranb.llm.library import Library
 
@@ -63,6 +63,7 @@ def install() -> None:
             wrapt.register_post_import_hook(_hook, name)
         websockets.watch()
         unseen.watch()
+        mcp.watch()
         return
     for name in LIBRARIES:
         if name in sys.modules:
@@ -200,7 +201,7 @@ def _listening(client: Any, request: Any, stream_type: Any) -> StepContext | Non
     around = _sending.get()
     if around is not None and around.on:
         return None
-    if client.is_closed or not isinstance(request.stream, stream_type):
+    if client.is_closed or not isinstance(request.stream, stream_type) or mcp.transports():
         return None
     if "upgrade" in request.headers:
         websockets.say(request.url.host)

@@ -109,7 +109,8 @@ def switch(session: Session, given: Switch) -> Change:
 
 
 def move(session: Session, branch: str, snapshot: int, reason: str) -> list[str]:
-    """Bring the namespace to a snapshot and the head with it; the names left as placeholders."""
+    """Bring the namespace to a snapshot and the head with it; the names left as placeholders, with
+    the variables of modules that are not as they were then."""
     runtime = session.runtime
     runtime.catch_up()
     runtime.flush()
@@ -117,6 +118,8 @@ def move(session: Session, branch: str, snapshot: int, reason: str) -> list[str]
     lost = runtime.namespace.restore(
         target, delete=_surplus(session, target), random=runtime.history.random_at(snapshot)
     )
+    line = runtime.history.line
+    lost += runtime.surroundings.move(line(runtime.at), line(snapshot))
     runtime.namespace.is_recorded()
     runtime.record(e.HeadMoved(branch=branch, snapshot=snapshot, reason=reason))
     runtime.at = snapshot
@@ -181,9 +184,12 @@ def _check_branch_name(session: Session, name: str) -> None:
 def _placeholders(session: Session, lost: list[str]) -> str:
     """What is not as it was then: placeholders, and objects that stayed as they are."""
     namespace = session.runtime.namespace
+    beside = [n for n in lost if "." in n or n.startswith("$")]
     stayed = [n for n in lost if namespace.behind(n)]
-    gone = [n for n in lost if n not in stayed]
+    gone = [n for n in lost if n not in stayed and n not in beside]
     text = f"; {listed(gone)} could not be brought back and say so when used" if gone else ""
     if stayed:
         text += f"; {listed(stayed)} cannot be stored, and could not be rewound: as it is now"
+    if beside:
+        text += f"; steps had set {listed(beside)}, which could not be set to what it was then"
     return text
