@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
+from duranb.code import registered
 from duranb.code.fingerprint import Reach
 from duranb.code.holding import Held, held
 from duranb.engine.cleaning import start_clean
@@ -129,6 +130,10 @@ def _unlike(
     an input tells. Empty where it can."""
     namespace = runtime.namespace
     counted = {n: v for n, v in recorded.given.items() if not is_ignored(n, ignore)}
+    for name, binding in recorded.outputs.items():
+        made = name in namespace.live and namespace.version(name) == binding.version
+        if binding.why == registered.WHY and not made:
+            return f"class {name} is not there, and {registered.WHY}"
     if other := runtime.surroundings.unlike(counted, given):
         return f"{other} changed"
     for name, others in recorded.shared.items():

@@ -66,6 +66,7 @@ def step(
     backoff: float = 1.0,
     timeout: float | None = None,
     validate: str = "",
+    budget: float | None = None,
     retry_on: tuple[str, ...] = (),
     no_retry_on: tuple[str, ...] = (),
     ignore: tuple[str, ...] = (),
@@ -81,6 +82,7 @@ def step(
     backoff: float = 1.0,
     timeout: float | None = None,
     validate: str = "",
+    budget: float | None = None,
     retry_on: tuple[str, ...] = (),
     no_retry_on: tuple[str, ...] = (),
     ignore: tuple[str, ...] = (),
@@ -96,7 +98,7 @@ def step(
     policy = Policy(retries, backoff, timeout, retry_on, no_retry_on)
 
     def wrap(inner: Callable[P, R]) -> Callable[P, R]:
-        made = _Step(inner, name or inner.__name__, policy, validate, ignore, always, fresh)
+        made = _Step(inner, name or inner.__name__, policy, validate, ignore, always, fresh, budget)
         if inspect.iscoroutinefunction(inner):
 
             @functools.wraps(inner)
@@ -124,8 +126,10 @@ class _Step:
         ignore: tuple[str, ...],
         always: bool,
         fresh: bool,
+        budget: float | None,
     ) -> None:
         self.fn = fn
+        self.budget = budget
         self.name = name
         self.policy = policy
         self.validate = validate
@@ -180,6 +184,7 @@ class _Step:
             kind="function",
             policy=self.policy,
             validate=self.validate,
+            budget=self.budget,
             ignore=self.ignore,
             always=self.always,
             fresh=self.fresh,

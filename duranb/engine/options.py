@@ -21,6 +21,7 @@ _VALUES = {
     "--retries": "N",
     "--backoff": "S",
     "--timeout": "S",
+    "--budget": "USD",
     "--validate": "EXPR",
     "--retry-on": "T,…",
     "--no-retry-on": "T,…",
@@ -38,6 +39,7 @@ class Options:
     name: str = ""
     policy: Policy = field(default_factory=Policy)
     validate: str = ""
+    budget: float | None = None
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
@@ -101,6 +103,7 @@ def parse(line: str) -> Options:
             retry_on=_names(values, "--retry-on"),
             no_retry_on=_names(values, "--no-retry-on"),
         ),
+        budget=_dollars(values.get("--budget")),
         validate=_expression(values.get("--validate", "")),
         inputs=_names(values, "--inputs"),
         outputs=_names(values, "--outputs"),
@@ -144,6 +147,18 @@ def _seconds(values: dict[str, str], option: str, default: float | None) -> floa
         number = -1.0
     if not 0 <= number < float("inf") or (option == "--timeout" and not number):
         raise UsageError(f"%%durable: {option} takes a number of seconds, not {text!r}")
+    return number
+
+
+def _dollars(text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        number = float(text.removeprefix("$"))
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < float("inf"):
+        raise UsageError(f"%%durable: --budget takes US dollars, not {text!r}")
     return number
 
 

@@ -23,6 +23,7 @@ from duranb.state.surroundings import Around, Surroundings
 from duranb.store.port import Port, Receipt
 
 if TYPE_CHECKING:
+    from duranb.engine.budgets import Budget
     from duranb.engine.context import StepContext
 
 
@@ -36,7 +37,7 @@ class Settings:
     ``prompt`` asks the user a question at once: what they typed, or None when nobody can.
     ``visiting`` carries out a verb from outside of the notebook: this process has none of its
     variables, so nothing that changes in it is a change of the notebook's. ``display`` makes what
-    shows how far a map is.
+    shows how far a map is. ``budget`` is what the whole run may cost.
     """
 
     headless: bool = False
@@ -46,6 +47,7 @@ class Settings:
     prompt: Callable[[str], str | None] = lambda question: None
     visiting: bool = False
     display: Callable[[], Display] = Nowhere
+    budget: Budget | None = None
 
 
 class Runtime:
@@ -86,6 +88,10 @@ class Runtime:
     def is_open(self) -> bool:
         """False once it is closed, and in a forked child, where nothing may be recorded."""
         return not self._closed and os.getpid() == self._pid
+
+    def budgets(self) -> tuple[Budget, ...]:
+        """The budget of the whole run, where it has one."""
+        return () if self.settings.budget is None else (self.settings.budget,)
 
     def close(self) -> None:
         """Nothing may be recorded any more. The store is left to whoever opened it."""

@@ -38,6 +38,7 @@ class Spec:
     kind: str = "cell"
     policy: Policy = field(default_factory=Policy)
     validate: str = ""
+    budget: float | None = None
     outputs: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
@@ -61,6 +62,8 @@ class Spec:
             value = getattr(self, name)
             if value:
                 found[name] = list(value) if isinstance(value, tuple) else value
+        if self.budget is not None:
+            found["budget"] = self.budget
         return found
 
     def identity(self, inputs: dict[str, str], uses: dict[str, str]) -> str:

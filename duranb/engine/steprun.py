@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import msgspec
 
 from duranb.code.looking import is_a, said, storable, text_of
-from duranb.engine import scopes
+from duranb.engine import budgets, scopes
 from duranb.engine.context import StepContext
 from duranb.engine.deadline import Deadline
 from duranb.engine.decide import Decision
@@ -87,7 +87,12 @@ class StepRun:
         self.spec = spec
         self.id = runtime.next_id("execution")
         self.context = StepContext(
-            runtime, step=spec.name, execution=self.id, scope=scope, fresh=spec.fresh
+            runtime,
+            step=spec.name,
+            execution=self.id,
+            scope=scope,
+            fresh=spec.fresh,
+            budget=budgets.of_step(runtime, spec, self.id, decision.inputs),
         )
         self._decision = decision
         self._host = host

@@ -77,7 +77,7 @@ class Running:
 
     def ended(self) -> None:
         """The body has come to its end: send what would be sent when the cell is over."""
-        figures.send(self._shell)
+        self._outputs.ended(self._shell)
 
     def restore(self) -> None:
         """Stand in for the body: nothing runs."""
@@ -313,6 +313,7 @@ class Cells(ast.NodeTransformer):
             outputs=options.outputs,
             inputs=options.inputs,
             ignore=options.ignore,
+            budget=options.budget,
             always=options.always,
             fresh=options.fresh or cell.fresh,
             cell=cell.id,
@@ -348,6 +349,8 @@ class Cells(ast.NodeTransformer):
             text = say.restored(session.history, source, session.history.last_execution, lost)
         if self._outputs.shows_pictures:
             text += say.PICTURES
+        if self._outputs.lacks_figures:
+            text += say.FIGURES
         if missing or unset:
             text += say.not_set([*missing, *unset])
         notice(self._outputs, text)

@@ -31,8 +31,8 @@ import cloudpickle
 import msgspec
 import xxhash
 
-from duranb.code import compiled
-from duranb.code.looking import module_of
+from duranb.code import compiled, registered
+from duranb.code.looking import module_of, qualname_of
 from duranb.record.artifacts import Artifacts, Buffer
 from duranb.values import (
     classes,
@@ -216,6 +216,8 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
             self.met.code.append(obj)
             if (generic := skeletons.of_generic(obj)) is not None:
                 return generic
+            if registered.is_registered(obj):
+                return classes.by_name, (qualname_of(obj),)
             if module_of(obj) == "__main__" and id(obj) not in self._inside:
                 return classes.reduction(obj, self._namespace, self._define(obj))
             made = definitions.whole(obj, skeletons.quiet(obj, super().reducer_override(obj)))
