@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 from duranb.engine import context as ctx, scopes, transactions
+from duranb.engine.budgets import in_force
 from duranb.engine.flows import Flow, arun, run
 from duranb.engine.journal import Claim
 from duranb.engine.operations import Operation, perform
@@ -133,7 +134,7 @@ def carry_out(
     )
 
     def make(claim: Claim, idempotency_key: str) -> Carried:
-        where = scopes.Inside(here, claim.attempt, idempotency_key)
+        where = scopes.Inside(here, claim.attempt, idempotency_key, in_force())
         work = functools.partial(fn, *args, **kwargs)
         if effect.transaction is None:
             return Carried(where, work, fn)

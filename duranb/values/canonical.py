@@ -11,6 +11,7 @@ from __future__ import annotations
 import copyreg
 import enum
 import pickle
+import sys
 import types
 from collections import deque
 from collections.abc import Callable
@@ -18,16 +19,19 @@ from typing import Any, TypeAlias
 
 import xxhash
 
-from duranb.code.looking import full_name, own_failure, written
+from duranb.code.looking import full_name, module_of, own_failure, written
+from duranb.values import held
 from duranb.values.codec import NotebookPickler, Reducer, own_way, special
 from duranb.values.immutable import ATOMS, is_atom
 from duranb.values.missing import Missing
+from duranb.values.sink import Sink, TooLarge
 from duranb.values.ties import ties
 from duranb.values.tokens import BY_NAME, captured, dispatching, texts_of, token_of
 
 Reduce: TypeAlias = Callable[[object], Any]
 
 _LARGEST = 1 << 28
+_SHORT = 1 << 20
 _MOST = 1 << 62
 _DEEPEST = 300
 _CIRCLE = 128
@@ -52,30 +56,10 @@ class _Tag:
         return _Tag, (self.digest,)
 
 
-class _Sink:
-    """Hashes what is written."""
-
-    def __init__(self, most: int) -> None:
-        self.hasher = xxhash.xxh3_128()
-        self.size = 0
-        self._most = most
-
-    def write(self, data: Any) -> int:
-        view = bytes(data) if len(data) < 1 << 20 else data
-        self.hasher.update(view)
-        self.size += len(data)
-        if self.size > self._most:
-            raise _TooLarge
-        return len(data)
-
-
-class _TooLarge(Exception):
-    """Shared parts made the memo-less pickle explode."""
-
-
 class _Canonical(NotebookPickler):
     """Functions and classes as their fingerprints, everything else by content."""
 
+    most = _LARGEST
     _met: list[int] | None = None
 
     def reducer_override(self, obj: Any) -> Any:
@@ -109,8 +93,26 @@ class _Canonical(NotebookPickler):
         self._met.append(id(obj))
         if len(self._met) == _CIRCLE:
             if len(set(self._met)) <= _CIRCLE // 8:
-                raise _TooLarge
+                raise TooLarge
             self._met.clear()
+
+
+class _Short(_Canonical):
+    """The same of what is short, and has no parts of installed libraries' classes."""
+
+    most = _SHORT
+
+    def reduction(self, obj: Any) -> Any:
+        kind = type(obj)
+        if not issubclass(kind, (type, types.FunctionType)):
+            home = module_of(kind)
+            if home.partition(".")[0] not in _KNOWN and held.installed(home):
+                raise TooLarge
+        return super().reduction(obj)
+
+
+_KNOWN = sys.stdlib_module_names | {"numpy", "pandas"}
+"""Packages whose objects are nothing but what they hold."""
 
 
 def version(value: object, live: dict[str, Any], reducer: Reducer | None = None) -> str:
@@ -135,10 +137,23 @@ def version(value: object, live: dict[str, Any], reducer: Reducer | None = None)
     return found or told
 
 
+def short(value: object, live: dict[str, Any], reducer: Reducer | None = None) -> str:
+    """The version of a value that is looked at without having been named; empty for what is large,
+    leads back to itself, or has parts of an installed library's classes, arrays and frames left
+    out: they may be a model, or a connection."""
+    try:
+        found = _pickled(value, live, reducer, None, kind=_Short)
+        return found or _pickled(value, live, reducer, None, _Sets(live, reducer), _Short) or ""
+    except BaseException as error:  # of any kind: it is the value's own code
+        if not own_failure(error):
+            raise
+        return ""
+
+
 def reducing(live: dict[str, Any], reducer: Reducer | None = None) -> Reduce:
     """How an object is taken apart for its version: its reduction, as pickle has them, or
     NotImplemented for the one of its own class."""
-    return _Canonical(_Sink(_LARGEST), live, None, reducer).reduction
+    return _Canonical(Sink(_LARGEST), live, None, reducer).reduction
 
 
 def _by_type(part: object, why: str) -> tuple[Any, ...]:
@@ -149,7 +164,7 @@ def _bytes(
     value: object, live: dict[str, Any], reducer: Reducer | None, missing: Missing | None
 ) -> str | None:
     """A digest of the bytes that a value is pickled as; None where it cannot be."""
-    sink = _Sink(_MOST)
+    sink = Sink(_MOST)
     pickler = NotebookPickler(
         sink, live, lambda b: sink.hasher.update(b.raw()), reducer, missing=missing
     )
@@ -172,7 +187,7 @@ def _version(
     try:
         found = _pickled(value, live, reducer, missing)
         return found or _pickled(value, live, reducer, missing, _Sets(live, reducer))
-    except (ValueError, RecursionError, _TooLarge, pickle.PicklingError):
+    except (ValueError, RecursionError, TooLarge, pickle.PicklingError):
         pass  # a cycle, or too much shared: the walk below numbers what it has seen
     except BaseException as error:  # of any kind: it is the value's own code
         if not own_failure(error):
@@ -182,7 +197,7 @@ def _version(
         walk = _Walk(live, reducer, [_STEPS])
         walk.value(value, 0)
         return walk.digest(ties(walk.met, set(map(type, walk.met))))
-    except _TooLarge:
+    except TooLarge:
         pass  # entangled: there are more ways through it than there is of it
     except BaseException as error:  # the same
         if not own_failure(error):
@@ -202,13 +217,12 @@ def _pickled(
     reducer: Reducer | None,
     missing: Missing | None,
     sets: _Sets | None = None,
+    kind: type[_Canonical] = _Canonical,
 ) -> str | None:
     """The digest of the pickle without a memo. None where there are sets, which have no order, and
     nothing that tells them."""
-    sink = _Sink(_LARGEST)
-    pickler = _Canonical(
-        sink, live, lambda b: sink.hasher.update(b.raw()), reducer, missing=missing
-    )
+    sink = Sink(kind.most)
+    pickler = kind(sink, live, sink.take, reducer, missing=missing)
     pickler.fast = True
     met: list[object] = []
     pickler.persistent_id = met.append  # it returns None: nothing is persistent
@@ -286,7 +300,7 @@ class _Walker:
     def _step(self) -> None:
         self._left[0] -= 1
         if self._left[0] < 0:
-            raise _TooLarge
+            raise TooLarge
         if len(self._texts) > _AT_ONCE:
             self._hash()
 
@@ -365,7 +379,7 @@ class _Walk(_Walker):
             return
         self._step()
         if depth > _DEEPEST:
-            raise _TooLarge
+            raise TooLarge
         self._open[id(value)] = len(self._open)
         self.met.append(value)
         if type(value) in (set, frozenset):
@@ -417,6 +431,6 @@ class _Graph(_Walker):
         walk = _Walk(self._live, self._reducer, [_FEW_STEPS])
         try:
             walk.value(item, 0)
-        except _TooLarge:
+        except TooLarge:
             return full_name(type(item))
         return walk.digest()
