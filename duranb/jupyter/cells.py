@@ -121,11 +121,11 @@ class Running:
             notice(self._outputs, text)
 
 
-def need(runtime: Runtime, tree: ast.Module) -> None:
-    """Load the pending values that code could use."""
+def need(runtime: Runtime, tree: ast.Module, *, to_run: bool = True) -> None:
+    """Load the pending values that code could use (:func:`duranb.engine.plain.need`)."""
     if runtime.namespace.has_pending:
         held = figures.open_ones()
-        plain.need(runtime, tree)
+        plain.need(runtime, tree, to_run=to_run)
         figures.close_all_but(held)  # pyplot has had other cells since
 
 
@@ -271,7 +271,7 @@ class Cells(ast.NodeTransformer):
         if jump is not None:
             # IPython itself says that it is a syntax error, and where. Alone, so that nothing runs.
             return ast.Module([jump], tree.type_ignores)
-        need(session.runtime, tree)
+        need(session.runtime, tree, to_run=False)
         spec = self._spec(cell, tree, options)
         self._check_name(spec.name, cell)
         runtime = session.runtime
@@ -279,6 +279,7 @@ class Cells(ast.NodeTransformer):
         if decision.restore is not None:
             running.restoring = lambda: self._restore(session, spec, decision)
             return instrument.replaced(tree, "restore")
+        need(runtime, tree)
         state = CellState(runtime, spec, decision, instrument.NOTED)
         cell.unsure = state.unsure
         running.run = StepRun(runtime, spec, decision, running, state, replays=cell.replays)
