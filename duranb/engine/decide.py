@@ -20,6 +20,7 @@ from duranb.engine.runtime import Runtime
 from duranb.engine.spec import Spec
 from duranb.errors import NotRestorable
 from duranb.record.model import ABSENT, REWOUND, Execution, Status
+from duranb.state import process
 from duranb.state.randomness import OWN, UNSEEDED
 
 
@@ -215,7 +216,8 @@ def touched(
         names,
         whole=whole,
     )
-    reads = found.reads | {f"${n}" for n in found.environment}
+    found.mentions |= {type(runtime.namespace.live.get(n)).__name__ for n in names}
+    reads = found.reads | {f"${n}" for n in found.environment} | process.used(found.mentions)
     found.reads = {n for n in reads - found.first if not is_ignored(n, spec.ignore)}
     return found
 
