@@ -9,14 +9,19 @@ from __future__ import annotations
 import contextlib
 from contextvars import Token
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from duranb.engine import scopes
 from duranb.engine.journal import Journal
 from duranb.engine.runtime import Runtime, active
 
+if TYPE_CHECKING:
+    from duranb.engine.budgets import Budget
+
 
 class StepContext:
-    """One execution of a step while its body runs, with its journal."""
+    """One execution of a step while its body runs, with its journal. ``budgets`` are those that its
+    calls are paid from: its own, those of what calls it, and that of the whole run."""
 
     def __init__(
         self,
@@ -27,9 +32,13 @@ class StepContext:
         scope: str = "",
         fresh: bool = False,
         strict: bool = False,
+        budget: Budget | None = None,
     ) -> None:
+        outer = scopes.inside.get()
         self.runtime = runtime
         self.step = step
+        self.budgets = outer.budgets if outer is not None else runtime.budgets()
+        self.budgets += (budget,) if budget is not None else ()
         self.execution = execution
         self.journal = Journal(
             runtime,
@@ -53,7 +62,8 @@ class StepContext:
         if process_wide:
             self._outer, self.runtime.running = self.runtime.running, self
         self.journal.attempt.entered()
-        return scopes.inside.set(scopes.Inside(self, self.journal.attempt))
+        attempt = self.journal.attempt
+        return scopes.inside.set(scopes.Inside(self, attempt, budgets=self.budgets))
 
     def exit(self, token: Token[scopes.Inside | None], *, process_wide: bool) -> None:
         """Undo :meth:`enter`."""
@@ -79,7 +89,8 @@ def in_effect() -> bool:
 @dataclass(frozen=True)
 class Context:
     """What :func:`context` tells code inside a step. ``idempotency_key`` is stable over retries
-    and restarts: inside an effect it is that effect's, else the step execution's."""
+    and restarts: inside an effect it is that effect's, in an item of a map that item's, else the
+    step execution's."""
 
     run: str
     branch: str
@@ -95,6 +106,9 @@ def context() -> Context | None:
     if here is None:
         return None
     history, where = here.runtime.history, scopes.inside.get()
-    key = where.idempotency_key if where is not None else ""
-    key = key or here.journal.idempotency_key("step", 0)
+    key, item = "", None
+    if where is not None and where.step is here:
+        key, item = where.idempotency_key, where.attempt.item
+    if not key:
+        key = here.journal.idempotency_key("step" if item is None else f"{item.key} item", 0)
     return Context(history.run, history.branch, here.step, here.execution, here.attempt, key)

@@ -18,7 +18,7 @@ from typing import Any
 from IPython.core.displayhook import DisplayHook
 from IPython.core.error import InputRejected
 
-from duranb.code import dataflow, fingerprint
+from duranb.code import dataflow, fingerprint, mentions
 from duranb.code.deep import deeply
 from duranb.engine import plain, steprun
 from duranb.engine.decide import Decision, decide
@@ -77,7 +77,7 @@ class Running:
 
     def ended(self) -> None:
         """The body has come to its end: send what would be sent when the cell is over."""
-        figures.send(self._shell)
+        self._outputs.ended(self._shell)
 
     def restore(self) -> None:
         """Stand in for the body: nothing runs."""
@@ -100,7 +100,8 @@ class Running:
         self._outputs.begin()
 
     def outputs(self) -> list[dict[str, Any]]:
-        return self._outputs.end() + self._settings.changes()
+        shown = self._outputs.end()
+        return shown + self._settings.changes(shown)
 
     def result(self) -> object:
         return self._value
@@ -120,11 +121,11 @@ class Running:
             notice(self._outputs, text)
 
 
-def need(runtime: Runtime, tree: ast.Module) -> None:
-    """Load the pending values that code could use."""
+def need(runtime: Runtime, tree: ast.Module, *, to_run: bool = True) -> None:
+    """Load the pending values that code could use (:func:`duranb.engine.plain.need`)."""
     if runtime.namespace.has_pending:
         held = figures.open_ones()
-        plain.need(runtime, tree)
+        plain.need(runtime, tree, to_run=to_run)
         figures.close_all_but(held)  # pyplot has had other cells since
 
 
@@ -270,7 +271,7 @@ class Cells(ast.NodeTransformer):
         if jump is not None:
             # IPython itself says that it is a syntax error, and where. Alone, so that nothing runs.
             return ast.Module([jump], tree.type_ignores)
-        need(session.runtime, tree)
+        need(session.runtime, tree, to_run=False)
         spec = self._spec(cell, tree, options)
         self._check_name(spec.name, cell)
         runtime = session.runtime
@@ -278,6 +279,7 @@ class Cells(ast.NodeTransformer):
         if decision.restore is not None:
             running.restoring = lambda: self._restore(session, spec, decision)
             return instrument.replaced(tree, "restore")
+        need(runtime, tree)
         state = CellState(runtime, spec, decision, instrument.NOTED)
         cell.unsure = state.unsure
         running.run = StepRun(runtime, spec, decision, running, state, replays=cell.replays)
@@ -312,10 +314,12 @@ class Cells(ast.NodeTransformer):
             outputs=options.outputs,
             inputs=options.inputs,
             ignore=options.ignore,
+            budget=options.budget,
             always=options.always,
             fresh=options.fresh or cell.fresh,
             cell=cell.id,
             seeds=plain.seeds_of(tree),
+            mentions=mentions.of_cell(tree),
         )
 
     def _check_name(self, name: str, cell: Cell) -> None:
@@ -333,9 +337,10 @@ class Cells(ast.NodeTransformer):
         assert source is not None
         messages = steprun.messages_of(session.runtime, source)
         # First of all: its values may need modules that lie where it has put into sys.path.
-        missing = Settings(self._shell).apply(messages)
+        settings = Settings(self._shell)
+        missing = settings.apply(messages)
         held = len(figures.open_ones())
-        result, lost = steprun.restore(session.runtime, spec, decision)
+        result, lost, unset = steprun.restore(session.runtime, spec, decision)
         self._outputs.replay(messages, self._shell.execution_count - 1, held=held)
         if result is not NOTHING:
             hook = self._shell.displayhook
@@ -346,8 +351,12 @@ class Cells(ast.NodeTransformer):
             text = say.restored(session.history, source, session.history.last_execution, lost)
         if self._outputs.shows_pictures:
             text += say.PICTURES
-        if missing:
-            text += say.not_set(missing)
+        if others := settings.shown_otherwise(messages):
+            text += say.shown_otherwise(source.step, others)
+        if self._outputs.lacks_figures:
+            text += say.FIGURES
+        if missing or unset:
+            text += say.not_set([*missing, *unset])
         notice(self._outputs, text)
 
     def _load_what_it_needs(self, tree: ast.Module) -> None:

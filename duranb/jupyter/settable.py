@@ -5,6 +5,7 @@ from __future__ import annotations
 import decimal
 import functools
 import importlib
+import locale
 import logging
 import os
 import sys
@@ -13,8 +14,6 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from traitlets.config import Config
-
-from duranb.jupyter import project
 
 Values = dict[str, Any]
 
@@ -231,29 +230,20 @@ def _python() -> Values:
         "recursion limit": sys.getrecursionlimit(),
         "precision": context.prec,
         "rounding": context.rounding,
+        "locale": locale.setlocale(locale.LC_ALL),
     }
 
 
 def _write_python(values: Values) -> None:
     context = decimal.getcontext()
     sys.setrecursionlimit(values.get("recursion limit", sys.getrecursionlimit()))
+    if "locale" in values:
+        locale.setlocale(locale.LC_ALL, values["locale"])
     context.prec = values.get("precision", context.prec)
     context.rounding = values.get("rounding", context.rounding)
 
 
 LIBRARIES["Python"] = Group(_python, dict, _write_python)
-
-
-def of_project() -> Group:
-    """What the modules beside the notebook hold."""
-    try:
-        folder = os.getcwd()
-    except OSError:  # it is gone
-        return Group(lambda: None, dict, project.write, project.changed)
-    return Group(_project(folder).read, dict, project.write, project.changed)
-
-
-_project = functools.lru_cache(maxsize=8)(project.Project)
 
 
 # -- the shell ---------------------------------------------------------------------------------

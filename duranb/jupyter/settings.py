@@ -2,8 +2,8 @@
 
 ``plt.style.use``, ``pd.set_option``, ``warnings.filterwarnings``, ``%config``, ``%alias``, ``%cd``:
 what a step changed is kept with its outputs, and set again where the step is restored. Only what it
-changed, so that what other cells have set stays. Of environment variables, which hold credentials,
-only the names are kept.
+changed, so that what other cells have set stays. What modules hold, and the environment, is in
+:mod:`duranb.state.surroundings`.
 """
 
 from __future__ import annotations
@@ -14,10 +14,19 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from duranb.jupyter.settable import LIBRARIES, Group, Values, of_project, of_shell
+import blake3
+
+from duranb.jupyter.settable import LIBRARIES, Group, Values, of_shell
 
 SETTINGS = "settings"
 """The type under which they are kept among a step's outputs."""
+
+
+_SHOWS = {
+    "matplotlib": frozenset({"image/png", "image/svg+xml", "image/jpeg", "application/pdf"}),
+    "pandas": frozenset({"text/html"}),
+}
+"""By library, the types of outputs on whose looks its settings decide."""
 
 
 class Settings:
@@ -26,17 +35,15 @@ class Settings:
     def __init__(self, shell: Any) -> None:
         self._shell = shell
         self._before: dict[str, Values | None] | None = None
-        self._environment = frozenset[str]()
         self._unread: dict[str, str] = {}
 
     @functools.cached_property
     def _groups(self) -> dict[str, Group]:
-        return {**LIBRARIES, **of_shell(self._shell), "modules": of_project()}
+        return {**LIBRARIES, **of_shell(self._shell)}
 
     def begin(self) -> None:
         """A step begins; another attempt of it begins where the first one did."""
         if self._before is None:
-            self._environment = frozenset(os.environ)
             self._before = {name: self._read(name) for name in self._groups}
             return
         for name, before in self._before.items():
@@ -62,8 +69,9 @@ class Settings:
             self._unread[name] = type(error).__name__
             return {}
 
-    def changes(self) -> list[dict[str, Any]]:
-        """What differs now from :meth:`begin`, as a message to be kept, if anything does."""
+    def changes(self, shown: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """What differs now from :meth:`begin`, and under which settings the step's outputs were
+        ``shown``, as a message to be kept, if there is anything to say."""
         assert self._before is not None
         found, lost = {}, []
         for name, before in self._before.items():
@@ -73,11 +81,31 @@ class Settings:
             if kept := {key: value for key, value in kept.items() if value is not _NO_JSON}:
                 found[name] = kept
         lost += [f"{name} (it could not be read: {why})" for name, why in self._unread.items()]
-        environment = sorted(os.environ.keys() - self._environment)
-        if not (found or lost or environment):
+        under = {name: told for name in _SHOWS if (told := self._told(name, shown))}
+        if not (found or lost or under):
             return []
-        content = {"changes": found, "lost": lost, "environment": environment}
+        content = {"changes": found, "lost": lost, "under": under}
         return [{"type": SETTINGS, "content": content}]
+
+    def _told(self, name: str, shown: list[dict[str, Any]]) -> str:
+        """The settings of a library that decide on how something is shown that is among what was:
+        a digest of those that are not as at first."""
+        found = self._read(name)
+        data = (message["content"].get("data", {}).keys() for message in shown)
+        if found is None or all(_SHOWS[name].isdisjoint(each) for each in data):
+            return ""
+        group = self._groups[name]
+        changed = {k: _as_json(v) for k, v in group.changed(group.fresh(), found).items()}
+        plain = {k: v for k, v in sorted(changed.items()) if v is not _NO_JSON}
+        plain.pop("interactive", None)  # which the kernel sets when it is first asked for a figure
+        return blake3.blake3(repr(plain).encode()).hexdigest(8) if plain else ""
+
+    def shown_otherwise(self, messages: list[dict[str, Any]]) -> list[str]:
+        """The libraries whose settings are others than when outputs were shown that they made."""
+        kept = [m["content"] for m in messages if m["type"] == SETTINGS]
+        under: dict[str, str] = kept[0].get("under", {}) if kept else {}
+        here = [name for name in _SHOWS if self._read(name) is not None]
+        return [name for name in here if self._told(name, messages) != under.get(name, "")]
 
     def apply(self, messages: list[dict[str, Any]]) -> list[str]:
         """Set again what a step had changed; phrases about what is not."""
@@ -88,7 +116,8 @@ class Settings:
 
     def _apply(self, content: dict[str, Any]) -> list[str]:
         missing = [f"the setting {name}" for name in content["lost"]]
-        missing += [f"${name}" for name in content["environment"] if name not in os.environ]
+        # Older stores have the names of variables of the environment here.
+        missing += [f"${n}" for n in content.get("environment", ()) if n not in os.environ]
         for name, changed in content["changes"].items():
             values = {key: _from_json(value) for key, value in changed.items()}
             try:
