@@ -19,6 +19,7 @@ from duranb.errors import Untrusted, UsageError, Waiting
 from duranb.record.history import History
 from duranb.record.kinds import Kind
 from duranb.store import files, guarded, keys
+from duranb.store.paths import check_folder
 
 NO_ANSWER = object()
 
@@ -116,6 +117,7 @@ def post(store: Path, history: History, number: int, value: Any) -> None:
     text = json.dumps(value)
     folder = inbox(store)
     try:
+        check_folder(store)
         guarded.folder(folder)
     except OSError as error:
         raise files.unwritable(store, error) from error
