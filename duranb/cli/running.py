@@ -49,6 +49,7 @@ def _run(verb: Run | Resume, notebook: Path, parameters: dict[str, Any]) -> None
             kernel=verb.kernel,
             timeout=verb.timeout,
             hooks=hooks,
+            on_failure=verb.on_failure,
         )
     _finish(result)
 

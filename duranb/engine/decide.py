@@ -182,6 +182,8 @@ def why(
         return "; ".join(changes)
     if last.status is Status.COMPENSATED:
         return "its last execution was compensated"
+    if last.status is Status.COMPLETED and last.id in runtime.history.partly_undone:
+        return "an effect of its last execution was undone"
     if last.status is Status.COMPLETED:
         return _unlike(runtime, last) or "an earlier execution of it cannot be restored here"
     if last.error is None:

@@ -307,6 +307,7 @@ class ExecutionRestored(Body, frozen=True, tag="execution.restored"):
     before: int
     snapshot: int
     cell: str = ""
+    parent: int = 0
 
 
 class ExecutionCompensated(Body, frozen=True, tag="execution.compensated"):
@@ -316,6 +317,14 @@ class ExecutionCompensated(Body, frozen=True, tag="execution.compensated"):
     by: int
     ok: bool = True
     error: ErrorInfo | None = None
+
+
+class SagaBegun(Body, frozen=True, tag="saga.begun"):
+    """``executions`` are to be undone, in this order, and each until it is: a process that dies in
+    between leaves the rest to the next one. ``reason`` says who wanted that."""
+
+    executions: list[int]
+    reason: str = ""
 
 
 class CompensationRegistered(Body, frozen=True, tag="compensation.registered"):
@@ -353,6 +362,7 @@ EventBody: TypeAlias = (
     | ExecutionEnded
     | ExecutionRestored
     | ExecutionCompensated
+    | SagaBegun
     | CompensationRegistered
     | Answered
 )
