@@ -13,16 +13,18 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from duranb.engine.budgets import budget
     from duranb.engine.context import Context, context
     from duranb.engine.effects import call
     from duranb.engine.functions import step
+    from duranb.engine.limits import limits
     from duranb.engine.maps import gather, map
     from duranb.engine.questions import ask
     from duranb.engine.saga import compensation
     from duranb.engine.timers import asleep, sleep
     from duranb.engine.tools import tool
     from duranb.engine.values import now, random, uuid4
-    from duranb.errors import Reject
+    from duranb.errors import BudgetExceeded, Reject
     from duranb.scripts.durable import durable
     from duranb.session.session import current
     from duranb.state.reconnect import reconnect
@@ -40,6 +42,9 @@ _HOMES = {
     "current": "duranb.session.session",
     "durable": "duranb.scripts.durable",
     "gather": "duranb.engine.maps",
+    "budget": "duranb.engine.budgets",
+    "BudgetExceeded": "duranb.errors",
+    "limits": "duranb.engine.limits",
     "map": "duranb.engine.maps",
     "now": "duranb.engine.values",
     "random": "duranb.engine.values",
@@ -51,16 +56,19 @@ _HOMES = {
 }
 
 __all__ = [
+    "BudgetExceeded",
     "Context",
     "Reject",
     "ask",
     "asleep",
+    "budget",
     "call",
     "compensation",
     "context",
     "current",
     "durable",
     "gather",
+    "limits",
     "map",
     "now",
     "random",

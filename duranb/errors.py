@@ -16,6 +16,7 @@
     │   ├── ValidationFailed    ``--validate`` was false or raised         (content)
     │   ├── StepTimeout         ``--timeout`` passed                       (transport)
     │   ├── InDoubt             an effect may or may not have happened
+    │   ├── BudgetExceeded      a call would cost more than is left
     │   ├── ItemFailed          an item of a map failed after all its tries
     │   ├── Waiting             a question has no answer yet, a timer has not ended
     │   └── Unrecorded          strict replay met a call that is not in the journal
@@ -29,7 +30,10 @@ that message alone: IPython asks an exception for ``_render_traceback_``.
 
 from __future__ import annotations
 
+import traceback
+
 __all__ = [
+    "BudgetExceeded",
     "DuranbError",
     "InDoubt",
     "ItemFailed",
@@ -137,6 +141,10 @@ class InDoubt(StepError):
     """The process died inside an effect, and nobody can know whether it happened."""
 
 
+class BudgetExceeded(StepError):
+    """A call was not made, since it would cost more than is left of a budget."""
+
+
 class ItemFailed(StepError):
     """An item of a map failed after all its tries; ``index`` is its place, from 0. What the others
     have made is kept. The error itself is the ``__cause__``."""
@@ -147,6 +155,12 @@ class ItemFailed(StepError):
 
     def __reduce__(self) -> tuple[type[ItemFailed], tuple[str, int]]:
         return type(self), (self.message, self.index)
+
+    def _render_traceback_(self) -> list[str]:
+        """Where the item's own code failed is what has to be looked at."""
+        cause = self.__cause__
+        shown = [] if cause is None else traceback.format_exception(cause)
+        return [*(line.rstrip("\n") for line in shown), *super()._render_traceback_()]
 
 
 class Waiting(StepError):

@@ -27,10 +27,10 @@ def change(verb: Changes, notebook: Path, *, dry_run: bool, yes: bool) -> None:
         click.echo(str(found))
         if dry_run:
             click.echo("nothing was changed (--dry-run)")
-        elif yes or click.confirm("go on?"):
+        elif (yes and not verb.always_asks) or click.confirm("go on?"):
             click.echo(asyncio.run(found.apply()))
         else:
-            click.echo("nothing was changed; --yes does it without asking")
+            click.echo("nothing was changed" + ("" if yes else "; --yes does it without asking"))
     finally:
         session.close()
 
@@ -38,8 +38,9 @@ def change(verb: Changes, notebook: Path, *, dry_run: bool, yes: bool) -> None:
 def answer(verb: Answer, notebook: Path) -> None:
     """Leave the answer where the notebook finds it: its kernel may hold the store."""
     with open_reader(notebook) as reader:
+        reader.need_trust()
         question = _open_question(reader.history, verb.number)
-    questions.post(reader.store_path, verb.number, verb.value)
+        questions.post(reader.store_path, reader.history, verb.number, verb.value)
     again = "python" if notebook.suffix == ".py" else "duranb resume"
     click.echo(f"answered: {question.preview}. Go on with: {again} {notebook}")
 

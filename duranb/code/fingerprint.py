@@ -94,13 +94,17 @@ class Reach:
 
     ``uses`` maps each notebook function or class (by name) and project module (``module:NAME``)
     to its fingerprint; ``data`` are the other global names that those read; ``stores`` the ones
-    they can bind or delete; ``opaque`` says why they could touch any name, or is empty.
+    they can bind or delete; ``opaque`` says why they could touch any name, or is empty. ``codes``
+    are those of the notebook's functions, ``met`` the functions and classes of the project's
+    modules where the walk ended.
     """
 
     uses: dict[str, str] = field(default_factory=dict)
     data: set[str] = field(default_factory=set)
     stores: set[str] = field(default_factory=set)
     opaque: str = ""
+    codes: list[types.CodeType] = field(default_factory=list)
+    met: list[object] = field(default_factory=list)
 
 
 class Uses:
@@ -221,8 +225,10 @@ class _Walk:
     def _function(self, function: types.FunctionType) -> None:
         module = identity.home(function)
         if function.__globals__ is self._live or module == "__main__":
+            self.found.codes.append(function.__code__)
             self._code(code_names(function.__code__))
         elif self._uses.modules.owns(module):
+            self.found.met.append(function)
             self.found.uses.update(self._uses.modules.reach(module))
 
     def _code(self, names: CodeNames) -> None:
@@ -249,6 +255,7 @@ class _Walk:
             for base in (type(cls), *bases_of(cls)):
                 self.class_(base)
         elif sort:
+            self.found.met.append(cls)
             self.found.uses.update(self._uses.modules.reach(module_of(cls)))
 
     def _name_class(self, cls: type) -> None:

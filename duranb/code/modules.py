@@ -8,9 +8,12 @@ not the code that runs. (Reading these files is the one thing in this layer that
 from __future__ import annotations
 
 import ast
+import contextlib
+import os
 import sys
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import blake3
@@ -30,6 +33,7 @@ class _Source:
     stamp: tuple[int, int]
     fingerprint: str
     imports: tuple[str, ...]
+    literals: Mapping[str, object] = field(default_factory=dict)
 
 
 class ProjectModules:
@@ -42,6 +46,8 @@ class ProjectModules:
         """Changes with the time at which a module was brought up to date without being loaded."""
         self._read: dict[str, _Source] = {}
         self._own: dict[str, bool] = {}
+        self._loaded = (0, "")
+        self._present: list[str] = []
         self._searched: tuple[tuple[str, ...], list[Path]] = ((), [])
         installed = [Path(sys.prefix), Path(sys.base_prefix), Path(__file__).parents[1]]
         self._installed = [
@@ -72,6 +78,20 @@ class ProjectModules:
                 stack += _with_parents(imported)
         return found
 
+    def literals(self, module: str) -> Mapping[str, object]:
+        """What the variables of a project module are when it is imported, as far as that is written
+        there as numbers, texts, lists and the like. Not to be changed."""
+        file = self._file(module)
+        return {} if file is None else self._source(module, file).literals
+
+    def present(self) -> list[str]:
+        """The project's modules that are loaded. Looked for when others are loaded than before."""
+        loaded = len(sys.modules), next(reversed(sys.modules))
+        if loaded != self._loaded or not all(n in sys.modules for n in self._present):
+            self._loaded = loaded
+            self._present = [n for n in list(sys.modules) if self._file(n) is not None]
+        return self._present
+
     def loaded(self, imports: Iterable[str]) -> None:
         """Code ran that imports these: read now what it loaded, before somebody edits the file."""
         for name in imports:
@@ -86,9 +106,10 @@ class ProjectModules:
             return None
         loaded = getattr(sys.modules.get(name), "__file__", None)
         if loaded is not None:
-            if loaded not in self._own:
-                self._own[loaded] = loaded.endswith(".py") and self._is_own(Path(loaded).resolve())
-            return Path(loaded) if self._own[loaded] else None
+            folder = os.path.dirname(loaded)  # resolving a thousand files one by one takes 30 ms
+            if folder not in self._own:
+                self._own[folder] = self._is_own(Path(folder).resolve())
+            return Path(loaded) if self._own[folder] and loaded.endswith(".py") else None
         return None if name in sys.modules else self._search(name)
 
     def _search(self, name: str) -> Path | None:
@@ -141,7 +162,41 @@ class ProjectModules:
             tree = ast.parse(source)
         except (SyntaxError, ValueError):  # its importer will be told
             return _Source(None, None, stamp, blake3.blake3(source).hexdigest(16), ())
-        return _Source(None, None, stamp, self._fingerprint(tree), _imports(tree, package))
+        told = self._fingerprint(tree), _imports(tree, package), _literals(tree)
+        return _Source(None, None, stamp, *told)
+
+
+def _literals(tree: ast.Module) -> Mapping[str, object]:
+    bound = Counter[str]()
+    stack: list[ast.AST] = [*tree.body]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            bound[node.id] += 1
+        elif not isinstance(node, _SCOPES):
+            stack += ast.iter_child_nodes(node)
+    found: dict[str, object] = {}
+    for statement in tree.body:
+        match statement:
+            case ast.Assign([ast.Name(name)], value) | ast.AnnAssign(ast.Name(name), _, value):
+                targets: list[ast.expr] = [ast.Name(name)]
+            case ast.Assign([ast.Tuple(targets)], value):
+                pass
+            case _:
+                continue
+        if value is None:
+            continue
+        with contextlib.suppress(ValueError, TypeError, RecursionError):
+            values = ast.literal_eval(value)
+            several = isinstance(statement, ast.Assign) and len(targets) > 1
+            pairs = zip(targets, values if several else [values], strict=True)
+            found |= {t.id: v for t, v in pairs if isinstance(t, ast.Name)}
+    return {name: value for name, value in found.items() if bound[name] == 1}
+
+
+_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
+"""What has names of its own: a function that counts in a global variable does so when it is called.
+"""
 
 
 def _with_parents(name: str) -> list[str]:

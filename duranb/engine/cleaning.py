@@ -33,6 +33,8 @@ def start_clean(runtime: Runtime, step: str) -> None:
     runtime.catch_up()
     before = {n: seen.binding for n, seen in start.mark.tracked.items()}
     _undo(namespace, step, untouched, before)
+    if start.around is not None:
+        runtime.surroundings.back(*start.around)
     if unmoved:
         randomness.set_state(start.mark.random, unmoved)
 

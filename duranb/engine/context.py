@@ -9,14 +9,19 @@ from __future__ import annotations
 import contextlib
 from contextvars import Token
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from duranb.engine import scopes
 from duranb.engine.journal import Journal
 from duranb.engine.runtime import Runtime, active
 
+if TYPE_CHECKING:
+    from duranb.engine.budgets import Budget
+
 
 class StepContext:
-    """One execution of a step while its body runs, with its journal."""
+    """One execution of a step while its body runs, with its journal. ``budgets`` are those that its
+    calls are paid from: its own, those of what calls it, and that of the whole run."""
 
     def __init__(
         self,
@@ -27,9 +32,13 @@ class StepContext:
         scope: str = "",
         fresh: bool = False,
         strict: bool = False,
+        budget: Budget | None = None,
     ) -> None:
+        outer = scopes.inside.get()
         self.runtime = runtime
         self.step = step
+        self.budgets = outer.budgets if outer is not None else runtime.budgets()
+        self.budgets += (budget,) if budget is not None else ()
         self.execution = execution
         self.journal = Journal(
             runtime,
@@ -53,7 +62,8 @@ class StepContext:
         if process_wide:
             self._outer, self.runtime.running = self.runtime.running, self
         self.journal.attempt.entered()
-        return scopes.inside.set(scopes.Inside(self, self.journal.attempt))
+        attempt = self.journal.attempt
+        return scopes.inside.set(scopes.Inside(self, attempt, budgets=self.budgets))
 
     def exit(self, token: Token[scopes.Inside | None], *, process_wide: bool) -> None:
         """Undo :meth:`enter`."""

@@ -7,10 +7,14 @@ values it can read. What matches a completed execution is restored.
 from __future__ import annotations
 
 import builtins
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import sys
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 
+from duranb.code import registered
+from duranb.code.fingerprint import Reach
+from duranb.code.holding import Held, held
 from duranb.engine.cleaning import start_clean
 from duranb.engine.runtime import Runtime
 from duranb.engine.spec import Spec
@@ -25,7 +29,8 @@ class Decision:
 
     ``restore`` is the execution whose outputs it can be given, or None: then ``reason`` says why
     it runs. ``before`` is the snapshot it starts from. ``unseen`` are names that other code than
-    the cell's own may bind: no input, and taken to be bound.
+    the cell's own may bind: no input, and taken to be bound. ``given`` are the versions of what it
+    reads beside its variables, ``held`` the variables of modules that it touches.
     """
 
     inputs: dict[str, str]
@@ -35,6 +40,20 @@ class Decision:
     restore: Execution | None
     reason: str
     unseen: frozenset[str] = frozenset()
+    given: dict[str, str] = field(default_factory=dict)
+    held: Held = field(default_factory=Held)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a step is given: the versions of the ``values`` it can read, the fingerprints of the
+    code it ``uses``, what of the rest that code may bind (:attr:`Decision.unseen`), and which
+    variables of modules it touches."""
+
+    values: dict[str, str]
+    uses: dict[str, str]
+    unseen: frozenset[str]
+    held: Held
 
 
 def decide(runtime: Runtime, spec: Spec, *, replay: bool = False) -> Decision:
@@ -46,24 +65,38 @@ def decide(runtime: Runtime, spec: Spec, *, replay: bool = False) -> Decision:
     start_clean(runtime, spec.name)
     before = runtime.catch_up()
     last = runtime.history.last_carried_out(spec.name)
-    inputs, uses, unseen = inputs_of(runtime, spec, last)
-    identity = spec.identity(inputs, uses)
+    found = inputs_of(runtime, spec, last)
+    identity = spec.identity(found.values, found.uses)
+    given = runtime.surroundings.told(found.held.reads)
     if not (spec.always or spec.fresh or replay):
-        recorded = runtime.history.completed(spec.name, identity, partial(_is_alike, runtime))
+        alike = partial(is_alike, runtime, given, spec.ignore)
+        recorded = runtime.history.completed(spec.name, identity, alike)
         if recorded is not None:
-            return Decision(inputs, uses, identity, before, recorded, "")
-    _need_whole(runtime, spec, inputs)
-    reason = "replayed" if replay else why(runtime, spec, last, inputs, uses, "first run")
+            return Decision(found.values, found.uses, identity, before, recorded, "")
+    _need_whole(runtime, spec, found)
+    first = "first run"
+    reason = (
+        "replayed" if replay else why(runtime, spec, last, found.values, found.uses, first, given)
+    )
     if last is not None:
-        inputs, uses, unseen = inputs_of(runtime, spec, last, anew=True)
-        identity = spec.identity(inputs, uses)
-    return Decision(inputs, uses, identity, before, None, reason, unseen)
+        found = inputs_of(runtime, spec, last, anew=True)
+        identity = spec.identity(found.values, found.uses)
+        given = runtime.surroundings.told(found.held.reads)
+    values, uses = found.values, found.uses
+    return Decision(values, uses, identity, before, None, reason, found.unseen, given, found.held)
 
 
-def _need_whole(runtime: Runtime, spec: Spec, inputs: Iterable[str]) -> None:
+def _need_whole(runtime: Runtime, spec: Spec, found: Inputs) -> None:
     """Refuse to run a step with an object that lacks what restored steps had done to it: a chat
     that forgot its first turn answers the second one wrong, and that would be paid for."""
-    for name in inputs:
+    name, step = runtime.surroundings.behind(found.held.reads)
+    if name and step != spec.name:
+        raise NotRestorable(
+            f"step {spec.name!r} needs {name}, which is not as step {step!r} left it: that step "
+            f"was restored. Set it in a plain cell, or run that step again first (%duranb replay "
+            f"{step}: its calls are answered from the journal); --ignore {name} takes it as it is"
+        )
+    for name in found.values:
         behind = runtime.namespace.behind(name)
         if behind and behind[0] != spec.name:
             kind = runtime.namespace.bindings()[name].type
@@ -83,14 +116,26 @@ def _need_whole(runtime: Runtime, spec: Spec, inputs: Iterable[str]) -> None:
             )
 
 
-def _is_alike(runtime: Runtime, recorded: Execution) -> bool:
-    return not _unlike(runtime, recorded)
+def is_alike(
+    runtime: Runtime, given: Mapping[str, str], ignore: Collection[str], recorded: Execution
+) -> bool:
+    """Whether an execution with the same identity can be restored here."""
+    return not _unlike(runtime, recorded, given, ignore)
 
 
-def _unlike(runtime: Runtime, recorded: Execution) -> str:
+def _unlike(
+    runtime: Runtime, recorded: Execution, given: Mapping[str, str], ignore: Collection[str]
+) -> str:
     """Why an execution with the same identity cannot be restored here: something that no version of
     an input tells. Empty where it can."""
     namespace = runtime.namespace
+    counted = {n: v for n, v in recorded.given.items() if not is_ignored(n, ignore)}
+    for name, binding in recorded.outputs.items():
+        made = name in namespace.live and namespace.version(name) == binding.version
+        if binding.why == registered.WHY and not made:
+            return f"class {name} is not there, and {registered.WHY}"
+    if other := runtime.surroundings.unlike(counted, given):
+        return f"{other} changed"
     for name, others in recorded.shared.items():
         # Each of the names that share it would see what the step changed in place.
         if namespace.sharing(name) != set(others):
@@ -107,9 +152,8 @@ def _unlike(runtime: Runtime, recorded: Execution) -> str:
 
 def inputs_of(
     runtime: Runtime, spec: Spec, last: Execution | None, *, anew: bool = False
-) -> tuple[dict[str, str], dict[str, str], frozenset[str]]:
-    """The versions of the values a step can read, the fingerprints of the code it uses, and what
-    of the rest that code may bind (:attr:`Decision.unseen`).
+) -> Inputs:
+    """What a step is given.
 
     ``--inputs`` names the values; the code is what it is. If nobody can tell what the code reads
     (``exec``, ``globals()``), every name counts as an input: to compare, those that its ``last``
@@ -146,7 +190,39 @@ def inputs_of(
         elif not opaque and not hasattr(builtins, name):
             inputs[name] = ABSENT
     uses |= {n: f for n, f in reach.uses.items() if n.removeprefix("module:") not in spec.ignore}
-    return inputs, uses, frozenset(unseen - inputs.keys() - uses.keys())
+    return Inputs(
+        inputs,
+        uses,
+        frozenset(unseen - inputs.keys() - uses.keys()),
+        touched(runtime, spec, reach, names, whole=bool(spec.blind or reach.opaque)),
+    )
+
+
+def touched(
+    runtime: Runtime, spec: Spec, reach: Reach, names: Iterable[str], *, whole: bool = False
+) -> Held:
+    """Which variables of modules a step touches that has this ``reach`` and reads these names,
+    and which of the environment it reads (``$NAME``). ``whole``: all that the modules hold."""
+    uses = runtime.namespace.uses
+    modules = (n.removeprefix("module:") for n in reach.uses if n.startswith("module:"))
+    met = [*reach.met, *(sys.modules[m] for m in modules if m in sys.modules)]
+    found = held(
+        uses.modules,
+        runtime.namespace.live,
+        reach.codes,
+        met,
+        spec.mentions,
+        names,
+        whole=whole,
+    )
+    reads = found.reads | {f"${n}" for n in found.environment}
+    found.reads = {n for n in reads - found.first if not is_ignored(n, spec.ignore)}
+    return found
+
+
+def is_ignored(name: str, ignore: Collection[str]) -> bool:
+    """Whether ``--ignore`` names a variable of a module, or that module."""
+    return name in ignore or name.rpartition(".")[0] in ignore
 
 
 def _not_there(
@@ -168,9 +244,11 @@ def why(
     inputs: dict[str, str],
     uses: dict[str, str],
     first: str,
+    given: Mapping[str, str],
 ) -> str:
     """Why a step runs although something may be recorded of it: ``last`` is the execution to
-    compare with, ``first`` what is said where there is none."""
+    compare with, ``first`` what is said where there is none, ``given`` what it reads beside its
+    variables."""
     if spec.always:
         return "--always"
     if spec.fresh:
@@ -185,7 +263,8 @@ def why(
     if last.status is Status.COMPLETED and last.id in runtime.history.partly_undone:
         return "an effect of its last execution was undone"
     if last.status is Status.COMPLETED:
-        return _unlike(runtime, last) or "an earlier execution of it cannot be restored here"
+        unlike = _unlike(runtime, last, given, spec.ignore)
+        return unlike or "an earlier execution of it cannot be restored here"
     if last.error is None:
         return f"its last execution is {last.status}"
     if last.error.type == "KernelDied":

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 from duranb.engine import context as ctx, scopes, transactions
+from duranb.engine.budgets import in_force
 from duranb.engine.flows import Flow, arun, run
 from duranb.engine.journal import Claim
 from duranb.engine.operations import Operation, perform
@@ -96,7 +97,7 @@ def carry(effect: Effect, fn: Callable[..., R], args: tuple[Any, ...], kwargs: d
     """Call ``fn`` as an effect of the current step, or plainly outside of steps."""
     here = ctx.current()
     if here is None:
-        _refuse_in_replay(effect)
+        refuse_in_replay(effect.name)
         if effect.transaction is not None:
             work = functools.partial(fn, *args, **kwargs)
             return cast(R, transactions.plainly(effect.transaction, work))
@@ -120,7 +121,7 @@ def carry_out(
     version_of = here.runtime.namespace.version_of
     arguments = [version_of(a) for a in args]
     arguments += [f"{name}={version_of(kwargs[name])}" for name in sorted(kwargs)]
-    preview = _preview(args, kwargs)
+    preview = preview_of(args, kwargs)
     operation = Operation(
         Kind.EFFECT,
         effect.name,
@@ -129,11 +130,11 @@ def carry_out(
         arguments=(args, kwargs),
         compensate=effect.compensate,
         preview=preview,
-        explain=lambda: _difference(here, effect.name, preview),
+        explain=lambda: difference(here, effect.name, preview),
     )
 
     def make(claim: Claim, idempotency_key: str) -> Carried:
-        where = scopes.Inside(here, claim.attempt, idempotency_key)
+        where = scopes.Inside(here, claim.attempt, idempotency_key, in_force())
         work = functools.partial(fn, *args, **kwargs)
         if effect.transaction is None:
             return Carried(where, work, fn)
@@ -181,17 +182,18 @@ def _checked(fn: Callable[..., Any], call: Callable[[], Any]) -> Any:
     return made
 
 
-def _refuse_in_replay(effect: Effect) -> None:
-    """Outside of steps an effect is a plain call, which nothing recorded could answer."""
+def refuse_in_replay(name: str) -> None:
+    """Outside of steps an effect is a plain call, which nothing recorded could answer. Raises
+    :class:`duranb.errors.Unrecorded` in a strict replay."""
     runtime = active()
     if runtime is not None and runtime.settings.strict:
         raise Unrecorded(
-            f"{effect.name} was called outside of any step, so it was never recorded and a replay "
+            f"{name} was called outside of any step, so it was never recorded and a replay "
             "would do it again: put %%durable on the cell that calls it, and run it live once."
         )
 
 
-def _difference(here: ctx.StepContext, name: str, arguments: str) -> str:
+def difference(here: ctx.StepContext, name: str, arguments: str) -> str:
     """How these arguments differ from the nearest recorded ones of the same effect."""
     known = [
         call.preview
@@ -204,5 +206,6 @@ def _difference(here: ctx.StepContext, name: str, arguments: str) -> str:
     return diff.source(f"{name}({nearest})", f"{name}({arguments})", "recorded", "now")
 
 
-def _preview(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+def preview_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+    """The arguments of a call, for people."""
     return ", ".join([*map(preview, args), *(f"{k}={preview(v)}" for k, v in kwargs.items())])[:200]

@@ -9,11 +9,14 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, ParamSpec, TypeVar, cast, overload
 from weakref import WeakKeyDictionary
 
+from duranb.code.fingerprint import Reach
+from duranb.code.holding import value as value_of
 from duranb.engine import context as ctx, saga
-from duranb.engine.decide import Decision, why
+from duranb.engine.decide import Decision, is_alike, touched, why
 from duranb.engine.keeping import NoState
 from duranb.engine.options import COMPENSATE
 from duranb.engine.retry import Policy
@@ -24,6 +27,7 @@ from duranb.errors import UsageError
 from duranb.record import events as e
 from duranb.record.history import History
 from duranb.record.model import ABSENT, Execution
+from duranb.values.immutable import is_atom
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -64,6 +68,7 @@ def step(
     backoff: float = 1.0,
     timeout: float | None = None,
     validate: str = "",
+    budget: float | None = None,
     retry_on: tuple[str, ...] = (),
     no_retry_on: tuple[str, ...] = (),
     ignore: tuple[str, ...] = (),
@@ -80,6 +85,7 @@ def step(
     backoff: float = 1.0,
     timeout: float | None = None,
     validate: str = "",
+    budget: float | None = None,
     retry_on: tuple[str, ...] = (),
     no_retry_on: tuple[str, ...] = (),
     ignore: tuple[str, ...] = (),
@@ -100,7 +106,7 @@ def step(
 
     def wrap(inner: Callable[P, R]) -> Callable[P, R]:
         named = name or inner.__name__
-        made = _Step(inner, named, policy, validate, ignore, always, fresh, on_failure)
+        made = _Step(inner, named, policy, validate, ignore, always, fresh, budget, on_failure)
         if inspect.iscoroutinefunction(inner):
 
             @functools.wraps(inner)
@@ -128,9 +134,11 @@ class _Step:
         ignore: tuple[str, ...],
         always: bool,
         fresh: bool,
+        budget: float | None,
         on_failure: str,
     ) -> None:
         self.fn = fn
+        self.budget = budget
         self.name = name
         self.policy = policy
         self.validate = validate
@@ -186,6 +194,7 @@ class _Step:
             kind="function",
             policy=self.policy,
             validate=self.validate,
+            budget=self.budget,
             ignore=self.ignore,
             always=self.always,
             fresh=self.fresh,
@@ -203,7 +212,9 @@ class _Step:
         for name in self.ignore:
             uses.pop(name, None)
         identity = spec.identity(inputs, uses)
-        recorded = runtime.history.completed(self.name, identity)
+        around = self._given(runtime, spec, reach)
+        alike = partial(is_alike, runtime, around, self.ignore)
+        recorded = runtime.history.completed(self.name, identity, alike)
         if self.always or self.fresh or runtime.settings.strict:
             recorded = None
         reason = ""
@@ -211,9 +222,18 @@ class _Step:
             reason = "replayed"
         elif recorded is None:
             last = self._latest.of(runtime.history, given)
-            reason = why(runtime, spec, last, inputs, uses, "first call with these arguments")
-        decision = Decision(inputs, uses, identity, runtime.at, recorded, reason)
+            first = "first call with these arguments"
+            reason = why(runtime, spec, last, inputs, uses, first, around)
+        decision = Decision(inputs, uses, identity, runtime.at, recorded, reason, given=around)
         return spec, decision, bound.arguments
+
+    def _given(self, runtime: Runtime, spec: Spec, reach: Reach) -> dict[str, str]:
+        """What the function reads beside arguments and variables. What it binds itself is left out,
+        and what could be changed in place: it does not come back with a result, and calls that run
+        at once would each find it another one."""
+        found = touched(runtime, spec, reach, reach.data)
+        kept = {n for n in found.reads if n.startswith("$") or is_atom(value_of(n))}
+        return runtime.surroundings.told(kept - found.sets)
 
 
 class _Latest:

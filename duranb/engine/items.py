@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
-import itertools
 import threading
 import time
 from collections import defaultdict
@@ -25,13 +24,14 @@ import blake3
 import xxhash
 
 from duranb.code.looking import is_a, name_of, text_of
-from duranb.engine import scopes
+from duranb.engine import budgets, scopes
+from duranb.engine.budgets import Budget
 from duranb.engine.context import StepContext
 from duranb.engine.flows import TICK, Flow, Pause
 from duranb.engine.journal import Claim
 from duranb.engine.retry import Policy, cause_of
 from duranb.engine.runtime import Runtime
-from duranb.errors import StoreError, UsageError, ValidationFailed
+from duranb.errors import BudgetExceeded, StoreError, UsageError, ValidationFailed
 from duranb.record.kinds import Kind
 from duranb.record.model import Cause
 from duranb.state import preview
@@ -118,7 +118,13 @@ class Items:
     """Carries items out, in a step or outside of any (``here`` is None then)."""
 
     def __init__(
-        self, here: StepContext | None, work: Work, policy: Policy, check: Check, pace: Pace
+        self,
+        here: StepContext | None,
+        work: Work,
+        policy: Policy,
+        check: Check,
+        pace: Pace,
+        purse: Budget | None = None,
     ) -> None:
         self._here = here
         self._work = work
@@ -135,6 +141,7 @@ class Items:
         attempt = where.attempt if where is not None and where.step is here else None
         attempt = attempt or here.journal.attempt
         self._scope = attempt.here()
+        self._budgets = budgets.in_force() + ((purse,) if purse is not None else ())
         around = attempt.item.key if attempt.item is not None else ""
         self._base = f"{around}\0{work.label}\0{attempt.next_map(work.label)}\0"
         self._seen: set[int] = set()
@@ -178,11 +185,12 @@ class Items:
         Raises what ends the whole map: an interrupt, a store that refuses, an effect in doubt, a
         question that waits.
         """
-        cost = 0.0
-        for number in itertools.count(1):
+        cost, number = 0.0, 0
+        while True:
             yield from self._pause(self._pace.wait())
-            outcome, answered = yield from self._try(index, item, identity)
+            outcome, answered, tries = yield from self._try(index, item, identity)
             cost += outcome.cost
+            number += tries  # those of the SDK and ours are the same tries
             error = outcome.error
             if error is None:
                 return replace(outcome, cost=cost)
@@ -195,7 +203,6 @@ class Items:
                 return replace(outcome, failure=failure, cost=cost)
             if not strict:
                 yield from self._pause(self._policy.wait(error, cause, number))
-        raise AssertionError("unreachable: counting never ends")
 
     def _pause(self, seconds: float) -> Flow[None]:
         end = time.monotonic() + seconds
@@ -212,15 +219,16 @@ class Items:
 
     def _try(
         self, index: int, item: Any, identity: scopes.Item | None
-    ) -> Flow[tuple[Outcome, bool]]:
-        """One attempt, and whether a model answered in it: outside of steps nobody can tell."""
+    ) -> Flow[tuple[Outcome, bool, int]]:
+        """One attempt, whether a model answered in it (outside of steps nobody can tell), and how
+        many tries it was."""
         if self._here is None or identity is None:
             try:
                 value = yield self._doing(None, item)
                 self._verify(value)
             except Exception as error:
-                return Outcome(error=error), True
-            return Outcome(value), True
+                return Outcome(error=error), True, 1
+            return Outcome(value), True, 1
         attempt = scopes.Attempt(self._here.attempt, self._scope, identity)
         attempt.entered()
         with self._lock:
@@ -230,7 +238,7 @@ class Items:
         finally:
             with self._lock:
                 self._going.discard(attempt)
-        return outcome, bool(attempt.body.answers)
+        return outcome, bool(attempt.body.answers), attempt.tries
 
     def _recorded(
         self, index: int, item: Any, attempt: scopes.Attempt, identity: scopes.Item
@@ -238,13 +246,15 @@ class Items:
         """One attempt of an item in a step, replayed or recorded."""
         here = self._here
         assert here is not None
-        journal, where = here.journal, scopes.Inside(here, attempt)
+        journal = here.journal
+        where = scopes.Inside(here, attempt, budgets=self._budgets)
         with scopes.set_inside(where):
             claim = journal.claim(Kind.MAP, identity.code, f"{self._work.label}[{index}]")
         assert claim is not None
         if self._is_served(claim, strict=journal.strict):
             value = claim.value()
             if type(value) is not Placeholder and self._holds(value):
+                self._count(claim)
                 return Outcome(value, served=True)
         claim.disregard()
         try:
@@ -254,8 +264,9 @@ class Items:
                     raise journal.stopped
                 self._verify(value)
             except Exception as error:
-                if journal.stopped is not None:
-                    raise journal.stopped from error
+                stopped = journal.stopped or self._over_budget()
+                if stopped is not None:
+                    raise stopped from error
                 self._refuse_if_stopping()
                 if is_a(error, StoreError):
                     raise
@@ -270,6 +281,17 @@ class Items:
         except BaseException:
             attempt.leave()
             raise
+
+    def _over_budget(self) -> BudgetExceeded | None:
+        """What ends the map: a budget in force has refused a call."""
+        return next((each.exceeded for each in self._budgets if each.exceeded is not None), None)
+
+    def _count(self, claim: Claim) -> None:
+        """What a served item had cost belongs to what this code costs."""
+        assert self._here is not None and claim.recorded is not None
+        for call in map(self._here.runtime.history.calls.__getitem__, claim.recorded.made_of):
+            if call.kind.traits.answer:
+                budgets.replayed(self._budgets, call.usage)
 
     @staticmethod
     def _cause(error: Exception, attempt: scopes.Attempt) -> Cause:

@@ -15,7 +15,7 @@ from collections.abc import (
 from dataclasses import dataclass, replace
 from typing import Any, Generic, Literal, TypeVar, cast
 
-from duranb.engine import context as ctx
+from duranb.engine import budgets, context as ctx
 from duranb.engine.crew import OVER, Line, LoopThread, Tasks, Threads
 from duranb.engine.items import Check, Failure, Items, Outcome, Pace, Work
 from duranb.engine.progress import Display, Nowhere, Progress
@@ -86,7 +86,8 @@ class Settings:
     policy: Policy
     check: Check
     on_error: OnError
-    rate: float | None
+    rate: float | None = None
+    budget: float | None = None
 
 
 class Job(Generic[R]):
@@ -147,7 +148,9 @@ class Job(Generic[R]):
         self._begun = True
         here = None if ctx.in_effect() else ctx.current()
         settings = self._settings
-        items = Items(here, settings.work, settings.policy, settings.check, Pace(settings.rate))
+        purse = None if settings.budget is None else budgets.of_map(here, settings.budget)
+        pace = Pace(settings.rate)
+        items = Items(here, settings.work, settings.policy, settings.check, pace, purse)
         total = len(self._items) if isinstance(self._items, Sized) else None
         stops = settings.on_error == "raise"
         line = Line(Progress(settings.work.label, total), ahead, stops=stops)

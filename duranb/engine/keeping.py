@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from duranb.engine.decide import Decision
+from duranb.engine.decide import Decision, touched
 from duranb.engine.runtime import FailedStart, Runtime
 from duranb.engine.spec import Spec
 from duranb.errors import StoreError
@@ -27,6 +27,7 @@ class Captured:
     shared: dict[str, list[str]] = field(default_factory=dict)
     sharers: dict[str, str] = field(default_factory=dict)
     drawn: dict[str, str] = field(default_factory=dict)
+    around: dict[str, Binding] = field(default_factory=dict)
 
 
 class Keeping(Protocol):
@@ -69,6 +70,8 @@ class CellState:
         self._spec = spec
         self._notes = noted
         self._mark = runtime.namespace.mark()
+        self._present = runtime.namespace.uses.modules.present()
+        self._around = runtime.surroundings.mark(decision.held.touches)
         self._code = Code(spec.loads, decision.identity, step=spec.name, seeds=spec.seeds)
         self._stood = runtime.namespace.generators.told()
         self._stood_at = runtime.namespace.generators.at
@@ -84,13 +87,15 @@ class CellState:
 
     def clean(self) -> list[str]:
         self._noted()
-        return self._runtime.namespace.rollback(self._mark, self._spec.loads)
+        lost = self._runtime.namespace.rollback(self._mark, self._spec.loads)
+        return lost + self._runtime.surroundings.back(self._around)
 
     def capture(self) -> Captured:
         namespace, mark = self._runtime.namespace, self._mark
         namespace.touched(self._spec.loads, self._code)
         delta = namespace.sync()
-        snapshot, bodies = self._runtime.snapshot(delta)
+        around = self._changed_around()
+        snapshot, bodies = self._runtime.snapshot(delta, more=bool(around))
         now, live = namespace.bindings(), namespace.live
         told = self._noted()
         same = {n for n in delta.bound if n in now and mark.holds(n, live[n])}
@@ -108,7 +113,19 @@ class CellState:
             shared,
             {n: mark.version(n) for others in shared.values() for n in others},
             self._drawn(),
+            around,
         )
+
+    def _changed_around(self) -> dict[str, Binding]:
+        """What the step changed beside the namespace. It may have imported what it touched."""
+        runtime, spec = self._runtime, self._spec
+        present = runtime.namespace.uses.modules.present()
+        if not spec.mentions.imports and present == self._present:
+            return runtime.surroundings.changes(self._around, self._around.seen)
+        reads = set(spec.reads) | set(spec.inputs)
+        reach = runtime.namespace.uses.of(reads | set(spec.writes), spec.imports)
+        found = touched(runtime, spec, reach, reads, whole=bool(spec.blind or reach.opaque))
+        return runtime.surroundings.changes(self._around, found.touches)
 
     def _drawn(self) -> dict[str, str]:
         """The random generators that the step drew from, and where each stood before."""
@@ -143,7 +160,8 @@ class CellState:
             if before.get(name) != after.get(name)
         }
         stood = namespace.generators.at
-        self._runtime.failed[self._spec.name] = FailedStart(self._mark, left, stood)
+        around = self._around, self._runtime.surroundings.mark(self._around.seen.keys())
+        self._runtime.failed[self._spec.name] = FailedStart(self._mark, left, stood, around)
         return snapshot if snapshot != at else 0
 
     def named(self, value: object, outputs: dict[str, Binding]) -> str:

@@ -35,6 +35,7 @@ def map(  # type: ignore[overload-overlap]
     validate: Check = None,
     on_error: OnError = "raise",
     rate: float | None = None,
+    budget: float | None = None,
     key: Callable[[T], object] | None = None,
     stream: bool = False,
 ) -> Job[R]: ...
@@ -49,6 +50,7 @@ def map(
     validate: Check = None,
     on_error: OnError = "raise",
     rate: float | None = None,
+    budget: float | None = None,
     key: Callable[[T], object] | None = None,
     stream: Literal[False] = False,
 ) -> Results[R]: ...
@@ -63,6 +65,7 @@ def map(
     validate: Check = None,
     on_error: OnError = "raise",
     rate: float | None = None,
+    budget: float | None = None,
     key: Callable[[T], object] | None = None,
     stream: Literal[True],
 ) -> Job[R]: ...
@@ -76,6 +79,7 @@ def map(
     validate: Check = None,
     on_error: OnError = "raise",
     rate: float | None = None,
+    budget: float | None = None,
     key: Callable[[Any], object] | None = None,
     stream: bool = False,
 ) -> Any:
@@ -93,7 +97,8 @@ def map(
     with waits that grow from ``backoff`` seconds; an answer that is no good (``duranb.Reject``, a
     JSON or pydantic error, ``validate`` not true of the result) is made anew, alone. ``validate``
     is a function of the result, or an expression over ``result``. At most ``rate`` tries begin in a
-    second. Outside of steps and inside effects nothing is recorded; all else is the same.
+    second, and all together cost at most ``budget`` US dollars (:func:`duranb.budget`). Outside of
+    steps and inside effects nothing is recorded; all else is the same.
 
     With ``on_error="raise"`` the first item that fails for good ends the map with
     :class:`duranb.errors.ItemFailed`; with ``"collect"`` a :class:`Failure` stands in its place,
@@ -109,6 +114,7 @@ def map(
         validate,
         _known(on_error),
         rate,
+        budget,
     )
     job: Job[Any] = Job(settings, items)
     return job if stream or job.awaits else job.wait()
@@ -142,7 +148,6 @@ def gather(
         Policy(_checked("retries", retries, least=0), backoff),
         None,
         _known(on_error),
-        None,
     )
     made: Job[Any] = Job(settings, jobs)
     return made if made.awaits else made.wait()

@@ -21,6 +21,7 @@ _VALUES = {
     "--retries": "N",
     "--backoff": "S",
     "--timeout": "S",
+    "--budget": "USD",
     "--validate": "EXPR",
     "--retry-on": "T,…",
     "--no-retry-on": "T,…",
@@ -42,6 +43,7 @@ class Options:
     name: str = ""
     policy: Policy = field(default_factory=Policy)
     validate: str = ""
+    budget: float | None = None
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
@@ -106,6 +108,7 @@ def parse(line: str) -> Options:
             retry_on=_names(values, "--retry-on"),
             no_retry_on=_names(values, "--no-retry-on"),
         ),
+        budget=_dollars(values.get("--budget")),
         validate=_expression(values.get("--validate", "")),
         inputs=_names(values, "--inputs"),
         outputs=_names(values, "--outputs"),
@@ -153,10 +156,24 @@ def _seconds(values: dict[str, str], option: str, default: float | None) -> floa
     return number
 
 
+def _dollars(text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        number = float(text.removeprefix("$"))
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < float("inf"):
+        raise UsageError(f"%%durable: --budget takes US dollars, not {text!r}")
+    return number
+
+
 def _names(values: dict[str, str], option: str) -> tuple[str, ...]:
     names = tuple(n.strip() for n in values.get(option, "").split(",") if n.strip())
     for name in names:
-        if not name.isidentifier():
+        # What a module or the environment holds can be ignored: helper.COUNT, $MODE.
+        parts = name.removeprefix("$").split(".") if option == "--ignore" else [name]
+        if not all(part.isidentifier() for part in parts):
             raise UsageError(f"%%durable: {option}: {name!r} is no name")
     return names
 

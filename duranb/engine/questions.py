@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 from pathlib import Path
 from typing import Any
+
+import blake3
 
 from duranb.engine import context as ctx
 from duranb.engine.flows import Act, run
 from duranb.engine.journal import Claim
 from duranb.engine.operations import Operation, perform
 from duranb.engine.runtime import Runtime
-from duranb.errors import UsageError, Waiting
+from duranb.errors import Untrusted, UsageError, Waiting
+from duranb.record.history import History
 from duranb.record.kinds import Kind
+from duranb.store import keys
 
 NO_ANSWER = object()
+
+PREVIEW = 200
+"""Characters of a question that are kept with the call."""
 
 
 def ask(question: str, *, default: Any = None) -> Any:
@@ -34,7 +42,7 @@ def ask(question: str, *, default: Any = None) -> Any:
         "ask",
         Kind.ASK.key(question),
         idempotent=True,
-        preview=question[:200],
+        preview=question[:PREVIEW],
         outcome=lambda answer: f"{question[:120]} → {answer}"[:200],
         explain=lambda: f"It asks: {question}",
     )
@@ -70,7 +78,7 @@ def _answer(runtime: Runtime, number: int, question: str, default: Any) -> Any:
     if given is not None:
         return given.value
     if runtime.inbox is not None:
-        posted = posted_answer(runtime.inbox, number)
+        posted = posted_answer(runtime.inbox, number, _about(runtime.history, number, question))
         if posted is not NO_ANSWER:
             return posted
     if not runtime.settings.headless:
@@ -93,19 +101,46 @@ def inbox(store: Path) -> Path:
     return store / "answers"
 
 
-def post(store: Path, number: int, value: Any) -> None:
-    """Put an answer where the kernel that holds the store finds it."""
+def _about(history: History, number: int, question: str) -> str:
+    """What an answer is signed for: this question, of this run."""
+    return f"{history.run} {number} {question[:PREVIEW]}"
+
+
+def post(store: Path, history: History, number: int, value: Any) -> None:
+    """Put an answer where the kernel that holds the store finds it, signed with the user's key."""
+    about = _about(history, number, history.calls[number].preview)
+    text = json.dumps(value)
     folder = inbox(store)
     folder.mkdir(exist_ok=True)
     part = folder / f"{number}.part"
-    part.write_text(json.dumps(value))
+    part.write_text(json.dumps({"answer": text, "signature": _sign(about, text)}))
     part.replace(folder / f"{number}.json")
 
 
-def posted_answer(folder: Path, number: int) -> Any:
-    """The answer another process posted, or NO_ANSWER."""
+def posted_answer(folder: Path, number: int, about: str) -> Any:
+    """The answer another process posted to a question, or NO_ANSWER.
+
+    Raises :class:`duranb.errors.Untrusted` for one that this user has not given to this question.
+    """
     file = folder / f"{number}.json"
-    return json.loads(file.read_text()) if file.exists() else NO_ANSWER
+    if not file.exists():
+        return NO_ANSWER
+    try:
+        posted = json.loads(file.read_text())
+        text, signature = str(posted["answer"]), str(posted["signature"])
+    except (ValueError, KeyError, TypeError):
+        text = signature = ""
+    if not hmac.compare_digest(signature, _sign(about, text)):
+        raise Untrusted(
+            f"the answer in {file} was not given to question {number} by you: it is not used. "
+            f"Remove the file, then duranb answer NOTEBOOK {number} VALUE"
+        )
+    return json.loads(text)
+
+
+def _sign(about: str, text: str) -> str:
+    key = keys.derived(keys.user_key(), "answer")
+    return blake3.blake3(f"{about}\0{text}".encode(), key=key).hexdigest()
 
 
 def forget(folder: Path, number: int) -> None:

@@ -37,6 +37,11 @@ _TRANSPORT_NAMES = frozenset(
     }
 )
 
+_MCP_NAMES = frozenset({"MCPError", "McpError"})
+_MCP_LOST = frozenset({-32603, -32700, -32000, -32001, 408})
+"""Errors of the MCP that say nothing about the request: internal, unreadable answer, connection
+closed, timeout (the last one as version 1 says it). Any other is the server's word."""
+
 
 @dataclass(frozen=True)
 class Policy:
@@ -92,6 +97,9 @@ def cause_of(error: BaseException, *, answered: bool) -> Cause:
     if status:
         passing = status in RETRYABLE_STATUS or status >= 500
         return Cause.TRANSPORT if passing else Cause.CODE
+    if _names(error) & _MCP_NAMES:
+        code = asked(asked(error, "error"), "code")
+        return Cause.TRANSPORT if code in _MCP_LOST else Cause.CODE
     if is_a(error, ConnectionError, TimeoutError) or _names(error) & _TRANSPORT_NAMES:
         return Cause.TRANSPORT
     return Cause.CODE

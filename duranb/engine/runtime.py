@@ -19,9 +19,11 @@ from duranb.engine.progress import Display, Nowhere
 from duranb.record.events import Event, EventBody, SnapshotCaptured
 from duranb.record.fold import Fold
 from duranb.state import Delta, Mark, Namespace
+from duranb.state.surroundings import Around, Surroundings
 from duranb.store.port import Port, Receipt
 
 if TYPE_CHECKING:
+    from duranb.engine.budgets import Budget
     from duranb.engine.context import StepContext
 
 
@@ -35,7 +37,7 @@ class Settings:
     ``prompt`` asks the user a question at once: what they typed, or None when nobody can.
     ``visiting`` carries out a verb from outside of the notebook: this process has none of its
     variables, so nothing that changes in it is a change of the notebook's. ``display`` makes what
-    shows how far a map is.
+    shows how far a map is. ``budget`` is what the whole run may cost.
     """
 
     headless: bool = False
@@ -45,6 +47,7 @@ class Settings:
     prompt: Callable[[str], str | None] = lambda question: None
     visiting: bool = False
     display: Callable[[], Display] = Nowhere
+    budget: Budget | None = None
 
 
 class Runtime:
@@ -74,6 +77,7 @@ class Runtime:
         self.history = folding.history
         self._folding = folding
         self.namespace = namespace
+        self.surroundings = Surroundings(namespace)
         self.settings = settings
         self.at = 0
         self.lock = folding.history.lock
@@ -86,6 +90,10 @@ class Runtime:
     def is_open(self) -> bool:
         """False once it is closed, and in a forked child, where nothing may be recorded."""
         return not self._closed and os.getpid() == self._pid
+
+    def budgets(self) -> tuple[Budget, ...]:
+        """The budget of the whole run, where it has one."""
+        return () if self.settings.budget is None else (self.settings.budget,)
 
     def close(self) -> None:
         """Nothing may be recorded any more. The store is left to whoever opened it."""
@@ -121,9 +129,10 @@ class Runtime:
         if wait:
             receipt.wait()
 
-    def snapshot(self, delta: Delta) -> tuple[int, list[EventBody]]:
-        """The id of the state after ``delta``, and the events that must be recorded for it."""
-        if not (delta.changed or delta.deleted or delta.random):
+    def snapshot(self, delta: Delta, *, more: bool = False) -> tuple[int, list[EventBody]]:
+        """The id of the state after ``delta``, and the events that must be recorded for it.
+        ``more`` says that something changed beside the namespace."""
+        if not (more or delta.changed or delta.deleted or delta.random):
             return self.at, []
         number = self.next_id("snapshot")
         body = SnapshotCaptured(
@@ -153,11 +162,13 @@ class FailedStart:
 
     ``left`` maps each name the failed attempt changed to the version it left behind, ``stood`` each
     random generator to where it left it: what something else has changed since is not put back.
+    ``around`` are the surroundings before and after.
     """
 
     mark: Mark
     left: dict[str, str] = field(default_factory=dict)
     stood: dict[str, str] = field(default_factory=dict)
+    around: tuple[Around, Around] | None = None
 
 
 _active: Runtime | None = None

@@ -8,6 +8,7 @@ from typing import Any
 import blake3
 import msgspec
 
+from duranb.code.mentions import NONE, Mentions
 from duranb.engine.retry import Policy
 
 
@@ -20,7 +21,8 @@ class Spec:
     it may bind and ``sure`` those it does, ``deletes`` those it may delete, ``imports`` the modules
     its body imports. ``blind`` says that nobody can tell what the body reads: ``exec``,
     ``globals()``, an unknown magic. ``seeds`` are its calls that may seed a random generator
-    (:mod:`duranb.state.seeding`).
+    (:mod:`duranb.state.seeding`), ``mentions`` the attributes and the variables of the environment
+    that its body names.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Spec:
     kind: str = "cell"
     policy: Policy = field(default_factory=Policy)
     validate: str = ""
+    budget: float | None = None
     outputs: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
@@ -44,6 +47,7 @@ class Spec:
     on_failure: str = ""
     cell: str = ""
     seeds: tuple[tuple[str, ...], ...] = ()
+    mentions: Mentions = NONE
 
     def recorded_options(self) -> dict[str, Any]:
         """The options as the history keeps them, defaults left out."""
@@ -59,6 +63,8 @@ class Spec:
             value = getattr(self, name)
             if value:
                 found[name] = list(value) if isinstance(value, tuple) else value
+        if self.budget is not None:
+            found["budget"] = self.budget
         return found
 
     def identity(self, inputs: dict[str, str], uses: dict[str, str]) -> str:

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 import msgspec
 
 from duranb.code.looking import is_a, said, storable, text_of
-from duranb.engine import scopes
+from duranb.engine import budgets, scopes
 from duranb.engine.context import StepContext
 from duranb.engine.deadline import Deadline
 from duranb.engine.decide import Decision
@@ -32,7 +32,6 @@ from duranb.engine.spec import Spec
 from duranb.errors import (
     InDoubt,
     StoreError,
-    Unrecorded,
     UsageError,
     ValidationFailed,
     Waiting,
@@ -93,7 +92,12 @@ class StepRun:
         self.spec = spec
         self.id = runtime.next_id("execution")
         self.context = StepContext(
-            runtime, step=spec.name, execution=self.id, scope=scope, fresh=spec.fresh
+            runtime,
+            step=spec.name,
+            execution=self.id,
+            scope=scope,
+            fresh=spec.fresh,
+            budget=budgets.of_step(runtime, spec, self.id, decision.inputs),
         )
         self._decision = decision
         self._host = host
@@ -122,6 +126,7 @@ class StepRun:
                 identity=self._decision.identity,
                 inputs=self._decision.inputs,
                 uses=self._decision.uses,
+                given=self._decision.given,
                 options=self.spec.recorded_options(),
                 before=self._decision.before,
                 parent=self._parent,
@@ -214,8 +219,9 @@ class StepRun:
         stopped = self.context.journal.stopped
         if error is None:
             error = self._verdict()
-        elif isinstance(stopped, Unrecorded) and is_a(error, Exception):
-            # An SDK may have taken it for a hiccup of the network, and wrapped it as one.
+        elif stopped is not None and is_a(error, Exception):
+            # An SDK may have taken it for a hiccup of the network and wrapped it as one, and task
+            # groups make groups of errors.
             error = stopped
         if error is None:
             try:
@@ -320,6 +326,7 @@ class StepRun:
             shared=done.shared,
             sharers=done.sharers,
             drawn=done.drawn,
+            around=done.around,
         )
         # Also where this is interrupted, or refused for now: the state it names is recorded then.
         self._keeping.commit(done.snapshot)
@@ -370,9 +377,12 @@ def messages_of(runtime: Runtime, source: Execution) -> list[dict[str, Any]]:
     return found
 
 
-def restore(runtime: Runtime, spec: Spec, decision: Decision) -> tuple[object, list[str]]:
+def restore(
+    runtime: Runtime, spec: Spec, decision: Decision
+) -> tuple[object, list[str], list[str]]:
     """Give the namespace the outputs of ``decision.restore``; nothing runs. Returns the result of
-    that execution, or NOTHING, and the names that are not as the step had left them."""
+    that execution, or NOTHING, the names that are not as the step had left them, and those of what
+    it had changed beside them."""
     source = decision.restore
     assert source is not None
     namespace = runtime.namespace
@@ -385,6 +395,7 @@ def restore(runtime: Runtime, spec: Spec, decision: Decision) -> tuple[object, l
         beside={n: b for n, b in changed.items() if n not in source.outputs},
         drawn=source.drawn,
     )
+    unset = runtime.surroundings.restore(source.around, spec.name)
     lost = namespace.restore(source.outputs, delete=source.deleted, random=random, step=step)
     delta = namespace.sync()
     result: object = NOTHING
@@ -392,7 +403,7 @@ def restore(runtime: Runtime, spec: Spec, decision: Decision) -> tuple[object, l
         result = namespace.live.get(source.result_name, NOTHING)
     elif source.result is not None:
         result = namespace.load_value(source.result)
-    snapshot, bodies = runtime.snapshot(delta)
+    snapshot, bodies = runtime.snapshot(delta, more=bool(source.around))
     runtime.record(
         *bodies,
         e.ExecutionRestored(
@@ -408,7 +419,7 @@ def restore(runtime: Runtime, spec: Spec, decision: Decision) -> tuple[object, l
         wait=False,
     )
     runtime.at = snapshot
-    return result, lost
+    return result, lost, unset
 
 
 def _full(error: BaseException) -> e.ErrorInfo:

@@ -19,7 +19,7 @@ from typing import Any
 from IPython.core.displayhook import DisplayHook
 from IPython.core.error import InputRejected
 
-from duranb.code import dataflow, fingerprint
+from duranb.code import dataflow, fingerprint, mentions
 from duranb.code.deep import deeply
 from duranb.engine import plain, saga, steprun
 from duranb.engine.decide import Decision, decide
@@ -78,7 +78,7 @@ class Running:
 
     def ended(self) -> None:
         """The body has come to its end: send what would be sent when the cell is over."""
-        figures.send(self._shell)
+        self._outputs.ended(self._shell)
 
     def restore(self) -> None:
         """Stand in for the body: nothing runs."""
@@ -121,11 +121,11 @@ class Running:
             notice(self._outputs, text)
 
 
-def need(runtime: Runtime, tree: ast.Module) -> None:
-    """Load the pending values that code could use."""
+def need(runtime: Runtime, tree: ast.Module, *, to_run: bool = True) -> None:
+    """Load the pending values that code could use (:func:`duranb.engine.plain.need`)."""
     if runtime.namespace.has_pending:
         held = figures.open_ones()
-        plain.need(runtime, tree)
+        plain.need(runtime, tree, to_run=to_run)
         figures.close_all_but(held)  # pyplot has had other cells since
 
 
@@ -271,7 +271,7 @@ class Cells(ast.NodeTransformer):
         if jump is not None:
             # IPython itself says that it is a syntax error, and where. Alone, so that nothing runs.
             return ast.Module([jump], tree.type_ignores)
-        need(session.runtime, tree)
+        need(session.runtime, tree, to_run=False)
         spec = self._spec(cell, tree, options)
         self._check_name(spec.name, cell)
         runtime = session.runtime
@@ -280,6 +280,7 @@ class Cells(ast.NodeTransformer):
         if decision.restore is not None:
             running.restoring = lambda: self._restore(session, spec, decision)
             return instrument.replaced(tree, "restore")
+        need(runtime, tree)
         state = CellState(runtime, spec, decision, instrument.NOTED)
         cell.unsure = state.unsure
         running.run = StepRun(
@@ -322,11 +323,13 @@ class Cells(ast.NodeTransformer):
             outputs=options.outputs,
             inputs=options.inputs,
             ignore=options.ignore,
+            budget=options.budget,
             always=options.always,
             on_failure=options.on_failure,
             fresh=options.fresh or cell.fresh,
             cell=cell.id,
             seeds=plain.seeds_of(tree),
+            mentions=mentions.of_cell(tree),
         )
 
     def _check_name(self, name: str, cell: Cell) -> None:
@@ -346,7 +349,7 @@ class Cells(ast.NodeTransformer):
         # First of all: its values may need modules that lie where it has put into sys.path.
         missing = Settings(self._shell).apply(messages)
         held = len(figures.open_ones())
-        result, lost = steprun.restore(session.runtime, spec, decision)
+        result, lost, unset = steprun.restore(session.runtime, spec, decision)
         self._outputs.replay(messages, self._shell.execution_count - 1, held=held)
         if result is not NOTHING:
             hook = self._shell.displayhook
@@ -357,8 +360,10 @@ class Cells(ast.NodeTransformer):
             text = say.restored(session.history, source, session.history.last_execution, lost)
         if self._outputs.shows_pictures:
             text += say.PICTURES
-        if missing:
-            text += say.not_set(missing)
+        if self._outputs.lacks_figures:
+            text += say.FIGURES
+        if missing or unset:
+            text += say.not_set([*missing, *unset])
         notice(self._outputs, text)
 
     def _load_what_it_needs(self, tree: ast.Module) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from duranb import llm
-from duranb.engine import runtime as engine
+from duranb.engine import budgets, runtime as engine
 from duranb.engine.options import first_line
 from duranb.engine.runtime import Settings
 from duranb.engine.selfcheck import SelfCheck
@@ -42,7 +42,8 @@ class Extension:
         self._cells = Cells(shell, self._outputs, lambda: self.session)
         self._cells.need_session = self.need_session
         self._cells.is_duplicate = self._is_duplicate
-        self._store = Path(offline.STORE) if offline.STORE else places.store_path(self.notebook)
+        replayed = offline.store()
+        self._store = Path(replayed) if replayed else places.store_path(self.notebook)
         self._woken_by_signals = False
         self._timeline: Any = None
         self._check: SelfCheck | None = None
@@ -66,7 +67,7 @@ class Extension:
         engine.open_when_needed(self.need_session)
         shell.events.register("pre_execute", self._let_stop_reach_async_cells)
         timeline_kernel.listen(self._kernel, self.timeline)
-        if offline.STORE:
+        if offline.store():
             offline.begin()
         if self._store.exists():
             self._greet()
@@ -113,7 +114,7 @@ class Extension:
                 Settings(
                     headless=headless,
                     parameters=json.loads(given) if given else None,
-                    strict=bool(offline.STORE),
+                    strict=bool(offline.store()),
                     check=os.environ.get("DURANB_CHECK", "") != "0",
                     prompt=self._prompt,
                     display=progress.display,
@@ -121,12 +122,15 @@ class Extension:
                 self._cells,
             )
             settings = self.session.runtime.settings
-            if settings.check and not settings.strict:
+            if told := os.environ.get("DURANB_BUDGET"):
+                settings.budget = budgets.of_run(self.session.history, *json.loads(told))
+            foreign = self.session.store.foreign
+            if settings.check and not settings.strict and not foreign:
                 self._check = SelfCheck(self.session.runtime, self.session.store_path)
             self.session.runtime.namespace.touched(None, *self._cells.ran_before)
-            damage = self.session.store.damage
-            if damage:
-                notice(self._outputs, damage)
+            for found in (self.session.store.damage, foreign):
+                if found:
+                    notice(self._outputs, found)
         return self.session
 
     def _greet(self) -> None:

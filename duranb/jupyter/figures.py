@@ -6,8 +6,10 @@ That is after a step is recorded, so what it held back is sent at the end of the
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
+
+from duranb.code.looking import own
 
 
 def send(shell: Any) -> None:
@@ -29,6 +31,38 @@ def open_ones() -> frozenset[int]:
     """The numbers of the figures that pyplot holds."""
     pyplot = sys.modules.get("matplotlib.pyplot")
     return frozenset(pyplot.get_fignums()) if pyplot is not None else frozenset()
+
+
+class Watch:
+    """Sees which of the figures that pyplot holds now are drawn on from now on."""
+
+    def __init__(self) -> None:
+        self._drawn_on: dict[int, Any] = {}
+        self._before: list[tuple[Any, Any]] = []
+        helpers = sys.modules.get("matplotlib._pylab_helpers")
+        for number, manager in ({} if helpers is None else helpers.Gcf.figs).items():
+            figure = manager.canvas.figure
+            self._before.append((figure, figure.stale_callback))
+            figure.stale_callback = self._noting(number, figure.stale_callback)
+
+    def _noting(self, number: int, plain: Any) -> Any:
+        def note(figure: Any, stale: bool) -> None:
+            self._drawn_on[number] = figure
+            if plain is not None:
+                plain(figure, stale)
+
+        return note
+
+    def end(self, live: Mapping[str, object]) -> frozenset[int]:
+        """Those that were drawn on, and that no name of ``live`` stands for, nor for a part of
+        them."""
+        for figure, plain in self._before:
+            figure.stale_callback = plain
+        self._before.clear()
+        if not self._drawn_on:
+            return frozenset()
+        named = {id(found) for v in live.values() for found in (v, own(v).get("figure"))}
+        return frozenset(n for n, figure in self._drawn_on.items() if id(figure) not in named)
 
 
 def close_all_but(numbers: Collection[int]) -> None:

@@ -7,6 +7,7 @@ pytest plugin set it. A kernel that was started without it is like any other.
 from __future__ import annotations
 
 import ast
+import functools
 import os
 import sys
 from typing import Any
@@ -16,9 +17,13 @@ from duranb.engine.runtime import active
 from duranb.errors import Unrecorded
 from duranb.session import comparing
 
-STORE = os.environ.pop("DURANB_REPLAY", "")
-"""The folder of the store to replay on; empty in a kernel that runs live. It is taken out of the
-environment, or every process that a cell starts would replay as well."""
+
+@functools.cache
+def store() -> str:
+    """The folder of the store to replay on; empty in a kernel that runs live. It is taken out of
+    the environment, or every process that a cell starts would replay as well."""
+    return os.environ.pop("DURANB_REPLAY", "")
+
 
 _HERE = frozenset({"", "localhost"})
 

@@ -47,6 +47,10 @@ class Outputs:
         self._kept: list[dict[str, Any]] | None = None
         self._parent = ""
         self._held: frozenset[int] = frozenset()
+        self._watch: figures.Watch | None = None
+        self._drawn_on: frozenset[int] = frozenset()
+        self.lacks_figures = False
+        """Whether what was last put out again had figures that only pyplot held: they are gone."""
         self._payloads: list[dict[str, Any]] = []
         self._plain: Callable[..., Any] | None = None
         if kernel is not None:
@@ -118,7 +122,9 @@ class Outputs:
         if self._kernel is not None:
             self._parent = _id_of(self._kernel.get_parent())
             self._payloads = self._payloads_now()
-        self._held = figures.open_ones()
+        self._held, self._drawn_on = figures.open_ones(), frozenset()
+        self._look_away({})
+        self._watch = figures.Watch()
         self._widgets.begin()
         self._descriptors.begin()
         self._kept = []
@@ -133,8 +139,18 @@ class Outputs:
                 message["content"]["text"] = "".join(message["content"]["text"])
         return [*self._widgets.missing(kept), *kept, *self._new_payloads(), *self._figures()]
 
+    def ended(self, shell: Any) -> None:
+        """The body is over: send the figures that would be sent when the cell is."""
+        self._look_away(shell.user_ns)
+        figures.send(shell)
+
+    def _look_away(self, live: dict[str, object]) -> None:
+        if self._watch is not None:
+            self._drawn_on, self._watch = self._watch.end(live), None
+
     def stop(self) -> None:
         """Keep nothing any more: the cell is over, however it ended."""
+        self._look_away({})
         self._kept = None
 
     @contextlib.contextmanager
@@ -168,7 +184,10 @@ class Outputs:
 
     def _figures(self) -> list[dict[str, Any]]:
         held = figures.open_ones()
-        return [] if held == self._held else [{"type": FIGURES, "content": {"held": len(held)}}]
+        drawn_on = len(self._drawn_on & held)
+        if held == self._held and not drawn_on:
+            return []
+        return [{"type": FIGURES, "content": {"held": len(held), "drawn_on": drawn_on}}]
 
     @property
     def shows_pictures(self) -> bool:
@@ -184,6 +203,7 @@ class Outputs:
                     print(message["content"]["text"], end="")
             return
         self.flush()
+        wanted, self.lacks_figures = 0, False
         parent = _id_of(self._kernel.get_parent())
         self._pictures.begin()
         for message in messages:
@@ -194,7 +214,8 @@ class Outputs:
                 continue
             content = self._pictures.seen(dict(message["content"]))
             if message["type"] == FIGURES:
-                held = content["held"]
+                held = wanted = content["held"]
+                self.lacks_figures = bool(content.get("drawn_on"))
                 continue
             if message["type"] == PAYLOAD and content.get("source") not in _DEEDS:
                 self._kernel.shell.payload_manager.write_payload(content, single=False)
@@ -209,6 +230,7 @@ class Outputs:
                 metadata=message.get("metadata"),
             )
         figures.keep_open(held)
+        self.lacks_figures |= len(figures.open_ones()) < wanted
 
 
 def _as_sent(content: Any) -> Any:

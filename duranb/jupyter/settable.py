@@ -14,8 +14,6 @@ from typing import Any, NamedTuple
 
 from traitlets.config import Config
 
-from duranb.jupyter import project
-
 Values = dict[str, Any]
 
 
@@ -242,18 +240,6 @@ def _write_python(values: Values) -> None:
 
 
 LIBRARIES["Python"] = Group(_python, dict, _write_python)
-
-
-def of_project() -> Group:
-    """What the modules beside the notebook hold."""
-    try:
-        folder = os.getcwd()
-    except OSError:  # it is gone
-        return Group(lambda: None, dict, project.write, project.changed)
-    return Group(_project(folder).read, dict, project.write, project.changed)
-
-
-_project = functools.lru_cache(maxsize=8)(project.Project)
 
 
 # -- the shell ---------------------------------------------------------------------------------

@@ -2,8 +2,8 @@
 
 ``plt.style.use``, ``pd.set_option``, ``warnings.filterwarnings``, ``%config``, ``%alias``, ``%cd``:
 what a step changed is kept with its outputs, and set again where the step is restored. Only what it
-changed, so that what other cells have set stays. Of environment variables, which hold credentials,
-only the names are kept.
+changed, so that what other cells have set stays. What modules hold, and the environment, is in
+:mod:`duranb.state.surroundings`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from duranb.jupyter.settable import LIBRARIES, Group, Values, of_project, of_shell
+from duranb.jupyter.settable import LIBRARIES, Group, Values, of_shell
 
 SETTINGS = "settings"
 """The type under which they are kept among a step's outputs."""
@@ -26,17 +26,15 @@ class Settings:
     def __init__(self, shell: Any) -> None:
         self._shell = shell
         self._before: dict[str, Values | None] | None = None
-        self._environment = frozenset[str]()
         self._unread: dict[str, str] = {}
 
     @functools.cached_property
     def _groups(self) -> dict[str, Group]:
-        return {**LIBRARIES, **of_shell(self._shell), "modules": of_project()}
+        return {**LIBRARIES, **of_shell(self._shell)}
 
     def begin(self) -> None:
         """A step begins; another attempt of it begins where the first one did."""
         if self._before is None:
-            self._environment = frozenset(os.environ)
             self._before = {name: self._read(name) for name in self._groups}
             return
         for name, before in self._before.items():
@@ -73,10 +71,9 @@ class Settings:
             if kept := {key: value for key, value in kept.items() if value is not _NO_JSON}:
                 found[name] = kept
         lost += [f"{name} (it could not be read: {why})" for name, why in self._unread.items()]
-        environment = sorted(os.environ.keys() - self._environment)
-        if not (found or lost or environment):
+        if not (found or lost):
             return []
-        content = {"changes": found, "lost": lost, "environment": environment}
+        content = {"changes": found, "lost": lost}
         return [{"type": SETTINGS, "content": content}]
 
     def apply(self, messages: list[dict[str, Any]]) -> list[str]:
@@ -88,7 +85,8 @@ class Settings:
 
     def _apply(self, content: dict[str, Any]) -> list[str]:
         missing = [f"the setting {name}" for name in content["lost"]]
-        missing += [f"${name}" for name in content["environment"] if name not in os.environ]
+        # Older stores have the names of variables of the environment here.
+        missing += [f"${n}" for n in content.get("environment", ()) if n not in os.environ]
         for name, changed in content["changes"].items():
             values = {key: _from_json(value) for key, value in changed.items()}
             try:

@@ -1,7 +1,8 @@
 """Undoing content encodings piece by piece, while a body is passed on as it came.
 
-What is recorded is decompressed, so that it can be read and replayed in an environment that lacks
-the codec. Brotli and Zstandard come from the packages that made the HTTP client advertise them.
+What a library decompresses for its caller is recorded so, and can be read and replayed in an
+environment that lacks the codec. Brotli and Zstandard come from the packages that made the HTTP
+client advertise them.
 """
 
 from __future__ import annotations
@@ -30,6 +31,24 @@ def decoder(encoding: str, advertised: str) -> Decode | None:
         case "zstd" if "zstd" in advertised:
             return _zstandard()
     return None
+
+
+def known(encoding: str, advertised: str) -> bool:
+    """Whether a client that advertises these undoes an encoding, or several one after the other."""
+    always = ("", "identity", "gzip", "x-gzip", "deflate")
+    each = [name.strip().lower() for name in encoding.split(",")]
+    return all(name in always or name in advertised for name in each)
+
+
+def whole(encoding: str, body: bytes) -> bytes:
+    """A whole body without its content encoding; as it came, where that is not what it says."""
+    undo = decoder(encoding, encoding) if encoding else None
+    if undo is None:
+        return body
+    try:
+        return undo(body)
+    except Exception:  # each codec raises its own; its caller has met it as well
+        return body
 
 
 def _deflate() -> Decode:

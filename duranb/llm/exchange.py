@@ -1,8 +1,9 @@
 """A recorded HTTP exchange as data: a small JSON header, the request's body, the response's body.
 
 The layout is ``DXCH``, the header's length as four bytes (big-endian), the header, then both
-bodies one after the other. Nothing in it is ever unpickled. The response's body is what came over
-the wire, decompressed, with the sizes in which it came, so that a stream replays as it streamed.
+bodies one after the other. Nothing in it is ever unpickled. The response's body is what its caller
+was given, with the sizes in which it came, so that a stream replays as it streamed. Most libraries
+give it decompressed; where it is not, its headers say so.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Sequence
 import msgspec
 
 from duranb.errors import StoreDamaged, StoreTooNew
+from duranb.llm import decoding
 from duranb.record.artifacts import Buffer
 
 MAGIC = b"DXCH"
@@ -75,6 +77,11 @@ class Exchange(msgspec.Struct, frozen=True):
             pieces.append(bytes(self.body[at : at + size]))
             at += size
         return pieces
+
+    @property
+    def plain(self) -> bytes:
+        """The response's body, decompressed."""
+        return decoding.whole(self.header.response_header("content-encoding"), bytes(self.body))
 
 
 _encoder = msgspec.json.Encoder()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -13,12 +14,13 @@ from duranb.engine.context import StepContext
 from duranb.engine.flows import Flow
 from duranb.engine.journal import Claim
 from duranb.errors import StoreError
-from duranb.llm import nearest, prices, private, reading, replay
+from duranb.llm import decoding, nearest, passage, prices, private, reading
 from duranb.llm.decoding import decoder
-from duranb.llm.exchange import LONGEST_REQUEST, Header, Hop, decode, encode
+from duranb.llm.exchange import LONGEST_REQUEST, Exchange, Header, Hop, decode, encode
 from duranb.llm.identity import Asked, identify
-from duranb.llm.library import Library
+from duranb.llm.passage import Passage
 from duranb.llm.tape import Tape
+from duranb.record.events import Usage
 from duranb.text.credentials import public_url
 
 _MARKED = frozenset({"chat", "completion", "responses", "messages"})
@@ -27,33 +29,81 @@ _MARKED = frozenset({"chat", "completion", "responses", "messages"})
 _STREAMS = ("text/event-stream", "application/x-ndjson", "application/vnd.amazon.eventstream")
 
 
+_SMALL = 1024 * 1024
+"""Bytes of an answer that may as well be read at once."""
+
+
+class HTTPStatusError(Exception):
+    """The server answered with a status that is no answer."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """How an answer begins, whichever library has read it.
+
+    ``method`` and ``url`` are those of the request that it answers, where redirects (``hops``) led
+    to another one than was asked first. ``accepted`` is the ``Accept-Encoding`` that was sent.
+    """
+
+    status: int
+    reason: str
+    version: str
+    headers: Sequence[tuple[str, str]]
+    accepted: str = ""
+    method: str = ""
+    url: str = ""
+    hops: Sequence[Hop] = ()
+
+    def header(self, name: str) -> str:
+        """The value of a header (``name`` in lower case), or an empty string."""
+        return next((value for key, value in self.headers if key.lower() == name), "")
+
+    @property
+    def is_answer(self) -> bool:
+        """Whether the server has answered. A redirect that is not followed is an answer too."""
+        return self.status < 400 and not self._leads_to_credentials
+
+    @property
+    def _leads_to_credentials(self) -> bool:
+        location = self.header("location")
+        return location != public_url(location)
+
+
+def hop(method: str, url: str, status: int, headers: Sequence[tuple[str, str]]) -> Hop:
+    """A redirect that was followed, without its credentials."""
+    kept = private.public_headers(headers)
+    return Hop(method=method, url=public_url(url), status=status, headers=kept)
+
+
 class Flight:
     """A request that the journal has given a place to. Journals what its :class:`Tape` finds."""
 
-    def __init__(self, library: Library, step: StepContext, claim: Claim, asked: Asked) -> None:
-        self._library = library
+    def __init__(self, step: StepContext, claim: Claim, asked: Asked) -> None:
         self._step = step
         self._claim = claim
         self._asked = asked
         self._clock = time.perf_counter()
         self._header: Header | None = None
         self._landed = False
+        self._passage = Passage(step, claim, asked) if asked.kind.traits.answer else None
 
     @classmethod
-    def take(cls, library: Library, step: StepContext, request: Any) -> Flight | None:
-        """Claim a place for ``request``, whose body has been read; None: let it pass untouched.
+    def take(
+        cls,
+        step: StepContext,
+        method: str,
+        url: str,
+        target: bytes,
+        host: str,
+        headers: Mapping[str, str],
+        content: bytes,
+    ) -> Flight | None:
+        """Claim a place for a request (see :func:`duranb.llm.identity.identify`); None: let it pass
+        untouched.
 
         Raises :class:`duranb.errors.Unrecorded` in a strict replay.
         """
-        url = request.url
-        asked = identify(
-            request.method,
-            str(url),
-            url.raw_path,
-            url.netloc.decode("ascii"),
-            request.headers,
-            request.content,
-        )
+        asked = identify(method, url, target, host, headers, content)
         if asked is None:
             return None
         claim = step.journal.claim(
@@ -63,30 +113,56 @@ class Flight:
             return None
         if not claim.settled and asked.endpoint is not None:
             prices.warm()
-        return cls(library, step, claim, asked)
+        elif claim.settled and asked.endpoint is not None and claim.recorded is not None:
+            passage.replayed(claim.recorded.usage)
+        return cls(step, claim, asked)
 
     @property
     def recorded(self) -> bool:
         """Whether the journal has the answer."""
         return self._claim.settled
 
-    def replay(self, client: Any, request: Any) -> Any:
-        """The recorded answer as an unread response."""
-        recorded = decode(self._claim.response())
-        return replay.response(self._library, client, request, recorded, self.release)
+    @functools.cached_property
+    def exchange(self) -> Exchange:
+        """The recorded answer."""
+        return decode(self._claim.response())
+
+    def reads_at_once(self, head: Head) -> bool:
+        """Whether an answer may be read before its caller asks for it, so that it is recorded even
+        if that never happens: it is small, or it is of no use in parts."""
+        kind = head.header("content-type").partition(";")[0].strip().lower()
+        if kind.startswith(_STREAMS):
+            return False
+        length = head.header("content-length")
+        if self._asked.method == "HEAD" or head.status in (204, 304):
+            return True
+        if length.isdigit():
+            return int(length) <= _SMALL
+        return self._asked.endpoint is None and kind == "application/json"
+
+    def admitted(self) -> Flow[None]:
+        """Wait until limits and budgets let the request go: to be done before it is sent. Raises
+        what :meth:`Passage.enter` does."""
+        if self._passage is not None:
+            try:
+                yield from self._passage.enter()
+            except BaseException:
+                self.release()
+                raise
+
+    def _heard(self, head: Head) -> None:
+        """The server has begun to answer."""
+        if self._passage is not None:
+            self._passage.heard(head.status, head.header)
 
     # -- the answer on its way -------------------------------------------------------------
 
-    def refused(self, response: Any) -> None:
+    def refused(self, head: Head, content: bytes | None = None) -> None:
         """The server answered with a status that is no answer; free the place."""
-        detail = f": {_error_text(response.content)}" if response.is_stream_consumed else ""
-        status, reason = response.status_code, response.reason_phrase
-        self._fail(
-            self._library.HTTPStatusError(
-                f"{status} {reason}{detail}", request=response.request, response=response
-            ),
-            status,
-        )
+        self._heard(head)
+        detail = f": {_error_text(content)}" if content is not None else ""
+        error = HTTPStatusError(f"{head.status} {head.reason}{detail}")
+        self._fail(error, head.status)
 
     def broke(self, error: BaseException) -> None:
         """Sending raised. An interrupt or a cancellation says nothing about the call."""
@@ -95,15 +171,16 @@ class Flight:
         else:
             self.release()
 
-    def tape(self, response: Any) -> Tape:
-        """What takes the answer down while the caller reads it."""
-        headers = response.headers
-        content_type = headers.get("content-type", "")
-        decode_piece = decoder(
-            headers.get("content-encoding", ""),
-            response.request.headers.get("accept-encoding", ""),
-        )
-        self._header = self._head(response, decoded=decode_piece is not None)
+    def tape(self, head: Head, *, as_it_came: bool = False, decoded: bool = False) -> Tape:
+        """What takes the answer down while the caller reads it; ``as_it_came`` where the caller is
+        given its bytes without their content encoding undone, ``decoded`` where the library has
+        undone it before they come here."""
+        self._heard(head)
+        encoding = head.header("content-encoding")
+        decoded = decoded and decoding.known(encoding, head.accepted)
+        decode_piece = bytes if decoded else decoder(encoding, head.accepted)
+        self._header = self._head(head, decoded=decode_piece is not None and not as_it_came)
+        content_type = head.header("content-type")
         endpoint = self._asked.endpoint
         shape = endpoint.shape if endpoint else ""
         return Tape(
@@ -112,41 +189,36 @@ class Flight:
             events=content_type.startswith("text/event-stream") and decode_piece is not None,
             ends_silently=shape not in _MARKED,
             holds_reason=bool(shape) and not _asks_for_several(self._asked.body),
+            as_it_came=as_it_came,
         )
 
-    def read_already(self, response: Any) -> Flow[None]:
-        """A response hook of the client has read the body before anybody else could."""
-        self._header = self._head(response, decoded=True)
-        yield from self.complete([response.content])
+    def read_already(self, head: Head, content: bytes, *, decoded: bool = True) -> Flow[None]:
+        """The body was read before anybody could take it down (a response hook of the client did);
+        ``decoded`` where its caller has seen it with its content encoding undone."""
+        self._heard(head)
+        undone = decoding.known(head.header("content-encoding"), head.accepted)
+        self._header = self._head(head, decoded=decoded and undone)
+        yield from self.complete([content] if content else [])
 
-    def _head(self, response: Any, *, decoded: bool) -> Header:
-        headers = private.public_headers(response.headers.multi_items())
-        if decoded and "content-encoding" in response.headers:
+    def _head(self, head: Head, *, decoded: bool) -> Header:
+        headers = private.public_headers(head.headers)
+        if decoded and self._asked.method != "HEAD" and head.header("content-encoding"):
             gone = ("content-encoding", "content-length")
             headers = [(name, value) for name, value in headers if name.lower() not in gone]
-        request, hops = response.request, response.history
         return Header(
             method=self._asked.method,
             url=self._asked.url,
-            final_url=public_url(str(request.url)) if hops else "",
-            final_method=request.method if hops else "",
+            final_url=public_url(head.url) if head.hops else "",
+            final_method=head.method if head.hops else "",
             content_type=self._asked.content_type,
             request_size=len(self._asked.content),
             request_kept=len(self._kept),
-            status=response.status_code,
-            reason=response.reason_phrase,
-            http_version=response.http_version,
+            status=head.status,
+            reason=head.reason,
+            http_version=head.version,
             headers=headers,
-            streamed=response.headers.get("content-type", "").startswith(_STREAMS),
-            hops=[
-                Hop(
-                    method=hop.request.method,
-                    url=public_url(str(hop.request.url)),
-                    status=hop.status_code,
-                    headers=private.public_headers(hop.headers.multi_items()),
-                )
-                for hop in hops
-            ],
+            streamed=head.header("content-type").startswith(_STREAMS),
+            hops=list(head.hops),
         )
 
     @functools.cached_property
@@ -170,7 +242,8 @@ class Flight:
             chunks=[len(piece) for piece in pieces],
             elapsed=int((time.perf_counter() - self._clock) * 1e6),
         )
-        body = b"".join(pieces)
+        encoding = header.response_header("content-encoding")
+        body = decoding.whole(encoding, b"".join(pieces))
         if self._asked.endpoint is None and private.grants(body):
             self._fail(PermissionError("passed on, but it hands out a token: not recorded"))
             return
@@ -184,7 +257,7 @@ class Flight:
         if found.failure:
             self._fail(RuntimeError(f"the model reported: {found.failure}"), header.status)
             return
-        self._landed = True
+        self._land(found.usage, made=True)
         try:
             yield from self._claim.complete(
                 response=encode(header, self._kept, pieces),
@@ -205,11 +278,16 @@ class Flight:
         """Nobody waits for the answer any more: nothing is recorded. Does nothing once it landed:
         by then the place may be somebody else's."""
         if not self._landed:
-            self._landed = True
+            self._land(None, made=False)
             self._claim.release()
 
-    def _fail(self, error: BaseException, status: int = 0) -> None:
+    def _land(self, usage: Usage | None, *, made: bool) -> None:
         self._landed = True
+        if self._passage is not None:
+            self._passage.end(usage, made=made)
+
+    def _fail(self, error: BaseException, status: int = 0) -> None:
+        self._land(None, made=False)
         self._claim.fail(error, status)
 
 

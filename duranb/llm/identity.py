@@ -25,7 +25,7 @@ _encoder = msgspec.json.Encoder(order="deterministic")
 _decoder = msgspec.json.Decoder()
 _BOUNDARY = re.compile(r'boundary="?([^";]+)"?', re.IGNORECASE)
 
-_ASKING = ("accept", "accept-language", "range")
+_ASKING = ("accept", "accept-language", "range", "if-none-match", "if-modified-since")
 
 UNTOUCHED = ("/v1/traces", "/v1/metrics", "/v1/logs", "/traces/ingest")
 """Ends of paths that telemetry is sent to. It is sent from threads of its own, may belong to

@@ -30,7 +30,7 @@ def warm() -> None:
     """Begin to load the price list in the background; does so once."""
     global _warming
     if _warming is None:
-        _warming = threading.Thread(target=_snapshot, name="duranb-prices", daemon=True)
+        _warming = threading.Thread(target=load, name="duranb-prices", daemon=True)
         _warming.start()
 
 
@@ -63,6 +63,11 @@ def cost_of(tokens: Tokens, url: str, provider: str) -> float | None:
             return None
         return float(found.total_price)
     return None
+
+
+def load() -> None:
+    """Load the price list, if it is not yet."""
+    _snapshot()
 
 
 def _snapshot() -> Any:

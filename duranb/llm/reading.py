@@ -120,7 +120,7 @@ def _conversation(
     found: Exchange, shape: Shape | None, body: Any
 ) -> tuple[list[Said], list[Said], str]:
     header = found.header
-    content = bytes(found.body)
+    content = found.plain
     kind = header.response_header("content-type")
     if shape is not None:
         try:

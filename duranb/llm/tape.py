@@ -35,7 +35,9 @@ class Journal(Protocol):
 class Tape:
     """One answer on its way.
 
-    ``decode`` undoes the content encoding piece by piece. With ``events`` the body is a stream of
+    ``decode`` undoes the content encoding piece by piece; with ``as_it_came`` that only tells what
+    is in the pieces, which are taken down without it (and an encoding has an end of its own, which
+    comes after the last event). With ``events`` the body is a stream of
     server-sent events, whose last one is told by its content; anything else ends where it ends, so
     its newest piece is held back. ``ends_silently``: without a marker, the body's end is the
     answer's end. ``holds_reason``: nothing but the marker and the bill comes after an event that
@@ -50,12 +52,16 @@ class Tape:
         events: bool,
         ends_silently: bool = True,
         holds_reason: bool = False,
+        as_it_came: bool = False,
     ) -> None:
         self._journal = journal
         self._decode = decode
         self._splitter = Splitter() if events else None
         self._ends_silently = ends_silently
         self._holds_reason = holds_reason
+        self._as_it_came = as_it_came
+        self._ends_later = as_it_came and decode is not bytes
+        self._over = False
         self._held: list[bytes] = []
         self._pieces: list[bytes] = []
         self._size = 0
@@ -75,9 +81,9 @@ class Tape:
             piece = self._decode(raw)
         except Exception as error:  # each codec raises its own; the client will meet it as well
             return self.cut(error)
-        if piece:
-            self._pieces.append(piece)
-            self._size += len(piece)
+        if kept := raw if self._as_it_came else piece:
+            self._pieces.append(kept)
+            self._size += len(kept)
         if self._size > LONGEST_ANSWER:
             self._pieces.clear()
             limit = LONGEST_ANSWER // 1024 // 1024
@@ -87,12 +93,14 @@ class Tape:
         for event in self._splitter.feed(piece):
             self._finished = self._finished or finishes(event)
             match verdict(event):
+                case Verdict.LAST if self._ends_later:
+                    self._over = True
                 case Verdict.LAST:
                     yield from self._complete()
                     return self._let_go()
                 case Verdict.FAILED:
                     return self.cut(RuntimeError(f"the model reported: {_told(event)}"))
-        if self._splitter.ending or (self._holds_reason and self._finished):
+        if self._over or self._splitter.ending or (self._holds_reason and self._finished):
             return []
         return self._let_go()
 
@@ -120,7 +128,7 @@ class Tape:
             self._journal.release()
 
     def _is_whole(self) -> bool:
-        if self._splitter is None or self._ends_silently:
+        if self._splitter is None or self._ends_silently or self._over:
             return True
         return self._finished or self._splitter.ending or finishes(self._splitter.rest)
 

@@ -87,7 +87,6 @@ class ArtifactStored(Body, frozen=True, tag="artifact.stored"):
 
     digest: str
     size: int
-    signature: str
     in_file: bool = False
 
 
@@ -123,9 +122,11 @@ class ExecutionStarted(Body, frozen=True, tag="execution.started"):
     compensation.
 
     ``inputs`` maps each name (or parameter) the code can read to the version it has; ``uses`` maps
-    each helper and project module to its fingerprint; ``identity`` digests code, helpers and
-    inputs: a completed execution with the same one can be restored; ``reason`` says why it runs
-    and was not restored; ``before`` is the snapshot it starts from; ``arguments`` is the digest of
+    each helper and project module to its fingerprint; ``given`` maps what else it reads, variables
+    of modules (``helper.COUNT``) and of the environment (``$MODE``), to the version that has, where
+    it is not as the module's code says; ``identity`` digests code, helpers and inputs: a completed
+    execution with the same one can be restored; ``reason`` says why it runs and was not restored;
+    ``before`` is the snapshot it starts from; ``arguments`` is the digest of
     a function step's arguments, kept where a compensation is registered that will want them.
     """
 
@@ -139,6 +140,7 @@ class ExecutionStarted(Body, frozen=True, tag="execution.started"):
     identity: str = ""
     inputs: dict[str, str] = {}
     uses: dict[str, str] = {}
+    given: dict[str, str] = {}
     options: dict[str, Any] = {}
     before: int = 0
     parent: int = 0
@@ -254,7 +256,8 @@ class ExecutionCompleted(Body, frozen=True, tag="execution.completed"):
     could not be stored, with the reason. ``shared`` are the names that were changed in place, each
     with the others that shared its state, and so saw it change; ``sharers`` are the versions that
     those names had before. ``drawn`` are the random generators that the step drew from, each with
-    where it stood before (:class:`duranb.state.randomness.Standing`).
+    where it stood before (:class:`duranb.state.randomness.Standing`). ``around`` is what it changed
+    beside the namespace: variables of modules, and of the environment (``$MODE``, never its value).
     """
 
     execution: int
@@ -271,6 +274,7 @@ class ExecutionCompleted(Body, frozen=True, tag="execution.completed"):
     shared: dict[str, list[str]] = {}
     sharers: dict[str, str] = {}
     drawn: dict[str, str] = {}
+    around: dict[str, Binding] = {}
 
 
 class ValuesDiffer(Body, frozen=True, tag="values.differ"):

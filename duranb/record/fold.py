@@ -150,6 +150,7 @@ class Fold:
                 identity=b.identity,
                 inputs=b.inputs,
                 uses=b.uses,
+                given=b.given,
                 options=b.options,
                 before=b.before,
                 parent=b.parent,
@@ -273,6 +274,7 @@ class Fold:
             shared=b.shared,
             sharers=b.sharers,
             drawn=b.drawn,
+            around=b.around,
         )
         self.history.settle(b.execution, b.snapshot)
 

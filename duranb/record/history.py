@@ -200,6 +200,22 @@ class History:
         """All snapshots by id, oldest first."""
         return self._tree.snapshots
 
+    def paid_towards(self, this: Execution) -> Sums:
+        """What a step has paid for an execution that is not complete: by itself, and by those
+        before it that did not complete either, whose calls it is answered from. Function steps are
+        told apart by their arguments."""
+        found = Sums()
+        for number in reversed(self._of_step.get(this.step, ())):
+            other = self.executions[number]
+            if number > this.id or other.run != this.run or other.of:
+                continue
+            if this.kind == "function" and other.inputs != this.inputs:
+                continue
+            if number != this.id and other.status in SETTLED:
+                break
+            found = found.plus(self._paid.of(number))
+        return found
+
     def executions_of(self, step: str) -> list[Execution]:
         """All executions of a step, oldest first."""
         return [self.executions[i] for i in self._of_step.get(step, ())]

@@ -41,7 +41,8 @@ class Traits:
 class Kind(StrEnum):
     """One kind of call. It is recorded as its name.
 
-    ``http`` is any request on the wire that does not go to a model (``llm``). A ``value`` is
+    ``http`` is any request on the wire that does not go to a model (``llm``), ``read`` what an MCP
+    client reads from a server. A ``value`` is
     something that differs each time it is asked for: the time, a random number. ``ask`` is a
     question to a person, a ``timer`` waits for a time, a ``map`` is an item of a map. Once undone,
     an effect's own status says so, so it needs no ``again``.
@@ -49,6 +50,7 @@ class Kind(StrEnum):
 
     LLM = "llm", Traits(answer=True, anywhere=True)
     HTTP = "http", Traits(in_effect=False, again=True, anywhere=True)
+    READ = "read", Traits(in_effect=False, again=True, anywhere=True)
     EFFECT = "effect", Traits(fresh=False, intent=True, effect=True, anywhere=True)
     ASK = "ask", Traits(again=True, intent=True, waits=True, anywhere=True)
     MAP = "map", Traits(in_effect=False, again=True, encloses=True)

@@ -125,7 +125,9 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One time a step was carried out (or restored: then ``of`` is the execution it came from).
 
     ``snapshot`` is the state it completed with, ``left`` the one it left when it did not.
-    ``differs`` says of outputs that were stored and do not come back as they were how they differ.
+    ``given`` are the versions of what it read beside the namespace, ``around`` is what it changed
+    there. ``differs`` says of outputs that were stored and do not come back as they were how they
+    differ.
     """
 
     id: int
@@ -155,6 +157,8 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     shared: dict[str, list[str]] = {}
     sharers: dict[str, str] = {}
     drawn: dict[str, str] = {}
+    given: dict[str, str] = {}
+    around: dict[str, Binding] = {}
     before: int = 0
     snapshot: int = 0
     left: int = 0

@@ -12,6 +12,7 @@ import json
 import os
 import queue
 import re
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,6 +79,7 @@ def run(
     restarts: int = RESTARTS,
     kernel: str = "",
     timeout: float | None = None,
+    budget: float | None = None,
     hooks: Hooks | None = None,
     on_failure: str | None = None,
 ) -> RunResult:
@@ -85,10 +87,11 @@ def run(
 
     ``parameters`` are assigned in a cell after the one tagged ``parameters``; ``out`` is where the
     executed notebook is written (the source is never changed); ``restarts`` bounds how many dead
-    kernels in a row may make no progress; ``timeout`` is seconds for each cell. With ``on_failure``
-    all that the run did is undone when a cell fails; what an earlier one had begun to undo is
-    undone first, and ends this one. Raises :class:`UsageError` before anything runs when the
-    notebook cannot be one.
+    kernels in a row may make no progress; ``timeout`` is seconds for each cell, ``budget`` the US
+    dollars that models may cost from now on. With ``on_failure`` all that the run did is undone
+    when a cell fails; what an earlier one had begun to undo is undone first, and ends this one.
+    Raises, before anything runs, :class:`UsageError` when the notebook cannot be one, and
+    :class:`duranb.errors.Untrusted` when somebody else wrote its store.
     """
     hooks = hooks or Hooks()
     _checking()
@@ -97,7 +100,9 @@ def run(
     if parameters:
         inject(document, parameters)
     env = {"DURANB_PARAMETERS": json.dumps(dict(parameters or {}))}
-    first = _history(notebook).last_execution
+    if budget is not None:
+        env["DURANB_BUDGET"] = json.dumps([budget, time.time_ns() // 1000])
+    first = _history(notebook, trusted=True).last_execution
     died = in_vain = 0
     while True:
         before = _progress(notebook)
@@ -324,6 +329,7 @@ def told(error: CellExecutionError) -> str:
 
 _PLAIN = (
     "UsageError",
+    "BudgetExceeded",
     "InDoubt",
     "StoreLocked",
     "StoreUnwritable",
@@ -333,12 +339,15 @@ _PLAIN = (
 )
 
 
-def _history(notebook: Path) -> History:
-    """The history of a notebook; an empty one where there is none."""
+def _history(notebook: Path, *, trusted: bool = False) -> History:
+    """The history of a notebook; an empty one where there is none. One that has to be ``trusted``
+    and is not raises :class:`duranb.errors.Untrusted`."""
     folder = store_path(notebook.resolve())
     if not is_store(folder):
         return History()
     with StoreView.open(folder) as view:
+        if trusted:
+            view.need_trust()
         return view.history()
 
 

@@ -41,7 +41,8 @@ _CATCH_UP = "__import__('duranb').current().rewind()"
 def copied(folder: Path) -> Iterator[tuple[Path, History]]:
     """A copy of a store that may be in use, for as long as the context lasts, and its history.
 
-    Artifacts are never changed once they are there, so they are only linked to.
+    Artifacts are never changed once they are there, so they are only linked to. Raises
+    :class:`duranb.errors.Untrusted` for one that somebody else wrote: what it holds is to be run.
     """
     with tempfile.TemporaryDirectory(prefix="duranb-replay-", ignore_cleanup_errors=True) as temp:
         target = Path(temp) / folder.name
@@ -51,6 +52,7 @@ def copied(folder: Path) -> Iterator[tuple[Path, History]]:
             _link_artifacts(folder / "artifacts", target / "artifacts")
             try:
                 with StoreView.open(target) as view:
+                    view.need_trust()
                     history = view.history()
                 break
             except StoreDamaged:

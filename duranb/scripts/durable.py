@@ -34,7 +34,8 @@ def durable(script: str | Path, *, on_failure: str = "") -> Iterator[Session]:
     latest first, and is raised again. A process that dies in the middle of that leaves the rest to
     the next one, which ends with :class:`duranb.errors.StepError` once all is undone.
 
-    Raises :class:`duranb.errors.StoreLocked` while another process runs it.
+    Raises :class:`duranb.errors.StoreLocked` while another process runs it, and
+    :class:`duranb.errors.Untrusted` where somebody else wrote the store.
     """
     if on_failure not in ("", COMPENSATE):
         raise UsageError(f"on_failure takes {COMPENSATE!r}, not {on_failure!r}")
@@ -44,6 +45,7 @@ def durable(script: str | Path, *, on_failure: str = "") -> Iterator[Session]:
     session = Session.open(path, store_path(path), _globals(path), settings)
     llm.install()
     try:
+        session.need_trust()
         if on_failure and session.history.to_undo:
             saga.carry_on(session.runtime)
             raise StepError(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from duranb.errors import Untrusted
 from duranb.record.artifacts import Artifacts
 from duranb.record.events import Event
 from duranb.record.history import History
@@ -25,6 +26,7 @@ class Reader:
     every event, oldest first, and the columns and rows of an SQL query over the history.
     ``holder`` is the pid of the other process that has the store open, or None. Hold ``lock`` to
     iterate over the history, and ask for events and rows before: it keeps new ones out.
+    ``foreign`` says why this user does not stand for the history, or is empty.
     """
 
     notebook: Path
@@ -34,7 +36,13 @@ class Reader:
     events: Callable[[], Iterable[Event]]
     query: Callable[[str], Result]
     holder: int | None = None
+    foreign: str = ""
     lock: AbstractContextManager[Any] = field(default_factory=contextlib.nullcontext)
+
+    def need_trust(self) -> None:
+        """Raise :class:`duranb.errors.Untrusted` where this user does not stand for the history."""
+        if self.foreign:
+            raise Untrusted(self.foreign)
 
 
 @contextlib.contextmanager
@@ -52,4 +60,5 @@ def open_reader(notebook: Path) -> Iterator[Reader]:
             events=view.events,
             query=view.query,
             holder=view.holder,
+            foreign=view.foreign,
         )

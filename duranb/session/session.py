@@ -14,7 +14,7 @@ import duranb
 from duranb.code.fingerprint import Uses
 from duranb.engine import questions, runtime as engine
 from duranb.engine.runtime import Runtime, Settings
-from duranb.errors import UsageError
+from duranb.errors import Untrusted, UsageError
 from duranb.record import events as e
 from duranb.record.artifacts import Artifacts
 from duranb.record.history import History
@@ -69,11 +69,13 @@ class Session:
         """Open (or create) a notebook's store and make it the current one of this process.
 
         ``live`` is the namespace it follows. Raises :class:`duranb.errors.StoreLocked` when
-        another process holds it, and the other :class:`duranb.errors.StoreError`.
+        another process holds it, and the other :class:`duranb.errors.StoreError`. A store that is
+        not this user's is open too: to be looked at, and to be trusted.
         """
         session = cls._opened(notebook, store, live, settings, surface)
         try:
-            session._begin()
+            if not session.store.foreign:
+                session._begin()
         except BaseException:
             session.close()
             raise
@@ -99,7 +101,7 @@ class Session:
         surface: Surface | None,
     ) -> Session:
         global _current
-        opened = Store.open(store)
+        opened = Store.open(store, settled=not settings.strict)
         try:
             folding = opened.fold()
             uses = Uses(live, root=notebook.parent)
@@ -217,17 +219,36 @@ class Session:
     def change(self, verb: Changes) -> Change:
         """What a verb would do; nothing has changed before it is applied.
 
-        Raises :class:`UsageError` or :class:`NoSuchStep`.
+        Raises :class:`UsageError`, :class:`NoSuchStep`, or :class:`Untrusted` for a store that is
+        not this user's, except to trust it.
         """
         handler = verb.resolve_handler()
-        self.runtime.catch_up()
+        if not isinstance(verb, table.Trust):
+            self.need_trust()
+            self.runtime.catch_up()
         self.runtime.flush()
         with self.lock:
             change: Change = handler(self, verb)
             return change
 
+    def need_trust(self) -> None:
+        """Raise :class:`Untrusted` where the store is not this user's."""
+        if self.store.foreign:
+            raise Untrusted(self.store.foreign)
+
+    def accept(self) -> int:
+        """Stand for all that is in the store, and go on with it; how many artifacts that are."""
+        accepted = self.store.trust()
+        if not self.runtime.settings.visiting:
+            self._begin()
+        return accepted
+
     def act(self, verb: Acts) -> str:
-        """Do it at once; one sentence about what was done. Raises :class:`UsageError`."""
+        """Do it at once; one sentence about what was done.
+
+        Raises :class:`UsageError` or :class:`Untrusted`.
+        """
+        self.need_trust()
         said: str = verb.resolve_handler()(self, verb)
         return said
 

@@ -62,6 +62,11 @@ def taken(
     return Taken({**rest, **alive}, [(alive[n], state) for n, state in states.items()])
 
 
+def give(loaded: object, alive: object) -> None:
+    """Give an object that is alive, and :func:`is_open`, the state of another one of its type."""
+    _State.of(loaded).into(alive)
+
+
 @dataclass
 class _State:
     """Attributes, and slots by their class and name."""

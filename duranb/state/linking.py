@@ -4,8 +4,9 @@ A step made ``y = x[2:5]``, a view. When the step is restored, ``x`` is there al
 cells above, and must stay the object it is: so the stored ``y`` is bound to the live ``x``. Both
 were stored together. The stored ``x`` and the live one have equal content; walking both in the
 same order finds for each part of the one its counterpart in the other, and the stored ``y`` is
-copied with those in place. Of the memory of arrays the live values may show a part only; where the
-rest is not as it was stored, it is written to, if nothing else lies in it.
+copied with those in place. Of the memory of arrays the live values may show a part only, and other
+names another part: where the restored ones show something that is not as it was stored, that is
+written to, if nothing else lies in this memory.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import io
 import pickle
 import types
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,7 +33,7 @@ from duranb.values.target import Target, loading_into
 @dataclass
 class Linked:
     """Values that share ``alive`` objects with live values, and live memory that is to get other
-    content: views of all its bytes, and of those that it gets."""
+    content: arrays that show it, and those that have what it gets."""
 
     values: dict[str, Any]
     alive: list[object] = field(default_factory=list)
@@ -73,33 +74,40 @@ def linked(
     pairs = {i: counterparts[i] for i in common}
     pairs |= {i: pair for i, pair in counterparts.items() if frames.is_note(pair[0])}
     memory = []
-    for was, alive in pairs.values():
-        written = _unlike(was, alive)
-        if written is None:
+    for then, alive, now in _shown(parts(values, capture.live), pairs):
+        if _alike(then, now):
             continue
-        if not written or not holders([id(alive)]) <= {*wanted, *anchors}:
+        if not now.flags.writeable or not holders([id(alive)]) <= {*wanted, *anchors}:
             return None
-        memory.append(written)
+        memory.append((now, then))
     shared = {i: alive for i, (_, alive) in pairs.items()}
     return Linked(copied(capture, values, shared), [*shared.values()], memory)
 
 
-def _unlike(stored: Any, alive: Any) -> tuple[Any, Any] | tuple[()] | None:
-    """Live memory that is not as its stored counterpart, and that, as two arrays; empty where they
-    are unlike and cannot be written, None where they are alike, or this is no memory."""
-    if not all(views.is_memory(v) or views.is_array(type(v)) for v in (stored, alive)):
-        return None
-    if any(views.is_array(type(v)) and v.dtype.hasobject for v in (stored, alive)):
-        return None  # its elements were compared one by one
-    now, then = views.memory(alive), views.memory(stored)
-    scattered = now is None or then is None
-    if scattered:
-        now, then = alive, stored
-    if now.shape != then.shape or now.dtype != then.dtype:
-        return ()
-    if now.tobytes() == then.tobytes() if scattered else (now == then).all():
-        return None
-    return (now, then) if now.flags.writeable else ()
+def _shown(
+    met: list[object], pairs: Mapping[int, tuple[object, Any]]
+) -> Iterator[tuple[Any, object, Any]]:
+    """The arrays among the parts that were ``met`` that show memory with a live counterpart: as
+    they were stored, with the owner of that, and an array at the same place of it."""
+    for part in met:
+        if views.is_memory(part) and id(part) in pairs:
+            alive = pairs[id(part)][1]
+            yield views.memory(part), alive, views.memory(alive)
+        elif views.is_array(type(part)) and not part.dtype.hasobject:  # type: ignore[attr-defined]
+            array: Any = part
+            for owner in views.owners(array):
+                if id(owner) in pairs:
+                    alive = pairs[id(owner)][1]
+                    if (now := views.beside(array, owner, alive)) is not None:
+                        yield array, alive, now
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Whether two arrays, built alike, have the same bytes."""
+    flat = views.memory(one), views.memory(other)
+    if flat[0] is None or flat[1] is None or flat[0].shape != flat[1].shape:
+        return bool(one.tobytes() == other.tobytes())
+    return bool((flat[0] == flat[1]).all())
 
 
 def parts(values: object, live: dict[str, Any]) -> list[object]:
@@ -127,7 +135,8 @@ class _Walking(codec.NotebookPickler):
             return _leaf, (obj.tolist(),) if obj.dtype.hasobject else ()
         try:
             found = self.reduction(obj)
-            if found is NotImplemented and not issubclass(kind, (type, types.FunctionType)):
+            by_table = issubclass(kind, (type, types.FunctionType)) or kind in self.dispatch_table
+            if found is NotImplemented and not by_table:
                 obj.__reduce_ex__(5)
         except BaseException as error:  # of any kind: it is the value's own code
             if not own_failure(error):
@@ -170,7 +179,8 @@ def _lies_alike(one: Any, its_owner: Any, other: Any, others_owner: Any) -> bool
     def place(array: Any, owner: Any) -> tuple[object, ...]:
         start = owner.__array_interface__["data"][0]
         at = array.__array_interface__["data"][0] - start
-        return owner.nbytes, owner.flags.c_contiguous, owner.flags.f_contiguous, at, array.strides
+        has_gaps = not (owner.flags.c_contiguous or owner.flags.f_contiguous)
+        return owner.nbytes, has_gaps, at, array.strides
 
     return place(one, its_owner) == place(other, others_owner)
 

@@ -8,7 +8,6 @@ at; where bytes differ although nothing changed, it is stored again: a change is
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Collection, Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,6 +21,7 @@ from duranb.errors import StoreError
 from duranb.record.artifacts import Artifacts
 from duranb.record.events import Binding
 from duranb.state import randomness, reaching, seeding, unstorable
+from duranb.state.alone import Alone
 from duranb.state.capture import NO_NAME, Capture, is_unsettled
 from duranb.state.groups import Holders, components
 from duranb.state.hidden import is_hidden
@@ -50,7 +50,7 @@ class Tracking:
         self._random = randomness.Standing()
         self._ran = Ran(uses)
         self._pending: dict[str, Binding] = {}
-        self._alone = threading.RLock()  # a pending value may be used first by another thread
+        self._alone = Alone()  # a pending value may be used first by another thread
 
     # -- looking ---------------------------------------------------------------------------
 
@@ -258,7 +258,7 @@ class Tracking:
         told = msgspec.structs.replace(binding, version=version)
         self._set(name, value, told, group, look, None)
         self._tracked[name] = replace(self._tracked[name], was=(*was, version), behind=behind)
-        self._holders.note(name, frozenset())
+        self._holders.note(name, {})
 
     def _told_by_code(self, name: str, version: str, seen: Tracked | None) -> str:
         """The version of a stored value whose content does not tell it, or not all of it."""
@@ -276,7 +276,7 @@ class Tracking:
         """Unchanged names that do share state with what reached this, with the rest of their
         groups."""
         found: set[str] = set()
-        for other in self._holders.of(reached) - changed:
+        for other in self._holders.sharing(reached) - changed:
             if other not in self.live or self._tracked[other].value is not self.live[other]:
                 continue
             if other not in found and self._shares(reached, other):
@@ -331,7 +331,7 @@ class Tracking:
                     version = self._told_by_code(name, binding.version, seen)
                     binding = msgspec.structs.replace(binding, version=version)
             self._set(name, value, binding, group, digest, calls, alone, classes_in(dump))
-            self._holders.note(name, frozenset(dumps[name].reached))
+            self._holders.note(name, dumps[name].reached)
 
     @staticmethod
     def _digest(dump: codec.Dump) -> str:
@@ -359,12 +359,12 @@ class Tracking:
         self._tracked[name] = Tracked(value, binding, group, digest, calls, classes, alone)
         self._pending.pop(name, None)
         if not digest:
-            self._holders.note(name, frozenset())
+            self._holders.note(name, {})
 
     def _forget(self, name: str) -> None:
         del self._tracked[name]
         self._pending.pop(name, None)
-        self._holders.note(name, frozenset())
+        self._holders.note(name, {})
 
     def _random_delta(self) -> str:
         state = randomness.state()

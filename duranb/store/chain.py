@@ -30,7 +30,8 @@ def link(before: bytes, seq: int, ts: int, data: str) -> bytes:
 
 
 def covered(body: EventBody, data: str) -> str:
-    """What of an event the chain covers: all but a signature, which ``trust`` renews."""
+    """What of an event the chain covers: of a stored artifact what it is, without the signature
+    that earlier versions gave each."""
     if isinstance(body, ArtifactStored):
         return f"artifact {body.digest} {body.size} {body.in_file}"
     return data

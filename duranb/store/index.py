@@ -1,4 +1,4 @@
-"""Where the artifacts of a store lie, and whether they are what was stored, by this user."""
+"""Where the artifacts of a store lie, and whether they are what was stored."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ import msgspec
 
 from duranb.errors import StoreDamaged, Untrusted
 from duranb.record.events import ArtifactStored, Event
-from duranb.store import files, keys
+from duranb.store import files
 from duranb.store.segments import Place
 
 
 class Known(msgspec.Struct, frozen=True, gc=False):
-    """What the history says of an artifact: in event number ``seq``."""
+    """What the history says of an artifact."""
 
-    seq: int
     body: ArtifactStored
     place: Place
 
@@ -25,22 +24,21 @@ class Known(msgspec.Struct, frozen=True, gc=False):
 class Index:
     """The artifacts of one store by their digest.
 
-    ``read`` reads a payload of the log. What was stored up to event number ``trusted`` counts as
-    signed by this user. Safe from any thread.
+    ``read`` reads a payload of the log. ``foreign`` says why this user does not stand for the
+    history that names them, or is empty. Safe from any thread.
     """
 
-    def __init__(self, folder: Path, read: Callable[[Place], bytes], key: bytes) -> None:
-        self.trusted = 0
+    def __init__(self, folder: Path, read: Callable[[Place], bytes]) -> None:
+        self.foreign = ""
         self._folder = folder
         self._read = read
-        self._key = key
         self._known: dict[str, Known] = {}
         self._damaged: set[str] = set()
 
     def add(self, event: Event, place: Place) -> None:
         """Note an event of the history, if it stores an artifact."""
         if isinstance(event.body, ArtifactStored):
-            self._known[event.body.digest] = Known(event.seq, event.body, place)
+            self._known[event.body.digest] = Known(event.body, place)
             self._damaged.discard(event.body.digest)
 
     def has(self, digest: str) -> bool:
@@ -63,11 +61,9 @@ class Index:
     def get(self, digest: str, *, writable: bool = False) -> memoryview:
         """The bytes of an artifact, checked.
 
-        Raises :class:`StoreDamaged`, and :class:`Untrusted` for what somebody else has signed.
+        Raises :class:`StoreDamaged`, and :class:`Untrusted` where the history is not this user's.
         """
-        known = self._known.get(digest)
-        if known is not None:
-            self.check_signature(known)
+        self.check_ours()
         data = self.raw(digest, writable=writable)
         try:
             self.check_digest(data, digest)
@@ -87,21 +83,14 @@ class Index:
         """What is wrong with an artifact, as a sentence, or an empty string."""
         try:
             self.check_digest(self.raw(digest), digest)
-            self.check_signature(self._known[digest])
-        except (StoreDamaged, Untrusted) as error:
+        except StoreDamaged as error:
             return error.message
         return ""
 
-    def check_signature(self, known: Known) -> None:
-        """Raise :class:`Untrusted` unless this user signed an artifact, or trusts it."""
-        if known.seq > self.trusted and known.body.signature != keys.sign(
-            known.body.digest, self._key
-        ):
-            raise Untrusted(
-                f"the store {self._folder} was written by somebody else: its values are code when "
-                "they are loaded. If you trust where it comes from: %duranb trust (or: duranb "
-                "trust NOTEBOOK)"
-            )
+    def check_ours(self) -> None:
+        """Raise :class:`Untrusted` unless this user wrote the history, or trusts it."""
+        if self.foreign:
+            raise Untrusted(self.foreign)
 
     def check_digest(self, data: memoryview, digest: str) -> None:
         """Raise :class:`StoreDamaged` unless the bytes are those of the digest."""

@@ -1,4 +1,4 @@
-"""The user's key: what this user stored is signed with it, and only that is unpickled."""
+"""The user's key: what this user recorded is sealed with it, and only that is acted on."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def user_key() -> bytes:
         key = file.read_bytes()
     except OSError as error:
         raise StoreError(
-            f"your key {file}, with which duranb signs what it stores, cannot be read or made "
+            f"your key {file}, with which duranb seals what it records, cannot be read or made "
             f"({error.strerror}): make it readable, or set DURANB_HOME to a folder of yours"
         ) from error
     if len(key) != KEY_BYTES:
         raise StoreError(
             f"your key {file} is damaged ({len(key)} bytes, not {KEY_BYTES}). Put a backup in its "
-            "place; or move it away: a new one is made, and duranb trust NOTEBOOK signs a store "
-            "with it"
+            "place; or move it away: a new one is made, and duranb trust NOTEBOOK accepts a "
+            "store with it"
         )
     return key
 
@@ -61,6 +61,7 @@ def _make(file: Path) -> None:
         part.unlink()
 
 
-def sign(digest: str, key: bytes) -> str:
-    """The signature of an artifact's digest."""
-    return blake3.blake3(digest.encode(), key=key).hexdigest(16)
+def derived(key: bytes, purpose: str) -> bytes:
+    """A key for one purpose: what is signed for one cannot be shown for another."""
+    digest: bytes = blake3.blake3(key, derive_key_context=f"duranb {purpose}").digest()
+    return digest

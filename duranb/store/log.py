@@ -6,6 +6,7 @@ from __future__ import annotations
 import bisect
 import contextlib
 import os
+import secrets
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,7 +18,17 @@ from duranb.errors import StoreDamaged
 from duranb.record.events import Event, EventBody, decode
 from duranb.store import chain, files, segments
 from duranb.store.reading import Reading
-from duranb.store.segments import HEAD_SIZE, MARK, Frame, FrameWriter, Mark, Place, segment_name
+from duranb.store.segments import (
+    HEAD_SIZE,
+    MARK,
+    STORE_BYTES,
+    Frame,
+    FrameWriter,
+    Mark,
+    Place,
+    Seal,
+    segment_name,
+)
 
 SEGMENT = 64 << 20
 """Bytes after which a new segment is begun."""
@@ -108,26 +119,29 @@ class LogReader:
 
 
 class Log:
-    """Appends to a log; one thread does. ``hash`` is that of the last durable event."""
+    """Appends to a log; one thread does. ``hash`` is that of the last durable event, ``store`` the
+    store's id."""
 
-    def __init__(self, folder: Path, reader: LogReader, found: Reading) -> None:
-        """Continue the log that was found in a folder, behind its last whole frame.
+    def __init__(self, folder: Path, reader: LogReader, found: Reading, key: bytes) -> None:
+        """Continue the log that was found in a folder, behind its last whole frame, and seal with
+        a key what is appended.
 
         Raises OSError.
         """
         self.reader = reader
         self.hash = found.hash
+        self.store = found.store or secrets.token_bytes(STORE_BYTES)
+        self._key = key
         self._folder = folder
         self._end = found.end
-        if found.segments and found.end:
+        if found.end and found.version == segments.VERSION:
             self._writing = os.open(self.reader.path(found.segments[-1]), os.O_RDWR)
             if os.fstat(self._writing).st_size > found.end:
                 os.ftruncate(self._writing, found.end)
             os.fsync(self._writing)  # a killed process may not have synced it
             return
-        for segment in found.segments[-1:]:  # nothing in it can be read
-            found.segments.remove(segment)
-            self.reader.path(segment).unlink()
+        if found.segments and found.end <= HEAD_SIZE:  # nothing in it can be read
+            self.reader.path(found.segments.pop()).unlink()
         self._writing = self._begin()
 
     @property
@@ -171,14 +185,16 @@ class Log:
                 full, self._writing = self._writing, self._begin()
                 os.close(full)
             segment = self.reader.segments[-1]
-            writer = FrameWriter(segment, self._end)
-            stored, digest = [], self.hash
+            writer = FrameWriter(segment, self._end, sealed=True)
+            stored, digest, hashes = [], self.hash, []
             for seq, (body, data, payload) in enumerate(lines, self.last + 1):
                 ts = time.time_ns() // 1000
                 digest = chain.link(digest, seq, ts, chain.covered(body, data))
+                hashes.append(digest)
                 place = writer.add(seq, ts, digest, data.encode(), payload)
                 stored.append((Event(seq, ts, body, digest), place))
-            end = self._write(writer.frame())
+            seal = Seal.made(self._key, self.store, self.hash, hashes)
+            end = self._write(writer.frame(seal))
         except OSError as error:
             raise files.unwritable(self._folder.parent, error) from error
         marks = self.reader.marks

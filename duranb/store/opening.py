@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from duranb.record.fold import Fold
-from duranb.store import chain, files, segments, takeover, trust
+from duranb.store import chain, files, heads, keys, segments, takeover, trust
+from duranb.store.heads import Head
 from duranb.store.index import Index
 from duranb.store.log import Log, LogReader
 from duranb.store.paths import LOG, TAIL
@@ -32,18 +33,44 @@ def find(folder: Path, log: Path, key: bytes) -> Found:
 
     Raises :class:`duranb.errors.StoreTooNew` or OSError.
     """
-    tail, trusted = chain.read_tail(folder / TAIL), trust.read(folder, key)
-    reading = Reading(log, {tail[0] if tail else 0, trusted.seq if trusted else 0})
+    head, tail = heads.read(folder), chain.read_tail(folder / TAIL)  # the log may grow meanwhile
+    seal = keys.derived(key, "seal")
+    reading = Reading(log, {tail[0] if tail else 0}, seal, trust.read(folder, key))
     reader = LogReader(log, reading)
-    artifacts = Index(folder, reader.read, key)
+    artifacts = Index(folder, reader.read)
     folding = Fold()
     for event, place in reading:
         artifacts.add(event, place)
         folding.apply(event)
     reader.last = reading.last
-    if trusted and not reading.problem and reading.is_event(trusted.seq, trusted.hash):
-        artifacts.trusted = trusted.seq
-    return Found(reading, reader, artifacts, reading.against(tail), folding)
+    missing = reading.against(tail)
+    artifacts.foreign = _foreign(folder, reading) or (
+        "" if missing else _older(folder, head, reading, reader)
+    )
+    return Found(reading, reader, artifacts, missing, folding)
+
+
+def _foreign(folder: Path, reading: Reading) -> str:
+    """Says what in a store this user has not written, and does not trust."""
+    if not reading.foreign:
+        return ""
+    return (
+        f"the store {folder} is not all yours: {reading.foreign} of its {reading.last} events, up "
+        f"to event {reading.foreign_until}, are not sealed with your key. Somebody else wrote or "
+        "changed them, or a duranb before seals. It can be looked at; nothing in it is loaded, run "
+        "or answered. If you trust where it comes from: %duranb trust (or: duranb trust NOTEBOOK)"
+    )
+
+
+def _older(folder: Path, head: Head | None, reading: Reading, reader: LogReader) -> str:
+    """Says that a store was further on, at this place, than it is now."""
+    if head is None or head.store != reading.store or reader.hash_of(head.seq) == head.hash:
+        return ""
+    return (
+        f"the store {folder} is an older copy: it ends at event {reading.last}, and event "
+        f"{head.seq} was acknowledged here. What it does not know of would be paid for and done "
+        "again. If you put it back on purpose: %duranb trust (or: duranb trust NOTEBOOK)"
+    )
 
 
 def open_log(folder: Path, key: bytes) -> tuple[Log, Found, str]:
@@ -58,7 +85,8 @@ def open_log(folder: Path, key: bytes) -> tuple[Log, Found, str]:
     files.sync_folder(folder)
     found = find(folder, folder / LOG, key)
     damage = damage or _set_aside(folder, found.reading, found.missing)
-    return Log(folder / LOG, found.log, found.reading), found, damage
+    log = Log(folder / LOG, found.log, found.reading, keys.derived(key, "seal"))
+    return log, found, damage
 
 
 def _set_aside(folder: Path, reading: Reading, missing: str) -> str:

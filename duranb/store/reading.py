@@ -8,30 +8,45 @@ from typing import BinaryIO
 
 from duranb.record.events import Event
 from duranb.store import chain, segments
-from duranb.store.segments import HEAD_SIZE, MARK, Frame, Mark, Place
+from duranb.store.segments import HEAD_SIZE, MARK, Frame, Mark, Place, Record
+from duranb.store.trust import Trusted
 
 
 class Reading:
     """Yields each event that can be read, with the place of its payload, in order.
 
     Once it is through: ``last`` and ``hash`` are those of the last event, ``segments`` the numbers
-    of the log's segments, and ``end`` is where the last whole frame of the last segment ends; what
-    lies behind it was never acknowledged. ``marks`` are frames to look for events from. ``problem``
-    is a sentence about the first thing that is not as it was written, in the segments ``harmed``,
-    or empty. ``hashes`` are those of the events that were ``wanted``.
+    of the log's segments, ``version`` the layout of the last one, and ``end`` is where its last
+    whole frame ends; what lies behind it was never acknowledged. ``marks`` are frames to look for
+    events from. ``problem`` is a sentence about the first thing that is not as it was written, in
+    the segments ``harmed``, or empty. ``store`` is the store's id, empty where nothing in it is
+    sealed; ``foreign`` counts the events that the holder of ``key`` neither wrote nor trusts, up to
+    event number ``foreign_until``. ``hashes`` are those of the events that were ``wanted``.
     """
 
-    def __init__(self, folder: Path, wanted: Iterable[int] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        wanted: Iterable[int] = (),
+        key: bytes = b"",
+        trusted: Trusted | None = None,
+    ) -> None:
         self.segments = segments.segments(folder)
+        self.version = segments.VERSION
         self.last = 0
         self.hash = chain.GENESIS
         self.end = 0
         self.marks: list[Mark] = []
         self.problem = ""
         self.harmed: list[int] = []
+        self.store = b""
+        self.foreign = 0
+        self.foreign_until = 0
         self.hashes: dict[int, bytes] = {}
         self._folder = folder
         self._wanted = frozenset(wanted)
+        self._key = key
+        self._trusted = trusted
 
     def __iter__(self) -> Iterator[tuple[Event, Place]]:
         for number, first in enumerate(self.segments, 1):
@@ -45,7 +60,8 @@ class Reading:
     ) -> Iterator[tuple[Event, Place]]:
         head = segments.read_header(file.read(HEAD_SIZE), path)
         self.end = 0 if head is None else HEAD_SIZE
-        if head is not None and head != (first, self.hash):
+        self.version = segments.VERSION if head is None else head.version
+        if head is not None and head[1:] != (first, self.hash):
             self._found(first, f"log/{path.name} does not follow the segment before it")
         doubtful: list[Frame] = []  # torn and never acknowledged, unless a whole one follows
         for frame in segments.frames(file, first, HEAD_SIZE, size):
@@ -65,30 +81,60 @@ class Reading:
         if not frame.records:
             self._found(segment, f"log/{path.name} cannot be read from byte {frame.start} on")
             return []
+        seq = frame.records[0].seq
+        if seq <= self.last:
+            self._found(segment, f"event {seq} is there twice: the second is left out")
+            return []
         if not self.marks or not 0 <= frame.start - self.marks[-1].offset < MARK:
-            self.marks.append(Mark(frame.records[0].seq, segment, frame.start))
+            self.marks.append(Mark(seq, segment, frame.start))
+        ours = self._is_ours(frame)
+        if frame.seal and not (ours or frame.whole):
+            self._found(segment, f"event {seq} and those stored with it cannot be read")
+            return []
+        before = frame.seal.before if ours and frame.seal else self.hash
+        if seq != self.last + 1 or before != self.hash:
+            self._found(segment, f"the chain of events is broken at event {seq}")
+        if not frame.whole:
+            self._found(segment, f"log/{path.name} is damaged behind byte {frame.start}")
         found = []
-        for seq, ts, digest, data, place in frame.records:
-            event, linked = chain.event(self.hash, seq, ts, data, digest)
-            if event is not None:
-                found.append((event, place))
-                if not linked or seq != self.last + 1:
-                    self._found(segment, f"the chain of events is broken at event {seq}")
-            else:
-                self._found(segment, f"event {seq} cannot be read")
-            self.last, self.hash = seq, digest
-            if seq in self._wanted:
-                self.hashes[seq] = digest
+        for record in frame.records:
+            event, linked = chain.event(before, record.seq, record.ts, record.data, record.hash)
+            if event is None:
+                self._found(segment, f"event {record.seq} cannot be read")
+            elif not linked:
+                self._found(segment, f"the chain of events is broken at event {record.seq}")
+            # What was sealed and changed since is not what it was; nothing else is known of it.
+            if event is not None and (linked or not ours):
+                found.append((event, record.place))
+            before = record.hash
+            self._read(record, ours)
         return found
+
+    def _is_ours(self, frame: Frame) -> bool:
+        """Whether the holder of the key wrote a frame, for this store."""
+        if frame.seal is None or not self._key or not frame.is_sealed(self._key):
+            return False
+        self.store = self.store or frame.seal.store
+        return self.store == frame.seal.store
+
+    def _read(self, record: Record, ours: bool) -> None:
+        self.last, self.hash = record.seq, record.hash
+        if record.seq in self._wanted:
+            self.hashes[record.seq] = record.hash
+        if not ours:
+            self.foreign += 1
+            self.foreign_until = record.seq
+        trusted = self._trusted
+        # The hash covers all that came before, where nothing in it is broken.
+        if trusted is None or self.problem:
+            return
+        if (record.seq, record.hash) == (trusted.seq, trusted.hash):
+            self.foreign = self.foreign_until = 0
 
     def _found(self, segment: int, what: str) -> None:
         self.problem = self.problem or what
         if segment not in self.harmed:
             self.harmed.append(segment)
-
-    def is_event(self, seq: int, digest: bytes) -> bool:
-        """Whether event number ``seq``, which was ``wanted``, has this hash."""
-        return self.hashes.get(seq) == digest
 
     def against(self, tail: tuple[int, bytes] | None) -> str:
         """What was acknowledged according to the tail and is not there, as a sentence, or an empty

@@ -2,26 +2,29 @@
 
 A segment is named by the number of its first event. It begins with a header, which repeats that
 number and the hash of the event before it; frames follow. A frame is whole or was never
-acknowledged: its checksum covers all of it. Numbers are little-endian. ``duranb/FORMAT.md`` has
-the tables.
+acknowledged: its checksum covers all of it. Its seal says who wrote it. Numbers are
+little-endian. ``duranb/FORMAT.md`` has the tables.
 """
 
 from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+import blake3
 import msgspec
 
 from duranb.errors import StoreTooNew
 
-VERSION = 1
-"""Of this layout. A later one is refused, and left as it is."""
+VERSION = 2
+"""Of this layout. A later one is refused, and left as it is. Version 1 had no seals."""
 
 HASH_BYTES = 16
+STORE_BYTES = 16
+"""Of a store's id: random, given with its first frame."""
 
 _HEAD = struct.Struct(f"<8sIQ{HASH_BYTES}s")
 """Of a segment: a mark, the version, the number of its first event, the hash before that one."""
@@ -31,7 +34,14 @@ HEAD_SIZE = _HEAD.size + _CHECK.size
 
 _FRAME = struct.Struct("<4sIQ")
 """Of a frame: a mark, the CRC-32 of its body, the bytes of its body."""
-FRAME_MARK = b"\xd5fr\n"
+FRAME_MARK = b"\xd5fs\n"
+_UNSEALED_MARK = b"\xd5fr\n"
+_MARKS = (FRAME_MARK, _UNSEALED_MARK)
+_MARK_START = b"\xd5f"
+
+_CODE_BYTES = 16
+_SEAL = struct.Struct(f"<{STORE_BYTES}s{HASH_BYTES}s{_CODE_BYTES}s")
+"""At the beginning of a sealed frame's body: the store's id, the hash before, the seal itself."""
 
 _RECORD = struct.Struct(f"<QQ{HASH_BYTES}sII")
 """Of an event: number, time in microseconds, hash, bytes of its JSON, bytes of its payload."""
@@ -77,14 +87,38 @@ class Record(NamedTuple):
     place: Place
 
 
+class Seal(NamedTuple):
+    """What says who wrote a frame: the store's id, the hash of the event before its first, and a
+    code over both and the hashes of its events, which only the holder of a key can make."""
+
+    store: bytes
+    before: bytes
+    code: bytes
+
+    @classmethod
+    def made(cls, key: bytes, store: bytes, before: bytes, hashes: Iterable[bytes]) -> Seal:
+        """The seal of events with these hashes, in order."""
+        code = blake3.blake3(b"".join((store, before, *hashes)), key=key).digest(_CODE_BYTES)
+        return cls(store, before, code)
+
+
 class Frame(NamedTuple):
     """A stretch of a segment and the records in it, none where it cannot be read. ``whole`` is
-    false where the checksum does not fit: something in it is not as it was written."""
+    false where the checksum does not fit: something in it is not as it was written. Earlier
+    versions wrote no ``seal``."""
 
     start: int
     end: int
     records: Sequence[Record]
     whole: bool = True
+    seal: Seal | None = None
+
+    def is_sealed(self, key: bytes) -> bool:
+        """Whether the holder of a key wrote it."""
+        if self.seal is None:
+            return False
+        store, before, _ = self.seal
+        return self.seal == Seal.made(key, store, before, (r.hash for r in self.records))
 
 
 def segment_name(first: int) -> str:
@@ -104,8 +138,17 @@ def header(first: int, before: bytes) -> bytes:
     return head + _CHECK.pack(zlib.crc32(head))
 
 
-def read_header(data: bytes, file: Path) -> tuple[int, bytes] | None:
-    """The first event's number and the hash before it, or None for what is no header.
+class Header(NamedTuple):
+    """What the beginning of a segment says: the version of its layout, its first event's number
+    and the hash before that."""
+
+    version: int
+    first: int
+    before: bytes
+
+
+def read_header(data: bytes, file: Path) -> Header | None:
+    """The header of a segment, or None for what is none.
 
     Raises :class:`StoreTooNew` for the header of a later layout.
     """
@@ -121,15 +164,15 @@ def read_header(data: bytes, file: Path) -> tuple[int, bytes] | None:
             f"the log {file} was written by a later duranb (its layout is version {version}, this "
             f"one knows {VERSION}). Nothing was touched: pip install -U duranb"
         )
-    return first, before
+    return Header(version, first, before)
 
 
 class FrameWriter:
     """Collects the records of one frame, to be written at ``at`` in segment ``segment``."""
 
-    def __init__(self, segment: int, at: int) -> None:
+    def __init__(self, segment: int, at: int, *, sealed: bool) -> None:
         self._segment = segment
-        self._end = at + _FRAME.size
+        self._end = at + _FRAME.size + (_SEAL.size if sealed else 0)
         self._parts: list[bytes] = []
 
     def add(self, seq: int, ts: int, digest: bytes, data: bytes, payload: bytes) -> Place:
@@ -139,10 +182,12 @@ class FrameWriter:
         self._end = place.offset + place.size
         return place
 
-    def frame(self) -> bytes:
-        """The whole frame."""
-        body = b"".join(self._parts)
-        return _FRAME.pack(FRAME_MARK, zlib.crc32(body), len(body)) + body
+    def frame(self, seal: Seal | None) -> bytes:
+        """The whole frame; with a seal if it was begun as a sealed one."""
+        head = () if seal is None else (_SEAL.pack(*seal),)
+        body = b"".join((*head, *self._parts))
+        mark = _UNSEALED_MARK if seal is None else FRAME_MARK
+        return _FRAME.pack(mark, zlib.crc32(body), len(body)) + body
 
 
 def frames(file: BinaryIO, segment: int, start: int, end: int) -> Iterator[Frame]:
@@ -167,24 +212,25 @@ def _frame(file: BinaryIO, segment: int, at: int, end: int) -> Frame | None:
     if len(head) != _FRAME.size:
         return None
     mark, checksum, size = _FRAME.unpack(head)
-    if mark != FRAME_MARK or size > end - at - _FRAME.size:
+    if mark not in _MARKS or size > end - at - _FRAME.size:
         return None
     body = file.read(size)
     base = at + _FRAME.size
     whole = zlib.crc32(body) == checksum
-    if not whole and file.read(len(FRAME_MARK)) != FRAME_MARK:
+    if not whole and file.read(len(mark)) not in _MARKS:
         return None  # torn, or its length is wrong
     if not whole:
         file.seek(base + size)
     try:
-        return Frame(at, base + size, _records(body, segment, base), whole)
+        seal = Seal(*_SEAL.unpack_from(body)) if mark == FRAME_MARK else None
+        records = _records(body, segment, base, _SEAL.size if seal else 0)
+        return Frame(at, base + size, records, whole, seal)
     except (struct.error, UnicodeDecodeError):
         return None
 
 
-def _records(body: bytes, segment: int, base: int) -> list[Record]:
+def _records(body: bytes, segment: int, base: int, at: int) -> list[Record]:
     found = []
-    at = 0
     while at < len(body):
         seq, ts, digest, of_data, of_payload = _RECORD.unpack_from(body, at)
         start = at + _RECORD.size
@@ -192,6 +238,8 @@ def _records(body: bytes, segment: int, base: int) -> list[Record]:
         place = Place(segment, base + at, of_payload) if of_payload else NOWHERE
         found.append(Record(seq, ts, digest, body[start:at].decode(), place))
         at += of_payload
+    if at > len(body):
+        raise struct.error("a length is wrong")
     return found
 
 
@@ -200,9 +248,9 @@ def _next_frame(file: BinaryIO, segment: int, at: int, end: int) -> int:
     while at < end:
         file.seek(at)
         chunk = file.read(min(_CHUNK, end - at))
-        offset = chunk.find(FRAME_MARK)
+        offset = chunk.find(_MARK_START)
         if offset < 0:
-            at += max(len(chunk) - len(FRAME_MARK) + 1, 1)
+            at += max(len(chunk) - len(_MARK_START) + 1, 1)
             continue
         at += offset
         file.seek(at)

@@ -13,8 +13,9 @@ from duranb.record import events as e
 from duranb.record.artifacts import Buffer
 from duranb.record.events import ArtifactStored, Event, EventBody
 from duranb.record.fold import Fold
-from duranb.store import chain, files, keys, opening, trust
+from duranb.store import chain, files, heads, keys, opening, trust
 from duranb.store.filler import Filler
+from duranb.store.heads import Head
 from duranb.store.lock import StoreLock
 from duranb.store.log import Line
 from duranb.store.paths import TAIL
@@ -42,10 +43,11 @@ class Store:
     """Open, and owned by this process. Safe from any thread.
 
     It is a :class:`duranb.store.port.Port`; its listeners are called on the writer's thread.
-    ``damage`` says what was found to be damaged at open, or is empty.
+    ``damage`` says what was found to be damaged at open, or is empty. A store that is ``foreign``,
+    which says why, can only be looked at until it is trusted.
     """
 
-    def __init__(self, path: Path, lock: StoreLock) -> None:
+    def __init__(self, path: Path, lock: StoreLock, *, settled: bool) -> None:
         self.path = path
         self.listeners: list[Listener] = []
         self._lock = lock
@@ -58,6 +60,9 @@ class Store:
         self._index, self._folding = found.artifacts, found.folding
         self._tail = chain.Tail(path / TAIL)
         self._tail.write(self._log.last, self._log.hash)
+        self._heads = heads.Heads(path) if settled else None
+        if not self.foreign:
+            self._keep_head()
         self._writer = Writer(path, self._log, self._stored, self._check_folder)
         self._filler = Filler(
             path, self._log.reader, Tables(found.folding.history), self._check_folder
@@ -66,8 +71,9 @@ class Store:
         atexit.register(self.close)
 
     @classmethod
-    def open(cls, path: Path) -> Store:
-        """Open a store, made if there is none.
+    def open(cls, path: Path, *, settled: bool = True) -> Store:
+        """Open a store, made if there is none. A copy for a moment is not ``settled``: nobody has
+        to notice when an older one lies in its place.
 
         Raises :class:`StoreLocked`, :class:`StoreTooNew`, :class:`StoreDamaged` or
         :class:`StoreUnwritable`; nothing is changed then.
@@ -80,7 +86,7 @@ class Store:
             raise files.unwritable(path, error) from error
         try:
             files.tidy(path)
-            return cls(path, lock)
+            return cls(path, lock, settled=settled)
         except OSError as error:
             lock.release()
             raise files.unwritable(path, error) from error
@@ -106,9 +112,7 @@ class Store:
         now = in_file and (size > LATER or not all(isinstance(p, bytes) for p in parts))
         if now:
             files.write(self.path, digest, views)
-        body = ArtifactStored(
-            digest=digest, size=size, signature=keys.sign(digest, self._key), in_file=in_file
-        )
+        body = ArtifactStored(digest=digest, size=size, in_file=in_file)
         with self._mutex:
             if digest not in self._sent:
                 self._unsent[digest] = body, None if now else b"".join(views)
@@ -151,13 +155,24 @@ class Store:
         self.flush()
         return self._log.reader.events(after)
 
+    @property
+    def foreign(self) -> str:
+        """Why this user does not stand for what is in the store, as a sentence, or empty."""
+        return self._index.foreign
+
     def append(self, *bodies: EventBody, expected: int | None = None) -> Receipt:
         """Append events; see :meth:`duranb.store.port.Port.append`. The receipt raises
-        :class:`StoreUnwritable` where they cannot be written."""
+        :class:`StoreUnwritable` where they cannot be written.
+
+        Raises :class:`Untrusted` where the store is foreign. Whoever acts on a history first
+        records that, so that nothing in it is acted on.
+        """
         self._check_process()
+        if bodies:
+            self._index.check_ours()
         receipt = Receipt(self._writer.hurry)
         with self._mutex:
-            taken, self._unsent = self._unsent, {}
+            taken, self._unsent = ({}, self._unsent) if self.foreign else (self._unsent, {})
             self._sent |= taken
             lines, large = [], []
             for digest, (body, data) in taken.items():
@@ -193,10 +208,11 @@ class Store:
         return self._filler.do(lambda database: database.query(sql, parameters))
 
     def trust(self) -> int:
-        """Trust every artifact that is in the store now; how many there are."""
+        """Stand for all that is in the store now; how many artifacts that are."""
         self.flush()
         trust.write(self.path, self._key, self._log.last, self._log.hash)
-        self._index.trusted = self._log.last
+        self._index.foreign = ""
+        self._keep_head()
         return len(self._index.digests())
 
     def close(self) -> None:
@@ -207,15 +223,22 @@ class Store:
         self._writer.close()
         self._filler.close()
         self._tail.close()
+        if self._heads is not None:
+            self._heads.close()
         self._log.close()
         self._lock.release()
         self._pid = -1
+
+    def _keep_head(self) -> None:
+        if self._heads is not None and self._log.last:
+            self._heads.write(Head(self._log.store, self._log.last, self._log.hash))
 
     # -- on the writer's thread ------------------------------------------------------------
 
     def _stored(self, stored: Stored) -> None:
         events = [event for event, _ in stored]
         self._tail.write(events[-1].seq, events[-1].hash)
+        self._keep_head()
         for event, place in stored:
             self._index.add(event, place)
         with self._mutex:

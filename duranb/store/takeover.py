@@ -204,12 +204,12 @@ def _write(folder: Path, lines: Iterator[_Line]) -> None:
         with (folder / segments.segment_name(segment)).open("wb") as out:
             out.write(segments.header(segment, digest))
             while batch:
-                writer = segments.FrameWriter(segment, out.tell())
+                writer = segments.FrameWriter(segment, out.tell(), sealed=False)
                 for line in batch:
                     payload = line.payload or b""
                     writer.add(line.seq, line.ts, line.hash, line.data.encode(), payload)
                     digest = line.hash
-                out.write(writer.frame())
+                out.write(writer.frame(None))
                 batch = list(islice(lines, FRAME)) if out.tell() < SEGMENT else []
             out.flush()
             os.fsync(out.fileno())

@@ -1,7 +1,8 @@
-"""What somebody else has signed, and this user trusts: the history up to an event.
+"""What somebody else has written, and this user trusts: the history up to an event.
 
 One line in a file of its own, signed with the user's key over the hash of that event. The hash
-covers everything before it, so nothing can be added to what is trusted, or changed in it.
+covers everything before it, so nothing can be added to what is trusted, or changed in it, and it
+is of no use beside another store.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from pathlib import Path
 import blake3
 import msgspec
 
-from duranb.store import files
+from duranb.store import files, keys
 from duranb.store.paths import TRUST
 
 
@@ -39,4 +40,5 @@ def write(folder: Path, key: bytes, seq: int, digest: bytes) -> None:
 
 
 def _sign(seq: int, digest: bytes, key: bytes) -> str:
-    return blake3.blake3(f"trust {seq} {digest.hex()}".encode(), key=key).hexdigest(16)
+    text = f"trust {seq} {digest.hex()}"
+    return blake3.blake3(text.encode(), key=keys.derived(key, "trust")).hexdigest(16)

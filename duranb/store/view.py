@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from duranb.errors import StoreDamaged, StoreError
+from duranb.errors import StoreDamaged, StoreError, Untrusted
 from duranb.record.artifacts import Buffer
 from duranb.record.events import Event
 from duranb.record.history import History
@@ -34,7 +34,8 @@ class StoreView:
     """A store as it was when this was opened; a context manager. Never changes anything.
 
     ``last`` is the number of the last event. ``problems`` are sentences about what is not as it was
-    acknowledged, of the history and not of the artifacts.
+    acknowledged, of the history and not of the artifacts. ``foreign`` says why this user does not
+    stand for the history, or is empty.
     """
 
     def __init__(self, path: Path, log: Path, scratch: Path | None = None) -> None:
@@ -47,7 +48,8 @@ class StoreView:
             found.folding.kernel_died()
         self._history = found.folding.history
         self.last = found.log.last
-        self.problems = [x for x in (found.reading.problem, found.missing) if x]
+        self.foreign = found.artifacts.foreign
+        self.problems = [x for x in (found.reading.problem, found.missing, self.foreign) if x]
 
     @classmethod
     def open(cls, path: Path) -> StoreView:
@@ -80,6 +82,11 @@ class StoreView:
                     raise StoreDamaged(f"the store {path} cannot be read: {error}") from error
                 time.sleep(0.01 * 2**attempt)
         raise AssertionError("not reached")
+
+    def need_trust(self) -> None:
+        """Raise :class:`Untrusted` where this user does not stand for the history."""
+        if self.foreign:
+            raise Untrusted(self.foreign)
 
     @property
     def holder(self) -> int | None:

@@ -19,17 +19,19 @@ from typing import Any, TypeAlias
 
 import xxhash
 
-from duranb.code import compiled, identity
-from duranb.code.looking import full_name, is_a, module_name, own_failure, written
-from duranb.values import held, texts
+from duranb.code.looking import full_name, module_of, own_failure, written
+from duranb.values import held
 from duranb.values.codec import NotebookPickler, Reducer, own_way, special
-from duranb.values.immutable import is_atom, is_imported
+from duranb.values.immutable import ATOMS, is_atom
 from duranb.values.missing import Missing
+from duranb.values.sink import Sink, TooLarge
 from duranb.values.ties import ties
+from duranb.values.tokens import BY_NAME, captured, dispatching, texts_of, token_of
 
 Reduce: TypeAlias = Callable[[object], Any]
 
 _LARGEST = 1 << 28
+_SHORT = 1 << 20
 _MOST = 1 << 62
 _DEEPEST = 300
 _CIRCLE = 128
@@ -40,6 +42,8 @@ _STEPS = 2_000
 _FEW_STEPS = 50
 _MORE_STEPS = 200_000
 """What a walk goes through at most: it meets what is shared as often as there are ways to it."""
+_AT_ONCE = 5_000
+"""Texts that a walk hashes together."""
 
 
 class _Tag:
@@ -52,48 +56,28 @@ class _Tag:
         return _Tag, (self.digest,)
 
 
-class _Sink:
-    """Hashes what is written."""
-
-    def __init__(self, most: int) -> None:
-        self.hasher = xxhash.xxh3_128()
-        self.size = 0
-        self._most = most
-
-    def write(self, data: Any) -> int:
-        view = bytes(data) if len(data) < 1 << 20 else data
-        self.hasher.update(view)
-        self.size += len(data)
-        if self.size > self._most:
-            raise _TooLarge
-        return len(data)
-
-
-class _TooLarge(Exception):
-    """Shared parts made the memo-less pickle explode."""
-
-
 class _Canonical(NotebookPickler):
     """Functions and classes as their fingerprints, everything else by content."""
 
+    most = _LARGEST
     _met: list[int] | None = None
 
     def reducer_override(self, obj: Any) -> Any:
         found = super().reducer_override(obj)
         if type(found) is tuple and len(found) == _WITH_SETTER:
-            # Pickle gives the setter the object itself: without a memo that never ends. So it is
-            # with every frame of pandas'.
-            raise _TooLarge
+            # Pickle would give the setter the object itself: without a memo that never ends.
+            make, arguments, state, items, pairs, _ = found
+            return _Tag, ("", make, arguments, state, [*(items or ())], [*(pairs or ())])
         return found
 
     def reduction(self, obj: Any) -> Any:
         self._leave_circle(obj)
-        if (dispatching := _dispatching(obj)) is not None:
-            return dispatching
-        token = _token(obj)
+        if (found := dispatching(obj)) is not None:
+            return found
+        token = token_of(obj)
         if token is not None:
-            return NotImplemented if token == _BY_NAME else (_Tag, (token, *_captured(obj)))
-        found = special(obj) or _texts(obj)
+            return NotImplemented if token == BY_NAME else (_Tag, (token, *captured(obj)))
+        found = special(obj) or texts_of(obj)
         if found is None and self._reducer is not None:
             found = self._reducer(obj)
         if found is None:
@@ -109,54 +93,26 @@ class _Canonical(NotebookPickler):
         self._met.append(id(obj))
         if len(self._met) == _CIRCLE:
             if len(set(self._met)) <= _CIRCLE // 8:
-                raise _TooLarge
+                raise TooLarge
             self._met.clear()
 
 
-def _texts(obj: Any) -> tuple[Any, ...] | None:
-    """An array of strings by its content: how many of them are one object is no part of that."""
-    numpy = sys.modules.get("numpy")
-    return texts.content(obj) if numpy is not None and type(obj) is numpy.ndarray else None
+class _Short(_Canonical):
+    """The same of what is short, and has no parts of installed libraries' classes."""
+
+    most = _SHORT
+
+    def reduction(self, obj: Any) -> Any:
+        kind = type(obj)
+        if not issubclass(kind, (type, types.FunctionType)):
+            home = module_of(kind)
+            if home.partition(".")[0] not in _KNOWN and held.installed(home):
+                raise TooLarge
+        return super().reduction(obj)
 
 
-_BY_NAME = ""
-"""The token of what a library holds under its own name: pickle tells it by that."""
-
-
-def _token(obj: Any) -> str | None:
-    kind = type(obj)
-    if kind is types.FunctionType:
-        if identity.library(obj):
-            return _BY_NAME
-        return f"function {identity.of_function(obj)}"
-    if issubclass(kind, type):
-        if identity.library(obj):
-            # types.MethodType says it is builtins.method, which is not there.
-            return _BY_NAME if _is_there(obj) else f"class {full_name(obj)}"
-        return f"class {identity.of_class(obj)}"
-    if is_imported(obj):
-        return f"module {module_name(obj)}"
-    if kind is object:  # which only its place tells apart from another one
-        return f"object {'.'.join(held.place(obj) or ())}"
-    return None
-
-
-def _is_there(cls: type) -> bool:
-    found: Any = sys.modules.get(cls.__module__)
-    for name in cls.__qualname__.split("."):
-        found = getattr(found, name, None)
-    return found is cls
-
-
-def _dispatching(obj: Any) -> Any:
-    return compiled.reduction(obj) if type(obj) is types.FunctionType else None
-
-
-def _captured(obj: Any) -> list[object]:
-    """What code holds that its token does not tell."""
-    if not is_a(obj, types.FunctionType, type) or identity.library(obj):
-        return []
-    return identity.captured(obj)
+_KNOWN = sys.stdlib_module_names | {"numpy", "pandas"}
+"""Packages whose objects are nothing but what they hold."""
 
 
 def version(value: object, live: dict[str, Any], reducer: Reducer | None = None) -> str:
@@ -181,10 +137,23 @@ def version(value: object, live: dict[str, Any], reducer: Reducer | None = None)
     return found or told
 
 
+def short(value: object, live: dict[str, Any], reducer: Reducer | None = None) -> str:
+    """The version of a value that is looked at without having been named; empty for what is large,
+    leads back to itself, or has parts of an installed library's classes, arrays and frames left
+    out: they may be a model, or a connection."""
+    try:
+        found = _pickled(value, live, reducer, None, kind=_Short)
+        return found or _pickled(value, live, reducer, None, _Sets(live, reducer), _Short) or ""
+    except BaseException as error:  # of any kind: it is the value's own code
+        if not own_failure(error):
+            raise
+        return ""
+
+
 def reducing(live: dict[str, Any], reducer: Reducer | None = None) -> Reduce:
     """How an object is taken apart for its version: its reduction, as pickle has them, or
     NotImplemented for the one of its own class."""
-    return _Canonical(_Sink(_LARGEST), live, None, reducer).reduction
+    return _Canonical(Sink(_LARGEST), live, None, reducer).reduction
 
 
 def _by_type(part: object, why: str) -> tuple[Any, ...]:
@@ -195,7 +164,7 @@ def _bytes(
     value: object, live: dict[str, Any], reducer: Reducer | None, missing: Missing | None
 ) -> str | None:
     """A digest of the bytes that a value is pickled as; None where it cannot be."""
-    sink = _Sink(_MOST)
+    sink = Sink(_MOST)
     pickler = NotebookPickler(
         sink, live, lambda b: sink.hasher.update(b.raw()), reducer, missing=missing
     )
@@ -215,20 +184,10 @@ def _version(
     if is_atom(value) and not issubclass(kind, types.ModuleType):
         told = f"{kind.__name__} {written(value)}"
         return xxhash.xxh3_128_hexdigest(told.encode(errors="replace"))
-    sink = _Sink(_LARGEST)
-    pickler = _Canonical(
-        sink, live, lambda b: sink.hasher.update(b.raw()), reducer, missing=missing
-    )
-    pickler.fast = True
-    met: list[object] = []
-    pickler.persistent_id = met.append  # it returns None: nothing is persistent
     try:
-        pickler.dump(value)
-        kinds = set(map(type, met))
-        if kinds.isdisjoint((set, frozenset)):
-            sink.hasher.update(ties(met, kinds).encode())
-            return sink.hasher.hexdigest()
-    except (ValueError, RecursionError, _TooLarge, pickle.PicklingError):
+        found = _pickled(value, live, reducer, missing)
+        return found or _pickled(value, live, reducer, missing, _Sets(live, reducer))
+    except (ValueError, RecursionError, TooLarge, pickle.PicklingError):
         pass  # a cycle, or too much shared: the walk below numbers what it has seen
     except BaseException as error:  # of any kind: it is the value's own code
         if not own_failure(error):
@@ -237,9 +196,8 @@ def _version(
     try:
         walk = _Walk(live, reducer, [_STEPS])
         walk.value(value, 0)
-        walk.hasher.update(ties(walk.met, set(map(type, walk.met))).encode())
-        return walk.hasher.hexdigest()
-    except _TooLarge:
+        return walk.digest(ties(walk.met, set(map(type, walk.met))))
+    except TooLarge:
         pass  # entangled: there are more ways through it than there is of it
     except BaseException as error:  # the same
         if not own_failure(error):
@@ -253,6 +211,53 @@ def _version(
         return None
 
 
+def _pickled(
+    value: object,
+    live: dict[str, Any],
+    reducer: Reducer | None,
+    missing: Missing | None,
+    sets: _Sets | None = None,
+    kind: type[_Canonical] = _Canonical,
+) -> str | None:
+    """The digest of the pickle without a memo. None where there are sets, which have no order, and
+    nothing that tells them."""
+    sink = Sink(kind.most)
+    pickler = kind(sink, live, sink.take, reducer, missing=missing)
+    pickler.fast = True
+    met: list[object] = []
+    pickler.persistent_id = met.append  # it returns None: nothing is persistent
+    if sets is not None:
+        pickler.persistent_id, met = sets.told, sets.met
+    pickler.dump(value)
+    kinds = set(map(type, met))
+    if sets is None and not kinds.isdisjoint((set, frozenset)):
+        return None
+    sink.hasher.update(ties(met, kinds).encode())
+    return sink.hasher.hexdigest()
+
+
+class _Sets:
+    """What stands for the sets in a pickle: their elements in order."""
+
+    def __init__(self, live: dict[str, Any], reducer: Reducer | None) -> None:
+        self.met: list[object] = []
+        self._live = live
+        self._reducer = reducer
+        self._left = [_STEPS]
+
+    def told(self, obj: object) -> str | None:
+        """What to write for an object; None for any but a set, which is gone into."""
+        self.met.append(obj)
+        kind: Any = type(obj)
+        if kind is not set and kind is not frozenset:
+            return None
+        elements: Any = obj
+        if _is_plain(elements):
+            return f"{kind.__name__} {sorted(elements)!r}"
+        walk = _Walk(self._live, self._reducer, self._left)
+        return f"{kind.__name__} {sorted(map(walk.element, elements))!r}"
+
+
 _SORTABLE = ({str}, {bytes}, {int})
 
 
@@ -263,61 +268,83 @@ def _is_plain(found: Any) -> bool:
     return type(next(iter(found))) is not int or -(1 << 64) < min(found) <= max(found) < 1 << 64
 
 
+_ATOM_NAMES = {id(kind): kind.__name__ for kind in ATOMS}
+_CONTAINERS = frozenset(map(id, (list, tuple, dict)))
+
+
 class _Walker:
     """What the two slow ways have in common. ``left`` holds how many steps are left."""
 
     def __init__(self, live: dict[str, Any], reducer: Reducer | None, left: list[int]) -> None:
-        self.hasher = xxhash.xxh3_128()
+        self._hasher = xxhash.xxh3_128()
+        self._texts: list[str] = []
+        self.say = self._texts.append
         self._live = live
         self._reducer = reducer
         self._left = left
         self.met: list[object] = []
 
-    def say(self, text: str) -> None:
-        self.hasher.update(text.encode(errors="surrogatepass") + b"\0")
+    def digest(self, more: str = "") -> str:
+        """Of all that was said, and of ``more``."""
+        self._hash()
+        self._hasher.update(more.encode())
+        return self._hasher.hexdigest()
+
+    def _hash(self) -> None:
+        """Hash what was said, much at a time: a figure says a hundred thousand short texts."""
+        if self._texts:
+            self.say("")
+            self._hasher.update("\0".join(self._texts).encode(errors="surrogatepass"))
+            self._texts.clear()
 
     def _step(self) -> None:
         self._left[0] -= 1
         if self._left[0] < 0:
-            raise _TooLarge
+            raise TooLarge
+        if len(self._texts) > _AT_ONCE:
+            self._hash()
 
     def _is_said(self, value: Any) -> bool:
         """Say a value in which nothing else is; False for any other."""
-        kind = type(value)
-        if is_atom(value) and not issubclass(kind, types.ModuleType):
-            self.say(f"{kind.__name__} {written(value)}")
+        kind: Any = type(value)
+        name = _ATOM_NAMES.get(id(kind))
+        if name is not None:
+            self.say(f"{name} {written(value)}")
             return True
+        if id(kind) in _CONTAINERS:
+            return False
         if kind in (set, frozenset) and _is_plain(value):
             # At C speed: sets of words and keys are large.
             self.say(f"{kind.__name__} {len(value)} {sorted(value)!r}")
             return True
-        token = _token(value) if _dispatching(value) is None else None
+        token = token_of(value) if dispatching(value) is None else None
         if token is None:
             return False
         self.say(token or f"{value.__module__}.{value.__qualname__}")
-        return not (token and _captured(value))
+        return not (token and captured(value))
 
     def _parts(self, value: Any) -> list[Any]:
         """What is directly inside of a value, which is neither a set nor said already."""
         kind = type(value)
-        if _dispatching(value) is None and _token(value) is not None:
-            return _captured(value)
-        if kind in (list, tuple):
+        if kind is list or kind is tuple:
             self.say(f"{kind.__name__} {len(value)}")
             return list(value)
         if kind is dict:
             self.say(f"dict {len(value)}")
             return [part for pair in value.items() for part in _pair(*pair)]
+        if dispatching(value) is None and token_of(value) is not None:
+            return captured(value)
         if issubclass(kind, enum.Enum):
             self.say(f"enum {value.name}")
             return [kind]
         if kind is pickle.PickleBuffer:
-            self.hasher.update(value.raw())
+            self._hash()
+            self._hasher.update(value.raw())
             return []
         return self._reduced(value)
 
     def _reduced(self, value: Any) -> list[Any]:
-        found: Any = _dispatching(value) or special(value) or _texts(value)
+        found: Any = dispatching(value) or special(value) or texts_of(value)
         if found is None and self._reducer is not None:
             found = self._reducer(value)
         if found is None:
@@ -352,22 +379,23 @@ class _Walk(_Walker):
             return
         self._step()
         if depth > _DEEPEST:
-            raise _TooLarge
+            raise TooLarge
         self._open[id(value)] = len(self._open)
         self.met.append(value)
         if type(value) in (set, frozenset):
             self.say(f"{type(value).__name__} {len(value)}")
-            for digest in sorted(map(self._element, value)):
+            for digest in sorted(map(self.element, value)):
                 self.say(digest)
         else:
             for part in self._parts(value):
                 self.value(part, depth + 1)
         del self._open[id(value)]
 
-    def _element(self, item: object) -> str:
+    def element(self, item: object) -> str:
+        """The digest of an element of a set."""
         walk = _Walk(self._live, self._reducer, self._left)
         walk.value(item, 0)
-        return walk.hasher.hexdigest()
+        return walk.digest()
 
 
 class _Graph(_Walker):
@@ -377,7 +405,7 @@ class _Graph(_Walker):
     def value(self, value: Any) -> str:
         """The digest."""
         if self._is_said(value):
-            return self.hasher.hexdigest()
+            return self.digest()
         numbers = {id(value): 0}
         queue = deque([value])
         while queue:
@@ -396,13 +424,13 @@ class _Graph(_Walker):
                     queue.append(part)
                     self.met.append(part)
                 self.say(f"number {numbers[id(part)]}")
-        return self.hasher.hexdigest()
+        return self.digest()
 
     def _first_look(self, item: object) -> str:
         """What tells an element of a set from most others."""
         walk = _Walk(self._live, self._reducer, [_FEW_STEPS])
         try:
             walk.value(item, 0)
-        except _TooLarge:
+        except TooLarge:
             return full_name(type(item))
-        return walk.hasher.hexdigest()
+        return walk.digest()

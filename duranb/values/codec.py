@@ -22,16 +22,17 @@ import struct
 import sys
 import types
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import cloudpickle
 import msgspec
 import xxhash
 
-from duranb.code import compiled
-from duranb.code.looking import module_of
+from duranb.code import compiled, registered
+from duranb.code.looking import module_of, qualname_of
 from duranb.record.artifacts import Artifacts, Buffer
 from duranb.values import (
     classes,
@@ -92,12 +93,20 @@ class Dump:
 
     @functools.cached_property
     def reached(self) -> dict[int, sharing.Seal]:
-        """The objects inside of the value that others could change too, by id. Only true while this
-        lives: it holds what pickling made on the way."""
-        memo = self.pickler.memo.copy()
+        """The objects inside of the value that others could change too, by id. What pickling made
+        on the way, and nothing holds but the memo, is none of them: it is let go of here, and its
+        id is soon another's."""
+        memo = self.pickler.memo
         inside = {
-            i: obj for i, (_, obj) in memo.items() if type(obj) is not str and obj is not _LIVE
+            i: obj
+            for i, (_, obj) in memo.copy().items()
+            # Most of a large value, and no state.
+            if type(obj) is not str and type(obj) is not tuple and obj is not _LIVE
         }
+        memo.clear()
+        while made := [i for i, count in _references(inside) if count == _ONE]:
+            for i in made:
+                del inside[i]
         inside.pop(id(self.value), None)
         inside |= {i: obj for i, (obj, _) in self.pickler.windows.found.items()}
         return sharing.reached(inside)
@@ -128,6 +137,15 @@ class Dump:
                 small.append(buffer)
         head = msgspec.msgpack.encode(table)
         return artifacts.put([_HEAD.pack(len(head)) + head, *self.body, *small])
+
+
+def _references(objects: dict[int, object]) -> Iterator[tuple[int, int]]:
+    """How many references there are to each of some objects, those of this function included."""
+    return ((i, sys.getrefcount(obj)) for i, obj in objects.items())
+
+
+_ONE = next(_references({0: object()}))[1]
+"""What that says of an object that nothing else holds."""
 
 
 class _Pieces:
@@ -198,6 +216,8 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
             self.met.code.append(obj)
             if (generic := skeletons.of_generic(obj)) is not None:
                 return generic
+            if registered.is_registered(obj):
+                return classes.by_name, (qualname_of(obj),)
             if module_of(obj) == "__main__" and id(obj) not in self._inside:
                 return classes.reduction(obj, self._namespace, self._define(obj))
             made = definitions.whole(obj, skeletons.quiet(obj, super().reducer_override(obj)))
@@ -279,7 +299,9 @@ def special(obj: Any) -> Any:
         raise TypeError("cannot pickle a weak proxy: what it stands for would come in its place")
     if kind is functools._lru_cache_wrapper:
         # Pickle would look it up by its name, and find another one, or none.
-        return _cached, (obj.__wrapped__, obj.cache_parameters())
+        given = (obj.__wrapped__, obj.cache_parameters())
+        extra = {k: v for k, v in vars(obj).items() if k not in _OF_CACHED}
+        return _cached, (*given, extra) if extra else given
     found = compiled.reduction(obj)
     if found is not None:
         return found
@@ -296,8 +318,15 @@ def own_way(obj: Any) -> Any:
     return leftover.reduction(obj) or undisturbed.reduction(obj) or forwarding.reduction(obj)
 
 
-def _cached(function: Any, parameters: dict[str, Any]) -> Any:
-    return functools.lru_cache(**parameters)(function)
+_OF_CACHED = {*functools.WRAPPER_ASSIGNMENTS, "__wrapped__", "cache_parameters"}
+
+
+def _cached(
+    function: Any, parameters: dict[str, Any], extra: Mapping[str, Any] = MappingProxyType({})
+) -> Any:
+    made = functools.lru_cache(**parameters)(function)
+    vars(made).update(extra)
+    return made
 
 
 def _viewed(of: Any, code: Any, shape: tuple[int, ...]) -> memoryview:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import collections
 import contextvars
+import functools
 import importlib
 import site
 import sys
 import sysconfig
 import types
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache, lru_cache
 from typing import Any
 
 from duranb.code.looking import module_of as home_of, own as own_of
@@ -28,7 +28,12 @@ _Place = tuple[dict[str, Any], str, str]
 _Names = Mapping[str, Any]
 
 
-_PLAIN = frozenset({object, contextvars.ContextVar, list, dict, set, bytearray, collections.deque})
+_PLAIN = frozenset(
+    {
+        *(object, contextvars.ContextVar, types.MappingProxyType),
+        *(list, dict, set, bytearray, collections.deque, functools.partial),
+    }
+)
 """The types of values that nothing but looking tells to be held by a module."""
 
 
@@ -98,7 +103,7 @@ def _plain_ones(module: str, names: _Names) -> list[str]:
 _plain = _Index(_plain_ones)
 
 
-@cache
+@functools.cache
 def _of_package(package: str) -> _Index:
     known: dict[int, tuple[type, bool]] = {}  # it keeps the types, or their ids would be others'
 
@@ -147,14 +152,21 @@ def by_classes(kinds: Iterable[type]) -> set[int]:
     return {id(attributes.get(name)) for attributes, name in found}
 
 
-@lru_cache(maxsize=1024)
+@functools.lru_cache(maxsize=1024)
 def _in_classes(kind: type) -> tuple[tuple[type, tuple[str, ...]], ...]:
     found = []
     for cls in kind.__mro__:
         names = tuple(n for n, v in vars(cls).items() if id(type(v)) in _PLAIN_IDS)
-        if names and installed(home_of(cls)):
+        if not installed(home_of(cls)):
+            of_pandas = any(home_of(base).startswith("pandas.") for base in cls.__mro__)
+            names = _HANDED_OUT if of_pandas and _HANDED_OUT[0] in names else ()
+        if names:
             found.append((cls, names))
     return tuple(found)
+
+
+_HANDED_OUT = ("_metadata",)
+"""What a subclass of pandas' frames holds, and these give out with the state of an instance."""
 
 
 def is_global(obj: Any) -> bool:
@@ -266,7 +278,7 @@ def module_globals(module: str) -> dict[str, Any]:
     return vars(importlib.import_module(module))
 
 
-@cache
+@functools.cache
 def installed(module: str) -> bool:
     """Whether a module is Python's own or of an installed package: no code that the user edits."""
     if module == "__main__":

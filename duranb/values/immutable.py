@@ -15,7 +15,9 @@ import uuid
 
 from duranb.code.looking import is_a, module_name, module_of, name_of
 
-ATOMS = frozenset({int, float, complex, bool, str, bytes, type(None), type(Ellipsis), range})
+ATOMS: frozenset[type] = frozenset(
+    {int, float, complex, bool, str, bytes, type(None), type(Ellipsis), range}
+)
 """Types without anything inside."""
 
 _PLAIN = {

@@ -8,6 +8,7 @@ that can be made of what they hold.
 from __future__ import annotations
 
 import asyncio
+import collections
 import concurrent.futures
 import contextlib
 import contextvars
@@ -19,9 +20,10 @@ import threading
 import types
 import typing
 import weakref
-from collections import deque
 from collections.abc import Callable
 from typing import Any
+
+from duranb.values import held
 
 Reduction = tuple[Any, ...]
 
@@ -146,6 +148,35 @@ def _weak_set(members: Any) -> Reduction:
     return weakref.WeakSet, (set(members),)
 
 
+# -- what looks at a dictionary ------------------------------------------------------------------
+
+
+def _view(view: Any) -> Reduction:
+    return _VIEWS[type(view)], (gc.get_referents(view)[0],)
+
+
+_VIEWS: dict[type, Any] = {
+    type(getattr(kind, what)(kind())): getattr(kind, what)
+    for kind in (dict, collections.OrderedDict)
+    for what in ("keys", "values", "items")
+}
+
+
+def _read_only(proxy: Any) -> Reduction | None:
+    """With the very mapping it looks at, unless that is a class's own."""
+    of = gc.get_referents(proxy)[0]
+    for each in of.values() if type(of) is dict else ():
+        if type(each) in _OF_CLASS and gc.get_referents(each.__objclass__.__dict__)[0] is of:
+            return vars, (each.__objclass__,)
+    found = held.place(proxy)
+    if found is not None:
+        return held.load, (*found, held.full_name(type(proxy)), None)
+    return types.MappingProxyType, (of,)
+
+
+_OF_CLASS = (types.GetSetDescriptorType, types.MemberDescriptorType, types.WrapperDescriptorType)
+
+
 # -- context variables ---------------------------------------------------------------------------
 
 
@@ -182,7 +213,7 @@ def _of_loop(obj: Any) -> Reduction | None:
     state = {k: v for k, v in vars(obj).items() if k != "_loop"}
     for name in ("_waiters", "_getters", "_putters"):
         if state.get(name) is not None:
-            state[name] = deque()
+            state[name] = collections.deque()
     if kind is asyncio.Lock:
         state["_locked"] = False
     return copyreg.__newobj__, (kind,), state  # type: ignore[attr-defined]
@@ -226,6 +257,7 @@ def thread_local(held: dict[str, Any]) -> threading.local:
 
 _RECIPES: dict[type, Callable[[Any], Reduction | None]] = {
     types.MethodType: _method,
+    types.MappingProxyType: _read_only,
     typing.NewType: _new_type,
     typing.ParamSpec: _parameters,
     typing.TypeVarTuple: _parameters,
@@ -241,4 +273,5 @@ _RECIPES: dict[type, Callable[[Any], Reduction | None]] = {
     type(functools.cmp_to_key(lambda a, b: 0)): _compared,
     queue.SimpleQueue: _simple_queue,
     concurrent.futures.Future: _future,
+    **dict.fromkeys(_VIEWS, _view),
 }

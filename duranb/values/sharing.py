@@ -7,6 +7,7 @@ no state; and pandas copies before it writes to what another of its frames looks
 
 from __future__ import annotations
 
+import functools
 import gc
 import sys
 import types
@@ -33,7 +34,7 @@ class _Kinds(dict[type, Mapping[int, object] | None]):
         return found
 
 
-_OF_CODE = (types.FunctionType, types.CellType)
+_OF_CODE = (types.FunctionType, types.CellType, functools.partial)
 """A function has attributes, and an identity that people compare; a closure's variable can be bound
 again. (A library's function is global: :func:`duranb.values.held.is_global`.)"""
 

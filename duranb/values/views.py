@@ -108,6 +108,17 @@ def _flat(whole: Any) -> Any:
     return (plain if plain.flags.c_contiguous else plain.T).reshape(-1)
 
 
+def beside(array: Any, its_owner: Any, other: Any) -> Any:
+    """An array at the place in the memory of ``other`` where this one lies in that of its owner;
+    both owners have as many bytes. None where this one is pickled as what it shows, as its owner
+    has gaps."""
+    if (flat := memory(its_owner)) is None:
+        return other if array is its_owner else None
+    start = flat.__array_interface__["data"][0]
+    offset = array.__array_interface__["data"][0] - start
+    return load(other, array.shape, array.dtype, offset, array.strides)
+
+
 def reduction(array: Any, windows: Windows) -> tuple[Any, ...] | None:
     """How an array is pickled that looks at another one's memory; None for what does not, or is
     pickled as what it shows."""

@@ -83,8 +83,11 @@ class Changes(Verb, frozen=True):
 
     Its handler takes a :class:`duranb.session.session.Session` and the verb, and returns a
     :class:`duranb.session.change.Change`. It takes ``--dry-run`` and ``--yes`` everywhere. The
-    timeline has a request for it, which waits for a running cell.
+    timeline has a request for it, which waits for a running cell. One that ``always_asks`` does so
+    even with ``--yes``.
     """
+
+    always_asks: ClassVar[bool] = False
 
 
 class Acts(Verb, frozen=True):
@@ -97,6 +100,11 @@ class OnFiles(Verb, frozen=True):
 
 class Headless(Verb, frozen=True):
     """Runs the notebook in a kernel of its own: only the command line has it."""
+
+
+class Live(Verb, frozen=True):
+    """About the process that runs the notebook: only ``%duranb`` has it. Its handler takes the
+    verb, and returns a view."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from duranb.verbs.declaration import (
     Argument,
     Changes,
     Headless,
+    Live,
     Looks,
     OnFiles,
     Option,
@@ -21,6 +22,10 @@ Step = Annotated[str, Argument("STEP", "A step, or one execution of it: STEP@ID.
 Branch = Annotated[str, Argument("NAME", "The branch.")]
 Out = Annotated[Path | None, Option("-o", "The file to write; else standard output.", "FILE")]
 Seconds = Annotated[float | None, Option("--timeout", "Seconds for each cell.", "SECONDS")]
+Budget = Annotated[
+    float | None,
+    Option("--budget", "US dollars that models may cost from now on, at most.", "USD"),
+]
 Kernel = Annotated[
     str, Option("--kernel", "The kernel to use instead of the notebook's own.", "NAME")
 ]
@@ -181,9 +186,13 @@ class Resolve(Changes, frozen=True):
 
 
 class Trust(Changes, frozen=True):
-    """Sign the store with your key: its values are code once they are loaded."""
+    """Stand for a store that somebody else wrote or changed: it is loaded and run from then on.
+
+    It says first what is in it, and always asks.
+    """
 
     handler = "duranb.session.trusting:trust"
+    always_asks = True
 
 
 class Answer(Acts, frozen=True):
@@ -199,6 +208,26 @@ class Answer(Acts, frozen=True):
     value: Annotated[Any, Argument("VALUE", "The answer.")]
 
 
+class Limits(Live, frozen=True):
+    """How fast calls to models are made: what was set, and what was learned from refusals.
+
+    With options it sets what holds for each model from now on, in this kernel, in place of what was
+    set before; duranb.limits(…) does the same.
+    """
+
+    handler = "duranb.views.limits:limits"
+    example = "--requests 500 --concurrent 16"
+
+    requests: Annotated[
+        float | None, Option("--requests", "Requests a minute, at most.", "COUNT")
+    ] = None
+    tokens: Annotated[float | None, Option("--tokens", "Tokens a minute, at most.", "COUNT")] = None
+    concurrent: Annotated[
+        int | None, Option("--concurrent", "Calls at once, at most.", "COUNT", least=1)
+    ] = None
+    off: Annotated[bool, Option("--off", "Limit nothing.")] = False
+
+
 class Adopt(OnFiles, frozen=True):
     """Go on with the history that the notebook had under its old name."""
 
@@ -208,7 +237,7 @@ class Adopt(OnFiles, frozen=True):
 
 
 class Verify(OnFiles, frozen=True):
-    """Check that the store is what was acknowledged: chain, artifacts and signatures.
+    """Check that the store is what was acknowledged, and yours: chain, seals and artifacts.
 
     With --replay, rerun every completed step instead: offline, from its recorded inputs and against
     its recorded calls, on a copy of the store. Each output that comes out different is listed.
@@ -256,6 +285,7 @@ class Run(Headless, frozen=True):
         ),
     ] = {}
     timeout: Seconds = None
+    budget: Budget = None
     restarts: Annotated[
         int, Option("--restarts", "Kernels in a row that may die without progress.", "COUNT")
     ] = 10
@@ -271,6 +301,7 @@ class Resume(Headless, frozen=True):
     """
 
     timeout: Seconds = None
+    budget: Budget = None
     restarts: Annotated[
         int, Option("--restarts", "Kernels in a row that may die without progress.", "COUNT")
     ] = 10
@@ -296,7 +327,7 @@ VERBS: dict[str, type[Verb]] = {
     for verb in (
         *(Run, Resume, Status, Log, Show, Diff, Timeline),
         *(Rewind, Replay, Fork, Switch, Compensate, Resolve),
-        *(Answer, Trust, Adopt, Verify, Test, Export),
+        *(Answer, Limits, Trust, Adopt, Verify, Test, Export),
     )
 }
 """Every verb by its word. Surfaces look a verb up here whenever they need it."""

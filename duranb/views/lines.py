@@ -61,6 +61,13 @@ PICTURES = (
 """What a restored step shows has widgets in it that are gone."""
 
 
+FIGURES = (
+    " · it had drawn on a figure without a name, which only pyplot held and which is not so here: "
+    "a cell that draws on it draws on another one. Give it a name (fig = plt.gcf())"
+)
+"""A restored step had made, or drawn on, a figure that nothing but pyplot held."""
+
+
 def completed(history: History, execution: int) -> str:
     """What is worth saying of a completed step: what came from the journal, what was not stored.
     Empty for the ordinary case: a durable cell is as quiet as a plain one."""

@@ -321,7 +321,7 @@ def test_an_answer_can_be_posted_by_another_process(
     world.runtime.inbox = questions.inbox(tmp_path)
     with pytest.raises(Waiting):
         world.cell("s", ASK)
-    questions.post(tmp_path, 1, answer)
+    questions.post(tmp_path, world.runtime.history, 1, answer)
     world.cell("s", ASK)
     assert world.live["y"] == answer
     assert not list(questions.inbox(tmp_path).iterdir())

@@ -361,3 +361,16 @@ def test_a_rate_holds_the_workers() -> None:
     waits = [pace.wait() for _ in range(5)]
     assert waits == pytest.approx([0, 0.1, 0.2, 0.3, 0.4], abs=0.05)
     assert Pace(None).wait() == 0.0
+
+
+def test_the_tries_of_an_sdk_are_the_items_tries(world: World, model: Model) -> None:
+    """A client that tries again by itself uses up the tries of its item, and all are told."""
+    model.answers["x"] = [ConnectionResetError("gone")]
+    world.plain(
+        "def thrice(n):\n"
+        "    for left in (2, 1, 0):\n"
+        "        try:\n            return ask(n)\n"
+        "        except ConnectionError:\n            if not left: raise\n"
+    )
+    world.cell("s", "got = duranb.map(thrice, ['x'], retries=4, backoff=0, on_error='collect')")
+    assert len(model.paid) == 6 and world.live["got"].failures[0].tries == 6

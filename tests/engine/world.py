@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import duranb
-from duranb.code import dataflow, fingerprint
+from duranb.code import dataflow, fingerprint, mentions
 from duranb.code.fingerprint import Uses
 from duranb.engine import context, flows, saga, steprun
 from duranb.engine.decide import decide
@@ -97,8 +97,9 @@ def get(url: object) -> str:
 class World:
     """One notebook: a store that outlives restarts, and the process that has it open."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, root: Path = Path("/nowhere"), **settings: Any) -> None:
         self.store = MemoryStore()
+        self.root = root
         self.model = Model()
         self.notices: list[str] = []
         self.start(**settings)
@@ -111,7 +112,7 @@ class World:
         self.live["__name__"] = "__main__"
         _Asked.model = self.model
         folding = Fold(self.store.events())
-        namespace = Namespace(self.live, self.store, Uses(self.live, root=Path("/nowhere")))
+        namespace = Namespace(self.live, self.store, Uses(self.live, root=self.root))
         self.runtime = Runtime(self.store, folding, namespace, Settings(**settings))
         self.runtime.run_body = exec
         if not self.history.run:
@@ -127,7 +128,7 @@ class World:
     def plain(self, source: str) -> None:
         """Run a plain cell."""
         tree = ast.parse(source)
-        exec(compile(tree, "<cell>", "exec"), self.live)
+        exec(compile(tree, "<cell>", "exec", dont_inherit=True), self.live)
         self.runtime.namespace.touched(None)
 
     def cell(self, line: str, source: str) -> Any:
@@ -143,7 +144,8 @@ class World:
         decision = decide(self.runtime, spec, replay=bool(replays))
         self.reason = decision.reason
         if decision.restore is not None:
-            return steprun.restore(self.runtime, spec, decision)[0]
+            result, *self.lost = steprun.restore(self.runtime, spec, decision)
+            return result
         cell = Cell(self, tree)
         state = CellState(self.runtime, spec, decision, {})
         failed = partial(saga.failed, self.runtime) if spec.on_failure else None
@@ -178,10 +180,12 @@ class World:
             outputs=options.outputs,
             inputs=options.inputs,
             ignore=options.ignore,
+            budget=options.budget,
             always=options.always,
             on_failure=options.on_failure,
             fresh=options.fresh,
             seeds=seeding.calls(tree),
+            mentions=mentions.of_cell(tree),
         )
 
     def last(self, step: str) -> Execution:
@@ -224,7 +228,9 @@ class Cell:
             target = ast.Name("__shown__", ast.Store())
             tree.body[-1] = ast.copy_location(ast.Assign([target], last.value), last)
         flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-        self._code = compile(ast.fix_missing_locations(tree), "<cell>", "exec", flags=flags)
+        self._code = compile(
+            ast.fix_missing_locations(tree), "<cell>", "exec", flags, dont_inherit=True
+        )
         self.value: Any = NOTHING
 
     def body(self) -> None:

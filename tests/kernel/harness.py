@@ -14,6 +14,10 @@ from typing import Any
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager
 
+from tests.servers import forks
+
+forks.install()
+
 
 @dataclass
 class Result:

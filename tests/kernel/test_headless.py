@@ -17,6 +17,7 @@ import pytest
 from duranb.cli.main import cli
 from duranb.store import store_path
 from tests.kernel.harness import Kernel
+from tests.servers import forks
 
 
 def write(folder: Path, *cells: str, tags: tuple[str, ...] = ()) -> Path:
@@ -30,7 +31,7 @@ def write(folder: Path, *cells: str, tags: tuple[str, ...] = ()) -> Path:
 
 def duranb(folder: Path, *words: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
     """Run the command as a user would."""
-    return subprocess.run(
+    return forks.run(
         [sys.executable, "-m", "duranb", *map(str, words)],
         cwd=folder,
         env={**os.environ, "DURANB_HOME": str(folder / "home"), "COLUMNS": "100", **env},
@@ -217,14 +218,14 @@ def test_input_without_anybody_says_what_to_do_instead(tmp_path: Path) -> None:
 def test_a_step_whose_kernel_is_gone_is_not_shown_as_running(kernel: Kernel) -> None:
     """status and show of a killed kernel's store say killed, before anything has opened it."""
     folder = kernel.notebook.parent
-    kernel.submit("%%durable s\nopen('ran.txt', 'w').close()\nimport time\ntime.sleep(60)")
-    while not (folder / "ran.txt").exists():
-        time.sleep(0.05)
-    assert "running" in duranb(folder, "status", kernel.notebook).stdout
+    kernel.submit("%%durable slow\nimport duranb, time\nt = duranb.now()\ntime.sleep(600)")
+    end = time.monotonic() + 60
+    while "running" not in (shown := duranb(folder, "status", kernel.notebook).stdout):
+        assert time.monotonic() < end, shown
     kernel.kill()
     shown = duranb(folder, "status", kernel.notebook).stdout
-    assert "killed" in shown and "running" not in shown
-    assert "the kernel died" in duranb(folder, "show", kernel.notebook, "s").stdout
+    assert "killed" in shown and "failed" in shown and "running" not in shown
+    assert "the kernel died" in duranb(folder, "show", kernel.notebook, "slow").stdout
 
 
 def test_a_renamed_notebook_is_told_of_its_history(tmp_path: Path) -> None:
@@ -291,20 +292,6 @@ def test_other_processes_read_while_the_kernel_is_stuck(kernel: Kernel) -> None:
         assert str(kernel.pid) in duranb(folder, "status", kernel.notebook).stdout
     finally:
         kernel.kill()
-
-
-def test_status_says_of_no_step_that_it_runs_once_its_process_is_gone(kernel: Kernel) -> None:
-    """A step whose kernel was killed is not shown as running until another kernel starts."""
-    body = "t = duranb.now()\nPath('began').touch()\ntime.sleep(600)"
-    kernel.run("import duranb, time\nfrom pathlib import Path")
-    kernel.submit(f"%%durable slow\n{body}")
-    folder = kernel.notebook.parent
-    while not (folder / "began").exists():
-        time.sleep(0.05)
-    assert "running" in duranb(folder, "status", kernel.notebook).stdout
-    kernel.kill()
-    killed = duranb(folder, "status", kernel.notebook).stdout
-    assert "running" not in killed and "failed" in killed
 
 
 def test_kernel_install_writes_a_kernel_that_loads_duranb(tmp_path: Path) -> None:

@@ -10,10 +10,13 @@ from tests.stores.make import CELLS, SETUP
 
 
 def test_everything_is_restored_and_rewound(tmp_path: Path) -> None:
-    """Rewind alone brings every variable back; run all pays for nothing again; rewinding goes
-    behind an in-place change."""
+    """Once it is trusted, rewind alone brings every variable back; run all pays for nothing again;
+    rewinding goes behind an in-place change."""
     notebook = unpack("first", tmp_path)
     kernel = Kernel(notebook, DURANB_HOME=str(tmp_path / "home")).start()
+    refused = kernel.run("%duranb rewind --yes")
+    assert refused.error is not None and "duranb trust" in refused.error[1]
+    kernel.run("import duranb; await duranb.current().trust().apply()")  # it had no seals
     kernel.run("%duranb rewind --yes")
     state = "[row.tolist(), float(data[2, 3]), float(large[7]), point.shifted(1).x, first, twice]"
     before = "[[40.0, 5.0, 6.0, 7.0], 11.0, 7.0, 4, 11, [2, 4, 6]]"

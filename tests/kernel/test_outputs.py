@@ -135,6 +135,27 @@ def test_figures_of_a_failed_attempt_are_gone(kernel: Kernel) -> None:
     assert sum("image/png" in c.get("data", {}) for _, c in shown.messages) == 1
 
 
+def test_a_figure_that_only_pyplot_held_is_missed_aloud(kernel: Kernel) -> None:
+    """Where figures stay open, one without a name does not come back, nor what a step drew on one
+    that a plain cell has made: the restored step says so. A named one, and one that is closed, are
+    no loss."""
+    pytest.importorskip("matplotlib")
+    cells = [
+        "import matplotlib.pyplot as plt\n%config InlineBackend.close_figures = False",
+        "plt.plot([1, 2])",
+        "%%durable on\nplt.title('t'); n = 1",
+        "%%durable own\nplt.figure(); plt.plot([3]); n = 2",
+        "%%durable named\nfig = plt.figure(); plt.plot([4])",
+        "%%durable closed\nplt.figure(); plt.plot([5]); plt.close(); n = 3",
+    ]
+    for cell in cells:
+        assert kernel.run(cell).error is None
+    kernel.kill()
+    kernel.start()
+    told = ["without a name" in kernel.run(cell).notices for cell in cells]
+    assert told == [False, False, True, True, False, False]
+
+
 WIDGETS = [
     "import ipywidgets as widgets\nfrom IPython.display import display\n"
     "slider = widgets.IntSlider(value=3, description='n')\nslider",

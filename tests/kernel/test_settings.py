@@ -7,7 +7,7 @@ import pytest
 from tests.kernel.harness import Kernel
 
 CELLS = [
-    "import os, warnings\nimport matplotlib.pyplot as plt\n"
+    "import decimal, os, warnings\ndecimal.getcontext().prec = 5\nimport matplotlib.pyplot as plt\n"
     "import numpy as np\nimport pandas as pd\n"
     "from cycler import cycler\nplt.style.use('ggplot')\n"
     "plt.rc('axes', prop_cycle=cycler('color', ['r', 'b']))",
@@ -36,7 +36,7 @@ print(
     shell.display_formatter.formatters['text/plain'].float_format,
     dict(shell.alias_manager.aliases)['greet'], _exit_code, below.n,
     [h.formatter._fmt for h in logging.getLogger().handlers], logging.getLogger().level,
-    logging.getLogger('chatty').level,
+    logging.getLogger('chatty').level, decimal.getcontext().prec,
 )
 """
 
@@ -87,28 +87,3 @@ def test_another_attempt_begins_with_the_settings_of_the_first(kernel: Kernel) -
     )
     kernel.run("import numpy")
     assert kernel.run(step).stdout == "8 False\n8 False\n"
-
-
-def test_what_a_module_beside_the_notebook_holds_comes_back(kernel: Kernel) -> None:
-    """A restored step had counted in a module of the project, and filled a dictionary of it: that
-    is so again, in the very dictionary. What is no plain data is named."""
-    (kernel.notebook.parent / "counting.py").write_text(
-        "count, seen, other = 0, {}, set()\nclass Box: pass\nbox = Box()\n"
-        "def same(known=seen): return seen is known\n"
-    )
-    cells = [
-        "import counting, decimal",
-        "%%durable a\ncounting.count += 1\ncounting.seen['a'] = [1]\ndecimal.getcontext().prec = 5",
-        "%%durable b\ncounting.box.full = True",
-    ]
-    look = "(counting.count, counting.seen, counting.other, counting.same())"
-    for cell in cells:
-        assert kernel.run(cell).error is None
-    there = "(1, {'a': [1]}, set(), True)"
-    assert kernel.value(look) == there
-    kernel.kill()
-    kernel.start()
-    told = [kernel.run(cell).notices for cell in cells]
-    assert "also set" not in told[1] and "modules: counting.box" in told[2]
-    assert kernel.value(look) == there
-    assert kernel.value("decimal.getcontext().prec") == "5"

@@ -9,6 +9,8 @@ import urllib.request
 from pathlib import Path
 from typing import Any, Self
 
+from duranb.engine import ways
+
 ROOT = Path(__file__).parent.parent.parent
 
 
@@ -42,8 +44,7 @@ class ModelServer:
         self.stop()
 
     def _get(self, path: str) -> Any:
-        with urllib.request.urlopen(self.url + path, timeout=10) as reply:
-            return json.load(reply)
+        return json.loads(self._ask(self.url + path))
 
     def _post(self, path: str, body: Any) -> None:
         request = urllib.request.Request(
@@ -51,8 +52,13 @@ class ModelServer:
             data=json.dumps(body).encode(),
             headers={"Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=10) as reply:
-            reply.read()
+        self._ask(request)
+
+    def _ask(self, request: str | urllib.request.Request) -> bytes:
+        """What the tests ask is no request of the step in which they ask it."""
+        with ways.part_of(ways.Recorded()), urllib.request.urlopen(request, timeout=10) as reply:
+            found: bytes = reply.read()
+        return found
 
 
 class CountingServer(ModelServer):

@@ -108,8 +108,10 @@ CASES = [
         "def _(x): return 'list ' + show(x[0])\n"
         "class Shower:\n    @functools.singledispatchmethod\n    def at(self, x): return 'any'\n"
         "    @at.register\n    def _(self, x: int): return 'int'\n"
-        "shower = Shower()",
-        "(show('a'), show(True), show([1]), sorted(k.__name__ for k in show.registry),"
+        "shower = Shower()\nshow.uses = [1]\n"
+        "cached = functools.lru_cache(lambda x: x + 1)\ncached.uses = show.uses",
+        "(cached(1), cached.uses is show.uses, show.uses, show('a'), show(True), show([1]),"
+        " sorted(k.__name__ for k in show.registry),"
         " shower.at(1), shower.at(''), show.__name__)",
     ),
     Case(

@@ -11,9 +11,7 @@ from typing import Any
 import httpx2
 import openai
 import pytest
-import requests
 
-import duranb
 from duranb import llm
 from duranb.engine.journal import describe
 from duranb.text.credentials import public_fields, public_text
@@ -241,56 +239,3 @@ def test_libraries_imported_later_are_hooked_and_nothing_is_imported_early() -> 
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-
-
-def test_a_websocket_in_a_step_is_called_out_once(
-    notebook: Notebook, server: CountingServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Opening a realtime connection in a step warns once, and is left alone."""
-    monkeypatch.setattr("duranb.llm.websockets._State.said", False)
-    upgrade = {"connection": "upgrade", "upgrade": "websocket"}
-    with notebook.step(), httpx2.Client() as http:
-        with pytest.warns(UserWarning, match=r"websocket to 127\.0\.0\.1"):
-            http.get(f"{server.url}/v1/models", headers=upgrade)
-        http.get(f"{server.url}/v1/models", headers=upgrade)
-    assert server.count == 2
-    assert not notebook.calls()
-
-
-def test_a_request_that_nobody_records_is_called_out_once(
-    notebook: Notebook, server: CountingServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A library that is not journaled is named the first time that a step sends something with it:
-    not outside of steps, and not inside of an effect, which is recorded as a whole."""
-    monkeypatch.setattr("duranb.llm.unseen._said", set())
-    url = f"{server.url}/v1/models"
-    requests.get(url)
-    with notebook.step():
-        duranb.call(requests.get, url)
-        with pytest.warns(UserWarning, match=r"127\.0\.0\.1 with requests, which is not recorded"):
-            requests.get(url)
-        requests.get(url)
-    assert server.count == 4
-
-
-@pytest.mark.parametrize("colour", ["sync", "async"])
-def test_the_realtime_client_is_called_out(
-    colour: str, notebook: Notebook, client: openai.OpenAI, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """OpenAI's realtime client goes through the websockets package, which is watched as well."""
-    monkeypatch.setattr("duranb.llm.websockets._State.said", False)
-
-    async def connect() -> None:
-        async with openai.AsyncOpenAI(base_url=client.base_url, api_key="x") as aclient:
-            await aclient.realtime.connect(model="gpt-realtime").enter()
-
-    def go() -> None:
-        if colour == "sync":
-            client.realtime.connect(model="gpt-realtime").enter()
-        else:
-            asyncio.run(connect())
-
-    warned = pytest.warns(UserWarning, match="not recorded")
-    with notebook.step(), warned, pytest.raises(Exception, match="404") as refused:
-        go()
-    assert type(refused.value).__module__.startswith("websockets")

@@ -46,12 +46,15 @@ def ran(kernel: Kernel, code: str, *loads: str, digest: str = "", step: str = ""
         ("x = [[1], [2]]", "y = lambda: x[0]\ny.first = x[0]", "y.first is x[0]"),
         ("x = [object.__new__(C)]\nx[0].tags = []", "y = x[0].tags", "y is x[0].tags"),
         ("x = np.ma.array([1, 2, 3], mask=[0, 1, 0])", "y = x.data", "np.shares_memory(x, y)"),
+        ("x = {'a': 1}", "y = x.items()", "x.update(b=2) or list(y) == [('a', 1), ('b', 2)]"),
+        ("x = {'a': 1}", "y = MappingProxyType(x)", "x.update(b=2) or y['b'] == 2"),
     ],
 )
 def test_what_a_step_made_shares_with_the_live_object(source: str, made: str, same: str) -> None:
     """The cells above made ``x`` anew: it stays that object, and what the restored step made of it
     shares with it as it did."""
-    setup = "import numpy as np\nfrom array import array\nclass C: pass\n" + source
+    setup = "import numpy as np\nfrom array import array\nfrom types import MappingProxyType\n"
+    setup += f"class C: pass\n{source}"
     first, second = Kernel(), None
     first.run(setup)
     delta = first.run(made)

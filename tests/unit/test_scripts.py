@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 SCRIPT = """
 import asyncio, sys
 import duranb
@@ -98,16 +100,20 @@ def test_compensation_gets_the_recorded_arguments(tmp_path: Path) -> None:
     assert ran(tmp_path)[-1] == "order tea"
 
 
-def test_a_question_without_a_terminal_exits_with_75(tmp_path: Path) -> None:
+def test_a_question_without_a_terminal_exits_with_75(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It waits, says how to answer, and goes on once it is answered."""
     from duranb.engine import questions
-    from duranb.store import store_path
+    from duranb.session.reader import open_reader
 
+    monkeypatch.setenv("DURANB_HOME", str(tmp_path / "home"))
     waiting = run(tmp_path, "ask")
     assert waiting.returncode == 75 and "waits for an answer" in waiting.stderr
     assert "Traceback" not in waiting.stderr
     number = int(waiting.stderr.split("question ")[1].split(":")[0])
-    questions.post(store_path(tmp_path / "script.py"), number, "yes")
+    with open_reader(tmp_path / "script.py") as reader:
+        questions.post(reader.store_path, reader.history, number, "yes")
     assert run(tmp_path, "ask").stdout.endswith("yes\n")
 
 

@@ -376,7 +376,8 @@ def test_changed_artifact_is_never_served(folder: Path) -> None:
 def test_store_from_elsewhere_is_data_until_trusted(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Artifacts signed with another key are not handed out to be unpickled; trust() signs them."""
+    """What another key has sealed is not handed out to be unpickled, and nothing is added to it,
+    until it is trusted; from then on it is this user's."""
     store = Store.open(folder)
     digest = store.put([b"payload"])
     store.append(RunStarted(run="r")).wait()
@@ -385,6 +386,8 @@ def test_store_from_elsewhere_is_data_until_trusted(
     other = Store.open(folder)
     with pytest.raises(Untrusted, match="duranb trust"):
         other.get(digest)
+    with pytest.raises(Untrusted, match="duranb trust"):
+        other.append(RunStarted(run="s"))
     assert other.trust() == 1
     assert bytes(other.get(digest)) == b"payload"
     other.close()
@@ -587,7 +590,7 @@ def test_names_of_artifacts_lead_nowhere_else(folder: Path, tmp_path: Path) -> N
     (tmp_path / "secret").write_bytes(b"mine alone")
     store = Store.open(folder)
     for name in ("../../../../secret", str(tmp_path / "secret")):
-        body = ArtifactStored(digest=name, size=10, signature="", in_file=True)
+        body = ArtifactStored(digest=name, size=10, in_file=True)
         store.append(body).wait()
     store.close()
     with StoreView.open(folder) as view:

@@ -4,6 +4,7 @@ cells that lead there, aliasing included."""
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -203,7 +204,11 @@ class Notebook:
 def shell() -> Iterator[InteractiveShell]:
     """IPython without a kernel."""
     made = InteractiveShell.instance()
+    # Each reset of a shell collects garbage, in all that the tests have imported so far.
+    gc.collect()
+    gc.freeze()
     yield made
+    gc.unfreeze()
     with contextlib.redirect_stdout(io.StringIO()):
         made.run_cell("%unload_ext duranb")
     InteractiveShell.clear_instance()

@@ -20,6 +20,7 @@ const ORIGIN: Record<Origin, Tone> = { executed: "grey", resumed: "teal", restor
 const KIND: Record<Kind, Tone> = {
   llm: "blue",
   http: "teal",
+  read: "teal",
   effect: "violet",
   ask: "amber",
   timer: "amber",

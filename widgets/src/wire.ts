@@ -20,12 +20,13 @@ export interface AttemptRow {
 /**
  * One kind of call. It is recorded as its name.
  *
- * `http` is any request on the wire that does not go to a model (`llm`). A `value` is
+ * `http` is any request on the wire that does not go to a model (`llm`), `read` what an MCP
+ * client reads from a server. A `value` is
  * something that differs each time it is asked for: the time, a random number. `ask` is a
  * question to a person, a `timer` waits for a time, a `map` is an item of a map. Once undone,
  * an effect's own status says so, so it needs no `again`.
  */
-export type Kind = "llm" | "http" | "effect" | "ask" | "map" | "timer" | "value" | "unknown";
+export type Kind = "llm" | "http" | "read" | "effect" | "ask" | "map" | "timer" | "value" | "unknown";
 
 /** Where a call stands. */
 export type CallStatus = "intended" | "completed" | "failed" | "rejected" | "in doubt" | "compensated";
@@ -346,7 +347,11 @@ export interface Answer {
   value: unknown;
 }
 
-/** Sign the store with your key: its values are code once they are loaded. */
+/**
+ * Stand for a store that somebody else wrote or changed: it is loaded and run from then on.
+ *
+ * It says first what is in it, and always asks.
+ */
 export interface Trust {}
 
 /** The verbs that say first what they would do, each with what it takes. */

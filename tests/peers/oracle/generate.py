@@ -47,7 +47,7 @@ class Notebook:
         source = self._fill(piece.source, names)
         for line in piece.source.splitlines():
             if line.startswith("del $") and "[" not in line:
-                del self._kinds[names[line[5]]]
+                self._kinds.pop(names[line[5]], None)
         for hole, kind in zip("xyz", piece.makes, strict=False):
             self._kinds.pop(names[hole], None)
             self._kinds[names[hole]] = kind

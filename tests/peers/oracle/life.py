@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[3]
 class Wanted:
     """One life. ``mode`` is durable, plain or trace; ``killed`` are seconds after which it is
     killed, ``killed_after`` the number of cells. The cells ``earlier`` run first in its kernel, and
-    then only the names ``only`` are of interest."""
+    then only the names ``only`` are of interest (None: all)."""
 
     mode: str
     cells: Cells
@@ -38,7 +38,7 @@ class Wanted:
     killed: float = 0.0
     killed_after: int = -1
     earlier: Cells = field(default_factory=list)
-    only: list[str] = field(default_factory=list)
+    only: list[str] | None = None
 
 
 @dataclass
@@ -223,7 +223,7 @@ def play(
     return True
 
 
-def facts(namespace: dict[str, Any], since: int, only: list[str]) -> dict[str, Any]:
+def facts(namespace: dict[str, Any], since: int, only: list[str] | None) -> dict[str, Any]:
     """In the kernel, at the end: the namespace, and what the events after the first ``since`` say
     of the steps (nothing where it is negative)."""
     from tests.peers.oracle.portrait import portrait

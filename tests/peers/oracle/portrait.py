@@ -13,11 +13,14 @@ import datetime
 import decimal
 import fractions
 import functools
+import gc
+import io
 import pathlib
 import re
 import sys
 import types
 import uuid
+import weakref
 from collections.abc import Collection, Iterable, Mapping
 from enum import Enum
 from typing import Any
@@ -37,12 +40,15 @@ _ATOMS = (
     *(datetime.date, datetime.datetime, datetime.time, datetime.timedelta, datetime.timezone),
     *(pd.Timestamp, pd.Timedelta, pd.Period, pd.Interval, type(pd.NA), type(pd.NaT)),
     *(types.GenericAlias, types.UnionType),
-    *(types.BuiltinFunctionType, types.MethodDescriptorType, types.WrapperDescriptorType),
+    *(types.MethodDescriptorType, types.WrapperDescriptorType),
     *(type(pathlib.PurePosixPath()), type(pathlib.Path())),
 )
 _BY_CLASS = frozenset(
     {"__dict__", "__weakref__", "__abstractmethods__", "_abc_impl", "__slotnames__"}
 )
+_VIEWS = (type({}.keys()), type({}.values()), type({}.items()))
+_CACHES = ("dispatch_cache", "cache_token", "_clear_cache")
+"""Of what ``functools.singledispatch`` makes."""
 _CODE = ("co_name", "co_argcount", "co_posonlyargcount", "co_kwonlyargcount", "co_flags")
 _NAMES = ("co_names", "co_varnames", "co_freevars", "co_cellvars")
 
@@ -52,12 +58,12 @@ def users(namespace: Mapping[str, Any]) -> dict[str, Any]:
     return {n: namespace[n] for n in sorted(namespace) if not is_hidden(n)}
 
 
-def portrait(namespace: Mapping[str, Any], only: Collection[str] = ()) -> Portrait:
+def portrait(namespace: Mapping[str, Any], only: Collection[str] | None = None) -> Portrait:
     """The portrait of the user's variables; with ``only`` of these."""
     painter = _Painter(namespace)
     found: Portrait = {}
     for name, value in users(namespace).items():
-        if only and name not in only:
+        if only is not None and name not in only:
             continue
         painter.lines = found[name] = []
         painter.draw(name, value)
@@ -119,12 +125,27 @@ class _Painter:
             self.say(path, f"module {value.__name__}")
         elif kind in (tuple, frozenset):
             self._draw_items(path, value)
-        elif kind is types.MappingProxyType:
-            self._draw_items(path, dict(value))
+        elif kind is types.MappingProxyType or kind in _VIEWS:
+            self.say(path, f"{kind.__name__} of {len(value)}")
+            self.draw(f"{path}.of", gc.get_referents(value)[0])
+        elif kind is weakref.ref:
+            self.say(path, "weak")
+            self.draw(f"{path}()", value())
+        elif kind is types.BuiltinFunctionType:
+            self.say(path, f"built-in {value.__qualname__}")
+            self.draw(f"{path}.__self__", value.__self__)
+        elif kind is memoryview:
+            self.say(path, f"memoryview {value.format} {value.shape} {value.readonly}")
+            self.say(path, value.tobytes().hex())
+            self.draw(f"{path}.obj", value.obj)
         elif kind is Placeholder:
             self.say(path, f"placeholder {value!r}")
         elif isinstance(value, Enum):
             self.say(path, f"{kind.__name__}.{value.name}")
+            self.draw(f"{path}.__class__", kind)
+            if id(value) not in self._seen:
+                self._seen[id(value)] = path
+                self._draw_attributes(path, value)
         elif isinstance(value, pd.Index):
             self._draw_index(path, value)
         elif isinstance(value, types.CodeType):
@@ -153,6 +174,11 @@ class _Painter:
             self._draw_array(path, value)
         elif isinstance(value, (pd.DataFrame, pd.Series)):
             self._draw_frame(path, value)
+        elif isinstance(value, pd.core.groupby.generic.DataFrameGroupBy):
+            self.say(path, f"groups {value.keys!r}")  # the rest is made when it is asked for
+            self.draw(f"{path}.obj", value.obj)
+        elif isinstance(value, io.StringIO):
+            self.say(path, f"text file at {value.tell()}: {value.getvalue()!r}")
         elif isinstance(value, types.CellType):
             self.say(path, "cell")
             self._draw_cell(path, value)
@@ -174,7 +200,9 @@ class _Painter:
             self.draw(f"{path}.__dict__", dict(vars(value)))
         elif isinstance(value, functools._lru_cache_wrapper):
             self.say(path, f"cached {value.cache_parameters()}")
-            self.draw(f"{path}.__wrapped__", value.__wrapped__)
+            held = {k: v for k, v in vars(value).items() if k != "cache_parameters"}
+            self._alive.append(held)
+            self.draw(f"{path}.__dict__", held)
         else:
             self._draw_object(path, value)
 
@@ -268,9 +296,14 @@ class _Painter:
         here = value.__globals__ is self._namespace
         self.say(path, f"function {value.__qualname__} {'here' if here else 'elsewhere'}")
         self.draw(f"{path}.__code__", value.__code__)
-        for part in ("__defaults__", "__kwdefaults__", "__doc__", "__dict__", "__annotations__"):
+        for part in ("__defaults__", "__kwdefaults__", "__doc__", "__annotations__"):
             self.draw(f"{path}.{part}", getattr(value, part))
+        held = {k: v for k, v in vars(value).items() if k not in _CACHES}
+        self._alive.append(held)
+        self.draw(f"{path}.__dict__", held)
         for name, cell in zip(value.__code__.co_freevars, value.__closure__ or (), strict=True):
+            if name in _CACHES:
+                continue
             self.draw(f"{path}({name})", cell)
 
     def _draw_cell(self, path: str, cell: types.CellType) -> None:

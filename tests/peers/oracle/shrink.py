@@ -48,7 +48,7 @@ def _shrunk(failure: Failure, server: Server, folder: Path, tries: int) -> Failu
             return False
         left -= 1
         found = replay(versions, server, folder)
-        if found is None or found.kind != failure.kind:
+        if found is None or (found.kind, found.error) != (failure.kind, failure.error):
             return False
         best = found
         return True

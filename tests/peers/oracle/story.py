@@ -40,12 +40,12 @@ class Version:
 
 @dataclass
 class Failure:
-    """What was wrong after a version was run."""
+    """What was wrong after a version was run, and with which error the plain run ended, if any."""
 
     kind: str
     details: list[str]
     versions: list[Version] = field(default_factory=list)
-    lived: Lived | None = None
+    error: str = ""
 
     def __str__(self) -> str:
         return "\n".join([self.kind, *("  " + d for d in self.details), *_script(self.versions)])
@@ -90,7 +90,7 @@ class Teller:
         wanted = Wanted("durable", version.cells, str(self._folder))
         if version.alive is not None:  # what only its cells have made is left there
             wanted.earlier = version.alive
-            wanted.only = list(plain.portrait) if plain is not None else []
+            wanted.only = list(plain.portrait) if plain is not None else None
         return server.live(wanted)
 
     def run(self, version: Version) -> Failure | None:
@@ -100,7 +100,7 @@ class Teller:
         failure = self._judge(version, plain, lived, traced)
         self.remember(version, plain, traced)
         if failure is not None:
-            failure.lived = lived
+            failure.error = _error(plain)
         return failure
 
     def plain(self, version: Version) -> tuple[Lived, Lived]:
@@ -115,7 +115,7 @@ class Teller:
         """What the next version is compared with, to tell what may run again."""
         self._traces = [traced.trace]
         self._recorded = {n for n, _ in version.cells if plain.outputs.get(n) is not None}
-        if plain.done and any(o[:1] == ["error"] for o in plain.outputs[_last(plain)]):
+        if _error(plain):
             self._recorded.discard(_last(plain))
 
     def _judge(self, version: Version, plain: Lived, lived: Lived, traced: Lived) -> Failure | None:
@@ -150,6 +150,12 @@ class Teller:
     def close(self) -> None:
         """Remove the store."""
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _error(lived: Lived) -> str:
+    """The name of the error with which a life ended, if it did."""
+    last = lived.outputs[_last(lived)] if lived.done else []
+    return next((str(o[1]) for o in last if o[:1] == ["error"]), "")
 
 
 def _last(lived: Lived) -> str:

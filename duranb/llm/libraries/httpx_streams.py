@@ -1,4 +1,4 @@
-"""Byte streams for either HTTP library: one that tees, one that replays.
+"""Byte streams for httpx and httpx2: one that tees, one that replays.
 
 httpx and httpx2 tell streams by their own base classes, so these are mixed with them when a
 library is hooked.

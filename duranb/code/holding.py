@@ -1,0 +1,245 @@
+"""Which variables of modules code can touch: ``helper.COUNT``, ``helper.REGISTRY``.
+
+What a module holds is no variable of the notebook, and yet what a step reads there decides what it
+does. So code is followed from the cell through the notebook's functions into those of the project's
+own modules; of installed modules only what the notebook's own code names counts.
+"""
+
+from __future__ import annotations
+
+import sys
+import types
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from duranb.code import compiled, identity, mentions
+from duranb.code.bytecode import code_names
+from duranb.code.looking import bases_of, is_a, is_class, module_name, module_of
+from duranb.code.mentions import Chain, Mentions
+from duranb.code.modules import ProjectModules
+
+GONE = object()
+
+_NO_DATA = (types.ModuleType, types.FunctionType, types.BuiltinFunctionType, type)
+
+
+@dataclass
+class Held:
+    """Variables of modules, as ``module.name``: those that code ``reads`` and ``sets``, all that it
+    ``touches``, and those it sets ``first``, before it does anything else. ``environment`` are the
+    variables of the environment that it reads."""
+
+    reads: set[str] = field(default_factory=set)
+    sets: set[str] = field(default_factory=set)
+    touches: set[str] = field(default_factory=set)
+    first: set[str] = field(default_factory=set)
+    environment: set[str] = field(default_factory=set)
+
+
+def value(name: str) -> object:
+    """What a variable ``module.name`` is bound to, or :data:`GONE`."""
+    module, _, own = name.rpartition(".")
+    found = sys.modules.get(module)
+    return GONE if found is None else vars(found).get(own, GONE)
+
+
+def held(
+    modules: ProjectModules,
+    live: Mapping[str, Any],
+    codes: Iterable[types.CodeType],
+    met: Iterable[object],
+    cell: Mentions = mentions.NONE,
+    names: Iterable[str] = (),
+    *,
+    whole: bool = False,
+) -> Held:
+    """What is touched by a ``cell``, and by the code of the notebook's functions in ``live``.
+
+    ``met`` are modules, functions and classes that a walk from there has met, ``names`` the
+    variables of the notebook's that are read. ``whole`` counts all that those ``modules`` of the
+    project's hold that are met.
+    """
+    walk = _Walk(modules, live, whole)
+    for each in met:
+        walk.met(each)
+    walk.code(cell, live)
+    for code in codes:
+        walk.code(mentions.of_code(code), live)
+    walk.go()
+    walk.same_objects(names)
+    for chain in cell.first:
+        if chain[0] == "$":
+            walk.found.first.add(f"${chain[1]}")
+        else:
+            walk.found.first.update(walk.resolve(chain, live))
+    return walk.found
+
+
+class _Walk:
+    def __init__(self, modules: ProjectModules, live: Mapping[str, Any], whole: bool) -> None:
+        self._modules_of = modules
+        self._owns = modules.owns
+        self._live = live
+        self._whole = whole
+        self._seen: dict[int, object] = {}
+        self._modules: dict[str, types.ModuleType] = {}
+        self._open: dict[str, types.ModuleType] = {}
+        self._attributes: set[str] = set()
+        self._queue: list[object] = []
+        self.found = Held()
+
+    def met(self, value: object) -> None:
+        """A module, function or class: to be followed, if it is the project's."""
+        if is_a(value, types.ModuleType):
+            name = module_name(value)
+            module: Any = value
+            if self._owns(name):
+                self._modules.setdefault(name, module)
+        elif id(value) not in self._seen:
+            self._seen[id(value)] = value
+            self._queue.append(value)
+
+    def go(self) -> None:
+        """Follow all that was met, until there is nothing new."""
+        while True:
+            while self._queue:
+                self._follow(self._queue.pop())
+            modules = self._modules if self._whole else self._open
+            for name, module in list(modules.items()):
+                if self._whole:
+                    self._all(name, module)
+                else:
+                    for own in self._attributes & vars(module).keys():
+                        self._variable(name, module, own, reads=True)
+            if not self._queue:
+                return
+
+    # -- code ------------------------------------------------------------------------------
+
+    def code(self, told: Mentions, scope: Mapping[str, Any]) -> None:
+        """What a code object with these globals touches."""
+        self.found.environment |= told.environment
+        self._attributes |= told.attributes
+        for name in told.imports:
+            self._import(name)
+        for chain in told.chains:
+            self._chain(chain, scope, reads=True, by_text=told.by_text)
+        for chain in told.sets:
+            self._chain(chain, scope, reads=False)
+
+    def resolve(self, chain: Chain, scope: Mapping[str, Any]) -> list[str]:
+        """The variable of a module that a chain leads to, if it leads to one."""
+        value = scope.get(chain[0], GONE)
+        for part in chain[1:]:
+            if not is_a(value, types.ModuleType):
+                break
+            name, after = module_name(value), vars(value).get(part, GONE)
+            if not is_a(after, types.ModuleType):
+                return [f"{name}.{part}"]
+            value = after
+        return []
+
+    def _chain(
+        self, chain: Chain, scope: Mapping[str, Any], *, reads: bool, by_text: bool = False
+    ) -> None:
+        value: Any = scope.get(chain[0], GONE)
+        home = scope.get("__name__")
+        if scope is not self._live and type(home) is str and not is_a(value, types.ModuleType):
+            self._variable(home, sys.modules.get(home), chain[0], reads=reads)
+            return
+        for part in chain[1:]:
+            if not is_a(value, types.ModuleType):
+                return
+            after = vars(value).get(part, GONE)
+            if not is_a(after, types.ModuleType):
+                self._variable(module_name(value), value, part, reads=reads)
+                return
+            value = after
+        if is_a(value, types.ModuleType) and self._owns(module_name(value)):
+            # The module itself is handed on: whoever has it may ask it for any attribute.
+            self._open[module_name(value)] = value
+            if by_text:
+                self._all(module_name(value), value)
+
+    def _all(self, home: str, module: object) -> None:
+        """Any variable of a module may be meant: those count that are known to have been set, since
+        what they were at first is written there."""
+        written = self._modules_of.literals(home)
+        for own in list(vars(module)):
+            self._variable(home, module, own, reads=own in written)
+
+    def _variable(self, home: str, module: object, own: str, *, reads: bool) -> None:
+        if not is_a(module, types.ModuleType) or own.startswith("__"):
+            return
+        value = vars(module).get(own, GONE)
+        mine = self._owns(home)
+        if not mine and callable(value) and reads:
+            return  # a function of a library's, whatever it is made of
+        if is_a(value, types.ModuleType) or is_a(value, types.FunctionType, type):
+            if mine:
+                self.met(value)
+            return
+        if value is GONE and reads:
+            return  # a builtin, or a submodule that is not loaded
+        if is_a(value, *_NO_DATA) or compiled.parts(value) is not None:
+            self.met(value)
+            return
+        if mine or not reads or _foreign_data(home):
+            name = f"{home}.{own}"
+            self.found.touches.add(name)
+            (self.found.reads if reads else self.found.sets).add(name)
+        if mine:
+            self.met(type(value))
+            for inner in identity.unwrapped(value):
+                self.met(inner)
+
+    def _follow(self, value: object) -> None:
+        if is_class(value):
+            if self._owns(module_of(value)):
+                for attribute in identity.attributes(value).values():
+                    self.met(attribute)
+                for base in bases_of(value):
+                    self.met(base)
+            return
+        if type(value) is types.FunctionType:
+            scope = value.__globals__
+            home = identity.home(value)
+            if scope is not self._live and self._owns(home):
+                self.code(mentions.of_code(value.__code__), scope)
+                names = code_names(value.__code__)
+                for own in names.stores:
+                    self._variable(home, sys.modules.get(home), own, reads=False)
+                if names.opaque and home in sys.modules:
+                    self._all(home, sys.modules[home])
+        for inner in identity.unwrapped(value):
+            self.met(inner)
+
+    def _import(self, name: str) -> None:
+        """A function that imports a module knows it by a name of its own."""
+        module = sys.modules.get(name)
+        if module is not None and self._owns(name):
+            self._open[name] = module
+        elif module is None:
+            home, _, own = name.rpartition(".")
+            self._variable(home, sys.modules.get(home), own, reads=True)
+
+    def same_objects(self, names: Iterable[str]) -> None:
+        """The variables of the project's modules that are the very objects that variables of the
+        notebook's are: ``from helper import REGISTRY``."""
+        values = (self._live.get(n) for n in names)
+        wanted = {id(v) for v in values if type(v) not in _ONLY_EQUAL}
+        for home in self._modules_of.present() if wanted else ():
+            module = sys.modules[home]
+            for own, value in list(vars(module).items()):
+                if id(value) in wanted:
+                    self._variable(home, module, own, reads=False)
+
+
+_ONLY_EQUAL = (str, int, float, bool, type(None), bytes, complex, *_NO_DATA)
+
+
+def _foreign_data(home: str) -> bool:
+    """Whether a variable of an installed module may be one that somebody sets: Python's own are
+    another in each process."""
+    return home.partition(".")[0] not in sys.stdlib_module_names

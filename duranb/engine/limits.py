@@ -1,0 +1,261 @@
+"""How fast the calls to a model may be made, by all that run in this process.
+
+A limit that was set is kept to; one that nobody told is learned. A refusal (429) pauses all calls
+to its model for as long as the server asks. Two of them in a row tell its rate: between them it
+answered as many as it allows. (Until there were enough, one call leaves after a refusal, and one
+more for each that is answered.) From then on calls leave evenly at a little less than that, and
+slowly faster, until it refuses again or has not for long.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from duranb.engine.flows import TICK, Flow, Pause
+from duranb.errors import UsageError
+
+LONGEST_PAUSE = 60.0
+"""Seconds for which a refusal pauses a model's calls at most. A server that asks for more has used
+up a quota: its refusals are shown to whoever calls."""
+
+SLACK = 0.05
+"""Seconds of a rate that may be caught up with, when calls came late."""
+
+ENOUGH = 20
+"""Answers between two refusals from which a rate is known well."""
+
+RECENT = 10.0
+"""Seconds before a refusal whose answers tell the rate."""
+
+FEW = 3
+"""Answers from which it is known at all."""
+
+WIDEST = 64
+"""Calls on their way, up to which as many more may leave as were answered since a refusal."""
+
+FORGOTTEN = 60.0
+"""Seconds without a refusal, and without a call that had to wait, that a learned rate is kept."""
+
+Per = Literal["model", "all"]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What was set; None: not limited."""
+
+    requests_per_minute: float | None = None
+    tokens_per_minute: float | None = None
+    concurrent: int | None = None
+    per: Per = "model"
+
+
+@dataclass
+class Gate:
+    """What the calls to one model (or to all) pass. Times are monotonic seconds. Safe from any
+    thread. The ``clock`` is another one in tests."""
+
+    name: str
+    limits: Limits
+    clock: Callable[[], float] = time.monotonic
+    on_their_way: int = 0
+    waiting: int = 0
+    answered: int = 0
+    refused: int = 0
+    rate: float | None = None
+    _paused: float = 0.0
+    _next: float = 0.0
+    _next_tokens: float = 0.0
+    _refusal: float | None = None
+    _mark: float = 0.0
+    _since: int = 0
+    _held: float = 0.0
+    _window: int | None = None
+    _is_known: bool = False
+    _answers: deque[float] = field(default_factory=lambda: deque(maxlen=10_000))
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def enter(self, tokens: int, refuse: Callable[[], None]) -> Flow[float]:
+        """Wait until a call of about so many ``tokens`` may leave; when that was. ``refuse`` raises
+        when nobody waits for it any more."""
+        with self._lock:
+            self.waiting += 1
+        try:
+            while True:
+                leaves = self._slot(tokens)
+                while (left := leaves - self.clock()) > 0:
+                    refuse()
+                    yield Pause(min(left, TICK))
+                refuse()
+                with self._lock:
+                    now = self.clock()
+                    full = self._is_full
+                    if now >= self._paused and not full:
+                        self.on_their_way += 1
+                        return now
+                if full:
+                    yield from self._wait_for_room(refuse)
+        finally:
+            with self._lock:
+                self.waiting -= 1
+
+    def _wait_for_room(self, refuse: Callable[[], None]) -> Flow[None]:
+        while self._is_full:
+            refuse()
+            yield Pause(0.005)
+
+    @property
+    def _is_full(self) -> bool:
+        bounds = (self.limits.concurrent, self._window)
+        return any(most is not None and self.on_their_way >= most for most in bounds)
+
+    def _slot(self, tokens: int) -> float:
+        """When the next call may leave; it is taken to do so."""
+        with self._lock:
+            now = self.clock()
+            leaves = max(now, self._paused)
+            rate = self._rate(now)
+            if rate is not None:
+                slot = max(self._next, leaves - min(SLACK, 1 / rate))
+                self._next = slot + 1 / rate
+                self._held = now if slot > leaves else self._held
+                leaves = max(leaves, slot)
+            if self.limits.tokens_per_minute is not None:
+                slot = max(self._next_tokens, leaves - SLACK)
+                self._next_tokens = slot + tokens * 60 / self.limits.tokens_per_minute
+                leaves = max(leaves, slot)
+            return leaves
+
+    def _rate(self, now: float) -> float | None:
+        """Calls a second: the smaller of the one that was set and the one that was learned."""
+        told = self.limits.requests_per_minute
+        rates = [] if told is None else [told / 60]
+        if self.rate is not None and self._refusal is not None:
+            if now - max(self._refusal, self._held) > FORGOTTEN:
+                self.rate = None
+            elif self._is_known:
+                growth = (1 + self._since * 5e-5) * 2 ** (max(0, self._since - 600) / 600)
+                rates.append(self.rate * 0.985 * growth)
+            else:
+                quiet = now - self._refusal
+                rates.append(self.rate * 1.03**quiet * 2 ** (max(0.0, quiet - 5) / 5))
+        return min(rates, default=None)
+
+    def left(self, estimated: int, tokens: int) -> None:
+        """A call has ended, which had ``estimated`` tokens and took so many."""
+        with self._lock:
+            self.on_their_way -= 1
+            if self.limits.tokens_per_minute is not None:
+                self._next_tokens += (tokens - estimated) * 60 / self.limits.tokens_per_minute
+
+    # -- what the server says --------------------------------------------------------------
+
+    def was_answered(self) -> None:
+        """The server did not refuse a call."""
+        with self._lock:
+            self.answered += 1
+            self._since += 1
+            self._answers.append(self.clock())
+            if self._window is not None:
+                self._window = self._window + 1 if self._window < WIDEST else None
+
+    def pause(self, seconds: float) -> None:
+        """The server says that it will answer nothing before."""
+        if 0 < seconds <= LONGEST_PAUSE:
+            with self._lock:
+                self._paused = max(self._paused, self.clock() + seconds)
+
+    def was_refused(self, sent: float, seconds: float | None) -> None:
+        """The server refused a call that left at ``sent``, and asks to wait for ``seconds``."""
+        self.pause(0.5 if seconds is None else seconds)
+        with self._lock:
+            self.refused += 1
+            if self._refusal is not None and sent < self._refusal:
+                return  # it was on its way already when another one was refused
+            self._learn(self.clock(), seconds)
+
+    def _learn(self, now: float, asked: float | None) -> None:
+        """From the answers since the refusal before this one, those of the last seconds."""
+        before, self._refusal, self._since = self._refusal, now, 0
+        if before is None or now - max(before, self._held) > FORGOTTEN:
+            self._answers.clear()
+            self._mark, self.rate, self._window, self._is_known = now, None, 1, False
+            return
+        since = max(self._mark, now - RECENT)
+        while self._answers and self._answers[0] <= since and len(self._answers) > ENOUGH:
+            self._answers.popleft()
+        counted, took = len(self._answers), now - max(since, self._mark)
+        if self._answers and self._answers[0] < since:
+            took = now - self._answers[0]
+        if counted >= ENOUGH and took > 0:
+            self.rate, self._is_known, self._mark = counted / took, True, now
+            self._answers.clear()
+        elif self._is_known and self.rate is not None:
+            self.rate *= 0.97  # soon after another one: it is still a little too fast
+        else:
+            self._window = 1  # and one more for each answer, while little is known
+            if counted >= FEW and took > 0:
+                self.rate = counted / took
+            if self.rate is not None and asked is not None and 0 < asked <= 1:
+                self.rate = min(self.rate, 1 / asked)
+        self._next = max(self._next, self._paused)
+
+
+class Limiter:
+    """The gates of this process."""
+
+    def __init__(self) -> None:
+        self.limits = Limits()
+        self._gates: dict[str, Gate] = {}
+        self._lock = threading.Lock()
+
+    def set(self, limits: Limits) -> None:
+        """Keep to these limits from now on."""
+        with self._lock:
+            self.limits = limits
+            self._gates.clear()
+
+    def of(self, model: str) -> Gate:
+        """The gate that the calls to a model pass."""
+        name = model if self.limits.per == "model" else "all models"
+        with self._lock:
+            gate = self._gates.get(name)
+            if gate is None:
+                gate = self._gates[name] = Gate(name, self.limits)
+            return gate
+
+    @property
+    def gates(self) -> list[Gate]:
+        """All that calls have passed."""
+        with self._lock:
+            return list(self._gates.values())
+
+
+limiter = Limiter()
+
+
+def limits(
+    *,
+    requests_per_minute: float | None = None,
+    tokens_per_minute: float | None = None,
+    concurrent: int | None = None,
+    per: Per = "model",
+) -> None:
+    """Limit the calls that steps make to models, all those of this process together.
+
+    ``duranb.limits(requests_per_minute=500, tokens_per_minute=200_000, concurrent=16)`` holds for
+    each model by itself, or with ``per="all"`` for all of them together; calls wait for their turn,
+    and no event loop is blocked. Called again it replaces what was set; without arguments nothing
+    is limited. In any case refusals (429) are learned from: they pause all calls to their model,
+    and calls then leave as fast as the server answers. Raises :class:`duranb.errors.UsageError`.
+    """
+    given = (requests_per_minute, tokens_per_minute, concurrent)
+    if any(each is not None and each <= 0 for each in given):
+        raise UsageError("duranb.limits takes numbers above 0")
+    if per not in ("model", "all"):
+        raise UsageError(f'duranb.limits: per is {per!r}: it takes "model" or "all"')
+    limiter.set(Limits(requests_per_minute, tokens_per_minute, concurrent, per))

@@ -1,0 +1,1 @@
+"""The HTTP libraries whose requests are recorded, one module for each."""

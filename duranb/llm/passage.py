@@ -1,0 +1,259 @@
+"""What a request to a model passes before it is sent: the limits of its model, and the budgets that
+pay for it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import threading
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from duranb.engine import budgets
+from duranb.engine.budgets import Amount, Block, Budget
+from duranb.engine.context import StepContext
+from duranb.engine.flows import Flow, Pause
+from duranb.engine.journal import Claim
+from duranb.engine.limits import Gate, limiter
+from duranb.errors import BudgetExceeded, UsageError
+from duranb.llm import prices
+from duranb.llm.endpoints import model_asked
+from duranb.llm.identity import Asked
+from duranb.llm.shapes import SHAPES
+from duranb.llm.shapes.common import Tokens, record
+from duranb.record.events import Usage
+
+MOST_OUTPUT = 4096
+"""Tokens that an answer is taken to have at most where the request does not limit them, unless
+longer ones were seen."""
+
+USUAL_OUTPUT = 500
+"""Tokens that it is expected to have before any was seen."""
+
+IMAGE = 1500
+"""Tokens that something encoded in a request (an image, a file) is taken to be."""
+
+LOOK = 0.01
+"""Seconds between two looks at whether a budget has room again."""
+
+_ENCODED = re.compile(rb"[A-Za-z0-9+/=_-]{2000,}")
+_BOUNDS = ("max_tokens", "max_completion_tokens", "max_output_tokens", "maxOutputTokens")
+_RESET = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+@dataclass
+class _Seen:
+    """What a model's calls took so far in this process."""
+
+    calls: int = 0
+    output: int = 0
+    longest: int = 0
+    bytes: int = 0
+    input: int = 0
+
+    @property
+    def usual(self) -> int:
+        return self.output // self.calls if self.calls else USUAL_OUTPUT
+
+
+_seen: dict[str, _Seen] = {}
+_lock = threading.Lock()
+
+
+class Passage:
+    """The way of one request. It ends once, with what it cost or without."""
+
+    def __init__(self, step: StepContext, claim: Claim, asked: Asked) -> None:
+        self._step = step
+        self._claim = claim
+        self._asked = asked
+        self._model = model_asked(urlsplit(asked.url).path, asked.body)
+        self._gate: Gate | None = None
+        self._sent = 0.0
+        self._estimate = 0
+        self._held: list[tuple[Budget, Amount]] = []
+
+    def enter(self) -> Flow[None]:
+        """Wait for the turn of the request, and until there is money for it.
+
+        Raises :class:`BudgetExceeded`, :class:`UsageError` where its price is not known, and
+        :class:`asyncio.CancelledError` when nobody waits for it any more.
+        """
+        expected, most = self._tokens()
+        paying = budgets.in_force()
+        if paying:
+            yield from self._pay(paying, expected, most)
+        gate = limiter.of(f"{self._model} at {urlsplit(self._asked.url).netloc}")
+        self._estimate = expected.input + expected.output
+        try:
+            self._sent = yield from gate.enter(self._estimate, self._refuse_if_over)
+        except BaseException:
+            self.end(None, made=False)
+            raise
+        self._gate = gate
+
+    def _refuse_if_over(self) -> None:
+        if self._claim.attempt.over:
+            raise asyncio.CancelledError("nobody waits for this call any more")
+
+    # -- what it may cost ------------------------------------------------------------------
+
+    def _pay(self, paying: tuple[Budget, ...], expected: Tokens, most: Tokens) -> Flow[None]:
+        priced = any(each.limit.usd is not None for each in paying)
+        if priced:
+            yield _Prices()
+        expects, at_most = (self._amount(each, priced) for each in (expected, most))
+        for each in paying:
+            try:
+                while not each.reserve(expects, at_most, self._asked.name):
+                    self._refuse_if_over()
+                    yield Pause(LOOK)
+            except BaseException as error:
+                self.end(None, made=False)
+                if isinstance(error, BudgetExceeded) and not isinstance(each, Block):
+                    self._step.journal.stop(error)
+                raise
+            self._held.append((each, at_most))
+
+    def _amount(self, tokens: Tokens, priced: bool) -> Amount:
+        shape = SHAPES.get(self._asked.endpoint.shape) if self._asked.endpoint else None
+        usd = 0.0
+        if priced:
+            found = prices.cost_of(tokens, self._asked.url, shape.provider if shape else "")
+            if found is None:
+                raise UsageError(
+                    f"the price of {self._asked.name} is not known, so that a budget in dollars "
+                    "cannot be kept to. It was not made: use duranb.budget(tokens=…) or (calls=…)"
+                )
+            usd = found
+        return Amount(usd, tokens.input + tokens.output, 1)
+
+    def _tokens(self) -> tuple[Tokens, Tokens]:
+        """What the request is expected to take, and the most."""
+        content = self._asked.content
+        encoded = _ENCODED.findall(content)
+        size = len(content) - sum(map(len, encoded))
+        with _lock:
+            seen = _seen.get(self._model, _Seen())
+            ratio = seen.input / seen.bytes if seen.bytes else 0.25
+            usual, longest = seen.usual, seen.longest
+        images = IMAGE * len(encoded)
+        bound = _bound(self._asked.body)
+        if self._asked.endpoint is not None and self._asked.endpoint.verb == "embed":
+            usual = bound = 0
+        elif bound is None:
+            bound = max(MOST_OUTPUT, 2 * longest)
+        usual = min(usual, bound)
+        inputs = round(size * ratio) + images, round(size * max(0.4, 1.5 * ratio)) + images
+        return (
+            Tokens(self._model, max(1, inputs[0]), usual),
+            Tokens(self._model, max(1, inputs[1]), bound),
+        )
+
+    # -- what came of it -------------------------------------------------------------------
+
+    def heard(self, status: int, header: Callable[[str], str]) -> None:
+        """The server has begun to answer. ``header`` gives the value of one, in lower case, or an
+        empty string."""
+        gate = self._gate
+        if gate is None:
+            return
+        if status == 429:
+            gate.was_refused(self._sent, _asked_to_wait(header))
+            return
+        gate.was_answered()
+        for kind in ("requests", "tokens"):
+            for prefix in ("x-ratelimit", "anthropic-ratelimit"):
+                middle = f"{prefix}-{kind}" if prefix.startswith("a") else prefix
+                end = "" if prefix.startswith("a") else f"-{kind}"
+                if header(f"{middle}-remaining{end}") == "0":
+                    gate.pause(_seconds(header(f"{middle}-reset{end}")))
+
+    def end(self, usage: Usage | None, *, made: bool) -> None:
+        """It is over: it cost what ``usage`` says where it was ``made``, else nothing."""
+        held, self._held = self._held, []
+        paid = budgets.amount_of(usage) if made else Amount()
+        for each, amount in held:
+            each.settle(amount, paid)
+        gate, self._gate = self._gate, None
+        if gate is not None:
+            gate.left(self._estimate, paid.tokens)
+        if made and usage is not None:
+            self._learn(usage)
+
+    def _learn(self, usage: Usage) -> None:
+        encoded = _ENCODED.search(self._asked.content)
+        with _lock:
+            seen = _seen.setdefault(self._model, _Seen())
+            seen.calls += 1
+            seen.output += usage.output_tokens
+            seen.longest = max(seen.longest, usage.output_tokens)
+            if encoded is None:
+                seen.bytes += len(self._asked.content)
+                seen.input += usage.input_tokens
+
+
+class _Prices:
+    """Waits for the list of prices, which takes a moment to load the first time."""
+
+    def wait(self) -> None:
+        """Load it."""
+        prices.load()
+
+    def __await__(self) -> Generator[Any, None, None]:
+        return asyncio.to_thread(prices.load).__await__()
+
+
+def replayed(usage: Usage | None) -> None:
+    """The journal answered a request to a model: what that had cost belongs to the code's cost."""
+    budgets.replayed(budgets.in_force(), usage)
+
+
+def _bound(body: Any) -> int | None:
+    """The most tokens that a request asks for, or None."""
+    asked = record(body)
+    for where in (asked, record(asked.get("generationConfig")), record(asked.get("options"))):
+        for name in _BOUNDS:
+            if isinstance(where.get(name), int):
+                return int(where[name]) * max(1, int(asked.get("n") or 1))
+    return None
+
+
+def _asked_to_wait(header: Callable[[str], str]) -> float | None:
+    """Seconds that a refusal asks to wait for, or None."""
+    for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
+        text = header(name)
+        try:
+            if text:
+                return max(0.0, float(text) / unit)
+        except ValueError:
+            pass  # a date, perhaps
+    return _until(header("retry-after")) or None
+
+
+def _seconds(text: str) -> float:
+    """``6m0s``, ``120ms``, a number of seconds, or a time (Anthropic's are): seconds from now."""
+    parts = _RESET.findall(text)
+    if parts and "".join(number + unit for number, unit in parts) == text:
+        return sum(float(number) * _UNITS[unit] for number, unit in parts)
+    try:
+        return max(0.0, float(text))
+    except ValueError:
+        return _until(text)
+
+
+def _until(text: str) -> float:
+    """Seconds until a time, 0 for what is none."""
+    for read in (datetime.fromisoformat, parsedate_to_datetime):
+        try:
+            then = read(text)
+        except ValueError:
+            continue  # not written in this way
+        if then.tzinfo is not None:
+            return max(0.0, (then - datetime.now(UTC)).total_seconds())
+    return 0.0

@@ -1,0 +1,29 @@
+"""Methods of other people's classes that carry a hook of ours, and how they get rid of it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+Method = Callable[..., Any]
+
+_hooked: dict[tuple[type, str], tuple[Method, Method]] = {}
+
+
+def patch(cls: type, name: str, make: Callable[[Method], Method]) -> None:
+    """Put ``make(original)`` in the place of a method, once."""
+    if (cls, name) in _hooked:
+        return
+    original = cls.__dict__[name]
+    hooked = functools.wraps(original)(make(original))
+    _hooked[cls, name] = (original, hooked)
+    setattr(cls, name, hooked)
+
+
+def restore() -> None:
+    """Take the hooks out. Where somebody else has wrapped ours, it stays."""
+    for (cls, name), (original, hooked) in list(_hooked.items()):
+        if cls.__dict__.get(name) is hooked:
+            setattr(cls, name, original)
+            del _hooked[cls, name]

@@ -1,0 +1,61 @@
+"""The last event that was acknowledged at a place, kept in the user's own folder.
+
+A store that an older copy was put in the place of is whole, and sealed by its user: only what lies
+elsewhere can tell that it was further on. A copy at another place has a head of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import struct
+from pathlib import Path
+from typing import NamedTuple
+
+import blake3
+
+from duranb.store import keys
+from duranb.store.segments import HASH_BYTES, STORE_BYTES
+
+HEADS = "heads"
+_HEAD = struct.Struct(f"<{STORE_BYTES}sQ{HASH_BYTES}s")
+
+
+class Head(NamedTuple):
+    """The last event acknowledged by a store, given by its id."""
+
+    store: bytes
+    seq: int
+    hash: bytes
+
+
+def read(folder: Path) -> Head | None:
+    """The head of the store that lay in a folder last, or None where nothing is known of one."""
+    try:
+        return Head(*_HEAD.unpack(_file(folder).read_bytes()))
+    except (OSError, struct.error):
+        return None
+
+
+class Heads:
+    """Writes the head of the store in a folder; like the tail, without a sync."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises OSError."""
+        file = _file(folder)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        self._descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+
+    def write(self, head: Head) -> None:
+        """Set it."""
+        # An older one only makes the comparison weaker.
+        with contextlib.suppress(OSError):
+            os.pwrite(self._descriptor, _HEAD.pack(*head), 0)
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._descriptor)
+
+
+def _file(folder: Path) -> Path:
+    return keys.home() / HEADS / blake3.blake3(bytes(folder.resolve())).hexdigest(16)

@@ -1,0 +1,61 @@
+"""What stands for code, and for what a library holds, in a value's version: the same in every
+process."""
+
+from __future__ import annotations
+
+import sys
+import types
+from typing import Any
+
+from duranb.code import compiled, identity
+from duranb.code.looking import full_name, is_a, module_name
+from duranb.values import held, texts
+from duranb.values.immutable import is_imported
+
+
+def texts_of(obj: Any) -> tuple[Any, ...] | None:
+    """An array of strings by its content: how many of them are one object is no part of that."""
+    numpy = sys.modules.get("numpy")
+    return texts.content(obj) if numpy is not None and type(obj) is numpy.ndarray else None
+
+
+BY_NAME = ""
+"""The token of what a library holds under its own name: pickle tells it by that."""
+
+
+def token_of(obj: Any) -> str | None:
+    """What tells code, a module or a bare ``object()``; None for anything else."""
+    kind = type(obj)
+    if kind is types.FunctionType:
+        if identity.library(obj):
+            return BY_NAME
+        return f"function {identity.of_function(obj)}"
+    if issubclass(kind, type):
+        if identity.library(obj):
+            # types.MethodType says it is builtins.method, which is not there.
+            return BY_NAME if _is_there(obj) else f"class {full_name(obj)}"
+        return f"class {identity.of_class(obj)}"
+    if is_imported(obj):
+        return f"module {module_name(obj)}"
+    if kind is object:  # which only its place tells apart from another one
+        return f"object {'.'.join(held.place(obj) or ())}"
+    return None
+
+
+def _is_there(cls: type) -> bool:
+    found: Any = sys.modules.get(cls.__module__)
+    for name in cls.__qualname__.split("."):
+        found = getattr(found, name, None)
+    return found is cls
+
+
+def dispatching(obj: Any) -> Any:
+    """The reduction of a function that dispatches by type or is compiled; else None."""
+    return compiled.reduction(obj) if type(obj) is types.FunctionType else None
+
+
+def captured(obj: Any) -> list[object]:
+    """What code holds that its token does not tell."""
+    if not is_a(obj, types.FunctionType, type) or identity.library(obj):
+        return []
+    return identity.captured(obj)

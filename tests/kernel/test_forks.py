@@ -1,0 +1,58 @@
+"""Kernels and commands that tests fork are like those that are started."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import jupyter_client.launcher
+import pytest
+
+from tests.kernel.harness import Kernel
+from tests.servers import forks
+
+PLACE = "[os.getcwd(), os.environ['DURANB_NOTEBOOK'], sys.path, os.getpgrp() - os.getpid()]"
+
+
+@pytest.mark.parametrize("extension", [False, True])
+def test_a_forked_kernel_is_one_that_was_started(
+    kernels: Callable[..., Kernel], monkeypatch: pytest.MonkeyPatch, extension: bool
+) -> None:
+    """It has imported the same modules, and is in the same place."""
+    told = []
+    for popen in (forks.Popen, subprocess.Popen):
+        monkeypatch.setattr(jupyter_client.launcher, "Popen", popen)
+        kernel = kernels().start(extension=extension)
+        assert kernel.run("import os, sys").error is None
+        told.append((set(kernel.value("' '.join(sys.modules)").split()), kernel.value(PLACE)))
+        kernel.stop()
+    (forked, place), (started, other) = told
+    assert forked ^ started <= {"gc"}  # which the parent itself uses
+    assert place == other
+
+
+def test_a_new_kernel_hashes_otherwise(kernel: Kernel) -> None:
+    """As after a real restart: nothing that was kept may depend on the hash of a text."""
+    before = kernel.value("hash('a')")
+    kernel.restart()
+    assert kernel.value("hash('a')") != before
+
+
+def test_a_forked_process_is_waited_for(tmp_path: Path) -> None:
+    """Its exit code, its outputs and the signal that killed it are those of a started one."""
+    command = [sys.executable, "-m", "duranb", "status", "nowhere.ipynb"]
+    done, again = (
+        run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        for run in (forks.run, subprocess.run)
+    )
+    assert vars(done) == vars(again) and done.returncode == 2
+    asking = [sys.executable, "-m", "duranb", "demo", "--help"]
+    with forks.Popen(asking, stdout=subprocess.PIPE) as process:
+        os.kill(process.pid, signal.SIGSTOP)
+        assert process.poll() is None
+        process.kill()
+        assert process.wait(timeout=60) == -signal.SIGKILL
