@@ -163,7 +163,7 @@ def _parents() -> str:
 
 @functools.cache
 def _start() -> str:
-    """Start the parents; they end with this process, whatever way it ends."""
+    """Start the parents."""
     place = tempfile.TemporaryDirectory(prefix="forks-")
     os.environ[PLACE] = place.name
     for kind, turn in [(each, turn) for each in PREPARED for turn in range(TURNS.get(each, 1))]:
@@ -179,9 +179,19 @@ def _start() -> str:
             start_new_session=True,
         )
         listener.close()
-        atexit.register(parent.communicate)  # it ends when its input does
+        _started.append(parent)
     atexit.register(place.cleanup)
+    atexit.register(end)
     return place.name
+
+
+_started: list[subprocess.Popen[bytes]] = []
+
+
+def end() -> None:
+    """End the parents; they would end with this process, too, whatever way it ends."""
+    while _started:
+        _started.pop().communicate()  # it ends when its input does
 
 
 def _ask(place: str, wanted: dict[str, Any], files: list[int]) -> tuple[socket.socket, int]:
