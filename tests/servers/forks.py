@@ -20,6 +20,7 @@ import gc
 import itertools
 import json
 import os
+import select
 import selectors
 import signal
 import socket
@@ -163,7 +164,7 @@ def _parents() -> str:
 
 @functools.cache
 def _start() -> str:
-    """Start the parents."""
+    """Start the parents. Each imports what it needs when it is first asked."""
     place = tempfile.TemporaryDirectory(prefix="forks-")
     os.environ[PLACE] = place.name
     for kind, turn in [(each, turn) for each in PREPARED for turn in range(TURNS.get(each, 1))]:
@@ -304,11 +305,13 @@ def main() -> None:
     kind, number = sys.argv[1], int(sys.argv[2])
     # What ipykernel and debugpy read when they are imported.
     os.environ |= {"JPY_PARENT_PID": str(os.getpid()), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    listener = socket.socket(fileno=number)
+    select.select([listener, sys.stdin], [], [])  # nothing is imported before somebody asks
     before = _path(os.environ)
     for name in PREPARED[kind]:
         importlib.import_module(name)
     gc.freeze()  # or each process looks through all of it once more, at the latest when it ends
-    born = _serve(socket.socket(fileno=number))
+    born = _serve(listener)
     os.chdir(born.cwd)
     os.environ.clear()
     os.environ.update(born.env)
