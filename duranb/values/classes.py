@@ -41,6 +41,17 @@ def reduction(
     return (*reduced, held, None, None, hold) if held else reduced
 
 
+def by_name(name: str) -> type:
+    """The live class of a name: one that cannot be made again by anything but its own code. Raises
+    LookupError where there is none."""
+    found = target().class_named(name)
+    if found is None:
+        raise LookupError(
+            f"class {name} is made by its own code alone: run the cell that defines it"
+        )
+    return found
+
+
 def carried(cls: type, live: Mapping[str, Any]) -> dict[str, Any]:
     """What a class holds that is pickled with it wherever it is met: nothing where it is what its
     name stands for in the namespace."""
