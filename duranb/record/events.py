@@ -395,7 +395,10 @@ def encode(body: EventBody) -> tuple[str, str]:
 
 def decode(text: str) -> EventBody:
     """The body that :func:`encode` wrote. Raises ``msgspec.ValidationError`` on anything else."""
-    return _upcast(text) if text.startswith(_FIRST_FORMAT) else _decoder.decode(text)
+    try:
+        return _upcast(text) if text.startswith(_FIRST_FORMAT) else _decoder.decode(text)
+    except RecursionError as error:
+        raise msgspec.ValidationError("it is nested too deeply") from error
 
 
 _FIRST_FORMAT = '{"kind":'
