@@ -100,7 +100,8 @@ class Running:
         self._outputs.begin()
 
     def outputs(self) -> list[dict[str, Any]]:
-        return self._outputs.end() + self._settings.changes()
+        shown = self._outputs.end()
+        return shown + self._settings.changes(shown)
 
     def result(self) -> object:
         return self._value
@@ -336,7 +337,8 @@ class Cells(ast.NodeTransformer):
         assert source is not None
         messages = steprun.messages_of(session.runtime, source)
         # First of all: its values may need modules that lie where it has put into sys.path.
-        missing = Settings(self._shell).apply(messages)
+        settings = Settings(self._shell)
+        missing = settings.apply(messages)
         held = len(figures.open_ones())
         result, lost, unset = steprun.restore(session.runtime, spec, decision)
         self._outputs.replay(messages, self._shell.execution_count - 1, held=held)
@@ -349,6 +351,8 @@ class Cells(ast.NodeTransformer):
             text = say.restored(session.history, source, session.history.last_execution, lost)
         if self._outputs.shows_pictures:
             text += say.PICTURES
+        if others := settings.shown_otherwise(messages):
+            text += say.shown_otherwise(source.step, others)
         if self._outputs.lacks_figures:
             text += say.FIGURES
         if missing or unset:

@@ -26,7 +26,7 @@ from duranb.values.immutable import ATOMS, is_atom
 from duranb.values.missing import Missing
 from duranb.values.sink import Sink, TooLarge
 from duranb.values.ties import ties
-from duranb.values.tokens import BY_NAME, captured, dispatching, texts_of, token_of
+from duranb.values.tokens import BY_NAME, array_of, captured, dispatching, token_of
 
 Reduce: TypeAlias = Callable[[object], Any]
 
@@ -77,7 +77,7 @@ class _Canonical(NotebookPickler):
         token = token_of(obj)
         if token is not None:
             return NotImplemented if token == BY_NAME else (_Tag, (token, *captured(obj)))
-        found = special(obj) or texts_of(obj)
+        found = special(obj) or array_of(obj)
         if found is None and self._reducer is not None:
             found = self._reducer(obj)
         if found is None:
@@ -356,7 +356,7 @@ class _Walker:
         return self._reduced(value)
 
     def _reduced(self, value: Any) -> list[Any]:
-        found: Any = dispatching(value) or special(value) or texts_of(value)
+        found: Any = dispatching(value) or special(value) or array_of(value)
         if found is None and self._reducer is not None:
             found = self._reducer(value)
         if found is None:

@@ -372,7 +372,7 @@ def _array(array: Any) -> tuple[Any, ...] | None:
     """How an array is pickled that is not as NumPy does it, or None."""
     exact = type(array) is sys.modules["numpy"].ndarray
     if exact:
-        return texts.reduction(array)
+        return texts.reduction(array) or views.fixed(array)
     return views.attributes(array) or leftover.reduction(array)
 
 

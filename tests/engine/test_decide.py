@@ -47,6 +47,20 @@ def test_the_same_code_is_restored(world: World, how: str, restarted: bool) -> N
     assert world.last("s").origin is Origin.RESTORED
 
 
+def test_a_name_of_a_cell_below_is_no_reason_to_run(world: World) -> None:
+    """Run All in the same kernel: a step changed what a cell further down had bound a name to. In
+    the next kernel that name does not exist yet; the step is restored, without it."""
+    for code in ("c = C()\nC.made += 1", "c = C()\nC.made += 2"):
+        world.cell("k", "class C: made = 0")
+        world.cell("s", code)
+        world.cell("d", "d = c")
+    world.start()
+    world.cell("k", "class C: made = 0")
+    world.cell("s", "c = C()\nC.made += 2")
+    assert world.last("s").origin is Origin.RESTORED
+    assert world.live["C"].made == 2 and "d" not in world.live
+
+
 @pytest.mark.parametrize("how", OTHER)
 def test_other_code_runs(world: World, how: str) -> None:
     """An edit that may change the result runs the step, and is named as the reason."""

@@ -286,6 +286,16 @@ def test_a_view_is_linked_beside_memory_that_has_changed() -> None:
     assert second["whole"][2, 0] == 7
 
 
+def test_an_array_that_cannot_be_written_to_stays_so() -> None:
+    """As content too, where its elements do not lie in a row; and it is another value than one that
+    can be."""
+    code = "import numpy as np\nfixed = np.arange(12.0)[::2].view()\nfixed.flags.writeable = False"
+    first, second = recorded(code + "; wide = np.arange(9999)[::99]; wide.flags.writeable = False")
+    assert not second["fixed"].flags.writeable and not second["wide"].flags.writeable
+    versions = first.namespace.version("wide"), first.namespace.version_of(first["wide"].copy())
+    assert versions[0] != versions[1]
+
+
 def test_frames_that_were_loaded_share_nothing_that_pandas_guards() -> None:
     """The memory of what was loaded lies in a buffer of its own, which is guarded as well."""
     pytest.importorskip("pandas", minversion="3")
