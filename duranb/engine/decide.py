@@ -143,7 +143,14 @@ def _unlike(
         if name not in not_here and namespace.sharing(name) != set(others) - not_here:
             return f"other names share what it changes in place: {name}"
     for name, version in recorded.sharers.items():
-        if name in namespace.live and namespace.version(name) != version:
+        names = name.split(", ")
+        if not all(n in namespace.live for n in names):
+            continue
+        if len(names) > 1:
+            # As one value: it also tells who shares what with whom.
+            if namespace.version_of({n: namespace.live[n] for n in names}) != version:
+                return f"{name} share something else than they did, and it changes that in place"
+        elif namespace.version(name) != version:
             return f"{name} changed, which shares what it changes in place"
     if name := _parted(runtime, recorded):
         return f"{name} changed, which shares what it binds to another name"

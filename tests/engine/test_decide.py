@@ -64,6 +64,18 @@ def test_what_a_step_gives_another_name_is_shared_with_what_was_made_anew(world:
     assert world.live["held"][0] is world.live["b"]
 
 
+def test_where_in_something_shared_a_name_lies_tells(world: World) -> None:
+    """Of two equal parts another one was chosen: a step that changes it in place runs."""
+    for number in (0, 1, 1):
+        world.start()
+        world.cell("r", "import numpy as np\nrows = [[1], [1]]\nwhole = np.ones((2, 2))")
+        world.cell("x", f"x = rows[{number}]; y = whole[{number}]")
+        world.cell("s", "x.append(2); y += 1")
+        assert world.live["rows"][number] == [1, 2] and world.live["rows"][1 - number] == [1]
+        assert world.live["whole"][number].tolist() == [2, 2] and world.live["whole"].sum() == 6
+    assert world.last("s").origin is Origin.RESTORED
+
+
 def test_a_name_for_the_namespace_stays_one(world: World) -> None:
     """``g = globals()``: what reads it depends on all names, and it comes back as the namespace."""
     world.plain("x = 1")
