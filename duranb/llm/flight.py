@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -21,6 +22,7 @@ from duranb.llm.identity import Asked, identify
 from duranb.llm.passage import Passage
 from duranb.llm.tape import Tape
 from duranb.record.events import Usage
+from duranb.record.ways import How
 from duranb.text.credentials import public_url
 
 _MARKED = frozenset({"chat", "completion", "responses", "messages"})
@@ -273,6 +275,11 @@ class Flight:
     def fail(self, error: Exception) -> None:
         """The answer was cut, or turned out to be none."""
         self._fail(error, self._header.status if self._header else 0)
+
+    def abandon(self) -> None:
+        """Its caller reads no further: it was sent, and will be again."""
+        self._step.unrecorded.note(How.UNREAD, urlsplit(self._asked.url).netloc)
+        self.release()
 
     def release(self) -> None:
         """Nobody waits for the answer any more: nothing is recorded. Does nothing once it landed:
