@@ -30,6 +30,8 @@ that message alone: IPython asks an exception for ``_render_traceback_``.
 
 from __future__ import annotations
 
+import traceback
+
 __all__ = [
     "BudgetExceeded",
     "DuranbError",
@@ -153,6 +155,12 @@ class ItemFailed(StepError):
 
     def __reduce__(self) -> tuple[type[ItemFailed], tuple[str, int]]:
         return type(self), (self.message, self.index)
+
+    def _render_traceback_(self) -> list[str]:
+        """Where the item's own code failed is what has to be looked at."""
+        cause = self.__cause__
+        shown = [] if cause is None else traceback.format_exception(cause)
+        return [*(line.rstrip("\n") for line in shown), *super()._render_traceback_()]
 
 
 class Waiting(StepError):

@@ -11,7 +11,7 @@ import click
 
 import duranb
 from duranb.errors import DuranbError, UsageError
-from duranb.verbs.declaration import Changes, Looks, Verb
+from duranb.verbs.declaration import Changes, Live, Looks, Verb
 from duranb.verbs.parser import command
 from duranb.verbs.table import VERBS
 
@@ -38,18 +38,18 @@ class Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The verbs, then what is a command only."""
-        return [*VERBS, *super().list_commands(ctx)]
+        return [*_offered(), *super().list_commands(ctx)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List every command, without making one of every verb."""
-        rows = [(word, verb.summary()) for word, verb in VERBS.items()]
+        rows = [(word, verb.summary()) for word, verb in _offered().items()]
         rows += [(word, own.get_short_help_str(90)) for word, own in self.commands.items()]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of a verb, or one of the group's own."""
-        verb = VERBS.get(cmd_name)
+        verb = _offered().get(cmd_name)
         if verb is None:
             return super().get_command(ctx, cmd_name)
         return command(verb, _carry_out, shell=True, before="duranb")
@@ -66,6 +66,11 @@ class Commands(click.Group):
                 raise
             click.echo(f"duranb: {error.filename}: {error.strerror}", err=True)
             sys.exit(1)
+
+
+def _offered() -> dict[str, type[Verb]]:
+    """The verbs that mean something outside of the notebook's own process."""
+    return {word: verb for word, verb in VERBS.items() if not issubclass(verb, Live)}
 
 
 def _carry_out(verb: Verb, **given: Any) -> None:

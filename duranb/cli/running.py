@@ -48,6 +48,7 @@ def _run(verb: Run | Resume, notebook: Path, parameters: dict[str, Any]) -> None
             restarts=verb.restarts,
             kernel=verb.kernel,
             timeout=verb.timeout,
+            budget=verb.budget,
             hooks=hooks,
         )
     _finish(result)

@@ -28,13 +28,14 @@ _NO_DATA = (types.ModuleType, types.FunctionType, types.BuiltinFunctionType, typ
 class Held:
     """Variables of modules, as ``module.name``: those that code ``reads`` and ``sets``, all that it
     ``touches``, and those it sets ``first``, before it does anything else. ``environment`` are the
-    variables of the environment that it reads."""
+    variables of the environment that it reads, ``mentions`` all names and attributes in it."""
 
     reads: set[str] = field(default_factory=set)
     sets: set[str] = field(default_factory=set)
     touches: set[str] = field(default_factory=set)
     first: set[str] = field(default_factory=set)
     environment: set[str] = field(default_factory=set)
+    mentions: set[str] = field(default_factory=set)
 
 
 def value(name: str) -> object:
@@ -120,6 +121,7 @@ class _Walk:
     def code(self, told: Mentions, scope: Mapping[str, Any]) -> None:
         """What a code object with these globals touches."""
         self.found.environment |= told.environment
+        self.found.mentions |= told.attributes | {chain[0] for chain in told.chains}
         self._attributes |= told.attributes
         for name in told.imports:
             self._import(name)

@@ -21,7 +21,7 @@ from typing import Any, cast
 
 import blake3
 
-from duranb.code import bytecode, compiled
+from duranb.code import bytecode, compiled, registered
 from duranb.code.looking import (
     bases_of,
     dict_of,
@@ -134,7 +134,8 @@ def held(function: types.FunctionType) -> list[object]:
 
 def attributes(cls: type) -> dict[str, Any]:
     """What a class defines itself, without Python's and pydantic's bookkeeping."""
-    return {k: v for k, v in dict_of(cls).items() if not _noise(k, v)}
+    found = {k: v for k, v in dict_of(cls).items() if not _noise(k, v)}
+    return registered.told(cls, found) if registered.is_registered(cls) else found
 
 
 def parts(value: object) -> Iterator[object]:

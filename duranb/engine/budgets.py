@@ -18,8 +18,10 @@ from duranb.engine.context import StepContext, current
 from duranb.engine.runtime import Runtime
 from duranb.engine.spec import Spec
 from duranb.errors import BudgetExceeded, UsageError
+from duranb.record.costs import PAID
 from duranb.record.events import Usage
-from duranb.record.model import Call, Execution, Origin, Status
+from duranb.record.history import History
+from duranb.record.model import Execution, Origin, Status
 
 OUTSIDE = (
     "a budget works inside a step, where every call is known: begin the cell with %%durable, or "
@@ -231,9 +233,14 @@ def of_step(runtime: Runtime, spec: Spec, execution: int, inputs: dict[str, str]
     return Budget(Limit(usd=spec.budget), f"step {spec.name!r}", how, spent)
 
 
-def of_run(usd: float, paid: Iterable[Call]) -> Budget:
-    """What a headless run may cost, of which the calls ``paid`` are spent already."""
+def of_run(history: History, usd: float, since: int) -> Budget:
+    """What a headless run may cost, which began at ``since`` (microseconds since the epoch): what
+    a kernel of it that died has paid is spent."""
     spent = Amount()
-    for call in paid:
-        spent = spent.plus(amount_of(call.usage))
-    return Budget(Limit(usd=usd), "the run", "give duranb resume a --budget", spent)
+    with history.lock:
+        for call in reversed(history.calls.values()):
+            if call.ended and call.ended < since:
+                break
+            if call.kind.traits.answer and call.status in PAID:
+                spent = spent.plus(amount_of(call.usage))
+    return Budget(Limit(usd=usd), "the run", "give duranb resume a larger --budget", spent)

@@ -93,7 +93,8 @@ def in_effect() -> bool:
 @dataclass(frozen=True)
 class Context:
     """What :func:`context` tells code inside a step. ``idempotency_key`` is stable over retries
-    and restarts: inside an effect it is that effect's, else the step execution's."""
+    and restarts: inside an effect it is that effect's, in an item of a map that item's, else the
+    step execution's."""
 
     run: str
     branch: str
@@ -109,6 +110,9 @@ def context() -> Context | None:
     if here is None:
         return None
     history, where = here.runtime.history, scopes.inside.get()
-    key = where.idempotency_key if where is not None else ""
-    key = key or here.journal.idempotency_key("step", 0)
+    key, item = "", None
+    if where is not None and where.step is here:
+        key, item = where.idempotency_key, where.attempt.item
+    if not key:
+        key = here.journal.idempotency_key("step" if item is None else f"{item.key} item", 0)
     return Context(history.run, history.branch, here.step, here.execution, here.attempt, key)

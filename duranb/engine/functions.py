@@ -222,7 +222,7 @@ class _Step:
         and what could be changed in place: it does not come back with a result, and calls that run
         at once would each find it another one."""
         found = touched(runtime, spec, reach, reach.data)
-        kept = {n for n in found.reads if n.startswith("$") or is_atom(value_of(n))}
+        kept = {n for n in found.reads if "." not in n or is_atom(value_of(n))}
         return runtime.surroundings.told(kept - found.sets)
 
 

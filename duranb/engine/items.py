@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
-import itertools
 import threading
 import time
 from collections import defaultdict
@@ -186,11 +185,12 @@ class Items:
         Raises what ends the whole map: an interrupt, a store that refuses, an effect in doubt, a
         question that waits.
         """
-        cost = 0.0
-        for number in itertools.count(1):
+        cost, number = 0.0, 0
+        while True:
             yield from self._pause(self._pace.wait())
-            outcome, answered = yield from self._try(index, item, identity)
+            outcome, answered, tries = yield from self._try(index, item, identity)
             cost += outcome.cost
+            number += tries  # those of the SDK and ours are the same tries
             error = outcome.error
             if error is None:
                 return replace(outcome, cost=cost)
@@ -203,7 +203,6 @@ class Items:
                 return replace(outcome, failure=failure, cost=cost)
             if not strict:
                 yield from self._pause(self._policy.wait(error, cause, number))
-        raise AssertionError("unreachable: counting never ends")
 
     def _pause(self, seconds: float) -> Flow[None]:
         end = time.monotonic() + seconds
@@ -220,15 +219,16 @@ class Items:
 
     def _try(
         self, index: int, item: Any, identity: scopes.Item | None
-    ) -> Flow[tuple[Outcome, bool]]:
-        """One attempt, and whether a model answered in it: outside of steps nobody can tell."""
+    ) -> Flow[tuple[Outcome, bool, int]]:
+        """One attempt, whether a model answered in it (outside of steps nobody can tell), and how
+        many tries it was."""
         if self._here is None or identity is None:
             try:
                 value = yield self._doing(None, item)
                 self._verify(value)
             except Exception as error:
-                return Outcome(error=error), True
-            return Outcome(value), True
+                return Outcome(error=error), True, 1
+            return Outcome(value), True, 1
         attempt = scopes.Attempt(self._here.attempt, self._scope, identity)
         attempt.entered()
         with self._lock:
@@ -238,7 +238,7 @@ class Items:
         finally:
             with self._lock:
                 self._going.discard(attempt)
-        return outcome, bool(attempt.body.answers)
+        return outcome, bool(attempt.body.answers), attempt.tries
 
     def _recorded(
         self, index: int, item: Any, attempt: scopes.Attempt, identity: scopes.Item

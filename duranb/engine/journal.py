@@ -363,6 +363,8 @@ class Claim:
     def fail(self, error: BaseException, status: int = 0) -> Waitable:
         """Record that the call failed, and free its place."""
         self.release()
+        if not self.kind.traits.encloses:
+            self.attempt.failed(self.key)
         return self._journal._runtime.append(
             CallFailed(**self._told(), error=describe(error), status=status, started=self._started)
         )

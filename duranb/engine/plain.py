@@ -24,8 +24,9 @@ def code_of(tree: ast.Module) -> Code:
     )
 
 
-def need(runtime: Runtime, tree: ast.Module) -> None:
-    """Load the pending values that code could use."""
+def need(runtime: Runtime, tree: ast.Module, *, to_run: bool = True) -> None:
+    """Load the pending values that code could use, or, without ``to_run``, those that could hold
+    code themselves."""
     names = dataflow.analyse(tree)
     everything = names.loads | set(names.writes) | names.deletes
-    runtime.namespace.need(None if names.opaque else everything)
+    runtime.namespace.need(None if names.opaque else everything, to_run=to_run)

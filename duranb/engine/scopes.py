@@ -119,6 +119,7 @@ class Attempt:
         self._last = 0
         self._places: defaultdict[str, Places] = defaultdict(Places)
         self._maps: defaultdict[str, int] = defaultdict(int)
+        self._failed: defaultdict[str, int] = defaultdict(int)
         self.body = Scope(self, self._root._numbered() if within is not None else 0, within)
         self._main: asyncio.Task[Any] | None = None
         self._tasks: dict[asyncio.Task[Any], Scope] = {}
@@ -157,6 +158,17 @@ class Attempt:
         with self._lock:
             self._maps[label] += 1
             return self._maps[label] - 1
+
+    def failed(self, key: str) -> None:
+        """A call with this key has failed."""
+        with self._lock:
+            self._failed[key] += 1
+
+    @property
+    def tries(self) -> int:
+        """How often the call that failed most was tried: an SDK tries again by itself."""
+        with self._lock:
+            return max(self._failed.values(), default=1)
 
     def relies(self, call: int) -> None:
         """An item was answered by ``call``: so are those around it."""

@@ -21,7 +21,7 @@ from duranb.code.looking import is_a, said, storable, text_of
 from duranb.engine import budgets, scopes
 from duranb.engine.context import StepContext
 from duranb.engine.deadline import Deadline
-from duranb.engine.decide import Decision
+from duranb.engine.decide import Decision, gone
 from duranb.engine.flows import Flow, Pause, arun, run
 from duranb.engine.journal import describe
 from duranb.engine.keeping import Keeping
@@ -390,7 +390,9 @@ def restore(
         drawn=source.drawn,
     )
     unset = runtime.surroundings.restore(source.around, spec.name)
-    lost = namespace.restore(source.outputs, delete=source.deleted, random=random, step=step)
+    not_here = gone(runtime, source)
+    outputs = {n: b for n, b in source.outputs.items() if n not in not_here}
+    lost = namespace.restore(outputs, delete=source.deleted, random=random, step=step)
     delta = namespace.sync()
     result: object = NOTHING
     if source.result_name:

@@ -100,7 +100,8 @@ class Running:
         self._outputs.begin()
 
     def outputs(self) -> list[dict[str, Any]]:
-        return self._outputs.end() + self._settings.changes()
+        shown = self._outputs.end()
+        return shown + self._settings.changes(shown)
 
     def result(self) -> object:
         return self._value
@@ -120,11 +121,11 @@ class Running:
             notice(self._outputs, text)
 
 
-def need(runtime: Runtime, tree: ast.Module) -> None:
-    """Load the pending values that code could use."""
+def need(runtime: Runtime, tree: ast.Module, *, to_run: bool = True) -> None:
+    """Load the pending values that code could use (:func:`duranb.engine.plain.need`)."""
     if runtime.namespace.has_pending:
         held = figures.open_ones()
-        plain.need(runtime, tree)
+        plain.need(runtime, tree, to_run=to_run)
         figures.close_all_but(held)  # pyplot has had other cells since
 
 
@@ -270,7 +271,7 @@ class Cells(ast.NodeTransformer):
         if jump is not None:
             # IPython itself says that it is a syntax error, and where. Alone, so that nothing runs.
             return ast.Module([jump], tree.type_ignores)
-        need(session.runtime, tree)
+        need(session.runtime, tree, to_run=False)
         spec = self._spec(cell, tree, options)
         self._check_name(spec.name, cell)
         runtime = session.runtime
@@ -278,6 +279,7 @@ class Cells(ast.NodeTransformer):
         if decision.restore is not None:
             running.restoring = lambda: self._restore(session, spec, decision)
             return instrument.replaced(tree, "restore")
+        need(runtime, tree)
         state = CellState(runtime, spec, decision, instrument.NOTED)
         cell.unsure = state.unsure
         running.run = StepRun(runtime, spec, decision, running, state, replays=cell.replays)
@@ -335,7 +337,8 @@ class Cells(ast.NodeTransformer):
         assert source is not None
         messages = steprun.messages_of(session.runtime, source)
         # First of all: its values may need modules that lie where it has put into sys.path.
-        missing = Settings(self._shell).apply(messages)
+        settings = Settings(self._shell)
+        missing = settings.apply(messages)
         held = len(figures.open_ones())
         result, lost, unset = steprun.restore(session.runtime, spec, decision)
         self._outputs.replay(messages, self._shell.execution_count - 1, held=held)
@@ -348,6 +351,8 @@ class Cells(ast.NodeTransformer):
             text = say.restored(session.history, source, session.history.last_execution, lost)
         if self._outputs.shows_pictures:
             text += say.PICTURES
+        if others := settings.shown_otherwise(messages):
+            text += say.shown_otherwise(source.step, others)
         if self._outputs.lacks_figures:
             text += say.FIGURES
         if missing or unset:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from duranb import llm
-from duranb.engine import runtime as engine
+from duranb.engine import budgets, runtime as engine
 from duranb.engine.options import first_line
 from duranb.engine.runtime import Settings
 from duranb.engine.selfcheck import SelfCheck
@@ -122,6 +122,8 @@ class Extension:
                 self._cells,
             )
             settings = self.session.runtime.settings
+            if told := os.environ.get("DURANB_BUDGET"):
+                settings.budget = budgets.of_run(self.session.history, *json.loads(told))
             foreign = self.session.store.foreign
             if settings.check and not settings.strict and not foreign:
                 self._check = SelfCheck(self.session.runtime, self.session.store_path)

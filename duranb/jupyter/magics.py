@@ -14,7 +14,7 @@ from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
 
 from duranb.errors import DuranbError, UsageError
 from duranb.session.session import Session
-from duranb.verbs.declaration import Acts, Changes, Headless, Looks, Verb
+from duranb.verbs.declaration import Acts, Changes, Headless, Live, Looks, Verb
 from duranb.verbs.parser import command, parse
 from duranb.verbs.table import VERBS, Adopt, Timeline
 
@@ -82,6 +82,8 @@ class DuranbMagics(Magics):
         if isinstance(verb, Acts):
             print(self._session().act(verb))
             return None
+        if isinstance(verb, Live):
+            return verb.resolve_handler()(verb)
         if isinstance(verb, Adopt):
             return self._adopt(verb.name)
         if isinstance(verb, Timeline) and verb.out is None:

@@ -12,6 +12,7 @@ import json
 import os
 import queue
 import re
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,13 +78,15 @@ def run(
     restarts: int = RESTARTS,
     kernel: str = "",
     timeout: float | None = None,
+    budget: float | None = None,
     hooks: Hooks | None = None,
 ) -> RunResult:
     """Run a notebook to its end, to a question, or to an error.
 
     ``parameters`` are assigned in a cell after the one tagged ``parameters``; ``out`` is where the
     executed notebook is written (the source is never changed); ``restarts`` bounds how many dead
-    kernels in a row may make no progress; ``timeout`` is seconds for each cell. Raises, before
+    kernels in a row may make no progress; ``timeout`` is seconds for each cell, ``budget`` the US
+    dollars that models may cost from now on. Raises, before
     anything runs, :class:`UsageError` when the notebook cannot be one, and
     :class:`duranb.errors.Untrusted` when somebody else wrote its store.
     """
@@ -94,6 +97,8 @@ def run(
     if parameters:
         inject(document, parameters)
     env = {"DURANB_PARAMETERS": json.dumps(dict(parameters or {}))}
+    if budget is not None:
+        env["DURANB_BUDGET"] = json.dumps([budget, time.time_ns() // 1000])
     first = _history(notebook, trusted=True).last_execution
     died = in_vain = 0
     while True:
@@ -297,6 +302,7 @@ def told(error: CellExecutionError) -> str:
 
 _PLAIN = (
     "UsageError",
+    "BudgetExceeded",
     "InDoubt",
     "StoreLocked",
     "StoreUnwritable",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from duranb.engine import saga
@@ -12,6 +12,7 @@ from duranb.record.events import Binding
 from duranb.record.model import Execution, Status
 from duranb.session.change import Change, count, listed
 from duranb.session.session import Session
+from duranb.state.outside import files
 from duranb.verbs.table import Fork, Rewind, Switch
 
 
@@ -62,8 +63,7 @@ def rewind(session: Session, given: Rewind) -> Change:
 
             for each in reversed(undo):
                 saga.compensate(runtime, each.execution, run_body)
-        lost = move(session, history.branch, snapshot, "rewind")
-        return f"rewound to {where}" + _placeholders(session, lost)
+        return f"rewound to {where}" + move(session, history.branch, snapshot, "rewind", since)
 
     title = f"rewind to {where}"
     return Change("rewind", title, tuple(lines), apply, tuple(warnings))
@@ -83,8 +83,7 @@ def fork(session: Session, given: Fork) -> Change:
     async def apply() -> str:
         created = e.BranchCreated(branch=name, parent=parent, snapshot=snapshot)
         session.runtime.record(created, wait=False)
-        lost = move(session, name, snapshot, "fork")
-        return f"on branch {name}, forked from {parent}" + _placeholders(session, lost)
+        return f"on branch {name}, forked from {parent}" + move(session, name, snapshot, "fork")
 
     where = f"after {at}" if at else "at the head"
     return Change("fork", f"fork {name} from {parent} {where}", tuple(lines), apply)
@@ -102,15 +101,20 @@ def switch(session: Session, given: Switch) -> Change:
     lines, _ = _difference(session, branch.head)
 
     async def apply() -> str:
-        lost = move(session, name, branch.head, "switch")
-        return f"on branch {name}" + _placeholders(session, lost)
+        return f"on branch {name}" + move(session, name, branch.head, "switch")
 
     return Change("switch", f"switch from {history.branch} to {name}", tuple(lines), apply)
 
 
-def move(session: Session, branch: str, snapshot: int, reason: str) -> list[str]:
-    """Bring the namespace to a snapshot and the head with it; the names left as placeholders, with
-    the variables of modules that are not as they were then."""
+def move(
+    session: Session,
+    branch: str,
+    snapshot: int,
+    reason: str,
+    undone: Iterable[Execution] = (),
+) -> str:
+    """Bring the namespace to a snapshot and the head with it; phrases about what is not as it was
+    then. ``undone`` are executions that are not on the way to it, if they are known."""
     runtime = session.runtime
     runtime.catch_up()
     runtime.flush()
@@ -119,12 +123,25 @@ def move(session: Session, branch: str, snapshot: int, reason: str) -> list[str]
         target, delete=_surplus(session, target), random=runtime.history.random_at(snapshot)
     )
     line = runtime.history.line
+    stays = {x.id for x in line(snapshot)}
+    undone = undone or [x for x in line() if x.id not in stays]
     lost += runtime.surroundings.move(line(runtime.at), line(snapshot))
     runtime.namespace.is_recorded()
     runtime.record(e.HeadMoved(branch=branch, snapshot=snapshot, reason=reason))
     runtime.at = snapshot
     runtime.failed.clear()
-    return lost
+    return _placeholders(session, lost) + _files(session, undone)
+
+
+def _files(session: Session, undone: Iterable[Execution]) -> str:
+    """The files that steps which are undone now may have written to through their variables."""
+    names = {name for x in undone for name in (*x.inputs, *x.outputs)}
+    live = session.runtime.namespace.live
+    return "".join(
+        f"; {file} is not rewound, in which {listed(by)} "
+        f"{'keep their' if by[1:] else 'keeps its'} state"
+        for file, by in files(live, names).items()
+    )
 
 
 def _surplus(session: Session, target: Mapping[str, Binding]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from duranb.engine import saga
 from duranb.errors import NoSuchStep, UsageError
 from duranb.record.history import History
-from duranb.record.model import CallStatus, Execution
+from duranb.record.model import Call, CallStatus, Execution
 from duranb.record.order import in_data_order
 from duranb.record.staleness import latest, stale as stale_steps
 from duranb.session.change import Change, count, listed
@@ -31,7 +31,7 @@ def replay(session: Session, given: Replay) -> Change:
         following = _stale(session.history)
     lines = []
     if forced is not None:
-        lines += _about(session, forced, live)
+        lines += _about(session, forced, live, list(with_))
     if following and stale:
         lines.append(f"runs {listed([x.step for x in following])}, then what goes stale by that")
     elif following:
@@ -102,18 +102,45 @@ def _stale(history: History) -> list[Execution]:
     return [x for x in in_data_order(history, latest(history)) if x.step in stale]
 
 
-def _about(session: Session, execution: Execution, live: bool) -> list[str]:
+def _is_served(history: History, call: Call) -> bool:
+    """Whether the same request, made again, is answered from the journal."""
+    return history.recorded(call.step, call.place_key, call.occurrence) is not None
+
+
+def _price(calls: list[Call], about: str) -> str:
+    """What calls cost when they were made; what has no price is not free."""
+    usd = sum(call.usage.cost for call in calls if call.usage)
+    unpriced = sum(call.unpriced for call in calls)
+    known = f": {about} ${usd:.4f}" if usd < 0.1 else f": {about} ${usd:.2f}"
+    if not unpriced:
+        return known
+    return f"{known} and {unpriced} of unknown cost" if usd else ": what that costs is not known"
+
+
+def _about(session: Session, execution: Execution, live: bool, changed: list[str]) -> list[str]:
     history = session.history
-    own = history.calls_of(execution.of or execution.id)
-    calls = [c for c in own if c.status is CallStatus.COMPLETED and c.kind.traits.answer]
-    number = len(calls) + sum(
-        history.calls[i].kind.traits.answer for i in execution.served if i in history.calls
-    )
+    calls = [
+        call
+        for call in (
+            *history.calls_of(execution.of or execution.id),
+            *(history.calls[i] for i in execution.served if i in history.calls),
+        )
+        if call.kind.traits.answer and call.status is CallStatus.COMPLETED
+    ]
     lines = [f"runs {execution.step} with the inputs of execution {execution.id}"]
-    if number and live:
-        lines.append(f"makes its {count(number, 'call')} to models anew, and pays for them")
-    elif number:
-        lines.append(f"answers up to {count(number, 'call')} to models from the journal")
+    kept = [] if live else [c for c in calls if _is_served(history, c)]
+    served = {call.id for call in kept}
+    anew = [call for call in calls if call.id not in served]
+    if kept and changed:
+        lines.append(
+            f"answers those of its {count(len(kept), 'call')} to models from the journal that "
+            f"{listed(changed)} does not change, and makes the others anew{_price(kept, 'up to')}"
+        )
+    elif kept:
+        lines.append(f"answers {count(len(kept), 'call')} to models from the journal")
+    if anew:
+        why = "" if live else ", which the journal of this run cannot answer"
+        lines.append(f"makes {count(len(anew), 'call')} to models anew{why}{_price(anew, 'about')}")
     now = history.namespace()
     moved = [
         n

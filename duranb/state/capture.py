@@ -8,6 +8,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any, cast
 
+from duranb.code import registered
 from duranb.code.looking import (
     dict_of,
     full_name,
@@ -167,6 +168,8 @@ class Capture:
         if dump.missing is not None:
             parts = [f"{name_of(type(part))}: {w}" for part, w in dump.missing.found.values()]
             why = "without its " + "; ".join(parts[:3])
+        if registered.is_registered(value):
+            why = registered.WHY
         version = self.version(value)
         if self._is_unsettled(value, version, dump):
             why = why or _UNSETTLED_WHY

@@ -23,7 +23,8 @@ class Factory:
     something outside, a client or a lock. Where ``usable`` is given, a value is described without
     its secrets: the one that is alive and usable and has the same description stands for it, since
     that has them. ``derived`` types are described by it too. ``unversioned`` arguments are no part
-    of the value's version: where its secrets are found again.
+    of the value's version: where its secrets are found again. ``file`` is the argument that names
+    the file in which a value keeps its state, if it does.
     """
 
     describe: Callable[[Any], dict[str, Any] | None]
@@ -33,3 +34,4 @@ class Factory:
     usable: Callable[[Any], bool] | None = None
     derived: bool = False
     unversioned: frozenset[str] = frozenset()
+    file: str = ""

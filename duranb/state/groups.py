@@ -51,22 +51,22 @@ def by_artifact(bindings: Mapping[str, Binding]) -> dict[str, dict[str, Binding]
 
 
 class Holders:
-    """Which names reached an object, by its id. A suspicion, to be confirmed."""
+    """Which names reached an object, by its id, under which seal. A suspicion, to be confirmed."""
 
     def __init__(self) -> None:
         self._of: dict[int, set[str]] = {}
-        self._ids: dict[str, frozenset[int]] = {}
+        self._reached: dict[str, Mapping[int, Seal]] = {}
 
-    def note(self, name: str, ids: frozenset[int]) -> None:
-        """Note what a name reached; an empty set forgets it."""
-        for number in self._ids.pop(name, frozenset()):
+    def note(self, name: str, reached: Mapping[int, Seal]) -> None:
+        """Note what a name reached; what reached nothing is forgotten."""
+        for number in self._reached.pop(name, ()):
             names = self._of[number]
             names.discard(name)
             if not names:
                 del self._of[number]
-        if ids:
-            self._ids[name] = ids
-            for number in ids:
+        if reached:
+            self._reached[name] = reached
+            for number in reached:
                 self._of.setdefault(number, set()).add(name)
 
     def of(self, ids: Iterable[int]) -> set[str]:
@@ -75,3 +75,12 @@ class Holders:
         for number in ids:
             found |= self._of.get(number, set())
         return found
+
+    def sharing(self, reached: Mapping[int, Seal]) -> set[str]:
+        """The names that reached one of these too, not under the same seal."""
+        return {
+            name
+            for number, seal in reached.items()
+            for name in self._of.get(number, ())
+            if seal is None or self._reached[name][number] != seal
+        }

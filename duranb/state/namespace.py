@@ -19,7 +19,7 @@ from duranb.state.classes import bound, classes
 from duranb.state.groups import by_artifact
 from duranb.state.hidden import is_hidden
 from duranb.state.linking import Linked, linked
-from duranb.state.pending import is_pending, is_used, lazily
+from duranb.state.pending import is_pending, is_used, lazily, may_hold_code
 from duranb.state.placeholder import Placeholder, why
 from duranb.state.reaching import runs_beside
 from duranb.state.tracked import GONE, Mark, Restored, Tracked, could_change
@@ -240,23 +240,27 @@ class Namespace(Tracking):
 
     # -- loading ---------------------------------------------------------------------------
 
-    def need(self, names: Collection[str] | None) -> None:
+    def need(self, names: Collection[str] | None, *, to_run: bool = True) -> None:
         """Load what is still pending of these names (None: of all), and of what they reach.
 
-        Call it before code runs that could use them. Raises :class:`StoreError`.
+        Call it before code runs that could use them; without ``to_run``, before that code is only
+        looked at: what is known to hold no code can wait then. Raises :class:`StoreError`.
         """
         if not self._pending:
             return
-        if names is None:
-            names = set(self.live)
+        names = set(self.live if names is None else names)
         with self._alone:
-            self._load_pending(names)
-            while self._pending:
+            self._load_pending(names & self._waiting(to_run))
+            while waiting := self._waiting(to_run):
                 reached = self._reached(names)
-                names = set(self._pending) if reached is None else reached
-                if names.isdisjoint(self._pending):
+                if reached is not None:
+                    names, waiting = reached, waiting & reached
+                if not waiting:
                     return
-                self._load_pending(names)
+                self._load_pending(waiting)
+
+    def _waiting(self, to_run: bool) -> set[str]:
+        return {n for n, b in self._pending.items() if to_run or may_hold_code(b.type)}
 
     def _load_pending(self, names: Collection[str]) -> None:
         live, tracked = self.live, self._tracked
@@ -397,7 +401,7 @@ class Namespace(Tracking):
             of = () if dump is None else classes_in(dump)
             self._set(name, self.live[name], group.bindings[name], names, digest, calls, own, of)
             if dump is not None:
-                self._holders.note(name, frozenset(dump.reached))
+                self._holders.note(name, dump.reached)
         if group.bindings.keys() != group.values.keys() and not group.is_whole:
             self._keep(set(group.values))  # a group of its own: not all that were in it are here
 

@@ -7,11 +7,29 @@ this: it loads on first use, and passes everything on.
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
 import wrapt
+
+from duranb.code.looking import own
+
+_DATA = re.compile(r"str|bytes|bytearray|numpy\.ndarray|(pandas|polars|pyarrow)\..*")
+
+
+def may_hold_code(kind: str) -> bool:
+    """Whether looking for code in a value of the type with this qualified name could find some: in
+    arrays and tables it is not looked for."""
+    return _DATA.fullmatch(kind) is None
+
+
+def _imported(kind: str) -> object:
+    """What a module that is loaded has under a qualified name."""
+    module, _, name = kind.rpartition(".")
+    return own(sys.modules.get(module or "builtins")).get(name)
 
 
 class _Everything:
@@ -28,6 +46,7 @@ class _Everything:
 class Pending(wrapt.LazyObjectProxy[Any]):
     """A value that ``load`` gives, once."""
 
+    _self_kind = ""
     _self_used = False  # asking a proxy for what it does not have itself would load the value
 
     def __new__(cls, load: Callable[[], Any]) -> Pending:
@@ -36,6 +55,14 @@ class Pending(wrapt.LazyObjectProxy[Any]):
 
     def __init__(self, load: Callable[[], Any]) -> None:
         super().__init__(self._once(load), interface=_Everything)
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        """The value's class. That of an array or a table is known without loading it: IPython asks
+        for the class of what a line begins with before any hook has seen the cell."""
+        kind = type(self)._self_kind
+        found: Any = None if may_hold_code(kind) else _imported(kind)
+        return type(self.__wrapped__) if found is None else found
 
     def _once(self, load: Callable[[], Any]) -> Callable[[], Any]:
         def once() -> Any:
@@ -55,7 +82,8 @@ def lazily(load: Callable[[], Any], kind: str) -> Pending:
 @lru_cache(maxsize=256)
 def _named(kind: str) -> type[Pending]:
     module, _, name = kind.rpartition(".")
-    return type(name, (Pending,), {"__module__": module or "builtins", "__qualname__": name})
+    named = {"__module__": module or "builtins", "__qualname__": name, "_self_kind": kind}
+    return type(name, (Pending,), named)
 
 
 def is_pending(value: object) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import reprlib
 from typing import Any
 
@@ -26,6 +27,20 @@ class _Repr(reprlib.Repr):
         """An int of any size. (Python refuses to write one of thousands of digits.)"""
         text = written(x)
         return text if len(text) <= self.maxlong else f"{text[:18]}...{text[-19:]}"
+
+    def repr_dict(self, x: Any, level: int) -> str:
+        """The first items of a dict: of thousands, not in order of all their keys."""
+        first = dict(itertools.islice(dict.items(x), self.maxdict))
+        text = super().repr_dict(first, level)
+        whole = level <= 0 or len(first) == dict.__len__(x)
+        return text if whole else f"{text[:-1]}, {self.fillvalue}}}"
+
+    def repr_instance(self, x: Any, level: int) -> str:
+        """One of Python's own kinds of dict is not written out to show the first of its items."""
+        kind = type(x)
+        if issubclass(kind, dict) and module_of(kind) == "collections":
+            return f"{name_of(kind)}({self.repr_dict(x, level)})"
+        return super().repr_instance(x, level)
 
 
 _repr = _Repr()

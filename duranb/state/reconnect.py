@@ -112,6 +112,15 @@ def reduction(value: Any) -> tuple[Any, ...] | None:
     return remake, (name, described)
 
 
+def file_of(value: Any) -> str:
+    """The file in which a value keeps its state, or an empty string."""
+    factory = _factory_of(type(value))
+    if factory is None or not factory.file:
+        return ""
+    found = str((factory.describe(value) or {}).get(factory.file, ""))
+    return "" if found == ":memory:" else found
+
+
 def versioned(reduced: tuple[Any, ...]) -> tuple[Any, ...]:
     """Of such a reduction, what belongs to the value's version."""
     name, described = reduced[1]
@@ -328,7 +337,7 @@ def _sqlite(connection: sqlite3.Connection) -> dict[str, Any]:
 _SQLITE = ("isolation_level", "row_factory", "text_factory")
 
 
-@_register(sqlite3.Connection, _sqlite, _yes, open=True)
+@_register(sqlite3.Connection, _sqlite, _yes, open=True, file="file")
 def _sqlite_again(
     file: str, content: bytes = b"", how: dict[str, Any] | None = None
 ) -> sqlite3.Connection:
@@ -353,7 +362,7 @@ def _duckdb(connection: Any) -> dict[str, Any] | None:
 
 for _home in ("duckdb.DuckDBPyConnection", "_duckdb.DuckDBPyConnection"):
 
-    @_register(_home, _duckdb, _yes)
+    @_register(_home, _duckdb, _yes, file="file")
     def _duckdb_again(file: str, read_only: bool) -> Any:
         import duckdb
 

@@ -27,6 +27,7 @@ from duranb.code.looking import own_failure
 from duranb.errors import StoreError
 from duranb.record.events import Binding
 from duranb.record.model import ABSENT, Execution
+from duranb.state import process
 from duranb.state.alive import give, is_open
 from duranb.state.capture import told
 from duranb.state.namespace import Namespace
@@ -83,6 +84,7 @@ class Surroundings:
     def __init__(self, namespace: Namespace) -> None:
         self._namespace = namespace
         self._assumed: dict[str, _Assumed] = {}
+        self._process = process.Process(namespace.uses.modules.root)
 
     # -- asking ----------------------------------------------------------------------------
 
@@ -121,6 +123,8 @@ class Surroundings:
         return "", ""
 
     def _actual(self, name: str) -> str:
+        if name in process.NAMES:
+            return self._process.version(name)
         if name.startswith("$"):
             return _of_variable(name[1:], os.environ.get(name[1:]))
         value = value_of(name)
@@ -136,6 +140,8 @@ class Surroundings:
 
     def _as_imported(self, name: str) -> str:
         """The version that a variable has when its module is imported, as far as its code says."""
+        if name in process.NAMES:
+            return process.FIRST
         if name.startswith("$"):
             return UNTOLD
         value = self._literal(name)

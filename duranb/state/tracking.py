@@ -258,7 +258,7 @@ class Tracking:
         told = msgspec.structs.replace(binding, version=version)
         self._set(name, value, told, group, look, None)
         self._tracked[name] = replace(self._tracked[name], was=(*was, version), behind=behind)
-        self._holders.note(name, frozenset())
+        self._holders.note(name, {})
 
     def _told_by_code(self, name: str, version: str, seen: Tracked | None) -> str:
         """The version of a stored value whose content does not tell it, or not all of it."""
@@ -276,7 +276,7 @@ class Tracking:
         """Unchanged names that do share state with what reached this, with the rest of their
         groups."""
         found: set[str] = set()
-        for other in self._holders.of(reached) - changed:
+        for other in self._holders.sharing(reached) - changed:
             if other not in self.live or self._tracked[other].value is not self.live[other]:
                 continue
             if other not in found and self._shares(reached, other):
@@ -331,7 +331,7 @@ class Tracking:
                     version = self._told_by_code(name, binding.version, seen)
                     binding = msgspec.structs.replace(binding, version=version)
             self._set(name, value, binding, group, digest, calls, alone, classes_in(dump))
-            self._holders.note(name, frozenset(dumps[name].reached))
+            self._holders.note(name, dumps[name].reached)
 
     @staticmethod
     def _digest(dump: codec.Dump) -> str:
@@ -359,12 +359,12 @@ class Tracking:
         self._tracked[name] = Tracked(value, binding, group, digest, calls, classes, alone)
         self._pending.pop(name, None)
         if not digest:
-            self._holders.note(name, frozenset())
+            self._holders.note(name, {})
 
     def _forget(self, name: str) -> None:
         del self._tracked[name]
         self._pending.pop(name, None)
-        self._holders.note(name, frozenset())
+        self._holders.note(name, {})
 
     def _random_delta(self) -> str:
         state = randomness.state()

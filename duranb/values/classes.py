@@ -41,6 +41,17 @@ def reduction(
     return (*reduced, held, None, None, hold) if held else reduced
 
 
+def by_name(name: str) -> type:
+    """The live class of a name: one that cannot be made again by anything but its own code. Raises
+    LookupError where there is none."""
+    found = target().class_named(name)
+    if found is None:
+        raise LookupError(
+            f"class {name} is made by its own code alone: run the cell that defines it"
+        )
+    return found
+
+
 def carried(cls: type, live: Mapping[str, Any]) -> dict[str, Any]:
     """What a class holds that is pickled with it wherever it is met: nothing where it is what its
     name stands for in the namespace."""
@@ -48,14 +59,20 @@ def carried(cls: type, live: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def holds(cls: type) -> dict[str, Any]:
-    """The lists, instances and other changeable values that a class of the notebook holds."""
+    """The lists, instances and other changeable values that a class of the notebook holds, and the
+    functions it was given that are not of its body: they have names of their own."""
     if type(cls) not in (type, abc.ABCMeta) or module_of(cls) != "__main__":
         return {}
-    return {n: v for n, v in identity.attributes(cls).items() if _is_state(n, v)}
+    body = f"{qualname_of(cls)}."
+    return {n: v for n, v in identity.attributes(cls).items() if _is_state(n, v, body)}
 
 
-def _is_state(name: str, value: Any) -> bool:
-    if name.startswith("__") or name == "_abc_impl" or is_immutable(value):
+def _is_state(name: str, value: Any, body: str) -> bool:
+    if name.startswith("__") or name == "_abc_impl":
+        return False
+    if type(value) is types.FunctionType and value.__module__ == "__main__":
+        return not value.__qualname__.startswith(body)
+    if is_immutable(value):
         return False
     kind = type(value)
     # A descriptor of the notebook's may keep there what its instances are given.

@@ -22,7 +22,7 @@ import struct
 import sys
 import types
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -31,8 +31,8 @@ import cloudpickle
 import msgspec
 import xxhash
 
-from duranb.code import compiled
-from duranb.code.looking import module_of
+from duranb.code import compiled, registered
+from duranb.code.looking import module_of, qualname_of
 from duranb.record.artifacts import Artifacts, Buffer
 from duranb.values import (
     classes,
@@ -93,14 +93,20 @@ class Dump:
 
     @functools.cached_property
     def reached(self) -> dict[int, sharing.Seal]:
-        """The objects inside of the value that others could change too, by id. Only true while this
-        lives: it holds what pickling made on the way."""
+        """The objects inside of the value that others could change too, by id. What pickling made
+        on the way, and nothing holds but the memo, is none of them: it is let go of here, and its
+        id is soon another's."""
+        memo = self.pickler.memo
         inside = {
             i: obj
-            for i, (_, obj) in self.pickler.memo.copy().items()
+            for i, (_, obj) in memo.copy().items()
             # Most of a large value, and no state.
             if type(obj) is not str and type(obj) is not tuple and obj is not _LIVE
         }
+        memo.clear()
+        while made := [i for i, count in _references(inside) if count == _ONE]:
+            for i in made:
+                del inside[i]
         inside.pop(id(self.value), None)
         inside |= {i: obj for i, (obj, _) in self.pickler.windows.found.items()}
         return sharing.reached(inside)
@@ -131,6 +137,15 @@ class Dump:
                 small.append(buffer)
         head = msgspec.msgpack.encode(table)
         return artifacts.put([_HEAD.pack(len(head)) + head, *self.body, *small])
+
+
+def _references(objects: dict[int, object]) -> Iterator[tuple[int, int]]:
+    """How many references there are to each of some objects, those of this function included."""
+    return ((i, sys.getrefcount(obj)) for i, obj in objects.items())
+
+
+_ONE = next(_references({0: object()}))[1]
+"""What that says of an object that nothing else holds."""
 
 
 class _Pieces:
@@ -201,6 +216,8 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
             self.met.code.append(obj)
             if (generic := skeletons.of_generic(obj)) is not None:
                 return generic
+            if registered.is_registered(obj):
+                return classes.by_name, (qualname_of(obj),)
             if module_of(obj) == "__main__" and id(obj) not in self._inside:
                 return classes.reduction(obj, self._namespace, self._define(obj))
             made = definitions.whole(obj, skeletons.quiet(obj, super().reducer_override(obj)))
@@ -355,7 +372,7 @@ def _array(array: Any) -> tuple[Any, ...] | None:
     """How an array is pickled that is not as NumPy does it, or None."""
     exact = type(array) is sys.modules["numpy"].ndarray
     if exact:
-        return texts.reduction(array)
+        return texts.reduction(array) or views.fixed(array)
     return views.attributes(array) or leftover.reduction(array)
 
 

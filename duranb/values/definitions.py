@@ -23,13 +23,19 @@ def whole(cls: type, reduced: Any) -> Any:
 
 def keep(cls: type, before: Mapping[str, Any]) -> None:
     """Give a live class, which was put back to what it was, the functions that it had ``before``
-    where they are the same code: bound methods hold them."""
+    where they are the same code: bound methods hold them. With them a dataclass gets its fields,
+    whose factories its ``__init__`` holds."""
     for name, had in before.items():
         has = vars(cls).get(name)
-        if has is had or type(has) is not type(had) or type(had) not in _FUNCTIONS:
+        if has is had or type(has) is not type(had):
             continue
-        if identity.of_callable(has) == identity.of_callable(had):
+        if (type(had) in _FUNCTIONS and identity.of_callable(has) == identity.of_callable(had)) or (
+            name == _FIELDS and identity.of_attribute(cls, has) == identity.of_attribute(cls, had)
+        ):
             type.__setattr__(cls, name, had)
+
+
+_FIELDS = "__dataclass_fields__"
 
 
 _FUNCTIONS = (types.FunctionType, staticmethod, classmethod, property)

@@ -157,9 +157,16 @@ def _in_classes(kind: type) -> tuple[tuple[type, tuple[str, ...]], ...]:
     found = []
     for cls in kind.__mro__:
         names = tuple(n for n, v in vars(cls).items() if id(type(v)) in _PLAIN_IDS)
-        if names and installed(home_of(cls)):
+        if not installed(home_of(cls)):
+            of_pandas = any(home_of(base).startswith("pandas.") for base in cls.__mro__)
+            names = _HANDED_OUT if of_pandas and _HANDED_OUT[0] in names else ()
+        if names:
             found.append((cls, names))
     return tuple(found)
+
+
+_HANDED_OUT = ("_metadata",)
+"""What a subclass of pandas' frames holds, and these give out with the state of an instance."""
 
 
 def is_global(obj: Any) -> bool:

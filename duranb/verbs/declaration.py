@@ -102,6 +102,11 @@ class Headless(Verb, frozen=True):
     """Runs the notebook in a kernel of its own: only the command line has it."""
 
 
+class Live(Verb, frozen=True):
+    """About the process that runs the notebook: only ``%duranb`` has it. Its handler takes the
+    verb, and returns a view."""
+
+
 @dataclass(frozen=True)
 class Parameter:
     """One argument or option of a verb. ``type`` is without its annotations; ``default`` is

@@ -10,6 +10,7 @@ from duranb.verbs.declaration import (
     Argument,
     Changes,
     Headless,
+    Live,
     Looks,
     OnFiles,
     Option,
@@ -21,6 +22,10 @@ Step = Annotated[str, Argument("STEP", "A step, or one execution of it: STEP@ID.
 Branch = Annotated[str, Argument("NAME", "The branch.")]
 Out = Annotated[Path | None, Option("-o", "The file to write; else standard output.", "FILE")]
 Seconds = Annotated[float | None, Option("--timeout", "Seconds for each cell.", "SECONDS")]
+Budget = Annotated[
+    float | None,
+    Option("--budget", "US dollars that models may cost from now on, at most.", "USD"),
+]
 Kernel = Annotated[
     str, Option("--kernel", "The kernel to use instead of the notebook's own.", "NAME")
 ]
@@ -177,6 +182,26 @@ class Answer(Acts, frozen=True):
     value: Annotated[Any, Argument("VALUE", "The answer.")]
 
 
+class Limits(Live, frozen=True):
+    """How fast calls to models are made: what was set, and what was learned from refusals.
+
+    With options it sets what holds for each model from now on, in this kernel, in place of what was
+    set before; duranb.limits(…) does the same.
+    """
+
+    handler = "duranb.views.limits:limits"
+    example = "--requests 500 --concurrent 16"
+
+    requests: Annotated[
+        float | None, Option("--requests", "Requests a minute, at most.", "COUNT")
+    ] = None
+    tokens: Annotated[float | None, Option("--tokens", "Tokens a minute, at most.", "COUNT")] = None
+    concurrent: Annotated[
+        int | None, Option("--concurrent", "Calls at once, at most.", "COUNT", least=1)
+    ] = None
+    off: Annotated[bool, Option("--off", "Limit nothing.")] = False
+
+
 class Adopt(OnFiles, frozen=True):
     """Go on with the history that the notebook had under its old name."""
 
@@ -234,6 +259,7 @@ class Run(Headless, frozen=True):
         ),
     ] = {}
     timeout: Seconds = None
+    budget: Budget = None
     restarts: Annotated[
         int, Option("--restarts", "Kernels in a row that may die without progress.", "COUNT")
     ] = 10
@@ -248,6 +274,7 @@ class Resume(Headless, frozen=True):
     """
 
     timeout: Seconds = None
+    budget: Budget = None
     restarts: Annotated[
         int, Option("--restarts", "Kernels in a row that may die without progress.", "COUNT")
     ] = 10
@@ -272,7 +299,7 @@ VERBS: dict[str, type[Verb]] = {
     for verb in (
         *(Run, Resume, Status, Log, Show, Diff, Timeline),
         *(Rewind, Replay, Fork, Switch, Compensate, Resolve),
-        *(Answer, Trust, Adopt, Verify, Test, Export),
+        *(Answer, Limits, Trust, Adopt, Verify, Test, Export),
     )
 }
 """Every verb by its word. Surfaces look a verb up here whenever they need it."""

@@ -57,6 +57,14 @@ def not_set(missing: Sequence[str]) -> str:
     return f" · it had also set {', '.join(missing)}, which is not so here: set it in a plain cell"
 
 
+def shown_otherwise(step: str, libraries: Sequence[str]) -> str:
+    """A restored step's outputs are as they were, though settings that shape them are others."""
+    return (
+        f" · its outputs are as they were shown under other settings of {', '.join(libraries)}: "
+        f"%duranb replay {step} shows them anew"
+    )
+
+
 PICTURES = (
     " · its widgets are a picture of what they showed, with nothing behind them: running the step "
     "that makes them (%duranb replay) brings live ones"

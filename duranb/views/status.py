@@ -29,6 +29,7 @@ def view(history: History, holder: int | None = None) -> View:
         parts.append(Text(f"{len(rows) - len(shown):,} more steps are not shown", style="dim"))
     if rows:
         parts.append(_table(history, shown, old))
+    parts += [Text(line) for line in left(history)]
     lines = [*needs(history), *differing(history), *unrecorded(history)]
     parts += [Text(line, style="yellow") for line in lines]
     return View(*parts)
@@ -121,6 +122,18 @@ def _how(this: Execution) -> str:
     if this.error is not None and this.error.type == DIED:
         return "killed"
     return "" if this.origin is Origin.EXECUTED else str(this.origin)
+
+
+def left(history: History) -> list[str]:
+    """What steps that are not complete have left of their budgets."""
+    lines = []
+    for this in _steps(history):
+        budget = this.options.get("budget")
+        if budget is not None and this.status is not Status.COMPLETED:
+            spent = history.paid_towards(this).cost
+            rest = money(max(0.0, budget - spent)) or "$0"
+            lines.append(f"{this.step}: {rest} left of its budget of {money(budget) or '$0'}")
+    return lines
 
 
 def needs(history: History) -> list[str]:

@@ -6,7 +6,9 @@ turns, and prints medians in milliseconds, and what each way adds to the disk. I
 
 ``python -m tests.benchmarks.bench_store calls N FOLDER`` records so many calls of 1.5 KB in two
 stores in turns, of which one does not fill its database meanwhile: the difference of their worst
-commits is what filling costs those who record. Then it reads some back, closes and opens.
+commits is what filling costs those who record. A third way hands as many bytes to a bare thread
+that writes and syncs them: what is late there is the machine's doing. Then it reads some back,
+closes and opens.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import statistics
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from unittest.mock import patch
 
@@ -95,8 +98,10 @@ def calls(count: int, folder: Path) -> None:
     os.environ["DURANB_HOME"] = str(folder)
     stores = {way: Store.open(folder / way) for way in ("filled", "not filled")}
     stores["not filled"]._filler.news = lambda: None  # type: ignore[method-assign]
-    times: dict[str, list[float]] = {way: [] for way in stores}
+    times: dict[str, list[float]] = {way: [] for way in (*stores, "a bare thread")}
     digests = []
+    bare = ThreadPoolExecutor(1)
+    file = os.open(folder / "bare", os.O_WRONLY | os.O_CREAT)
     for store in stores.values():
         folding = store.fold()
         store.listeners.append(lambda found, to=folding: [to.apply(x) for x in found] and None)
@@ -109,6 +114,11 @@ def calls(count: int, folder: Path) -> None:
             store.append(call(number, digest)).wait()
             times[way].append((time.perf_counter() - start) * 1e3)
         digests.append(digest)
+        start = time.perf_counter()
+        bare.submit(synced, file, data).result()
+        times["a bare thread"].append((time.perf_counter() - start) * 1e3)
+    bare.shutdown()
+    os.close(file)
     for way, found in times.items():
         found.sort()
         late = sum(x > 20 for x in found)
@@ -130,6 +140,12 @@ def calls(count: int, folder: Path) -> None:
     again = Store.open(folder / "filled")
     print(f"open and fold: {(time.process_time() - start) / (2 * count) * 1e6:.1f} µs CPU an event")
     again.close()
+
+
+def synced(file: int, data: bytes) -> None:
+    """Write to the end of a file, and sync it."""
+    os.write(file, data)
+    os.fsync(file)
 
 
 def begun() -> e.ExecutionStarted:

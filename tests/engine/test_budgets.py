@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
@@ -10,9 +12,14 @@ import duranb
 from duranb.engine import budgets, context, flows
 from duranb.engine.budgets import Amount, Budget, Limit
 from duranb.errors import BudgetExceeded, UsageError
+from duranb.record import events as e
 from duranb.record.events import Usage
 from duranb.record.kinds import Kind
 from duranb.record.model import Status
+from duranb.session.replaying import replay
+from duranb.session.session import Session
+from duranb.verbs.table import Replay
+from duranb.views.status import left
 from tests.engine.world import World
 
 
@@ -167,3 +174,44 @@ def test_a_budget_outside_of_steps_is_refused() -> None:
     for wrong in ({}, {"usd": -1}):
         with pytest.raises(UsageError, match="takes usd="), duranb.budget(**wrong):  # type: ignore[arg-type]
             pass
+
+
+def test_a_replay_says_what_it_will_cost(world: World, calls: Calls) -> None:
+    """Before it begins: calls that the journal answers cost nothing; those that it cannot answer
+    (rejected since, of another run), and all of them with --live, are counted with their price."""
+    world.cell("s", "got = [pay(n) for n in range(4)]")
+    session = cast(Session, SimpleNamespace(history=world.history, runtime=world.runtime))
+
+    def plan(**options: Any) -> str:
+        return str(replay(session, Replay(step="s", **options)))
+
+    assert "answers 4 calls to models from the journal" in plan() and "$" not in plan()
+    assert "makes 4 calls to models anew: about $0.40" in plan(live=True)
+    assert "that n does not change, and makes the others anew: up to $0.40" in plan(
+        with_={"n": "3"}
+    )
+    world.runtime.record(e.RunStarted(run="another"))
+    assert "makes 4 calls to models anew, which the journal of this run cannot answer" in plan()
+
+
+def test_status_says_what_is_left(world: World, calls: Calls) -> None:
+    """A step that stopped for its budget shows what is left of it; one that completed does not."""
+    source = "got = [pay(n) for n in range(3)]"
+    with pytest.raises(BudgetExceeded):
+        world.cell("s --budget 0.25", source)
+    assert left(world.history) == ["s: $0.0500 left of its budget of $0.25"]
+    world.cell("s --budget 1", source)
+    assert left(world.history) == []
+
+
+def test_a_run_that_died_has_spent_what_it_paid(world: World, calls: Calls) -> None:
+    """The budget of a headless run holds through the kernels that die in it; what was paid before
+    it began is not counted."""
+    world.cell("s", "got = [pay(n) for n in range(3)]")
+    since = world.history.time + 1
+    for _ in range(2):
+        world.start(budget=budgets.of_run(world.history, 0.35, since))
+        world.live["pay"] = pay
+        with pytest.raises(BudgetExceeded, match="budget of the run is used up"):
+            world.cell("t", "got = [pay(n) for n in range(10, 20)]")
+        assert calls.made == 6

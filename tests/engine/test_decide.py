@@ -47,6 +47,20 @@ def test_the_same_code_is_restored(world: World, how: str, restarted: bool) -> N
     assert world.last("s").origin is Origin.RESTORED
 
 
+def test_a_name_of_a_cell_below_is_no_reason_to_run(world: World) -> None:
+    """Run All in the same kernel: a step changed what a cell further down had bound a name to. In
+    the next kernel that name does not exist yet; the step is restored, without it."""
+    for code in ("c = C()\nC.made += 1", "c = C()\nC.made += 2"):
+        world.cell("k", "class C: made = 0")
+        world.cell("s", code)
+        world.cell("d", "d = c")
+    world.start()
+    world.cell("k", "class C: made = 0")
+    world.cell("s", "c = C()\nC.made += 2")
+    assert world.last("s").origin is Origin.RESTORED
+    assert world.live["C"].made == 2 and "d" not in world.live
+
+
 @pytest.mark.parametrize("how", OTHER)
 def test_other_code_runs(world: World, how: str) -> None:
     """An edit that may change the result runs the step, and is named as the reason."""
@@ -313,3 +327,42 @@ def test_replay_runs_what_is_recorded(world: World) -> None:
     again = world.last("s")
     assert (again.replays, again.origin, again.reason) == (first, Origin.REPLAYED, "replayed")
     assert world.model.paid == ["a"]
+
+
+MAPPED = """
+from sqlalchemy import String, create_engine, select
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+class Base(DeclarativeBase): pass
+class User(Base):
+    __tablename__ = "users"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(30))
+    def hello(self): return "hi " + self.name
+"""
+QUERY = """
+engine = create_engine("sqlite://")
+Base.metadata.create_all(engine)
+with Session(engine) as session:
+    session.add(User(name="b")); session.commit()
+    found = session.scalars(select(User)).one()
+    told = found.hello(), type(found) is type(u)
+"""
+
+
+def test_classes_that_a_library_maps_are_made_by_their_own_code(world: World) -> None:
+    """A copy of such a class is nobody's: the step that defines it runs in each process and says
+    why, and those that use it are restored, with objects of the class that is alive."""
+    pytest.importorskip("sqlalchemy")
+    cells = {"defs": MAPPED, "u": "u = User(name='a')", "q": QUERY}
+    for life in (0, 1):
+        if life:
+            world.start()
+        for name, cell in cells.items():
+            world.cell(name, cell)
+        assert world.live["told"] == ("hi b", True)
+    assert [ran(world, name) for name in cells] == [2, 1, 1]
+    world.plain(QUERY.replace("'b'", "'c'"))
+    assert world.live["told"] == ("hi b", True)
+    world.cell("defs", MAPPED.replace("30", "40"))
+    world.cell("u", cells["u"])
+    assert ran(world, "u") == 2

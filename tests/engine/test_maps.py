@@ -15,7 +15,7 @@ from duranb.engine.jobs import Job, Results
 from duranb.errors import ItemFailed, Unrecorded, UsageError
 from duranb.record.kinds import Kind
 from duranb.record.model import CallStatus, Status
-from tests.engine.world import Model, World
+from tests.engine.world import Model, World, aask
 
 HEAD = """
 import asyncio, json
@@ -361,3 +361,55 @@ def test_a_rate_holds_the_workers() -> None:
     waits = [pace.wait() for _ in range(5)]
     assert waits == pytest.approx([0, 0.1, 0.2, 0.3, 0.4], abs=0.05)
     assert Pace(None).wait() == 0.0
+
+
+def test_the_tries_of_an_sdk_are_the_items_tries(world: World, model: Model) -> None:
+    """A client that tries again by itself uses up the tries of its item, and all are told."""
+    model.answers["x"] = [ConnectionResetError("gone")]
+    world.plain(
+        "def thrice(n):\n"
+        "    for left in (2, 1, 0):\n"
+        "        try:\n            return ask(n)\n"
+        "        except ConnectionError:\n            if not left: raise\n"
+    )
+    world.cell("s", "got = duranb.map(thrice, ['x'], retries=4, backoff=0, on_error='collect')")
+    assert len(model.paid) == 6 and world.live["got"].failures[0].tries == 6
+
+
+def test_each_item_has_an_idempotency_key_of_its_own(world: World) -> None:
+    """What an item is told to identify itself by is no other item's, and the same after a
+    restart."""
+    world.plain("def key(n): return duranb.context().idempotency_key")
+    world.cell("s", "got = duranb.map(key, range(5))")
+    first = world.live["got"]
+    world.start()
+    world.plain("def key(n):\n    again = 1\n    return duranb.context().idempotency_key")
+    world.cell("s", "got = duranb.map(key, range(5))")
+    assert len(set(first)) == 5 and world.live["got"] == first
+
+
+def test_a_map_that_is_cancelled_ends(world: World, model: Model) -> None:
+    """What cancels the code that awaits a map ends its items: those that make no call at once."""
+
+    async def main() -> None:
+        async def item(n: int) -> str:
+            if n % 2:
+                await asyncio.sleep(3600)
+            return await aask(n)
+
+        with world.inside("s"):
+            task = asyncio.create_task(_all(duranb.map(item, range(100), workers=4)))
+            await asyncio.sleep(0.01)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    model.delay = 0.005
+    asyncio.run(main())
+    assert 0 < len(model.paid) < 10
+    answered = [c for c in world.calls() if c.response]
+    assert len(answered) == len(model.paid), "what was on its way is recorded"
+
+
+async def _all(job: Job[str]) -> Results[str]:
+    return await job

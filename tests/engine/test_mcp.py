@@ -190,6 +190,6 @@ def test_a_server_that_is_gone(world: World) -> None:
     assert world.live["r"] == answer
     with pytest.raises((Exception, ExceptionGroup)) as caught:
         world.cell("s --retries 0", asking("call_tool('put')"))
-    assert "losed" in str(innermost(caught.value))
+    assert "losed" in repr(innermost(caught.value))
     assert world.last("s").status is Status.FAILED
     assert len(seen()) == 1

@@ -126,7 +126,7 @@ class World:
     def plain(self, source: str) -> None:
         """Run a plain cell."""
         tree = ast.parse(source)
-        exec(compile(tree, "<cell>", "exec"), self.live)
+        exec(compile(tree, "<cell>", "exec", dont_inherit=True), self.live)
         self.runtime.namespace.touched(None)
 
     def cell(self, line: str, source: str) -> Any:
@@ -223,7 +223,9 @@ class Cell:
             target = ast.Name("__shown__", ast.Store())
             tree.body[-1] = ast.copy_location(ast.Assign([target], last.value), last)
         flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-        self._code = compile(ast.fix_missing_locations(tree), "<cell>", "exec", flags=flags)
+        self._code = compile(
+            ast.fix_missing_locations(tree), "<cell>", "exec", flags, dont_inherit=True
+        )
         self.value: Any = NOTHING
 
     def body(self) -> None:

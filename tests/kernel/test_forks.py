@@ -45,8 +45,10 @@ def test_a_new_kernel_hashes_otherwise(kernel: Kernel) -> None:
 def test_a_forked_process_is_waited_for(tmp_path: Path) -> None:
     """Its exit code, its outputs and the signal that killed it are those of a started one."""
     command = [sys.executable, "-m", "duranb", "status", "nowhere.ipynb"]
-    done = forks.run(command, cwd=tmp_path, stdin=subprocess.DEVNULL)
-    again = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done, again = (
+        run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        for run in (forks.run, subprocess.run)
+    )
     assert vars(done) == vars(again) and done.returncode == 2
     asking = [sys.executable, "-m", "duranb", "demo", "--help"]
     with forks.Popen(asking, stdout=subprocess.PIPE) as process:

@@ -36,6 +36,10 @@ def duranb(folder: Path, *words: str | Path, **env: str) -> subprocess.Completed
         cwd=folder,
         env={**os.environ, "DURANB_HOME": str(folder / "home"), "COLUMNS": "100", **env},
         stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
 
 

@@ -24,12 +24,15 @@ def run(kernel: Kernel, *cells: str) -> None:
 
 
 def test_rewind_brings_back_the_state(kernel: Kernel) -> None:
-    """Values, deletions and in-place changes are undone; nothing runs; the history keeps all."""
-    run(kernel, SETUP, ONE, TWO, THREE)
+    """Values, deletions and in-place changes are undone; nothing runs; the history keeps all. A
+    file that a step wrote to through a variable is named: it stays as it is."""
+    run(kernel, SETUP, "import sqlite3\nlog, other = map(sqlite3.connect, ('log.db', 'other.db'))")
+    run(kernel, ONE, TWO, f"{THREE}\nlog.execute('create table said (what)')")
     shown = kernel.run("%duranb rewind two --dry-run")
     assert "brings back 1 variable: a" in shown.stdout and "removes 1 variable: c" in shown.stdout
     assert kernel.value("('c' in globals(), a)") == "(True, [1, 2, 'late'])"
-    run(kernel, "%duranb rewind two --yes")
+    said = kernel.run("%duranb rewind two --yes").text
+    assert "log.db is not rewound, in which log keeps its state" in said and "other" not in said
     assert kernel.value("('c' in globals(), a, b)") == "(False, [1, 2], 3)"
     run(kernel, "%duranb rewind one --before --yes")
     assert kernel.value("('a' in globals(), base)") == "(False, [1])"

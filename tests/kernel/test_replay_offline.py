@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from duranb.store import store_path
 from duranb.testing import Failed, Unrecorded, replay
 from tests.kernel.harness import Kernel, KernelDied
 from tests.kernel.test_headless import duranb, write
+from tests.servers import forks
 from tests.servers.process import CountingServer
 
 NO_KEYS = {"OPENAI_API_KEY": "", "OPENAI_BASE_URL": ""}
@@ -61,17 +63,27 @@ def files(folder: Path) -> dict[str, str]:
     }
 
 
-def recorded(folder: Path, server: CountingServer, **options: str) -> tuple[Path, dict[str, str]]:
-    """The agent, run live once; and the files of its store."""
-    path = agent(folder, server, **options)
-    done = duranb(folder, "run", path, OPENAI_API_KEY="sk-test")
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory, server: CountingServer) -> Path:
+    """A folder in which the agent has been run live, once."""
+    folder = tmp_path_factory.mktemp("recording")
+    done = duranb(folder, "run", agent(folder, server), OPENAI_API_KEY="sk-test")
     assert done.returncode == 0, done.stderr
-    return path, files(folder)
+    return folder
 
 
-def test_deterministic_notebook_replays_offline(tmp_path: Path, server: CountingServer) -> None:
+@pytest.fixture
+def recorded(recording: Path, tmp_path: Path) -> Path:
+    """The agent's notebook, in a folder of its own with what was recorded, and the key."""
+    shutil.copytree(recording, tmp_path, dirs_exist_ok=True)
+    return tmp_path / "agent.ipynb"
+
+
+def test_deterministic_notebook_replays_offline(
+    tmp_path: Path, recorded: Path, server: CountingServer
+) -> None:
     """verify --replay and test pass without a key; nothing is sent, done again or changed."""
-    path, before = recorded(tmp_path, server)
+    path, before = recorded, files(tmp_path)
     asked = server.count
     verified = duranb(tmp_path, "verify", path, "--replay", **NO_KEYS)
     assert verified.returncode == 0, verified.stderr
@@ -87,7 +99,9 @@ def test_deterministic_notebook_replays_offline(tmp_path: Path, server: Counting
 def test_what_differs_each_time_is_reported(tmp_path: Path, server: CountingServer) -> None:
     """verify --replay names step, output and both values; a step that cannot be rerun as well."""
     more = "stamp = time.time()"
-    path, before = recorded(tmp_path, server, more=more)
+    path = agent(tmp_path, server, more=more)
+    assert duranb(tmp_path, "run", path, OPENAI_API_KEY="sk-test").returncode == 0
+    before = files(tmp_path)
     found = duranb(tmp_path, "verify", path, "--replay", **NO_KEYS)
     assert found.returncode == 1
     (line,) = [x for x in found.stderr.splitlines() if "stamp" in x]
@@ -155,9 +169,10 @@ def test_what_libraries_keep_and_draw(tmp_path: Path) -> None:
     assert b"LETTUCE_API_KEY" in stored and b"sk-lettuce" not in stored
 
 
+@pytest.mark.usefixtures("recorded")
 def test_edited_prompt_fails_and_shows_what_changed(tmp_path: Path, server: CountingServer) -> None:
     """test runs the file as it is now: the refusal names the step, the field and both texts."""
-    _, before = recorded(tmp_path, server)
+    before = files(tmp_path)
     asked = server.count
     path = agent(tmp_path, server, prompt="Draw")
     failed = duranb(tmp_path, "test", path, **NO_KEYS)
@@ -170,6 +185,7 @@ def test_edited_prompt_fails_and_shows_what_changed(tmp_path: Path, server: Coun
     assert files(tmp_path) == before
 
 
+@pytest.mark.usefixtures("recorded")
 @pytest.mark.parametrize(
     ("more", "words"),
     [
@@ -192,7 +208,6 @@ def test_edited_steps_fail_by_name(
     tmp_path: Path, server: CountingServer, more: str, words: tuple[str, ...]
 ) -> None:
     """Whatever a step does that it did not do before is refused, and said in words."""
-    recorded(tmp_path, server)
     asked = server.count
     failed = duranb(tmp_path, "test", agent(tmp_path, server, more=more), **NO_KEYS)
     assert failed.returncode == 1 and all(word in failed.stderr for word in words), failed.stderr
@@ -265,10 +280,10 @@ def test_what_cannot_be_replayed_is_one_sentence(tmp_path: Path) -> None:
 # -- in Python and in pytest -------------------------------------------------------------------
 
 
-def test_replay_gives_the_values(tmp_path: Path, server: CountingServer) -> None:
+def test_replay_gives_the_values(tmp_path: Path, recorded: Path, server: CountingServer) -> None:
     """duranb.testing.replay: variables at the end, outputs by step, and the failures."""
-    path, before = recorded(tmp_path, server)
-    replayed = replay(path)
+    before = files(tmp_path)
+    replayed = replay(recorded)
     assert replayed.namespace["words"] == ["cats", "dogs"]
     assert replayed.outputs["ask"]["answers"] == replayed.namespace["answers"]
     assert set(replayed.outputs["tell"]) == {"number", "when", "odd", "go", "sent"}
@@ -283,7 +298,7 @@ def test_replay_gives_the_values(tmp_path: Path, server: CountingServer) -> None
 
 def run_pytest(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """pytest as somebody who has duranb installed runs it."""
-    return subprocess.run(
+    return forks.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-W", "error", "-v", *words],
         cwd=folder,
         capture_output=True,
@@ -293,9 +308,9 @@ def run_pytest(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.usefixtures("recorded")
 def test_plugin_makes_a_test_of_each_step(tmp_path: Path, server: CountingServer) -> None:
     """--durable: one item a step; what fails is told as on the command line, the rest skipped."""
-    recorded(tmp_path, server)
     passed = run_pytest(tmp_path, "--durable", "agent.ipynb")
     assert passed.returncode == 0, passed.stdout
     assert "agent.ipynb::ask PASSED" in passed.stdout and "::tell PASSED" in passed.stdout
@@ -308,9 +323,9 @@ def test_plugin_makes_a_test_of_each_step(tmp_path: Path, server: CountingServer
     assert "1 skipped" in chosen.stdout
 
 
+@pytest.mark.usefixtures("recorded")
 def test_plugin_offers_a_fixture_and_keeps_quiet(tmp_path: Path, server: CountingServer) -> None:
     """Without --durable no notebook is collected, and nothing heavy is imported."""
-    recorded(tmp_path, server)
     (tmp_path / "test_quiet.py").write_text(
         "import sys\n"
         "def test_quiet(request):\n"

@@ -26,6 +26,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import types
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,11 +39,12 @@ PREPARED = {
     "plain": _KERNEL,
     "durable": (*_KERNEL, "duranb.jupyter.extension"),
     "aside": ("duranb.state.aside",),
+    "pytest": ("pytest", "nbformat"),
     "command": ("duranb.cli.main", "duranb.runner.headless", "nbclient", "nbformat", "rich"),
 }
-"""What the parents of kernels without and with duranb, of the process that checks values, and of
-the command import. A kernel has then imported what it would have by itself, and nothing else; the
-command more than it needs, so what it is quick to do without is tested the other way."""
+"""What the parents import: those of kernels without and with duranb, of the process that checks
+values, of pytest and of the command. A kernel has then imported what it would have by itself, and
+nothing else; the command more than it needs, so what it does without is tested the other way."""
 
 TURNS = {"durable": 2}
 """How many parents take turns, where it is more than one."""
@@ -103,32 +105,26 @@ class Popen(subprocess.Popen[Any]):
         return None
 
 
-def run(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
-    """As ``subprocess.run`` with ``capture_output`` and ``text``."""
-    timeout = options.pop("timeout", 120)
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with Popen(command, **pipes, **options) as process:
-        try:
-            out, err = process.communicate(timeout=timeout)
-        except BaseException:
-            process.kill()
-            raise
-    return subprocess.CompletedProcess(command, process.returncode, out, err)
+run = types.FunctionType(subprocess.run.__code__, {**vars(subprocess), "Popen": Popen}, "run")
+"""``subprocess.run`` over that ``Popen``."""
+run.__kwdefaults__ = subprocess.run.__kwdefaults__
 
 
 def install() -> None:
     """Have what the libraries of this process start forked, too."""
-    modules: dict[str, Any] = dict(sys.modules)
-    if "jupyter_client.launcher" in modules:
-        modules["jupyter_client.launcher"].Popen = Popen
-    if "duranb.engine.selfcheck" in modules:
-        modules["duranb.engine.selfcheck"].subprocess = _Subprocess
+    _once_imported("jupyter_client.launcher", "Popen", Popen)
+    for name in ("duranb.engine.selfcheck", "duranb.jupyter.magics"):
+        forking = types.SimpleNamespace(**{**vars(subprocess), "Popen": Popen, "run": run})
+        _once_imported(name, "subprocess", forking)
 
 
-class _Subprocess:
-    """``subprocess``, to the module that starts the process in which values are checked."""
+def _once_imported(module: str, name: str, value: Any) -> None:
+    if module in sys.modules:
+        setattr(sys.modules[module], name, value)
+    else:
+        import wrapt
 
-    Popen, PIPE, DEVNULL = Popen, subprocess.PIPE, subprocess.DEVNULL
+        wrapt.when_imported(module)(lambda found: setattr(found, name, value))
 
 
 def _kind(args: Any) -> str:
@@ -141,14 +137,17 @@ def _kind(args: Any) -> str:
     if option == "-c":
         return "aside" if "duranb.state import aside" in what else ""
     kernel = "durable" if "--ext=duranb" in more else "plain"
-    return (
-        {"ipykernel_launcher": kernel, "duranb": "command"}.get(what, "") if option == "-m" else ""
-    )
+    modules = {"ipykernel_launcher": kernel, "duranb": "command", "pytest": "pytest"}
+    return modules.get(what, "") if option == "-m" else ""
 
 
 def _python(env: Mapping[str, str]) -> dict[str, str]:
-    """The variables that Python reads when it starts."""
-    return {k: v for k, v in env.items() if k.startswith("PYTHON")}
+    """The variables that Python reads when it starts; where modules are is put right later."""
+    return {k: v for k, v in env.items() if k.startswith("PYTHON") and k != "PYTHONPATH"}
+
+
+def _path(env: Mapping[str, str]) -> list[str]:
+    return [place for place in env.get("PYTHONPATH", "").split(os.pathsep) if place]
 
 
 _PYTHON = _python(os.environ)
@@ -295,6 +294,7 @@ def main() -> None:
     kind, number = sys.argv[1], int(sys.argv[2])
     # What ipykernel and debugpy read when they are imported.
     os.environ |= {"JPY_PARENT_PID": str(os.getpid()), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    before = _path(os.environ)
     for name in PREPARED[kind]:
         importlib.import_module(name)
     gc.freeze()  # or each process looks through all of it once more, at the latest when it ends
@@ -303,13 +303,15 @@ def main() -> None:
     os.environ.clear()
     os.environ.update(born.env)
     sys.orig_argv = born.args
-    install()  # what it starts is forked too
+    if kind != "plain":
+        install()  # what it starts is forked too
     option, what, *more = born.args[1:]
     sys.argv = [option, *more]
     if option == "-c":
         exec(what, {"__name__": "__main__"})
     else:
-        sys.path.insert(0, born.cwd)
+        others = [place for place in sys.path if place not in before]
+        sys.path[:] = [born.cwd, *_path(born.env), *others]
         runpy.run_module(what, run_name="__main__", alter_sys=True)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from duranb.engine.options import first_line, parse
 from duranb.errors import UsageError
 from duranb.record.model import Origin
 from duranb.store import StoreView, store_path
+from tests.servers import forks
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +81,7 @@ def test_a_real_model_needs_no_standin(tmp_path: Path, monkeypatch: pytest.Monke
 
 def run(notebook: Path, standin: StandIn) -> None:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("OPENAI_")}
-    done = subprocess.run(
+    done = forks.run(
         [sys.executable, "-m", "duranb", "run", str(notebook), "-p", "MOST_TEXTS=6"],
         env={**environment, "DURANB_STANDIN_URL": standin.url},
         capture_output=True,

@@ -55,6 +55,27 @@ def test_a_function_is_linked_to_the_live_variable() -> None:
     assert second["hooks"]["peek"]() == 1 and second["hooks"]["peek"] is second["peek"]
 
 
+def test_what_a_variable_holds_is_shared_with_a_function_that_is_bound_anew() -> None:
+    """Of two functions with a variable in common, whose list one fills, a step bound another name
+    to one: it is linked to the live one's variables, and to what they hold."""
+    code = "def maker():\n    log = []\n    return log.append, lambda: log\nadd, seen = maker()"
+    first = Kernel()
+    first.run(code)
+    delta = first.run("told, seen = seen, 5")
+    second = Kernel(first.artifacts)
+    second.run(code)
+    assert given(second, delta, "told", "seen") == []
+    second["add"](1)
+    assert second["told"]() == [1]
+
+
+def test_a_function_that_a_class_was_given_is_the_one_with_a_name() -> None:
+    """``C.extra = f``: what is set on the one is seen in the other."""
+    _, second = recorded("class C: pass\ndef f(v): return 1", "C.extra = f", "f.note = 1")
+    second.run("f.note = 2")
+    assert second["C"].extra is second["f"] and second["C"].extra.note == 2
+
+
 def test_a_variable_that_holds_its_own_function_comes_back() -> None:
     """A function that calls itself by a variable of the function around it."""
     _, second = recorded("def f():\n    def g(n): return n and g(n - 1) + 2\n    return g\ng = f()")
@@ -263,6 +284,16 @@ def test_a_view_is_linked_beside_memory_that_has_changed() -> None:
     second.run("whole[0, 1] = 50")
     assert second["both"]["row"] is second["row"] and second["both"]["part"][0] == 50
     assert second["whole"][2, 0] == 7
+
+
+def test_an_array_that_cannot_be_written_to_stays_so() -> None:
+    """As content too, where its elements do not lie in a row; and it is another value than one that
+    can be."""
+    code = "import numpy as np\nfixed = np.arange(12.0)[::2].view()\nfixed.flags.writeable = False"
+    first, second = recorded(code + "; wide = np.arange(9999)[::99]; wide.flags.writeable = False")
+    assert not second["fixed"].flags.writeable and not second["wide"].flags.writeable
+    versions = first.namespace.version("wide"), first.namespace.version_of(first["wide"].copy())
+    assert versions[0] != versions[1]
 
 
 def test_frames_that_were_loaded_share_nothing_that_pandas_guards() -> None:

@@ -542,6 +542,18 @@ def test_large_values_are_loaded_when_they_are_needed(kernel: Kernel) -> None:
     assert other.namespace.sync() == Delta()
 
 
+def test_arrays_and_texts_are_not_loaded_to_be_looked_at(kernel: Kernel) -> None:
+    """Only what could hold code is, before it is decided whether a step runs; their class is told
+    without loading them."""
+    kernel.run(BIG + "rows = [[1]] * 600_000\ndef helper(): return big")
+    other, artifacts = later(kernel)
+    other.namespace.need({"text", "helper"}, to_run=False)
+    assert isinstance(other["text"], str) and isinstance(other["big"], np.ndarray)
+    assert artifacts.read == []
+    other.namespace.need(None, to_run=False)
+    assert type(other["rows"]) is list and type(other["big"]) is not np.ndarray
+
+
 def test_what_is_used_unexpectedly_loads_itself(kernel: Kernel) -> None:
     """A callback that nobody saw coming finds the value; changing it is noticed as ever."""
     kernel.run(BIG + "rows = [[1]] * 600_000")

@@ -32,4 +32,8 @@ def _make(items: list[Any], **options: Any) -> Any:
     return session
 
 
-FACTORIES = {"agents.memory.sqlite_session.SQLiteSession": Factory(_describe, _make, open=True)}
+FACTORIES = {
+    "agents.memory.sqlite_session.SQLiteSession": Factory(
+        _describe, _make, open=True, file="db_path"
+    )
+}

@@ -1,0 +1,123 @@
+"""``python -m tests.frameworks.tools [NAME…]``: the frameworks with tools of duranb's, as a table.
+
+Run it with the environment of ``make frameworks``. For each framework and each kind of function:
+its own registration takes the tool; its agent calls it, killed when the model has been told the
+result; a second process goes on, and has called nothing again; then the step is undone, once.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.frameworks.server import StandIn
+from tests.frameworks.tools.agents import AGENTS, NOT_ASYNC
+
+KINDS = ("sync", "async", "method")
+SCRIPT = Path(__file__).with_name("script.py")
+ROOT = Path(__file__).parents[3]
+KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY")
+DONE = "weather Paris"
+SAID = "The weather in Paris is sunny."
+LONGEST = 120.0
+"""Seconds a process may take: importing a framework is the longest of it."""
+
+
+class Fault(Exception):
+    """Something is not as it has to be; the text says what."""
+
+
+def check(framework: str, kind: str, folder: Path, server: StandIn) -> None:
+    """One cell of the table. Raises :class:`Fault`."""
+    shutil.copy(SCRIPT, folder / "script.py")
+    server.forget()
+    server.hold(2)
+    first = _start(framework, kind, folder, server)
+    arrived = False
+    end = time.monotonic() + LONGEST
+    while not arrived and first.poll() is None and time.monotonic() < end:
+        arrived = server.wait_for(2, 0.5)
+    first.kill()
+    printed, _ = first.communicate()
+    server.release()
+    if not arrived:
+        raise Fault(f"the agent did not call it: {printed[-3000:]}")
+    if SAID not in str(server.seen[1].body):
+        raise Fault(f"the model was not told its result: {server.seen[1].body}")
+    if (found := _effects(folder)) != [DONE]:
+        raise Fault(f"called, but the world saw {found}")
+    second = _start(framework, kind, folder, server, "undo")
+    printed, _ = second.communicate(timeout=LONGEST)
+    if second.returncode or "ANSWER Answer" not in printed:
+        raise Fault(f"the second process: {printed[-3000:]}")
+    if (found := _effects(folder)) != [DONE, f"undo {SAID}"]:
+        raise Fault(f"the world saw {found}")
+    keys = [seen.key for seen in server.seen]
+    if keys[0] in keys[1:] or len({*keys}) != len(keys) - 1:
+        raise Fault(f"paid again: {[str(seen.body) for seen in server.seen]}")
+
+
+def _start(
+    framework: str, kind: str, folder: Path, server: StandIn, *words: str
+) -> subprocess.Popen[str]:
+    environment = {
+        **os.environ,
+        **dict.fromkeys(KEYS, "sk-stand-in"),
+        "OPENAI_BASE_URL": f"{server.url}/v1",
+        "OPENAI_API_BASE": f"{server.url}/v1",
+        "ANTHROPIC_BASE_URL": server.url,
+        "GOOGLE_GEMINI_BASE_URL": server.url,
+        "DURANB_HOME": str(folder / "home"),
+        "DSPY_CACHEDIR": str(folder / "dspy"),
+        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+        "PYTHONPATH": str(ROOT),
+    }
+    return subprocess.Popen(
+        [sys.executable, "script.py", framework, kind, *words],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def _effects(folder: Path) -> list[str]:
+    file = folder / "effects.txt"
+    return file.read_text().splitlines() if file.exists() else []
+
+
+def main(names: list[str]) -> int:
+    """Print the table; exit code 1 when something is not as it has to be."""
+    table = ["| | " + " | ".join(KINDS) + " |", "|---|" + "---|" * len(KINDS)]
+    wrong = 0
+    with StandIn() as server:
+        for framework in names or AGENTS:
+            marks = []
+            for kind in KINDS:
+                if kind == "async" and framework in NOT_ASYNC:
+                    marks.append("-")
+                    continue
+                with tempfile.TemporaryDirectory(prefix="duranb-tool-") as folder:
+                    try:
+                        check(framework, kind, Path(folder), server)
+                    except (Fault, subprocess.TimeoutExpired) as fault:
+                        print(f"{framework}, {kind}: {fault}\n", flush=True)
+                        marks.append("✗")
+                        wrong += 1
+                    else:
+                        marks.append("✓")
+            table.append(f"| {framework} | " + " | ".join(marks) + " |")
+            print(table[-1], flush=True)
+    print("\n".join(table))
+    return int(wrong > 0)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
