@@ -31,6 +31,9 @@ _MARKED = frozenset({"chat", "completion", "responses", "messages"})
 _STREAMS = ("text/event-stream", "application/x-ndjson", "application/vnd.amazon.eventstream")
 
 
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+"""Methods that change nothing, by HTTP's own rules."""
+
 _SMALL = 1024 * 1024
 """Bytes of an answer that may as well be read at once."""
 
@@ -144,13 +147,23 @@ class Flight:
 
     def admitted(self) -> Flow[None]:
         """Wait until limits and budgets let the request go: to be done before it is sent. Raises
-        what :meth:`Passage.enter` does."""
-        if self._passage is not None:
-            try:
+        what :meth:`Passage.enter` does, and :class:`duranb.errors.StoreError`."""
+        try:
+            if self._passage is not None:
                 yield from self._passage.enter()
-            except BaseException:
-                self.release()
-                raise
+            elif self._asked.method not in _SAFE:
+                yield from self._begun()
+        except BaseException:
+            self.release()
+            raise
+
+    def _begun(self) -> Flow[None]:
+        """The request may change something: it is durable that it is about to be sent. Where one
+        was, and nobody knows how it ended, this one is named as sent again."""
+        if self._claim.recorded is None:
+            yield from self._claim.intend()
+        else:
+            self._step.unrecorded.note(How.AGAIN, self._asked.name)
 
     def _heard(self, head: Head) -> None:
         """The server has begun to answer."""

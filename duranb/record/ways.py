@@ -19,11 +19,13 @@ class How(StrEnum):
     TASK = "task"
     THREAD = "thread"
     UNREAD = "unread"
+    AGAIN = "again"
 
 
 class Way(msgspec.Struct, frozen=True, gc=False):
     """What left a step unrecorded, ``count`` times at least: ``how`` is a :class:`How`, ``to`` the
-    host and port, the program, the pool or the thread."""
+    host and port, the program, the pool or the thread. Of what was sent ``again``, ``to`` is the
+    request: it was begun before, and how that ended was not recorded."""
 
     how: str
     to: str
@@ -38,6 +40,7 @@ _WORDS = {
     How.FORK: ("forked child", "forked children"),
     How.TASK: ("task for another process ({})", "tasks for other processes ({})"),
     How.THREAD: ("thread that goes on ({})", "threads that go on ({})"),
+    How.AGAIN: ("request sent again ({})", "requests sent again ({})"),
     How.UNREAD: ("answer of {} left half read", "answers of {} left half read"),
 }
 
@@ -60,4 +63,11 @@ def _told(way: Way) -> str:
 
 def sentence(step: str, ways: Sequence[Way]) -> str:
     """What is said when a step has run."""
-    return f"{step}: {told(ways)}, not recorded: whenever the step runs, it happens again"
+    lost = [way for way in ways if way.how == How.AGAIN]
+    left = [way for way in ways if way.how != How.AGAIN]
+    said = []
+    if left:
+        said.append(f"{told(left)}, not recorded: whenever the step runs, it happens again")
+    if lost:
+        said.append(f"{told(lost)}: the process had died before the answer was recorded")
+    return f"{step}: {'; '.join(said)}"
