@@ -162,13 +162,13 @@ class ProjectModules:
             tree = ast.parse(source)
         except (SyntaxError, ValueError):  # its importer will be told
             return _Source(None, None, stamp, blake3.blake3(source).hexdigest(16), ())
-        told = self._fingerprint(tree), _imports(tree, package), _literals(tree)
+        told = self._fingerprint(tree), _imports(tree, package), _literals(tree.body)
         return _Source(None, None, stamp, *told)
 
 
-def _literals(tree: ast.Module) -> Mapping[str, object]:
+def _literals(body: list[ast.stmt]) -> Mapping[str, object]:
     bound = Counter[str]()
-    stack: list[ast.AST] = [*tree.body]
+    stack: list[ast.AST] = [*body]
     while stack:
         node = stack.pop()
         if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
@@ -176,7 +176,10 @@ def _literals(tree: ast.Module) -> Mapping[str, object]:
         elif not isinstance(node, _SCOPES):
             stack += ast.iter_child_nodes(node)
     found: dict[str, object] = {}
-    for statement in tree.body:
+    for statement in body:
+        if isinstance(statement, ast.ClassDef):
+            inside = _literals(statement.body)
+            found |= {f"{statement.name}.{name}": value for name, value in inside.items()}
         match statement:
             case ast.Assign([ast.Name(name)], value) | ast.AnnAssign(ast.Name(name), _, value):
                 targets: list[ast.expr] = [ast.Name(name)]
@@ -191,7 +194,7 @@ def _literals(tree: ast.Module) -> Mapping[str, object]:
             several = isinstance(statement, ast.Assign) and len(targets) > 1
             pairs = zip(targets, values if several else [values], strict=True)
             found |= {t.id: v for t, v in pairs if isinstance(t, ast.Name)}
-    return {name: value for name, value in found.items() if bound[name] == 1}
+    return {name: value for name, value in found.items() if bound[name] == 1 or "." in name}
 
 
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)

@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import Token
+from functools import partial
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -68,7 +69,10 @@ class Host(Protocol):
 
 
 class StepRun:
-    """Iterates over the attempts of one execution; each attempt is a context manager (itself)."""
+    """Iterates over the attempts of one execution; each attempt is a context manager (itself).
+
+    ``failed`` is called when it has failed for good, with its id and what tells the user.
+    """
 
     def __init__(
         self,
@@ -83,6 +87,7 @@ class StepRun:
         replays: int = 0,
         compensates: int = 0,
         arguments: str = "",
+        failed: Callable[[int, Callable[[str], None]], None] | None = None,
     ) -> None:
         self.runtime = runtime
         self.spec = spec
@@ -102,6 +107,7 @@ class StepRun:
         self._replays = replays
         self._compensates = compensates
         self._arguments = arguments
+        self._failed = failed
         self._deadline = Deadline(spec.name, spec.policy.timeout)
         self._token: Token[scopes.Inside | None] | None = None
         self._wait: float | None = None
@@ -279,6 +285,8 @@ class StepRun:
             yield failed
         else:
             yield from self._end(Status.FAILED, error)
+            if self._failed is not None:
+                self._failed(self.id, partial(self._tell, error))
             return False
         self._wait = wait
         at_once = "asking again" if cause is Cause.CONTENT else "again at once"
@@ -288,6 +296,11 @@ class StepRun:
             f"{type(error).__name__}: {_first_line(error)}), {when}"
         )
         return True
+
+    def _tell(self, error: BaseException, text: str) -> None:
+        """Say what was done about a failure, and with the error wherever that goes."""
+        self._host.notice(text)
+        error.add_note(f"duranb: {text}")
 
     # -- endings ---------------------------------------------------------------------------
 

@@ -321,6 +321,7 @@ class ExecutionRestored(Body, frozen=True, tag="execution.restored"):
     before: int
     snapshot: int
     cell: str = ""
+    parent: int = 0
 
 
 class ExecutionCompensated(Body, frozen=True, tag="execution.compensated"):
@@ -330,6 +331,14 @@ class ExecutionCompensated(Body, frozen=True, tag="execution.compensated"):
     by: int
     ok: bool = True
     error: ErrorInfo | None = None
+
+
+class SagaBegun(Body, frozen=True, tag="saga.begun"):
+    """``executions`` are to be undone, in this order, and each until it is: a process that dies in
+    between leaves the rest to the next one. ``reason`` says who wanted that."""
+
+    executions: list[int]
+    reason: str = ""
 
 
 class CompensationRegistered(Body, frozen=True, tag="compensation.registered"):
@@ -368,6 +377,7 @@ EventBody: TypeAlias = (
     | ExecutionEnded
     | ExecutionRestored
     | ExecutionCompensated
+    | SagaBegun
     | CompensationRegistered
     | Answered
 )
@@ -396,7 +406,10 @@ def encode(body: EventBody) -> tuple[str, str]:
 
 def decode(text: str) -> EventBody:
     """The body that :func:`encode` wrote. Raises ``msgspec.ValidationError`` on anything else."""
-    return _upcast(text) if text.startswith(_FIRST_FORMAT) else _decoder.decode(text)
+    try:
+        return _upcast(text) if text.startswith(_FIRST_FORMAT) else _decoder.decode(text)
+    except RecursionError as error:
+        raise msgspec.ValidationError("it is nested too deeply") from error
 
 
 _FIRST_FORMAT = '{"kind":'

@@ -22,7 +22,7 @@ from typing import Any
 import blake3
 import msgspec
 
-from duranb.code.holding import GONE, value as value_of
+from duranb.code.holding import GONE, held_by, owner, value as value_of
 from duranb.code.looking import own_failure
 from duranb.errors import StoreError
 from duranb.record.events import Binding
@@ -130,8 +130,7 @@ class Surroundings:
         value = value_of(name)
         if value is not GONE:
             return self._short(name, value)
-        loaded = name.rpartition(".")[0] in sys.modules
-        return ABSENT if loaded else self._as_imported(name)
+        return ABSENT if owner(name)[0] is not None else self._as_imported(name)
 
     def _short(self, name: str, value: object) -> str:
         if type(value) is str and is_secret_field(name.rpartition(".")[2]):
@@ -149,14 +148,20 @@ class Surroundings:
 
     def _literal(self, name: str) -> object:
         module, _, own = name.rpartition(".")
-        return self._namespace.uses.modules.literals(module).get(own, GONE)
+        while module:
+            found = self._namespace.uses.modules.literals(module).get(own, GONE)
+            if found is not GONE:
+                return found
+            module, _, last = module.rpartition(".")
+            own = f"{last}.{own}"
+        return GONE
 
     # -- what a step changes ---------------------------------------------------------------
 
     def mark(self, touches: Collection[str]) -> Around:
         """The surroundings now, of which code can touch these."""
-        modules = {name.rpartition(".")[0] for name in touches}
-        names = {m: frozenset(vars(sys.modules[m])) for m in modules if m in sys.modules}
+        modules = {name.rpartition(".")[0] for name in touches} & sys.modules.keys()
+        names = {m: frozenset(vars(sys.modules[m])) for m in modules}
         seen = {name: self._look(name, keep=True) for name in touches}
         return Around(seen, names, dict(os.environ))
 
@@ -265,16 +270,19 @@ class Surroundings:
 
     def move(self, before: Iterable[Execution], target: Iterable[Execution]) -> list[str]:
         """Go from where some executions led to where others did; the names of those that are not as
-        they were there. Raises :class:`StoreError`."""
+        they were there, as far as steps were given them. Raises :class:`StoreError`."""
+        before, target = list(before), list(target)
         there = {name: (b, x.step) for x in target for name, b in x.around.items()}
         lost = [n for n, (b, step) in there.items() if not self._restored(n, b, step)]
         for name in {name for x in before for name in x.around} - there.keys():
             value = GONE if name.startswith("$") else self._literal(name)
-            if value is not GONE and name.rpartition(".")[0] in sys.modules:
+            if value is not GONE and owner(name)[0] is not None:
                 _put(name, copy.deepcopy(value))
             elif value is GONE:
                 lost.append(name)
-        return sorted(lost)
+        given = {name: version for x in target for name, version in x.given.items()}
+        lost += [n for n in given if n not in there and self.version(n) not in (given[n], UNTOLD)]
+        return sorted(set(lost))
 
 
 def _of_variable(name: str, value: str | None) -> str:
@@ -294,14 +302,17 @@ def _changed(environment: Mapping[str, str]) -> set[str]:
 def _put(name: str, value: Any) -> None:
     """Give a variable of a module a value. A list, a dict or an object that others hold as well
     stays itself, and gets what is in the other one."""
-    home, _, own = name.rpartition(".")
-    module: Any = importlib.import_module(home)
-    there = vars(module).get(own, GONE)
+    holder, own = owner(name)
+    if holder is None:
+        importlib.import_module(name.rpartition(".")[0])
+        holder, own = owner(name)
+    there = held_by(holder).get(own, GONE)
     kind = type(there)
     if value is GONE:
-        vars(module).pop(own, None)
+        if there is not GONE:
+            delattr(holder, own)
     elif kind is not type(value) or there is value:
-        setattr(module, own, value)
+        setattr(holder, own, value)
     elif issubclass(kind, list):
         list.__setitem__(there, slice(None), value)
     elif issubclass(kind, dict):
@@ -313,4 +324,4 @@ def _put(name: str, value: Any) -> None:
     elif is_open(there):
         give(value, there)
     else:
-        setattr(module, own, value)
+        setattr(holder, own, value)

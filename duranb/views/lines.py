@@ -138,6 +138,9 @@ def greeting(history: History) -> str:
     last = history.executions[history.last_execution]
     if last.status is not Status.COMPLETED:
         parts.append(f"{last.step} is {last.status}")
+    if history.to_undo:
+        undone = dict.fromkeys(history.executions[i].step for i in history.to_undo)
+        parts.append(f"undoing {', '.join(undone)} did not come to its end (%duranb compensate)")
     return (
         f"duranb: {'; '.join(parts)}. Run All restores them step by step; "
         "%duranb rewind brings all variables back without running a cell"

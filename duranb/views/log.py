@@ -88,6 +88,9 @@ def sentence(history: History, body: e.EventBody) -> str:
             return f"call {body.call} was resolved: {body.verdict}"
         case e.CallCompensated():
             return f"call {body.call} was undone by execution {body.by}"
+        case e.SagaBegun():
+            steps = [_step(history, number) for number in body.executions]
+            return _short(f"to be undone ({body.reason}): {', '.join(steps)}")
         case e.CompensationRegistered():
             return f"{body.step} has a compensation"
         case e.Answered():

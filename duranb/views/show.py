@@ -29,7 +29,7 @@ def view(history: History, reference: str) -> View:
         parts.append(Text(f"not recorded: {told(this.unrecorded)}", style="yellow"))
     parts.append(_heading("code"))
     parts.append(Syntax(this.source.rstrip(), "python", background_color="default"))
-    if this.inputs or this.uses:
+    if this.inputs or this.uses or this.given:
         parts += [_heading("inputs"), _inputs(history, this)]
     if this.outputs:
         parts += [_heading("outputs"), _bindings(this)]
@@ -103,6 +103,8 @@ def _inputs(history: History, this: Execution) -> Table:
     for name, version in this.inputs.items():
         seen = before.get(name)
         table.add_row(name, seen.type if seen else "", Text(seen.preview if seen else version))
+    for name, version in this.given.items():
+        table.add_row(name, "", Text(version[:12], style="dim"))
     for name in this.uses:
         table.add_row(name, "code", Text(this.uses[name][:12], style="dim"))
     return table

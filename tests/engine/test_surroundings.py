@@ -23,7 +23,7 @@ SEEN = {}
 MODE = "plain"
 API_KEY = "none"
 class Box:
-    size = 1
+    size, kind = 1, "b"
     def read(self): return SEEN.get("box")
 BOX = Box()
 def mode(): return MODE
@@ -83,6 +83,7 @@ READS = {
     ),
     "a method's global": ("helper.SEEN['box'] = 1", "", "y = helper.BOX.read()"),
     "an object": ("helper.BOX.size = 2", "helper.BOX.size = 3", "y = helper.BOX.size"),
+    "a class": ("helper.Box.kind = 'x'", "helper.Box.kind = 'y'", "y = helper.Box.kind"),
     "by a notebook's function": (
         "helper.COUNT = 3\ndef f(): return helper.COUNT",
         "helper.COUNT = 4\ndef f(): return helper.COUNT",
@@ -169,6 +170,11 @@ CHANGES = {
     "a list in place": ("helper.REGISTRY.append((1, {2}))", "helper.REGISTRY", [(1, {2})]),
     "a dict by any key": ("helper.SEEN[1, 2] = 'x'", "helper.SEEN", {(1, 2): "x"}),
     "an object": ("helper.BOX.size = 9", "helper.BOX.size", 9),
+    "a class": (
+        "helper.Box.kind = 'n'; helper.Box.made = 1",
+        "(helper.BOX.kind, helper.Box.made)",
+        ("n", 1),
+    ),
     "a new name": ("helper.NEW = 5", "helper.NEW", 5),
     "a submodule's": ("helper.deeper.LEVEL = 2", "helper.deeper.LEVEL", 2),
     "by a name of the notebook's": ("registry.append(7)", "helper.REGISTRY", [7]),
@@ -279,9 +285,11 @@ def test_a_module_begins_anew_with_an_attempt(start: Callable[..., World]) -> No
 
 
 def test_a_rewind_takes_modules_along(start: Callable[..., World]) -> None:
-    """What steps had changed in a module is undone or done again with them."""
+    """What steps had changed in a module is undone or done again with them. What a plain cell had
+    set, and steps went by, is named."""
     world = start()
-    world.plain("import helper")
+    world.plain("import helper\nhelper.MODE = 'mine'")
+    world.cell("m", "y = helper.mode()")
     world.cell("a", "helper.REGISTRY.append(1)")
     world.cell("b", "helper.REGISTRY.append(2); helper.NEW = object")
     line = world.history.line
@@ -290,7 +298,7 @@ def test_a_rewind_takes_modules_along(start: Callable[..., World]) -> None:
     assert world.live["helper"].REGISTRY == [1] and lost == ["helper.NEW"]
     world = start(world)
     world.plain("import helper")
-    world.runtime.surroundings.move([], line(first))
+    assert world.runtime.surroundings.move([], line(first)) == ["helper.MODE"]
     assert world.live["helper"].REGISTRY == [1]
 
 
