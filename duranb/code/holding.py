@@ -7,6 +7,7 @@ own modules; of installed modules only what the notebook's own code names counts
 
 from __future__ import annotations
 
+import enum
 import sys
 import types
 from collections.abc import Iterable, Mapping
@@ -15,7 +16,15 @@ from typing import Any
 
 from duranb.code import compiled, identity, mentions
 from duranb.code.bytecode import code_names
-from duranb.code.looking import bases_of, is_a, is_class, module_name, module_of
+from duranb.code.looking import (
+    bases_of,
+    dict_of,
+    is_a,
+    is_class,
+    module_name,
+    module_of,
+    qualname_of,
+)
 from duranb.code.mentions import Chain, Mentions
 from duranb.code.modules import ProjectModules
 
@@ -28,20 +37,41 @@ _NO_DATA = (types.ModuleType, types.FunctionType, types.BuiltinFunctionType, typ
 class Held:
     """Variables of modules, as ``module.name``: those that code ``reads`` and ``sets``, all that it
     ``touches``, and those it sets ``first``, before it does anything else. ``environment`` are the
-    variables of the environment that it reads."""
+    variables of the environment that it reads, ``mentions`` all names and attributes in it."""
 
     reads: set[str] = field(default_factory=set)
     sets: set[str] = field(default_factory=set)
     touches: set[str] = field(default_factory=set)
     first: set[str] = field(default_factory=set)
     environment: set[str] = field(default_factory=set)
+    mentions: set[str] = field(default_factory=set)
+
+
+def owner(name: str) -> tuple[object, str]:
+    """The module, or the class in it, that holds a variable, with its name there; None for one
+    whose module is not loaded."""
+    path, _, own = name.rpartition(".")
+    module, inside = path, list[str]()
+    while module and not is_a(sys.modules.get(module), types.ModuleType):
+        module, _, last = module.rpartition(".")
+        inside.insert(0, last)
+    found: object = sys.modules.get(module)
+    for part in inside:
+        found = None if found is None else held_by(found).get(part)
+        if not is_class(found):
+            return None, own
+    return found, own
+
+
+def held_by(holder: object) -> Mapping[str, Any]:
+    """What a module or class holds."""
+    return dict_of(holder) if is_class(holder) else vars(holder)
 
 
 def value(name: str) -> object:
-    """What a variable ``module.name`` is bound to, or :data:`GONE`."""
-    module, _, own = name.rpartition(".")
-    found = sys.modules.get(module)
-    return GONE if found is None else vars(found).get(own, GONE)
+    """What a variable ``module.name`` or ``module.Class.name`` is bound to, or :data:`GONE`."""
+    holder, own = owner(name)
+    return GONE if holder is None else held_by(holder).get(own, GONE)
 
 
 def held(
@@ -120,6 +150,7 @@ class _Walk:
     def code(self, told: Mentions, scope: Mapping[str, Any]) -> None:
         """What a code object with these globals touches."""
         self.found.environment |= told.environment
+        self.found.mentions |= told.attributes | {chain[0] for chain in told.chains}
         self._attributes |= told.attributes
         for name in told.imports:
             self._import(name)
@@ -148,12 +179,14 @@ class _Walk:
         if scope is not self._live and type(home) is str and not is_a(value, types.ModuleType):
             self._variable(home, sys.modules.get(home), chain[0], reads=reads)
             return
-        for part in chain[1:]:
+        for at, part in enumerate(chain[1:], 2):
             if not is_a(value, types.ModuleType):
                 return
             after = vars(value).get(part, GONE)
             if not is_a(after, types.ModuleType):
                 self._variable(module_name(value), value, part, reads=reads)
+                if is_class(after) and chain[at:] and self._owns(module_name(value)):
+                    self.found.touches.add(f"{module_name(value)}.{part}.{chain[at]}")
                 return
             value = after
         if is_a(value, types.ModuleType) and self._owns(module_name(value)):
@@ -197,8 +230,9 @@ class _Walk:
     def _follow(self, value: object) -> None:
         if is_class(value):
             if self._owns(module_of(value)):
-                for attribute in identity.attributes(value).values():
+                for own, attribute in identity.attributes(value).items():
                     self.met(attribute)
+                    self._attribute(value, own, attribute)
                 for base in bases_of(value):
                     self.met(base)
             return
@@ -215,6 +249,15 @@ class _Walk:
         for inner in identity.unwrapped(value):
             self.met(inner)
 
+    def _attribute(self, cls: type, own: str, value: object) -> None:
+        """A class of the project's that holds data is as good as a module that does."""
+        name = f"{module_of(cls)}.{qualname_of(cls)}.{own}"
+        if own.startswith("__") or hasattr(type(value), "__get__") or is_a(value, *_NO_DATA):
+            return
+        if owner(name)[0] is cls and not issubclass(cls, enum.Enum):
+            self.found.touches.add(name)
+            self.found.reads.add(name)
+
     def _import(self, name: str) -> None:
         """A function that imports a module knows it by a name of its own."""
         module = sys.modules.get(name)
@@ -230,7 +273,9 @@ class _Walk:
         values = (self._live.get(n) for n in names)
         wanted = {id(v) for v in values if type(v) not in _ONLY_EQUAL}
         for home in self._modules_of.present() if wanted else ():
-            module = sys.modules[home]
+            module = sys.modules.get(home)
+            if not is_a(module, types.ModuleType):
+                continue
             for own, value in list(vars(module).items()):
                 if id(value) in wanted:
                     self._variable(home, module, own, reads=False)

@@ -40,7 +40,7 @@ class ProjectModules:
     """The modules under ``root``; ``fingerprint`` digests a syntax tree."""
 
     def __init__(self, root: Path, fingerprint: Callable[[ast.Module], str]) -> None:
-        self._root = root.resolve()
+        self.root = root.resolve()
         self._fingerprint = fingerprint
         self.patched: Callable[[str], object] = lambda name: None
         """Changes with the time at which a module was brought up to date without being loaded."""
@@ -53,7 +53,7 @@ class ProjectModules:
         self._installed = [
             folder
             for folder in (p.resolve() for p in installed)
-            if folder.is_relative_to(self._root) and folder != self._root
+            if folder.is_relative_to(self.root) and folder != self.root
         ]
 
     def owns(self, module: str) -> bool:
@@ -129,14 +129,14 @@ class ProjectModules:
     def _folders(self, search: tuple[str, ...]) -> list[Path]:
         """The folders of the project that ``search`` (``sys.path``) leads to, the root first."""
         if self._searched[0] != search:
-            folders = dict.fromkeys([self._root, *(Path(p).resolve() for p in search)])
+            folders = dict.fromkeys([self.root, *(Path(p).resolve() for p in search)])
             self._searched = (search, [f for f in folders if self._is_own(f)])
         return self._searched[1]
 
     def _is_own(self, file: Path) -> bool:
-        if not file.is_relative_to(self._root):
+        if not file.is_relative_to(self.root):
             return False
-        if not _INSTALLED.isdisjoint(file.relative_to(self._root).parts):
+        if not _INSTALLED.isdisjoint(file.relative_to(self.root).parts):
             return False
         return not any(file.is_relative_to(folder) for folder in self._installed)
 
@@ -162,13 +162,13 @@ class ProjectModules:
             tree = ast.parse(source)
         except (SyntaxError, ValueError):  # its importer will be told
             return _Source(None, None, stamp, blake3.blake3(source).hexdigest(16), ())
-        told = self._fingerprint(tree), _imports(tree, package), _literals(tree)
+        told = self._fingerprint(tree), _imports(tree, package), _literals(tree.body)
         return _Source(None, None, stamp, *told)
 
 
-def _literals(tree: ast.Module) -> Mapping[str, object]:
+def _literals(body: list[ast.stmt]) -> Mapping[str, object]:
     bound = Counter[str]()
-    stack: list[ast.AST] = [*tree.body]
+    stack: list[ast.AST] = [*body]
     while stack:
         node = stack.pop()
         if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
@@ -176,7 +176,10 @@ def _literals(tree: ast.Module) -> Mapping[str, object]:
         elif not isinstance(node, _SCOPES):
             stack += ast.iter_child_nodes(node)
     found: dict[str, object] = {}
-    for statement in tree.body:
+    for statement in body:
+        if isinstance(statement, ast.ClassDef):
+            inside = _literals(statement.body)
+            found |= {f"{statement.name}.{name}": value for name, value in inside.items()}
         match statement:
             case ast.Assign([ast.Name(name)], value) | ast.AnnAssign(ast.Name(name), _, value):
                 targets: list[ast.expr] = [ast.Name(name)]
@@ -191,7 +194,7 @@ def _literals(tree: ast.Module) -> Mapping[str, object]:
             several = isinstance(statement, ast.Assign) and len(targets) > 1
             pairs = zip(targets, values if several else [values], strict=True)
             found |= {t.id: v for t, v in pairs if isinstance(t, ast.Name)}
-    return {name: value for name, value in found.items() if bound[name] == 1}
+    return {name: value for name, value in found.items() if bound[name] == 1 or "." in name}
 
 
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)

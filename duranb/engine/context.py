@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from duranb.engine import scopes
 from duranb.engine.journal import Journal
 from duranb.engine.runtime import Runtime, active
+from duranb.engine.ways import Tally
 
 if TYPE_CHECKING:
     from duranb.engine.budgets import Budget
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
 class StepContext:
     """One execution of a step while its body runs, with its journal. ``budgets`` are those that its
-    calls are paid from: its own, those of what calls it, and that of the whole run."""
+    calls are paid from: its own, those of what calls it, and that of the whole run. ``unrecorded``
+    is what leaves it by ways that are not recorded."""
 
     def __init__(
         self,
@@ -49,6 +51,8 @@ class StepContext:
             fresh=fresh,
             strict=strict or runtime.settings.strict,
         )
+        within: Tally | None = outer.step.unrecorded if outer is not None else None
+        self.unrecorded: Tally = Tally(execution, runtime.append, within)
         self._outer: StepContext | None = None
 
     @property
@@ -89,7 +93,8 @@ def in_effect() -> bool:
 @dataclass(frozen=True)
 class Context:
     """What :func:`context` tells code inside a step. ``idempotency_key`` is stable over retries
-    and restarts: inside an effect it is that effect's, else the step execution's."""
+    and restarts: inside an effect it is that effect's, in an item of a map that item's, else the
+    step execution's."""
 
     run: str
     branch: str
@@ -105,6 +110,9 @@ def context() -> Context | None:
     if here is None:
         return None
     history, where = here.runtime.history, scopes.inside.get()
-    key = where.idempotency_key if where is not None else ""
-    key = key or here.journal.idempotency_key("step", 0)
+    key, item = "", None
+    if where is not None and where.step is here:
+        key, item = where.idempotency_key, where.attempt.item
+    if not key:
+        key = here.journal.idempotency_key("step" if item is None else f"{item.key} item", 0)
     return Context(history.run, history.branch, here.step, here.execution, here.attempt, key)

@@ -20,6 +20,7 @@ from duranb.engine.runtime import Runtime
 from duranb.engine.spec import Spec
 from duranb.errors import NotRestorable
 from duranb.record.model import ABSENT, REWOUND, Execution, Status
+from duranb.state import process
 from duranb.state.randomness import OWN, UNSEEDED
 
 
@@ -136,9 +137,10 @@ def _unlike(
             return f"class {name} is not there, and {registered.WHY}"
     if other := runtime.surroundings.unlike(counted, given):
         return f"{other} changed"
+    not_here = gone(runtime, recorded)
     for name, others in recorded.shared.items():
         # Each of the names that share it would see what the step changed in place.
-        if namespace.sharing(name) != set(others):
+        if name not in not_here and namespace.sharing(name) != set(others) - not_here:
             return f"other names share what it changes in place: {name}"
     for name, version in recorded.sharers.items():
         if name in namespace.live and namespace.version(name) != version:
@@ -148,6 +150,13 @@ def _unlike(
         if stood != OWN and standing.get(generator, UNSEEDED) != stood:
             return f"it draws random numbers, and the state of {generator} is another one"
     return ""
+
+
+def gone(runtime: Runtime, recorded: Execution) -> set[str]:
+    """The names that an execution had changed in place and that do not exist here: another cell
+    had bound them to what it changed, and is further down, or is no more."""
+    names = recorded.shared.keys() - {recorded.result_name}
+    return {n for n in names if n not in runtime.namespace.live}
 
 
 def inputs_of(
@@ -215,7 +224,8 @@ def touched(
         names,
         whole=whole,
     )
-    reads = found.reads | {f"${n}" for n in found.environment}
+    found.mentions |= {type(runtime.namespace.live.get(n)).__name__ for n in names}
+    reads = found.reads | {f"${n}" for n in found.environment} | process.used(found.mentions)
     found.reads = {n for n in reads - found.first if not is_ignored(n, spec.ignore)}
     return found
 
@@ -260,6 +270,8 @@ def why(
         return "; ".join(changes)
     if last.status is Status.COMPENSATED:
         return "its last execution was compensated"
+    if last.status is Status.COMPLETED and last.id in runtime.history.partly_undone:
+        return "an effect of its last execution was undone"
     if last.status is Status.COMPLETED:
         unlike = _unlike(runtime, last, given, spec.ignore)
         return unlike or "an earlier execution of it cannot be restored here"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from duranb.engine.runtime import Runtime
 from duranb.errors import Untrusted, UsageError, Waiting
 from duranb.record.history import History
 from duranb.record.kinds import Kind
-from duranb.store import keys
+from duranb.store import files, guarded, keys
+from duranb.store.paths import check_folder
 
 NO_ANSWER = object()
 
@@ -107,14 +109,20 @@ def _about(history: History, number: int, question: str) -> str:
 
 
 def post(store: Path, history: History, number: int, value: Any) -> None:
-    """Put an answer where the kernel that holds the store finds it, signed with the user's key."""
+    """Put an answer where the kernel that holds the store finds it, signed with the user's key.
+
+    Raises :class:`duranb.errors.StoreUnwritable`.
+    """
     about = _about(history, number, history.calls[number].preview)
     text = json.dumps(value)
     folder = inbox(store)
-    folder.mkdir(exist_ok=True)
-    part = folder / f"{number}.part"
-    part.write_text(json.dumps({"answer": text, "signature": _sign(about, text)}))
-    part.replace(folder / f"{number}.json")
+    try:
+        check_folder(store)
+        guarded.folder(folder)
+    except OSError as error:
+        raise files.unwritable(store, error) from error
+    signed = json.dumps({"answer": text, "signature": _sign(about, text)})
+    files.replace(folder / f"{number}.json", signed.encode())
 
 
 def posted_answer(folder: Path, number: int, about: str) -> Any:
@@ -123,12 +131,12 @@ def posted_answer(folder: Path, number: int, about: str) -> Any:
     Raises :class:`duranb.errors.Untrusted` for one that this user has not given to this question.
     """
     file = folder / f"{number}.json"
-    if not file.exists():
+    if not os.path.lexists(file):
         return NO_ANSWER
     try:
-        posted = json.loads(file.read_text())
+        posted = json.loads(guarded.read(file))
         text, signature = str(posted["answer"]), str(posted["signature"])
-    except (ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         text = signature = ""
     if not hmac.compare_digest(signature, _sign(about, text)):
         raise Untrusted(

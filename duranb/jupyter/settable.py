@@ -5,6 +5,7 @@ from __future__ import annotations
 import decimal
 import functools
 import importlib
+import locale
 import logging
 import os
 import sys
@@ -229,12 +230,15 @@ def _python() -> Values:
         "recursion limit": sys.getrecursionlimit(),
         "precision": context.prec,
         "rounding": context.rounding,
+        "locale": locale.setlocale(locale.LC_ALL),
     }
 
 
 def _write_python(values: Values) -> None:
     context = decimal.getcontext()
     sys.setrecursionlimit(values.get("recursion limit", sys.getrecursionlimit()))
+    if "locale" in values:
+        locale.setlocale(locale.LC_ALL, values["locale"])
     context.prec = values.get("precision", context.prec)
     context.rounding = values.get("rounding", context.rounding)
 

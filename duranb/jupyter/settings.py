@@ -14,10 +14,19 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import blake3
+
 from duranb.jupyter.settable import LIBRARIES, Group, Values, of_shell
 
 SETTINGS = "settings"
 """The type under which they are kept among a step's outputs."""
+
+
+_SHOWS = {
+    "matplotlib": frozenset({"image/png", "image/svg+xml", "image/jpeg", "application/pdf"}),
+    "pandas": frozenset({"text/html"}),
+}
+"""By library, the types of outputs on whose looks its settings decide."""
 
 
 class Settings:
@@ -60,8 +69,9 @@ class Settings:
             self._unread[name] = type(error).__name__
             return {}
 
-    def changes(self) -> list[dict[str, Any]]:
-        """What differs now from :meth:`begin`, as a message to be kept, if anything does."""
+    def changes(self, shown: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """What differs now from :meth:`begin`, and under which settings the step's outputs were
+        ``shown``, as a message to be kept, if there is anything to say."""
         assert self._before is not None
         found, lost = {}, []
         for name, before in self._before.items():
@@ -71,10 +81,31 @@ class Settings:
             if kept := {key: value for key, value in kept.items() if value is not _NO_JSON}:
                 found[name] = kept
         lost += [f"{name} (it could not be read: {why})" for name, why in self._unread.items()]
-        if not (found or lost):
+        under = {name: told for name in _SHOWS if (told := self._told(name, shown))}
+        if not (found or lost or under):
             return []
-        content = {"changes": found, "lost": lost}
+        content = {"changes": found, "lost": lost, "under": under}
         return [{"type": SETTINGS, "content": content}]
+
+    def _told(self, name: str, shown: list[dict[str, Any]]) -> str:
+        """The settings of a library that decide on how something is shown that is among what was:
+        a digest of those that are not as at first."""
+        found = self._read(name)
+        data = (message["content"].get("data", {}).keys() for message in shown)
+        if found is None or all(_SHOWS[name].isdisjoint(each) for each in data):
+            return ""
+        group = self._groups[name]
+        changed = {k: _as_json(v) for k, v in group.changed(group.fresh(), found).items()}
+        plain = {k: v for k, v in sorted(changed.items()) if v is not _NO_JSON}
+        plain.pop("interactive", None)  # which the kernel sets when it is first asked for a figure
+        return blake3.blake3(repr(plain).encode()).hexdigest(8) if plain else ""
+
+    def shown_otherwise(self, messages: list[dict[str, Any]]) -> list[str]:
+        """The libraries whose settings are others than when outputs were shown that they made."""
+        kept = [m["content"] for m in messages if m["type"] == SETTINGS]
+        under: dict[str, str] = kept[0].get("under", {}) if kept else {}
+        here = [name for name in _SHOWS if self._read(name) is not None]
+        return [name for name in here if self._told(name, messages) != under.get(name, "")]
 
     def apply(self, messages: list[dict[str, Any]]) -> list[str]:
         """Set again what a step had changed; phrases about what is not."""

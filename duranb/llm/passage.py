@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from itertools import islice
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -28,8 +29,14 @@ from duranb.llm.shapes.common import Tokens, record
 from duranb.record.events import Usage
 
 MOST_OUTPUT = 4096
-"""Tokens that an answer is taken to have at most where the request does not limit them, unless
-longer ones were seen."""
+"""Tokens that an answer is taken to have at most where the request does not limit them, and little
+is known of its model."""
+
+KNOWN = 30
+"""Answers from which it is known how long a model's get: four times as long at most."""
+
+LATEST = 200
+"""Recorded calls, the latest ones, from which a new process learns how long answers are."""
 
 USUAL_OUTPUT = 500
 """Tokens that it is expected to have before any was seen."""
@@ -37,7 +44,7 @@ USUAL_OUTPUT = 500
 IMAGE = 1500
 """Tokens that something encoded in a request (an image, a file) is taken to be."""
 
-LOOK = 0.01
+LOOK = 0.03
 """Seconds between two looks at whether a budget has room again."""
 
 _ENCODED = re.compile(rb"[A-Za-z0-9+/=_-]{2000,}")
@@ -58,7 +65,20 @@ class _Seen:
 
     @property
     def usual(self) -> int:
+        """Tokens of an answer, on average."""
         return self.output // self.calls if self.calls else USUAL_OUTPUT
+
+    @property
+    def most(self) -> int:
+        """Tokens that the next one has at most, as far as anybody can tell."""
+        longest = 4 * self.longest
+        return max(longest, 256) if self.calls >= KNOWN else max(longest, MOST_OUTPUT)
+
+    def answered(self, tokens: int) -> None:
+        """An answer had so many."""
+        self.calls += 1
+        self.output += tokens
+        self.longest = max(self.longest, tokens)
 
 
 _seen: dict[str, _Seen] = {}
@@ -84,10 +104,9 @@ class Passage:
         Raises :class:`BudgetExceeded`, :class:`UsageError` where its price is not known, and
         :class:`asyncio.CancelledError` when nobody waits for it any more.
         """
-        expected, most = self._tokens()
-        paying = budgets.in_force()
-        if paying:
-            yield from self._pay(paying, expected, most)
+        if paying := budgets.in_force():
+            yield from self._pay(paying)
+        expected, _ = self._tokens()
         gate = limiter.of(f"{self._model} at {urlsplit(self._asked.url).netloc}")
         self._estimate = expected.input + expected.output
         try:
@@ -103,14 +122,16 @@ class Passage:
 
     # -- what it may cost ------------------------------------------------------------------
 
-    def _pay(self, paying: tuple[Budget, ...], expected: Tokens, most: Tokens) -> Flow[None]:
+    def _pay(self, paying: tuple[Budget, ...]) -> Flow[None]:
         priced = any(each.limit.usd is not None for each in paying)
         if priced:
             yield _Prices()
-        expects, at_most = (self._amount(each, priced) for each in (expected, most))
         for each in paying:
             try:
-                while not each.reserve(expects, at_most, self._asked.name):
+                while True:  # more is known of the model each time
+                    expected, most = (self._amount(tokens, priced) for tokens in self._tokens())
+                    if each.reserve(expected, most, self._asked.name):
+                        break
                     self._refuse_if_over()
                     yield Pause(LOOK)
             except BaseException as error:
@@ -118,7 +139,7 @@ class Passage:
                 if isinstance(error, BudgetExceeded) and not isinstance(each, Block):
                     self._step.journal.stop(error)
                 raise
-            self._held.append((each, at_most))
+            self._held.append((each, most))
 
     def _amount(self, tokens: Tokens, priced: bool) -> Amount:
         shape = SHAPES.get(self._asked.endpoint.shape) if self._asked.endpoint else None
@@ -139,21 +160,30 @@ class Passage:
         encoded = _ENCODED.findall(content)
         size = len(content) - sum(map(len, encoded))
         with _lock:
-            seen = _seen.get(self._model, _Seen())
+            seen = _seen.get(self._model) or _seen.setdefault(self._model, self._recorded())
             ratio = seen.input / seen.bytes if seen.bytes else 0.25
-            usual, longest = seen.usual, seen.longest
+            usual, longest = seen.usual, seen.most
         images = IMAGE * len(encoded)
         bound = _bound(self._asked.body)
         if self._asked.endpoint is not None and self._asked.endpoint.verb == "embed":
             usual = bound = 0
         elif bound is None:
-            bound = max(MOST_OUTPUT, 2 * longest)
+            bound = longest
         usual = min(usual, bound)
         inputs = round(size * ratio) + images, round(size * max(0.4, 1.5 * ratio)) + images
         return (
             Tokens(self._model, max(1, inputs[0]), usual),
             Tokens(self._model, max(1, inputs[1]), bound),
         )
+
+    def _recorded(self) -> _Seen:
+        """What the latest recorded calls of the model tell."""
+        found, runtime = _Seen(), self._step.runtime
+        with runtime.lock:
+            for call in islice(reversed(runtime.history.calls.values()), LATEST):
+                if call.usage is not None and call.usage.model.startswith(self._model):
+                    found.answered(call.usage.output_tokens)
+        return found
 
     # -- what came of it -------------------------------------------------------------------
 
@@ -190,9 +220,7 @@ class Passage:
         encoded = _ENCODED.search(self._asked.content)
         with _lock:
             seen = _seen.setdefault(self._model, _Seen())
-            seen.calls += 1
-            seen.output += usage.output_tokens
-            seen.longest = max(seen.longest, usage.output_tokens)
+            seen.answered(usage.output_tokens)
             if encoded is None:
                 seen.bytes += len(self._asked.content)
                 seen.input += usage.input_tokens

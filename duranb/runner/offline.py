@@ -24,7 +24,7 @@ from duranb.errors import StoreDamaged
 from duranb.record.history import History
 from duranb.runner.headless import Hooks, check_names, inject, read, run_cells, step_of, told
 from duranb.session.places import find_store
-from duranb.store import StoreView, copy_history
+from duranb.store import StoreView, copy_history, guarded
 
 TRIES = 3
 
@@ -44,7 +44,9 @@ def copied(folder: Path) -> Iterator[tuple[Path, History]]:
     Artifacts are never changed once they are there, so they are only linked to. Raises
     :class:`duranb.errors.Untrusted` for one that somebody else wrote: what it holds is to be run.
     """
-    with tempfile.TemporaryDirectory(prefix="duranb-replay-", ignore_cleanup_errors=True) as temp:
+    with tempfile.TemporaryDirectory(
+        prefix=".replay-", dir=_place_for(folder), ignore_cleanup_errors=True
+    ) as temp:
         target = Path(temp) / folder.name
         for attempt in range(TRIES):
             target.mkdir()
@@ -68,11 +70,19 @@ def _link_artifacts(source: Path, target: Path) -> None:
         if file.suffix == ".part":
             continue
         link = target / file.parent.name / file.name
-        link.parent.mkdir(parents=True, exist_ok=True)
+        guarded.folder(link.parent, parents=True)
         try:
-            link.symlink_to(file.resolve())
-        except OSError:  # Windows gives the right to make links to few
-            shutil.copyfile(file, link)
+            os.link(file, link)
+        except OSError:  # another disk, or one without links
+            guarded.copy(file, link)
+
+
+def _place_for(folder: Path) -> str | None:
+    """Where a copy of a store goes: beside it where that saves copying its artifacts to another
+    disk, else among the temporary files."""
+    beside = folder.parent
+    same = os.stat(tempfile.gettempdir()).st_dev == os.stat(beside).st_dev
+    return None if same or not os.access(beside, os.W_OK) else str(beside)
 
 
 @dataclass(frozen=True)

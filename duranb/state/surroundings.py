@@ -22,11 +22,12 @@ from typing import Any
 import blake3
 import msgspec
 
-from duranb.code.holding import GONE, value as value_of
+from duranb.code.holding import GONE, held_by, owner, value as value_of
 from duranb.code.looking import own_failure
 from duranb.errors import StoreError
 from duranb.record.events import Binding
 from duranb.record.model import ABSENT, Execution
+from duranb.state import process
 from duranb.state.alive import give, is_open
 from duranb.state.capture import told
 from duranb.state.namespace import Namespace
@@ -83,6 +84,7 @@ class Surroundings:
     def __init__(self, namespace: Namespace) -> None:
         self._namespace = namespace
         self._assumed: dict[str, _Assumed] = {}
+        self._process = process.Process(namespace.uses.modules.root)
 
     # -- asking ----------------------------------------------------------------------------
 
@@ -121,13 +123,14 @@ class Surroundings:
         return "", ""
 
     def _actual(self, name: str) -> str:
+        if name in process.NAMES:
+            return self._process.version(name)
         if name.startswith("$"):
             return _of_variable(name[1:], os.environ.get(name[1:]))
         value = value_of(name)
         if value is not GONE:
             return self._short(name, value)
-        loaded = name.rpartition(".")[0] in sys.modules
-        return ABSENT if loaded else self._as_imported(name)
+        return ABSENT if owner(name)[0] is not None else self._as_imported(name)
 
     def _short(self, name: str, value: object) -> str:
         if type(value) is str and is_secret_field(name.rpartition(".")[2]):
@@ -136,6 +139,8 @@ class Surroundings:
 
     def _as_imported(self, name: str) -> str:
         """The version that a variable has when its module is imported, as far as its code says."""
+        if name in process.NAMES:
+            return process.FIRST
         if name.startswith("$"):
             return UNTOLD
         value = self._literal(name)
@@ -143,14 +148,20 @@ class Surroundings:
 
     def _literal(self, name: str) -> object:
         module, _, own = name.rpartition(".")
-        return self._namespace.uses.modules.literals(module).get(own, GONE)
+        while module:
+            found = self._namespace.uses.modules.literals(module).get(own, GONE)
+            if found is not GONE:
+                return found
+            module, _, last = module.rpartition(".")
+            own = f"{last}.{own}"
+        return GONE
 
     # -- what a step changes ---------------------------------------------------------------
 
     def mark(self, touches: Collection[str]) -> Around:
         """The surroundings now, of which code can touch these."""
-        modules = {name.rpartition(".")[0] for name in touches}
-        names = {m: frozenset(vars(sys.modules[m])) for m in modules if m in sys.modules}
+        modules = {name.rpartition(".")[0] for name in touches} & sys.modules.keys()
+        names = {m: frozenset(vars(sys.modules[m])) for m in modules}
         seen = {name: self._look(name, keep=True) for name in touches}
         return Around(seen, names, dict(os.environ))
 
@@ -259,16 +270,19 @@ class Surroundings:
 
     def move(self, before: Iterable[Execution], target: Iterable[Execution]) -> list[str]:
         """Go from where some executions led to where others did; the names of those that are not as
-        they were there. Raises :class:`StoreError`."""
+        they were there, as far as steps were given them. Raises :class:`StoreError`."""
+        before, target = list(before), list(target)
         there = {name: (b, x.step) for x in target for name, b in x.around.items()}
         lost = [n for n, (b, step) in there.items() if not self._restored(n, b, step)]
         for name in {name for x in before for name in x.around} - there.keys():
             value = GONE if name.startswith("$") else self._literal(name)
-            if value is not GONE and name.rpartition(".")[0] in sys.modules:
+            if value is not GONE and owner(name)[0] is not None:
                 _put(name, copy.deepcopy(value))
             elif value is GONE:
                 lost.append(name)
-        return sorted(lost)
+        given = {name: version for x in target for name, version in x.given.items()}
+        lost += [n for n in given if n not in there and self.version(n) not in (given[n], UNTOLD)]
+        return sorted(set(lost))
 
 
 def _of_variable(name: str, value: str | None) -> str:
@@ -288,14 +302,17 @@ def _changed(environment: Mapping[str, str]) -> set[str]:
 def _put(name: str, value: Any) -> None:
     """Give a variable of a module a value. A list, a dict or an object that others hold as well
     stays itself, and gets what is in the other one."""
-    home, _, own = name.rpartition(".")
-    module: Any = importlib.import_module(home)
-    there = vars(module).get(own, GONE)
+    holder, own = owner(name)
+    if holder is None:
+        importlib.import_module(name.rpartition(".")[0])
+        holder, own = owner(name)
+    there = held_by(holder).get(own, GONE)
     kind = type(there)
     if value is GONE:
-        vars(module).pop(own, None)
+        if there is not GONE:
+            delattr(holder, own)
     elif kind is not type(value) or there is value:
-        setattr(module, own, value)
+        setattr(holder, own, value)
     elif issubclass(kind, list):
         list.__setitem__(there, slice(None), value)
     elif issubclass(kind, dict):
@@ -307,4 +324,4 @@ def _put(name: str, value: Any) -> None:
     elif is_open(there):
         give(value, there)
     else:
-        setattr(module, own, value)
+        setattr(holder, own, value)

@@ -16,6 +16,7 @@ import msgspec
 
 from duranb.errors import StoreTooNew
 from duranb.record.events import ArtifactStored, Event, EventBody, decode
+from duranb.store import guarded
 from duranb.store.segments import HASH_BYTES
 
 GENESIS = bytes(HASH_BYTES)
@@ -58,7 +59,7 @@ def event(before: bytes, seq: int, ts: int, data: str, digest: bytes) -> tuple[E
 def read_tail(file: Path) -> tuple[int, bytes] | None:
     """What :class:`Tail` wrote last, or None where there is no such thing."""
     try:
-        seq, digest = _TAIL.unpack(file.read_bytes())
+        seq, digest = _TAIL.unpack(guarded.read(file))
     except (OSError, struct.error):
         return None
     return int(seq), bytes(digest)
@@ -73,7 +74,7 @@ class Tail:
     """
 
     def __init__(self, file: Path) -> None:
-        self._descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
+        self._descriptor = guarded.descriptor(file, os.O_RDWR | os.O_CREAT)
 
     def write(self, seq: int, digest: bytes) -> None:
         """Set it."""

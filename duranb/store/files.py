@@ -12,11 +12,13 @@ import stat
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import blake3
 
 from duranb.errors import StoreDamaged, StoreUnwritable
 from duranb.record.artifacts import Buffer
+from duranb.store import guarded
 
 PART = ".part"
 
@@ -47,7 +49,7 @@ def digest_of(parts: Sequence[memoryview]) -> str:
 def is_whole(folder: Path, digest: str, size: int) -> bool:
     """Whether the file of a digest is there, as large as it should be."""
     try:
-        found = os.stat(place(folder, digest))
+        found = os.lstat(place(folder, digest))
     except OSError:
         return False
     return stat.S_ISREG(found.st_mode) and found.st_size == size
@@ -57,7 +59,7 @@ def set_aside(folder: Path, digest: str) -> None:
     """Move what is not the file of a digest, although it is called so, into quarantine."""
     target = place(folder, digest)
     aside = folder / "quarantine" / f"{time.time_ns()}"
-    aside.mkdir(parents=True, exist_ok=True)
+    guarded.folder(aside, parents=True)
     target.rename(aside / digest)
 
 
@@ -70,8 +72,8 @@ def write(folder: Path, digest: str, parts: Sequence[Buffer]) -> None:
     try:
         if os.path.lexists(target):
             set_aside(folder, digest)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb", buffering=0) as out:
+        guarded.folder(target.parent)
+        with _made(part) as out:
             for piece in parts:
                 view = memoryview(piece).cast("B")
                 while view:
@@ -85,21 +87,28 @@ def write(folder: Path, digest: str, parts: Sequence[Buffer]) -> None:
         raise unwritable(folder, error) from error
 
 
+def _made(part: Path) -> BinaryIO:
+    """A new file that only the user may read, written without a buffer."""
+    return os.fdopen(
+        guarded.descriptor(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb", buffering=0
+    )
+
+
 def tidy(folder: Path) -> None:
     """Remove what a killed process had begun to write; for the one who holds the lock."""
     for part in (folder / "artifacts").glob(f"*{PART}"):
         part.unlink(missing_ok=True)
 
 
-def read(folder: Path, digest: str, *, writable: bool = False) -> memoryview:
-    """The bytes of an artifact's file, mapped and not copied. What is written to a ``writable``
-    one stays in this process."""
+def read(folder: Path, digest: str, size: int, *, writable: bool = False) -> memoryview:
+    """The bytes of an artifact's file of a known size, mapped and not copied. What is written to a
+    ``writable`` one stays in this process."""
     access = mmap.ACCESS_COPY if writable else mmap.ACCESS_READ
     file = place(folder, digest)
     try:
-        if not stat.S_ISREG(os.stat(file).st_mode):
-            raise StoreDamaged(f"artifact {digest[:12]} in {folder} is no file. {REMEDY}")
-        with file.open("rb") as source:
+        with guarded.reading(file) as source:
+            if os.fstat(source.fileno()).st_size != size:
+                raise ValueError("its size is another one")
             return memoryview(mmap.mmap(source.fileno(), 0, access=access))
     except FileNotFoundError as error:
         raise StoreDamaged(
@@ -114,6 +123,8 @@ def read(folder: Path, digest: str, *, writable: bool = False) -> memoryview:
 
 def unwritable(folder: Path, error: OSError) -> StoreUnwritable:
     """The plain sentence for what kept us from writing."""
+    if error.errno == errno.ELOOP:
+        return StoreUnwritable(f"the store {folder} is not opened: {error.strerror}")
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return StoreUnwritable(
             f"the disk of {folder} is full: nothing that was acknowledged is lost. Free some "
@@ -134,7 +145,7 @@ def replace(target: Path, data: bytes) -> None:
     """
     part = target.with_name(f"{target.name}.{secrets.token_hex(4)}{PART}")
     try:
-        with part.open("wb", buffering=0) as out:
+        with _made(part) as out:
             out.write(data)
             os.fsync(out.fileno())
         part.replace(target)

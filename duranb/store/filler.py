@@ -10,6 +10,7 @@ and rests in between.
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from duranb.errors import StoreError, StoreLocked
-from duranb.store import files, rows
+from duranb.store import files, guarded, rows
 from duranb.store.log import LogReader
 from duranb.store.paths import DATABASE, WAL
 
@@ -53,10 +54,17 @@ class _News:
 
 class Filler:
     """Owns the database of an open store. ``check()`` raises :class:`StoreError` where the folder
-    is not the store's any more."""
+    is not the store's any more. ``fresh`` begins it anew: what lies there is somebody else's, and
+    a view in it could do anything but end."""
 
     def __init__(
-        self, folder: Path, log: LogReader, tables: Tables, check: Callable[[], None]
+        self,
+        folder: Path,
+        log: LogReader,
+        tables: Tables,
+        check: Callable[[], None],
+        *,
+        fresh: bool = False,
     ) -> None:
         self._folder = folder
         self._log = log
@@ -67,6 +75,7 @@ class Filler:
         self._filled = 0
         self._at_open = log.last
         self._failures = 0  # in a row
+        self._fresh = fresh
         self._told = False
         self._latest = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="duranb-database", daemon=True)
@@ -223,6 +232,12 @@ class Filler:
             return self._database
         self._check()
         file = self._folder / DATABASE
+        for name in (DATABASE, WAL):
+            if os.path.lexists(self._folder / name) and not guarded.is_file(self._folder / name):
+                self._set_aside()
+        if self._fresh:
+            self._fresh = False
+            self._remove()
         try:
             database = Database(file)
             try:
@@ -255,7 +270,7 @@ class Filler:
     def _set_aside(self) -> None:
         """Move a database that cannot be read into quarantine."""
         aside = self._folder / "quarantine" / f"{time.time_ns()}"
-        aside.mkdir(parents=True, exist_ok=True)
+        guarded.folder(aside, parents=True)
         for name in (DATABASE, WAL):
             with contextlib.suppress(FileNotFoundError):
                 (self._folder / name).rename(aside / name)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import blake3
 
-from duranb.store import keys
+from duranb.store import guarded, keys
 from duranb.store.segments import HASH_BYTES, STORE_BYTES
 
 HEADS = "heads"
@@ -32,7 +32,7 @@ class Head(NamedTuple):
 def read(folder: Path) -> Head | None:
     """The head of the store that lay in a folder last, or None where nothing is known of one."""
     try:
-        return Head(*_HEAD.unpack(_file(folder).read_bytes()))
+        return Head(*_HEAD.unpack(guarded.read(_file(folder))))
     except (OSError, struct.error):
         return None
 
@@ -43,8 +43,8 @@ class Heads:
     def __init__(self, folder: Path) -> None:
         """Raises OSError."""
         file = _file(folder)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        self._descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+        guarded.folder(file.parent)
+        self._descriptor = guarded.descriptor(file, os.O_RDWR | os.O_CREAT)
 
     def write(self, head: Head) -> None:
         """Set it."""

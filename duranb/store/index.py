@@ -55,7 +55,7 @@ class Index:
         if known is None:
             raise StoreDamaged(f"the store {self._folder} has no artifact {digest[:12]}")
         if known.body.in_file:
-            return files.read(self._folder, digest, writable=writable)
+            return files.read(self._folder, digest, known.body.size, writable=writable)
         return memoryview(self._read(known.place))
 
     def get(self, digest: str, *, writable: bool = False) -> memoryview:

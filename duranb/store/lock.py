@@ -13,9 +13,10 @@ import socket
 import sys
 import time
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from duranb.errors import StoreLocked
+from duranb.store import guarded
 
 PATIENCE = 3.0
 """Seconds to wait for a holder that is just shutting down, as in a kernel's restart."""
@@ -25,7 +26,8 @@ class StoreLock:
     """Held from construction until :meth:`release`. Raises :class:`StoreLocked`."""
 
     def __init__(self, file: Path) -> None:
-        self._file: IO[str] = file.open("a+", encoding="utf-8")
+        opened = guarded.descriptor(file, os.O_RDWR | os.O_CREAT | os.O_APPEND)
+        self._file = os.fdopen(opened, "a+", encoding="utf-8")
         end = time.monotonic() + PATIENCE
         while not _try_lock(self._file):
             if time.monotonic() > end:
@@ -69,28 +71,26 @@ if hasattr(os, "register_at_fork"):
 def holder(folder: Path) -> int | None:
     """The pid of the process that holds a store, or None when nobody does."""
     file = folder / "lock"
-    if not file.exists():
-        return None
     try:
-        with file.open(encoding="utf-8") as probe:  # to read: the folder may be read-only
+        with guarded.reading(file) as probe:  # the folder may be read-only
             if _try_lock(probe):
                 return None
     except OSError:
-        return None  # somebody else's, or no file: nobody holds it
+        return None  # there is none, or somebody else's: nobody holds it
     return _holder(file)
 
 
 def _holder(file: Path) -> int:
     try:
-        return int(json.loads(file.read_text(encoding="utf-8"))["pid"])
-    except (OSError, ValueError, KeyError):
+        return int(json.loads(guarded.read(file))["pid"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return 0  # between taking the lock and writing its name
 
 
 if sys.platform == "win32":
     import msvcrt
 
-    def _try_lock(file: IO[str]) -> bool:
+    def _try_lock(file: IO[Any]) -> bool:
         # Far beyond the text, so that others can still read who holds it.
         file.seek(1 << 20)
         try:
@@ -102,7 +102,7 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _try_lock(file: IO[str]) -> bool:
+    def _try_lock(file: IO[Any]) -> bool:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

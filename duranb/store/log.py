@@ -16,7 +16,7 @@ import msgspec
 
 from duranb.errors import StoreDamaged
 from duranb.record.events import Event, EventBody, decode
-from duranb.store import chain, files, segments
+from duranb.store import chain, files, guarded, segments
 from duranb.store.reading import Reading
 from duranb.store.segments import (
     HEAD_SIZE,
@@ -85,8 +85,9 @@ class LogReader:
         _, segment, start = self.marks[max(found - 1, 0)]
         for first in self.segments[self.segments.index(segment) :]:
             path = self.path(first)
-            with path.open("rb", buffering=MARK) as file:
-                for frame in segments.frames(file, first, start, path.stat().st_size):
+            with guarded.reading(path, MARK) as file:
+                size = os.fstat(file.fileno()).st_size
+                for frame in segments.frames(file, first, start, size):
                     if frame.records and frame.records[-1].seq > after:
                         yield frame
                         if frame.records[-1].seq >= upto:
@@ -100,7 +101,7 @@ class LogReader:
         try:
             descriptor = self._open.get(place.segment)
             if descriptor is None:
-                descriptor = os.open(self.path(place.segment), os.O_RDONLY)
+                descriptor = guarded.descriptor(self.path(place.segment))
                 kept = self._open.setdefault(place.segment, descriptor)
                 if kept != descriptor:  # another thread was first
                     os.close(descriptor)
@@ -135,7 +136,7 @@ class Log:
         self._folder = folder
         self._end = found.end
         if found.end and found.version == segments.VERSION:
-            self._writing = os.open(self.reader.path(found.segments[-1]), os.O_RDWR)
+            self._writing = guarded.descriptor(self.reader.path(found.segments[-1]), os.O_RDWR)
             if os.fstat(self._writing).st_size > found.end:
                 os.ftruncate(self._writing, found.end)
             os.fsync(self._writing)  # a killed process may not have synced it
@@ -153,7 +154,7 @@ class Log:
         """Begin a segment with the next event; its descriptor."""
         first = self.last + 1
         path = self.reader.path(first)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644)
+        descriptor = guarded.descriptor(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
         try:
             os.pwrite(descriptor, segments.header(first, self.hash), 0)
             os.fsync(descriptor)

@@ -3,13 +3,12 @@ found; the rest is in use."""
 
 from __future__ import annotations
 
-import shutil
 import time
 from pathlib import Path
 from typing import NamedTuple
 
 from duranb.record.fold import Fold
-from duranb.store import chain, files, heads, keys, segments, takeover, trust
+from duranb.store import chain, files, guarded, heads, keys, segments, takeover, trust
 from duranb.store.heads import Head
 from duranb.store.index import Index
 from duranb.store.log import Log, LogReader
@@ -81,7 +80,7 @@ def open_log(folder: Path, key: bytes) -> tuple[Log, Found, str]:
     nothing is changed then.
     """
     damage = takeover.take_over(folder)
-    (folder / LOG).mkdir(exist_ok=True)
+    guarded.folder(folder / LOG)
     files.sync_folder(folder)
     found = find(folder, folder / LOG, key)
     damage = damage or _set_aside(folder, found.reading, found.missing)
@@ -97,11 +96,11 @@ def _set_aside(folder: Path, reading: Reading, missing: str) -> str:
     elif all(list((folder / "quarantine").glob(f"*/{name}")) for name in names):
         return ""
     aside = folder / "quarantine" / f"{time.time_ns()}"
-    aside.mkdir(parents=True)
+    guarded.folder(aside, parents=True)
     for name in dict.fromkeys(names):
-        shutil.copy2(folder / LOG / name, aside / name)
-    if (folder / TAIL).exists():
-        shutil.copy2(folder / TAIL, aside / TAIL)
+        guarded.copy(folder / LOG / name, aside / name)
+    if guarded.is_file(folder / TAIL):
+        guarded.copy(folder / TAIL, aside / TAIL)
     what = "; ".join(x for x in (reading.problem, missing) if x)
     return (
         f"the store {folder} is damaged: {what}. What can be read is in use (up to event "

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from duranb.store import guarded
+
+STORES = ".duranb"
+"""The folder, beside notebooks, of their stores."""
+
 LOG = "log"
 """The folder of the log's segments: the history itself."""
 
@@ -31,9 +36,16 @@ def store_path(notebook: Path) -> Path:
     """
     notebook = notebook.resolve()
     name = notebook.stem if notebook.suffix in ("", ".ipynb") else notebook.name
-    return notebook.parent / ".duranb" / name
+    return notebook.parent / STORES / name
+
+
+def check_folder(folder: Path) -> None:
+    """Raise OSError where a store's folder, or the one of all stores, is a link to another."""
+    for each in (folder, folder.parent):
+        if (each is folder or each.name == STORES) and each.is_symlink():
+            raise guarded.refused(each, "folder")
 
 
 def is_store(folder: Path) -> bool:
     """Whether there is a store in a folder, of this version or an earlier one."""
-    return (folder / LOG).is_dir() or (folder / DATABASE).exists()
+    return guarded.is_folder(folder / LOG) or guarded.is_file(folder / DATABASE)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from duranb.record.events import Event
-from duranb.store import chain, segments
+from duranb.store import chain, guarded, segments
 from duranb.store.segments import HEAD_SIZE, MARK, Frame, Mark, Place, Record
 from duranb.store.trust import Trusted
 
@@ -51,8 +52,8 @@ class Reading:
     def __iter__(self) -> Iterator[tuple[Event, Place]]:
         for number, first in enumerate(self.segments, 1):
             path = self._folder / segments.segment_name(first)
-            with path.open("rb", buffering=1 << 20) as file:
-                size = path.stat().st_size
+            with guarded.reading(path, 1 << 20) as file:
+                size = os.fstat(file.fileno()).st_size
                 yield from self._segment(file, path, first, size, number == len(self.segments))
 
     def _segment(

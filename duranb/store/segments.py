@@ -18,6 +18,7 @@ import blake3
 import msgspec
 
 from duranb.errors import StoreTooNew
+from duranb.store import guarded
 
 VERSION = 2
 """Of this layout. A later one is refused, and left as it is. Version 1 had no seals."""
@@ -49,8 +50,13 @@ _RECORD = struct.Struct(f"<QQ{HASH_BYTES}sII")
 MARK = 256 << 10
 """Bytes between two remembered places of a segment, from which an event is looked for."""
 
+LARGEST = 1 << 30
+"""Bytes of a frame, at most: of what claims to be larger nothing is read."""
+
 _SUFFIX = ".seg"
+_DIGITS = 20
 _CHUNK = 1 << 20
+_PATIENCE = 4
 
 
 class Place(msgspec.Struct, frozen=True, gc=False):
@@ -123,13 +129,15 @@ class Frame(NamedTuple):
 
 def segment_name(first: int) -> str:
     """The file of the segment whose first event has this number."""
-    return f"{first:020d}{_SUFFIX}"
+    return f"{first:0{_DIGITS}d}{_SUFFIX}"
 
 
 def segments(folder: Path) -> list[int]:
     """The segments of a log, by the number of their first event, in order."""
     names = [p.name for p in folder.glob(f"*{_SUFFIX}")]
-    return sorted(int(n.removesuffix(_SUFFIX)) for n in names if n[: -len(_SUFFIX)].isdigit())
+    return sorted(
+        int(n[:_DIGITS]) for n in names if n[: -len(_SUFFIX)].isdecimal() and n[_DIGITS:] == _SUFFIX
+    )
 
 
 def header(first: int, before: bytes) -> bytes:
@@ -212,7 +220,7 @@ def _frame(file: BinaryIO, segment: int, at: int, end: int) -> Frame | None:
     if len(head) != _FRAME.size:
         return None
     mark, checksum, size = _FRAME.unpack(head)
-    if mark not in _MARKS or size > end - at - _FRAME.size:
+    if mark not in _MARKS or size > min(end - at - _FRAME.size, LARGEST):
         return None
     body = file.read(size)
     base = at + _FRAME.size
@@ -244,18 +252,26 @@ def _records(body: bytes, segment: int, base: int, at: int) -> list[Record]:
 
 
 def _next_frame(file: BinaryIO, segment: int, at: int, end: int) -> int:
-    """Where the next whole frame begins, at ``at`` or later; ``end`` if there is none."""
+    """Where the next whole frame begins, at ``at`` or later; ``end`` if there is none.
+
+    What looks like the beginning of a frame is read as one; where too much is, the rest of the file
+    was made to be: nothing more is looked for.
+    """
+    patience = _PATIENCE * (end - at) + _CHUNK
     while at < end:
         file.seek(at)
         chunk = file.read(min(_CHUNK, end - at))
         offset = chunk.find(_MARK_START)
         if offset < 0:
-            at += max(len(chunk) - len(_MARK_START) + 1, 1)
+            at = guarded.next_data(file, at + max(len(chunk) - len(_MARK_START) + 1, 1), end)
             continue
         at += offset
         file.seek(at)
         found = _frame(file, segment, at, end)
         if found is not None and found.whole:
             return at
+        patience -= file.tell() - at
+        if patience < 0:
+            return end
         at += 1
     return end

@@ -13,12 +13,12 @@ from duranb.record import events as e
 from duranb.record.artifacts import Buffer
 from duranb.record.events import ArtifactStored, Event, EventBody
 from duranb.record.fold import Fold
-from duranb.store import chain, files, heads, keys, opening, trust
+from duranb.store import chain, files, guarded, heads, keys, opening, trust
 from duranb.store.filler import Filler
 from duranb.store.heads import Head
 from duranb.store.lock import StoreLock
 from duranb.store.log import Line
-from duranb.store.paths import TAIL
+from duranb.store.paths import TAIL, check_folder
 from duranb.store.port import Listener, Receipt
 from duranb.store.rows import Result
 from duranb.store.tables import Tables
@@ -65,7 +65,11 @@ class Store:
             self._keep_head()
         self._writer = Writer(path, self._log, self._stored, self._check_folder)
         self._filler = Filler(
-            path, self._log.reader, Tables(found.folding.history), self._check_folder
+            path,
+            self._log.reader,
+            Tables(found.folding.history),
+            self._check_folder,
+            fresh=bool(self.foreign),
         )
         self._filler.news()
         atexit.register(self.close)
@@ -79,8 +83,9 @@ class Store:
         :class:`StoreUnwritable`; nothing is changed then.
         """
         try:
-            path.mkdir(parents=True, exist_ok=True)
-            (path / "artifacts").mkdir(exist_ok=True)
+            check_folder(path)
+            guarded.folder(path, parents=True)
+            guarded.folder(path / "artifacts")
             lock = StoreLock(path / "lock")
         except OSError as error:
             raise files.unwritable(path, error) from error
@@ -137,9 +142,9 @@ class Store:
         with self._mutex:
             fresh = self._unsent.get(digest) or self._sent.get(digest)
         if fresh is not None:
-            _, data = fresh
+            body, data = fresh
             if data is None:
-                return files.read(self.path, digest, writable=writable)
+                return files.read(self.path, digest, body.size, writable=writable)
             return memoryview(data)
         self._check_process()
         try:

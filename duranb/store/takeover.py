@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from duranb.errors import StoreDamaged, StoreTooNew
-from duranb.store import chain, files, segments
+from duranb.store import chain, files, guarded, segments
 from duranb.store.log import SEGMENT
 from duranb.store.paths import DATABASE, JOURNAL, LOG, TAIL, WAL
 from duranb.store.reading import Reading
@@ -62,14 +62,15 @@ def take_over(folder: Path) -> str:
     Raises :class:`StoreDamaged`, :class:`StoreTooNew`, :class:`StoreUnwritable` or OSError;
     nothing is changed then.
     """
-    shutil.rmtree(folder / SCRATCH, ignore_errors=True)
-    if (folder / LOG).exists():
+    if guarded.is_folder(folder / SCRATCH):
+        shutil.rmtree(folder / SCRATCH, ignore_errors=True)
+    if os.path.lexists(folder / LOG):
         (folder / JOURNAL).unlink(missing_ok=True)  # of the one that was killed right after it
         return ""
     if not (folder / DATABASE).exists():
         return ""
     made = folder / SCRATCH / LOG
-    made.mkdir(parents=True)
+    guarded.folder(made, parents=True)
     try:
         damage = convert(folder, folder / SCRATCH)
         tail = chain.read_tail(folder / TAIL)
@@ -89,7 +90,7 @@ def take_over(folder: Path) -> str:
             file.unlink()
         return ""
     aside = folder / "quarantine" / f"{time.time_ns()}"
-    aside.mkdir(parents=True)
+    guarded.folder(aside, parents=True)
     for file in found:
         file.rename(aside / file.name)
     return (
@@ -109,7 +110,7 @@ def convert(source: Path, target: Path) -> str:
     # What moves from one file to the next is copied in that order: a process may have it open.
     for name in (JOURNAL, WAL, DATABASE):
         with contextlib.suppress(FileNotFoundError):
-            shutil.copyfile(source / name, target / name)
+            guarded.copy(source / name, target / name)
     damage = ""
     try:
         try:

@@ -12,7 +12,7 @@ from pathlib import Path
 import blake3
 import msgspec
 
-from duranb.store import files, keys
+from duranb.store import files, guarded, keys
 from duranb.store.paths import TRUST
 
 
@@ -27,7 +27,7 @@ class Trusted(msgspec.Struct, frozen=True):
 def read(folder: Path, key: bytes) -> Trusted | None:
     """What the user with this key trusts in a store, or None."""
     try:
-        found = msgspec.json.decode((folder / TRUST).read_bytes(), type=Trusted)
+        found = msgspec.json.decode(guarded.read(folder / TRUST), type=Trusted)
     except (OSError, msgspec.MsgspecError):
         return None
     return found if found.signature == _sign(found.seq, found.hash, key) else None

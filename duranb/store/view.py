@@ -18,9 +18,9 @@ from duranb.errors import StoreDamaged, StoreError, Untrusted
 from duranb.record.artifacts import Buffer
 from duranb.record.events import Event
 from duranb.record.history import History
-from duranb.store import keys, opening, rows, takeover
+from duranb.store import guarded, keys, opening, rows, takeover
 from duranb.store.lock import holder
-from duranb.store.paths import LOG, TAIL, is_store
+from duranb.store.paths import LOG, TAIL, check_folder, is_store
 from duranb.store.rows import Result
 from duranb.store.tables import Tables
 
@@ -55,11 +55,15 @@ class StoreView:
     def open(cls, path: Path) -> StoreView:
         """Raises :class:`StoreError` when there is no store, and :class:`StoreDamaged` when it
         cannot be read."""
+        try:
+            check_folder(path)
+        except OSError as error:
+            raise StoreDamaged(f"the store {path} is not opened: {error.strerror}") from error
         if not is_store(path):
             if (path / TAIL).exists():
                 raise StoreDamaged(f"the store {path} has lost its log, {path / LOG}")
             raise StoreError(f"there is no store at {path}: no durable cell has run there yet")
-        if (path / LOG).is_dir():
+        if guarded.is_folder(path / LOG):
             try:
                 return cls(path, path / LOG)
             except OSError as error:

@@ -26,7 +26,7 @@ from duranb.values.immutable import ATOMS, is_atom
 from duranb.values.missing import Missing
 from duranb.values.sink import Sink, TooLarge
 from duranb.values.ties import ties
-from duranb.values.tokens import BY_NAME, captured, dispatching, texts_of, token_of
+from duranb.values.tokens import BY_NAME, array_of, captured, dispatching, token_of
 
 Reduce: TypeAlias = Callable[[object], Any]
 
@@ -77,7 +77,7 @@ class _Canonical(NotebookPickler):
         token = token_of(obj)
         if token is not None:
             return NotImplemented if token == BY_NAME else (_Tag, (token, *captured(obj)))
-        found = special(obj) or texts_of(obj)
+        found = special(obj) or array_of(obj)
         if found is None and self._reducer is not None:
             found = self._reducer(obj)
         if found is None:
@@ -270,6 +270,8 @@ def _is_plain(found: Any) -> bool:
 
 _ATOM_NAMES = {id(kind): kind.__name__ for kind in ATOMS}
 _CONTAINERS = frozenset(map(id, (list, tuple, dict)))
+_TOLD = (type, types.FunctionType, types.ModuleType)
+"""What :func:`duranb.values.tokens.token_of` tells, but for a bare ``object()``."""
 
 
 class _Walker:
@@ -307,6 +309,9 @@ class _Walker:
     def _is_said(self, value: Any) -> bool:
         """Say a value in which nothing else is; False for any other."""
         kind: Any = type(value)
+        if kind is str:  # most of what there is
+            self.say(f"str {value!r}")
+            return True
         name = _ATOM_NAMES.get(id(kind))
         if name is not None:
             self.say(f"{name} {written(value)}")
@@ -317,6 +322,8 @@ class _Walker:
             # At C speed: sets of words and keys are large.
             self.say(f"{kind.__name__} {len(value)} {sorted(value)!r}")
             return True
+        if kind is not object and not issubclass(kind, _TOLD):
+            return False
         token = token_of(value) if dispatching(value) is None else None
         if token is None:
             return False
@@ -331,8 +338,13 @@ class _Walker:
             return list(value)
         if kind is dict:
             self.say(f"dict {len(value)}")
-            return [part for pair in value.items() for part in _pair(*pair)]
-        if dispatching(value) is None and token_of(value) is not None:
+            # An object under its own id is under another one in each process.
+            return [
+                part
+                for key, item in value.items()
+                for part in ("its id" if type(key) is int and key == id(item) else key, item)
+            ]
+        if issubclass(kind, _TOLD) and dispatching(value) is None and token_of(value) is not None:
             return captured(value)
         if issubclass(kind, enum.Enum):
             self.say(f"enum {value.name}")
@@ -344,7 +356,7 @@ class _Walker:
         return self._reduced(value)
 
     def _reduced(self, value: Any) -> list[Any]:
-        found: Any = dispatching(value) or special(value) or texts_of(value)
+        found: Any = dispatching(value) or special(value) or array_of(value)
         if found is None and self._reducer is not None:
             found = self._reducer(value)
         if found is None:
@@ -357,11 +369,6 @@ class _Walker:
             self.say(found)
             return []
         return [*found[:3], *(item for items in found[3:5] for item in items or ())]
-
-
-def _pair(key: Any, item: Any) -> tuple[Any, Any]:
-    """A key and its value. An object under its own id is under another one in each process."""
-    return ("its id" if type(key) is int and key == id(item) else key), item
 
 
 class _Walk(_Walker):
@@ -417,13 +424,14 @@ class _Graph(_Walker):
             else:
                 parts = self._parts(current)
             for part in parts:
-                if self._is_said(part):
-                    continue
-                if id(part) not in numbers:
-                    numbers[id(part)] = len(numbers)
+                number = numbers.get(id(part))
+                if number is None:
+                    if self._is_said(part):
+                        continue
+                    number = numbers[id(part)] = len(numbers)
                     queue.append(part)
                     self.met.append(part)
-                self.say(f"number {numbers[id(part)]}")
+                self.say(f"number {number}")
         return self.digest()
 
     def _first_look(self, item: object) -> str:

@@ -9,14 +9,17 @@ from typing import Any
 
 from duranb.code import compiled, identity
 from duranb.code.looking import full_name, is_a, module_name
-from duranb.values import held, texts
+from duranb.values import held, texts, views
 from duranb.values.immutable import is_imported
 
 
-def texts_of(obj: Any) -> tuple[Any, ...] | None:
-    """An array of strings by its content: how many of them are one object is no part of that."""
+def array_of(obj: Any) -> tuple[Any, ...] | None:
+    """An array of strings by its content: how many of them are one object is no part of that. Of
+    one that cannot be written to this is said."""
     numpy = sys.modules.get("numpy")
-    return texts.content(obj) if numpy is not None and type(obj) is numpy.ndarray else None
+    if numpy is None or type(obj) is not numpy.ndarray:
+        return None
+    return texts.content(obj) or (views.fixed(obj) or ())[:3] or None
 
 
 BY_NAME = ""

@@ -196,6 +196,21 @@ def load(
     return made
 
 
+def fixed(array: Any) -> tuple[Any, ...] | None:
+    """How an array with gaps is pickled that cannot be written to: NumPy would forget that. None
+    for others."""
+    flags = array.flags
+    if flags.writeable or flags.c_contiguous or flags.f_contiguous:
+        return None
+    make, arguments, state = array.__reduce__()
+    return make, arguments, (*state, "fixed"), None, None, _set_fixed
+
+
+def _set_fixed(array: Any, state: tuple[Any, ...]) -> None:
+    array.__setstate__(state[:-1])
+    array.flags.writeable = False
+
+
 def attributes(array: Any) -> tuple[Any, ...] | None:
     """How an array of a subclass is pickled that says nothing of that itself: NumPy would forget
     its attributes. None for what has none."""

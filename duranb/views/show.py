@@ -11,6 +11,7 @@ from rich.text import Text
 
 from duranb.record.history import History
 from duranb.record.model import Call, Execution, Origin
+from duranb.record.ways import told
 from duranb.views.render import View
 from duranb.views.words import MARKS, STYLES, clock, duration, money, saved, tokens
 
@@ -24,9 +25,11 @@ def view(history: History, reference: str) -> View:
     parts: list[Text | Table | Syntax] = [_headline(history, this)]
     if this.error is not None:
         parts.append(Text(f"{this.error.type}: {this.error.message}", style="red"))
+    if this.unrecorded:
+        parts.append(Text(f"not recorded: {told(this.unrecorded)}", style="yellow"))
     parts.append(_heading("code"))
     parts.append(Syntax(this.source.rstrip(), "python", background_color="default"))
-    if this.inputs or this.uses:
+    if this.inputs or this.uses or this.given:
         parts += [_heading("inputs"), _inputs(history, this)]
     if this.outputs:
         parts += [_heading("outputs"), _bindings(this)]
@@ -100,6 +103,8 @@ def _inputs(history: History, this: Execution) -> Table:
     for name, version in this.inputs.items():
         seen = before.get(name)
         table.add_row(name, seen.type if seen else "", Text(seen.preview if seen else version))
+    for name, version in this.given.items():
+        table.add_row(name, "", Text(version[:12], style="dim"))
     for name in this.uses:
         table.add_row(name, "code", Text(this.uses[name][:12], style="dim"))
     return table

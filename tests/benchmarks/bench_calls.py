@@ -2,14 +2,24 @@
 
 ``python -m tests.benchmarks.bench_calls`` prints medians in milliseconds and the differences to the
 plain call of the same run. The aims are 1 ms for a recorded call and 0.5 ms for a replayed one.
+
+``python -m tests.benchmarks.bench_calls at-once`` makes 64 at once on an event loop, in blocks that
+are plain and recorded in turns, and replays them after the store was opened again. It prints the
+process's CPU for each call, and stalls of the loop: how late a task is that wants to run every
+millisecond, as wall time and as CPU of the loop's thread. While stalls are measured a call begins
+every 5 ms, and 64 wait for the server, or the client alone would stall the loop. Aims: 1.15 times
+plain, no stall above 5 ms that a plain run has not, and 0.5 replayed.
 """
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import statistics
+import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -91,5 +101,89 @@ def table(found: dict[str, dict[str, float]]) -> str:
     return "\n".join(lines)
 
 
+AT_ONCE = 64
+
+
+async def ticking(late: list[tuple[float, float]]) -> None:
+    """Note how late each tick is, and how long the thread worked before it, in milliseconds."""
+    wall, cpu = time.perf_counter(), time.thread_time()
+    while True:
+        await asyncio.sleep(0.001)
+        now, worked = time.perf_counter(), time.thread_time()
+        late.append(((now - wall) * 1e3 - 1, (worked - cpu) * 1e3))
+        wall, cpu = now, worked
+
+
+async def stalls(ask: Callable[[int], Awaitable[object]], numbers: range) -> tuple[float, float]:
+    """The longest stall while a call begins every 5 ms, and the most CPU between two ticks."""
+    late: list[tuple[float, float]] = []
+    ticker = asyncio.create_task(ticking(late))
+    under_way = []
+    for number in numbers:
+        under_way.append(asyncio.ensure_future(ask(number)))
+        await asyncio.sleep(0.005)
+    await asyncio.gather(*under_way)
+    ticker.cancel()
+    return max(wall for wall, _ in late), max(cpu for _, cpu in late)
+
+
+async def cost(ask: Callable[[int], Awaitable[object]], numbers: range) -> float:
+    """Milliseconds of the process's CPU for each of some calls at once."""
+    start = time.process_time()
+    await asyncio.gather(*map(ask, numbers))
+    return (time.process_time() - start) / len(numbers) * 1e3
+
+
+async def at_once(folder: Path) -> None:
+    """Measure and print."""
+    with CountingServer() as server:
+        notebook = Notebook(folder)
+        async with openai.AsyncOpenAI(base_url=f"{server.url}/v1", api_key="x") as client:
+
+            async def ask(n: int) -> object:
+                messages: Any = [{"role": "user", "content": f"document {n}"}]
+                return await client.chat.completions.create(model="gpt-4o-mini", messages=messages)
+
+            async def measured(measure: Callable[..., Awaitable[Any]], first: int) -> Any:
+                """Of the same calls, plain and recorded, in turns."""
+                found: dict[str, list[Any]] = {"plain": [], "recorded": []}
+                for block in range(first, first + BLOCKS + 1):
+                    numbers = range(block * AT_ONCE, (block + 1) * AT_ONCE)
+                    for way in sorted(found, reverse=bool(block % 2)):
+                        if way == "plain":
+                            llm.uninstall()
+                            found[way].append(await measure(ask, numbers))
+                            llm.install()
+                        else:
+                            with notebook.step("ask"):
+                                found[way].append(await measure(ask, numbers))
+                return found["plain"][1:], found["recorded"][1:]  # the first block connects
+
+            plain, recorded = map(statistics.median, await measured(cost, 0))
+            print(
+                f"a call: plain {plain:.2f} ms of CPU, recorded {recorded / plain:.2f} times that"
+            )
+            server.configure(delay=AT_ONCE * 0.005)
+            gc.collect()
+            gc.freeze()  # a collection of all that was imported stalls plain runs as well
+            for way, found in zip(WAYS[:3:2], await measured(stalls, BLOCKS + 1), strict=True):
+                walls, cpus = zip(*found, strict=True)
+                print(f"longest stall, {way}: {max(walls):.1f} ms, median of runs "
+                      f"{statistics.median(walls):.1f}; of CPU {max(cpus):.1f} and "
+                      f"{statistics.median(cpus):.1f}")  # fmt: skip
+            notebook.reopen()
+            sent, took = server.count, []
+            for block in range(BLOCKS + 1):
+                with notebook.step("ask"):
+                    took.append(await cost(ask, range(block * AT_ONCE, (block + 1) * AT_ONCE)))
+            assert server.count == sent, "a replay was sent"
+            print(f"replayed after a restart: {statistics.median(took) / plain:.2f} times plain")
+        notebook.close()
+
+
 if __name__ == "__main__":
-    print(table(run()))
+    if sys.argv[1:] == ["at-once"]:
+        with tempfile.TemporaryDirectory() as place:
+            asyncio.run(at_once(Path(place)))
+    else:
+        print(table(run()))

@@ -6,7 +6,9 @@ turns, and prints medians in milliseconds, and what each way adds to the disk. I
 
 ``python -m tests.benchmarks.bench_store calls N FOLDER`` records so many calls of 1.5 KB in two
 stores in turns, of which one does not fill its database meanwhile: the difference of their worst
-commits is what filling costs those who record. Then it reads some back, closes and opens.
+commits is what filling costs those who record. A third way hands as many bytes to a bare thread
+that writes and syncs them: what is late there is the machine's doing. Then it reads some back,
+closes and opens.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import statistics
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from unittest.mock import patch
 
@@ -95,25 +98,33 @@ def calls(count: int, folder: Path) -> None:
     os.environ["DURANB_HOME"] = str(folder)
     stores = {way: Store.open(folder / way) for way in ("filled", "not filled")}
     stores["not filled"]._filler.news = lambda: None  # type: ignore[method-assign]
-    times: dict[str, list[float]] = {way: [] for way in stores}
+    took: dict[str, list[tuple[float, float]]] = {way: [] for way in (*stores, "a bare thread")}
     digests = []
+    bare = ThreadPoolExecutor(1)
+    file = os.open(folder / "bare", os.O_WRONLY | os.O_CREAT)
     for store in stores.values():
         folding = store.fold()
         store.listeners.append(lambda found, to=folding: [to.apply(x) for x in found] and None)
         store.append(e.RunStarted(run="r"), begun()).wait()
     for number in range(1, count + 1):
         data = os.urandom(1500)
-        for way, store in stores.items():
-            start = time.perf_counter()
-            digest = store.put([data])
-            store.append(call(number, digest)).wait()
-            times[way].append((time.perf_counter() - start) * 1e3)
+        for way in took:
+            wall, cpu = time.perf_counter(), time.process_time()
+            if way in stores:
+                digest = stores[way].put([data])
+                stores[way].append(call(number, digest)).wait()
+            else:
+                bare.submit(synced, file, data).result()
+            took[way].append((time.perf_counter() - wall, time.process_time() - cpu))
         digests.append(digest)
-    for way, found in times.items():
-        found.sort()
-        late = sum(x > 20 for x in found)
-        print(f"{way}: median {found[count // 2]:.2f} ms, 99 % {found[count * 99 // 100]:.2f} ms, "
-              f"worst {found[-1]:.1f} ms, {late} above 20 ms")  # fmt: skip
+    bare.shutdown()
+    os.close(file)
+    for way, found in took.items():
+        walls, cpus = (sorted(x * 1e3 for x in column) for column in zip(*found, strict=True))
+        late, busy = (sum(x > 20 for x in column) for column in (walls, cpus))
+        print(f"{way}: median {walls[count // 2]:.2f} ms, 99 % {walls[count * 99 // 100]:.2f} ms, "
+              f"worst {walls[-1]:.1f} ms, {late} above 20 ms; of the process's CPU worst "
+              f"{cpus[-1]:.1f} ms, {busy} above 20 ms")  # fmt: skip
     store = stores["filled"]
     picked = random.sample(digests, min(5000, count))
     start = time.thread_time()
@@ -130,6 +141,12 @@ def calls(count: int, folder: Path) -> None:
     again = Store.open(folder / "filled")
     print(f"open and fold: {(time.process_time() - start) / (2 * count) * 1e6:.1f} µs CPU an event")
     again.close()
+
+
+def synced(file: int, data: bytes) -> None:
+    """Write to the end of a file, and sync it."""
+    os.write(file, data)
+    os.fsync(file)
 
 
 def begun() -> e.ExecutionStarted:

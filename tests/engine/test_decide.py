@@ -47,6 +47,34 @@ def test_the_same_code_is_restored(world: World, how: str, restarted: bool) -> N
     assert world.last("s").origin is Origin.RESTORED
 
 
+def test_a_name_for_the_namespace_stays_one(world: World) -> None:
+    """``g = globals()``: what reads it depends on all names, and it comes back as the namespace."""
+    world.plain("x = 1")
+    world.cell("g", "g = globals()")
+    world.cell("s", "y = g['x']")
+    world.start()
+    world.plain("x = 1")
+    world.cell("g", "g = globals()")
+    assert world.last("g").origin is Origin.RESTORED and world.live["g"] is world.live
+    world.plain("x = 2")
+    world.cell("s", "y = g['x']")
+    assert world.live["y"] == 2
+
+
+def test_a_name_of_a_cell_below_is_no_reason_to_run(world: World) -> None:
+    """Run All in the same kernel: a step changed what a cell further down had bound a name to. In
+    the next kernel that name does not exist yet; the step is restored, without it."""
+    for code in ("c = C()\nC.made += 1", "c = C()\nC.made += 2"):
+        world.cell("k", "class C: made = 0")
+        world.cell("s", code)
+        world.cell("d", "d = c")
+    world.start()
+    world.cell("k", "class C: made = 0")
+    world.cell("s", "c = C()\nC.made += 2")
+    assert world.last("s").origin is Origin.RESTORED
+    assert world.live["C"].made == 2 and "d" not in world.live
+
+
 @pytest.mark.parametrize("how", OTHER)
 def test_other_code_runs(world: World, how: str) -> None:
     """An edit that may change the result runs the step, and is named as the reason."""

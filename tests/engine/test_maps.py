@@ -15,7 +15,7 @@ from duranb.engine.jobs import Job, Results
 from duranb.errors import ItemFailed, Unrecorded, UsageError
 from duranb.record.kinds import Kind
 from duranb.record.model import CallStatus, Status
-from tests.engine.world import Model, World
+from tests.engine.world import Model, World, aask
 
 HEAD = """
 import asyncio, json
@@ -374,3 +374,56 @@ def test_the_tries_of_an_sdk_are_the_items_tries(world: World, model: Model) -> 
     )
     world.cell("s", "got = duranb.map(thrice, ['x'], retries=4, backoff=0, on_error='collect')")
     assert len(model.paid) == 6 and world.live["got"].failures[0].tries == 6
+
+
+def test_each_item_has_an_idempotency_key_of_its_own(world: World) -> None:
+    """What an item is told to identify itself by is no other item's, and the same after a
+    restart."""
+    world.plain("def key(n): return duranb.context().idempotency_key")
+    world.cell("s", "got = duranb.map(key, range(5))")
+    first = world.live["got"]
+    world.start()
+    world.plain("def key(n):\n    again = 1\n    return duranb.context().idempotency_key")
+    world.cell("s", "got = duranb.map(key, range(5))")
+    assert len(set(first)) == 5 and world.live["got"] == first
+
+
+def test_a_map_that_is_cancelled_ends(world: World, model: Model) -> None:
+    """What cancels the code that awaits a map ends its items: those that make no call at once."""
+
+    async def main() -> None:
+        async def item(n: int) -> str:
+            if n % 2:
+                await asyncio.sleep(3600)
+            return await aask(n)
+
+        with world.inside("s"):
+            task = asyncio.create_task(_all(duranb.map(item, range(100), workers=4)))
+            await asyncio.sleep(0.01)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    model.delay = 0.005
+    asyncio.run(main())
+    assert 0 < len(model.paid) < 10
+    answered = [c for c in world.calls() if c.response]
+    assert len(answered) == len(model.paid), "what was on its way is recorded"
+
+
+async def _all(job: Job[str]) -> Results[str]:
+    return await job
+
+
+def test_an_item_without_content_needs_a_key(world: World) -> None:
+    """What nobody could know again (a generator) is refused, unless a key says which one it is;
+    with a key, only that one tells items apart."""
+    world.plain(
+        "def f(each): return sum(each)\ndef parts(): return [(n for n in [k]) for k in (1, 2)]"
+    )
+    with pytest.raises(UsageError, match="item 0 of the map of f, a generator, shows no content"):
+        world.cell("s", "got = duranb.map(f, parts())")
+    world.cell("s", "got = duranb.map(f, parts(), key=lambda each: each.gi_frame.f_lineno)")
+    assert world.live["got"] == [1, 2]
+    world.cell("s", "got = duranb.map(len, ['a', 'bb'], key=lambda each: 'one')\nmore = 1")
+    assert world.live["got"] == [1, 2]

@@ -59,6 +59,23 @@ def test_settings_are_set_again(kernel: Kernel) -> None:
     assert kernel.run(LOOK).stdout == seen.replace("'edgeitems': 3", "'edgeitems': 7")
 
 
+def test_outputs_that_were_shown_under_other_settings_say_so(kernel: Kernel) -> None:
+    """A step is not run again for its looks: where the settings that shape what it shows are others
+    than they were, the restored step says so, and under the same ones it does not."""
+    pytest.importorskip("matplotlib")
+    plain = "import matplotlib.pyplot as plt, pandas as pd\nplt.rcParams['lines.linewidth'] = 5"
+    steps = ["%%durable f\nplt.plot([1, 2]);", "%%durable t\npd.DataFrame({'a': [1]})"]
+    for cell in (plain, *steps):
+        assert kernel.run(cell).error is None
+    kernel.kill()
+    kernel.start()
+    for change, told in ((plain, (0, 0)), (plain.replace("5", "2"), (1, 0))):
+        kernel.run(change)
+        notices = [kernel.run(step).notices for step in steps]
+        assert all("nothing ran" in text for text in notices)
+        assert [text.count("under other settings of matplotlib") for text in notices] == [*told]
+
+
 def test_settings_that_are_not_kept_are_named(kernel: Kernel) -> None:
     """A restored step says which environment variables and which settings are not as it left them;
     no value of a variable is written anywhere."""

@@ -23,7 +23,7 @@ class World:
     and a Retry-After (0: no limit). ``failing`` and ``slow`` are parts of a thousand documents:
     the first request for such a one gets a 500, or is answered ``slowness`` seconds later.
     ``malformed`` is the document whose first answer is no JSON. ``delay`` is in seconds.
-    ``tokens`` are those that an answer is said to have.
+    ``tokens`` are those that an answer is said to have on average; some have up to twice as many.
     """
 
     def __init__(self) -> None:
@@ -77,14 +77,15 @@ class World:
         if text == self.malformed and self.answered[text] == 1:
             said = said[:-1]
         message = {"role": "assistant", "content": said}
-        usage = {"prompt_tokens": 100, "completion_tokens": self.tokens}
+        tokens = zlib.crc32(text[::-1].encode()) % (2 * self.tokens) + 1
+        usage = {"prompt_tokens": 100, "completion_tokens": tokens}
         whole = {
             "id": "chatcmpl-1",
             "object": "chat.completion",
             "created": 1,
             "model": body["model"],
             "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
-            "usage": {**usage, "total_tokens": 100 + self.tokens},
+            "usage": {**usage, "total_tokens": 100 + tokens},
         }
         return 200, {}, whole
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -12,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from duranb.record.model import CallStatus, Status
-from duranb.store import Store, StoreView, store_path
+from duranb.store import Store, StoreView, guarded, store_path
 from duranb.store.verify import verify
 from tests.stores import unpack
 
@@ -65,7 +64,7 @@ KILLED = """
 import os, shutil, sys
 from pathlib import Path
 import duckdb
-from duranb.store import Store, StoreView
+from duranb.store import Store, StoreView, guarded
 from duranb.store.verify import verify
 
 def killed_at(number, folder):
@@ -79,7 +78,7 @@ def killed_at(number, folder):
             return do(*args, **kwargs)
         return call
     for place, name in [(os, "fsync"), (os, "rename"), (os, "unlink"), (os, "mkdir"),
-                        (shutil, "copyfile"), (shutil, "rmtree")]:
+                        (guarded, "copy"), (shutil, "rmtree")]:
         setattr(place, name, counted(getattr(place, name)))
     store = Store.open(folder)
     os._exit(0)  # taken over
@@ -152,7 +151,7 @@ def test_a_full_disk_leaves_it_as_it_was(kept: Path, monkeypatch: pytest.MonkeyP
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(shutil, "copyfile", full)
+        patch.setattr(guarded, "copy", full)
         with pytest.raises(Exception, match="is full"):
             Store.open(kept)
     after = {p.name: p.read_bytes() for p in kept.iterdir() if p.is_file() and p.name != "lock"}

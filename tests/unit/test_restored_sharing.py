@@ -154,6 +154,15 @@ def test_a_class_that_was_given_more_is_put_back() -> None:
     assert type(kernel["ann"]) is account
 
 
+def test_an_enum_has_all_its_members_and_what_they_were_given() -> None:
+    """A flag's members that are made of others too; and an attribute that a step gave to one."""
+    code = "import enum\nclass P(enum.Flag): R = 1; W = 2; RW = 3; ALSO = 1"
+    _, second = recorded(code, "P.RW.seen = [1]", "P.RW.seen = [2]")
+    flag = second["P"]
+    assert list(flag.__members__) == ["R", "W", "RW", "ALSO"] and flag.ALSO is flag.R
+    assert flag.R | flag.W is flag.RW and flag.RW.seen == [2]
+
+
 def test_a_class_defines_what_its_base_defines_too() -> None:
     """What both define alike is the class's own when it comes back."""
     _, second = recorded("class A: rate = 1\nclass B(A): rate = 1", "A.rate = 2")
@@ -284,6 +293,16 @@ def test_a_view_is_linked_beside_memory_that_has_changed() -> None:
     second.run("whole[0, 1] = 50")
     assert second["both"]["row"] is second["row"] and second["both"]["part"][0] == 50
     assert second["whole"][2, 0] == 7
+
+
+def test_an_array_that_cannot_be_written_to_stays_so() -> None:
+    """As content too, where its elements do not lie in a row; and it is another value than one that
+    can be."""
+    code = "import numpy as np\nfixed = np.arange(12.0)[::2].view()\nfixed.flags.writeable = False"
+    first, second = recorded(code + "; wide = np.arange(9999)[::99]; wide.flags.writeable = False")
+    assert not second["fixed"].flags.writeable and not second["wide"].flags.writeable
+    versions = first.namespace.version("wide"), first.namespace.version_of(first["wide"].copy())
+    assert versions[0] != versions[1]
 
 
 def test_frames_that_were_loaded_share_nothing_that_pandas_guards() -> None:

@@ -1,0 +1,92 @@
+"""Settings of the process that decide on what code does: the folder, the locale, decimal numbers.
+
+Each is told by what it is now, as far as that is the notebook's doing, and counts for code that
+mentions what goes by it.
+"""
+
+from __future__ import annotations
+
+import decimal
+import locale
+import re
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import NamedTuple
+
+FIRST = "as at first"
+"""The version of one that is as it was when the notebook's process began."""
+
+
+class _Setting(NamedTuple):
+    """``read`` tells what it is, ``used`` and ``sets`` what code mentions that goes by it, or that
+    sets it itself."""
+
+    read: Callable[[Path], str]
+    used: re.Pattern[str]
+    sets: re.Pattern[str]
+
+
+def _folder(root: Path) -> str:
+    try:
+        now = Path.cwd()
+    except OSError:
+        return "gone"
+    # One outside of the project, as a temporary folder is, has another name in each process.
+    return str(now.relative_to(root)) if now.is_relative_to(root) else "elsewhere"
+
+
+def _locale(root: Path) -> str:
+    return locale.setlocale(locale.LC_ALL)
+
+
+def _decimal(root: Path) -> str:
+    context = decimal.getcontext()
+    return f"{context.prec} {context.rounding} {context.Emin} {context.Emax} {context.clamp}"
+
+
+_SETTINGS = {
+    "the folder": _Setting(
+        _folder,
+        re.compile(
+            r"open|Path|i?glob|rglob|listdir|scandir|walk|exists|is_file|is_dir|getcwd|cwd|abspath"
+            r"|resolve|load\w*|read\w*|imread|connect|system|getoutput|run|Popen|check_output"
+        ),
+        re.compile("f?chdir|cd|pushd|popd"),
+    ),
+    "the locale": _Setting(
+        _locale,
+        re.compile("locale|strftime|strptime|strcoll|strxfrm|currency|format_string"),
+        re.compile("setlocale"),
+    ),
+    "the decimal context": _Setting(
+        _decimal,
+        re.compile("decimal|Decimal"),
+        re.compile("getcontext|setcontext"),
+    ),
+}
+
+NAMES = frozenset(_SETTINGS)
+"""How they are called."""
+
+
+def used(mentioned: Collection[str]) -> set[str]:
+    """Those that code goes by, and does not set itself, which mentions these names."""
+    return {
+        name
+        for name, setting in _SETTINGS.items()
+        if any(map(setting.used.fullmatch, mentioned))
+        and not any(map(setting.sets.fullmatch, mentioned))
+    }
+
+
+class Process:
+    """The settings of this process since now. ``root`` is the project's folder."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._first = {name: setting.read(root) for name, setting in _SETTINGS.items()}
+
+    def version(self, name: str) -> str:
+        """What one of them is, or :data:`FIRST`."""
+        now = _SETTINGS[name].read(self._root)
+        return FIRST if now == self._first[name] else now
