@@ -270,6 +270,8 @@ def why(
         return "; ".join(changes)
     if last.status is Status.COMPENSATED:
         return "its last execution was compensated"
+    if last.status is Status.COMPLETED and last.id in runtime.history.partly_undone:
+        return "an effect of its last execution was undone"
     if last.status is Status.COMPLETED:
         unlike = _unlike(runtime, last, given, spec.ignore)
         return unlike or "an earlier execution of it cannot be restored here"
