@@ -59,7 +59,7 @@ lint: $(ENV)
 test: lint $(FRONT)
 	@$(BIN)/python hatch_build.py --test
 	@chromium="$$($(BIN)/python tests/browser/chromium.py)"; \
-	CHROMIUM="$$chromium" $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	CHROMIUM="$$chromium" $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 soak: $(ENV) $(FRONT)
 	@$(BIN)/python -m pytest tests/faults tests/peers tests/kernel/test_outputs.py -m 'soak or not soak' $(ARGS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,9 @@ if os.environ.get("CI"):
 
 BROWSER = Path(__file__).parent / "browser"
 
+LONG = ("test_walks.py", "test_replay_offline.py", "test_headless.py", "test_cells.py")
+"""Files that take long begin first, so that no worker is left alone with one at the end."""
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -23,6 +27,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if BROWSER in item.path.parents:
             item.add_marker("browser")
+    items.sort(key=lambda item: item.path.name not in LONG)
+
+
+def pytest_unconfigure() -> None:
+    """End the processes that others were forked from."""
+    if "tests.servers.forks" in sys.modules:
+        sys.modules["tests.servers.forks"].end()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -50,6 +50,7 @@ def _run(verb: Run | Resume, notebook: Path, parameters: dict[str, Any]) -> None
             timeout=verb.timeout,
             budget=verb.budget,
             hooks=hooks,
+            on_failure=verb.on_failure,
         )
     _finish(result)
 

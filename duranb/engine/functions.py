@@ -18,11 +18,13 @@ from duranb.code.holding import value as value_of
 from duranb.engine import context as ctx, saga
 from duranb.engine.decide import Decision, is_alike, touched, why
 from duranb.engine.keeping import NoState
+from duranb.engine.options import COMPENSATE
 from duranb.engine.retry import Policy
 from duranb.engine.runtime import Runtime, needed
 from duranb.engine.spec import Spec
 from duranb.engine.steprun import NOTHING, StepRun
-from duranb.record import events as e
+from duranb.errors import UsageError
+from duranb.record import events as e, ways
 from duranb.record.history import History
 from duranb.record.model import ABSENT, Execution
 from duranb.values.immutable import is_atom
@@ -32,9 +34,10 @@ R = TypeVar("R")
 
 
 class _FunctionHost:
-    """A function's body: it has a result, no outputs, and notices go to the log."""
+    """A function's body: it has a result, no outputs, and notices are printed."""
 
-    def __init__(self) -> None:
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
         self.value: object = NOTHING
 
     def begin_attempt(self) -> None:
@@ -53,7 +56,8 @@ class _FunctionHost:
         print(f"duranb: {text}")
 
     def completed(self, execution: int) -> None:
-        """Its caller sees the result."""
+        """Its caller sees the result, and is told what nobody has recorded of it."""
+        _tell_unrecorded(self._runtime.history.executions[execution])
 
 
 @overload
@@ -72,6 +76,7 @@ def step(
     ignore: tuple[str, ...] = (),
     always: bool = False,
     fresh: bool = False,
+    on_failure: str = "",
 ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
 def step(
     fn: Callable[P, R] | None = None,
@@ -88,17 +93,22 @@ def step(
     ignore: tuple[str, ...] = (),
     always: bool = False,
     fresh: bool = False,
+    on_failure: str = "",
 ) -> Callable[P, R] | Callable[[Callable[P, R]], Callable[P, R]]:
     """Make a function a durable step: called again with equal arguments, it is restored.
 
     The options are those of ``%%durable``; ``validate`` is an expression over ``result``, and
-    ``ignore`` names parameters (and globals) whose value does not count. Works with ``async
+    ``ignore`` names parameters (and globals) whose value does not count. ``on_failure`` is
+    ``"compensate"`` to undo what a step that failed for good had done. Works with ``async
     def``. Outside of notebooks and of ``duranb.durable()`` it is the plain function.
     """
     policy = Policy(retries, backoff, timeout, retry_on, no_retry_on)
+    if on_failure not in ("", COMPENSATE):
+        raise UsageError(f"on_failure takes {COMPENSATE!r}, not {on_failure!r}")
 
     def wrap(inner: Callable[P, R]) -> Callable[P, R]:
-        made = _Step(inner, name or inner.__name__, policy, validate, ignore, always, fresh, budget)
+        named = name or inner.__name__
+        made = _Step(inner, named, policy, validate, ignore, always, fresh, budget, on_failure)
         if inspect.iscoroutinefunction(inner):
 
             @functools.wraps(inner)
@@ -127,6 +137,7 @@ class _Step:
         always: bool,
         fresh: bool,
         budget: float | None,
+        on_failure: str,
     ) -> None:
         self.fn = fn
         self.budget = budget
@@ -136,6 +147,7 @@ class _Step:
         self.ignore = ignore
         self.always = always
         self.fresh = fresh
+        self.on_failure = on_failure
         self._signature = inspect.signature(fn)
         self._latest = _Latest(name, frozenset(self._signature.parameters))
 
@@ -146,7 +158,7 @@ class _Step:
         spec, decision, arguments = self._decide(runtime, args, kwargs)
         if decision.restore is not None:
             return _restored(runtime, spec, decision)
-        host = _FunctionHost()
+        host = _FunctionHost(runtime)
         run = _run(runtime, spec, decision, host, arguments)
         for attempt in run:
             with attempt:
@@ -160,7 +172,7 @@ class _Step:
         spec, decision, arguments = self._decide(runtime, args, kwargs)
         if decision.restore is not None:
             return _restored(runtime, spec, decision)
-        host = _FunctionHost()
+        host = _FunctionHost(runtime)
         run = _run(runtime, spec, decision, host, arguments)
         async for attempt in run:
             async with attempt:
@@ -188,11 +200,13 @@ class _Step:
             ignore=self.ignore,
             always=self.always,
             fresh=self.fresh,
+            on_failure=self.on_failure,
         )
         reach = namespace.uses.of_object(self.fn)
         uses = dict(reach.uses)
         live = namespace.live
         given = {n: v for n, v in inputs.items() if n not in self.ignore}
+        saga.settle(runtime, self._latest.of(runtime.history, given))
         inputs = dict(given)
         for name in reach.data - set(self.ignore):
             version = namespace.version_of(live[name]) if name in live else ABSENT
@@ -278,11 +292,12 @@ def _run(
         scope=repr([(n, decision.inputs[n]) for n in sorted(arguments) if n in decision.inputs]),
         parent=outer.execution if outer is not None else 0,
         arguments=kept,
+        failed=functools.partial(saga.failed, runtime) if spec.on_failure else None,
     )
 
 
 def _restored(runtime: Runtime, spec: Spec, decision: Decision) -> Any:
-    source = decision.restore
+    source, outer = decision.restore, ctx.current()
     assert source is not None
     runtime.record(
         e.ExecutionRestored(
@@ -293,10 +308,22 @@ def _restored(runtime: Runtime, spec: Spec, decision: Decision) -> Any:
             branch=runtime.history.branch,
             before=runtime.at,
             snapshot=runtime.at,
+            parent=outer.execution if outer is not None else 0,
         ),
         wait=False,
     )
+    _tell_unrecorded(source)
     return None if source.result is None else runtime.namespace.load_value(source.result)
+
+
+_told: set[str] = set()
+
+
+def _tell_unrecorded(this: Execution) -> None:
+    """Once for a step in each process: it may be called a thousand times."""
+    if this.unrecorded and this.step not in _told:
+        _told.add(this.step)
+        print(f"duranb: {ways.sentence(this.step, this.unrecorded)}")
 
 
 _sources: WeakKeyDictionary[Callable[..., Any], str] = WeakKeyDictionary()

@@ -14,6 +14,7 @@ from duranb.engine.retry import cause_of
 from duranb.errors import InDoubt
 from duranb.record.kinds import Kind
 from duranb.record.model import Cause
+from duranb.record.standing import UNDO
 
 
 @dataclass(frozen=True)
@@ -108,9 +109,20 @@ def _failed(
     yield claim.fail(error)
 
 
-def doubt(step: str, name: str, preview: str, compensate: object) -> InDoubt:
+def doubt(step: str, name: str, preview: str, compensate: object, *, undoes: str = "") -> InDoubt:
     """The error for an effect that was begun and whose outcome nobody knows; ``compensate`` is
-    what undoes it, if anything does."""
+    what undoes it, if anything does. ``undoes`` is the step that was being undone, if one was."""
+    if step.startswith(UNDO) or undoes:
+        undone, is_undo = undoes or step.removeprefix(UNDO), step.startswith(UNDO)
+        yes = "it was undone" if is_undo else "it happened: undo it too"
+        no = "it was not: undo it now" if is_undo else "it did not: undo the rest"
+        return InDoubt(
+            f"step {undone!r} cannot be undone before a doubt is settled: {name}({preview}) was "
+            "begun and its outcome was never recorded, so it may or may not have happened. Look, "
+            "then say so:\n"
+            f"  %duranb compensate {undone} --happened [RESULT]   {yes}\n"
+            f"  %duranb compensate {undone} --not-happened        {no}"
+        )
     undo = f"\n  %duranb resolve {step} --compensate          undo it" if compensate else ""
     return InDoubt(
         f"step {step!r} is in doubt: {name}({preview}) was begun and its outcome was "

@@ -28,7 +28,11 @@ _VALUES = {
     "--inputs": "a,b",
     "--outputs": "x,y",
     "--ignore": "z",
+    "--on-failure": "compensate",
 }
+COMPENSATE = "compensate"
+"""What ``--on-failure`` may ask for."""
+
 _FLAGS = ("--fresh", "--always")
 
 
@@ -45,6 +49,7 @@ class Options:
     ignore: tuple[str, ...] = ()
     fresh: bool = False
     always: bool = False
+    on_failure: str = ""
 
 
 def first_line(cell: str) -> str | None:
@@ -110,6 +115,7 @@ def parse(line: str) -> Options:
         ignore=_names(values, "--ignore"),
         fresh="--fresh" in flags,
         always="--always" in flags,
+        on_failure=_on_failure(values.get("--on-failure", "")),
     )
 
 
@@ -170,6 +176,12 @@ def _names(values: dict[str, str], option: str) -> tuple[str, ...]:
         if not all(part.isidentifier() for part in parts):
             raise UsageError(f"%%durable: {option}: {name!r} is no name")
     return names
+
+
+def _on_failure(text: str) -> str:
+    if text not in ("", COMPENSATE):
+        raise UsageError(f"%%durable: --on-failure takes {COMPENSATE}, not {text!r}")
+    return text
 
 
 def _expression(text: str) -> str:

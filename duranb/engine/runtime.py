@@ -57,7 +57,8 @@ class Runtime:
     the head of the history may be. ``lock`` guards the history against the store's writer thread,
     which folds events in; hold it to iterate, single look-ups need none. ``inbox`` is the folder
     where other processes put answers to questions. ``running`` is the cell that runs, for code
-    that no context variable tells where it is.
+    that no context variable tells where it is. ``run_body`` runs a cell's source in a namespace,
+    and may return an awaitable; None where no cell can run.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Runtime:
         self.store = store
         self.inbox = inbox
         self.running: StepContext | None = None
+        self.run_body: Callable[[str, dict[str, Any]], Any] | None = None
         self.history = folding.history
         self._folding = folding
         self.namespace = namespace

@@ -1,52 +1,44 @@
-"""Compensation: undoing a step with the inputs and outputs recorded at the time.
+"""Sagas: what undoes which steps, and in which order.
 
-A compensation is itself a step: journaled, retried, resumed after a crash, completed once. A step
-is undone by its ``%%compensate`` cell if it has one, else by the ``compensate`` functions of its
-effects, in reverse order of completion. One that fails stops the chain and says so.
+A step is undone by its ``%%compensate`` cell if it has one, else by the ``compensate`` functions of
+its effects, and of those of the function steps inside it, latest first. Several steps are undone in
+reverse order of completion. What was begun is carried on by the next process; one that fails stops
+the chain and says so. :mod:`duranb.engine.undo` carries out a single one.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextvars
-import inspect
-import threading
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
-from duranb.engine import flows
-from duranb.engine.decide import Decision
-from duranb.engine.effects import Effect, carry_out
+from duranb.engine import undo as undos
 from duranb.engine.journal import describe
-from duranb.engine.keeping import NoState
+from duranb.engine.operations import doubt
+from duranb.engine.options import COMPENSATE
 from duranb.engine.runtime import Runtime
-from duranb.engine.spec import Spec
-from duranb.engine.steprun import NOTHING, StepRun
-from duranb.errors import Unrecorded, UsageError
-from duranb.record import events as e
-from duranb.record.events import Binding
+from duranb.engine.steprun import StepRun
+from duranb.errors import StepError, UsageError
+from duranb.record import events as e, standing
+from duranb.record.fold import DIED
 from duranb.record.model import Call, CallStatus, Execution, Status
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-RunBody = Callable[[str, dict[str, Any]], Any]
-"""Runs a cell's source in a namespace; may return an awaitable. The surface provides it."""
-
 
 @dataclass(frozen=True)
 class Undoing:
-    """What undoes an execution: a cell's source, a function, or these effects in this order.
-
-    ``without`` are effects that nothing undoes.
-    """
+    """What undoes an execution: a cell's source, a function, or the undos of these effects in this
+    order. ``without`` are effects that nothing undoes. ``mended`` says that what undoes it is not
+    what was recorded with it."""
 
     execution: Execution
     source: str = ""
     function: Callable[..., Any] | None = None
-    effects: tuple[Call, ...] = ()
+    effects: tuple[undos.Undo, ...] = ()
     without: tuple[Call, ...] = ()
+    mended: bool = False
 
     @property
     def possible(self) -> bool:
@@ -72,27 +64,72 @@ def compensation(step: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     return register
 
 
+# -- what undoes an execution --------------------------------------------------------------------
+
+
 def undoing(runtime: Runtime, execution: Execution) -> Undoing:
-    """What compensating an execution would do."""
-    source = runtime.history.compensations.get(execution.step, "")
-    if source:
-        return Undoing(execution, source=source)
-    if execution.arguments and execution.step in functions:
-        return Undoing(execution, function=functions[execution.step])
-    done = effects_of(runtime, execution)
+    """What compensating an execution would do, but for the function steps inside it."""
+    history = runtime.history
+    done = [
+        (call, undos.of_call(runtime, call)) for call in standing.effects_of(history, execution)
+    ]
+    effects = tuple(found for _, found in done if found is not None)
+    if execution.error is None or (done and not effects):
+        source = history.compensations.get(execution.step, "")
+        if source:
+            mended = history.mended_undos.get(execution.step, 0) > execution.ended
+            return Undoing(execution, source=source, mended=mended)
+        if execution.arguments and execution.step in functions:
+            return Undoing(execution, function=functions[execution.step])
     return Undoing(
         execution,
-        effects=tuple(c for c in done if c.compensate),
-        without=tuple(c for c in done if not c.compensate),
+        effects=effects,
+        without=tuple(call for call, found in done if found is None),
+        mended=any(found.mended for found in effects),
     )
 
 
-def need_undoing(runtime: Runtime, execution: Execution) -> Undoing:
-    """What compensating it does. Raises :class:`UsageError` where there is nothing to undo."""
+def whole(runtime: Runtime, execution: Execution) -> list[Undoing]:
+    """What compensating an execution would do, in order: the function steps inside it come along,
+    unless it has an undo of its own as a whole."""
+    own = undoing(runtime, execution)
+    if own.source or own.function:
+        return [own]
+    within = [undoing(runtime, each) for each in standing.inside(runtime.history, execution)]
+    within = [each for each in within if each.execution.status is not Status.COMPENSATED]
+    by_id = {each.execution.id: each for each in [own, *within] if each is own or each.possible}
+    return [by_id[x.id] for x in standing.latest_first(u.execution for u in by_id.values())]
+
+
+def meant(runtime: Runtime, reference: str) -> Execution:
+    """The execution that ``STEP``, ``STEP@ID`` or ``ID`` names to be undone: of a step its latest
+    one that did anything, also if that failed or is in doubt.
+
+    Raises :class:`duranb.errors.NoSuchStep`.
+    """
+    history = runtime.history
+    found = history.find(reference)
+    if reference in history.steps:
+        for this in reversed(history.executions_of(reference)):
+            if this.id <= found.id or this.run != history.run:
+                break
+            open_or_done = (CallStatus.COMPLETED, CallStatus.INTENDED, CallStatus.IN_DOUBT)
+            calls = [c for c in history.calls_of(this.id) if c.kind.traits.effect]
+            doubtful = this.status is Status.IN_DOUBT
+            if doubtful or any(c.status in open_or_done for c in calls):
+                found = this
+                break
+    return history.executions[found.of] if found.of else found
+
+
+def need_undoing(runtime: Runtime, execution: Execution) -> list[Undoing]:
+    """See :func:`whole`. Raises :class:`UsageError` where there is nothing to undo."""
     if execution.status is Status.COMPENSATED:
         raise UsageError(f"step {execution.step!r} was compensated already")
-    found = undoing(runtime, execution)
-    if not found.possible:
+    found = whole(runtime, execution)
+    if not any(each.possible for each in found):
+        if execution.id in runtime.history.partly_undone:
+            raise UsageError(f"all that step {execution.step!r} did was undone already")
         raise UsageError(
             f"nothing undoes step {execution.step!r}: give it a cell that begins with "
             f"%%compensate {execution.step}, or its tools a compensate= function"
@@ -100,32 +137,33 @@ def need_undoing(runtime: Runtime, execution: Execution) -> Undoing:
     return found
 
 
-def effects_of(runtime: Runtime, execution: Execution) -> list[Call]:
-    """The effects an execution stands for (its own and those it was served), latest first."""
-    history = runtime.history
-    ids = {c.id for c in history.calls_of(execution.of or execution.id)} | set(execution.served)
-    calls = [history.calls[i] for i in ids]
-    done = [c for c in calls if c.kind.traits.effect and c.status is CallStatus.COMPLETED]
-    return sorted(done, key=lambda c: c.ended, reverse=True)
+def need_settled(runtime: Runtime, executions: Sequence[Execution]) -> None:
+    """Raise :class:`duranb.errors.InDoubt` where an effect of these is in doubt: whether there is
+    anything to undo, only the user can say."""
+    for execution in executions:
+        for call in standing.doubts(runtime.history, execution):
+            raise doubt(call.step, call.name, call.preview, call.compensate, undoes=execution.step)
 
 
-def compensate(runtime: Runtime, execution: Execution, run_body: RunBody) -> int:
-    """Undo an execution; the id of the compensation.
+# -- undoing -------------------------------------------------------------------------------------
+
+
+def compensate(runtime: Runtime, execution: Execution) -> int:
+    """Undo an execution, without the function steps inside it; the id of the compensation.
 
     Raises :class:`UsageError` when nothing undoes it, and whatever the undo itself raises once
     its retries are spent: then the execution is ``compensation failed``.
     """
-    if execution.of:
-        execution = runtime.history.executions[execution.of]
-    plan = need_undoing(runtime, execution)
+    plan = undoing(runtime, execution)
     number = 0
     try:
         if plan.source:
-            number = _run(runtime, execution, _cell(runtime, execution, plan.source, run_body))
+            number = undos.run(runtime, execution, undos.cell(runtime, execution, plan.source))
         elif plan.function:
-            number = _run(runtime, execution, _function(runtime, execution, plan.function))
+            body = undos.function(runtime, execution, plan.function)
+            number = undos.run(runtime, execution, body)
         else:
-            number = _run(runtime, execution, lambda run: _undo_all(runtime, plan, run))
+            number = undos.run(runtime, execution, lambda step: _effects(runtime, plan, step))
     except BaseException as error:
         error.add_note(
             f"duranb: the compensation of step {execution.step!r} stopped here, and what it had "
@@ -136,161 +174,128 @@ def compensate(runtime: Runtime, execution: Execution, run_body: RunBody) -> int
             e.ExecutionCompensated(execution=execution.id, by=number, ok=False, error=failed)
         )
         raise
-    runtime.record(e.ExecutionCompensated(execution=execution.id, by=number))
+    # What a cell or a function has undone is done again when the step runs again.
+    whole = standing.effects_of(runtime.history, execution) if plan.source or plan.function else ()
+    runtime.record(
+        *(e.CallCompensated(call=call.id, by=number) for call in whole),
+        e.ExecutionCompensated(execution=execution.id, by=number),
+    )
     return number
 
 
-def _run(runtime: Runtime, execution: Execution, body: Callable[[StepRun], None]) -> int:
-    if runtime.settings.strict:
-        raise Unrecorded(
-            f"step {execution.step!r} would be undone, and a replay carries nothing out: leave "
-            "the cell that does so out of the notebook."
-        )
-    spec = Spec(
-        name=f"compensate {execution.step}",
-        source=runtime.history.compensations.get(execution.step, ""),
-        fingerprint="",
-        reads=frozenset(),
-        loads=frozenset(),
-        kind="compensation",
-    )
-    decision = Decision({}, {}, "", runtime.at, None, f"undoes {execution.step}@{execution.id}")
-    run = StepRun(
-        runtime,
-        spec,
-        decision,
-        _Quiet(),
-        NoState(runtime),
-        scope=f"compensates {execution.id}",
-        compensates=execution.id,
-    )
-    for attempt in run:
-        with attempt:
-            body(run)
-    return run.id
+def _effects(runtime: Runtime, plan: Undoing, step: StepRun) -> None:
+    for each in plan.effects:
+        if runtime.history.calls[each.call.id].status is not CallStatus.COMPENSATED:
+            undos.carry(runtime, each, step)
+
+
+def undo(runtime: Runtime, executions: Sequence[Execution], reason: str) -> list[int]:
+    """Undo executions, and the function steps inside them, in reverse order of completion; the ids
+    of the compensations. Raises what :func:`need_undoing` and :func:`begin` do."""
+    history = runtime.history
+    found = [history.executions[x.of] if x.of else x for x in executions]
+    plan = [each for x in found for each in need_undoing(runtime, x)]
+    steps = {each.execution.id: each.execution for each in plan}
+    return begin(runtime, standing.latest_first(steps.values()), reason)
+
+
+def begin(runtime: Runtime, executions: Sequence[Execution], reason: str) -> list[int]:
+    """Undo executions in this order, each once, whatever dies in between; the ids of the
+    compensations. Raises what :func:`compensate` does, and what :func:`need_settled` does."""
+    need_settled(runtime, executions)
+    runtime.record(e.SagaBegun(executions=[x.id for x in executions], reason=reason))
+    return carry_on(runtime)
+
+
+def carry_on(runtime: Runtime) -> list[int]:
+    """Undo what a saga has still to undo. Raises what :func:`begin` does."""
+    history, done = runtime.history, []
+    need_settled(runtime, [history.executions[i] for i in history.to_undo])
+    while history.to_undo:
+        done.append(compensate(runtime, history.executions[history.to_undo[0]]))
+    return done
 
 
 def undo_one(runtime: Runtime, call: Call) -> None:
-    """Undo a single effect, as a compensation of its own."""
+    """Undo a single effect, as a compensation of its own. Raises :class:`UsageError` where nothing
+    undoes it."""
+    found = undos.of_call(runtime, call)
+    if found is None:
+        raise UsageError(f"{call.name} has no compensate= function")
     execution = runtime.history.executions[call.execution]
-    _run(runtime, execution, lambda run: undo_call(runtime, call, run))
+    undos.run(runtime, execution, lambda step: undos.carry(runtime, found, step))
 
 
-def _undo_all(runtime: Runtime, plan: Undoing, run: StepRun) -> None:
-    for call in plan.effects:
-        if runtime.history.calls[call.id].status is CallStatus.COMPENSATED:
-            continue
-        undo_call(runtime, call, run)
+def by_hand(runtime: Runtime, execution: Execution) -> None:
+    """Record that the user has undone an execution. Nothing runs."""
+    calls = standing.effects_of(runtime.history, execution)
+    runtime.record(
+        *(e.CallCompensated(call=c.id, by=0) for c in calls),
+        e.ExecutionCompensated(execution=execution.id, by=0),
+    )
 
 
-def undo_call(runtime: Runtime, call: Call, run: StepRun) -> None:
-    """Carry out the ``compensate`` function of one effect, as an effect of its own."""
-    namespace = runtime.namespace
-    undo = namespace.load_value(Binding(call.compensate, ""))
-    args, kwargs = namespace.load_value(Binding(call.arguments, ""))
-    result = None if call.result is None else namespace.load_value(call.result)
-    args, kwargs = _fitting(undo, result, args, kwargs)
-    effect = Effect(f"undo {call.name}", idempotent=True)
-
-    def undone(*args: Any, **kwargs: Any) -> Any:
-        return finish(undo(*args, **kwargs))
-
-    identity = f"undo {call.id}"
-    flows.run(carry_out(run.context, effect, undone, args, kwargs, identity=identity))
-    runtime.record(e.CallCompensated(call=call.id, by=run.id))
+# -- after a failure -----------------------------------------------------------------------------
 
 
-def _fitting(
-    undo: Callable[..., Any], result: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The result and the recorded arguments if the undo takes them all, else the result alone."""
+def failed(runtime: Runtime, execution: int, tell: Callable[[str], None]) -> None:
+    """Undo what a step did that has failed for good and asked for that; ``tell`` says so."""
+    this = runtime.history.executions[execution]
+    plan = whole(runtime, this)
+    if runtime.settings.strict or not any(each.possible for each in plan):
+        return
+    without = [c.name for each in plan for c in each.without]
     try:
-        inspect.signature(undo).bind(result, *args, **kwargs)
-    except TypeError:
-        return (result,), {}
-    return (result, *args), kwargs
+        begin(runtime, [each.execution for each in plan], f"{this.step} failed")
+    except Exception as error:
+        tell(
+            f"{this.step} failed, and undoing what it had done stopped too "
+            f"({type(error).__name__}: {error}): %duranb compensate goes on with it"
+        )
+        return
+    shown = [f"{u.call.name}({u.call.preview})" for each in plan for u in each.effects]
+    what = ", ".join(shown) or "what its compensation undoes"
+    left = f"; nothing undoes {', '.join(without)}" if without else ""
+    tell(f"{this.step} failed, and what it had done was undone: {what}{left}")
 
 
-def _cell(
-    runtime: Runtime, execution: Execution, source: str, run_body: RunBody
-) -> Callable[[StepRun], None]:
-    names = recorded_names(runtime, execution)
+def settle(runtime: Runtime, last: Execution | None) -> None:
+    """Finish what :func:`failed` was about to do when its process died, or was stopped in. ``last``
+    is the last execution of the step that is about to run again.
 
-    def body(run: StepRun) -> None:
-        finish(run_body(source, {**runtime.namespace.live, **names}))
-
-    return body
-
-
-def _function(
-    runtime: Runtime, execution: Execution, undo: Callable[..., Any]
-) -> Callable[[StepRun], None]:
-    namespace = runtime.namespace
-    values = dict(namespace.load_value(Binding(execution.arguments, "")))
-    if execution.result is not None:
-        values["result"] = namespace.load_value(execution.result)
-    wanted = {n: values.get(n) for n in inspect.signature(undo).parameters}
-
-    def body(run: StepRun) -> None:
-        finish(undo(**wanted))
-
-    return body
-
-
-def recorded_names(runtime: Runtime, execution: Execution) -> dict[str, Any]:
-    """The inputs and outputs of an execution, as they were recorded at the time."""
-    history, namespace = runtime.history, runtime.namespace
-    before = history.namespace(execution.before)
-    bindings: Mapping[str, Binding] = {
-        **{n: before[n] for n in execution.inputs if n in before},
-        **execution.outputs,
-    }
-    return {n: namespace.load_value(b, name=n) for n, b in bindings.items() if b.artifact}
-
-
-def finish(value: Any) -> Any:
-    """The value itself, or what it gives when awaited.
-
-    A compensation may be started while an event loop runs in this thread, so an awaitable gets a
-    loop in a thread of its own.
+    Raises :class:`StepError` with the failure of back then: the step ends as it would have, and is
+    not done anew on its own. Raises what undoing raises, too.
     """
-    if not inspect.iscoroutine(value):
-        return value
-    outcome: list[Any] = []
+    if last is None or last.options.get("on_failure") != COMPENSATE or last.error is None:
+        return
+    begun = last.id in runtime.history.to_undo
+    failed_itself = last.status is Status.FAILED and last.error.type != DIED
+    if runtime.settings.strict or not (begun or failed_itself):
+        return
+    if begun:
+        carry_on(runtime)
+    else:
+        plan = whole(runtime, last)
+        if not any(each.possible for each in plan):
+            return
+        begin(runtime, [each.execution for each in plan], f"{last.step} failed")
+    raise StepError(
+        f"step {last.step!r} had failed ({last.error.type}: {last.error.message}), and not all "
+        "that it had done was undone. Now it is: run it again to do it anew."
+    )
 
-    def work(coroutine: Coroutine[Any, Any, Any]) -> None:
-        try:
-            outcome.extend((asyncio.run(coroutine), None))
-        except BaseException as error:
-            outcome.extend((None, error))
 
-    context = contextvars.copy_context()
-    thread = threading.Thread(target=context.run, args=(work, value), name="duranb-compensation")
-    thread.start()
-    thread.join()
-    result, error = outcome
-    if error is not None:
-        raise error
-    return result
+def to_undo(runtime: Runtime) -> list[Undoing]:
+    """All that stands of the current run and can be undone, latest first. Raises what
+    :func:`need_settled` does."""
+    found = standing.standing(runtime.history)
+    need_settled(runtime, found)
+    return [each for each in (undoing(runtime, x) for x in found) if each.possible]
 
 
-class _Quiet:
-    """The host of a compensation: its outputs are not recorded."""
-
-    def begin_attempt(self) -> None:
-        """Nothing was shown."""
-
-    def outputs(self) -> list[dict[str, Any]]:
-        return []
-
-    def result(self) -> object:
-        return NOTHING
-
-    def evaluate(self, expression: str) -> object:
-        raise AssertionError("a compensation has no validator")
-
-    def notice(self, text: str) -> None:
-        print(f"duranb: {text}")
-
-    def completed(self, execution: int) -> None:
-        """Its caller sees the result."""
+def after_failed_run(runtime: Runtime) -> list[Execution]:
+    """Undo all that the current run did; what was undone. Raises what :func:`begin` does."""
+    plan = [each.execution for each in to_undo(runtime)]
+    if plan:
+        begin(runtime, plan, "the run failed")
+    return plan

@@ -44,6 +44,7 @@ class Spec:
     ignore: tuple[str, ...] = ()
     always: bool = False
     fresh: bool = False
+    on_failure: str = ""
     cell: str = ""
     seeds: tuple[tuple[str, ...], ...] = ()
     mentions: Mentions = NONE
@@ -58,7 +59,7 @@ class Spec:
         for name in ("retry_on", "no_retry_on"):
             if getattr(self.policy, name):
                 found[name] = list(getattr(self.policy, name))
-        for name in ("validate", "outputs", "inputs", "ignore", "always", "fresh"):
+        for name in ("validate", "outputs", "inputs", "ignore", "always", "fresh", "on_failure"):
             value = getattr(self, name)
             if value:
                 found[name] = list(value) if isinstance(value, tuple) else value

@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import Token
+from functools import partial
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -37,6 +38,7 @@ from duranb.errors import (
 )
 from duranb.record import events as e
 from duranb.record.model import Cause, Execution, Origin, Status
+from duranb.record.ways import How
 from duranb.state import Restored
 from duranb.text.credentials import public_text
 
@@ -67,7 +69,10 @@ class Host(Protocol):
 
 
 class StepRun:
-    """Iterates over the attempts of one execution; each attempt is a context manager (itself)."""
+    """Iterates over the attempts of one execution; each attempt is a context manager (itself).
+
+    ``failed`` is called when it has failed for good, with its id and what tells the user.
+    """
 
     def __init__(
         self,
@@ -82,6 +87,7 @@ class StepRun:
         replays: int = 0,
         compensates: int = 0,
         arguments: str = "",
+        failed: Callable[[int, Callable[[str], None]], None] | None = None,
     ) -> None:
         self.runtime = runtime
         self.spec = spec
@@ -101,6 +107,7 @@ class StepRun:
         self._replays = replays
         self._compensates = compensates
         self._arguments = arguments
+        self._failed = failed
         self._deadline = Deadline(spec.name, spec.policy.timeout)
         self._token: Token[scopes.Inside | None] | None = None
         self._wait: float | None = None
@@ -278,6 +285,8 @@ class StepRun:
             yield failed
         else:
             yield from self._end(Status.FAILED, error)
+            if self._failed is not None:
+                self._failed(self.id, partial(self._tell, error))
             return False
         self._wait = wait
         at_once = "asking again" if cause is Cause.CONTENT else "again at once"
@@ -287,6 +296,11 @@ class StepRun:
             f"{type(error).__name__}: {_first_line(error)}), {when}"
         )
         return True
+
+    def _tell(self, error: BaseException, text: str) -> None:
+        """Say what was done about a failure, and with the error wherever that goes."""
+        self._host.notice(text)
+        error.add_note(f"duranb: {text}")
 
     # -- endings ---------------------------------------------------------------------------
 
@@ -318,11 +332,17 @@ class StepRun:
         # Also where this is interrupted, or refused for now: the state it names is recorded then.
         self._keeping.commit(done.snapshot)
         try:
-            yield self.runtime.append(*done.bodies, completed)
+            yield self.runtime.append(*done.bodies, *self._unrecorded(), completed)
         except StoreError:
             self.runtime.append(*done.bodies)
             raise
         self._host.completed(self.id)
+
+    def _unrecorded(self) -> list[e.EventBody]:
+        """What left it by ways that are not recorded, where that is not told yet."""
+        for name in self.context.journal.attempt.lasting():
+            self.context.unrecorded.note(How.THREAD, name)
+        return self.context.unrecorded.end()
 
     def _origin(self) -> Origin:
         if self._replays:
@@ -349,7 +369,7 @@ class StepRun:
             left=left,
         )
         try:
-            yield self.runtime.append(ended)
+            yield self.runtime.append(*self._unrecorded(), ended)
         except StoreError:
             self.runtime.append(ended)
             if not is_a(error, StoreError):

@@ -95,7 +95,9 @@ def _made(
     if inspect.isgeneratorfunction(inner) or inspect.isasyncgenfunction(inner):
         raise UsageError(f"{name} cannot be a tool: it yields, and a tool returns one result")
     bound = _has_receiver(inner)
-    made = _wrapped(inner, effect_of(inner, idempotent, compensate, transaction, name), bound)
+    effect = effect_of(inner, idempotent, compensate, transaction, name)
+    made = _wrapped(inner, effect, bound)
+    made.effect = effect
     made.schema = tool_schema(inner, made.__name__, names, skip=int(bound))
     return made
 

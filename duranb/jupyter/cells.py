@@ -13,6 +13,7 @@ import sys
 import tokenize
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from IPython.core.displayhook import DisplayHook
@@ -20,7 +21,7 @@ from IPython.core.error import InputRejected
 
 from duranb.code import dataflow, fingerprint, mentions
 from duranb.code.deep import deeply
-from duranb.engine import plain, steprun
+from duranb.engine import plain, saga, steprun
 from duranb.engine.decide import Decision, decide
 from duranb.engine.keeping import CellState
 from duranb.engine.options import Options, first_line, is_misplaced, parse
@@ -275,6 +276,7 @@ class Cells(ast.NodeTransformer):
         spec = self._spec(cell, tree, options)
         self._check_name(spec.name, cell)
         runtime = session.runtime
+        saga.settle(runtime, runtime.history.last_carried_out(spec.name))
         decision = decide(runtime, spec, replay=bool(cell.replays))
         if decision.restore is not None:
             running.restoring = lambda: self._restore(session, spec, decision)
@@ -282,7 +284,15 @@ class Cells(ast.NodeTransformer):
         need(runtime, tree)
         state = CellState(runtime, spec, decision, instrument.NOTED)
         cell.unsure = state.unsure
-        running.run = StepRun(runtime, spec, decision, running, state, replays=cell.replays)
+        running.run = StepRun(
+            runtime,
+            spec,
+            decision,
+            running,
+            state,
+            replays=cell.replays,
+            failed=partial(saga.failed, runtime) if spec.on_failure else None,
+        )
         return instrument.attempts(
             tree,
             unsure=state.unsure,
@@ -316,6 +326,7 @@ class Cells(ast.NodeTransformer):
             ignore=options.ignore,
             budget=options.budget,
             always=options.always,
+            on_failure=options.on_failure,
             fresh=options.fresh or cell.fresh,
             cell=cell.id,
             seeds=plain.seeds_of(tree),

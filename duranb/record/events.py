@@ -16,6 +16,8 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from duranb.record.ways import Way
+
 
 class Body(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", gc=False
@@ -255,9 +257,11 @@ class ExecutionCompleted(Body, frozen=True, tag="execution.completed"):
     last expression, unless that is the value of output ``result_name``; ``unstored`` names what
     could not be stored, with the reason. ``shared`` are the names that were changed in place, each
     with the others that shared its state, and so saw it change; ``sharers`` are the versions that
-    those names had before. ``drawn`` are the random generators that the step drew from, each with
-    where it stood before (:class:`duranb.state.randomness.Standing`). ``around`` is what it changed
-    beside the namespace: variables of modules, and of the environment (``$MODE``, never its value).
+    those names had before, and under all names of a group, with commas between, that of all as one
+    value: it tells who shares what with whom. ``drawn`` are the random generators that the step
+    drew from, each with where it stood before (:class:`duranb.state.randomness.Standing`).
+    ``around`` is what it changed beside the namespace: variables of modules, and of the environment
+    (``$MODE``, never its value).
     """
 
     execution: int
@@ -287,6 +291,14 @@ class ValuesDiffer(Body, frozen=True, tag="values.differ"):
     differences: dict[str, str]
 
 
+class WentUnrecorded(Body, frozen=True, tag="execution.unrecorded"):
+    """Something has left an execution by ways that nobody records: all of them so far. The first
+    time is recorded before it happens, so the counts are true when the execution has ended."""
+
+    execution: int
+    ways: list[Way]
+
+
 class ExecutionEnded(Body, frozen=True, tag="execution.ended"):
     """A step stopped without completing: failed, waiting, cancelled or in doubt. ``left`` is the
     snapshot of what it left behind, 0 where that is nothing."""
@@ -311,6 +323,7 @@ class ExecutionRestored(Body, frozen=True, tag="execution.restored"):
     before: int
     snapshot: int
     cell: str = ""
+    parent: int = 0
 
 
 class ExecutionCompensated(Body, frozen=True, tag="execution.compensated"):
@@ -320,6 +333,14 @@ class ExecutionCompensated(Body, frozen=True, tag="execution.compensated"):
     by: int
     ok: bool = True
     error: ErrorInfo | None = None
+
+
+class SagaBegun(Body, frozen=True, tag="saga.begun"):
+    """``executions`` are to be undone, in this order, and each until it is: a process that dies in
+    between leaves the rest to the next one. ``reason`` says who wanted that."""
+
+    executions: list[int]
+    reason: str = ""
 
 
 class CompensationRegistered(Body, frozen=True, tag="compensation.registered"):
@@ -354,9 +375,11 @@ EventBody: TypeAlias = (
     | CallCompensated
     | ExecutionCompleted
     | ValuesDiffer
+    | WentUnrecorded
     | ExecutionEnded
     | ExecutionRestored
     | ExecutionCompensated
+    | SagaBegun
     | CompensationRegistered
     | Answered
 )

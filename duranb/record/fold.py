@@ -77,7 +77,7 @@ class Fold:
             status = Status.IN_DOUBT if self._doubt(number) else Status.FAILED
             self._update(number, status=status, ended=ts, error=died, attempts=attempts)
             undone = history.executions.get(this.compensates)
-            if undone is not None and undone.status is Status.COMPLETED:
+            if undone is not None and undone.status is not Status.COMPENSATED:
                 self._undone(undone.id, Status.COMPENSATION_FAILED, number)
         history.running.clear()
 
@@ -245,6 +245,10 @@ class Fold:
 
     def _call_compensated(self, ts: int, b: e.CallCompensated) -> None:
         self._update_call(b.call, status=CallStatus.COMPENSATED)
+        history, call = self.history, self.history.calls[b.call]
+        for this in history.executions_of(call.step):
+            if call.execution == this.id or call.id in this.served:
+                history.partly_undone.add(this.id)
 
     def _answered(self, ts: int, b: e.Answered) -> None:
         self.history.answers[b.call] = b
@@ -279,6 +283,11 @@ class Fold:
         if b.execution:
             before = self.history.executions[b.execution].differs
             self._update(b.execution, differs={**before, **b.differences})
+
+    def _went_unrecorded(self, ts: int, b: e.WentUnrecorded) -> None:
+        ways = tuple(b.ways)
+        for number in (b.execution, *self.history.restored_from(b.execution)):
+            self._update(number, unrecorded=ways)
 
     def _execution_ended(self, ts: int, b: e.ExecutionEnded) -> None:
         self.history.running.discard(b.execution)
@@ -323,6 +332,7 @@ class Fold:
                 before=b.before,
                 snapshot=b.snapshot,
                 of=b.of,
+                parent=b.parent or source.parent,
                 reason="",
                 cell=b.cell,
             )
@@ -332,13 +342,26 @@ class Fold:
     def _execution_compensated(self, ts: int, b: e.ExecutionCompensated) -> None:
         status = Status.COMPENSATED if b.ok else Status.COMPENSATION_FAILED
         self._undone(b.execution, status, b.by)
+        if b.ok and b.execution in self.history.to_undo:
+            self.history.to_undo.remove(b.execution)
+
+    def _saga_begun(self, ts: int, b: e.SagaBegun) -> None:
+        rest = [x for x in self.history.to_undo if x not in b.executions]
+        self.history.to_undo = [*b.executions, *rest]
 
     def _undone(self, execution: int, status: Status, by: int) -> None:
         """Of an execution, and of those that were restored from it."""
-        for number in (execution, *self.history.restored_from(execution)):
+        history = self.history
+        for number in (execution, *history.restored_from(execution)):
             self._update(number, status=status, compensated_by=by)
+            around = history.executions[number].parent
+            while around in history.executions and status is Status.COMPENSATED:
+                history.partly_undone.add(around)
+                around = history.executions[around].parent
 
     def _compensation_registered(self, ts: int, b: e.CompensationRegistered) -> None:
+        if self.history.compensations.get(b.step, b.source) != b.source:
+            self.history.mended_undos[b.step] = ts
         self.history.compensations[b.step] = b.source
 
     def _nothing(self, ts: int, b: e.ArtifactStored) -> None:
@@ -363,9 +386,11 @@ _APPLY: dict[type, Callable[[Fold, int, Any], None]] = {
     e.CallCompensated: Fold._call_compensated,
     e.ExecutionCompleted: Fold._execution_completed,
     e.ValuesDiffer: Fold._values_differ,
+    e.WentUnrecorded: Fold._went_unrecorded,
     e.ExecutionEnded: Fold._execution_ended,
     e.ExecutionRestored: Fold._execution_restored,
     e.ExecutionCompensated: Fold._execution_compensated,
+    e.SagaBegun: Fold._saga_begun,
     e.CompensationRegistered: Fold._compensation_registered,
     e.Answered: Fold._answered,
 }

@@ -94,6 +94,12 @@ class History:
         self.calls: dict[int, Call] = {}
         self.branches: dict[str, Branch] = {}
         self.compensations: dict[str, str] = {}
+        self.mended_undos: dict[str, int] = {}
+        """When the ``%%compensate`` cell of a step took the place of another one."""
+        self.to_undo: list[int] = []
+        """The executions that a saga has still to undo, the next one first."""
+        self.partly_undone: set[int] = set()
+        """Executions of which an effect was undone: they cannot be restored."""
         self.answers: dict[int, e.Answered] = {}
         self.differs: dict[str, dict[str, str]] = {}
         self.running: set[int] = set()
@@ -382,7 +388,8 @@ class History:
         """
         ids = self._settled.get((self.run, step, identity), ())
         usable = [self.executions[i] for i in ids]
-        usable = [x for x in usable if x.status is Status.COMPLETED and fits(x)]
+        usable = [x for x in usable if x.status is Status.COMPLETED]
+        usable = [x for x in usable if x.id not in self.partly_undone and fits(x)]
         if len(usable) > 1:
             return next(filter(self._is_reached, reversed(usable)), usable[-1])
         return usable[-1] if usable else None

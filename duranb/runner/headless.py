@@ -29,6 +29,7 @@ from duranb.engine.options import first_line, parse
 from duranb.errors import UsageError
 from duranb.record.history import History
 from duranb.record.model import Origin, Status
+from duranb.runner import undoing
 from duranb.store import StoreView, is_store, store_path
 from duranb.views.status import differing
 
@@ -80,14 +81,16 @@ def run(
     timeout: float | None = None,
     budget: float | None = None,
     hooks: Hooks | None = None,
+    on_failure: str | None = None,
 ) -> RunResult:
     """Run a notebook to its end, to a question, or to an error.
 
     ``parameters`` are assigned in a cell after the one tagged ``parameters``; ``out`` is where the
     executed notebook is written (the source is never changed); ``restarts`` bounds how many dead
     kernels in a row may make no progress; ``timeout`` is seconds for each cell, ``budget`` the US
-    dollars that models may cost from now on. Raises, before
-    anything runs, :class:`UsageError` when the notebook cannot be one, and
+    dollars that models may cost from now on. With ``on_failure`` all that the run did is undone
+    when a cell fails; what an earlier one had begun to undo is undone first, and ends this one.
+    Raises, before anything runs, :class:`UsageError` when the notebook cannot be one, and
     :class:`duranb.errors.Untrusted` when somebody else wrote its store.
     """
     hooks = hooks or Hooks()
@@ -104,8 +107,17 @@ def run(
     while True:
         before = _progress(notebook)
         try:
-            run_cells(notebook, document, kernel=kernel, timeout=timeout, hooks=hooks, env=env)
-            result = _done(notebook, died, first)
+            told = run_cells(
+                notebook,
+                document,
+                kernel=kernel,
+                timeout=timeout,
+                hooks=hooks,
+                env=env,
+                on_failure=on_failure,
+                undo_first=bool(_history(notebook).to_undo),
+            )
+            result = _done(notebook, died, first) if not told else RunResult(FAILED, died, told)
         except CellTimeoutError:
             result = RunResult(
                 FAILED,
@@ -167,11 +179,16 @@ def run_cells(
     kernel: str = "",
     timeout: float | None = None,
     env: Mapping[str, str] | None = None,
-) -> None:
+    on_failure: str | None = None,
+    undo_first: bool = False,
+) -> str:
     """Run a document's cells in order in a fresh kernel of ``notebook``; outputs go into them.
 
-    ``env`` is added to the kernel's environment. Raises nbclient's ``CellExecutionError`` at the
-    first cell that fails (unless it is tagged ``raises-exception``), and its ``DeadKernelError``.
+    ``env`` is added to the kernel's environment. With ``undo_first`` the kernel undoes what is half
+    undone instead of running any cell: what to tell the user of that, else an empty string. Raises
+    nbclient's ``CellExecutionError`` at the first cell that fails (unless it is tagged
+    ``raises-exception``), with a note that says what ``on_failure`` undid, and its
+    ``DeadKernelError``.
     """
     manager = _manager(document, kernel)
     client = NotebookClient(document, km=manager, allow_errors=False)
@@ -190,9 +207,17 @@ def run_cells(
         client.start_new_kernel(env=environment, cwd=str(notebook.resolve().parent))
         client.start_new_kernel_client()
         hooks.on_kernel(int(manager.provisioner.pid))  # type: ignore[union-attr]
+        if undo_first:
+            return undoing.carry_on(client, document)
         for index, cell in enumerate(document.cells):
-            client.execute_cell(cell, index)
+            try:
+                client.execute_cell(cell, index)
+            except CellExecutionError as error:
+                if on_failure and error.ename != "Waiting":
+                    error.add_note(undoing.after_failure(client, document, index))
+                raise
         run_sync(_finish)(client)
+    return ""
 
 
 async def _finish(client: NotebookClient) -> None:
@@ -291,6 +316,8 @@ def _stopped(notebook: Path, error: CellExecutionError, died: int) -> RunResult:
         )
     elif error.ename not in _PLAIN:
         said += f"\n\nmend the cell; then duranb resume {notebook} goes on"
+    for note in getattr(error, "__notes__", ()):
+        said += f"\n\n{note}"
     return RunResult(FAILED, died, said)
 
 

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from duranb import llm
+from duranb.engine import saga
+from duranb.engine.options import COMPENSATE
 from duranb.engine.progress import Display, Nowhere, Paced, Progress
 from duranb.engine.runtime import Settings
-from duranb.errors import Waiting
+from duranb.errors import InDoubt, StepError, UsageError, Waiting
 from duranb.session.places import store_path
 from duranb.session.session import Session
 from duranb.views.progress import line
@@ -22,14 +24,21 @@ WAITING = 75
 
 
 @contextlib.contextmanager
-def durable(script: str | Path) -> Iterator[Session]:
+def durable(script: str | Path, *, on_failure: str = "") -> Iterator[Session]:
     """Make the steps called inside durable; their store lies beside ``script``.
 
     Run the script again after a crash and it goes on where it stopped. A question is asked at
-    the terminal; without one the process exits with 75, and goes on when it is answered. Raises
-    :class:`duranb.errors.StoreLocked` while another process runs it, and
+    the terminal; without one the process exits with 75, and goes on when it is answered.
+
+    With ``on_failure="compensate"`` an exception that leaves the block undoes all that the run did,
+    latest first, and is raised again. A process that dies in the middle of that leaves the rest to
+    the next one, which ends with :class:`duranb.errors.StepError` once all is undone.
+
+    Raises :class:`duranb.errors.StoreLocked` while another process runs it, and
     :class:`duranb.errors.Untrusted` where somebody else wrote the store.
     """
+    if on_failure not in ("", COMPENSATE):
+        raise UsageError(f"on_failure takes {COMPENSATE!r}, not {on_failure!r}")
     path = Path(script).resolve()
     headless = os.environ.get("DURANB_HEADLESS") == "1"
     settings = Settings(headless=headless, prompt=_ask_at_the_terminal, display=_at_the_terminal)
@@ -37,13 +46,35 @@ def durable(script: str | Path) -> Iterator[Session]:
     llm.install()
     try:
         session.need_trust()
-        yield session
+        if on_failure and session.history.to_undo:
+            saga.carry_on(session.runtime)
+            raise StepError(
+                f"an earlier run of {path.name} had failed, and not all that it did was undone. "
+                "Now it is: run it again to begin anew"
+            )
+        with _undoing(session) if on_failure else contextlib.nullcontext():
+            yield session
     except Waiting as waiting:
         print(waiting, file=sys.stderr)
         raise SystemExit(WAITING) from None
     finally:
         llm.uninstall()
         session.close()
+
+
+@contextlib.contextmanager
+def _undoing(session: Session) -> Iterator[None]:
+    """Undo all that the run did where an exception leaves this block. A doubt has to be settled
+    first: what its error says."""
+    try:
+        yield
+    except (Waiting, InDoubt):
+        raise
+    except Exception as error:
+        undone = saga.after_failed_run(session.runtime)
+        steps = ", ".join(dict.fromkeys(x.step for x in undone)) or "nothing had to be"
+        error.add_note(f"duranb: what the run had done was undone, latest first: {steps}")
+        raise
 
 
 def _globals(script: Path) -> dict[str, Any]:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from duranb.engine import saga
 from duranb.errors import NoSuchStep, UsageError
-from duranb.record import events as e
+from duranb.record import events as e, standing
 from duranb.record.events import Binding
 from duranb.record.model import Execution, Status
 from duranb.session.change import Change, count, listed
@@ -36,7 +35,10 @@ def rewind(session: Session, given: Rewind) -> Change:
         snapshot, where = session.head, "the head of the history"
     since = _since(session, snapshot, execution, before)
     lines, _ = _difference(session, snapshot)
-    undoings = [saga.undoing(runtime, x) for x in since]
+    effective = standing.latest_first([*since, *_stopped_since(session, execution, before)])
+    if compensate:
+        saga.need_settled(runtime, effective)
+    undoings = [saga.undoing(runtime, x) for x in effective]
     undo = [u for u in undoings if u.possible]
     warnings = []
     if since:
@@ -46,26 +48,22 @@ def rewind(session: Session, given: Rewind) -> Change:
             f"{listed(list(dict.fromkeys(x.step for x in since)))}"
         )
     if undo and compensate:
-        names = [u.execution.step for u in reversed(undo)]
+        names = [u.execution.step for u in undo]
         lines.insert(0, f"compensates {listed(names)}{', in this order' if names[1:] else ''}")
     elif undo:
-        names = [u.execution.step for u in undo]
+        names = [u.execution.step for u in reversed(undo)]
         warnings.append(f"what {listed(names)} did stays done: --compensate undoes it")
     without = [c.name for u in undoings for c in u.without]
     if without:
         warnings.append(f"{count(len(without), 'effect')} cannot be undone: {listed(without)}")
 
+    title = f"rewind to {where}"
+
     async def apply() -> str:
-        if compensate:
-
-            def run_body(source: str, names: dict[str, Any]) -> Any:
-                return session.need_surface().run_body(source, names)
-
-            for each in reversed(undo):
-                saga.compensate(runtime, each.execution, run_body)
+        if compensate and undo:
+            saga.begin(runtime, [u.execution for u in undo], title)
         return f"rewound to {where}" + move(session, history.branch, snapshot, "rewind", since)
 
-    title = f"rewind to {where}"
     return Change("rewind", title, tuple(lines), apply, tuple(warnings))
 
 
@@ -191,6 +189,20 @@ def _since(
     return list({x.of or x.id: history.executions[x.of or x.id] for x in done}.values())
 
 
+def _stopped_since(session: Session, execution: Execution | None, before: bool) -> list[Execution]:
+    """Later executions that stopped without completing, and did something that stands."""
+    if execution is None:
+        return []
+    ended = (Status.COMPLETED, Status.COMPENSATION_FAILED)
+    return [
+        x
+        for x in standing.standing(session.history)
+        if x.status not in ended
+        and x.id >= execution.id + (not before)
+        and x.branch == session.history.branch
+    ]
+
+
 def _check_branch_name(session: Session, name: str) -> None:
     if name in session.history.branches:
         raise UsageError(f"there is a branch {name!r} already: switch to it, or take another name")
@@ -201,12 +213,12 @@ def _check_branch_name(session: Session, name: str) -> None:
 def _placeholders(session: Session, lost: list[str]) -> str:
     """What is not as it was then: placeholders, and objects that stayed as they are."""
     namespace = session.runtime.namespace
-    beside = [n for n in lost if "." in n or n.startswith("$")]
+    beside = [n for n in lost if not n.isidentifier()]
     stayed = [n for n in lost if namespace.behind(n)]
     gone = [n for n in lost if n not in stayed and n not in beside]
     text = f"; {listed(gone)} could not be brought back and say so when used" if gone else ""
     if stayed:
         text += f"; {listed(stayed)} cannot be stored, and could not be rewound: as it is now"
     if beside:
-        text += f"; steps had set {listed(beside)}, which could not be set to what it was then"
+        text += f"; {listed(beside)} could not be set to what it was then: set it in a plain cell"
     return text

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from duranb.engine import saga
 from duranb.errors import NoSuchStep, UsageError
+from duranb.record import standing
 from duranb.record.history import History
 from duranb.record.model import Call, CallStatus, Execution
 from duranb.record.order import in_data_order
@@ -40,7 +40,7 @@ def replay(session: Session, given: Replay) -> Change:
         lines.append("no step is stale: nothing to do")
     if with_ and forced is not None:
         lines.append(f"with {listed([f'{n} = {x}' for n, x in with_.items()])}")
-    effects = len(saga.effects_of(session.runtime, forced)) if forced is not None else 0
+    effects = len(standing.effects_of(session.history, forced)) if forced is not None else 0
     warnings = (
         (f"{count(effects, 'effect')} will not be done again: recorded results are used",)
         if effects

@@ -51,6 +51,8 @@ class Session:
         self.runtime = runtime
         self.store = store
         self._surface = surface
+        if surface is not None:
+            runtime.run_body = surface.run_body
         self._left_at = runtime.history.head
         self._subscribers: list[Callable[[int], None]] = []
         runtime.store.listeners.append(self._tell)

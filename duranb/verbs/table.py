@@ -30,6 +30,11 @@ Kernel = Annotated[
     str, Option("--kernel", "The kernel to use instead of the notebook's own.", "NAME")
 ]
 
+OnFailure = Annotated[
+    Literal["compensate"] | None,
+    Option("--on-failure", "When a cell fails: undo all that the run did, latest first."),
+]
+
 
 class Status(Looks, frozen=True):
     """Where the notebook stands: its steps, what they cost and saved, what waits for you."""
@@ -131,13 +136,34 @@ class Switch(Changes, frozen=True):
 
 
 class Compensate(Changes, frozen=True):
-    """Undo what a step did to the outside world, with the inputs and outputs recorded then."""
+    """Undo what a step did to the outside world, with the inputs and outputs recorded then.
+
+    Without a step: go on with an undoing that did not come to its end.
+    """
 
     handler = "duranb.session.compensation:compensate"
-    example = "publish"
+    example = "publish --chain"
     runs_code = True
 
-    step: Step
+    step: Step = ""
+    chain: Annotated[
+        bool, Option("--chain", "Also the later steps that were built on it, latest first.")
+    ] = False
+    all: Annotated[bool, Option("--all", "All that this run did, latest first.")] = False
+    happened: Annotated[
+        bool | str,
+        Option(
+            "--happened",
+            "What is in doubt happened, and returned this expression: undo it too.",
+            "RESULT",
+        ),
+    ] = False
+    not_happened: Annotated[
+        bool, Option("--not-happened", "What is in doubt did not happen: undo the rest.")
+    ] = False
+    by_hand: Annotated[
+        bool, Option("--by-hand", "You have undone it yourself: only record that.")
+    ] = False
 
 
 class Resolve(Changes, frozen=True):
@@ -265,6 +291,7 @@ class Run(Headless, frozen=True):
     ] = 10
     kernel: Kernel = ""
     out: Annotated[Path | None, Option("-o", "Write the executed notebook.", "FILE")] = None
+    on_failure: OnFailure = None
 
 
 class Resume(Headless, frozen=True):
@@ -280,6 +307,7 @@ class Resume(Headless, frozen=True):
     ] = 10
     kernel: Kernel = ""
     out: Annotated[Path | None, Option("-o", "Write the executed notebook.", "FILE")] = None
+    on_failure: OnFailure = None
 
 
 class Test(Headless, frozen=True):

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from rich.table import Table
 from rich.text import Text
 
+from duranb.record import standing
 from duranb.record.fold import DIED
 from duranb.record.history import History
 from duranb.record.model import Call, CallStatus, Execution, Origin, Status
 from duranb.record.staleness import latest, stale
+from duranb.record.ways import told
 from duranb.views.lines import REMEDY
 from duranb.views.render import View
 from duranb.views.words import MARKS, STYLES, clock, cost, count, duration, money, tokens
@@ -29,7 +31,8 @@ def view(history: History, holder: int | None = None) -> View:
     if rows:
         parts.append(_table(history, shown, old))
     parts += [Text(line) for line in left(history)]
-    parts += [Text(line, style="yellow") for line in [*needs(history), *differing(history)]]
+    lines = [*needs(history), *differing(history), *unrecorded(history)]
+    parts += [Text(line, style="yellow") for line in lines]
     return View(*parts)
 
 
@@ -140,14 +143,37 @@ def needs(history: History) -> list[str]:
     for this in _steps(history):
         if this.status is Status.WAITING:
             lines += [_waits(call) for call in history.waits_for(this.id)]
-        for call in history.calls_of(this.id):
-            if call.kind.traits.effect and _open(call) and this.status is not Status.RUNNING:
-                undo = " | --compensate" if call.compensate else ""
-                lines.append(
-                    f"{this.step} is in doubt: {call.name}({call.preview}) was begun and its "
-                    f"outcome never recorded  →  %duranb resolve {this.step} --happened [RESULT] "
-                    f"| --not-happened{undo}"
-                )
+        if this.status is Status.IN_DOUBT:  # an earlier execution may have begun it
+            doubts = standing.in_doubt(history, this.step)
+        else:
+            doubts = [c for c in history.calls_of(this.id) if c.kind.traits.effect and _open(c)]
+        for call in doubts if this.status is not Status.RUNNING else ():
+            undo = " | --compensate" if call.compensate else ""
+            lines.append(
+                f"{this.step} is in doubt: {call.name}({call.preview}) was begun and its "
+                f"outcome never recorded  →  %duranb resolve {this.step} --happened [RESULT] "
+                f"| --not-happened{undo}"
+            )
+    return lines + half_undone(history)
+
+
+def half_undone(history: History) -> list[str]:
+    """What was begun to be undone, and did not come to its end."""
+    undoing = [history.executions[i] for i in history.to_undo]
+    if any(history.executions[i].kind == "compensation" for i in history.running):
+        return []
+    lines = []
+    for this in undoing:
+        for call in standing.doubts(history, this):
+            lines.append(
+                f"{this.step} is half undone, and in doubt: {call.name}({call.preview}) was begun "
+                f"and its outcome never recorded  →  %duranb compensate {this.step} "
+                "--happened [RESULT] | --not-happened"
+            )
+    if undoing:
+        steps = ", ".join(dict.fromkeys(this.step for this in undoing))
+        lines.append(f"undoing {steps} did not come to its end  →  %duranb compensate")
+        return lines
     unfinished = [
         x
         for x in history.executions.values()
@@ -167,6 +193,15 @@ def differing(history: History) -> list[str]:
         f"{this.step}: {name} does not come back as it was: {how}. {REMEDY}"
         for this in _steps(history)
         for name, how in this.differs.items()
+    ]
+
+
+def unrecorded(history: History) -> list[str]:
+    """What left steps by ways that nobody records."""
+    return [
+        f"{this.step}: {told(this.unrecorded)}, not recorded"
+        for this in _steps(history)
+        if this.unrecorded
     ]
 
 

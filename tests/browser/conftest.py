@@ -68,11 +68,17 @@ def page(new_page: NewPage) -> Page:
     return new_page()
 
 
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
-    """A JupyterLab whose kernels can import these tests, in a folder of its own."""
-    env = {"PYTHONPATH": str(ROOT), "DURANB_HOME": str(tmp_path / "home")}
-    folder = tmp_path / "notebooks"
-    folder.mkdir()
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A JupyterLab whose kernels can import these tests."""
+    folder = tmp_path_factory.mktemp("lab")
+    env = {"PYTHONPATH": str(ROOT), "DURANB_HOME": str(folder / ".home")}
     with Lab(folder, env) as started:
         yield started
+
+
+@pytest.fixture
+def lab(server: Lab, request: pytest.FixtureRequest) -> Lab:
+    """That JupyterLab, in a folder of the test's own and without any other kernel."""
+    server.move_to(request.node.name)
+    return server

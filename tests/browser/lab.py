@@ -49,10 +49,13 @@ WATCH_RESTART = """() => {
 
 
 class Lab:
-    """One server with folders of its own; a context manager. Its process ends with it, by pid."""
+    """One server with folders of its own; a context manager. Its process ends with it, by pid.
+
+    ``folder`` is where notebooks are written: the one it was started in, until ``move_to``.
+    """
 
     def __init__(self, folder: Path, env: dict[str, str] | None = None) -> None:
-        self.folder = folder
+        self.folder = self._root = folder
         self._home = folder / ".jupyter-home"
         self._env = env or {}
         self._process: subprocess.Popen[bytes] | None = None
@@ -78,11 +81,12 @@ class Lab:
             *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
             *("--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0"),
             *("--IdentityProvider.token=", "--ServerApp.password="),
-            *("--expose-app-in-browser", f"--ServerApp.root_dir={self.folder}"),
+            "--ServerApp.disable_check_xsrf=True",  # nobody but these tests is there
+            *("--expose-app-in-browser", f"--ServerApp.root_dir={self._root}"),
         ]
         with (self._home / "lab.log").open("wb") as log:
             self._process = subprocess.Popen(
-                command, env=env, cwd=self.folder, stdout=log, stderr=log, start_new_session=True
+                command, env=env, cwd=self._root, stdout=log, stderr=log, start_new_session=True
             )
         self._wait()
         return self
@@ -110,6 +114,18 @@ class Lab:
                 time.sleep(0.2)
         raise TimeoutError(f"JupyterLab did not answer: {(self._home / 'lab.log').read_text()}")
 
+    def move_to(self, name: str) -> None:
+        """Go on in a new folder, and leave no kernel behind."""
+        with urllib.request.urlopen(f"{self.url}/api/sessions", timeout=60) as reply:
+            sessions = json.load(reply)
+        for session in sessions:
+            ended = f"{self.url}/api/sessions/{session['id']}"
+            urllib.request.urlopen(
+                urllib.request.Request(ended, method="DELETE"), timeout=60
+            ).close()
+        self.folder = self._root / name
+        self.folder.mkdir()
+
     def write(self, name: str, cells: list[str], kernel: str = "python3") -> Path:
         """Write a notebook of code cells."""
         code: list[dict[str, object]] = [
@@ -131,7 +147,8 @@ class Lab:
 
     def open(self, page: Page, name: str) -> Notebook:
         """Open a notebook of the folder and wait for its kernel."""
-        page.goto(f"{self.url}/lab/tree/{name}?reset")
+        path = (self.folder / name).relative_to(self._root).as_posix()
+        page.goto(f"{self.url}/lab/tree/{path}?reset")
         page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.sessionContext")
         notebook = Notebook(page)
         notebook.wait_ready()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -24,9 +23,9 @@ STEPS = ["collect", "analyse", "reconcile", "duties", "draft", "approve", "file_
 
 
 @pytest.fixture
-def standin(tmp_path: Path) -> Iterator[StandIn]:
+def standin(lab: Lab) -> Iterator[StandIn]:
     """The stand-in for a model, at a quicker pace."""
-    started = start_standin(tmp_path / "notebooks", pace=0.3)
+    started = start_standin(lab.folder, pace=0.3)
     yield started
     started.stop()
 

@@ -348,8 +348,7 @@ def test_the_difference_to_what_was_recorded_is_said(world: World) -> None:
 def undone(world: World, step: str) -> Execution:
     """Compensate the latest execution of a step; the compensation."""
     runtime = world.runtime
-    number = saga.compensate(runtime, world.last(step), lambda source, names: exec(source, names))
-    return world.history.executions[number]
+    return world.history.executions[saga.undo(runtime, [world.last(step)], "wanted")[-1]]
 
 
 PAY = "r = [duranb.call(send, to, compensate=unsend) for to in ('ann', 'bob', 'cid')]"

@@ -189,7 +189,7 @@ def test_a_compensation_is_given_arguments_and_result(world: World) -> None:
 
     world.plain(WORK)
     world.live["work"](1)
-    saga.compensate(world.runtime, world.last("work"), lambda source, names: None)
+    saga.compensate(world.runtime, world.last("work"))
     assert undone == [(1, [1, "1 1"])]
     assert world.last("work").status is Status.COMPENSATED
 

@@ -182,7 +182,7 @@ def test_an_undone_one_is_done_again(world: World, connect: Callable[[], Any]) -
         "def pay(who: str): return enter(who)"
     )
     world.cell("s", "r = pay('ann')")
-    saga.compensate(world.runtime, world.last("s"), lambda source, names: None)
+    saga.compensate(world.runtime, world.last("s"))
     assert entries(bank) == 0
     world.cell("s", "r = pay('ann')")
     assert entries(bank) == 1

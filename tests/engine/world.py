@@ -8,13 +8,14 @@ import inspect
 import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import duranb
 from duranb.code import dataflow, fingerprint, mentions
 from duranb.code.fingerprint import Uses
-from duranb.engine import context, flows, steprun
+from duranb.engine import context, flows, saga, steprun
 from duranb.engine.decide import decide
 from duranb.engine.keeping import CellState
 from duranb.engine.options import parse
@@ -113,6 +114,7 @@ class World:
         folding = Fold(self.store.events())
         namespace = Namespace(self.live, self.store, Uses(self.live, root=self.root))
         self.runtime = Runtime(self.store, folding, namespace, Settings(**settings))
+        self.runtime.run_body = exec
         if not self.history.run:
             self.runtime.record(e.RunStarted(run="run"))
         self.runtime.record(e.SessionOpened(pid=1))
@@ -138,6 +140,7 @@ class World:
         """The same on the event loop that runs."""
         tree = ast.parse(source)
         spec = self.spec(line, source, tree)
+        saga.settle(self.runtime, self.history.last_carried_out(spec.name))
         decision = decide(self.runtime, spec, replay=bool(replays))
         self.reason = decision.reason
         if decision.restore is not None:
@@ -145,7 +148,8 @@ class World:
             return result
         cell = Cell(self, tree)
         state = CellState(self.runtime, spec, decision, {})
-        run = StepRun(self.runtime, spec, decision, cell, state, replays=replays)
+        failed = partial(saga.failed, self.runtime) if spec.on_failure else None
+        run = StepRun(self.runtime, spec, decision, cell, state, replays=replays, failed=failed)
         with using(self.runtime):
             if dataflow.is_async(tree):
                 async for attempt in run:
@@ -178,6 +182,7 @@ class World:
             ignore=options.ignore,
             budget=options.budget,
             always=options.always,
+            on_failure=options.on_failure,
             fresh=options.fresh,
             seeds=seeding.calls(tree),
             mentions=mentions.of_cell(tree),

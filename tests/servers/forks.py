@@ -20,6 +20,7 @@ import gc
 import itertools
 import json
 import os
+import select
 import selectors
 import signal
 import socket
@@ -163,7 +164,7 @@ def _parents() -> str:
 
 @functools.cache
 def _start() -> str:
-    """Start the parents; they end with this process, whatever way it ends."""
+    """Start the parents. Each imports what it needs when it is first asked."""
     place = tempfile.TemporaryDirectory(prefix="forks-")
     os.environ[PLACE] = place.name
     for kind, turn in [(each, turn) for each in PREPARED for turn in range(TURNS.get(each, 1))]:
@@ -179,9 +180,19 @@ def _start() -> str:
             start_new_session=True,
         )
         listener.close()
-        atexit.register(parent.communicate)  # it ends when its input does
+        _started.append(parent)
     atexit.register(place.cleanup)
+    atexit.register(end)
     return place.name
+
+
+_started: list[subprocess.Popen[bytes]] = []
+
+
+def end() -> None:
+    """End the parents; they would end with this process, too, whatever way it ends."""
+    while _started:
+        _started.pop().communicate()  # it ends when its input does
 
 
 def _ask(place: str, wanted: dict[str, Any], files: list[int]) -> tuple[socket.socket, int]:
@@ -294,11 +305,13 @@ def main() -> None:
     kind, number = sys.argv[1], int(sys.argv[2])
     # What ipykernel and debugpy read when they are imported.
     os.environ |= {"JPY_PARENT_PID": str(os.getpid()), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    listener = socket.socket(fileno=number)
+    select.select([listener, sys.stdin], [], [])  # nothing is imported before somebody asks
     before = _path(os.environ)
     for name in PREPARED[kind]:
         importlib.import_module(name)
     gc.freeze()  # or each process looks through all of it once more, at the latest when it ends
-    born = _serve(socket.socket(fileno=number))
+    born = _serve(listener)
     os.chdir(born.cwd)
     os.environ.clear()
     os.environ.update(born.env)

@@ -315,9 +315,18 @@ export interface Switch {
   name: string;
 }
 
-/** Undo what a step did to the outside world, with the inputs and outputs recorded then. */
+/**
+ * Undo what a step did to the outside world, with the inputs and outputs recorded then.
+ *
+ * Without a step: go on with an undoing that did not come to its end.
+ */
 export interface Compensate {
-  step: string;
+  step?: string;
+  chain?: boolean;
+  all?: boolean;
+  happened?: boolean | string;
+  not_happened?: boolean;
+  by_hand?: boolean;
 }
 
 /** Say what became of a step's effect whose outcome was never recorded. */
