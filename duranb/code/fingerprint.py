@@ -183,6 +183,8 @@ class _Walk:
             self.found.uses[name] = identity.of_callable(value)
         elif not given:
             self.found.data.add(name)
+        if value is self._live:
+            self.found.opaque = self.found.opaque or f"{name} is the namespace itself"
         self.value(value)
 
     def _is_code(self, value: object) -> bool:

@@ -302,7 +302,9 @@ class _Tokens:
         self._inside.append(cls)
         told = attributes(cls)
         if issubclass(cls, enum.Enum):
-            fields: Any = [(n, self.token(m.value)) for n, m in cls.__members__.items()]
+            fields: Any = [
+                (n, self.token(m.value), *self._given(m)) for n, m in cls.__members__.items()
+            ]
             told = {k: v for k, v in told.items() if is_a(v, *_METHODS)}
         else:
             fields = [self.token(f) for f in told.pop("__dataclass_fields__", {}).values()]
@@ -317,6 +319,11 @@ class _Tokens:
         )
         self._inside.pop()
         return token
+
+    def _given(self, member: enum.Enum) -> list[object]:
+        """The attributes that a member of an enum was given, beside those of every enum's."""
+        given = {k: v for k, v in own(member).items() if not (k[:1] == "_" == k[-1:])}
+        return [(k, self.token(v)) for k, v in sorted(given.items())]
 
 
 def _options(cls: type) -> list[str]:

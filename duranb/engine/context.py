@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from duranb.engine import scopes
 from duranb.engine.journal import Journal
 from duranb.engine.runtime import Runtime, active
+from duranb.engine.ways import Tally
 
 if TYPE_CHECKING:
     from duranb.engine.budgets import Budget
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
 class StepContext:
     """One execution of a step while its body runs, with its journal. ``budgets`` are those that its
-    calls are paid from: its own, those of what calls it, and that of the whole run."""
+    calls are paid from: its own, those of what calls it, and that of the whole run. ``unrecorded``
+    is what leaves it by ways that are not recorded."""
 
     def __init__(
         self,
@@ -49,6 +51,8 @@ class StepContext:
             fresh=fresh,
             strict=strict or runtime.settings.strict,
         )
+        within: Tally | None = outer.step.unrecorded if outer is not None else None
+        self.unrecorded: Tally = Tally(execution, runtime.append, within)
         self._outer: StepContext | None = None
 
     @property

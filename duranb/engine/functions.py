@@ -24,7 +24,7 @@ from duranb.engine.runtime import Runtime, needed
 from duranb.engine.spec import Spec
 from duranb.engine.steprun import NOTHING, StepRun
 from duranb.errors import UsageError
-from duranb.record import events as e
+from duranb.record import events as e, ways
 from duranb.record.history import History
 from duranb.record.model import ABSENT, Execution
 from duranb.values.immutable import is_atom
@@ -34,9 +34,10 @@ R = TypeVar("R")
 
 
 class _FunctionHost:
-    """A function's body: it has a result, no outputs, and notices go to the log."""
+    """A function's body: it has a result, no outputs, and notices are printed."""
 
-    def __init__(self) -> None:
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
         self.value: object = NOTHING
 
     def begin_attempt(self) -> None:
@@ -55,7 +56,8 @@ class _FunctionHost:
         print(f"duranb: {text}")
 
     def completed(self, execution: int) -> None:
-        """Its caller sees the result."""
+        """Its caller sees the result, and is told what nobody has recorded of it."""
+        _tell_unrecorded(self._runtime.history.executions[execution])
 
 
 @overload
@@ -156,7 +158,7 @@ class _Step:
         spec, decision, arguments = self._decide(runtime, args, kwargs)
         if decision.restore is not None:
             return _restored(runtime, spec, decision)
-        host = _FunctionHost()
+        host = _FunctionHost(runtime)
         run = _run(runtime, spec, decision, host, arguments)
         for attempt in run:
             with attempt:
@@ -170,7 +172,7 @@ class _Step:
         spec, decision, arguments = self._decide(runtime, args, kwargs)
         if decision.restore is not None:
             return _restored(runtime, spec, decision)
-        host = _FunctionHost()
+        host = _FunctionHost(runtime)
         run = _run(runtime, spec, decision, host, arguments)
         async for attempt in run:
             async with attempt:
@@ -310,7 +312,18 @@ def _restored(runtime: Runtime, spec: Spec, decision: Decision) -> Any:
         ),
         wait=False,
     )
+    _tell_unrecorded(source)
     return None if source.result is None else runtime.namespace.load_value(source.result)
+
+
+_told: set[str] = set()
+
+
+def _tell_unrecorded(this: Execution) -> None:
+    """Once for a step in each process: it may be called a thousand times."""
+    if this.unrecorded and this.step not in _told:
+        _told.add(this.step)
+        print(f"duranb: {ways.sentence(this.step, this.unrecorded)}")
 
 
 _sources: WeakKeyDictionary[Callable[..., Any], str] = WeakKeyDictionary()

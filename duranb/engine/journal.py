@@ -289,6 +289,7 @@ class Claim:
         self.recorded = recorded
         self.attempt = attempt
         self.scope: Scope = attempt.here()
+        self.scope.spoke = True
         self.item = attempt.item.key if attempt.item is not None else ""
         self.id = recorded.id if recorded is not None else 0
         self._journal = journal

@@ -19,6 +19,8 @@ from duranb.engine.runtime import Runtime
 from duranb.errors import UsageError
 from duranb.record.model import ABSENT
 from duranb.state import preview
+from duranb.state.previews import type_name
+from duranb.state.unstorable import is_unstorable
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -193,7 +195,14 @@ class _Mapping:
 
     def key(self, runtime: Runtime, index: int, item: Any) -> str:
         if self._key is None:
-            return runtime.namespace.version_of(item)
+            version = runtime.namespace.version_of(item)
+            if is_unstorable(version):
+                raise UsageError(
+                    f"item {index} of the map of {self.label}, a {type_name(item)}, shows no "
+                    "content by which it would be known again: say what identifies an item, with "
+                    "duranb.map(…, key=lambda item: …)"
+                )
+            return version
         return f"key {self._key(item)!r}"
 
     def of_today(self) -> Work:

@@ -19,7 +19,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet
 
 from duranb.engine.flows import Flow, Pause
 from duranb.engine.retry import is_content
@@ -38,15 +38,17 @@ class Scope:
     """Something that makes calls in an attempt. ``number`` is 0 for the body itself.
 
     ``answers`` are the calls that a model answered here, and in the scopes started from here.
+    ``spoke``: something was sent from here.
     """
 
-    __slots__ = ("answers", "attempt", "number", "parent")
+    __slots__ = ("answers", "attempt", "number", "parent", "spoke")
 
     def __init__(self, attempt: Attempt, number: int, parent: Scope | None) -> None:
         self.attempt = attempt
         self.number = number
         self.parent = parent
         self.answers: list[int] = []
+        self.spoke = False
 
     def answered(self, call: int) -> None:
         """A model has answered ``call``, or it was replayed."""
@@ -122,6 +124,7 @@ class Attempt:
         self._main: asyncio.Task[Any] | None = None
         self._tasks: dict[asyncio.Task[Any], Scope] = {}
         self._futures: WeakSet[Future[Any]] = WeakSet()
+        self.threads: WeakKeyDictionary[threading.Thread, Scope] = WeakKeyDictionary()
         self._under_way: dict[object, asyncio.Task[Any] | None] = {}
         self._rose: deque[tuple[BaseException, Scope]] = deque(maxlen=MOST_ERRORS)
 
@@ -211,6 +214,15 @@ class Attempt:
     def submitted(self, future: Future[Any]) -> None:
         """Work of this attempt waits in a pool."""
         self._futures.add(future)
+
+    def lasting(self) -> list[str]:
+        """The names of threads that it has started and that go on. One that nobody waits for, and
+        that has sent nothing (a progress bar's), is not worth a word."""
+        return [
+            thread.name
+            for thread, scope in list(self.threads.items())
+            if thread.is_alive() and (scope.spoke or not thread.daemon)
+        ]
 
     # -- errors ----------------------------------------------------------------------------
 
@@ -386,6 +398,7 @@ def follow() -> None:
         where = inside.get()
         if where is not None:
             run, scope = thread.run, where.attempt.started()
+            where.attempt.threads[thread] = scope
             thread.run = lambda: _thread_as(where, scope, run)  # type: ignore[method-assign]
         start(thread)
 

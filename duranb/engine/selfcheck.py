@@ -35,6 +35,9 @@ from duranb.values.description import Description, TooLong, describe
 LARGEST = 64 << 20
 """Bytes of values up to which they are checked."""
 
+_LOOK = 0.05
+"""Seconds after which no other value is begun with."""
+
 _SLICE = 0.1
 """Seconds that describing one value may keep a cell waiting."""
 
@@ -104,7 +107,8 @@ class SelfCheck:
     def look(self, *, thoroughly: bool = False) -> bool:
         """Describe values that were stored and not looked at yet; whether there may be more.
 
-        ``thoroughly`` looks also at those that the last cell could have changed.
+        It comes back after a moment, so that a cell can begin. ``thoroughly`` looks also at those
+        that the last cell could have changed.
         """
         if self._closed or not (self._news and self._runtime.is_open):
             return False
@@ -114,8 +118,9 @@ class SelfCheck:
         for name, seen in self._runtime.namespace.settled(new, prove=thoroughly).items():
             wanted.setdefault(seen.binding.artifact, {})[name] = seen
             new.discard(name)
+        until = time.monotonic() + _LOOK
         for artifact, values in wanted.items():
-            if self._queue.full():
+            if self._queue.full() or time.monotonic() > until:
                 self._news = True
                 return True
             self._seen |= {n: (artifact, id(seen.value)) for n, seen in values.items()}

@@ -38,6 +38,7 @@ from duranb.errors import (
 )
 from duranb.record import events as e
 from duranb.record.model import Cause, Execution, Origin, Status
+from duranb.record.ways import How
 from duranb.state import Restored
 from duranb.text.credentials import public_text
 
@@ -331,11 +332,17 @@ class StepRun:
         # Also where this is interrupted, or refused for now: the state it names is recorded then.
         self._keeping.commit(done.snapshot)
         try:
-            yield self.runtime.append(*done.bodies, completed)
+            yield self.runtime.append(*done.bodies, *self._unrecorded(), completed)
         except StoreError:
             self.runtime.append(*done.bodies)
             raise
         self._host.completed(self.id)
+
+    def _unrecorded(self) -> list[e.EventBody]:
+        """What left it by ways that are not recorded, where that is not told yet."""
+        for name in self.context.journal.attempt.lasting():
+            self.context.unrecorded.note(How.THREAD, name)
+        return self.context.unrecorded.end()
 
     def _origin(self) -> Origin:
         if self._replays:
@@ -362,7 +369,7 @@ class StepRun:
             left=left,
         )
         try:
-            yield self.runtime.append(ended)
+            yield self.runtime.append(*self._unrecorded(), ended)
         except StoreError:
             self.runtime.append(ended)
             if not is_a(error, StoreError):

@@ -40,8 +40,10 @@ class Descriptors:
         self._used: dict[_Pipe, int] = {}
 
     def begin(self) -> None:
-        """Take note of where the threads are now."""
-        self._used = {pipe: pipe.used() for pipe in _pipes()}
+        """Take note of where the threads are now. Where they were left at is as good, and takes no
+        look at their clocks: a thread that ran since then is looked at once more."""
+        known = self._used
+        self._used = {p: known[p] if p in known else p.used() for p in _pipes()}
 
     def drain(self) -> None:
         """Wait until what was written since :meth:`begin` is in the streams."""
@@ -54,6 +56,7 @@ class Descriptors:
                     return
                 stirred, before = False, pipe.used()
                 time.sleep(_LOOK)
+            self._used[pipe] = before
 
 
 def _pipes() -> list[_Pipe]:

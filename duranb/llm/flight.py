@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -21,6 +22,7 @@ from duranb.llm.identity import Asked, identify
 from duranb.llm.passage import Passage
 from duranb.llm.tape import Tape
 from duranb.record.events import Usage
+from duranb.record.ways import How
 from duranb.text.credentials import public_url
 
 _MARKED = frozenset({"chat", "completion", "responses", "messages"})
@@ -28,6 +30,9 @@ _MARKED = frozenset({"chat", "completion", "responses", "messages"})
 
 _STREAMS = ("text/event-stream", "application/x-ndjson", "application/vnd.amazon.eventstream")
 
+
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+"""Methods that change nothing, by HTTP's own rules."""
 
 _SMALL = 1024 * 1024
 """Bytes of an answer that may as well be read at once."""
@@ -142,13 +147,23 @@ class Flight:
 
     def admitted(self) -> Flow[None]:
         """Wait until limits and budgets let the request go: to be done before it is sent. Raises
-        what :meth:`Passage.enter` does."""
-        if self._passage is not None:
-            try:
+        what :meth:`Passage.enter` does, and :class:`duranb.errors.StoreError`."""
+        try:
+            if self._passage is not None:
                 yield from self._passage.enter()
-            except BaseException:
-                self.release()
-                raise
+            elif self._asked.method not in _SAFE:
+                yield from self._begun()
+        except BaseException:
+            self.release()
+            raise
+
+    def _begun(self) -> Flow[None]:
+        """The request may change something: it is durable that it is about to be sent. Where one
+        was, and nobody knows how it ended, this one is named as sent again."""
+        if self._claim.recorded is None:
+            yield from self._claim.intend()
+        else:
+            self._step.unrecorded.note(How.AGAIN, self._asked.name)
 
     def _heard(self, head: Head) -> None:
         """The server has begun to answer."""
@@ -273,6 +288,11 @@ class Flight:
     def fail(self, error: Exception) -> None:
         """The answer was cut, or turned out to be none."""
         self._fail(error, self._header.status if self._header else 0)
+
+    def abandon(self) -> None:
+        """Its caller reads no further: it was sent, and will be again."""
+        self._step.unrecorded.note(How.UNREAD, urlsplit(self._asked.url).netloc)
+        self.release()
 
     def release(self) -> None:
         """Nobody waits for the answer any more: nothing is recorded. Does nothing once it landed:

@@ -13,6 +13,7 @@ from types import ModuleType
 
 import wrapt
 
+from duranb.engine import watch
 from duranb.llm import mcp, patching, prices
 from duranb.llm.sending import Hooks
 
@@ -43,6 +44,7 @@ def install() -> None:
         for name in LIBRARIES:
             wrapt.register_post_import_hook(_hook, name)
         mcp.watch()
+        watch.install()
         return
     for name in LIBRARIES:
         if name in sys.modules:

@@ -24,7 +24,7 @@ from weakref import WeakKeyDictionary
 
 import wrapt
 
-from duranb.engine import context as ctx, effects, scopes
+from duranb.engine import context as ctx, effects, scopes, ways
 from duranb.engine.flows import Act, Flow, arun
 from duranb.engine.journal import Claim
 from duranb.engine.operations import Operation, perform
@@ -153,7 +153,8 @@ def _hook_stdio(module: ModuleType) -> None:
         here = ctx.current()
         if here is not None and here.journal.strict:
             command, args = sys.executable, ["-I", "-S", "-c", "import sys; sys.stdin.read()"]
-        return await start(command, args, *more, **options)
+        with ways.part_of(ways.Recorded()):  # what goes through it is
+            return await start(command, args, *more, **options)
 
     found._create_platform_compatible_process = started
 

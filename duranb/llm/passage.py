@@ -44,7 +44,7 @@ USUAL_OUTPUT = 500
 IMAGE = 1500
 """Tokens that something encoded in a request (an image, a file) is taken to be."""
 
-LOOK = 0.01
+LOOK = 0.03
 """Seconds between two looks at whether a budget has room again."""
 
 _ENCODED = re.compile(rb"[A-Za-z0-9+/=_-]{2000,}")
@@ -104,10 +104,9 @@ class Passage:
         Raises :class:`BudgetExceeded`, :class:`UsageError` where its price is not known, and
         :class:`asyncio.CancelledError` when nobody waits for it any more.
         """
-        expected, most = self._tokens()
-        paying = budgets.in_force()
-        if paying:
-            yield from self._pay(paying, expected, most)
+        if paying := budgets.in_force():
+            yield from self._pay(paying)
+        expected, _ = self._tokens()
         gate = limiter.of(f"{self._model} at {urlsplit(self._asked.url).netloc}")
         self._estimate = expected.input + expected.output
         try:
@@ -123,14 +122,16 @@ class Passage:
 
     # -- what it may cost ------------------------------------------------------------------
 
-    def _pay(self, paying: tuple[Budget, ...], expected: Tokens, most: Tokens) -> Flow[None]:
+    def _pay(self, paying: tuple[Budget, ...]) -> Flow[None]:
         priced = any(each.limit.usd is not None for each in paying)
         if priced:
             yield _Prices()
-        expects, at_most = (self._amount(each, priced) for each in (expected, most))
         for each in paying:
             try:
-                while not each.reserve(expects, at_most, self._asked.name):
+                while True:  # more is known of the model each time
+                    expected, most = (self._amount(tokens, priced) for tokens in self._tokens())
+                    if each.reserve(expected, most, self._asked.name):
+                        break
                     self._refuse_if_over()
                     yield Pause(LOOK)
             except BaseException as error:
@@ -138,7 +139,7 @@ class Passage:
                 if isinstance(error, BudgetExceeded) and not isinstance(each, Block):
                     self._step.journal.stop(error)
                 raise
-            self._held.append((each, at_most))
+            self._held.append((each, most))
 
     def _amount(self, tokens: Tokens, priced: bool) -> Amount:
         shape = SHAPES.get(self._asked.endpoint.shape) if self._asked.endpoint else None

@@ -28,7 +28,7 @@ class Journal(Protocol):
     def fail(self, error: Exception) -> None:
         """The answer is none, or was cut."""
 
-    def release(self) -> None:
+    def abandon(self) -> None:
         """Nobody wanted to see its end."""
 
 
@@ -125,7 +125,7 @@ class Tape:
         """The caller reads no further."""
         if not self._settled:
             self._settled = True
-            self._journal.release()
+            self._journal.abandon()
 
     def _is_whole(self) -> bool:
         if self._splitter is None or self._ends_silently or self._over:

@@ -16,6 +16,8 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from duranb.record.ways import Way
+
 
 class Body(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", gc=False
@@ -287,6 +289,14 @@ class ValuesDiffer(Body, frozen=True, tag="values.differ"):
     differences: dict[str, str]
 
 
+class WentUnrecorded(Body, frozen=True, tag="execution.unrecorded"):
+    """Something has left an execution by ways that nobody records: all of them so far. The first
+    time is recorded before it happens, so the counts are true when the execution has ended."""
+
+    execution: int
+    ways: list[Way]
+
+
 class ExecutionEnded(Body, frozen=True, tag="execution.ended"):
     """A step stopped without completing: failed, waiting, cancelled or in doubt. ``left`` is the
     snapshot of what it left behind, 0 where that is nothing."""
@@ -363,6 +373,7 @@ EventBody: TypeAlias = (
     | CallCompensated
     | ExecutionCompleted
     | ValuesDiffer
+    | WentUnrecorded
     | ExecutionEnded
     | ExecutionRestored
     | ExecutionCompensated

@@ -284,6 +284,11 @@ class Fold:
             before = self.history.executions[b.execution].differs
             self._update(b.execution, differs={**before, **b.differences})
 
+    def _went_unrecorded(self, ts: int, b: e.WentUnrecorded) -> None:
+        ways = tuple(b.ways)
+        for number in (b.execution, *self.history.restored_from(b.execution)):
+            self._update(number, unrecorded=ways)
+
     def _execution_ended(self, ts: int, b: e.ExecutionEnded) -> None:
         self.history.running.discard(b.execution)
         status = Status(b.status)
@@ -381,6 +386,7 @@ _APPLY: dict[type, Callable[[Fold, int, Any], None]] = {
     e.CallCompensated: Fold._call_compensated,
     e.ExecutionCompleted: Fold._execution_completed,
     e.ValuesDiffer: Fold._values_differ,
+    e.WentUnrecorded: Fold._went_unrecorded,
     e.ExecutionEnded: Fold._execution_ended,
     e.ExecutionRestored: Fold._execution_restored,
     e.ExecutionCompensated: Fold._execution_compensated,

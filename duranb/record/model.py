@@ -13,6 +13,7 @@ import msgspec
 
 from duranb.record.events import Binding, ErrorInfo, Usage
 from duranb.record.kinds import Kind
+from duranb.record.ways import Way
 
 ABSENT = "absent"
 """The version of an input that has no value."""
@@ -126,8 +127,8 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     ``snapshot`` is the state it completed with, ``left`` the one it left when it did not.
     ``given`` are the versions of what it read beside the namespace, ``around`` is what it changed
-    there. ``differs`` says of outputs that were stored and do not come back as they were how they
-    differ.
+    there. ``unrecorded`` is what left it by ways that are not recorded. ``differs`` says of outputs
+    that were stored and do not come back as they were how they differ.
     """
 
     id: int
@@ -154,6 +155,7 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     served: tuple[int, ...] = ()
     unstored: dict[str, str] = {}
     differs: dict[str, str] = {}
+    unrecorded: tuple[Way, ...] = ()
     shared: dict[str, list[str]] = {}
     sharers: dict[str, str] = {}
     drawn: dict[str, str] = {}

@@ -213,12 +213,12 @@ def _check_branch_name(session: Session, name: str) -> None:
 def _placeholders(session: Session, lost: list[str]) -> str:
     """What is not as it was then: placeholders, and objects that stayed as they are."""
     namespace = session.runtime.namespace
-    beside = [n for n in lost if "." in n or n.startswith("$")]
+    beside = [n for n in lost if not n.isidentifier()]
     stayed = [n for n in lost if namespace.behind(n)]
     gone = [n for n in lost if n not in stayed and n not in beside]
     text = f"; {listed(gone)} could not be brought back and say so when used" if gone else ""
     if stayed:
         text += f"; {listed(stayed)} cannot be stored, and could not be rewound: as it is now"
     if beside:
-        text += f"; steps had set {listed(beside)}, which could not be set to what it was then"
+        text += f"; {listed(beside)} could not be set to what it was then: set it in a plain cell"
     return text

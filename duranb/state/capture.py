@@ -114,10 +114,15 @@ class Capture:
         Raises what pickling raises when one of the values is such a thing itself."""
         return self.dump_values({name: self.live[name] for name in sorted(names)})
 
+    def _whole(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """What stands for values in an artifact. A name for the namespace (``g = globals()``) stays
+        one, and holds nothing of it."""
+        return {n: codec.LIVE if v is self.live else whole(v) for n, v in values.items()}
+
     def dump_values(self, values: dict[str, Any]) -> codec.Dump:
         """The same for values that are not bound in the live namespace."""
         try:
-            return codec.dump({n: whole(v) for n, v in values.items()}, self.live, reduction)
+            return codec.dump(self._whole(values), self.live, reduction)
         except BaseException as error:  # of any kind: pickling runs the values' own code
             if not own_failure(error):
                 raise
@@ -160,6 +165,8 @@ class Capture:
         """The version of a value: equal content, equal version, in every process."""
         if pending.is_pending(value):
             value = pending.itself(value)
+        if value is self.live:
+            value = codec.LIVE  # whoever reads it reads names, which are inputs of their own
         return canonical.version(value, self.live, told)
 
     def binding(self, value: object, artifact: str, dump: codec.Dump) -> Binding:

@@ -270,7 +270,8 @@ class Surroundings:
 
     def move(self, before: Iterable[Execution], target: Iterable[Execution]) -> list[str]:
         """Go from where some executions led to where others did; the names of those that are not as
-        they were there. Raises :class:`StoreError`."""
+        they were there, as far as steps were given them. Raises :class:`StoreError`."""
+        before, target = list(before), list(target)
         there = {name: (b, x.step) for x in target for name, b in x.around.items()}
         lost = [n for n, (b, step) in there.items() if not self._restored(n, b, step)]
         for name in {name for x in before for name in x.around} - there.keys():
@@ -279,7 +280,9 @@ class Surroundings:
                 _put(name, copy.deepcopy(value))
             elif value is GONE:
                 lost.append(name)
-        return sorted(lost)
+        given = {name: version for x in target for name, version in x.given.items()}
+        lost += [n for n in given if n not in there and self.version(n) not in (given[n], UNTOLD)]
+        return sorted(set(lost))
 
 
 def _of_variable(name: str, value: str | None) -> str:

@@ -17,6 +17,7 @@ from duranb.record.events import Binding, ErrorInfo
 from duranb.record.history import History
 from duranb.record.kinds import Kind
 from duranb.record.model import Attempt, Call, CallStatus, Execution, Origin
+from duranb.record.ways import told
 
 MOST_TEXT = 60_000
 """Characters of one text (a source, a printed output, a message) that are sent."""
@@ -145,7 +146,7 @@ def detail(history: History, artifacts: Artifacts, number: int) -> Detail:
     return Detail(
         id=this.id,
         step=this.step,
-        why=why(history, this),
+        why=why(history, this) + _unrecorded(this),
         source=_cut(this.source),
         snapshot=this.snapshot,
         before=this.before,
@@ -178,6 +179,11 @@ def why(history: History, this: Execution) -> str:
     if this.replays:
         return f"replays execution {this.replays}" + (f": {this.reason}" if this.reason else "")
     return this.reason
+
+
+def _unrecorded(this: Execution) -> str:
+    """A sentence on what left it by ways that nobody records."""
+    return f". Not recorded: {told(this.unrecorded)}" if this.unrecorded else ""
 
 
 def difference(history: History, this: Execution) -> Difference | None:

@@ -101,7 +101,7 @@ class Dump:
             i: obj
             for i, (_, obj) in memo.copy().items()
             # Most of a large value, and no state.
-            if type(obj) is not str and type(obj) is not tuple and obj is not _LIVE
+            if type(obj) is not str and type(obj) is not tuple and obj is not LIVE
         }
         memo.clear()
         while made := [i for i, count in _references(inside) if count == _ONE]:
@@ -207,7 +207,7 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
             if found is not None and not held.is_global(obj):
                 return found
             if obj.__globals__ is self._namespace:
-                return self._function(obj, _LIVE)
+                return self._function(obj, LIVE)
             module = held.module_of(obj)
             if module is not None and not held.is_global(obj):
                 return compiled.settled(obj, self._function(obj, _Globals(module)))
@@ -344,7 +344,8 @@ class _Live:
         return live_namespace, ()
 
 
-_LIVE = _Live()
+LIVE = _Live()
+"""Stands for the live namespace in what is pickled."""
 
 
 _GENERATED = "<string>"

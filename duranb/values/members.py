@@ -1,5 +1,5 @@
-"""What cloudpickle leaves out of an enum class: its aliases, and what its members hold besides
-their value (what their ``__init__`` has set)."""
+"""What cloudpickle leaves out of an enum class: its aliases, the members of a flag that are made of
+others, and what its members hold besides their value (what their ``__init__`` has set)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from typing import Any
 from duranb.code.looking import own
 
 _KNOWN = frozenset({"_name_", "_value_", "_sort_order_", "__objclass__"})
+
+_MEMBERS = 3
+"""Where the members are among the arguments of what makes an enum for cloudpickle."""
 
 Told = dict[str, tuple[str, dict[str, Any]]]
 """For each name, the name of its member, and the member's own attributes where it is no alias."""
@@ -26,12 +29,16 @@ def told(cls: type[enum.Enum]) -> Told:
 
 
 def without_aliases(cls: type[enum.Enum], found: Any) -> Any:
-    """What cloudpickle makes of the class, without the aliases that it takes for attributes."""
-    if type(found) is tuple:
-        attributes = found[2][0]
-        for name in cls.__members__:
-            attributes.pop(name, None)
-    return found
+    """What cloudpickle makes of the class, without the aliases that it takes for attributes, and
+    with all members: iterating over a flag, as it does, gives those of one bit."""
+    if type(found) is not tuple:
+        return found
+    make, arguments, (attributes, *rest), *others = found
+    for name in cls.__members__:
+        attributes.pop(name, None)
+    values = {n: m.value for n, m in cls.__members__.items() if own(m)["_name_"] == n}
+    arguments = (*arguments[:_MEMBERS], values, *arguments[_MEMBERS + 1 :])
+    return make, arguments, (attributes, *rest), *others
 
 
 def complete(cls: type[enum.Enum], given: Told) -> type[enum.Enum]:

@@ -9,6 +9,7 @@ from duranb.record.events import ValuesDiffer
 from duranb.record.history import History
 from duranb.record.model import REWOUND, Execution, Origin, Status
 from duranb.record.staleness import latest
+from duranb.record.ways import sentence, told
 from duranb.views.words import clock, count, saved
 
 AS_IT_IS = "mathjax_ignore tex2jax_ignore"
@@ -31,6 +32,8 @@ def restored(
     kept = saved(history.ledger(restored_as))
     line = f"↺ {source.step}: restored from {clock(source.ended)}, nothing ran"
     line = f"{line} · {kept}" if kept else line
+    if source.unrecorded:
+        line += f" · when it ran: {told(source.unrecorded)}, not recorded"
     for name in lost:
         line += (
             f"\n! {source.step}: {name} cannot be stored, and is not as the step left it. A step "
@@ -87,6 +90,8 @@ def completed(history: History, execution: int) -> str:
         line += f", {made} made" if made else ""
         kept = saved(history.ledger(execution))
         lines.append(f"{line} · {kept}" if kept else line)
+    if this.unrecorded:
+        lines.append(f"! {sentence(this.step, this.unrecorded)}{_before(history, this)}")
     for name, why in this.unstored.items():
         kind = this.outputs[name].type if name in this.outputs else "value"
         lines.append(
@@ -94,6 +99,16 @@ def completed(history: History, execution: int) -> str:
             "says so when that is used; duranb.reconnect can register how to make it again"
         )
     return "\n".join(lines)
+
+
+def _before(history: History, this: Execution) -> str:
+    """What executions of the step that did not end well had already sent."""
+    told = [
+        f"execution @{x.id}, which is {x.status}, had done so as well"
+        for x in history.executions_of(this.step)
+        if x.id < this.id and x.unrecorded and x.status is not Status.COMPLETED
+    ]
+    return f". {told[-1].capitalize()}" if told else ""
 
 
 def differing(history: History, found: Sequence[ValuesDiffer]) -> str:

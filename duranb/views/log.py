@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.table import Table
 from rich.text import Text
 
-from duranb.record import events as e
+from duranb.record import events as e, ways
 from duranb.record.events import Event
 from duranb.record.fold import DIED
 from duranb.record.history import History
@@ -60,6 +60,8 @@ def sentence(history: History, body: e.EventBody) -> str:
             whose = _step(history, body.execution) if body.execution else "a plain cell"
             told = "; ".join(body.differences.values())
             return _short(f"{whose}: {', '.join(body.differences)} does not come back: {told}")
+        case e.WentUnrecorded():
+            return _short(f"{_step(history, body.execution)}: {ways.told(body.ways)}, not recorded")
         case e.ExecutionEnded():
             why = f": {body.error.type}: {body.error.message}" if body.error else ""
             return f"{_step(history, body.execution)} ended {body.status}{_short(why)}"

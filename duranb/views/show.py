@@ -13,6 +13,7 @@ from rich.text import Text
 from duranb.record.artifacts import Artifacts
 from duranb.record.history import History
 from duranb.record.model import Call, Execution, Origin, Status
+from duranb.record.ways import told
 from duranb.views.render import View
 from duranb.views.words import MARKS, STYLES, clock, duration, money, saved, tokens
 
@@ -30,6 +31,8 @@ def view(history: History, reference: str, artifacts: Artifacts | None = None) -
     parts: list[Text | Table | Syntax] = [_headline(history, this)]
     if this.error is not None:
         parts.append(Text(f"{this.error.type}: {this.error.message}", style="red"))
+    if this.unrecorded:
+        parts.append(Text(f"not recorded: {told(this.unrecorded)}", style="yellow"))
     parts.append(_heading("code"))
     parts.append(Syntax(this.source.rstrip(), "python", background_color="default"))
     if this.inputs or this.uses or this.given:

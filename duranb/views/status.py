@@ -12,6 +12,7 @@ from duranb.record.fold import DIED
 from duranb.record.history import History
 from duranb.record.model import Call, CallStatus, Execution, Origin, Status
 from duranb.record.staleness import latest, stale
+from duranb.record.ways import told
 from duranb.views.lines import REMEDY
 from duranb.views.render import View
 from duranb.views.words import MARKS, STYLES, clock, cost, count, duration, money, tokens
@@ -30,7 +31,8 @@ def view(history: History, holder: int | None = None) -> View:
     if rows:
         parts.append(_table(history, shown, old))
     parts += [Text(line) for line in left(history)]
-    parts += [Text(line, style="yellow") for line in [*needs(history), *differing(history)]]
+    lines = [*needs(history), *differing(history), *unrecorded(history)]
+    parts += [Text(line, style="yellow") for line in lines]
     return View(*parts)
 
 
@@ -191,6 +193,15 @@ def differing(history: History) -> list[str]:
         f"{this.step}: {name} does not come back as it was: {how}. {REMEDY}"
         for this in _steps(history)
         for name, how in this.differs.items()
+    ]
+
+
+def unrecorded(history: History) -> list[str]:
+    """What left steps by ways that nobody records."""
+    return [
+        f"{this.step}: {told(this.unrecorded)}, not recorded"
+        for this in _steps(history)
+        if this.unrecorded
     ]
 
 

@@ -47,6 +47,20 @@ def test_the_same_code_is_restored(world: World, how: str, restarted: bool) -> N
     assert world.last("s").origin is Origin.RESTORED
 
 
+def test_a_name_for_the_namespace_stays_one(world: World) -> None:
+    """``g = globals()``: what reads it depends on all names, and it comes back as the namespace."""
+    world.plain("x = 1")
+    world.cell("g", "g = globals()")
+    world.cell("s", "y = g['x']")
+    world.start()
+    world.plain("x = 1")
+    world.cell("g", "g = globals()")
+    assert world.last("g").origin is Origin.RESTORED and world.live["g"] is world.live
+    world.plain("x = 2")
+    world.cell("s", "y = g['x']")
+    assert world.live["y"] == 2
+
+
 def test_a_name_of_a_cell_below_is_no_reason_to_run(world: World) -> None:
     """Run All in the same kernel: a step changed what a cell further down had bound a name to. In
     the next kernel that name does not exist yet; the step is restored, without it."""

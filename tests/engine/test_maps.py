@@ -413,3 +413,17 @@ def test_a_map_that_is_cancelled_ends(world: World, model: Model) -> None:
 
 async def _all(job: Job[str]) -> Results[str]:
     return await job
+
+
+def test_an_item_without_content_needs_a_key(world: World) -> None:
+    """What nobody could know again (a generator) is refused, unless a key says which one it is;
+    with a key, only that one tells items apart."""
+    world.plain(
+        "def f(each): return sum(each)\ndef parts(): return [(n for n in [k]) for k in (1, 2)]"
+    )
+    with pytest.raises(UsageError, match="item 0 of the map of f, a generator, shows no content"):
+        world.cell("s", "got = duranb.map(f, parts())")
+    world.cell("s", "got = duranb.map(f, parts(), key=lambda each: each.gi_frame.f_lineno)")
+    assert world.live["got"] == [1, 2]
+    world.cell("s", "got = duranb.map(len, ['a', 'bb'], key=lambda each: 'one')\nmore = 1")
+    assert world.live["got"] == [1, 2]

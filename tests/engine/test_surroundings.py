@@ -285,9 +285,11 @@ def test_a_module_begins_anew_with_an_attempt(start: Callable[..., World]) -> No
 
 
 def test_a_rewind_takes_modules_along(start: Callable[..., World]) -> None:
-    """What steps had changed in a module is undone or done again with them."""
+    """What steps had changed in a module is undone or done again with them. What a plain cell had
+    set, and steps went by, is named."""
     world = start()
-    world.plain("import helper")
+    world.plain("import helper\nhelper.MODE = 'mine'")
+    world.cell("m", "y = helper.mode()")
     world.cell("a", "helper.REGISTRY.append(1)")
     world.cell("b", "helper.REGISTRY.append(2); helper.NEW = object")
     line = world.history.line
@@ -296,7 +298,7 @@ def test_a_rewind_takes_modules_along(start: Callable[..., World]) -> None:
     assert world.live["helper"].REGISTRY == [1] and lost == ["helper.NEW"]
     world = start(world)
     world.plain("import helper")
-    world.runtime.surroundings.move([], line(first))
+    assert world.runtime.surroundings.move([], line(first)) == ["helper.MODE"]
     assert world.live["helper"].REGISTRY == [1]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -215,3 +216,11 @@ def test_frames_that_copy_on_write_still_do(made: str, write: str, alive: bool) 
         kernel.run(f"x, y = z\n{write}")
     pd.testing.assert_frame_equal(second["x"], first["x"])
     assert str(second["y"]) == str(first["y"])
+
+
+def test_what_pickling_makes_on_the_way_is_not_shared() -> None:
+    """A copy that a value's own reduction makes is gone when the value is stored, and its address
+    is soon another value's."""
+    counter, rows = Counter("abc"), [[1], [2]]
+    reached = codec.dump({"counter": counter, "rows": rows}, {}).reached
+    assert set(reached) == {id(counter), id(rows), *map(id, rows)}

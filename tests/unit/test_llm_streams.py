@@ -58,7 +58,7 @@ class Notes:
     def fail(self, error: Exception) -> None:
         self.failures.append(error)
 
-    def release(self) -> None:
+    def abandon(self) -> None:
         self.released += 1
 
 

@@ -154,6 +154,15 @@ def test_a_class_that_was_given_more_is_put_back() -> None:
     assert type(kernel["ann"]) is account
 
 
+def test_an_enum_has_all_its_members_and_what_they_were_given() -> None:
+    """A flag's members that are made of others too; and an attribute that a step gave to one."""
+    code = "import enum\nclass P(enum.Flag): R = 1; W = 2; RW = 3; ALSO = 1"
+    _, second = recorded(code, "P.RW.seen = [1]", "P.RW.seen = [2]")
+    flag = second["P"]
+    assert list(flag.__members__) == ["R", "W", "RW", "ALSO"] and flag.ALSO is flag.R
+    assert flag.R | flag.W is flag.RW and flag.RW.seen == [2]
+
+
 def test_a_class_defines_what_its_base_defines_too() -> None:
     """What both define alike is the class's own when it comes back."""
     _, second = recorded("class A: rate = 1\nclass B(A): rate = 1", "A.rate = 2")

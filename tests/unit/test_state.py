@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from duranb.errors import NotRestorable
 from duranb.record.artifacts import Buffer
 from duranb.record.events import Binding
 from duranb.state import Delta, Namespace
+from duranb.state.alone import Alone
 from duranb.values import canonical
 
 
@@ -497,6 +499,21 @@ def test_rebound_large_objects_are_not_kept_alive(kernel: Kernel) -> None:
     exec("big = None", kernel.live)
     kernel.namespace.note_rebinds()
     assert gone() is None
+
+
+def test_the_collector_is_left_as_it_was() -> None:
+    """It waits while values are walked, and is on again only where it had been."""
+    alone = Alone()
+    with alone, alone:
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        with alone:
+            pass
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
 
 
 # -- large values ---------------------------------------------------------------------------------

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
+from duranb.engine.progress import Paced, Progress
 from duranb.record import events as e
 from duranb.record.events import ErrorInfo
 from duranb.record.fold import Fold
 from duranb.record.history import History
-from duranb.views import diff, log, show, status
+from duranb.views import diff, log, progress, show, status
 from duranb.views.render import View
 from tests.browser import story
 
@@ -90,3 +91,36 @@ def test_status_of_thousands_of_steps_is_a_page() -> None:
     assert "40 more steps are not shown" in text
     assert "step_3@" in text and "step_4@" not in text
     assert f"step_{status.MOST_STEPS + 39}@" in text
+
+
+def test_how_far_a_map_is_fits_on_a_line() -> None:
+    """Counts, rate, cost so far and expected, and the time left; what is not known is left out."""
+    now = Progress("summarise", 10_000, done=1_234, failed=3, served=234, cost=0.5, began=0.0)
+    now.ended = 100.0
+    assert progress.line(now) == (
+        "summarise: 1,234 of 10,000 · 234 from the journal · 3 failed · 10/s · $0.50 of about $4.88"
+        " · 14 min 37 s left"
+    )
+    now.over = True
+    assert progress.line(now).endswith("$0.50 · 1 min 40 s")
+    begun = Progress("f", None, began=0.0)
+    begun.ended = 1.0
+    assert progress.line(begun) == "f: 0"
+
+
+def test_a_line_that_changes_is_shown_now_and_then() -> None:
+    """At most twice a second, and at the end; a map that is over at once shows nothing."""
+    shown: list[bool] = []
+    display = Paced(lambda now, first: shown.append(first))
+    quick = Progress("f", 1)
+    display.update(quick)
+    quick.end()
+    display.update(quick)
+    assert shown == []
+    slow = Progress("f", 2, began=quick.began - 10)
+    display = Paced(lambda now, first: shown.append(first))
+    for _ in range(5):
+        display.update(slow)
+    slow.end()
+    display.update(slow)
+    assert shown == [True, False]

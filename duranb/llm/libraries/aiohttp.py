@@ -15,6 +15,7 @@ from duranb.llm.flight import Head, hop
 from duranb.llm.patching import Method, patch
 from duranb.llm.sending import Recorded, Sending, listening, lower, on_the_wire
 from duranb.llm.tape import Tape
+from duranb.record.ways import How
 
 Pull = Callable[[], Awaitable[Sequence[bytes] | None]]
 """What comes next of a body; None at its end."""
@@ -113,6 +114,7 @@ def _session(library: _Library, original: Method) -> Method:
 async def _leave(library: _Library, sending: Sending, request: Any, handler: Any) -> Any:
     """Send one request, or answer it."""
     if "upgrade" in request.headers:
+        sending.step.unrecorded.note(How.WEBSOCKET, request.url.authority)
         return await handler(request)
     content = b""
     if not sending.claimed and request.body:

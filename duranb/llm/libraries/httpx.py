@@ -5,6 +5,7 @@ The hook is in ``Client.send`` and ``AsyncClient.send``, where the request is th
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from datetime import timedelta
 from types import ModuleType
 from typing import Any
 
-from duranb.engine import ways
+from duranb.engine import watch, ways
 from duranb.engine.context import StepContext
 from duranb.engine.flows import Act, Flow, arun, run
 from duranb.llm import mcp
@@ -20,6 +21,7 @@ from duranb.llm.flight import Flight, Head, hop
 from duranb.llm.libraries.httpx_streams import AsyncTee, Replayed, SyncTee
 from duranb.llm.patching import Method, patch
 from duranb.llm.sending import Headers, listening, on_the_wire
+from duranb.record.ways import How
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,8 @@ def _sync(library: Library, original: Method) -> Method:
     def send(client: Any, request: Any, *, stream: bool = False, **options: Any) -> Any:
         step = _step_of(client, request, library.sync_stream)
         if step is None:
-            return original(client, request, stream=stream, **options)
+            with _as_part_of_its_transport():
+                return original(client, request, stream=stream, **options)
         send = functools.partial(original, client, request, **options)
         return run(_exchange(library, SYNC, step, client, request, stream, send))
 
@@ -75,7 +78,8 @@ def _async(library: Library, original: Method) -> Method:
     async def send(client: Any, request: Any, *, stream: bool = False, **options: Any) -> Any:
         step = _step_of(client, request, library.async_stream)
         if step is None:
-            return await original(client, request, stream=stream, **options)
+            with _as_part_of_its_transport():
+                return await original(client, request, stream=stream, **options)
         send = functools.partial(original, client, request, **options)
         return await arun(_exchange(library, ASYNC, step, client, request, stream, send))
 
@@ -105,6 +109,11 @@ def _step_of(client: Any, request: Any, stream_type: Any) -> StepContext | None:
     return listening()
 
 
+def _as_part_of_its_transport() -> contextlib.AbstractContextManager[object]:
+    """What an MCP transport sends is recorded as what it is."""
+    return ways.part_of(ways.Recorded()) if mcp.transports() else contextlib.nullcontext()
+
+
 def _exchange(
     library: Library,
     colour: _Colour,
@@ -116,7 +125,11 @@ def _exchange(
 ) -> Flow[Any]:
     """A request of a step: its response, from the journal or from ``send``."""
     yield Act(getattr(request, colour.read))
-    flight = None if "upgrade" in request.headers else _take(step, request)
+    if "upgrade" in request.headers:
+        watch.note(How.WEBSOCKET, request.url.netloc.decode("ascii"))
+        flight = None
+    else:
+        flight = _take(step, request)
     if flight is None:
         with ways.part_of(ways.Recorded()):
             return (yield Act(functools.partial(send, stream=stream)))

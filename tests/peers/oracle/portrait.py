@@ -43,8 +43,15 @@ _ATOMS = (
     *(types.MethodDescriptorType, types.WrapperDescriptorType),
     *(type(pathlib.PurePosixPath()), type(pathlib.Path())),
 )
-_BY_CLASS = frozenset(
-    {"__dict__", "__weakref__", "__abstractmethods__", "_abc_impl", "__slotnames__"}
+_BY_CLASS = frozenset(  # fields are in the methods that were made of them, with their factories
+    {
+        "__dataclass_fields__",
+        "__dict__",
+        "__weakref__",
+        "__abstractmethods__",
+        "_abc_impl",
+        "__slotnames__",
+    }
 )
 _VIEWS = (type({}.keys()), type({}.values()), type({}.items()))
 _CACHES = ("dispatch_cache", "cache_token", "_clear_cache")

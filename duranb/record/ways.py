@@ -1,0 +1,73 @@
+"""Ways by which something leaves a step that are not recorded, as they are told to people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+import msgspec
+
+
+class How(StrEnum):
+    """One kind of way. It is recorded as its name."""
+
+    CONNECTION = "connection"
+    DATAGRAM = "datagram"
+    WEBSOCKET = "websocket"
+    PROCESS = "process"
+    FORK = "fork"
+    TASK = "task"
+    THREAD = "thread"
+    UNREAD = "unread"
+    AGAIN = "again"
+
+
+class Way(msgspec.Struct, frozen=True, gc=False):
+    """What left a step unrecorded, ``count`` times at least: ``how`` is a :class:`How`, ``to`` the
+    host and port, the program, the pool or the thread. Of what was sent ``again``, ``to`` is the
+    request: it was begun before, and how that ended was not recorded."""
+
+    how: str
+    to: str
+    count: int
+
+
+_WORDS = {
+    How.CONNECTION: ("connection to {}", "connections to {}"),
+    How.DATAGRAM: ("datagram to {}", "datagrams to {}"),
+    How.WEBSOCKET: ("websocket to {}", "websockets to {}"),
+    How.PROCESS: ("process ({})", "processes ({})"),
+    How.FORK: ("forked child", "forked children"),
+    How.TASK: ("task for another process ({})", "tasks for other processes ({})"),
+    How.THREAD: ("thread that goes on ({})", "threads that go on ({})"),
+    How.AGAIN: ("request sent again ({})", "requests sent again ({})"),
+    How.UNREAD: ("answer of {} left half read", "answers of {} left half read"),
+}
+
+MOST = 6
+"""Ways that are named in one sentence."""
+
+
+def told(ways: Sequence[Way]) -> str:
+    """``2 connections to example.com:443 and 1 process (curl)``."""
+    parts = [_told(way) for way in ways[:MOST]]
+    if len(ways) > MOST:
+        parts.append(f"{sum(way.count for way in ways[MOST:])} more")
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if parts[1:] else parts)
+
+
+def _told(way: Way) -> str:
+    one, several = _WORDS.get(How(way.how) if way.how in set(How) else How.PROCESS, ("{}", "{}"))
+    return f"{way.count} {(one if way.count == 1 else several).format(way.to)}"
+
+
+def sentence(step: str, ways: Sequence[Way]) -> str:
+    """What is said when a step has run."""
+    lost = [way for way in ways if way.how == How.AGAIN]
+    left = [way for way in ways if way.how != How.AGAIN]
+    said = []
+    if left:
+        said.append(f"{told(left)}, not recorded: whenever the step runs, it happens again")
+    if lost:
+        said.append(f"{told(lost)}: the process had died before the answer was recorded")
+    return f"{step}: {'; '.join(said)}"
