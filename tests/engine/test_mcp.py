@@ -204,13 +204,17 @@ def test_a_server_that_is_gone(world: World) -> None:
 
 
 def test_a_session_is_a_mere_handle(world: World) -> None:
-    """Neither its use nor another process makes it another input: a step with it is restored."""
-
-    async def versions() -> list[str]:
-        version_of = world.runtime.namespace.version_of
-        async with connected() as session:
-            before = version_of(session)
-            await session.call_tool("look")
-            return [before, version_of(session)]
-
-    assert len({*asyncio.run(versions()), *asyncio.run(versions())}) == 1
+    """What its use changes in it is no state: a step with one is restored, in another process
+    too."""
+    opened = (
+        "import anyio, mcp\n"
+        "a, b = anyio.create_memory_object_stream(0)\ns = mcp.ClientSession(b, a)\na.close()\nb.close()"
+    )
+    world.plain(opened)
+    for _ in range(2):
+        world.cell("t", "s.last_request = object()\nr = 1")
+        world.cell("t", "s.last_request = object()\nr = 1")
+        world.start()
+        world.plain(f"{HEAD}\n{opened}")
+    executions = world.history.executions_of("t")
+    assert [bool(execution.of) for execution in executions] == [False, True, True, True]
