@@ -59,7 +59,7 @@ def _refuse(host: str) -> None:
     where = f"step {step.step!r}" if step is not None else "a cell that is no step"
     raise Unrecorded(
         f"{where} tried to reach {host}, and a replay is offline. Ask for it through an HTTP "
-        "library inside a durable step, and run the notebook live once: then the answer is recorded."
+        "library inside a durable step, and run the notebook live once: then it is recorded."
     )
 
 
