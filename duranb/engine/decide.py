@@ -143,12 +143,39 @@ def _unlike(
         if name not in not_here and namespace.sharing(name) != set(others) - not_here:
             return f"other names share what it changes in place: {name}"
     for name, version in recorded.sharers.items():
-        if name in namespace.live and namespace.version(name) != version:
+        names = name.split(", ")
+        if not all(n in namespace.live for n in names):
+            continue
+        if len(names) > 1:
+            # As one value: it also tells who shares what with whom.
+            if namespace.version_of({n: namespace.live[n] for n in names}) != version:
+                return f"{name} share something else than they did, and it changes that in place"
+        elif namespace.version(name) != version:
             return f"{name} changed, which shares what it changes in place"
+    if name := _parted(runtime, recorded):
+        return f"{name} changed, which shares what it binds to another name"
     standing = namespace.generators.told()
     for generator, stood in recorded.drawn.items():
         if stood != OWN and standing.get(generator, UNSEEDED) != stood:
             return f"it draws random numbers, and the state of {generator} is another one"
+    return ""
+
+
+def _parted(runtime: Runtime, recorded: Execution) -> str:
+    """A name whose value shared with an output, and would not share with a restored one: it has
+    changed, and the object in common is only known by a name that the step takes from it, as
+    ``a, b = b, a`` does. Empty where there is none."""
+    namespace, outputs = runtime.namespace, recorded.outputs
+    taken = (outputs.keys() | recorded.deleted) & recorded.inputs.keys() - recorded.shared.keys()
+    sharing = {n for name in taken for n in namespace.sharing(name)} - outputs.keys()
+    snapshot = runtime.history.snapshots.get(recorded.snapshot) if sharing else None
+    if snapshot is None:
+        return ""
+    artifacts = {b.artifact for b in outputs.values()}
+    for name in sorted(sharing & snapshot.changed.keys()):
+        was = snapshot.changed[name]
+        if was.artifact in artifacts and namespace.version(name) != was.version:
+            return name
     return ""
 
 

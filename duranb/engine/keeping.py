@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -28,6 +29,11 @@ class Captured:
     sharers: dict[str, str] = field(default_factory=dict)
     drawn: dict[str, str] = field(default_factory=dict)
     around: dict[str, Binding] = field(default_factory=dict)
+
+
+def together(names: Collection[str]) -> str:
+    """What several names are called as one value."""
+    return ", ".join(sorted(names))
 
 
 class Keeping(Protocol):
@@ -79,6 +85,21 @@ class CellState:
         self._sure = (spec.sure | decision.unseen) - given
         self.unsure = (set(spec.writes) & before) - self._sure - given | (spec.deletes - before)
         self._noted()  # what was bound late, by a generator of an earlier cell
+        self._together = self._versions_together(decision)
+
+    def _versions_together(self, decision: Decision) -> dict[str, str]:
+        """Of the names that share state and that the cell could change, the version of all as one
+        value. Each by itself does not tell who shares what with whom: ``a[:, 0]`` and ``a[:, 1]``
+        may be equal."""
+        namespace, tracked = self._runtime.namespace, self._mark.tracked.keys()
+        loads = tracked if self._spec.loads is None else self._spec.loads
+        names = (loads | decision.inputs.keys() | decision.uses.keys()) & tracked
+        groups = {frozenset({n, *self._mark.sharing(n)}) for n in names}
+        return {
+            together(group): namespace.version_of({n: namespace.live[n] for n in sorted(group)})
+            for group in groups
+            if len(group) > 1 and group <= namespace.live.keys()
+        }
 
     def _noted(self) -> set[str]:
         found = {n for n in self.unsure if n in self._notes}
@@ -105,13 +126,16 @@ class CellState:
         wanted = self._spec.outputs
         outputs = {n: now[n] for n in sorted(names & now.keys()) if not wanted or n in wanted}
         shared = {n: sorted(mark.sharing(n)) for n in sorted(same - beside)}
+        sharers = {n: mark.version(n) for others in shared.values() for n in others}
+        groups = {together({n, *others}) for n, others in shared.items()}
+        sharers |= {g: v for g, v in self._together.items() if g in groups}
         return Captured(
             snapshot,
             bodies,
             outputs,
             sorted({*delta.deleted, *told} - now.keys()),
             shared,
-            {n: mark.version(n) for others in shared.values() for n in others},
+            sharers,
             self._drawn(),
             around,
         )

@@ -109,6 +109,8 @@ def _options(step: Step) -> list[str]:
     for option in ("always", "fresh"):
         if getattr(step.options, option):
             given.append(f"{option}=True")
+    if step.options.on_failure:
+        given.append(f"on_failure={_quoted(step.options.on_failure)}")
     return given
 
 

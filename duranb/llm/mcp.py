@@ -28,7 +28,9 @@ from duranb.engine import context as ctx, effects, scopes, ways
 from duranb.engine.flows import Act, Flow, arun
 from duranb.engine.journal import Claim
 from duranb.engine.operations import Operation, perform
+from duranb.engine.retry import cause_of
 from duranb.record.kinds import Kind
+from duranb.record.model import Cause
 
 KEY = "duranb/idempotency-key"
 """Under which name of a request's ``_meta`` a server finds the idempotency key of an effect."""
@@ -109,7 +111,8 @@ class NotSent(Exception):
 
 
 def _hook_session(module: ModuleType) -> None:
-    cls: Any = module.ClientSession
+    found: Any = module
+    cls = found.ClientSession
     send, notify = cls.send_request, cls.send_notification
     discover: Any = getattr(cls, "send_discover", None)  # from version 2 on
 
@@ -130,11 +133,23 @@ def _hook_session(module: ModuleType) -> None:
     @functools.wraps(discover or notify)
     async def send_discover(session: Any, version: str) -> Any:
         here = ctx.current()
-        live = functools.partial(discover, session, version)
         if here is None:
-            return await live()
+            return await discover(session, version)
+
+        async def live() -> Any:
+            try:
+                return {"result": await discover(session, version)}
+            except Exception as error:
+                refusal = getattr(error, "error", None)
+                if cause_of(error, answered=False) is Cause.TRANSPORT or refusal is None:
+                    raise
+                return {"error": _dumped(refusal)}  # servers of earlier versions do not know it
+
         key = Kind.READ.key("mcp", "server/discover", version)
-        return await arun(_connect(here, session, key, "server/discover", live))
+        value = await arun(_connect(here, session, key, "server/discover", live))
+        if "error" in value:
+            raise found.MCPError(**value["error"])
+        return value["result"]
 
     cls.send_request, cls.send_notification = send_request, send_notification
     if discover is not None:

@@ -257,9 +257,11 @@ class ExecutionCompleted(Body, frozen=True, tag="execution.completed"):
     last expression, unless that is the value of output ``result_name``; ``unstored`` names what
     could not be stored, with the reason. ``shared`` are the names that were changed in place, each
     with the others that shared its state, and so saw it change; ``sharers`` are the versions that
-    those names had before. ``drawn`` are the random generators that the step drew from, each with
-    where it stood before (:class:`duranb.state.randomness.Standing`). ``around`` is what it changed
-    beside the namespace: variables of modules, and of the environment (``$MODE``, never its value).
+    those names had before, and under all names of a group, with commas between, that of all as one
+    value: it tells who shares what with whom. ``drawn`` are the random generators that the step
+    drew from, each with where it stood before (:class:`duranb.state.randomness.Standing`).
+    ``around`` is what it changed beside the namespace: variables of modules, and of the environment
+    (``$MODE``, never its value).
     """
 
     execution: int

@@ -12,6 +12,7 @@ from __future__ import annotations
 import abc
 import copyreg
 import enum
+import functools
 import types
 import weakref
 from collections.abc import Callable, Iterator, Mapping
@@ -70,7 +71,7 @@ def holds(cls: type) -> dict[str, Any]:
 def _is_state(name: str, value: Any, body: str) -> bool:
     if name.startswith("__") or name == "_abc_impl":
         return False
-    if type(value) is types.FunctionType and value.__module__ == "__main__":
+    if type(value) in _NAMED and value.__module__ == "__main__":
         return not value.__qualname__.startswith(body)
     if is_immutable(value):
         return False
@@ -82,6 +83,7 @@ def _is_state(name: str, value: Any, body: str) -> bool:
     return not (issubclass(kind, (type, *_METHODS)) or described)
 
 
+_NAMED = (types.FunctionType, functools._lru_cache_wrapper)
 _METHODS = (types.FunctionType, staticmethod, classmethod, property)
 
 

@@ -5,22 +5,28 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+import msgspec
 from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
+from duranb.record.artifacts import Artifacts
 from duranb.record.history import History
-from duranb.record.model import Call, Execution, Origin
+from duranb.record.model import Call, Execution, Origin, Status
 from duranb.record.ways import told
 from duranb.views.render import View
 from duranb.views.words import MARKS, STYLES, clock, duration, money, saved, tokens
+
+MOST_PRINTED = 2000
+"""Characters of what an undo printed that are shown."""
 
 MOST_CALLS = 50
 """Calls that are listed; of the others it is said how many there are."""
 
 
-def view(history: History, reference: str) -> View:
-    """``STEP`` (its latest), ``STEP@ID`` or ``ID``. Raises :class:`NoSuchStep`."""
+def view(history: History, reference: str, artifacts: Artifacts | None = None) -> View:
+    """``STEP`` (its latest), ``STEP@ID`` or ``ID``. ``artifacts`` hold what its undo printed.
+    Raises :class:`NoSuchStep`."""
     this = history.find(reference)
     parts: list[Text | Table | Syntax] = [_headline(history, this)]
     if this.error is not None:
@@ -44,11 +50,37 @@ def view(history: History, reference: str) -> View:
             _heading("compensation"),
             Syntax(history.compensations[this.step], "python", background_color="default"),
         ]
+    undo = this if this.compensates else history.executions.get(this.compensated_by)
+    if undo is not None:
+        parts += [_heading("undoing it" if undo is this else f"undone by @{undo.id}")]
+        parts += _undoing(history, artifacts, undo)
     others = [x for x in history.executions_of(this.step) if x.id != this.id]
     if others:
         known = ", ".join(f"@{x.id} {x.status}" for x in others[-8:])
         parts.append(Text(f"other executions: {known}", style="dim"))
     return View(*parts)
+
+
+def _undoing(
+    history: History, artifacts: Artifacts | None, undo: Execution
+) -> Iterator[Table | Text]:
+    """What a compensation did, what came of it, and what it printed."""
+    table = Table.grid(padding=(0, 2))
+    for call in history.calls_of(undo.id):
+        gave = call.result.preview if call.result is not None else ""
+        failed = f"{call.error.type}: {call.error.message}" if call.error else ""
+        what = Text(f"{call.name}({call.preview})"[:90])
+        table.add_row(what, str(call.status), Text((failed or gave)[:90]))
+    if table.row_count:
+        yield table
+    elif undo.status is Status.COMPLETED:
+        yield Text("it ran to its end")
+    if undo.error is not None:
+        yield Text(f"{undo.error.type}: {undo.error.message}", style="red")
+    if undo.messages and artifacts is not None:
+        messages = msgspec.json.decode(artifacts.get(undo.messages))
+        printed = "".join(m["content"]["text"] for m in messages if m["type"] == "stream")
+        yield Text(f"printed: {printed.rstrip()[:MOST_PRINTED]}")
 
 
 def _heading(text: str) -> Text:

@@ -32,7 +32,7 @@ def show(reader: Reader, given: Show) -> View:
     from duranb.views.show import view
 
     with reader.lock:
-        return view(reader.history, given.step)
+        return view(reader.history, given.step, reader.artifacts)
 
 
 def diff(reader: Reader, given: Diff) -> View:

@@ -47,6 +47,35 @@ def test_the_same_code_is_restored(world: World, how: str, restarted: bool) -> N
     assert world.last("s").origin is Origin.RESTORED
 
 
+def test_what_a_step_gives_another_name_is_shared_with_what_was_made_anew(world: World) -> None:
+    """``a, b = b, a``: a list that an edited cell has made holds what ``a`` was, and then ``b`` is;
+    neither name leads to it any more once the step is restored, so it runs."""
+    for code in ("held = [a]", "held = [a, 1]"):
+        world.start()
+        world.cell("x", "a, b = [1], [2]")
+        world.cell("h", code)
+        world.cell("s", "a, b = b, a")
+        assert world.live["held"][0] is world.live["b"]
+    world.start()
+    world.cell("x", "a, b = [1], [2]")
+    world.cell("h", "held = [a, 1]")
+    world.cell("s", "a, b = b, a")
+    assert world.last("s").origin is Origin.RESTORED
+    assert world.live["held"][0] is world.live["b"]
+
+
+def test_where_in_something_shared_a_name_lies_tells(world: World) -> None:
+    """Of two equal parts another one was chosen: a step that changes it in place runs."""
+    for number in (0, 1, 1):
+        world.start()
+        world.cell("r", "import numpy as np\nrows = [[1], [1]]\nwhole = np.ones((2, 2))")
+        world.cell("x", f"x = rows[{number}]; y = whole[{number}]")
+        world.cell("s", "x.append(2); y += 1")
+        assert world.live["rows"][number] == [1, 2] and world.live["rows"][1 - number] == [1]
+        assert world.live["whole"][number].tolist() == [2, 2] and world.live["whole"].sum() == 6
+    assert world.last("s").origin is Origin.RESTORED
+
+
 def test_a_name_for_the_namespace_stays_one(world: World) -> None:
     """``g = globals()``: what reads it depends on all names, and it comes back as the namespace."""
     world.plain("x = 1")

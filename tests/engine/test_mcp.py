@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mcp import ClientSession, StdioServerParameters, stdio_client
+from mcp import Client, ClientSession, StdioServerParameters, stdio_client
 
 from duranb.errors import InDoubt, Unrecorded
 from duranb.llm import mcp
@@ -29,13 +29,19 @@ class Where:
 
     folder = Path()
     name = "desk"
+    client = False
+    """Whether to use the client of version 2, which asks first which protocol the server speaks."""
 
 
 @asynccontextmanager
-async def connected() -> AsyncIterator[ClientSession]:
+async def connected() -> AsyncIterator[ClientSession | Client]:
     """A session with the server, as every client begins one."""
     arguments = ["-S", mcp_tools.__file__, str(Where.folder), Where.name]
     server = StdioServerParameters(command=sys.executable, args=arguments)
+    if Where.client:
+        async with Client(stdio_client(server)) as client:
+            yield client
+        return
     async with stdio_client(server) as streams, ClientSession(*streams) as session:
         await session.initialize()
         yield session
@@ -44,7 +50,7 @@ async def connected() -> AsyncIterator[ClientSession]:
 @pytest.fixture(autouse=True)
 def _server(world: World, tmp_path: Path) -> None:
     """Nobody has called it yet."""
-    Where.folder, Where.name = tmp_path, "desk"
+    Where.folder, Where.name, Where.client = tmp_path, "desk", False
     world.plain(HEAD)
 
 
@@ -152,9 +158,11 @@ def test_only_a_change_is_recorded_inside_an_effect(world: World) -> None:
     assert [c.name for c in world.calls()] == ["work", "desk.open"]
 
 
-def test_a_strict_replay_starts_no_server(world: World) -> None:
+@pytest.mark.parametrize("client", [False, True], ids=["session", "client"])
+def test_a_strict_replay_starts_no_server(world: World, client: bool) -> None:
     """Everything comes from the journal, the start of the session as well; what was never
     recorded is refused."""
+    Where.client = client
     world.cell("s", asking("call_tool('open', {'n': 1})"))
     answer, reached = world.live["r"], (Where.folder / "seen.txt").read_text()
     world.start(strict=True)

@@ -15,6 +15,7 @@ from duranb.record import events as e
 from duranb.record.model import CallStatus, Status
 from duranb.session import compensation, resolving
 from duranb.verbs.table import Compensate, Resolve
+from duranb.views import show
 from duranb.views.status import needs
 from tests.engine.world import World
 
@@ -382,6 +383,10 @@ def test_what_an_undo_prints_is_shown_and_kept(
     assert capsys.readouterr().out == "refunded done a\n"
     kept = world.runtime.store.get(world.last("compensate a").messages)
     assert b"refunded done a" in bytes(kept)
+    for reference in ("a", "compensate a"):
+        shown = show.view(world.history, reference, world.store).text()
+        assert "undo order('done a')" in shown
+        assert "printed: refunded done a" in shown
 
 
 def test_what_a_cell_undid_is_done_again(world: World) -> None:

@@ -23,7 +23,7 @@ from pathlib import Path
 import duranb
 from duranb.errors import InDoubt, StepError
 from duranb.record import standing
-from duranb.record.model import Call
+from duranb.record.model import Call, Status
 from duranb.session.places import store_path
 from duranb.session.session import Session
 from duranb.store import StoreView, is_store
@@ -31,10 +31,12 @@ from duranb.views.status import half_undone, needs
 from tests.servers import ledger
 
 FORK = multiprocessing.get_context("forkserver")
-FORK.set_forkserver_preload(["duranb.scripts.durable", "duranb.views.status", "duckdb"])
+FORK.set_forkserver_preload(
+    ["duranb.scripts.durable", "duranb.views.status", "duranb.engine.tools", "duckdb"]
+)
 """Each life is a process of its own that begins with everything imported."""
 
-DONE, DECLINED, UNDONE, DOUBT = 0, 1, 2, 3
+DONE, DECLINED, UNDONE, DOUBT = 10, 11, 12, 13
 """How a life ended: all is done; it failed and all is undone; the same, but an earlier life had
 failed; somebody has to say what happened."""
 
@@ -139,7 +141,9 @@ class Saga:
             if end == -signal.SIGKILL:
                 left -= 1
                 self.tally.kills += 1
-                self._is_reported()
+                if self._is_undone():  # it was killed on its way out
+                    end = UNDONE
+                    break
             elif end == DOUBT:
                 self.tally.doubts += 1
                 self._settle()
@@ -164,15 +168,17 @@ class Saga:
         return process.exitcode
 
     def _written(self, op: str) -> Counter[str]:
-        return Counter(
-            {e.name: e.written for e in self.world.entries() if e.op == op and e.written}
-        )
+        found = Counter[str]()
+        for entry in self.world.entries():
+            found[entry.name] += entry.written if entry.op == op else 0
+        return +found
 
-    def _is_reported(self) -> None:
-        """After a death: what is half undone, or may have happened, is said."""
+    def _is_undone(self) -> bool:
+        """After a death: whether all is undone. What is half undone, or may have happened, has to
+        be said."""
         folder = store_path(self.script)
         if not is_store(folder):
-            return
+            return False
         with StoreView.open(folder) as view:
             history = view.history()
             undone = self._written("undo")
@@ -181,6 +187,8 @@ class Saga:
             for call in _open(history):
                 if not any(call.preview in line for line in needs(history)):
                     self.tally.wrong.append(f"in doubt, and not reported: {call.name}")
+            last = [history.executions_of(step)[-1].status for step in history.steps]
+            return set(last) == {Status.COMPENSATED} and not history.to_undo
 
     def _settle(self) -> None:
         """Look what happened, and say so: what a user does."""

@@ -85,7 +85,7 @@ def run(folder: Path, *words: str, killed: bool) -> str:
     )
     if killed and "before" in words:
         (folder / "kill").write_text(str(process.pid))
-    printed, _ = process.communicate(timeout=60)
+    printed, _ = process.communicate(timeout=240)
     assert process.returncode == (-signal.SIGKILL if killed else 0), printed
     return printed
 
@@ -117,10 +117,8 @@ SAMPLE = [
     ("sse", "open", "after"),
 ]
 ALL = [
-    (t, n, m)
-    for t in ("stdio", "mcp", "sse")
-    for n in ("open", "put", "look")
-    for m in ("before", "after")
+    *((t, "open", m) for t in ("stdio", "mcp", "sse") for m in ("before", "after")),
+    *((t, n, "before") for t in ("stdio", "mcp") for n in ("put", "look")),
 ]
 
 

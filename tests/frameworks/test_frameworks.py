@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.frameworks import program
 from tests.frameworks.model import digest, masked
 from tests.frameworks.program import Cell, Program
 from tests.frameworks.server import StandIn
 from tests.frameworks.story import Story
+from tests.frameworks.tools import __main__ as tools
 
 
 def test_openai_agent_comes_back_whole(tmp_path: Path) -> None:
@@ -19,6 +22,14 @@ def test_openai_agent_comes_back_whole(tmp_path: Path) -> None:
     faults = {name: outcome.fault for name, outcome in story.outcomes.items() if outcome.fault}
     assert not faults and {"duranb test", "restarted, rewound"} <= set(story.outcomes)
     assert story.verified == "3/3"
+
+
+def test_a_method_is_a_tool_of_a_framework(tmp_path: Path) -> None:
+    """Taken as it is, called once although its process was killed, and undone once."""
+    with StandIn() as server:
+        tools.check("anthropic", "method", tmp_path, server)
+    with pytest.raises(tools.Fault, match="the agent did not call it"), StandIn() as server:
+        tools.check("no framework", "sync", tmp_path, server)
 
 
 def test_forgetful_agent_is_found_out(tmp_path: Path) -> None:

@@ -326,3 +326,27 @@ def test_every_command_has_help_with_an_example(words: tuple[str, ...]) -> None:
     shown = CliRunner().invoke(cli, [*words, "-h"])
     assert shown.exit_code == 0
     assert f"duranb {' '.join(words)}" in shown.output.split("Example:")[1]
+
+
+def test_a_run_that_fails_undoes_what_it_did_through_deaths(tmp_path: Path) -> None:
+    """With --on-failure compensate: latest first, undos of cells below the failure too; a kernel
+    that dies in the middle leaves the rest to the next one, and the run has failed all the same."""
+    tools = (
+        f"{NOTE}\nimport duranb, os, signal\n"
+        "@duranb.tool(idempotent=True)\n"
+        "def cancel(receipt: str):\n"
+        "    note('cancel')\n"
+        "    if open('ran.txt').read().count('cancel') == 1: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "@duranb.tool(compensate=cancel)\n"
+        "def order(what: str) -> str:\n"
+        "    note(what)\n"
+        "    return what"
+    )
+    fails = "%%durable pay\npaid = order('pay')\nraise ValueError('declined')"
+    cell = "%%compensate book\nnote('undo-' + booked)"
+    path = write(tmp_path, tools, "%%durable book\nbooked = order('book')", fails, cell)
+    failed = duranb(tmp_path, "run", path, "--on-failure", "compensate")
+    assert failed.returncode == 1, failed.stderr
+    assert "Now it is: compensated pay, book" in failed.stderr
+    assert ran(tmp_path) == ["book", "pay", "cancel", "cancel", "undo-book"]
+    assert "did not come to its end" not in duranb(tmp_path, "status", path).stdout

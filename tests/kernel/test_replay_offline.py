@@ -198,7 +198,7 @@ def test_edited_prompt_fails_and_shows_what_changed(tmp_path: Path, server: Coun
             ("step 'tell' made a call that was never recorded: GET",),
         ),
         (
-            "import socket\nsocket.create_connection((client.base_url.host, client.base_url.port))",
+            "import socket\nsocket.create_connection(('127.0.0.1', client.base_url.port))",
             ("step 'tell' tried to reach 127.0.0.1", "offline"),
         ),
     ],

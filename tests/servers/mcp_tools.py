@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 TOOLS = {
+    "get_weather": {},
     "open": {},
     "put": {"idempotentHint": True},
     "look": {"readOnlyHint": True},
@@ -28,7 +29,12 @@ TOOLS = {
 }
 """Each tool, with what it says of itself."""
 
-PAGE = 4
+ANY = {"type": "object"}
+CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+TAKES = {"get_weather": CITY}
+"""What a tool takes, where it matters."""
+
+PAGE = 5
 """Tools on a page of the listing."""
 
 
@@ -79,7 +85,7 @@ class Server:
         """Some tools at a time."""
         first = int(params.get("cursor") or 0)
         listed = [
-            {"name": name, "inputSchema": {"type": "object"}, "annotations": said}
+            {"name": name, "inputSchema": TAKES.get(name, ANY), "annotations": said}
             for name, said in list(TOOLS.items())[first : first + PAGE]
         ]
         more = {"nextCursor": str(first + PAGE)} if first + PAGE < len(TOOLS) else {}
@@ -101,6 +107,8 @@ class Server:
         with self._lock:
             self._count += 1
         text = f"{name} {self._count} of {os.getpid()}"
+        if name == "get_weather":
+            text = f"The weather in {params['arguments']['city']} is sunny."
         return {"content": [{"type": "text", "text": text}], "isError": name == "fail"}
 
     def on_resources_read(self, params: dict[str, Any]) -> dict[str, Any]:

@@ -99,3 +99,10 @@ def test_a_module_does_what_its_notebook_did(found: list[tuple[bool, str]]) -> N
         assert run_module(text, path) == printed
         again = run_module(text, path)
     assert again.splitlines()[-1] == printed.splitlines()[-1]
+
+
+def test_what_is_undone_after_a_failure_comes_along() -> None:
+    """A step of the script undoes what it did where the cell does."""
+    source = "%%durable pay --retries 0 --on-failure compensate\npaid = 1"
+    text = script.render(build(*cells_of([("code", source)])), "agent.ipynb")
+    assert 'retries=0, on_failure="compensate"' in " ".join(text.split())

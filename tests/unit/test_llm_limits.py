@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import contextlib
+import json
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -170,3 +172,52 @@ def test_a_limit_that_is_used_up_is_waited_for(notebook: Notebook) -> None:
     }
     made.heard(200, lambda name: told.get(name, ""))
     assert gate._slot(0) - gate.clock() > 35
+
+
+def _requests(url: str, body: Any) -> int:
+    import requests
+
+    return requests.post(url, json=body, timeout=30).status_code
+
+
+def _urllib3(url: str, body: Any) -> int:
+    import urllib3
+
+    with urllib3.PoolManager() as pool:
+        return pool.request("POST", url, json=body, retries=False).status
+
+
+def _urllib(url: str, body: Any) -> int:
+    import urllib.request
+
+    asked = urllib.request.Request(url, json.dumps(body).encode(), method="POST")
+    asked.add_header("Content-Type", "application/json")
+    with urllib.request.urlopen(asked, timeout=30) as reply:
+        return int(reply.status)
+
+
+def _aiohttp(url: str, body: Any) -> int:
+    import aiohttp
+
+    async def main() -> int:
+        async with aiohttp.ClientSession() as session, session.post(url, json=body) as reply:
+            return reply.status
+
+    return asyncio.run(main())
+
+
+@pytest.mark.parametrize("send", [_requests, _urllib3, _urllib, _aiohttp])
+def test_every_library_passes_the_same_gate(
+    notebook: Notebook, limited: LimitedServer, ask: Asking, send: Callable[[str, Any], int]
+) -> None:
+    """A budget of two calls lets two through, a refusal is learned from, and nothing stays on its
+    way."""
+    limited.configure(per_second=0)
+    with notebook.step(), pytest.raises(BudgetExceeded), duranb.budget(calls=2):
+        assert [send(ask._url, ask.body(n)) for n in range(3)] == [200] * 3
+    assert limited.stats["answered"] == 2
+    limited.configure(per_second=0.001, burst=1)
+    with notebook.step("refused"), contextlib.suppress(OSError):
+        assert {send(ask._url, ask.body(n)) for n in range(2)} == {200, 429}
+    (gate,) = limiter.gates
+    assert (gate.answered, gate.refused, gate.on_their_way) == (3, 1, 0)

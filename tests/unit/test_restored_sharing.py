@@ -70,9 +70,11 @@ def test_what_a_variable_holds_is_shared_with_a_function_that_is_bound_anew() ->
 
 
 def test_a_function_that_a_class_was_given_is_the_one_with_a_name() -> None:
-    """``C.extra = f``: what is set on the one is seen in the other."""
-    _, second = recorded("class C: pass\ndef f(v): return 1", "C.extra = f", "f.note = 1")
+    """``C.extra = f``: what is set on the one is seen in the other; one with a cache too."""
+    code = "import functools\nclass C: pass\ndef f(v): return 1\ng = functools.cache(f)"
+    _, second = recorded(code, "C.extra, C.cached = f, g", "f.note = 1")
     second.run("f.note = 2")
+    assert second["C"].cached is second["g"]
     assert second["C"].extra is second["f"] and second["C"].extra.note == 2
 
 

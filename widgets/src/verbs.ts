@@ -69,7 +69,7 @@ export function begin({ verb, row, branch }: Intent): Arguments {
     case "switch":
       return { name: branch ?? "" };
     case "compensate":
-      return { step };
+      return { step, chain: false };
     case "resolve":
       return { step: row?.step ?? "", happened: false, not_happened: false, compensate: false };
   }

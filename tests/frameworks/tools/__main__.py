@@ -2,12 +2,14 @@
 
 Run it with the environment of ``make frameworks``. For each framework and each kind of function:
 its own registration takes the tool; its agent calls it, killed when the model has been told the
-result; a second process goes on, and has called nothing again; then the step is undone, once.
+result; a second process goes on, and has called nothing again; then the step is undone, once. The
+tools of an MCP server have no undo.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,9 +18,10 @@ import time
 from pathlib import Path
 
 from tests.frameworks.server import StandIn
-from tests.frameworks.tools.agents import AGENTS, NOT_ASYNC
+from tests.frameworks.tools.agents import AGENTS, MCP_AGENTS, NOT_ASYNC
+from tests.servers import mcp_tools
 
-KINDS = ("sync", "async", "method")
+KINDS = ("sync", "async", "method", "MCP stdio", "MCP HTTP")
 SCRIPT = Path(__file__).with_name("script.py")
 ROOT = Path(__file__).parents[3]
 KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY")
@@ -35,9 +38,31 @@ class Fault(Exception):
 def check(framework: str, kind: str, folder: Path, server: StandIn) -> None:
     """One cell of the table. Raises :class:`Fault`."""
     shutil.copy(SCRIPT, folder / "script.py")
+    if not kind.startswith("MCP"):
+        _killed(framework, (kind,), ("undo",), folder, server)
+        if (found := _effects(folder)) != [DONE, f"undo {SAID}"]:
+            raise Fault(f"the world saw {found}")
+        return
+    command = [sys.executable, "-S", mcp_tools.__file__, str(folder), "desk"]
+    if kind == "MCP stdio":
+        _killed(framework, ("mcp", *command), (), folder, server)
+        return
+    process = subprocess.Popen([*command, "--http"], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        _killed(framework, ("mcp", process.stdout.readline().strip()), (), folder, server)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def _killed(
+    framework: str, words: tuple[str, ...], more: tuple[str, ...], folder: Path, server: StandIn
+) -> None:
+    """A process that is killed when the model has been told the result, and one that goes on."""
     server.forget()
     server.hold(2)
-    first = _start(framework, kind, folder, server)
+    first = _start(framework, words, folder, server)
     arrived = False
     end = time.monotonic() + LONGEST
     while not arrived and first.poll() is None and time.monotonic() < end:
@@ -51,19 +76,19 @@ def check(framework: str, kind: str, folder: Path, server: StandIn) -> None:
         raise Fault(f"the model was not told its result: {server.seen[1].body}")
     if (found := _effects(folder)) != [DONE]:
         raise Fault(f"called, but the world saw {found}")
-    second = _start(framework, kind, folder, server, "undo")
+    second = _start(framework, (*words, *more), folder, server)
     printed, _ = second.communicate(timeout=LONGEST)
     if second.returncode or "ANSWER Answer" not in printed:
         raise Fault(f"the second process: {printed[-3000:]}")
-    if (found := _effects(folder)) != [DONE, f"undo {SAID}"]:
-        raise Fault(f"the world saw {found}")
+    if _effects(folder).count(DONE) != 1:
+        raise Fault(f"the world saw {_effects(folder)}")
     keys = [seen.key for seen in server.seen]
     if keys[0] in keys[1:] or len({*keys}) != len(keys) - 1:
         raise Fault(f"paid again: {[str(seen.body) for seen in server.seen]}")
 
 
 def _start(
-    framework: str, kind: str, folder: Path, server: StandIn, *words: str
+    framework: str, words: tuple[str, ...], folder: Path, server: StandIn
 ) -> subprocess.Popen[str]:
     environment = {
         **os.environ,
@@ -78,7 +103,7 @@ def _start(
         "PYTHONPATH": str(ROOT),
     }
     return subprocess.Popen(
-        [sys.executable, "script.py", framework, kind, *words],
+        [sys.executable, "script.py", framework, *words],
         cwd=folder,
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -89,8 +114,20 @@ def _start(
 
 
 def _effects(folder: Path) -> list[str]:
-    file = folder / "effects.txt"
-    return file.read_text().splitlines() if file.exists() else []
+    """What the tool did: noted by itself, or by the MCP server with the key of each call."""
+    found: list[str] = []
+    if (file := folder / "effects.txt").exists():
+        found = file.read_text().splitlines()
+    if (file := folder / "seen.txt").exists():
+        called = re.findall("call get_(weather Paris) duranb-", file.read_text())
+        found += called
+    return found
+
+
+def _is_none(framework: str, kind: str) -> bool:
+    """Whether the framework has no such thing."""
+    known = framework in MCP_AGENTS if "MCP" in kind else framework not in NOT_ASYNC
+    return not known and kind not in ("sync", "method")
 
 
 def main(names: list[str]) -> int:
@@ -101,7 +138,7 @@ def main(names: list[str]) -> int:
         for framework in names or AGENTS:
             marks = []
             for kind in KINDS:
-                if kind == "async" and framework in NOT_ASYNC:
+                if _is_none(framework, kind):
                     marks.append("-")
                     continue
                 with tempfile.TemporaryDirectory(prefix="duranb-tool-") as folder:

@@ -136,6 +136,61 @@ async def autogen(tool: Tool, question: str) -> str:
     return str((await agent.run(task=question)).messages[-1].content)
 
 
+async def openai_agents_mcp(server: list[str], question: str) -> str:
+    from agents import Agent, Runner, set_tracing_disabled
+    from agents.mcp import MCPServerStdio, MCPServerStreamableHttp
+
+    set_tracing_disabled(True)
+    made: Any
+    if len(server) == 1:
+        made = MCPServerStreamableHttp({"url": server[0]})
+    else:
+        made = MCPServerStdio({"command": server[0], "args": server[1:]})
+    async with made:
+        agent = Agent(name="Assistant", mcp_servers=[made])
+        return str((await Runner.run(agent, question)).final_output)
+
+
+async def pydantic_ai_mcp(server: list[str], question: str) -> str:
+    from fastmcp.client.transports import StdioTransport
+    from pydantic_ai import Agent
+    from pydantic_ai.mcp import MCPToolset
+
+    where: Any = server[0] if len(server) == 1 else StdioTransport(server[0], server[1:])
+    async with Agent("openai:gpt-4o-mini", toolsets=[MCPToolset(where)]) as agent:
+        return str((await agent.run(question)).output)
+
+
+async def anthropic_mcp(server: list[str], question: str) -> str:
+    from anthropic import AsyncAnthropic
+    from anthropic.lib.tools.mcp import async_mcp_tool
+    from mcp import ClientSession, StdioServerParameters, stdio_client
+    from mcp.client.streamable_http import streamable_http_client
+
+    made: Any
+    if len(server) == 1:
+        made = streamable_http_client(server[0])
+    else:
+        made = stdio_client(StdioServerParameters(command=server[0], args=server[1:]))
+    async with made as streams, ClientSession(*streams[:2]) as session:
+        await session.initialize()
+        tools = [async_mcp_tool(tool, session) for tool in (await session.list_tools()).tools]
+        runner = AsyncAnthropic().beta.messages.tool_runner(
+            model="claude-opus-4-6",
+            max_tokens=1024,
+            messages=[{"role": "user", "content": question}],
+            tools=tools,
+        )
+        return str((await runner.until_done()).content[0].text)
+
+
+MCP_AGENTS: dict[str, Callable[[list[str], str], Awaitable[str]]] = {
+    "anthropic": anthropic_mcp,
+    "openai_agents": openai_agents_mcp,
+    "pydantic_ai": pydantic_ai_mcp,
+}
+"""Those that are MCP clients too, given a server: its command, or its URL."""
+
 AGENTS: dict[str, Callable[[Any, str], Awaitable[str]]] = {
     "anthropic": anthropic,
     "autogen": autogen,

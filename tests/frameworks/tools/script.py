@@ -1,4 +1,5 @@
-"""A durable script with an agent that has one tool: ``script.py FRAMEWORK KIND [undo]``."""
+"""A durable script with an agent that has one tool: ``script.py FRAMEWORK KIND [undo]``,
+or one of an MCP server: ``script.py FRAMEWORK mcp SERVER…``."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ import asyncio
 import sys
 
 import duranb
-from tests.frameworks.tools.agents import AGENTS
+from tests.frameworks.tools.agents import AGENTS, MCP_AGENTS
 
 framework, kind = sys.argv[1:3]
 
@@ -76,10 +77,13 @@ TOOLS = {"sync": get_weather, "async": Awaited.get_weather, "method": Desk().get
 
 @duranb.step(retries=0)
 async def turn(framework: str, kind: str) -> str:
-    return await AGENTS[framework](TOOLS[kind], "What is the weather in Paris?")
+    question = "What is the weather in Paris?"
+    if kind == "mcp":
+        return await MCP_AGENTS[framework](sys.argv[3:], question)
+    return await AGENTS[framework](TOOLS[kind], question)
 
 
 with duranb.durable(__file__) as session:
     print("ANSWER", asyncio.run(turn(framework, kind)))
-    if "undo" in sys.argv:
+    if sys.argv[3:] == ["undo"]:
         asyncio.run(session.compensate("turn").apply())

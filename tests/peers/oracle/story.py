@@ -154,7 +154,7 @@ class Teller:
 
 def _error(lived: Lived) -> str:
     """The name of the error with which a life ended, if it did."""
-    last = lived.outputs[_last(lived)] if lived.done else []
+    last = lived.outputs[_last(lived)] if lived.outputs else []
     return next((str(o[1]) for o in last if o[:1] == ["error"]), "")
 
 

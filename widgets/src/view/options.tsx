@@ -24,6 +24,12 @@ export function Options({ intent, given, set }: Props): JSX.Element | null {
           <input type="text" value={given.name} onInput={(event) => set({ name: event.currentTarget.value.trim() })} />
         </label>
       );
+    case "compensate":
+      return (
+        <Check on={given.chain === true} set={(chain) => set({ chain })}>
+          also undo the later steps that were built on it
+        </Check>
+      );
     case "resolve":
       return <Resolve intent={intent} given={given} set={set} />;
     default:
