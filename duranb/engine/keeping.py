@@ -94,7 +94,8 @@ class CellState:
         namespace, tracked = self._runtime.namespace, self._mark.tracked.keys()
         loads = tracked if self._spec.loads is None else self._spec.loads
         names = (loads | decision.inputs.keys() | decision.uses.keys()) & tracked
-        groups = {frozenset({n, *self._mark.sharing(n)}) for n in names}
+        # A name that the cell binds anew lets go of what it shared, whatever that was.
+        groups = {frozenset({n, *self._mark.sharing(n)} - self._sure) for n in names}
         return {
             together(group): namespace.version_of({n: namespace.live[n] for n in sorted(group)})
             for group in groups
@@ -126,8 +127,9 @@ class CellState:
         wanted = self._spec.outputs
         outputs = {n: now[n] for n in sorted(names & now.keys()) if not wanted or n in wanted}
         shared = {n: sorted(mark.sharing(n)) for n in sorted(same - beside)}
-        sharers = {n: mark.version(n) for others in shared.values() for n in others}
-        groups = {together({n, *others}) for n, others in shared.items()}
+        others = {n for names in shared.values() for n in names} - self._sure
+        sharers = {n: mark.version(n) for n in others}
+        groups = {together({n, *names} - self._sure) for n, names in shared.items()}
         sharers |= {g: v for g, v in self._together.items() if g in groups}
         return Captured(
             snapshot,

@@ -139,6 +139,9 @@ class History:
             asked = self._asked.get((run, call.step))
             if asked is not None:
                 asked.setdefault(call.key, []).append(call.id)
+        elif self.calls[call.id].execution != call.execution:
+            # Begun by an execution that died, and carried out by this one.
+            self._of_execution.setdefault(call.execution, []).append(call.id)
         self._paid.changed(self.calls.get(call.id), call)
         self._kept.changed(self.calls.get(call.id), call)
         self.calls[call.id] = call

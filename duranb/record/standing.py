@@ -22,7 +22,8 @@ _PLAIN_TYPES = frozenset({"NoneType", "bool", "int", "float"})
 
 def relied_on(history: History, this: Execution) -> list[Call]:
     """The calls an execution stands for: those it made, and those it was served."""
-    ids = {c.id for c in history.calls_of(this.id)} | set(this.served)
+    own = {c.id for c in history.calls_of(this.id) if c.execution == this.id}
+    ids = own | set(this.served)
     return [history.calls[i] for i in sorted(ids) if i in history.calls]
 
 

@@ -76,6 +76,16 @@ def test_where_in_something_shared_a_name_lies_tells(world: World) -> None:
     assert world.last("s").origin is Origin.RESTORED
 
 
+def test_a_name_that_a_step_binds_anew_is_no_reason_to_run(world: World) -> None:
+    """It shared with what the step changes in place, and was something else then."""
+    for number in (3, 4):
+        world.start()
+        world.cell("a", "import numpy as np\na = np.ones(4)")
+        world.cell("b", f"b = np.broadcast_to(a[:2], ({number}, 2))")
+        world.cell("s", "a[0] = 5\nb = 7")
+    assert ran(world, "s") == 1 and world.live["a"][0] == 5
+
+
 def test_a_name_for_the_namespace_stays_one(world: World) -> None:
     """``g = globals()``: what reads it depends on all names, and it comes back as the namespace."""
     world.plain("x = 1")

@@ -201,3 +201,16 @@ def test_a_server_that_is_gone(world: World) -> None:
     assert "losed" in repr(innermost(caught.value))
     assert world.last("s").status is Status.FAILED
     assert len(seen()) == 1
+
+
+def test_a_session_is_a_mere_handle(world: World) -> None:
+    """Neither its use nor another process makes it another input: a step with it is restored."""
+
+    async def versions() -> list[str]:
+        version_of = world.runtime.namespace.version_of
+        async with connected() as session:
+            before = version_of(session)
+            await session.call_tool("look")
+            return [before, version_of(session)]
+
+    assert len({*asyncio.run(versions()), *asyncio.run(versions())}) == 1

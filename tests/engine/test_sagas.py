@@ -409,3 +409,20 @@ def test_what_is_half_undone_is_said(world: World) -> None:
     assert told[1].endswith("%duranb compensate")
     compensate(world, "a", happened=True)
     assert needs(world.history) == []
+
+
+def test_what_an_execution_carried_out_is_its_own_whoever_began_it(world: World) -> None:
+    """An idempotent effect that one process began and the next one repeated is undone with the
+    execution that did it."""
+    world.plain("def ordered(what): return do(what)")
+    body = "r = duranb.call(ordered, 'a', idempotent=True, compensate=cancel)"
+    ERRORS["a"] = Killed()
+    with pytest.raises(Killed):
+        world.cell("s", body)
+    restart(world)
+    world.plain("def ordered(what): return do(what)")
+    with pytest.raises(KeyError):
+        world.cell("s", f"{body}\nraise KeyError()")
+    compensate(world, "s")
+    assert undone() == ["a"]
+    assert world.last("s").status is Status.COMPENSATED
