@@ -208,7 +208,8 @@ def test_a_session_is_a_mere_handle(world: World) -> None:
     too."""
     opened = (
         "import anyio, mcp\n"
-        "a, b = anyio.create_memory_object_stream(0)\ns = mcp.ClientSession(b, a)\na.close()\nb.close()"
+        "a, b = anyio.create_memory_object_stream(0)\ns = mcp.ClientSession(b, a)\n"
+        "a.close()\nb.close()"
     )
     world.plain(opened)
     for _ in range(2):
