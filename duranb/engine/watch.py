@@ -8,7 +8,6 @@ telling anybody: that is not seen.
 from __future__ import annotations
 
 import functools
-import ipaddress
 import os
 import socket
 import sys
@@ -21,7 +20,6 @@ import wrapt
 
 from duranb.engine import ways
 from duranb.engine.context import StepContext, current, in_effect
-from duranb.errors import Unrecorded
 from duranb.record.ways import How
 
 Seen = tuple[How, str] | None
@@ -55,7 +53,6 @@ def _audit(event: str, arguments: tuple[Any, ...]) -> None:
         return
     seen = look(arguments)
     if seen is not None:
-        _refuse_in_replay(step, *seen)
         step.journal.attempt.here().spoke = True
         step.unrecorded.note(*seen)
 
@@ -72,17 +69,6 @@ def _counting() -> StepContext | None:
         return None
     step = current()
     return None if step is None or in_effect() else step
-
-
-def _refuse_in_replay(step: StepContext, how: How, to: str) -> None:
-    """A strict replay reaches nobody beyond this machine."""
-    if step.journal.strict and how in (How.CONNECTION, How.DATAGRAM) and not _is_here(to):
-        raise step.journal.stop(
-            Unrecorded(
-                f"step {step.step!r} wanted to connect to {to}, which is not recorded, so a replay "
-                "would do it again. Put it into a call that is (duranb.call), and run it live once."
-            )
-        )
 
 
 # -- connections -------------------------------------------------------------------------------
@@ -103,16 +89,6 @@ def _place(address: object) -> str:
         host = _names.get(host, host)
         return f"[{host}]:{address[1]}" if ":" in host else f"{host}:{address[1]}"
     return os.fsdecode(address) if isinstance(address, (str, bytes)) else str(address)
-
-
-def _is_here(place: str) -> bool:
-    host = place.rpartition(":")[0].strip("[]")
-    if host in ("", "localhost") or "/" in place:
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 _HERE = ("127.0.0.1", "::1")

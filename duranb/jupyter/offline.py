@@ -58,8 +58,8 @@ def _refuse(host: str) -> None:
     step = current()
     where = f"step {step.step!r}" if step is not None else "a cell that is no step"
     raise Unrecorded(
-        f"{where} tried to reach {host}, and a replay is offline. Ask for it through httpx inside "
-        "a durable step, and run the notebook live once: then the answer is recorded."
+        f"{where} tried to reach {host}, and a replay is offline. Ask for it through an HTTP "
+        "library inside a durable step, and run the notebook live once: then it is recorded."
     )
 
 

@@ -1,7 +1,9 @@
-"""What the journal adds to an LLM call: plain, outside of steps, recorded and replayed.
+"""What the journal adds to an LLM call, by openai's client and by each HTTP library: plain, outside
+of steps, recorded and replayed.
 
 ``python -m tests.benchmarks.bench_calls`` prints medians in milliseconds and the differences to the
-plain call of the same run. The aims are 1 ms for a recorded call and 0.5 ms for a replayed one.
+plain call of the same run; ``bench_calls cpu`` the CPU time of this process instead. The aims are
+1 ms for a recorded call and 0.5 ms for a replayed one.
 
 ``python -m tests.benchmarks.bench_calls at-once`` makes 64 at once on an event loop, in blocks that
 are plain and recorded in turns, and replays them after the store was opened again. It prints the
@@ -14,16 +16,23 @@ plain, no stall above 5 ms that a plain run has not, and 0.5 replayed.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
+import json
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
+import aiohttp
+import httpx
 import openai
+import requests
+import urllib3
 
 from duranb import llm
 from tests.servers.process import CountingServer
@@ -35,14 +44,16 @@ WAYS = ("plain", "outside a step", "recorded", "replayed")
 
 Call = Callable[[int], object]
 
+clock = time.process_time if sys.argv[1:] == ["cpu"] else time.perf_counter
+
 
 def measure(call: Call, numbers: range) -> list[float]:
     """Milliseconds of each call; every number asks something else."""
     took = []
     for n in numbers:
-        start = time.perf_counter()
+        start = clock()
         call(n)
-        took.append((time.perf_counter() - start) * 1000)
+        took.append((clock() - start) * 1000)
     return took
 
 
@@ -61,6 +72,45 @@ def calls(client: openai.OpenAI) -> dict[str, Call]:
     return {"chat": chat, "stream": stream}
 
 
+@contextlib.contextmanager
+def by_library(url: str) -> Iterator[dict[str, Call]]:
+    """The same question, asked with each HTTP library, on a connection that is kept where the
+    library keeps one."""
+
+    def body(n: int) -> dict[str, Any]:
+        messages = [{"role": "user", "content": f"document {n}"}]
+        return {"model": "gpt-4o-mini", "messages": messages}
+
+    kind = {"Content-Type": "application/json"}
+
+    def with_urllib(n: int) -> object:
+        with urlopen(Request(url, json.dumps(body(n)).encode(), kind)) as answer:
+            return answer.read()
+
+    async def ask(http: aiohttp.ClientSession, n: int) -> object:
+        async with http.post(url, json=body(n)) as answer:
+            return await answer.read()
+
+    async def opened() -> aiohttp.ClientSession:
+        return aiohttp.ClientSession()
+
+    with (
+        httpx.Client() as http,
+        requests.Session() as session,
+        urllib3.PoolManager() as pools,
+        asyncio.Runner() as loop,
+    ):
+        awaited = loop.run(opened())
+        yield {
+            "httpx": lambda n: http.post(url, json=body(n)),
+            "requests": lambda n: session.post(url, json=body(n)),
+            "urllib3": lambda n: pools.request("POST", url, body=json.dumps(body(n)), headers=kind),
+            "urllib": with_urllib,
+            "aiohttp": lambda n: loop.run(ask(awaited, n)),
+        }
+        loop.run(awaited.close())
+
+
 def run() -> dict[str, dict[str, float]]:
     """Medians in milliseconds, by call and by way. The ways take turns, block by block, so that
     what else the machine does meets all of them."""
@@ -69,9 +119,10 @@ def run() -> dict[str, dict[str, float]]:
         tempfile.TemporaryDirectory() as folder,
         CountingServer() as server,
         openai.OpenAI(base_url=f"{server.url}/v1", api_key="x") as client,
+        by_library(f"{server.url}/v1/chat/completions") as libraries,
     ):
         notebook = Notebook(Path(folder))
-        for name, call in calls(client).items():
+        for name, call in {**calls(client), **libraries}.items():
             took: dict[str, list[float]] = {way: [] for way in WAYS}
             with notebook.step(name):
                 call(-1)  # makes the connection, and loads the price list

@@ -18,6 +18,7 @@ _FILES = {
     "anthropic": "stainless",
     "google": "google_genai",
     "llama_index": "llama_index",
+    "mcp": "mcp",
     "openai": "stainless",
     "pydantic": "pydantic",
     "rich": "rich",

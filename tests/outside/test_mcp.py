@@ -21,7 +21,7 @@ from tests.servers import mcp_tools
 
 mcp.watch()
 
-HEAD = "import duranb\nfrom tests.engine.test_mcp import connected"
+HEAD = "import duranb\nfrom tests.outside.test_mcp import connected"
 
 
 class Where:
@@ -201,3 +201,21 @@ def test_a_server_that_is_gone(world: World) -> None:
     assert "losed" in repr(innermost(caught.value))
     assert world.last("s").status is Status.FAILED
     assert len(seen()) == 1
+
+
+def test_a_session_is_a_mere_handle(world: World) -> None:
+    """What its use changes in it is no state: a step with one is restored, in another process
+    too."""
+    opened = (
+        "import anyio, mcp\n"
+        "a, b = anyio.create_memory_object_stream(0)\ns = mcp.ClientSession(b, a)\n"
+        "a.close()\nb.close()"
+    )
+    world.plain(opened)
+    for _ in range(2):
+        world.cell("t", "s.last_request = object()\nr = 1")
+        world.cell("t", "s.last_request = object()\nr = 1")
+        world.start()
+        world.plain(f"{HEAD}\n{opened}")
+    executions = world.history.executions_of("t")
+    assert [bool(execution.of) for execution in executions] == [False, True, True, True]
