@@ -55,9 +55,9 @@ def start_standin(
     """Start the stand-in for the notebooks of ``folder``, or find the one that runs.
 
     It is a process of its own, so that a kernel's end does not end it, and comes back at the same
-    address where it can: the address is part of what identifies a recorded call. ``pace`` multiplies
-    its delays, and nothing goes wrong at a ``calm`` one. Raises ``RuntimeError`` when it does not
-    start.
+    address where it can: the address is part of what identifies a recorded call. ``pace``
+    multiplies its delays, and nothing goes wrong at a ``calm`` one. Raises ``RuntimeError`` when it
+    does not start.
     """
     home = (Path(folder) / (f"{FOLDER}-calm" if calm else FOLDER)).resolve()
     home.mkdir(parents=True, exist_ok=True)
