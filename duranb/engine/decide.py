@@ -20,7 +20,7 @@ from duranb.engine.runtime import Runtime
 from duranb.engine.spec import Spec
 from duranb.errors import NotRestorable
 from duranb.record.model import ABSENT, REWOUND, Execution, Status
-from duranb.state import process
+from duranb.state import Namespace, process
 from duranb.state.randomness import OWN, UNSEEDED
 
 
@@ -117,6 +117,12 @@ def _need_whole(runtime: Runtime, spec: Spec, found: Inputs) -> None:
             )
 
 
+def _can_be_told(namespace: Namespace, names: Collection[str]) -> bool:
+    """Whether the content of each value says again what it said when the value was stored. That of
+    a figure, for one, is another after it was loaded: then it says nothing of several together."""
+    return all(namespace.version_of(namespace.live[n]) == namespace.version(n) for n in names)
+
+
 def is_alike(
     runtime: Runtime, given: Mapping[str, str], ignore: Collection[str], recorded: Execution
 ) -> bool:
@@ -148,7 +154,8 @@ def _unlike(
             continue
         if len(names) > 1:
             # As one value: it also tells who shares what with whom.
-            if namespace.version_of({n: namespace.live[n] for n in names}) != version:
+            now = namespace.version_of({n: namespace.live[n] for n in names})
+            if now != version and _can_be_told(namespace, names):
                 return f"{name} share something else than they did, and it changes that in place"
         elif namespace.version(name) != version:
             return f"{name} changed, which shares what it changes in place"

@@ -74,7 +74,8 @@ class _Index:
         if len(sys.modules) != self._loaded:
             self._loaded = len(sys.modules)
             for name, module in list(sys.modules.items()):
-                if self._seen.get(name) is not module:
+                # What the notebook held must not live on here when it is gone.
+                if name != "__main__" and self._seen.get(name) is not module:
                     self._seen[name] = module
                     if self._is_one(name, module):
                         self._waiting[name] = module
@@ -85,7 +86,7 @@ class _Index:
     def _is_one(self, name: str, module: types.ModuleType) -> bool:
         if self._package and name.partition(".")[0] != self._package:
             return False
-        return name != "__main__" and issubclass(type(module), types.ModuleType)
+        return issubclass(type(module), types.ModuleType)
 
     def _look_into(self, module: str, names: dict[str, Any]) -> None:
         for name in self._pick(module, names):

@@ -3,6 +3,7 @@ wrong. ``DURANB_WRITE=1`` writes the table of what happened to ``KINDS.md``."""
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import json
 import os
@@ -164,6 +165,7 @@ def outcomes(
         found = {k.name: store_one(k, store) for k in KINDS if k.name in wanted and installed(k)}
         store.flush()
         store.close()
+    gc.collect()  # a connection that lives on here would hold its file
     lines = [
         json.dumps([name, o.kind.show, {n: _told(b) for n, b in o.bindings.items()}])
         for name, o in found.items()

@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import io
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -203,6 +204,7 @@ class Notebook:
 @pytest.fixture(scope="module")
 def shell() -> Iterator[InteractiveShell]:
     """IPython without a kernel."""
+    before = sys.modules["__main__"]  # which the shell takes the place of
     made = InteractiveShell.instance()
     # Each reset of a shell collects garbage, in all that the tests have imported so far.
     gc.collect()
@@ -212,6 +214,7 @@ def shell() -> Iterator[InteractiveShell]:
     with contextlib.redirect_stdout(io.StringIO()):
         made.run_cell("%unload_ext duranb")
     InteractiveShell.clear_instance()
+    sys.modules["__main__"] = before
 
 
 bodies = st.builds(
