@@ -46,7 +46,7 @@ class Linked:
             alive[...] = stored
 
 
-def beside_alive(
+def linked(
     capture: Capture,
     loaded: Mapping[str, Any],
     wanted: Collection[str],
@@ -63,9 +63,16 @@ def beside_alive(
     are ``alone``: no other names share with them. None where they are not, or share with each other
     otherwise than they did.
     """
-    made = _linked(capture, loaded, wanted, anchors, holders.of)
-    if made is None and alone and _share_alike(capture, loaded, anchors, holders):
-        return Linked({n: loaded[n] for n in (*wanted, *anchors)})
+    if not anchors:
+        return None
+    try:
+        made = _linked(capture, loaded, wanted, anchors, holders.of)
+        if made is None and alone and _share_alike(capture, loaded, anchors, holders):
+            return Linked({n: loaded[n] for n in (*wanted, *anchors)})
+    except BaseException as error:  # pickling runs the values' own code
+        if not own_failure(error):
+            raise
+        return None
     return made
 
 

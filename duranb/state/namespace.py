@@ -18,7 +18,7 @@ from duranb.state.capture import not_loaded
 from duranb.state.classes import bound, classes, classes_in
 from duranb.state.groups import by_artifact
 from duranb.state.hidden import is_hidden
-from duranb.state.linking import Linked, beside_alive
+from duranb.state.linking import Linked, linked
 from duranb.state.pending import is_pending, is_used, lazily, may_hold_code
 from duranb.state.placeholder import Placeholder, why
 from duranb.state.reaching import runs_beside
@@ -344,29 +344,17 @@ class Namespace(Tracking):
         reads = step.reads if step is not None else beside.keys()
         # What the step did not read may share otherwise by now, unlike what it read: that tells.
         read = [n for n in sorted(beside) if n in reads]
-        for anchors in ([*read, *sorted(beside.keys() - reads)], read):
-            if made := self._beside_alive(loaded, wanted, anchors):
+        rest = sorted(beside.keys() - reads)
+        for anchors in ([*read, *rest], read) if rest else (read,):
+            alone = all(self.sharing(n) <= {*wanted, *anchors} for n in anchors)
+            made = linked(self._capture, loaded, wanted, anchors, self._holders, alone=alone)
+            if made is not None:
                 group.values |= made.values
                 group.bindings |= {n: beside[n] for n in anchors}
                 group.linked = made
                 return group
         group.apart = sorted(wanted)
         return group
-
-    def _beside_alive(
-        self, loaded: Mapping[str, Any], wanted: Mapping[str, Binding], anchors: list[str]
-    ) -> Linked | None:
-        if not anchors:
-            return None
-        alone = all(self.sharing(n) <= {*wanted, *anchors} for n in anchors)
-        try:
-            return beside_alive(
-                self._capture, loaded, wanted.keys(), anchors, self._holders, alone=alone
-            )
-        except BaseException as error:  # pickling runs the values' own code
-            if not own_failure(error):
-                raise
-            return None
 
     def _taking_in(self, step: Restored | None) -> dict[str, Any]:
         """The objects that are alive and can take in what the step had changed in them."""
