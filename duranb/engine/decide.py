@@ -33,7 +33,8 @@ class Decision:
     it runs. ``before`` is the snapshot it starts from. ``unseen`` are names that other code than
     the cell's own may bind: no input, and taken to be bound. ``given`` are the versions of what it
     reads beside its variables, ``held`` the variables of modules that it touches, ``together``
-    those of its inputs that share state (:mod:`duranb.engine.sharing`).
+    those of its inputs that share state (:mod:`duranb.engine.sharing`; None: it has no inputs that
+    are variables).
     """
 
     inputs: dict[str, str]
@@ -45,7 +46,7 @@ class Decision:
     unseen: frozenset[str] = frozenset()
     given: dict[str, str] = field(default_factory=dict)
     held: Held = field(default_factory=Held)
-    together: dict[str, str] = field(default_factory=dict)
+    together: dict[str, str] | None = None
 
 
 @dataclass(frozen=True)

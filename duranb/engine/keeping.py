@@ -91,7 +91,7 @@ class CellState:
         names = (loads | decision.inputs.keys() | decision.uses.keys()) & tracked
         # A name that the cell binds anew lets go of what it shared, whatever that was.
         groups = {frozenset({n, *self._mark.sharing(n)} - self._sure) for n in names}
-        known = {name: version for name, version in decision.together.items() if version}
+        known = {name: version for name, version in (decision.together or {}).items() if version}
         return {
             name: known.get(name)
             or namespace.version_of({n: namespace.live[n] for n in sorted(group)})

@@ -59,6 +59,8 @@ def _version(runtime: Runtime, names: Collection[str]) -> str:
 
 
 def _lies_where_it_lay(runtime: Runtime, recorded: Execution, names: Collection[str]) -> bool:
+    if recorded.before not in runtime.history.snapshots:
+        return False  # pruned
     artifacts = set[str]()
     for name in names:
         now = runtime.namespace.artifact(name)

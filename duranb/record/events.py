@@ -129,10 +129,11 @@ class ExecutionStarted(Body, frozen=True, tag="execution.started"):
     it is not as the module's code says; ``together`` are the inputs that share state, by group,
     with commas between the names, each with the version of all as one value, which tells who shares
     what with whom. It is empty where content does not tell that, and ``together`` is None where the
-    execution was recorded before there was this. ``identity`` digests code, helpers and inputs: a
-    completed execution with the same one can be restored; ``reason`` says why it runs and was not
-    restored; ``before`` is the snapshot it starts from; ``arguments`` is the digest of a function
-    step's arguments, kept where a compensation is registered that will want them.
+    inputs are no variables, or where the execution was recorded before there was this.
+    ``identity`` digests code, helpers and inputs: a completed execution with the same one can be
+    restored; ``reason`` says why it runs and was not restored; ``before`` is the snapshot it starts
+    from; ``arguments`` is the digest of a function step's arguments, kept where a compensation is
+    registered that will want them.
     """
 
     execution: int
