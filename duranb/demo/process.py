@@ -20,7 +20,8 @@ IDLE = 1800.0
 """Seconds without a request after which a stand-in that a notebook started ends by itself."""
 
 FOLDER = ".duranb/.standin"
-"""Where it keeps its port and its journal, below the folder it is started for."""
+"""Where it keeps its port and its journal, below the folder it is started for. A calm one is
+another one, and keeps its own beside it."""
 
 
 _children: dict[int, subprocess.Popen[bytes]] = {}
@@ -54,10 +55,11 @@ def start_standin(
     """Start the stand-in for the notebooks of ``folder``, or find the one that runs.
 
     It is a process of its own, so that a kernel's end does not end it, and comes back at the same
-    address where it can: the address is part of what identifies a recorded call. Raises
-    ``RuntimeError`` when it does not start.
+    address where it can: the address is part of what identifies a recorded call. ``pace``
+    multiplies its delays, and nothing goes wrong at a ``calm`` one. Raises ``RuntimeError`` when it
+    does not start.
     """
-    home = (Path(folder) / FOLDER).resolve()
+    home = (Path(folder) / (f"{FOLDER}-calm" if calm else FOLDER)).resolve()
     home.mkdir(parents=True, exist_ok=True)
     state = home / "at.json"
     before = _known(state)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import weakref
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
 from typing import Any, Literal, TypeVar, cast, overload
 
@@ -178,7 +179,6 @@ class _Mapping:
         self.asynchronous = _is_async(fn)
         self._fn = fn
         self._key = key
-        self._code = ""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _Mapping, (self._fn, self._key)
@@ -190,8 +190,9 @@ class _Mapping:
         return self.asynchronous
 
     def code(self, runtime: Runtime, item: Any) -> str:
-        self._code = self._code or _code_of(runtime, self._fn)
-        return self._code
+        if self not in _codes:
+            _codes[self] = _code_of(runtime, self._fn)
+        return _codes[self]
 
     def key(self, runtime: Runtime, index: int, item: Any) -> str:
         if self._key is None:
@@ -210,6 +211,11 @@ class _Mapping:
             return self
         today = self._fn.__globals__.get(self._fn.__qualname__)
         return _Mapping(today, self._key) if inspect.isfunction(today) else self
+
+
+_codes: weakref.WeakKeyDictionary[_Mapping, str] = weakref.WeakKeyDictionary()
+"""The identity of the code of each map, worked out once. It is kept beside the map: results hold
+their map, are stored, and would come back without it."""
 
 
 class _Gathering:

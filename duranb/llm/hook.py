@@ -62,4 +62,7 @@ def _hook(module: ModuleType) -> None:
         return
     library = importlib.import_module(f"duranb.llm.libraries.{LIBRARIES[module.__name__]}")
     library.hook(module)
+    parent, _, name = module.__name__.rpartition(".")
+    if parent:  # as importing does, but only after its hooks: the prices' HTTP library looks for it
+        setattr(sys.modules[parent], name, module)
     prices.prepare()

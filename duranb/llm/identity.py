@@ -27,7 +27,13 @@ _BOUNDARY = re.compile(r'boundary="?([^";]+)"?', re.IGNORECASE)
 
 _ASKING = ("accept", "accept-language", "range", "if-none-match", "if-modified-since")
 
-UNTOUCHED = ("/v1/traces", "/v1/metrics", "/v1/logs", "/traces/ingest")
+UNTOUCHED = (
+    *("/v1/traces", "/v1/metrics", "/v1/logs"),  # OpenTelemetry
+    "/traces/ingest",  # openai-agents
+    *("/runs/batch", "/runs/multipart"),  # LangSmith
+    "/envelope",  # Sentry
+    "/i/v0/e",  # PostHog
+)
 """Ends of paths that telemetry is sent to. It is sent from threads of its own, may belong to
 anything, and must neither be journaled nor make a strict replay fail."""
 

@@ -15,6 +15,9 @@ from duranb.engine.jobs import Job, Results
 from duranb.errors import ItemFailed, Unrecorded, UsageError
 from duranb.record.kinds import Kind
 from duranb.record.model import CallStatus, Status
+from duranb.state import aside
+from duranb.values.description import describe
+from duranb.values.differing import differences
 from tests.engine.world import Model, World, aask
 
 HEAD = """
@@ -157,7 +160,7 @@ def test_equal_items_keep_their_own_answers(world: World, model: Model) -> None:
 
 def test_failures_are_collected_and_retried_alone(world: World, model: Model) -> None:
     """With on_error="collect" a poisoned item stands as a failure in its place, with its error and
-    tries; after the mend, retry_failed() runs just that one."""
+    tries; the results come back whole, and after the mend retry_failed() runs just that one."""
     world.plain("def f(n):\n    got = ask(n)\n    return 1 / (n - 3)")
     world.cell("s", "got = duranb.map(f, range(6), on_error='collect')")
     got = world.live["got"]
@@ -172,6 +175,8 @@ def test_failures_are_collected_and_retried_alone(world: World, model: Model) ->
     world.start()
     world.plain("def f(n):\n    got = ask(n)\n    return 1 / (n - 3) if n != 3 else 0")
     world.runtime.namespace.restore(world.last("s").outputs)
+    (was, _), (now, objects) = (describe({"got": each}) for each in (got, world.live["got"]))
+    assert not differences(was, now, now, lambda i, name: aside.asked(objects[i], name))
     world.cell("again", "mended = got.retry_failed()")
     assert world.live["mended"] == [-1 / 3, -0.5, -1, 0, 1, 0.5]
     assert not world.live["mended"].failures and world.live["got"].failures

@@ -1,9 +1,10 @@
-"""The tutorial: what it looks like in the repository, and that it runs."""
+"""The tutorials: what they look like in the repository, and that they run."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from duranb.errors import UsageError
 from duranb.record.model import Origin
 from duranb.store import StoreView, store_path
 from tests.servers import forks
+
+THOUSAND = Path(__file__).parents[2] / "notebooks" / "thousand_documents.ipynb"
 
 
 @pytest.fixture(scope="module")
@@ -79,10 +82,10 @@ def test_a_real_model_needs_no_standin(tmp_path: Path, monkeypatch: pytest.Monke
         assert stage.standin is None
 
 
-def run(notebook: Path, standin: StandIn) -> None:
+def run(notebook: Path, standin: StandIn, given: str = "MOST_TEXTS=6") -> None:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("OPENAI_")}
     done = forks.run(
-        [sys.executable, "-m", "duranb", "run", str(notebook), "-p", "MOST_TEXTS=6"],
+        [sys.executable, "-m", "duranb", "run", str(notebook), "-p", given],
         env={**environment, "DURANB_STANDIN_URL": standin.url},
         capture_output=True,
         text=True,
@@ -112,6 +115,30 @@ def test_the_tutorial_runs_and_is_restored(tmp_path: Path) -> None:
     analysed = history.ledger(history.executions_of("analyse")[0].id)
     assert (analysed.calls, analysed.cost > 0) == (6, True)
     assert "# Licence report" in (tmp_path / "licence-report.md").read_text()
+
+
+def test_a_thousand_documents_run_and_are_restored(tmp_path: Path) -> None:
+    """The notebook of many documents runs headless, over fewer of them: each is asked about once,
+    the one that cannot be read is found again by the mended function, and a second run asks for
+    nothing. What is saved in it names no path of a machine."""
+    notebook = tmp_path / THOUSAND.name
+    notebook.write_bytes(THOUSAND.read_bytes())
+    standin = start_standin(tmp_path, calm=True, pace=0.0)
+    try:
+        run(notebook, standin, "HOW_MANY=40")
+        assert len(standin.requests()) == 40
+        run(notebook, standin, "HOW_MANY=40")
+        assert len(standin.requests()) == 40
+    finally:
+        standin.stop()
+    with StoreView.open(store_path(notebook)) as view:
+        history = view.history()
+    executions = [history.executions_of(step) for step in ("results", "readings")]
+    assert [x[-1].origin for x in executions] == [Origin.RESTORED] * 2
+    assert [history.ledger(x[0].id).calls for x in executions] == [39, 1]
+    saved = json.dumps([c.get("outputs") for c in nbformat.read(THOUSAND, 4).cells])
+    assert "999 of 1000" in saved and "1000 of 1000" in saved
+    assert not re.search(r"/(home|root|tmp|Users|work)/|127\.0\.0\.1", saved)
 
 
 def test_no_key_is_stored(tmp_path: Path) -> None:

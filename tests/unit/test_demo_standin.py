@@ -280,13 +280,16 @@ def test_the_journal_survives_a_kill(tmp_path: Path) -> None:
 
 
 def test_a_notebook_finds_its_standin_again(tmp_path: Path) -> None:
-    """A second start finds the one that runs; after its end it comes back at its address, and
-    its journal goes on."""
+    """A second start finds the one that runs, if both are calm or neither is; after its end it
+    comes back at its address, and its journal goes on."""
     first = start_standin(tmp_path, calm=True, pace=0.0)
     try:
         with openai.OpenAI(base_url=first.url, api_key="x") as client:
             client.chat.completions.create(model="m", messages=asked("x"))
-        assert start_standin(tmp_path) == first
+        assert start_standin(tmp_path, calm=True) == first
+        other = start_standin(tmp_path)
+        other.stop()
+        assert other.url != first.url
         first.stop()
         second = start_standin(tmp_path, calm=True)
     finally:

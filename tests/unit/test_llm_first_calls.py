@@ -19,6 +19,7 @@ from tests.servers.steps import Notebook
 
 folder, url, way = sys.argv[1:]
 notebook = Notebook(Path(folder))
+import urllib.request  # the prices' library looks for it while it is being imported
 import openai  # where a notebook does it: after duranb is loaded
 
 ask = dict(model="gpt-4o-mini", messages=[{{"role": "user", "content": "read"}}])
@@ -64,7 +65,7 @@ def test_the_first_calls_of_a_process_may_be_made_at_once(
 ) -> None:
     """No call finds a library that another thread is still importing (openai 2 looks for httpx2
     whenever it makes a client): each of several processes makes its first calls all at once, and
-    every one is answered and recorded."""
+    every one is answered and recorded, and none is said to have no price."""
     for number in range(3):
         server.reset()
         folder = tmp_path / str(number)
@@ -78,4 +79,5 @@ def test_the_first_calls_of_a_process_may_be_made_at_once(
             timeout=60,
         )
         assert done.stdout == f"{CALLS} recorded;\n"
+        assert "no price" not in done.stderr
         assert server.count == CALLS

@@ -92,7 +92,7 @@ def connect(
 
 
 PAY = """
-from tests.engine.test_transactions import commit_and_die, trouble
+from tests.outside.test_transactions import commit_and_die, trouble
 def enter(who, *more):
     bank.execute(f"INSERT INTO entries VALUES ('{who}')")
     for each in more: each()

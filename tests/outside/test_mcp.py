@@ -21,7 +21,7 @@ from tests.servers import mcp_tools
 
 mcp.watch()
 
-HEAD = "import duranb\nfrom tests.engine.test_mcp import connected"
+HEAD = "import duranb\nfrom tests.outside.test_mcp import connected"
 
 
 class Where:
