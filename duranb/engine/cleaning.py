@@ -83,5 +83,5 @@ def _undo(
         beside |= {n: b for n, b in others.items() if n not in target}
         if not others or namespace.sharing(name) & others.keys():
             in_place.add(name)  # it was bound to no other object
-    done = Restored(step, in_place, beside)
+    done = Restored(step, in_place, reads=beside.keys(), beside=beside)
     namespace.restore(target, delete=set(names) - before.keys(), random=random, step=done)

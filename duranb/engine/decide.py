@@ -15,6 +15,7 @@ from functools import partial
 from duranb.code import registered
 from duranb.code.fingerprint import Reach
 from duranb.code.holding import Held, held
+from duranb.engine import sharing
 from duranb.engine.cleaning import start_clean
 from duranb.engine.runtime import Runtime
 from duranb.engine.spec import Spec
@@ -31,7 +32,9 @@ class Decision:
     ``restore`` is the execution whose outputs it can be given, or None: then ``reason`` says why
     it runs. ``before`` is the snapshot it starts from. ``unseen`` are names that other code than
     the cell's own may bind: no input, and taken to be bound. ``given`` are the versions of what it
-    reads beside its variables, ``held`` the variables of modules that it touches.
+    reads beside its variables, ``held`` the variables of modules that it touches, ``together``
+    those of its inputs that share state (:mod:`duranb.engine.sharing`; None: it has no inputs that
+    are variables).
     """
 
     inputs: dict[str, str]
@@ -43,6 +46,7 @@ class Decision:
     unseen: frozenset[str] = frozenset()
     given: dict[str, str] = field(default_factory=dict)
     held: Held = field(default_factory=Held)
+    together: dict[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -83,8 +87,18 @@ def decide(runtime: Runtime, spec: Spec, *, replay: bool = False) -> Decision:
         found = inputs_of(runtime, spec, last, anew=True)
         identity = spec.identity(found.values, found.uses)
         given = runtime.surroundings.told(found.held.reads)
-    values, uses = found.values, found.uses
-    return Decision(values, uses, identity, before, None, reason, found.unseen, given, found.held)
+    return Decision(
+        found.values,
+        found.uses,
+        identity,
+        before,
+        None,
+        reason,
+        found.unseen,
+        given,
+        found.held,
+        sharing.versions(runtime, found.values.keys() | found.uses.keys()),
+    )
 
 
 def _need_whole(runtime: Runtime, spec: Spec, found: Inputs) -> None:
@@ -161,6 +175,8 @@ def _unlike(
             return f"{name} changed, which shares what it changes in place"
     if name := _parted(runtime, recorded):
         return f"{name} changed, which shares what it binds to another name"
+    if changed_names := sharing.differing(runtime, recorded):
+        return f"{changed_names} share something else than they did"
     standing = namespace.generators.told()
     for generator, stood in recorded.drawn.items():
         if stood != OWN and standing.get(generator, UNSEEDED) != stood:

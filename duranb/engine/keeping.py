@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from duranb.engine.decide import Decision, touched
 from duranb.engine.runtime import FailedStart, Runtime
+from duranb.engine.sharing import together
 from duranb.engine.spec import Spec
 from duranb.errors import StoreError
 from duranb.record.events import Binding, EventBody
@@ -29,11 +29,6 @@ class Captured:
     sharers: dict[str, str] = field(default_factory=dict)
     drawn: dict[str, str] = field(default_factory=dict)
     around: dict[str, Binding] = field(default_factory=dict)
-
-
-def together(names: Collection[str]) -> str:
-    """What several names are called as one value."""
-    return ", ".join(sorted(names))
 
 
 class Keeping(Protocol):
@@ -96,10 +91,13 @@ class CellState:
         names = (loads | decision.inputs.keys() | decision.uses.keys()) & tracked
         # A name that the cell binds anew lets go of what it shared, whatever that was.
         groups = {frozenset({n, *self._mark.sharing(n)} - self._sure) for n in names}
+        known = {name: version for name, version in (decision.together or {}).items() if version}
         return {
-            together(group): namespace.version_of({n: namespace.live[n] for n in sorted(group)})
+            name: known.get(name)
+            or namespace.version_of({n: namespace.live[n] for n in sorted(group)})
             for group in groups
             if len(group) > 1 and group <= namespace.live.keys()
+            for name in [together(group)]
         }
 
     def _noted(self) -> set[str]:

@@ -128,6 +128,7 @@ class StepRun:
                 inputs=self._decision.inputs,
                 uses=self._decision.uses,
                 given=self._decision.given,
+                together=self._decision.together,
                 options=self.spec.recorded_options(),
                 before=self._decision.before,
                 parent=self._parent,
@@ -399,6 +400,7 @@ def restore(
     step = Restored(
         spec.name,
         in_place=frozenset(source.shared),
+        reads=source.inputs.keys() | source.uses.keys(),
         beside={n: b for n, b in changed.items() if n not in source.outputs},
         drawn=source.drawn,
     )

@@ -126,10 +126,14 @@ class ExecutionStarted(Body, frozen=True, tag="execution.started"):
     ``inputs`` maps each name (or parameter) the code can read to the version it has; ``uses`` maps
     each helper and project module to its fingerprint; ``given`` maps what else it reads, variables
     of modules (``helper.COUNT``) and of the environment (``$MODE``), to the version that has, where
-    it is not as the module's code says; ``identity`` digests code, helpers and inputs: a completed
-    execution with the same one can be restored; ``reason`` says why it runs and was not restored;
-    ``before`` is the snapshot it starts from; ``arguments`` is the digest of
-    a function step's arguments, kept where a compensation is registered that will want them.
+    it is not as the module's code says; ``together`` are the inputs that share state, by group,
+    with commas between the names, each with the version of all as one value, which tells who shares
+    what with whom. It is empty where content does not tell that, and ``together`` is None where the
+    inputs are no variables, or where the execution was recorded before there was this.
+    ``identity`` digests code, helpers and inputs: a completed execution with the same one can be
+    restored; ``reason`` says why it runs and was not restored; ``before`` is the snapshot it starts
+    from; ``arguments`` is the digest of a function step's arguments, kept where a compensation is
+    registered that will want them.
     """
 
     execution: int
@@ -143,6 +147,7 @@ class ExecutionStarted(Body, frozen=True, tag="execution.started"):
     inputs: dict[str, str] = {}
     uses: dict[str, str] = {}
     given: dict[str, str] = {}
+    together: dict[str, str] | None = None
     options: dict[str, Any] = {}
     before: int = 0
     parent: int = 0

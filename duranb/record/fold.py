@@ -151,6 +151,7 @@ class Fold:
                 inputs=b.inputs,
                 uses=b.uses,
                 given=b.given,
+                together=b.together,
                 options=b.options,
                 before=b.before,
                 parent=b.parent,

@@ -127,8 +127,9 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     ``snapshot`` is the state it completed with, ``left`` the one it left when it did not.
     ``given`` are the versions of what it read beside the namespace, ``around`` is what it changed
-    there. ``unrecorded`` is what left it by ways that are not recorded. ``differs`` says of outputs
-    that were stored and do not come back as they were how they differ.
+    there. ``together`` are the inputs that shared state, by group (None: not recorded).
+    ``unrecorded`` is what left it by ways that are not recorded. ``differs`` says of outputs that
+    were stored and do not come back as they were how they differ.
     """
 
     id: int
@@ -160,6 +161,7 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     sharers: dict[str, str] = {}
     drawn: dict[str, str] = {}
     given: dict[str, str] = {}
+    together: dict[str, str] | None = None
     around: dict[str, Binding] = {}
     before: int = 0
     snapshot: int = 0

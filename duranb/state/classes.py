@@ -12,6 +12,7 @@ from typing import Any
 
 from duranb.code.looking import is_class, module_of
 from duranb.values.classes import holds
+from duranb.values.codec import Dump
 
 
 class Whole:
@@ -46,3 +47,9 @@ def classes(values: Mapping[str, Any]) -> dict[str, type]:
     """The notebook's classes among values that were loaded, by their names."""
     found = {n: v.cls if type(v) is Whole else v for n, v in values.items()}
     return {n: c for n, c in found.items() if is_class(c) and module_of(c) == "__main__"}
+
+
+def classes_in(dump: Dump) -> tuple[type, ...]:
+    """The notebook's classes that were met in a value."""
+    found = (code for code in dump.met.code if issubclass(type(code), type))
+    return tuple({c for c in found if c.__module__ == "__main__"})  # type: ignore[misc]

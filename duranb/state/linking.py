@@ -23,6 +23,7 @@ from duranb.state import reconnect
 from duranb.state.capture import Capture
 from duranb.state.classes import whole
 from duranb.state.drawing import undrawn
+from duranb.state.groups import Holders, components
 from duranb.state.placeholder import Placeholder
 from duranb.values import codec, frames, views
 from duranb.values.classes import carried, hold
@@ -50,12 +51,48 @@ def linked(
     loaded: Mapping[str, Any],
     wanted: Collection[str],
     anchors: Collection[str],
-    holders: Callable[[Iterable[int]], set[str]],
+    holders: Holders,
+    *,
+    alone: bool,
 ) -> Linked | None:
     """The ``wanted`` values of a stored group, sharing with the live values of ``anchors`` what
-    they shared with the stored ones. None where the two are not built alike. ``holders`` says which
-    live names reach an object."""
-    stored = {n: loaded[n] for n in sorted(anchors)}
+    they shared with the stored ones. What several of these share is that of the first. ``holders``
+    says which live names reach an object.
+
+    Where the two are not built alike, though equal, ``anchors`` get the stored values too, if they
+    are ``alone``: no other names share with them. None where they are not, or share with each other
+    otherwise than they did.
+    """
+    if not anchors:
+        return None
+    try:
+        made = _linked(capture, loaded, wanted, anchors, holders.of)
+        if made is None and alone and _share_alike(capture, loaded, anchors, holders):
+            return Linked({n: loaded[n] for n in (*wanted, *anchors)})
+    except BaseException as error:  # pickling runs the values' own code
+        if not own_failure(error):
+            raise
+        return None
+    return made
+
+
+def _share_alike(
+    capture: Capture, loaded: Mapping[str, Any], names: Collection[str], holders: Holders
+) -> bool:
+    """Whether live values share state with those that they shared it with when stored."""
+    reached = {n: capture.dump_values({n: loaded[n]}).reached for n in names}
+    return set(components(reached)) == set(holders.parts(names))
+
+
+def _linked(
+    capture: Capture,
+    loaded: Mapping[str, Any],
+    wanted: Collection[str],
+    anchors: Collection[str],
+    holders: Callable[[Iterable[int]], set[str]],
+) -> Linked | None:
+    """Linked values; None where the stored and the live ones are not built alike."""
+    stored = {n: loaded[n] for n in anchors}
     values = {n: loaded[n] for n in sorted(wanted)}
     mine, told = capture.dump_values(stored), capture.dump_values(values)
     common = {
@@ -159,9 +196,9 @@ def _counterparts(
     for stored, alive in zip(mine, theirs, strict=True):
         if type(stored) is not type(alive) and type(stored) is not Placeholder:
             return None
-        if stored is alive:
-            continue
         found[id(stored)] = stored, alive
+        if stored is alive:  # a part of a class that is alive, and was loaded as what it is
+            continue
         if views.is_array(type(stored)):
             (owner, beyond), (live_owner, live_beyond) = views.owners(stored), views.owners(alive)
             # Of objects only those were compared that the array shows.

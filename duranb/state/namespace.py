@@ -15,7 +15,7 @@ from duranb.record.model import REWOUND
 from duranb.state import randomness
 from duranb.state.alive import is_open, taken
 from duranb.state.capture import not_loaded
-from duranb.state.classes import bound, classes
+from duranb.state.classes import bound, classes, classes_in
 from duranb.state.groups import by_artifact
 from duranb.state.hidden import is_hidden
 from duranb.state.linking import Linked, linked
@@ -23,7 +23,7 @@ from duranb.state.pending import is_pending, is_used, lazily, may_hold_code
 from duranb.state.placeholder import Placeholder, why
 from duranb.state.reaching import runs_beside
 from duranb.state.tracked import GONE, Mark, Restored, Tracked, could_change
-from duranb.state.tracking import Tracking, classes_in
+from duranb.state.tracking import Tracking
 from duranb.state.unstorable import is_unstorable, look
 from duranb.values.immutable import is_atom
 
@@ -313,7 +313,7 @@ class Namespace(Tracking):
                 lost |= {n: _lost(b, not_loaded(error)) for n, b in bindings.items()}
                 continue
             settled |= classes({n: loaded[n] for n in bindings if n in loaded})
-            group = self._grouped(loaded, bindings, anchors.get(artifact, {}))
+            group = self._grouped(loaded, bindings, anchors.get(artifact, {}), step)
             self._take_in(group, step)
             for name in [n for n, v in group.values.items() if type(v) is Placeholder]:
                 lost[name] = _lost(group.bindings[name], why(group.values.pop(name)))
@@ -334,28 +334,26 @@ class Namespace(Tracking):
         loaded: Mapping[str, Any],
         wanted: Mapping[str, Binding],
         beside: Mapping[str, Binding],
+        step: Restored | None,
     ) -> _Group:
         """What is to be bound of a loaded group, sharing with the live values ``beside``."""
         group = _Group(frozenset(loaded), {n: loaded[n] for n in wanted}, dict(wanted))
         if not beside:
             return group
         self._load_pending([n for n in beside if n in self._pending])
-        try:
-            made = linked(self._capture, loaded, wanted.keys(), beside.keys(), self._holders.of)
-        except BaseException as error:  # pickling runs the values' own code
-            if not own_failure(error):
-                raise
-            made = None
-        if made is not None:
-            group.values |= made.values
-            group.bindings |= beside
-            group.linked = made
-        elif all(self.sharing(n) <= {*wanted, *beside} for n in beside):
-            # Not built alike, though equal: all that share with them, as they were stored.
-            group.values |= {n: loaded[n] for n in beside}
-            group.bindings |= beside
-        else:
-            group.apart = sorted(wanted)
+        reads = step.reads if step is not None else beside.keys()
+        # What the step did not read may share otherwise by now, unlike what it read: that tells.
+        read = [n for n in sorted(beside) if n in reads]
+        rest = sorted(beside.keys() - reads)
+        for anchors in ([*read, *rest], read) if rest else (read,):
+            alone = all(self.sharing(n) <= {*wanted, *anchors} for n in anchors)
+            made = linked(self._capture, loaded, wanted, anchors, self._holders, alone=alone)
+            if made is not None:
+                group.values |= made.values
+                group.bindings |= {n: beside[n] for n in anchors}
+                group.linked = made
+                return group
+        group.apart = sorted(wanted)
         return group
 
     def _taking_in(self, step: Restored | None) -> dict[str, Any]:

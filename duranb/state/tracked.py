@@ -79,10 +79,12 @@ def could_change(seen: Tracked) -> bool:
 @dataclass(frozen=True)
 class Restored:
     """The step whose outputs are restored. ``in_place`` are those that it changed without binding
-    them, ``beside`` the recorded bindings of other names that were stored together with its
+    them, ``reads`` the names it read, ``beside`` the recorded bindings of other names that were
+    stored together with its
     outputs, and ``drawn`` the random generators it drew from, with where they stood before."""
 
     name: str
     in_place: Collection[str] = ()
+    reads: Collection[str] = ()
     beside: Mapping[str, Binding] = field(default_factory=dict)
     drawn: Mapping[str, str] = field(default_factory=dict)

@@ -11,46 +11,28 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
 import msgspec
 
-from duranb.code.fingerprint import Uses
 from duranb.code.looking import own_failure
 from duranb.errors import StoreError
-from duranb.record.artifacts import Artifacts
 from duranb.record.events import Binding
 from duranb.state import randomness, reaching, seeding, unstorable
-from duranb.state.alone import Alone
-from duranb.state.capture import NO_NAME, Capture, is_unsettled
-from duranb.state.groups import Holders, components
+from duranb.state.capture import is_unsettled
+from duranb.state.classes import classes_in
+from duranb.state.followed import Followed
+from duranb.state.groups import components
 from duranb.state.hidden import is_hidden
-from duranb.state.names import Names
 from duranb.state.placeholder import Placeholder
-from duranb.state.tracked import GONE, Delta, Mark, Tracked, could_change, sharing_of
-from duranb.state.unstorable import Code, Ran
+from duranb.state.tracked import GONE, Delta, Tracked, could_change
+from duranb.state.unstorable import Code
 from duranb.values import codec
 from duranb.values.immutable import is_atom
 from duranb.values.sharing import Seal, shared
 
 
-class Tracking:
+class Tracking(Followed):
     """Follows ``live``. Not for more than one thread at a time."""
-
-    def __init__(self, live: dict[str, Any], artifacts: Artifacts, uses: Uses) -> None:
-        self.live = live
-        self.uses = uses
-        self._artifacts = artifacts
-        self._capture = Capture(live, artifacts, self._classes)
-        self._tracked = Names()
-        self._holders = Holders()
-        self._touched: set[str] = set()
-        self._anything = True
-        self._beside = False
-        self._random = randomness.Standing()
-        self._ran = Ran(uses)
-        self._pending: dict[str, Binding] = {}
-        self._alone = Alone()  # a pending value may be used first by another thread
 
     # -- looking ---------------------------------------------------------------------------
 
@@ -342,9 +324,6 @@ class Tracking:
     def _calls(self, dump: codec.Dump) -> frozenset[str] | None:
         return None if dump.missing is not None else reaching.names(dump.met, self.uses)
 
-    def _classes(self) -> set[type]:
-        return {cls for seen in self._tracked.values() for cls in seen.classes}
-
     def _set(
         self,
         name: str,
@@ -377,57 +356,6 @@ class Tracking:
             # A generator that was not there before comes with a seed only where one is named.
             self._random.seeded(moved & known.keys() if seeded is None else seeded)
         return self._artifacts.put([randomness.encode(state)])
-
-    # -- asking ----------------------------------------------------------------------------
-
-    def version(self, name: str) -> str:
-        """The version of a name's value, as of the last sync."""
-        seen = self._tracked.get(name)
-        return seen.binding.version if seen is not None else self.version_of(self.live[name])
-
-    def sharing(self, name: str) -> set[str]:
-        """The other names that shared state with this one at the last sync."""
-        return sharing_of(self._tracked, name)
-
-    def version_of(self, value: object) -> str:
-        """The version of any value, by its content."""
-        return self._capture.version(value)
-
-    def bindings(self) -> dict[str, Binding]:
-        """What each name was bound to at the last sync."""
-        return dict(self._tracked.bindings)
-
-    def capture_value(self, value: object) -> Binding:
-        """Store a value that has no name: a result, an argument."""
-        return self._capture.value(value)
-
-    def load_value(self, binding: Binding, name: str = NO_NAME) -> Any:
-        """A stored value: that of ``name`` in its artifact, or one without a name."""
-        return self._capture.load_value(binding, name)
-
-    @property
-    def generators(self) -> randomness.Standing:
-        """Where the random generators stood at the last sync."""
-        return self._random
-
-    @property
-    def any_behind(self) -> bool:
-        """Whether any object lacks what a restored step had done to it."""
-        return bool(self._tracked.behind)
-
-    def behind(self, name: str) -> tuple[str, ...]:
-        """The restored steps whose change to a name's object did not come back."""
-        return self._tracked[name].behind if name in self._tracked else ()
-
-    def mark(self) -> Mark:
-        """The state now, to come back to. Call it right after a sync."""
-        return Mark(dict(self._tracked), randomness.state())
-
-
-def classes_in(dump: codec.Dump) -> tuple[type, ...]:
-    """The notebook's classes that were met in a value."""
-    found = (code for code in dump.met.code if issubclass(type(code), type))
-    return tuple({c for c in found if c.__module__ == "__main__"})  # type: ignore[misc]
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 import pytest
 
 from duranb.engine.steprun import NOTHING
@@ -74,6 +75,61 @@ def test_where_in_something_shared_a_name_lies_tells(world: World) -> None:
         assert world.live["rows"][number] == [1, 2] and world.live["rows"][1 - number] == [1]
         assert world.live["whole"][number].tolist() == [2, 2] and world.live["whole"].sum() == 6
     assert world.last("s").origin is Origin.RESTORED
+
+
+SHARING = {
+    "a copy, then the same": ("b = a.copy()", "b = a"),
+    "the same, then a copy": ("b = a", "b = a.copy()"),
+    "in another place": ("b = [a[0], 7]", "b = [a[1], 7]"),
+}
+
+
+@pytest.mark.parametrize("how", SHARING)
+def test_inputs_that_share_otherwise_are_others(world: World, how: str) -> None:
+    """Equal values, of which one shows what is changed in the other, or does not: what reads both
+    runs. What reads one of them is restored."""
+    before, after = SHARING[how]
+    steps = {
+        "one": "x = len(a)",
+        "ids": "same = a is b, a[0] is b[0]",
+        "kept": "pair = {'a': a, 'b': b}",
+    }
+    for code in (before, after, after):
+        world.start()
+        world.cell("a", "a = [[1], [1]]")
+        world.cell("b", code)
+        for step, source in steps.items():
+            world.cell(step, source)
+        live = world.live
+        assert live["same"] == (live["a"] is live["b"], live["a"][0] is live["b"][0])
+        assert live["pair"]["a"] is live["a"] and live["pair"]["b"] is live["b"]
+    assert [ran(world, step) for step in steps] == [1, 2, 2]
+
+
+def test_another_name_for_an_input_is_no_reason_to_run(world: World) -> None:
+    """Neither one more name that shares with what a step reads, nor one that alone ties its inputs
+    together; and what the step made shares with what it read, not with the copy of that."""
+    for code in ("c = a", "c = a.copy()", "c = [a, b]", "d = 1"):
+        world.start()
+        world.cell("a", "a = [1]; b = [2]")
+        world.cell("c", code)
+        world.cell("s", "made = [a, a + b]")
+        assert world.live["made"][0] is world.live["a"]
+        if code == "c = a.copy()":
+            assert world.live["c"] is not world.live["a"]
+    assert ran(world, "s") == 1
+
+
+def test_what_was_recorded_before_sharing_was_is_compared_as_it_was(world: World) -> None:
+    """Executions of before tell nothing of what their inputs shared: they are restored."""
+    world.cell("a", "a = [1]; b = a")
+    world.cell("s", "x = a + b")
+    this = world.last("s")
+    assert this.together is not None
+    world.history.executions[this.id] = msgspec.structs.replace(this, together=None)
+    world.plain("b = [1]")
+    world.cell("s", "x = a + b")
+    assert ran(world, "s") == 1
 
 
 def test_a_name_that_a_step_binds_anew_is_no_reason_to_run(world: World) -> None:

@@ -1,0 +1,100 @@
+"""What is known of a live namespace, as of the last look at it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from duranb.code.fingerprint import Uses
+from duranb.record.artifacts import Artifacts
+from duranb.record.events import Binding
+from duranb.state import randomness
+from duranb.state.alone import Alone
+from duranb.state.capture import NO_NAME, Capture
+from duranb.state.groups import Holders
+from duranb.state.names import Names
+from duranb.state.tracked import Mark, sharing_of
+from duranb.state.unstorable import Ran
+
+
+class Followed:
+    """A namespace ``live`` and what was last seen in it, to be asked."""
+
+    def __init__(self, live: dict[str, Any], artifacts: Artifacts, uses: Uses) -> None:
+        self.live = live
+        self.uses = uses
+        self._artifacts = artifacts
+        self._capture = Capture(live, artifacts, self._classes)
+        self._tracked = Names()
+        self._holders = Holders()
+        self._touched: set[str] = set()
+        self._anything = True
+        self._beside = False
+        self._random = randomness.Standing()
+        self._ran = Ran(uses)
+        self._pending: dict[str, Binding] = {}
+        self._alone = Alone()  # a pending value may be used first by another thread
+
+    def _classes(self) -> set[type]:
+        return {cls for seen in self._tracked.values() for cls in seen.classes}
+
+    def version(self, name: str) -> str:
+        """The version of a name's value, as of the last sync."""
+        seen = self._tracked.get(name)
+        return seen.binding.version if seen is not None else self.version_of(self.live[name])
+
+    def sharing(self, name: str) -> set[str]:
+        """The other names that shared state with this one at the last sync."""
+        return sharing_of(self._tracked, name)
+
+    def grouped(self, names: Collection[str]) -> list[frozenset[str]]:
+        """Those of some names that shared state with another one of them at the last sync."""
+        found: dict[frozenset[str], set[str]] = {}
+        for name in names & self._tracked.keys():
+            found.setdefault(self._tracked[name].group, set()).add(name)
+        return [frozenset(group) for group in found.values() if len(group) > 1]
+
+    def parted(self, group: frozenset[str]) -> list[frozenset[str]]:
+        """Those of a group's names that share state themselves, not just by way of others. They
+        must be loaded (:meth:`duranb.state.Namespace.need`)."""
+        if group == self._tracked[next(iter(group))].group:
+            return [group]
+        return [part for part in self._holders.parts(group) if len(part) > 1]
+
+    def artifact(self, name: str) -> str:
+        """The artifact that holds a name's value, as of the last sync; empty where none does."""
+        return self._tracked[name].binding.artifact
+
+    def version_of(self, value: object) -> str:
+        """The version of any value, by its content."""
+        return self._capture.version(value)
+
+    def bindings(self) -> dict[str, Binding]:
+        """What each name was bound to at the last sync."""
+        return dict(self._tracked.bindings)
+
+    def capture_value(self, value: object) -> Binding:
+        """Store a value that has no name: a result, an argument."""
+        return self._capture.value(value)
+
+    def load_value(self, binding: Binding, name: str = NO_NAME) -> Any:
+        """A stored value: that of ``name`` in its artifact, or one without a name."""
+        return self._capture.load_value(binding, name)
+
+    @property
+    def generators(self) -> randomness.Standing:
+        """Where the random generators stood at the last sync."""
+        return self._random
+
+    @property
+    def any_behind(self) -> bool:
+        """Whether any object lacks what a restored step had done to it."""
+        return bool(self._tracked.behind)
+
+    def behind(self, name: str) -> tuple[str, ...]:
+        """The restored steps whose change to a name's object did not come back."""
+        return self._tracked[name].behind if name in self._tracked else ()
+
+    def mark(self) -> Mark:
+        """The state now, to come back to. Call it right after a sync."""
+        return Mark(dict(self._tracked), randomness.state())
