@@ -4,7 +4,8 @@ A limit that was set is kept to; one that nobody told is learned. A refusal (429
 to its model for as long as the server asks. Two of them in a row tell its rate: between them it
 answered as many as it allows. (Until there were enough, one call leaves after a refusal, and one
 more for each that is answered.) From then on calls leave evenly at a little less than that, and
-slowly faster, until it refuses again or has not for long.
+slowly faster, until it refuses again or has not for long. A server may refuse for other reasons,
+such as too many customers: where leaving more slowly makes refusals no rarer, they only pause.
 """
 
 from __future__ import annotations
@@ -34,6 +35,18 @@ RECENT = 10.0
 
 FEW = 3
 """Answers from which it is known at all."""
+
+SAMPLE = 12
+"""Refusals from which it is told whether they are for the rate."""
+
+CLOSE, FAR = 5, 100
+"""Answers between two refusals: fewer where calls leave too fast, more where just fast enough."""
+
+SLOWEST = 1.0
+"""Calls a second, at least, that are learned: below, the server's own pauses are what counts."""
+
+UNHEARD = 40
+"""Refusals that only pause, once they were found to be for something else."""
 
 WIDEST = 64
 """Calls on their way, up to which as many more may leave as were answered since a refusal."""
@@ -76,6 +89,8 @@ class Gate:
     _held: float = 0.0
     _window: int | None = None
     _is_known: bool = False
+    _gaps: deque[int] = field(default_factory=lambda: deque(maxlen=SAMPLE))
+    _unheard: int = 0
     _answers: deque[float] = field(default_factory=lambda: deque(maxlen=10_000))
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -178,9 +193,27 @@ class Gate:
                 return  # it was on its way already when another one was refused
             self._learn(self.clock(), seconds)
 
+    @property
+    def _is_in_vain(self) -> bool:
+        """Whether refusals come neither close together, as where calls leave too fast, nor far
+        apart, as where they leave just fast enough. Then they are not for the rate, and to leave
+        still more slowly would help nobody."""
+        return sum(CLOSE <= gap < FAR for gap in self._gaps) >= 0.75 * SAMPLE
+
     def _learn(self, now: float, asked: float | None) -> None:
         """From the answers since the refusal before this one, those of the last seconds."""
-        before, self._refusal, self._since = self._refusal, now, 0
+        before, gap = self._refusal, self._since
+        self._refusal, self._since = now, 0
+        if self._unheard:
+            self._unheard -= 1
+            return
+        if self.rate is not None:
+            self._gaps.append(gap)
+        if self._is_in_vain:
+            self._unheard = UNHEARD
+            self.rate, self._window, self._is_known = None, None, False
+            self._gaps.clear()
+            return
         if before is None or now - max(before, self._held) > FORGOTTEN:
             self._answers.clear()
             self._mark, self.rate, self._window, self._is_known = now, None, 1, False
@@ -202,6 +235,8 @@ class Gate:
                 self.rate = counted / took
             if self.rate is not None and asked is not None and 0 < asked <= 1:
                 self.rate = min(self.rate, 1 / asked)
+        if self.rate is not None:
+            self.rate = max(self.rate, SLOWEST)
         self._next = max(self._next, self._paused)
 
 

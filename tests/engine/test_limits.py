@@ -149,6 +149,22 @@ def test_a_single_refusal_does_not_slow_down() -> None:
     assert gate._slot(0) == 2.5, "a quota that is used up is shown, not waited for"
 
 
+@pytest.mark.parametrize("every", [13, 40])
+def test_refusals_for_something_else_do_not_slow_down_for_ever(every: int) -> None:
+    """Where each so-many-th call is refused whatever the rate, all is done in little more than the
+    time for which the server asked to wait."""
+
+    class Busy(Server):
+        asked = 0
+
+        def wait(self, now: float) -> float:
+            self.asked += 1
+            return 1.0 if self.asked % every == 0 else 0.0
+
+    simulation = Simulation(Busy())
+    assert simulation.run(16, 2000) < 2.5 * 2000 / every
+
+
 def test_what_makes_no_sense_is_refused() -> None:
     """A limit is above 0, and for each model or for all."""
     import duranb
