@@ -16,11 +16,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import nbformat
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 from duranb.errors import StoreDamaged
+from duranb.llm import exchange
 from duranb.record.history import History
 from duranb.runner.headless import Hooks, check_names, inject, read, run_cells, step_of, told
 from duranb.session.places import find_store
@@ -189,9 +191,21 @@ def run_offline(
     no way out. ``store`` is the copy of the notebook's, and ``history`` what is recorded in it.
 
     Where a credential was, and none is now, there is one that nobody will ever see: clients refuse
-    to be made without.
+    to be made without. Where all models were on this machine there need not have been any, and a
+    notebook may ask whether there is.
     """
-    wanted = {*USUAL, *history.credentials}
+    wanted = {*history.credentials, *(USUAL if _went_out(store, history) else ())}
     env = {name: NO_KEY for name in wanted if not os.environ.get(name)}
     env["DURANB_REPLAY"] = str(store)
     run_cells(notebook, document, kernel=kernel, timeout=timeout, hooks=hooks, env=env)
+
+
+def _went_out(store: Path, history: History) -> bool:
+    """Whether a model was asked that is not on this machine."""
+    answers = {call.name: call.response for call in history.calls.values() if call.response}
+    with StoreView.open(store) as view:
+        for digest in answers.values():
+            url = urlsplit(exchange.decode(view.get(digest)).header.url)
+            if url.hostname not in ("localhost", "127.0.0.1", "::1"):
+                return True
+    return False
