@@ -8,6 +8,8 @@ must not find one that another thread is still importing.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import logging
 import threading
 from typing import Any
@@ -53,15 +55,23 @@ def cost_of(tokens: Tokens, url: str, provider: str) -> float | None:
         "output_audio_tokens": tokens.output_audio,
     }
     usage = Usage(**{name: count for name, count in used.items() if count})
+    try:
+        where = _where(tokens.model, url, provider)
+        found = _snapshot().calc(usage, tokens.model, *where, None) if where else None
+    except (LookupError, ValueError, TypeError) as error:
+        _log.warning("no price for a call of %s: %s", tokens.model, error)
+        return None
+    return None if found is None else float(found.total_price)
+
+
+@functools.lru_cache(maxsize=256)
+def _where(model: str, url: str, provider: str) -> tuple[str | None, str | None] | None:
+    """The provider or the URL under which the list has a model, or None. What the list has not is
+    looked for at length, so it is remembered."""
     for where in ((None, url), (None, None), (provider or None, None)):
-        try:
-            found = _snapshot().calc(usage, tokens.model, *where, None)
-        except LookupError:
-            continue  # not theirs: the next way to find the model
-        except (ValueError, TypeError) as error:
-            _log.warning("no price for a call of %s: %s", tokens.model, error)
-            return None
-        return float(found.total_price)
+        with contextlib.suppress(LookupError):
+            _snapshot().find_provider_model(model, None, *where)
+            return where
     return None
 
 
