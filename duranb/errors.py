@@ -10,7 +10,7 @@
     │   ├── StoreTooNew         written by a later duranb
     │   ├── StoreUnwritable     read-only folder, full disk, folder removed
     │   ├── Superseded          somebody else appended to the history first
-    │   └── Untrusted           signed with another key: data, not code
+    │   └── Untrusted           somebody else wrote it: data, not code
     ├── StepError
     │   ├── Reject              the model's answer is no good: ask again   (content)
     │   ├── ValidationFailed    ``--validate`` was false or raised         (content)
@@ -112,7 +112,7 @@ class Superseded(StoreError):
 
 
 class Untrusted(StoreError):
-    """An artifact is not signed with this user's key, so it is not unpickled."""
+    """A history is neither sealed with this user's key nor trusted, so it is only looked at."""
 
 
 class StepError(DuranbError):

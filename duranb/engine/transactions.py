@@ -5,7 +5,7 @@ It is written in the transaction that does the work. A process that dies before 
 neither; one that dies after it, and before our own log knew, leaves both, and the next attempt
 finds the row and replays. This is the outbox pattern, turned around.
 
-The row names the result by its digest: the bytes lie in the store, signed. What a database holds
+The row names the result by its digest: the bytes lie in the store, sealed. What a database holds
 is data, and is never unpickled.
 """
 

@@ -22,7 +22,7 @@ class Checked:
 
 
 def check(notebook: Path) -> Checked:
-    """Check that a store is what was acknowledged: chain, artifacts, signatures."""
+    """Check that a store is what was acknowledged: chain, seals, artifacts."""
     with StoreView.open(find_store(notebook)) as view:
         problems = tuple(problems_of(view))
         return Checked(view.last, problems, tuple(differing(view.history())))

@@ -406,7 +406,7 @@ def load(
     """The value that :meth:`Dump.put` kept, loaded into a namespace. Its arrays can be written to.
 
     With ``stand_in`` what fails inside of it is replaced, and the rest is loaded. Loading runs code
-    that the bytes name: ``artifacts`` only gives out what the user has signed. Raises what loading
+    that the bytes name: ``artifacts`` only gives out what the user stands for. Raises what loading
     raises, and :class:`duranb.errors.StoreError`.
     """
     data = artifacts.get(digest)
