@@ -15,7 +15,7 @@ from duranb.record.model import Call, CallStatus
 from duranb.session.places import find_store
 from duranb.session.reader import open_reader
 from duranb.session.session import Session
-from duranb.verbs.declaration import Changes
+from duranb.verbs.declaration import Changes, unchanged
 from duranb.verbs.table import Answer
 
 
@@ -30,7 +30,7 @@ def change(verb: Changes, notebook: Path, *, dry_run: bool, yes: bool) -> None:
         elif (yes and not verb.always_asks) or click.confirm("go on?"):
             click.echo(asyncio.run(found.apply()))
         else:
-            click.echo("nothing was changed" + ("" if yes else "; --yes does it without asking"))
+            click.echo(unchanged(verb, yes=yes))
     finally:
         session.close()
 

@@ -14,7 +14,7 @@ from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
 
 from duranb.errors import DuranbError, UsageError
 from duranb.session.session import Session
-from duranb.verbs.declaration import Acts, Changes, Headless, Live, Looks, Verb
+from duranb.verbs.declaration import Acts, Changes, Headless, Live, Looks, Verb, unchanged
 from duranb.verbs.parser import command, parse
 from duranb.verbs.table import VERBS, Adopt, Timeline
 
@@ -119,7 +119,7 @@ class DuranbMagics(Magics):
         elif (yes and not verb.always_asks) or self._confirm("go on? [y/N] "):
             print(await change.apply())
         else:
-            print("nothing was changed" + ("" if yes else "; --yes does it without asking"))
+            print(unchanged(verb, yes=yes))
 
     @cell_magic
     def compensate(self, line: str, cell: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import threading
 from collections.abc import Iterator, Sequence
@@ -85,6 +86,8 @@ class Store:
         try:
             check_folder(path)
             guarded.folder(path, parents=True)
+            with contextlib.suppress(PermissionError):  # somebody else's, who shares it
+                path.chmod(guarded.PRIVATE_FOLDER)  # earlier versions let everybody in
             guarded.folder(path / "artifacts")
             lock = StoreLock(path / "lock")
         except OSError as error:

@@ -90,6 +90,19 @@ class Changes(Verb, frozen=True):
     always_asks: ClassVar[bool] = False
 
 
+def unchanged(verb: Changes, *, yes: bool) -> str:
+    """What is said where a change was not confirmed."""
+    if not verb.always_asks:
+        return "nothing was changed; --yes does it without asking"
+    if not yes:
+        return "nothing was changed"
+    word = verb.word()
+    return (
+        f"nothing was changed: {word} always asks, and here nobody said yes. In a terminal: duranb "
+        f"{word} NOTEBOOK; in Python: await duranb.current().{word}().apply()"
+    )
+
+
 class Acts(Verb, frozen=True):
     """Changes something at once. Its handler takes a session and the verb, and says what it did."""
 

@@ -201,3 +201,19 @@ def _harm(base: Path, at: Path, place: str, harm: Callable[[Path, Path], None]) 
     else:
         where.unlink(missing_ok=True)
     harm(where, victim)
+
+
+def test_a_store_is_for_its_user_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others cannot enter its folder, also where an earlier version had let them in."""
+    monkeypatch.setenv("DURANB_HOME", str(tmp_path / "home"))
+    for name, before in (("new", False), ("old", True)):
+        folder = store_path(tmp_path / f"{name}.ipynb")
+        if before:
+            folder.mkdir(parents=True, exist_ok=True)
+            folder.chmod(0o755)
+        store = Store.open(folder)
+        store.append(e.RunStarted(run="r")).wait()
+        store.close()
+        assert folder.stat().st_mode & 0o777 == 0o700
+        for file in (folder / "log").iterdir():
+            assert file.stat().st_mode & 0o777 == 0o600

@@ -24,7 +24,7 @@ from duranb.timelines import wire
 from duranb.timelines.model import Model
 from duranb.timelines.requests import Requests
 from duranb.verbs import table
-from duranb.verbs.declaration import Argument, Changes, Live, Option, parameters
+from duranb.verbs.declaration import Argument, Changes, Live, Option, parameters, unchanged
 from duranb.verbs.parser import command, parse
 from duranb.verbs.table import VERBS
 
@@ -260,3 +260,10 @@ def test_what_runs_cells_is_refused_in_a_shell(session: Session) -> None:
     session.close()
     refused = CliRunner().invoke(cli, ["replay", str(session.notebook), "--stale", "--yes"])
     assert refused.exit_code == 2 and "use it in the notebook" in refused.output
+
+
+def test_a_verb_that_always_asks_says_how_to_say_yes() -> None:
+    """``--yes`` is not enough for it, and where nobody can answer it says where one can."""
+    assert unchanged(table.Trust(), yes=False) == "nothing was changed"
+    assert "duranb trust NOTEBOOK" in unchanged(table.Trust(), yes=True)
+    assert "--yes" in unchanged(table.Fork("idea"), yes=False)
