@@ -1,0 +1,63 @@
+"""Each file-system call of a run and of each verb fails in turn: it ends as if nothing had been, or
+in an error with a name; nothing acknowledged is lost, and nothing is done or recorded twice."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.faults.sweeping import VERBS
+
+ROOT = Path(__file__).parents[2]
+
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="descriptors are looked up in /proc"
+)
+
+
+def swept(*words: str) -> list[str]:
+    """The cases in which a promise was not kept, as text."""
+    command = [sys.executable, "-m", "tests.faults.sweeping", *words]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert found
+    for each in found:
+        assert each["cases"] and not each["plain"], each
+    return [
+        f"{each['verb']}: {bad['call']}: {bad['problems']} {bad['said']}"
+        for each in found
+        for bad in each["bad"]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("verbs", "calls"),
+    [
+        (["run"], "9:400:23"),
+        (["rewind", "fork"], "21:400:67"),
+        (["status", "verify", "export"], "7:400:17"),
+    ],
+)
+@pytest.mark.parametrize("code", ["EIO", "ENOSPC"])
+def test_some_calls_fail(verbs: list[str], calls: str, code: str) -> None:
+    """A few of them, of a run and of some verbs."""
+    assert swept(*verbs, "--calls", calls, "--code", code) == []
+
+
+def test_a_disk_that_is_full_from_a_moment_on() -> None:
+    """All that needs room fails from then on."""
+    assert swept("run", "--calls", "40:400:60", "--code", "ENOSPC", "--on") == []
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(0)
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("words", [["EIO"], ["ENOSPC"], ["ENOSPC", "--on"]], ids=" ".join)
+def test_every_call_fails(verb: str, words: list[str]) -> None:
+    """The first 400 of each verb."""
+    assert swept(verb, "--code", *words) == []
