@@ -267,6 +267,25 @@ class Export(OnFiles, frozen=True):
     out: Out = None
 
 
+class ExportTraces(OnFiles, frozen=True):
+    """What was carried out, as OpenTelemetry traces: a file in OTLP's JSON, or sent to a collector.
+
+    Exporting again gives the same spans. A process with an SDK configured traces while it runs.
+    """
+
+    example = "--endpoint http://127.0.0.1:4318"
+
+    endpoint: Annotated[
+        str | None, Option("--endpoint", "The address of a collector (OTLP over HTTP).", "URL")
+    ] = None
+    out: Out = None
+
+    @classmethod
+    def word(cls) -> str:
+        """How users write the verb."""
+        return "export-traces"
+
+
 class Run(Headless, frozen=True):
     """Run the notebook headless; go on where it stopped, also when its kernel dies.
 
@@ -328,7 +347,7 @@ VERBS: dict[str, type[Verb]] = {
     for verb in (
         *(Run, Resume, Status, Log, Show, Diff, Timeline),
         *(Rewind, Replay, Fork, Switch, Compensate, Resolve),
-        *(Answer, Limits, Trust, Adopt, Verify, Test, Export),
+        *(Answer, Limits, Trust, Adopt, Verify, Test, Export, ExportTraces),
     )
 }
 """Every verb by its word. Surfaces look a verb up here whenever they need it."""

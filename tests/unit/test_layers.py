@@ -30,6 +30,7 @@ LAYERS = (
     "export",
     "runner",
     "scripts",
+    "langgraph",
     "jupyter",
     "demo",
     "cli",
