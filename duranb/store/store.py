@@ -22,8 +22,9 @@ from duranb.store.log import Line
 from duranb.store.paths import TAIL, check_folder
 from duranb.store.port import Listener, Receipt
 from duranb.store.rows import Result
+from duranb.store.segments import Place
 from duranb.store.tables import Tables
-from duranb.store.writer import Draft, Stored, Writer
+from duranb.store.writer import Draft, Writer
 
 INLINE = 32 * 1024
 """Bytes up to which an artifact lies in the log; measured by tests/benchmarks/bench_store.py.
@@ -64,7 +65,7 @@ class Store:
         self._heads = heads.Heads(path) if settled else None
         if not self.foreign:
             self._keep_head()
-        self._writer = Writer(path, self._log, self._stored, self._check_folder)
+        self._writer = Writer(self._log, self._keep, self._stored, self._check_folder)
         self._filler = Filler(
             path,
             self._log.reader,
@@ -243,7 +244,10 @@ class Store:
 
     # -- on the writer's thread ------------------------------------------------------------
 
-    def _stored(self, stored: Stored) -> None:
+    def _keep(self, digest: str, data: bytes) -> None:
+        files.write(self.path, digest, [data])
+
+    def _stored(self, stored: Sequence[tuple[Event, Place]]) -> None:
         events = [event for event, _ in stored]
         self._tail.write(events[-1].seq, events[-1].hash)
         self._keep_head()
@@ -258,7 +262,11 @@ class Store:
             listener(events)
 
     def _check_folder(self) -> None:
-        if not self._log.in_place():
+        try:
+            there = self._log.in_place()
+        except OSError as error:
+            raise files.unwritable(self.path, error) from error
+        if not there:
             raise StoreUnwritable(
                 f"the store {self.path} was removed or replaced while this kernel had it open. "
                 "Put it back, or restart the kernel to begin a new one"
