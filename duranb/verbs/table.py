@@ -256,12 +256,13 @@ class Verify(OnFiles, frozen=True):
 
 
 class Export(OnFiles, frozen=True):
-    """The notebook as a graph: a script that runs durably on its own, or a picture."""
+    """The notebook as a graph: a script that runs durably on its own, data, or a picture."""
 
     example = "--target script -o agent.py"
 
     target: Annotated[
-        Literal["script", "mermaid"] | None, Option("--target", "What to write.", required=True)
+        Literal["script", "json", "mermaid", "dot"] | None,
+        Option("--target", "What to write.", required=True),
     ] = None
     out: Out = None
 
