@@ -26,6 +26,7 @@ _HANDLERS = {
     "export": "duranb.cli.files:export",
     "adopt": "duranb.cli.files:adopt",
     "answer": "duranb.cli.changing:answer",
+    "signal": "duranb.cli.changing:signal",
     Looks: "duranb.cli.looking:look",
     Changes: "duranb.cli.changing:change",
 }

@@ -242,6 +242,10 @@ class StepRun:
         """What is wrong although the body returned: a stop it swallowed, or its validator."""
         if self.context.journal.stopped is not None:
             return self.context.journal.stopped
+        for asked in self.context.journal.unawaited.values():
+            return UsageError(
+                f"step {self.spec.name!r} asked nobody: this code awaits, so write {asked}"
+            )
         if not self.spec.validate:
             return None
         name, check = self.spec.name, self.spec.validate

@@ -86,6 +86,7 @@ class Fold:
     def _run_started(self, ts: int, b: e.RunStarted) -> None:
         history = self.history
         history.run, history.branch, history.head = b.run, b.branch, 0
+        history.signals, history.taken = {}, set()
         history.notebook = b.notebook or history.notebook
         history.put_branch(Branch(name=b.branch, run=b.run, parent="", forked_at=0, head=0))
 
@@ -194,6 +195,7 @@ class Fold:
                 arguments=b.arguments,
                 preview=b.preview,
                 until=b.until,
+                question=b.question,
             )
         )
 
@@ -215,6 +217,7 @@ class Fold:
                 idempotent=before.idempotent if before else False,
                 compensate=before.compensate if before else "",
                 arguments=before.arguments if before else "",
+                question=before.question if before else "",
                 made_of=tuple(b.made_of),
             )
         )
@@ -252,7 +255,20 @@ class Fold:
                 history.partly_undone.add(this.id)
 
     def _answered(self, ts: int, b: e.Answered) -> None:
-        self.history.answers[b.call] = b
+        history = self.history
+        history.answers[b.call] = b if b.at else replace(b, at=ts)
+        call = history.calls.get(b.call)
+        if call is None:
+            return
+        if b.signal:
+            history.taken.add((call.preview, b.signal))
+        for this in history.executions_of(call.step):
+            if this.status in (Status.WAITING, Status.RUNNING):
+                self._update(this.id)  # it may wait for that no more
+
+    def _signalled(self, ts: int, b: e.Signalled) -> None:
+        found = self.history.signals.setdefault(b.name, {})
+        found.setdefault(b.id, b if b.at else replace(b, at=ts))
 
     # -- how executions end ----------------------------------------------------------------
 
@@ -394,6 +410,7 @@ _APPLY: dict[type, Callable[[Fold, int, Any], None]] = {
     e.SagaBegun: Fold._saga_begun,
     e.CompensationRegistered: Fold._compensation_registered,
     e.Answered: Fold._answered,
+    e.Signalled: Fold._signalled,
 }
 
 

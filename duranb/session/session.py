@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import duranb
 from duranb.code.fingerprint import Uses
-from duranb.engine import questions, runtime as engine
+from duranb.engine import runtime as engine
 from duranb.engine.runtime import Runtime, Settings
 from duranb.errors import Untrusted, UsageError
 from duranb.record import events as e
@@ -107,8 +107,7 @@ class Session:
             uses = Uses(live, root=notebook.parent)
             namespace = Namespace(live, opened, uses)
             namespace.alive_will_do = settings.strict
-            inbox = questions.inbox(store)
-            runtime = Runtime(opened, folding, namespace, settings, inbox=inbox)
+            runtime = Runtime(opened, folding, namespace, settings, inbox=store)
             session = cls(notebook, runtime, opened, surface)
         except BaseException:
             opened.close()
@@ -263,6 +262,7 @@ class Session:
     compensate = Method(table.Compensate, change)
     resolve = Method(table.Resolve, change)
     answer = Method(table.Answer, act)
+    signal = Method(table.Signal, act)
     trust = Method(table.Trust, change)
 
     def register_compensation(self, step: str, source: str) -> None:
@@ -288,7 +288,7 @@ def current() -> Session:
     ``status()``, ``log()``, ``show(step)`` and ``diff(a, b)`` give something to look at;
     ``rewind``, ``replay``, ``fork``, ``switch``, ``compensate``, ``resolve`` and ``trust`` give a
     change, which says what it would do: ``await change.apply()`` does it. ``answer(number, value)``
-    does it at once.
+    and ``signal(name, value)`` do it at once.
 
     Raises :class:`duranb.errors.UsageError` when none is open.
     """

@@ -94,7 +94,13 @@ def sentence(history: History, body: e.EventBody) -> str:
         case e.CompensationRegistered():
             return f"{body.step} has a compensation"
         case e.Answered():
-            return f"question {body.call} was answered: {_short(str(body.value))}"
+            about = ", ".join(filter(None, (body.by, body.why)))
+            what = f"signal {body.signal} of its name" if body.signal else _short(str(body.value))
+            return f"question {body.call} was answered: {what}{about and f' ({_short(about)})'}"
+        case e.Signalled():
+            return (
+                f"signal {body.name} came: {_short(str(body.value))}{body.by and f' ({body.by})'}"
+            )
         case e.ArtifactStored():
             return f"artifact {body.digest[:12]} was stored ({body.size} bytes)"
 

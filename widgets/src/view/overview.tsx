@@ -33,7 +33,12 @@ export function Overview({ row, detail, state, choose }: Props): JSX.Element {
       )}
       {leftBehind(row) && <p class="db-notice">Not on the way to where the kernel stands: rewind to it or switch branch.</p>}
       {row.waits.map((wait) => (
-        <Waiting key={wait.call} wait={wait} row={row} state={state} />
+        <Waiting
+          key={wait.call}
+          wait={wait}
+          asked={detail.questions.find((each) => each.call === wait.call)}
+          state={state}
+        />
       ))}
       {row.status === "waiting" && row.waits.length === 0 && (
         <p class="db-notice db-tone-amber">What it waited for is there: run it again, and it goes on.</p>
