@@ -77,7 +77,8 @@ export function Overview({ row, detail, state, choose }: Props): JSX.Element {
           {row.replays > 0 && <Jump state={state} id={row.replays} text={` of #${row.replays}`} />}
         </Fact>
         <Fact name="Started">{moment(row.started)}</Fact>
-        {row.origin !== "restored" && <Fact name={row.died ? "Killed after" : moves ? "Running for" : "Took"}>{took(end - row.started)}</Fact>}
+        {row.origin !== "restored" && <Fact name={row.died ? "Killed after" : moves ? "Running for" : row.waits.length ? "Ran for" : "Took"}>{took(end - row.started)}</Fact>}
+        {row.waits.length > 0 && <Fact name="Waits since">{moment(Math.min(...row.waits.map((wait) => wait.since)))}</Fact>}
         {(ledger.calls > 0 || ledger.cost > 0) && (
           <Fact name="Paid">
             {count(ledger.calls, "call")}, {compact(ledger.tokens)} tokens, {money(ledger.cost)}
