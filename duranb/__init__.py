@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from duranb.scripts.durable import durable
     from duranb.session.session import current
     from duranb.state.reconnect import reconnect
+    from duranb.text.known import secret
 
 __version__ = "0.1.0"
 
@@ -48,6 +49,7 @@ _HOMES = {
     "map": "duranb.engine.maps",
     "now": "duranb.engine.values",
     "random": "duranb.engine.values",
+    "secret": "duranb.text.known",
     "reconnect": "duranb.state.reconnect",
     "sleep": "duranb.engine.timers",
     "step": "duranb.engine.functions",
@@ -73,6 +75,7 @@ __all__ = [
     "now",
     "random",
     "reconnect",
+    "secret",
     "sleep",
     "step",
     "timeline",

@@ -13,6 +13,7 @@ from duranb.export.notebook import read
 from duranb.record.history import History
 from duranb.session.places import has_store
 from duranb.session.reader import open_reader
+from duranb.text.known import KNOWN
 
 __all__ = ["TARGETS", "ExportError", "Graph", "build", "export", "graph_of"]
 
@@ -30,6 +31,7 @@ def export(notebook: Path, target: str) -> str:
     """
     if target not in TARGETS:
         raise ExportError(f"there is no target {target!r}; there are: {', '.join(TARGETS)}")
+    KNOWN.look_around()
     return TARGETS[target](graph_of(notebook), notebook.name)
 
 
