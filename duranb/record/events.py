@@ -363,6 +363,16 @@ class Answered(Body, frozen=True, tag="question.answered"):
     value: Any
 
 
+class EntryAdded(Body, frozen=True, tag="entry.added"):
+    """An agent's memory wrote something down: entry ``entry`` (a digest) of trail ``trail``, after
+    entry ``parent`` (empty for none). ``execution`` is the step it did so in, 0 for none."""
+
+    trail: str
+    entry: str
+    parent: str = ""
+    execution: int = 0
+
+
 EventBody: TypeAlias = (
     RunStarted
     | SessionOpened
@@ -388,6 +398,7 @@ EventBody: TypeAlias = (
     | SagaBegun
     | CompensationRegistered
     | Answered
+    | EntryAdded
 )
 
 

@@ -22,8 +22,9 @@ from duranb.store.log import Line
 from duranb.store.paths import TAIL, check_folder
 from duranb.store.port import Listener, Receipt
 from duranb.store.rows import Result
+from duranb.store.segments import Place
 from duranb.store.tables import Tables
-from duranb.store.writer import Draft, Stored, Writer
+from duranb.store.writer import Draft, Writer
 from duranb.text.known import KNOWN
 
 INLINE = 32 * 1024
@@ -65,7 +66,7 @@ class Store:
         self._heads = heads.Heads(path) if settled else None
         if not self.foreign:
             self._keep_head()
-        self._writer = Writer(path, self._log, self._stored, self._check_folder)
+        self._writer = Writer(self._log, self._keep, self._stored, self._check_folder)
         self._filler = Filler(
             path,
             self._log.reader,
@@ -255,7 +256,10 @@ class Store:
 
     # -- on the writer's thread ------------------------------------------------------------
 
-    def _stored(self, stored: Stored) -> None:
+    def _keep(self, digest: str, data: bytes) -> None:
+        files.write(self.path, digest, [data])
+
+    def _stored(self, stored: Sequence[tuple[Event, Place]]) -> None:
         events = [event for event, _ in stored]
         self._tail.write(events[-1].seq, events[-1].hash)
         self._keep_head()

@@ -29,6 +29,7 @@ LAYERS = (
     "export",
     "runner",
     "scripts",
+    "langgraph",
     "jupyter",
     "demo",
     "cli",
