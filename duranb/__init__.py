@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from duranb.engine.functions import step
     from duranb.engine.limits import limits
     from duranb.engine.maps import gather, map
+    from duranb.engine.memory import memory
     from duranb.engine.questions import ask
     from duranb.engine.saga import compensation
     from duranb.engine.timers import asleep, sleep
@@ -46,6 +47,7 @@ _HOMES = {
     "BudgetExceeded": "duranb.errors",
     "limits": "duranb.engine.limits",
     "map": "duranb.engine.maps",
+    "memory": "duranb.engine.memory",
     "now": "duranb.engine.values",
     "random": "duranb.engine.values",
     "reconnect": "duranb.state.reconnect",
@@ -70,6 +72,7 @@ __all__ = [
     "gather",
     "limits",
     "map",
+    "memory",
     "now",
     "random",
     "reconnect",

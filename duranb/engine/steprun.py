@@ -217,7 +217,8 @@ class StepRun:
         raised = error
         error = self._deadline.convert(error)
         assert self._token is not None
-        self.context.exit(self._token, process_wide=self._keeping.process_wide)
+        wide = self._keeping.process_wide
+        self.context.exit(self._token, process_wide=wide, error=error)
         stopped = self.context.journal.stopped
         if error is None:
             error = self._verdict()

@@ -44,7 +44,7 @@ class Trail:
 
     A new one goes on from the entries that were written outside of steps in this run: those that
     steps had written come back with the steps. Inside a step it begins empty. With ``across_runs``
-    it goes on from where the earlier run had ended, in either case.
+    the entries of the earlier runs come first, in either case.
 
     Raises :class:`duranb.errors.UsageError` where no store is open.
     """
@@ -54,9 +54,8 @@ class Trail:
         runtime = _runtime(name)
         with runtime.lock:
             trails = runtime.history.trails
-            self.end = trails.of_earlier_runs(name) if across_runs else ""
-            if ctx.current() is None:
-                self.end = trails.outside(name) or self.end
+            begin = trails.outside if ctx.current() is None else trails.begin
+            self.end = begin(name, across_runs=across_runs)
 
     def add(self, data: bytes) -> Receipt:
         """Write an entry down; it is durable when the receipt says so."""

@@ -69,10 +69,13 @@ class Extension:
         timeline_kernel.listen(self._kernel, self.timeline)
         if offline.store():
             offline.begin()
-        if self._store.exists():
-            self._greet()
-        elif left := places.left_behind(self.notebook):
-            notice(self._outputs, say.left_behind(left))
+        try:
+            if self._store.exists():
+                self._greet()
+            elif left := places.left_behind(self.notebook):
+                notice(self._outputs, say.left_behind(left))
+        except OSError as error:  # of the disk; whoever needs a store is told more
+            print(f"duranb: {error.filename or self._store}: {error.strerror}")
 
     def unload(self) -> None:
         """Take every hook out and let go of the store; the namespace stays."""

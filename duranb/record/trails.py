@@ -15,7 +15,7 @@ class Trails:
     def __init__(self) -> None:
         self._latest: dict[str, str] = {}
         self._before: dict[str, str] = {}
-        self._outside: dict[str, dict[str, None]] = {}
+        self._outside: dict[tuple[str, str], dict[str, None]] = {}
 
     def begin_run(self) -> None:
         """A new run begins: what was added so far belongs to earlier ones."""
@@ -25,15 +25,22 @@ class Trails:
     def add(self, body: EntryAdded) -> None:
         """Take one entry in."""
         self._latest[body.trail] = body.entry
-        outside = self._outside.setdefault(body.trail, {})
-        if not body.execution and (not body.parent or body.parent in outside):
-            outside.pop(body.entry, None)
-            outside[body.entry] = None
+        for root in () if body.execution else ("", self.of_earlier_runs(body.trail)):
+            outside = self._outside.setdefault((body.trail, root), {})
+            if body.parent == root or body.parent in outside:
+                outside.pop(body.entry, None)  # the latest is the last
+                outside[body.entry] = None
 
-    def outside(self, trail: str) -> str:
-        """The latest entry of this run that was added outside of steps, after none but such: no
-        rewind takes it back. Empty for none."""
-        return next(reversed(self._outside.get(trail, {})), "")
+    def begin(self, trail: str, *, across_runs: bool = False) -> str:
+        """Where an object that is made in a step begins: at no entry, or after those of the earlier
+        runs."""
+        return self.of_earlier_runs(trail) if across_runs else ""
+
+    def outside(self, trail: str, *, across_runs: bool = False) -> str:
+        """Where one begins that is made outside of steps: at the latest entry of this run with none
+        of a step's before it, since nothing else would bring that back."""
+        root = self.begin(trail, across_runs=across_runs)
+        return next(reversed(self._outside.get((trail, root), {})), root)
 
     def of_earlier_runs(self, trail: str) -> str:
         """The latest entry that an earlier run added. Empty for none."""

@@ -262,7 +262,11 @@ class Store:
             listener(events)
 
     def _check_folder(self) -> None:
-        if not self._log.in_place():
+        try:
+            there = self._log.in_place()
+        except OSError as error:
+            raise files.unwritable(self.path, error) from error
+        if not there:
             raise StoreUnwritable(
                 f"the store {self.path} was removed or replaced while this kernel had it open. "
                 "Put it back, or restart the kernel to begin a new one"

@@ -16,6 +16,7 @@ LAYERS = (
     "errors",
     "text",
     "verbs",
+    "plan",
     "record",
     "code",
     "values",
