@@ -61,17 +61,18 @@ class Head:
 
     def header(self, name: str) -> str:
         """The value of a header (``name`` in lower case), or an empty string."""
-        return next((value for key, value in self.headers if key.lower() == name), "")
+        return self._by_name.get(name, "")
+
+    @functools.cached_property
+    def _by_name(self) -> dict[str, str]:
+        """The first of each name."""
+        return {name.lower(): value for name, value in reversed(self.headers)}
 
     @property
     def is_answer(self) -> bool:
         """Whether the server has answered. A redirect that is not followed is an answer too."""
-        return self.status < 400 and not self._leads_to_credentials
-
-    @property
-    def _leads_to_credentials(self) -> bool:
         location = self.header("location")
-        return location != public_url(location)
+        return self.status < 400 and (not location or location == public_url(location))
 
 
 def hop(method: str, url: str, status: int, headers: Sequence[tuple[str, str]]) -> Hop:

@@ -7,7 +7,7 @@ fewer words and no price.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -62,13 +62,13 @@ def _read(endpoint: Endpoint, url: str, asked: Any, content_type: str, body: byt
     if failure := _failure(answer):
         return Reading(failure=failure)
     tokens = shape.tokens(answer) if shape else _any_tokens(answer)
-    model = tokens.model or model_asked(urlsplit(url).path, asked)
-    tokens = Tokens(**{**vars(tokens), "model": model})
+    if not tokens.model:
+        tokens = replace(tokens, model=model_asked(urlsplit(url).path, asked))
     cost = prices.cost_of(tokens, url, shape.provider if shape else "")
     if record(answer).get("status") in _BEGUN:
         cost = 0.0
     usage = Usage(
-        model=model,
+        model=tokens.model,
         input_tokens=tokens.input,
         output_tokens=tokens.output,
         cached_tokens=tokens.cached,
