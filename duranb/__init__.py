@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from duranb.engine.functions import step
     from duranb.engine.limits import limits
     from duranb.engine.maps import gather, map
+    from duranb.engine.memory import memory
     from duranb.engine.questions import Approval, ask
     from duranb.engine.saga import compensation
     from duranb.engine.signals import wait_for
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from duranb.session.session import current
     from duranb.session.signalling import signal
     from duranb.state.reconnect import reconnect
+    from duranb.text.known import secret
 
 __version__ = "0.1.0"
 
@@ -50,8 +52,10 @@ _HOMES = {
     "BudgetExceeded": "duranb.errors",
     "limits": "duranb.engine.limits",
     "map": "duranb.engine.maps",
+    "memory": "duranb.engine.memory",
     "now": "duranb.engine.values",
     "random": "duranb.engine.values",
+    "secret": "duranb.text.known",
     "reconnect": "duranb.state.reconnect",
     "signal": "duranb.session.signalling",
     "sleep": "duranb.engine.timers",
@@ -78,9 +82,11 @@ __all__ = [
     "gather",
     "limits",
     "map",
+    "memory",
     "now",
     "random",
     "reconnect",
+    "secret",
     "signal",
     "sleep",
     "step",

@@ -6,6 +6,7 @@ it is about. Whoever holds the store takes it in: records it, and removes the fi
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import hmac
 import json
@@ -98,12 +99,17 @@ def posted_signals(store: Path, history: History) -> Iterator[e.Signalled]:
 
 def forget_answer(store: Path, call: int) -> None:
     """Remove an answer that was taken in."""
-    (store / ANSWERS / f"{call}.json").unlink(missing_ok=True)
+    _forget(store / ANSWERS / f"{call}.json")
 
 
 def forget_signal(store: Path, signal: e.Signalled) -> None:
     """Remove a signal that was taken in."""
-    (store / SIGNALS / f"{signal.id}.json").unlink(missing_ok=True)
+    _forget(store / SIGNALS / f"{signal.id}.json")
+
+
+def _forget(file: Path) -> None:
+    with contextlib.suppress(OSError):  # one that stays says nothing but this once more
+        file.unlink(missing_ok=True)
 
 
 def _question(history: History, call: int) -> str:

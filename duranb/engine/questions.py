@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import blake3
+import msgspec
 
 from duranb.engine import awaited, context as ctx, forms, inbox, waits
 from duranb.engine.flows import NOT_YET, Flow, Polled
@@ -21,6 +22,8 @@ from duranb.errors import Expired, UsageError
 from duranb.record import events as e, question as asked
 from duranb.record.kinds import Kind
 from duranb.text import answers, given
+
+replace = msgspec.structs.replace
 
 NOTHING: Any = object()
 """Stands for "no payload to approve"."""
@@ -105,8 +108,6 @@ class _Asking:
         self._wait: waits.Wait | None = None
         self._shown: Shown | None = None
         self._is_shown = False
-        self._refused: e.Answered | None = None
-        self._problem = ""
         self._answer: e.Answered | None = None
 
     def flow(self) -> Flow[Any]:
@@ -176,12 +177,13 @@ class _Asking:
                 runtime.record(posted)
                 inbox.forget_answer(runtime.inbox, call)
         answer = runtime.history.answers.get(call)
-        if answer is None or answer is self._refused:
+        if answer is None:
             return NOT_YET
         try:
             value = self._made(answer)
         except UsageError as error:
-            self._refused, self._problem = answer, error.message
+            told = f"{_short(answer.value)} was not taken: {error.message}"
+            runtime.record(replace(answer, refused=told))
             if self._shown is not None:
                 self._shown.problem(error.message)
             return NOT_YET
@@ -248,6 +250,12 @@ class _Asking:
             self._here.runtime.record(answer)
             return True
 
+    @property
+    def _problem(self) -> str:
+        """Why the latest answer was not taken; empty for none."""
+        assert self._wait is not None
+        return self._here.runtime.history.calls[self._wait.call].reason
+
     # -- words -----------------------------------------------------------------------------
 
     def _outcome(self, value: Any) -> str:
@@ -265,9 +273,8 @@ class _Asking:
         call, question = self._wait.call, self._question
         about = lines(question)
         told = [f"for an answer to question {call}: {about[0]}", *about[1:]]
-        if self._problem and self._refused is not None:
-            refused = _short(self._refused.value)
-            told.append(f"the answer {refused} was not taken: {self._problem}")
+        if self._problem:
+            told.append(f"the answer {self._problem}")
         if self._wait.until:
             told.append(f"until {waits.clock(self._wait.until)}")
         told.append(waits.command(self._here, "answer", f"{call} VALUE"))

@@ -18,6 +18,7 @@ import msgspec
 
 from duranb.record.parts import Binding as Binding, Body, ErrorInfo as ErrorInfo, Usage as Usage
 from duranb.record.ways import Way
+from duranb.text.known import KNOWN
 
 
 class RunStarted(Body, frozen=True, tag="run.started"):
@@ -321,7 +322,8 @@ class CompensationRegistered(Body, frozen=True, tag="compensation.registered"):
 class Answered(Body, frozen=True, tag="question.answered"):
     """Somebody answered question ``call``; ``value`` is JSON. ``by`` says who, ``why`` for which
     reason, ``at`` when, where that was before it was recorded. The latest answer holds until the
-    step has used one. ``signal`` is the number of the outside event that it came with, from 1."""
+    step has used one. ``signal`` is the number of the outside event that it came with, from 1.
+    ``refused`` says why it was not taken: the question is open again."""
 
     call: int
     value: Any
@@ -329,6 +331,7 @@ class Answered(Body, frozen=True, tag="question.answered"):
     why: str = ""
     at: int = 0
     signal: int = 0
+    refused: str = ""
 
 
 class Signalled(Body, frozen=True, tag="signal.received"):
@@ -341,6 +344,16 @@ class Signalled(Body, frozen=True, tag="signal.received"):
     value: Any = None
     by: str = ""
     at: int = 0
+
+
+class EntryAdded(Body, frozen=True, tag="entry.added"):
+    """An agent's memory wrote something down: entry ``entry`` (a digest) of trail ``trail``, after
+    entry ``parent`` (empty for none). ``execution`` is the step it did so in, 0 for none."""
+
+    trail: str
+    entry: str
+    parent: str = ""
+    execution: int = 0
 
 
 EventBody: TypeAlias = (
@@ -369,6 +382,7 @@ EventBody: TypeAlias = (
     | CompensationRegistered
     | Answered
     | Signalled
+    | EntryAdded
 )
 
 
@@ -391,6 +405,13 @@ _decoder: msgspec.json.Decoder[EventBody] = msgspec.json.Decoder(EventBody)
 def encode(body: EventBody) -> tuple[str, str]:
     """The type of an event and its JSON, as the store writes them."""
     return type_of(body), _encoder.encode(body).decode()
+
+
+def public(body: EventBody) -> tuple[EventBody, str]:
+    """An event as it may be stored, and its JSON: what is known to be a secret is masked."""
+    text = encode(body)[1]
+    masked = KNOWN.masked_text(text)
+    return (body if masked is text else decode(masked)), masked
 
 
 def decode(text: str) -> EventBody:

@@ -89,6 +89,7 @@ class Fold:
         history.signals, history.taken = {}, set()
         history.notebook = b.notebook or history.notebook
         history.put_branch(Branch(name=b.branch, run=b.run, parent="", forked_at=0, head=0))
+        history.trails.begin_run()
 
     def _session_opened(self, ts: int, b: e.SessionOpened) -> None:
         history = self.history
@@ -256,10 +257,13 @@ class Fold:
 
     def _answered(self, ts: int, b: e.Answered) -> None:
         history = self.history
-        history.answers[b.call] = b if b.at else replace(b, at=ts)
         call = history.calls.get(b.call)
+        history.answers[b.call] = b if b.at else replace(b, at=ts)
+        if b.refused:
+            del history.answers[b.call]
         if call is None:
             return
+        self._update_call(b.call, reason=b.refused)
         if b.signal:
             history.taken.add((call.preview, b.signal))
         for this in history.executions_of(call.step):
@@ -269,6 +273,9 @@ class Fold:
     def _signalled(self, ts: int, b: e.Signalled) -> None:
         found = self.history.signals.setdefault(b.name, {})
         found.setdefault(b.id, b if b.at else replace(b, at=ts))
+
+    def _entry_added(self, ts: int, b: e.EntryAdded) -> None:
+        self.history.trails.add(b)
 
     # -- how executions end ----------------------------------------------------------------
 
@@ -411,6 +418,7 @@ _APPLY: dict[type, Callable[[Fold, int, Any], None]] = {
     e.CompensationRegistered: Fold._compensation_registered,
     e.Answered: Fold._answered,
     e.Signalled: Fold._signalled,
+    e.EntryAdded: Fold._entry_added,
 }
 
 

@@ -213,6 +213,7 @@ def _waits(call: Call, this: Execution) -> str:
     }.get(call.kind, "")
     again = "" if this.status is Status.RUNNING else "run the cell again"
     until = f", until {clock(call.until)}" if call.until and how else ""
+    until += f" (the answer {call.reason})" if call.reason else ""
     then = ", then ".join(filter(None, (how, again)))
     return f"{call.step} waits: {call.preview}{until}" + (f"  →  {then}" if then else "")
 
