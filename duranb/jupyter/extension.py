@@ -43,7 +43,8 @@ class Extension:
         self._cells.need_session = self.need_session
         self._cells.is_duplicate = self._is_duplicate
         replayed = offline.store()
-        self._store = Path(replayed) if replayed else places.store_path(self.notebook)
+        own = self.notebook / os.environ.get("DURANB_RUN", "")  # one of many, or itself
+        self._store = Path(replayed) if replayed else places.store_path(own)
         self._woken_by_signals = False
         self._timeline: Any = None
         self._check: SelfCheck | None = None

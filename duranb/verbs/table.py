@@ -256,12 +256,13 @@ class Verify(OnFiles, frozen=True):
 
 
 class Export(OnFiles, frozen=True):
-    """The notebook as a graph: a script that runs durably on its own, or a picture."""
+    """The notebook as a graph: a script that runs durably on its own, data, or a picture."""
 
     example = "--target script -o agent.py"
 
     target: Annotated[
-        Literal["script", "mermaid"] | None, Option("--target", "What to write.", required=True)
+        Literal["script", "json", "mermaid", "dot"] | None,
+        Option("--target", "What to write.", required=True),
     ] = None
     out: Out = None
 
@@ -309,8 +310,31 @@ class Run(Headless, frozen=True):
         int, Option("--restarts", "Kernels in a row that may die without progress.", "COUNT")
     ] = 10
     kernel: Kernel = ""
-    out: Annotated[Path | None, Option("-o", "Write the executed notebook.", "FILE")] = None
+    out: Annotated[
+        Path | None,
+        Option("-o", "Write the executed notebook; with --over the table of results.", "FILE"),
+    ] = None
     on_failure: OnFailure = None
+    over: Annotated[
+        str,
+        Option(
+            "--over",
+            "Run the notebook once for each row of a .csv or .jsonl file, whose columns are "
+            "parameters. Run it again to go on with the rows that are not done.",
+            "FILE",
+        ),
+    ] = ""
+    workers: Annotated[
+        int, Option("--workers", "With --over: kernels at once.", "COUNT", least=1)
+    ] = 2
+    result: Annotated[
+        str,
+        Option(
+            "--result",
+            "With --over: the variables for the table of results; else what the last step made.",
+            "a,b",
+        ),
+    ] = ""
 
 
 class Resume(Headless, frozen=True):
