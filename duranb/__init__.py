@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from duranb.scripts.durable import durable
     from duranb.session.session import current
     from duranb.state.reconnect import reconnect
+    from duranb.text.known import secret
 
 __version__ = "0.1.0"
 
@@ -50,6 +51,7 @@ _HOMES = {
     "memory": "duranb.engine.memory",
     "now": "duranb.engine.values",
     "random": "duranb.engine.values",
+    "secret": "duranb.text.known",
     "reconnect": "duranb.state.reconnect",
     "sleep": "duranb.engine.timers",
     "step": "duranb.engine.functions",
@@ -76,6 +78,7 @@ __all__ = [
     "now",
     "random",
     "reconnect",
+    "secret",
     "sleep",
     "step",
     "timeline",

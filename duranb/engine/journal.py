@@ -414,7 +414,7 @@ def _says(response: memoryview, needles: Sequence[bytes]) -> bool:
 def describe(error: BaseException) -> ErrorInfo:
     """An exception as it is kept in the history, without its traceback and without the credentials
     in URLs that it tells."""
-    message = public_text(text_of(error)[:4000])[:2000]
+    message = public_text(text_of(error)[:8000])[:2000]
     return ErrorInfo(type=name_of(type(error)), message=message)
 
 

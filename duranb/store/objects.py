@@ -26,6 +26,7 @@ from duranb.store.buckets import Bucket
 from duranb.store.log import Line
 from duranb.store.port import Listener, Receipt
 from duranb.store.writer import Draft, Writer
+from duranb.text.known import KNOWN
 
 INLINE = 32 << 10
 """Bytes up to which an artifact lies in the batch that names it, and costs no object of its own."""
@@ -46,7 +47,7 @@ class ObjectArtifacts:
 
     def put(self, parts: Sequence[Buffer]) -> str:
         """See :meth:`duranb.record.artifacts.Artifacts.put`."""
-        data = b"".join(parts)
+        data = KNOWN.masked(b"".join(parts))
         digest = files.digest_of([memoryview(data)])
         self.keep(digest, data)
         return digest
@@ -99,7 +100,7 @@ class ObjectStore:
 
     def put(self, parts: Sequence[Buffer]) -> str:
         """See :meth:`duranb.record.artifacts.Artifacts.put`: durable with the next append."""
-        data = b"".join(parts)
+        data = KNOWN.masked(b"".join(parts))
         digest = files.digest_of([memoryview(data)])
         with self._mutex:
             if digest not in self._sent and digest not in self._log.payloads:
@@ -135,7 +136,7 @@ class ObjectStore:
             lines += [
                 _line(e.ArtifactStored(digest=d, size=len(x), in_file=True)) for d, x in large
             ]
-            lines += [_line(body) for body in bodies]
+            lines += [_line(e.public(body)[0]) for body in bodies]
 
             def undo() -> None:
                 """What was put and could not be written goes with the next events."""
