@@ -294,8 +294,15 @@ def current() -> Session:
     change, which says what it would do: ``await change.apply()`` does it. ``answer(number, value)``
     and ``signal(name, value)`` do it at once.
 
-    Raises :class:`duranb.errors.UsageError` when none is open.
+    Raises :class:`duranb.errors.UsageError` when none is open, and in code that runs beside it,
+    over a journal of its own: a step that a worker runs.
     """
+    runtime = engine.active()
+    if runtime is not None and (_current is None or runtime is not _current.runtime):
+        raise UsageError(
+            "duranb.current() is a notebook's or a script's; this step runs on a worker, and what "
+            "is recorded of its run is looked at from outside (python -m duranb.temporal status)"
+        )
     if _current is None:
         raise UsageError(
             "no store is open: it is once a durable cell has run, or inside duranb.durable()"
