@@ -27,6 +27,7 @@ from duranb.state.placeholder import Placeholder
 from duranb.state.tracked import GONE, Delta, Tracked, could_change
 from duranb.state.unstorable import Code
 from duranb.state.wiring import Before, rewired
+from duranb.text.known import KNOWN
 from duranb.values import codec
 from duranb.values.immutable import is_atom
 from duranb.values.sharing import Seal, shared
@@ -71,6 +72,7 @@ class Tracking(Followed):
 
     def sync(self) -> Delta:
         """Capture everything that changed since the last sync, for the caller to record."""
+        KNOWN.look_around()
         with self._alone:
             return self._sync()
 
