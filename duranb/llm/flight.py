@@ -25,6 +25,7 @@ from duranb.llm.tape import Tape
 from duranb.record.events import Usage
 from duranb.record.ways import How
 from duranb.text.credentials import public_url
+from duranb.text.known import KNOWN
 
 _MARKED = frozenset({"chat", "completion", "responses", "messages"})
 """Shapes whose streams say when their answer is over; without it they were cut."""
@@ -221,6 +222,7 @@ class Flight:
         yield from self.complete([content] if content else [])
 
     def _head(self, head: Head, *, decoded: bool) -> Header:
+        private.learn_answer(head.headers, urlsplit(self._asked.url).hostname or "")
         headers = private.public_headers(head.headers)
         if decoded and self._asked.method != "HEAD" and head.header("content-encoding"):
             gone = ("content-encoding", "content-length")
@@ -271,6 +273,9 @@ class Flight:
         if self._asked.endpoint is None and (secret := _secret_in(body)):
             self._fail(PermissionError(f"passed on, but {secret}: not recorded"))
             return
+        if self._asked.endpoint is None and KNOWN.find(body):
+            self._fail(PermissionError("passed on, but it holds a credential: not recorded"))
+            return
         found = reading.read(
             self._asked.endpoint,
             self._asked.url,
@@ -282,6 +287,9 @@ class Flight:
             self._fail(RuntimeError(f"the model reported: {found.failure}"), header.status)
             return
         self._land(found.usage, made=True)
+        if found.unfit:
+            self._claim.fail(PermissionError(found.unfit), header.status)
+            return
         try:
             yield from self._claim.complete(
                 response=encode(header, self._kept, pieces),

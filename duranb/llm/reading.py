@@ -20,6 +20,7 @@ from duranb.llm.shapes import SHAPES, Said, Shape, Tokens
 from duranb.llm.shapes.common import count, loaded, record, string
 from duranb.record.artifacts import Buffer
 from duranb.record.events import Usage
+from duranb.text.known import KNOWN
 
 _log = logging.getLogger(__name__)
 
@@ -45,12 +46,14 @@ UNREADABLE = (
 class Reading:
     """An answer as it is read when it is recorded.
 
-    ``failure`` is what the answer says went wrong, when it is an error that came with status 200.
+    ``failure`` is what the answer says went wrong, when it is an error that came with status 200;
+    ``unfit`` says why it must not be stored.
     """
 
     usage: Usage | None = None
     preview: str = ""
     failure: str = ""
+    unfit: str = ""
 
 
 def read(
@@ -88,7 +91,17 @@ def _read(endpoint: Endpoint, url: str, asked: Any, content_type: str, body: byt
         priced=cost is not None,
     )
     said = shape.answered(answer) if shape else []
+    told = _told(said)
+    masked = KNOWN.masked_text(told)
+    if masked is not told:
+        kept = _answer(shape, content_type, KNOWN.masked(body))
+        if shape is None or _told(shape.answered(kept)) != masked:  # a stream has it in pieces
+            return Reading(usage, unfit="passed on, but it spells out a credential: not recorded")
     return Reading(usage=usage, preview=_excerpt(_spoken(said) or _plain(content_type, body, said)))
+
+
+def _told(said: list[Said]) -> str:
+    return "\n".join(each.text for each in said)
 
 
 _BEGUN = ("queued", "in_progress")
