@@ -147,6 +147,24 @@ def posted_answer(folder: Path, number: int, about: str) -> Any:
     return json.loads(text)
 
 
+def not_given(store: Path, history: History) -> list[str]:
+    """What is wrong with the answers that lie in a store, as sentences: those that this user has
+    not given to the question they are for. Raises OSError."""
+    folder = inbox(store)
+    try:
+        names = sorted(os.listdir(folder)) if guarded.is_folder(folder) else []
+    except FileNotFoundError:
+        names = []
+    found = []
+    for number in (int(n[:-5]) for n in names if n.endswith(".json") and n[:-5].isdecimal()):
+        asked = history.calls.get(number)
+        try:
+            posted_answer(folder, number, _about(history, number, asked.preview if asked else ""))
+        except Untrusted as error:
+            found.append(error.message)
+    return found
+
+
 def _sign(about: str, text: str) -> str:
     key = keys.derived(keys.user_key(), "answer")
     return blake3.blake3(f"{about}\0{text}".encode(), key=key).hexdigest()
