@@ -93,7 +93,8 @@ def test_nothing_outside_of_it_is_touched_and_nothing_hangs(
     """Whatever lies in the place of a file or folder of a store: looking, writing and answering
     work or say by name what they refuse."""
     before = {}
-    for harm in HARMS:
+    half = strangers.PLACES.index(place) % 2  # all of them: tests/faults/test_strangers.py
+    for harm in HARMS[half::2]:
         at = tmp_path / harm.__name__
         strangers.harm(base, at, place, harm)
         before[at] = everything(at / "theirs")
@@ -105,7 +106,7 @@ def test_nothing_outside_of_it_is_touched_and_nothing_hangs(
         check=False,
     )
     assert used.returncode == 0, used.stdout + used.stderr
-    assert len(used.stdout.splitlines()) >= 4 * len(HARMS)
+    assert len(used.stdout.splitlines()) >= 4 * len(before)
     for at, was in before.items():
         assert everything(at / "theirs") == was, at.name
 
