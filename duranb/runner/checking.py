@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from duranb.engine import questions
+from duranb.engine import inbox
 from duranb.session.places import find_store
 from duranb.store import StoreView
 from duranb.store.verify import verify as problems_of
@@ -26,5 +26,5 @@ def check(notebook: Path) -> Checked:
     """Check that a store is what was acknowledged: chain, seals, artifacts, answers left there."""
     with StoreView.open(find_store(notebook)) as view:
         history = view.history()
-        problems = (*problems_of(view), *questions.not_given(view.path, history))
+        problems = (*problems_of(view), *inbox.not_given(view.path, history))
         return Checked(view.last, problems, tuple(differing(history)))

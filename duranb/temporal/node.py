@@ -245,9 +245,9 @@ def _held(history: History, node: Node) -> Held | None:
     waiting: dict[int, Call] = {}
     for this in history.executions.values():
         waiting |= {call.id: call for call in history.waits_for(this.id)}
-    opens = [Open(c.id, c.preview) for c in waiting.values() if c.kind is Kind.ASK]
+    opens = [Open(c.id, c.preview) for c in waiting.values() if c.kind is not Kind.TIMER]
     doubts = {c.id: c for x in history.executions.values() for c in standing.doubts(history, x)}
     for call in doubts.values():
         opens.append(Open(call.id, f"Did {call.name}({call.preview}) happen?", doubt=True))
-    until = min((c.until for c in waiting.values() if c.kind is Kind.TIMER), default=0)
+    until = min((c.until for c in waiting.values() if c.until), default=0)
     return Held(opens, until) if opens or until else None

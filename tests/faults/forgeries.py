@@ -29,7 +29,7 @@ from typing import Any
 import duckdb
 import msgspec
 
-from duranb.engine import questions
+from duranb.engine import inbox
 from duranb.engine.runtime import Settings
 from duranb.errors import Untrusted
 from duranb.record import events as e
@@ -288,18 +288,22 @@ class Forger:
         (self.folder / LOG / segments.segment_name(1)).write_bytes(data)
 
     def inbox(self) -> None:
-        """An answer lies there that the user has not given to this question."""
-        folder = questions.inbox(self.folder)
-        folder.mkdir(exist_ok=True)
-        text = json.dumps("yes")
+        """An answer lies there that the user has not given to this question, or a signal that they
+        have not sent to this run."""
+        text = json.dumps({"value": "yes", "by": "you", "why": "", "at": 1})
+        signed = inbox._sign("another run 3 Go? said", text)
         posted: list[object] = [
             True,
-            {"answer": text, "signature": self.chance.randbytes(32).hex()},
-            {"answer": text, "signature": questions._sign("another run 3 Go?", text)},
-            {"answer": text},
+            {"said": text, "signature": self.chance.randbytes(32).hex()},
+            {"said": text, "signature": signed},
+            {"answer": '"yes"', "signature": signed},
+            {"said": text},
         ]
-        for number in range(1, 5):
-            (folder / f"{number}.json").write_text(json.dumps(self.chance.choice(posted)))
+        for kind in (inbox.ANSWERS, inbox.SIGNALS):
+            (self.folder / kind).mkdir(exist_ok=True)
+            for number in range(1, 6):
+                file = self.folder / kind / f"{number}.json"
+                file.write_text(json.dumps(self.chance.choice(posted)))
 
     def artifact_files(self) -> None:
         """The file of a value holds other bytes."""
@@ -392,11 +396,12 @@ def act(notebook: Path) -> bool:
     )
     acted = False
     try:
-        for number, run in enumerate([session.history.run] * 4, 1):
-            folder = questions.inbox(session.store_path)
+        folder, history = session.store_path, session.history
+        for call in history.calls:
             with contextlib.suppress(Untrusted):
-                about = f"{run} {number} Go?"
-                acted |= questions.posted_answer(folder, number, about) is not questions.NO_ANSWER
+                acted |= inbox.posted_answer(folder, history, call) is not None
+        with contextlib.suppress(Untrusted):
+            acted |= bool(list(inbox.posted_signals(folder, history)))
         for verb in VERBS:
             with contextlib.suppress(Exception):  # of the own code that is left, too
                 asyncio.run(session.change(verb).apply())

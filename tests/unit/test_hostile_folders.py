@@ -16,7 +16,7 @@ from tests.faults.strangers import HARMS
 USES = """
 import os, sys, time
 from pathlib import Path
-from duranb.engine import questions
+from duranb.engine import inbox
 from duranb.errors import DuranbError
 from duranb.record import events as e
 from duranb.session.reader import open_reader
@@ -45,8 +45,10 @@ def write(notebook):
 
 def answer(notebook):
     folder = store_path(notebook)
-    questions.post(folder, HISTORY, 1, "yes")
-    questions.posted_answer(questions.inbox(folder), 1, "")
+    inbox.post_answer(folder, HISTORY, e.Answered(call=1, value="yes"))
+    inbox.posted_answer(folder, HISTORY, 1)
+    inbox.post_signal(folder, HISTORY, "paid", 1, "")
+    list(inbox.posted_signals(folder, HISTORY))
 
 class HISTORY:
     run = "r"
