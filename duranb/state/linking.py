@@ -25,7 +25,7 @@ from duranb.state.classes import whole
 from duranb.state.drawing import undrawn
 from duranb.state.groups import Holders, components
 from duranb.state.placeholder import Placeholder
-from duranb.values import codec, frames, views
+from duranb.values import codec, frames, immutable, views
 from duranb.values.classes import carried, hold
 from duranb.values.immutable import ATOMS
 from duranb.values.target import Target, loading_into
@@ -102,10 +102,10 @@ def _linked(
     }
     if not common:
         return Linked(values)
-    counterparts = _counterparts(
-        parts(stored, capture.live),
-        parts({n: whole(capture.live[n]) for n in stored}, capture.live),
-    )
+    there = {n: whole(capture.live[n]) for n in stored}
+    counterparts = _counterparts(parts(stored, capture.live), parts(there, capture.live))
+    if counterparts is None:
+        counterparts = _counterparts(_apart(stored, capture.live), _apart(there, capture.live))
     if counterparts is None or not common <= counterparts.keys():
         return None
     pairs = {i: counterparts[i] for i in common}
@@ -150,7 +150,17 @@ def _alike(one: Any, other: Any) -> bool:
 def parts(values: object, live: dict[str, Any]) -> list[object]:
     """The parts of a value in the order in which pickling meets them, without what has no identity
     of its own."""
-    pickler = _Walking(io.BytesIO(), live, None, reconnect.reduction)
+    return _met(_Walking(io.BytesIO(), live, None, reconnect.reduction), values)
+
+
+def _apart(values: object, live: dict[str, Any]) -> list[object]:
+    """The same without types of elements and indexes, and what is in them: two frames that were
+    stored together may have one, and each its own where they were loaded one after the other."""
+    pickler = _PastIndexes(io.BytesIO(), live, None, reconnect.reduction)
+    return [part for part in _met(pickler, values) if not immutable.is_of_frames(type(part))]
+
+
+def _met(pickler: _Walking, values: object) -> list[object]:
     pickler.dump(values)
     met = sorted(pickler.memo.copy().values(), key=lambda entry: entry[0])
     return [part for _, part in met if type(part) not in _WITHOUT_IDENTITY]
@@ -180,6 +190,12 @@ class _Walking(codec.NotebookPickler):
                 raise
             return _leaf, ()
         return found
+
+
+class _PastIndexes(_Walking):
+    def reducer_override(self, obj: Any) -> Any:
+        """As it is, without going into what cannot be changed of a frame."""
+        return (_leaf, ()) if immutable.is_of_frames(type(obj)) else super().reducer_override(obj)
 
 
 def _leaf(*parts: object) -> None:

@@ -106,19 +106,23 @@ def load(
     live = into.class_named(name)
     # Loading a definition again would give the class that it made its methods anew.
     key = f"{id(into.live)} {fingerprint} {xxhash.xxh3_128_hexdigest(definition)}"
+    takes_in = live is not None and name in into.in_place
     for find in (lambda: [live, _loaded.get(key)], into.unbound):
         for known in find():
-            if known is not None and _is_it(known, name, fingerprint):
+            if known is None or (takes_in and known is not live):
+                continue
+            if _is_it(known, name, fingerprint):
                 return known
     before = dict(vars(live)) if live is not None else {}
     held_before = identity.attributes(live) if live is not None else {}
     outdated = live is not None and not _is_current(live)
     loaded = _defined(definition)
-    if not _is_current(loaded):
+    if not _is_current(loaded) or _is_built_otherwise(loaded, fingerprint):
         _forget(loaded)
         loaded = _defined(definition)
-    if live is not None and loaded is not live and name in into.in_place:
-        _take_in(live, loaded)
+    if live is not None and loaded is not live and takes_in:
+        _forget(loaded)  # it may be one that is in use: what is taken in is nobody else's
+        _take_in(live, _defined(definition))
         loaded = live
     _loaded[key] = loaded
     if loaded is live and not into.owns(name):
@@ -194,6 +198,17 @@ def _is_current(cls: type) -> bool:
         if identity.of_class(now) == identity.of_class(part):
             return False
     return True
+
+
+def _is_built_otherwise(cls: type, fingerprint: str) -> bool:
+    """Whether a class, which was there already, is built on one that was defined again since, and
+    had been changed before, so that the class is not what it was."""
+    into = target()
+    for base in mro_of(cls)[1:]:
+        now = into.class_named(qualname_of(base)) if module_of(base) == "__main__" else None
+        if now is not None and now is not base:
+            return identity.of_class(cls) != fingerprint
+    return False
 
 
 def _made_of(cls: type) -> Iterator[type]:

@@ -361,6 +361,33 @@ def test_a_method_that_a_step_gave_a_class_means_the_class_that_is_alive() -> No
     assert second["Base"] is base and base().g() == (base, 1)
 
 
+def test_a_class_is_built_on_the_one_that_was_defined_again_though_that_had_changed() -> None:
+    """A step had given the old base's method an attribute; in the same kernel its cell ran again."""
+    kernel = Kernel()
+    base = "class Base:\n    def f(self): return 1"
+    kernel.run(base)
+    made = kernel.run("class Sub(Base): pass")
+    kernel.run("Sub.f.note = 1")
+    kernel.run(base)
+    given(kernel, made, "Sub")
+    assert kernel["Sub"].__bases__ == (kernel["Base"],) and not vars(kernel["Sub"].f)
+
+
+def test_a_class_takes_in_what_one_before_it_still_has() -> None:
+    """In the same kernel its cell ran again, and the step that changes it is restored: the class of
+    before, which an instance still holds, is not bound again."""
+    kernel = Kernel()
+    base = "class Base:\n    def f(self): return __class__"
+    kernel.run(f"{base}\nold = Base()")
+    delta = kernel.run("Base.f.note = 1; Base.rate = 2")
+    kernel.run(base)
+    now = kernel["Base"]
+    given(kernel, delta, "Base", in_place={"Base"})
+    assert kernel["Base"] is now is now().f() is not type(kernel["old"])
+    assert now.f.note == 1 and now.rate == 2
+    assert kernel["old"].f() is type(kernel["old"])
+
+
 def test_an_instance_is_made_again_without_its_own_new() -> None:
     """A ``__new__`` that notes each instance in its class, or gives out the only one there is, is
     not run again; one that a built-in class needs something for gets it."""
