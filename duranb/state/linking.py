@@ -25,7 +25,7 @@ from duranb.state.classes import whole
 from duranb.state.drawing import undrawn
 from duranb.state.groups import Holders, components
 from duranb.state.placeholder import Placeholder
-from duranb.values import codec, frames, immutable, views
+from duranb.values import codec, dispatched, frames, immutable, views
 from duranb.values.classes import carried, hold
 from duranb.values.immutable import ATOMS
 from duranb.values.target import Target, loading_into
@@ -110,6 +110,7 @@ def _linked(
         return None
     pairs = {i: counterparts[i] for i in common}
     pairs |= {i: pair for i, pair in counterparts.items() if frames.is_note(pair[0])}
+    pairs |= dispatched.registries(pairs.values())
     memory = []
     for then, alive, now in _shown(parts(values, capture.live), pairs):
         if _alike(then, now):

@@ -73,6 +73,8 @@ def _is_state(name: str, value: Any, body: str) -> bool:
         return False
     if type(value) in _NAMED and value.__module__ == "__main__":
         return not value.__qualname__.startswith(body)
+    if type(value) is functools.partial:  # another name may be bound to it, or to what is in it
+        return True
     if is_immutable(value):
         return False
     kind = type(value)

@@ -78,6 +78,31 @@ def test_a_function_that_a_class_was_given_is_the_one_with_a_name() -> None:
     assert second["C"].extra is second["f"] and second["C"].extra.note == 2
 
 
+def test_what_is_registered_is_known_to_all_that_dispatch() -> None:
+    """``functools.wraps`` gives ``register`` to another function: it is that of the first, in what
+    was stored together and where the first was made anew."""
+    code = "import functools\n@functools.singledispatch\ndef f(v): return 0\nf.note = 1"
+    wrapped = "@functools.wraps(f)\ndef g(v): return f(v)"
+    first = Kernel()
+    deltas = [first.run(code), first.run(wrapped)]
+    second = Kernel(first.artifacts)
+    given(second, deltas[1], *deltas[1].changed)
+    third = Kernel(first.artifacts)
+    third.run(code)
+    given(third, deltas[1], "g")
+    for kernel in (second, third):
+        kernel["g"].register(int, lambda v: 5)
+        assert kernel["f"](3) == 5 and int in kernel["g"].registry and kernel["f"].note == 1
+        assert kernel["g"].register is kernel["f"].register
+
+
+def test_a_function_that_a_class_holds_with_arguments_is_the_one_with_a_name() -> None:
+    """``C.extra = functools.partial(f, things)``."""
+    code = "import functools\nclass C: pass\nthings = []"
+    second = recorded(code, "p = functools.partial(print, things)", "C.extra = p")[1]
+    assert second["C"].extra is second["p"] and second["p"].args[0] is second["things"]
+
+
 def test_a_variable_that_holds_its_own_function_comes_back() -> None:
     """A function that calls itself by a variable of the function around it."""
     _, second = recorded("def f():\n    def g(n): return n and g(n - 1) + 2\n    return g\ng = f()")
