@@ -17,8 +17,10 @@
     │   ├── StepTimeout         ``--timeout`` passed                       (transport)
     │   ├── InDoubt             an effect may or may not have happened
     │   ├── BudgetExceeded      a call would cost more than is left
+    │   ├── AnswerTooLong       a server sent more than is recorded of one answer
     │   ├── ItemFailed          an item of a map failed after all its tries
     │   ├── Waiting             a question has no answer yet, a timer has not ended
+    │   ├── Expired             nobody answered, or no signal came, in time
     │   └── Unrecorded          strict replay met a call that is not in the journal
     └── StateError
         ├── NotRestorable       a value that could not be stored was used
@@ -33,8 +35,10 @@ from __future__ import annotations
 import traceback
 
 __all__ = [
+    "AnswerTooLong",
     "BudgetExceeded",
     "DuranbError",
+    "Expired",
     "InDoubt",
     "ItemFailed",
     "NoSuchStep",
@@ -137,12 +141,22 @@ class StepTimeout(StepError, TimeoutError):
     """An attempt took longer than ``--timeout``."""
 
 
+class Expired(StepError):
+    """A question's deadline, or a wait's timeout, passed with nothing there. It is recorded: the
+    same is raised whenever the step runs again."""
+
+
 class InDoubt(StepError):
     """The process died inside an effect, and nobody can know whether it happened."""
 
 
 class BudgetExceeded(StepError):
     """A call was not made, since it would cost more than is left of a budget."""
+
+
+class AnswerTooLong(StepError):
+    """A server sent more than is recorded of one answer. It is kept in the history as why a call is
+    not recorded; the step was given all of it."""
 
 
 class ItemFailed(StepError):

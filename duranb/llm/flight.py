@@ -14,16 +14,18 @@ import msgspec
 from duranb.engine.context import StepContext
 from duranb.engine.flows import Flow
 from duranb.engine.journal import Claim
-from duranb.errors import StoreError
+from duranb.errors import AnswerTooLong, StoreError
 from duranb.llm import decoding, nearest, passage, prices, private, reading
 from duranb.llm.decoding import decoder
 from duranb.llm.exchange import LONGEST_REQUEST, Exchange, Header, Hop, decode, encode
 from duranb.llm.identity import Asked, identify
 from duranb.llm.passage import Passage
+from duranb.llm.shapes.common import loaded
 from duranb.llm.tape import Tape
 from duranb.record.events import Usage
 from duranb.record.ways import How
 from duranb.text.credentials import public_url
+from duranb.text.known import KNOWN
 
 _MARKED = frozenset({"chat", "completion", "responses", "messages"})
 """Shapes whose streams say when their answer is over; without it they were cut."""
@@ -34,7 +36,7 @@ _STREAMS = ("text/event-stream", "application/x-ndjson", "application/vnd.amazon
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 """Methods that change nothing, by HTTP's own rules."""
 
-_SMALL = 1024 * 1024
+SMALL = 1024 * 1024
 """Bytes of an answer that may as well be read at once."""
 
 
@@ -61,17 +63,18 @@ class Head:
 
     def header(self, name: str) -> str:
         """The value of a header (``name`` in lower case), or an empty string."""
-        return next((value for key, value in self.headers if key.lower() == name), "")
+        return self._by_name.get(name, "")
+
+    @functools.cached_property
+    def _by_name(self) -> dict[str, str]:
+        """The first of each name."""
+        return {name.lower(): value for name, value in reversed(self.headers)}
 
     @property
     def is_answer(self) -> bool:
         """Whether the server has answered. A redirect that is not followed is an answer too."""
-        return self.status < 400 and not self._leads_to_credentials
-
-    @property
-    def _leads_to_credentials(self) -> bool:
         location = self.header("location")
-        return location != public_url(location)
+        return self.status < 400 and (not location or location == public_url(location))
 
 
 def hop(method: str, url: str, status: int, headers: Sequence[tuple[str, str]]) -> Hop:
@@ -141,8 +144,8 @@ class Flight:
         length = head.header("content-length")
         if self._asked.method == "HEAD" or head.status in (204, 304):
             return True
-        if length.isdigit():
-            return int(length) <= _SMALL
+        if length.isdecimal():
+            return len(length) < 10 and int(length) <= SMALL
         return self._asked.endpoint is None and kind == "application/json"
 
     def admitted(self) -> Flow[None]:
@@ -213,9 +216,13 @@ class Flight:
         self._heard(head)
         undone = decoding.known(head.header("content-encoding"), head.accepted)
         self._header = self._head(head, decoded=decoded and undone)
+        if len(content) > decoding.LONGEST_ANSWER:
+            self.fail(decoding.too_long())
+            return
         yield from self.complete([content] if content else [])
 
     def _head(self, head: Head, *, decoded: bool) -> Header:
+        private.learn_answer(head.headers, urlsplit(self._asked.url).hostname or "")
         headers = private.public_headers(head.headers)
         if decoded and self._asked.method != "HEAD" and head.header("content-encoding"):
             gone = ("content-encoding", "content-length")
@@ -238,9 +245,13 @@ class Flight:
 
     @functools.cached_property
     def _kept(self) -> bytes:
-        """The request's body as it is stored: without credentials, and not if it is huge."""
+        """The request's body as it is stored: without credentials, and not where it is too large,
+        or nested too deeply, to be looked through."""
         asked = self._asked
-        content = private.public_body(asked.content_type, asked.content, asked.body)
+        try:
+            content = private.public_body(asked.content_type, asked.content, asked.body)
+        except RecursionError:  # nested too deeply to be searched for credentials
+            return b""
         return content if len(content) <= LONGEST_REQUEST else b""
 
     # -- what becomes of it (the journal of a Tape) ----------------------------------------
@@ -259,8 +270,11 @@ class Flight:
         )
         encoding = header.response_header("content-encoding")
         body = decoding.whole(encoding, b"".join(pieces))
-        if self._asked.endpoint is None and private.grants(body):
-            self._fail(PermissionError("passed on, but it hands out a token: not recorded"))
+        if self._asked.endpoint is None and (secret := _secret_in(body)):
+            self._fail(PermissionError(f"passed on, but {secret}: not recorded"))
+            return
+        if self._asked.endpoint is None and KNOWN.find(body):
+            self._fail(PermissionError("passed on, but it holds a credential: not recorded"))
             return
         found = reading.read(
             self._asked.endpoint,
@@ -273,6 +287,9 @@ class Flight:
             self._fail(RuntimeError(f"the model reported: {found.failure}"), header.status)
             return
         self._land(found.usage, made=True)
+        if found.unfit:
+            self._claim.fail(PermissionError(found.unfit), header.status)
+            return
         try:
             yield from self._claim.complete(
                 response=encode(header, self._kept, pieces),
@@ -286,7 +303,9 @@ class Flight:
             raise self._step.journal.stop(error) from None
 
     def fail(self, error: Exception) -> None:
-        """The answer was cut, or turned out to be none."""
+        """The answer was cut, or turned out to be none, or was too long to be recorded."""
+        if isinstance(error, AnswerTooLong):
+            self._step.unrecorded.note(How.TOO_LONG, urlsplit(self._asked.url).netloc)
         self._fail(error, self._header.status if self._header else 0)
 
     def abandon(self) -> None:
@@ -319,11 +338,19 @@ def _asks_for_several(body: Any) -> bool:
     return several not in (None, 1)
 
 
-def _error_text(content: bytes) -> str:
+def _secret_in(body: bytes) -> str:
+    """Why an answer that is no model's must not be kept, or nothing."""
     try:
-        body = msgspec.json.decode(content)
-    except msgspec.DecodeError:
-        return content[:200].decode("utf-8", "replace")
+        return "it hands out a token" if private.grants(body) else ""
+    except RecursionError:
+        return "it is nested too deeply to be searched for tokens"
+
+
+def _error_text(content: bytes) -> str:
+    body = loaded(content)
     found = body.get("error", body) if isinstance(body, dict) else body
     told = found.get("message", found) if isinstance(found, dict) else found
-    return str(told)[:500]
+    try:
+        return content[:200].decode("utf-8", "replace") if told is None else str(told)[:500]
+    except RecursionError:
+        return content[:200].decode("utf-8", "replace")

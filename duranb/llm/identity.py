@@ -73,6 +73,7 @@ def identify(
     path, query = raw_path.decode("ascii", "replace"), raw_query.decode("ascii", "replace")
     content_type = headers.get("content-type", "")
     body = _decoded(content)
+    private.learn(url, headers, content, body)
     if (
         path.rstrip("/").endswith(UNTOUCHED)
         or private.hands_out_credentials(path, content_type, content)
@@ -80,7 +81,7 @@ def identify(
     ):
         return None
     endpoint = recognise(method, path, body)
-    canonical = content if body is None else _encoder.encode(body)
+    canonical = content if body is None else _canonical(body, content)
     if content_type.startswith("multipart/"):
         canonical = _without_boundary(content_type, content)
     hasher = blake3.blake3()
@@ -112,6 +113,13 @@ def _decoded(content: bytes) -> Any:
         return _decoder.decode(content)
     except (msgspec.DecodeError, RecursionError):
         return None  # not JSON after all: its bytes identify it
+
+
+def _canonical(body: Any, content: bytes) -> bytes:
+    try:
+        return _encoder.encode(body)
+    except RecursionError:
+        return content
 
 
 def _canonical_query(query: str, endpoint: Endpoint | None) -> str:

@@ -10,9 +10,11 @@ import msgspec
 from duranb.engine.context import StepContext
 from duranb.llm.exchange import decode
 from duranb.llm.identity import Asked
+from duranb.llm.shapes.common import loaded
 from duranb.record.model import Call, CallStatus
 from duranb.text import diff
 from duranb.text.credentials import public_fields
+from duranb.text.known import KNOWN
 
 MOST = 200
 """Recorded requests that are compared; the latest ones."""
@@ -23,7 +25,15 @@ PLACES = 3
 
 def difference(step: StepContext, asked: Asked) -> str:
     """A sentence on where ``asked`` differs from the nearest recorded request of its step (of any
-    step, if its own has none), and a small diff; empty where nothing is recorded."""
+    step, if its own has none), and a small diff; empty where nothing is recorded, and where one of
+    them is nested too deeply to be compared."""
+    try:
+        return _difference(step, asked)
+    except RecursionError:
+        return ""
+
+
+def _difference(step: StepContext, asked: Asked) -> str:
     calls = [
         call
         for call in step.journal.recorded_calls()
@@ -34,7 +44,9 @@ def difference(step: StepContext, asked: Asked) -> str:
     readable = [(call, request) for call, request in found if request is not None]
     if not readable:
         return ""
-    now = _request(asked.method, asked.url, public_fields(asked.body), asked.content)
+    content = KNOWN.masked(asked.content)  # as those that are recorded
+    body = asked.body if content is asked.content else _json(content)
+    now = _request(asked.method, asked.url, public_fields(body), content)
     texts = [_text(request) for _, request in readable]
     call, recorded = readable[diff.closest(_text(now), texts)]
     changed = diff.places(recorded, now)
@@ -69,7 +81,4 @@ def _text(request: dict[str, Any]) -> str:
 
 
 def _json(content: bytes) -> Any:
-    try:
-        return msgspec.json.decode(content) if content[:1] in (b"{", b"[") else None
-    except msgspec.DecodeError:
-        return None
+    return loaded(content) if content[:1] in (b"{", b"[") else None

@@ -17,7 +17,7 @@ import msgspec
 from duranb.code.looking import own_failure
 from duranb.errors import StoreError
 from duranb.record.events import Binding
-from duranb.state import randomness, reaching, seeding, unstorable
+from duranb.state import randomness, reaching, revealing, seeding, unstorable
 from duranb.state.capture import is_unsettled
 from duranb.state.classes import classes_in
 from duranb.state.followed import Followed
@@ -27,6 +27,7 @@ from duranb.state.placeholder import Placeholder
 from duranb.state.tracked import GONE, Delta, Tracked, could_change
 from duranb.state.unstorable import Code
 from duranb.state.wiring import Before, rewired
+from duranb.text.known import KNOWN
 from duranb.values import codec
 from duranb.values.immutable import is_atom
 from duranb.values.sharing import Seal, shared
@@ -71,6 +72,7 @@ class Tracking(Followed):
 
     def sync(self) -> Delta:
         """Capture everything that changed since the last sync, for the caller to record."""
+        KNOWN.look_around()
         with self._alone:
             return self._sync()
 
@@ -217,6 +219,8 @@ class Tracking(Followed):
         dumps: dict[str, codec.Dump] = {}
         refused: dict[str, BaseException] = {}
         pending = list(changed)
+        for name in changed & self.live.keys():
+            revealing.look(name, self.live[name])
         while pending:
             name = pending.pop()
             value = self.live.get(name, GONE)
