@@ -387,7 +387,7 @@ def test_a_method_that_a_step_gave_a_class_means_the_class_that_is_alive() -> No
 
 
 def test_a_class_is_built_on_the_one_that_was_defined_again_though_that_had_changed() -> None:
-    """A step had given the old base's method an attribute; in the same kernel its cell ran again."""
+    """A step had given a method of the old base an attribute; its cell ran again since."""
     kernel = Kernel()
     base = "class Base:\n    def f(self): return 1"
     kernel.run(base)
