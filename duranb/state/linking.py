@@ -210,9 +210,13 @@ def _counterparts(
     if len(mine) != len(theirs):
         return None
     found: dict[int, tuple[object, object]] = {}
+    # What pandas guards it may have copied on one side only.
+    guarded = any(map(frames.is_note, mine))
     for stored, alive in zip(mine, theirs, strict=True):
         if type(stored) is not type(alive) and type(stored) is not Placeholder:
             return None
+        if not guarded and found.get(id(stored), (stored, alive))[1] is not alive:
+            return None  # it is memory of another one, and that one's is somewhere else
         found[id(stored)] = stored, alive
         if stored is alive:  # a part of a class that is alive, and was loaded as what it is
             continue
@@ -220,10 +224,14 @@ def _counterparts(
             (owner, beyond), (live_owner, live_beyond) = views.owners(stored), views.owners(alive)
             # Of objects only those were compared that the array shows.
             if not owner.dtype.hasobject and _lies_alike(stored, owner, alive, live_owner):
-                found.setdefault(id(owner), (owner, live_owner))
+                known = found.setdefault(id(owner), (owner, live_owner))
+                if known[1] is not live_owner and not guarded:
+                    return None
                 if beyond is not None:  # what was loaded lies in a bytearray of ours
                     it_lies_in = live_owner if live_beyond is None else live_beyond
-                    found.setdefault(id(beyond), (beyond, it_lies_in))
+                    known = found.setdefault(id(beyond), (beyond, it_lies_in))
+                    if known[1] is not it_lies_in and not guarded:
+                        return None
     return found
 
 

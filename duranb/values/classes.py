@@ -62,10 +62,16 @@ def carried(cls: type, live: Mapping[str, Any]) -> dict[str, Any]:
 def holds(cls: type) -> dict[str, Any]:
     """The lists, instances and other changeable values that a class of the notebook holds, and the
     functions it was given that are not of its body: they have names of their own."""
-    if type(cls) not in (type, abc.ABCMeta) or module_of(cls) != "__main__":
+    if module_of(cls) != "__main__" or not all(map(_is_plain, mro_of(type(cls)))):
         return {}
     body = f"{qualname_of(cls)}."
     return {n: v for n, v in identity.attributes(cls).items() if _is_state(n, v, body)}
+
+
+def _is_plain(metaclass: type) -> bool:
+    """Whether a metaclass, or a base of one, keeps nothing of its own in its classes: those of
+    enums, models and the like do."""
+    return metaclass in (object, type, abc.ABCMeta) or module_of(metaclass) == "__main__"
 
 
 def _is_state(name: str, value: Any, body: str) -> bool:
@@ -116,6 +122,7 @@ def load(
             if _is_it(known, name, fingerprint):
                 return known
     before = dict(vars(live)) if live is not None else {}
+    told = members.told(live) if live is not None and issubclass(live, enum.Enum) else {}
     held_before = identity.attributes(live) if live is not None else {}
     outdated = live is not None and not _is_current(live)
     loaded = _defined(definition)
@@ -133,7 +140,7 @@ def load(
             type.__delattr__(loaded, later)
         for kept in [n for n, v in held_before.items() if dict_of(loaded).get(n) is not v]:
             type.__setattr__(loaded, kept, held_before[kept])
-        return loaded
+        return members.complete(loaded, told) if issubclass(loaded, enum.Enum) else loaded
     if loaded is live and not outdated:
         definitions.keep(loaded, before)
     for later in identity.attributes(loaded).keys() - names if names else ():

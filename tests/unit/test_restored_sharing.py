@@ -99,8 +99,11 @@ def test_what_is_registered_is_known_to_all_that_dispatch() -> None:
 def test_a_function_that_a_class_holds_with_arguments_is_the_one_with_a_name() -> None:
     """``C.extra = functools.partial(f, things)``."""
     code = "import functools\nclass C: pass\nthings = []"
-    second = recorded(code, "p = functools.partial(print, things)", "C.extra = p")[1]
+    code += "\nclass Meta(type): known = []\nclass Made(metaclass=Meta): pass"
+    steps = "p = functools.partial(print, things)", "C.extra = Made.extra = p; Meta.known.append(1)"
+    second = recorded(code, *steps)[1]
     assert second["C"].extra is second["p"] and second["p"].args[0] is second["things"]
+    assert second["Made"].extra is second["p"] and type(second["Made"]) is second["Meta"]
 
 
 def test_a_variable_that_holds_its_own_function_comes_back() -> None:
@@ -189,6 +192,20 @@ def test_an_enum_has_all_its_members_and_what_they_were_given() -> None:
     assert list(flag.__members__) == ["R", "W", "RW", "ALSO"] and flag.ALSO is flag.R
     assert flag.R | flag.W is flag.RW and flag.RW.seen == [2]
     assert vars(flag)["ALSO"] is flag.R
+
+
+def test_a_member_of_an_enum_has_what_it_had_and_no_more() -> None:
+    """In the same kernel: what a step gave it since is gone when the class is put back, and stays
+    where only a value is loaded that has the member in it."""
+    kernel = Kernel()
+    made = kernel.run("import enum\nclass P(enum.Enum): R = 1")
+    held = kernel.run("held = [P.R]")
+    kernel.run("P.R.seen = 1")
+    kernel.run("held = 0")
+    given(kernel, held, "held")
+    assert kernel["held"][0] is kernel["P"].R and kernel["P"].R.seen == 1
+    given(kernel, made, "P")
+    assert not hasattr(kernel["P"].R, "seen")
 
 
 def test_a_class_defines_what_its_base_defines_too() -> None:
@@ -297,6 +314,20 @@ def test_a_class_without_its_name_is_state_of_its_instances() -> None:
     _, second = recorded(ACCOUNT, "ann = Account()", "Account = [1]", "ann.paid = 3; ann.of = [2]")
     assert type(second["ann"]).all[0] is second["ann"] and second["ann"].paid == 3
     assert second["Account"] == [1]
+
+
+def test_what_lies_in_other_memory_by_now_is_not_linked() -> None:
+    """The bytes that an array looked at are bound anew, to equal ones: a name for the array has
+    nothing to do with them."""
+    made = "import numpy as np\nb = bytearray(4)\na = np.frombuffer(b, np.uint8)"
+    first = Kernel()
+    first.run(made)
+    delta = first.run("c = a")
+    second = Kernel(first.artifacts)
+    second.run(f"{made}\nb = bytearray(4)")
+    given(second, delta, "c", reads={"a"})
+    assert second["c"] is second["a"]
+    assert second.namespace.sharing("c") == {"a"} and second.namespace.sharing("b") == set()
 
 
 def test_scattered_memory_is_shared_again() -> None:
