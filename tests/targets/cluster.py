@@ -80,13 +80,20 @@ class Cluster:
 
     def start_worker(self, **environment: str) -> subprocess.Popen[bytes]:
         """One more worker."""
-        command = [sys.executable, "-m", "duranb.temporal", "worker", str(self.export)]
-        with open(self.folder / "workers.log", "ab") as log:
-            worker = subprocess.Popen(
-                command, stdout=log, stderr=log, env={**self._environment, **environment}
-            )
+        words = ["-m", "duranb.temporal", "worker", str(self.export)]
+        worker = self.start_command(*words, **environment)
         self.workers.append(worker)
         return worker
+
+    def start_command(self, *words: str, **environment: str) -> subprocess.Popen[bytes]:
+        """Python with these words, that finds the server."""
+        with open(self.folder / "workers.log", "ab") as log:
+            return subprocess.Popen(
+                [sys.executable, *words],
+                stdout=log,
+                stderr=log,
+                env={**self._environment, **environment},
+            )
 
     def kill_worker(self, worker: subprocess.Popen[bytes]) -> None:
         """kill -9, and another one takes its place."""
