@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from duranb.engine.tools import tool
     from duranb.engine.values import now, random, uuid4
     from duranb.errors import BudgetExceeded, Reject
+    from duranb.scripts.command import command, options
     from duranb.scripts.durable import durable
+    from duranb.scripts.flow import flow
     from duranb.session.session import current
     from duranb.state.reconnect import reconnect
 
@@ -38,10 +40,12 @@ _HOMES = {
     "ask": "duranb.engine.questions",
     "asleep": "duranb.engine.timers",
     "call": "duranb.engine.effects",
+    "command": "duranb.scripts.command",
     "compensation": "duranb.engine.saga",
     "context": "duranb.engine.context",
     "current": "duranb.session.session",
     "durable": "duranb.scripts.durable",
+    "flow": "duranb.scripts.flow",
     "gather": "duranb.engine.maps",
     "budget": "duranb.engine.budgets",
     "BudgetExceeded": "duranb.errors",
@@ -49,6 +53,7 @@ _HOMES = {
     "map": "duranb.engine.maps",
     "memory": "duranb.engine.memory",
     "now": "duranb.engine.values",
+    "options": "duranb.scripts.command",
     "random": "duranb.engine.values",
     "reconnect": "duranb.state.reconnect",
     "sleep": "duranb.engine.timers",
@@ -65,15 +70,18 @@ __all__ = [
     "asleep",
     "budget",
     "call",
+    "command",
     "compensation",
     "context",
     "current",
     "durable",
+    "flow",
     "gather",
     "limits",
     "map",
     "memory",
     "now",
+    "options",
     "random",
     "reconnect",
     "sleep",
