@@ -19,6 +19,7 @@
     │   ├── BudgetExceeded      a call would cost more than is left
     │   ├── ItemFailed          an item of a map failed after all its tries
     │   ├── Waiting             a question has no answer yet, a timer has not ended
+    │   ├── Expired             nobody answered, or no signal came, in time
     │   └── Unrecorded          strict replay met a call that is not in the journal
     └── StateError
         ├── NotRestorable       a value that could not be stored was used
@@ -35,6 +36,7 @@ import traceback
 __all__ = [
     "BudgetExceeded",
     "DuranbError",
+    "Expired",
     "InDoubt",
     "ItemFailed",
     "NoSuchStep",
@@ -135,6 +137,11 @@ class ValidationFailed(StepError):
 
 class StepTimeout(StepError, TimeoutError):
     """An attempt took longer than ``--timeout``."""
+
+
+class Expired(StepError):
+    """A question's deadline, or a wait's timeout, passed with nothing there. It is recorded: the
+    same is raised whenever the step runs again."""
 
 
 class InDoubt(StepError):

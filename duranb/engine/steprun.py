@@ -40,7 +40,9 @@ from duranb.record import events as e
 from duranb.record.model import Cause, Execution, Origin, Status
 from duranb.record.ways import How
 from duranb.state import Restored
+from duranb.text import sources
 from duranb.text.credentials import public_text
+from duranb.text.known import KNOWN
 
 NOTHING = object()
 """Stands for "the body had no result"."""
@@ -122,7 +124,7 @@ class StepRun:
                 run=history.run,
                 branch=history.branch,
                 kind=self.spec.kind,
-                source=self.spec.source,
+                source=sources.recorded(self.spec.source),
                 fingerprint=self.spec.fingerprint,
                 identity=self._decision.identity,
                 inputs=self._decision.inputs,
@@ -241,8 +243,8 @@ class StepRun:
 
     def _verdict(self) -> BaseException | None:
         """What is wrong although the body returned: a stop it swallowed, or its validator."""
-        if self.context.journal.stopped is not None:
-            return self.context.journal.stopped
+        if (stopped := self.context.journal.left()) is not None:
+            return stopped
         if not self.spec.validate:
             return None
         name, check = self.spec.name, self.spec.validate
@@ -308,6 +310,7 @@ class StepRun:
 
     def _complete(self) -> Flow[None]:
         messages = self._host.outputs()
+        KNOWN.look_around()  # before anything is stored: the body may have set it
         result = self._host.result()
         done = self._keeping.capture()
         binding, name = None, ""
@@ -356,6 +359,7 @@ class StepRun:
 
     def _end(self, status: Status, error: BaseException) -> Flow[None]:
         """Stop without completing; what the body left is there to look at."""
+        KNOWN.look_around()
         left = self._keeping.abandon()
         try:
             messages = self._keep_messages(self._host.outputs())
@@ -437,7 +441,7 @@ def restore(
 def _full(error: BaseException) -> e.ErrorInfo:
     kept = describe(error)
     text = "".join(traceback.format_exception(error))
-    return msgspec.structs.replace(kept, traceback=public_text(storable(text[-20_000:])))
+    return msgspec.structs.replace(kept, traceback=public_text(storable(text))[-20_000:])
 
 
 def _first_line(error: BaseException) -> str:

@@ -18,6 +18,7 @@ from duranb.plan import dump
 from duranb.record.history import History
 from duranb.session.places import has_store
 from duranb.session.reader import open_reader
+from duranb.text.known import KNOWN
 
 __all__ = ["TARGETS", "ExportError", "Graph", "build", "export", "graph_of"]
 
@@ -38,6 +39,7 @@ def export(notebook: Path, target: str) -> str:
     """
     if target not in TARGETS:
         raise ExportError(f"there is no target {target!r}; there are: {', '.join(TARGETS)}")
+    KNOWN.look_around()
     return TARGETS[target](graph_of(notebook))
 
 

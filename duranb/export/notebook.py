@@ -15,6 +15,7 @@ from duranb.engine.options import Options, first_line, parse
 from duranb.errors import UsageError
 from duranb.export.errors import ExportError
 from duranb.export.shell import plain_python
+from duranb.text import sources
 
 PLAIN = "plain"
 DURABLE = "durable"
@@ -110,7 +111,7 @@ def _cell(number: int, source: str, heading: str) -> Cell:
     elif source.lstrip().startswith("%%compensate"):
         first, _, body = source.lstrip().partition("\n")
         kind, undoes = COMPENSATION, first.removeprefix("%%compensate").strip()
-    transformed = TransformerManager().transform_cell(body)
+    transformed = TransformerManager().transform_cell(sources.exported(body))
     try:
         as_run = ast.parse(transformed)
     except SyntaxError as error:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import duranb
 from duranb.code.fingerprint import Uses
-from duranb.engine import questions, runtime as engine
+from duranb.engine import runtime as engine
 from duranb.engine.runtime import Runtime, Settings
 from duranb.errors import Untrusted, UsageError
 from duranb.record import events as e
@@ -23,7 +23,9 @@ from duranb.session.method import Method
 from duranb.session.reader import Reader
 from duranb.state import Namespace
 from duranb.store import Store
+from duranb.text import sources
 from duranb.text.credentials import is_secret_variable
+from duranb.text.known import KNOWN
 from duranb.verbs import table
 from duranb.verbs.declaration import Acts, Changes, Looks
 
@@ -101,14 +103,14 @@ class Session:
         surface: Surface | None,
     ) -> Session:
         global _current
+        KNOWN.look_around()
         opened = Store.open(store, settled=not settings.strict)
         try:
             folding = opened.fold()
             uses = Uses(live, root=notebook.parent)
             namespace = Namespace(live, opened, uses)
             namespace.alive_will_do = settings.strict
-            inbox = questions.inbox(store)
-            runtime = Runtime(opened, folding, namespace, settings, inbox=inbox)
+            runtime = Runtime(opened, folding, namespace, settings, inbox=store)
             session = cls(notebook, runtime, opened, surface)
         except BaseException:
             opened.close()
@@ -263,12 +265,14 @@ class Session:
     compensate = Method(table.Compensate, change)
     resolve = Method(table.Resolve, change)
     answer = Method(table.Answer, act)
+    signal = Method(table.Signal, act)
     trust = Method(table.Trust, change)
 
     def register_compensation(self, step: str, source: str) -> None:
         """Give a step its undo: the source of a ``%%compensate`` cell."""
-        if self.history.compensations.get(step) != source:
-            self.runtime.record(e.CompensationRegistered(step=step, source=source))
+        told = sources.recorded(source)
+        if self.history.compensations.get(step) != told:
+            self.runtime.record(e.CompensationRegistered(step=step, source=told))
 
     def need_surface(self) -> Surface:
         """The surface that can run cells. Raises :class:`UsageError` where there is none."""
@@ -288,10 +292,17 @@ def current() -> Session:
     ``status()``, ``log()``, ``show(step)`` and ``diff(a, b)`` give something to look at;
     ``rewind``, ``replay``, ``fork``, ``switch``, ``compensate``, ``resolve`` and ``trust`` give a
     change, which says what it would do: ``await change.apply()`` does it. ``answer(number, value)``
-    does it at once.
+    and ``signal(name, value)`` do it at once.
 
-    Raises :class:`duranb.errors.UsageError` when none is open.
+    Raises :class:`duranb.errors.UsageError` when none is open, and in code that runs beside it,
+    over a journal of its own: a step that a worker runs.
     """
+    runtime = engine.active()
+    if runtime is not None and (_current is None or runtime is not _current.runtime):
+        raise UsageError(
+            "duranb.current() is a notebook's or a script's; this step runs on a worker, and what "
+            "is recorded of its run is looked at from outside (python -m duranb.temporal status)"
+        )
     if _current is None:
         raise UsageError(
             "no store is open: it is once a durable cell has run, or inside duranb.durable()"

@@ -14,7 +14,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from duranb.errors import StoreDamaged, StoreError, Superseded, UsageError
 from duranb.record import events as e
@@ -26,9 +26,13 @@ from duranb.store.buckets import Bucket
 from duranb.store.log import Line
 from duranb.store.port import Listener, Receipt
 from duranb.store.writer import Draft, Writer
+from duranb.text.known import KNOWN
 
 INLINE = 32 << 10
 """Bytes up to which an artifact lies in the batch that names it, and costs no object of its own."""
+
+Opening = Callable[[Sequence[Event]], Sequence[EventBody]]
+"""What whoever opens a log has to say first, given what is in it."""
 
 TRIES = 50
 """How often a place is tried that others take first."""
@@ -43,7 +47,7 @@ class ObjectArtifacts:
 
     def put(self, parts: Sequence[Buffer]) -> str:
         """See :meth:`duranb.record.artifacts.Artifacts.put`."""
-        data = b"".join(parts)
+        data = KNOWN.masked(b"".join(parts))
         digest = files.digest_of([memoryview(data)])
         self.keep(digest, data)
         return digest
@@ -74,8 +78,11 @@ class ObjectStore:
     opens the log next reads what became of it.
     """
 
-    def __init__(self, bucket: Bucket, place: str, epoch: int = 0) -> None:
-        """Read the log, and take its next number.
+    def __init__(
+        self, bucket: Bucket, place: str, epoch: int = 0, *, opening: Opening = lambda events: ()
+    ) -> None:
+        """Read the log, and take its next number; with it goes what ``opening`` makes of the events
+        that were read.
 
         Raises :class:`Superseded` where a writer of a later epoch has it,
         :class:`duranb.errors.Untrusted`, or another :class:`duranb.errors.StoreError`.
@@ -86,14 +93,14 @@ class ObjectStore:
         self._unsent: dict[str, bytes] = {}
         self._sent: dict[str, bytes] = {}
         self._log = _Log(bucket, place, epoch)
-        self._log.take_over()
+        self._log.take_over(opening)
         self._writer = Writer(self._log, self._artifacts.keep, self._stored, self._log.check)
 
     # -- artifacts -------------------------------------------------------------------------
 
     def put(self, parts: Sequence[Buffer]) -> str:
         """See :meth:`duranb.record.artifacts.Artifacts.put`: durable with the next append."""
-        data = b"".join(parts)
+        data = KNOWN.masked(b"".join(parts))
         digest = files.digest_of([memoryview(data)])
         with self._mutex:
             if digest not in self._sent and digest not in self._log.payloads:
@@ -129,7 +136,7 @@ class ObjectStore:
             lines += [
                 _line(e.ArtifactStored(digest=d, size=len(x), in_file=True)) for d, x in large
             ]
-            lines += [_line(body) for body in bodies]
+            lines += [_line(e.public(body)[0]) for body in bodies]
 
             def undo() -> None:
                 """What was put and could not be written goes with the next events."""
@@ -192,14 +199,15 @@ class _Log:
         if self._lost is not None:
             raise self._lost
 
-    def take_over(self) -> None:
+    def take_over(self, opening: Opening) -> None:
         """Read the log and take its next number; see :class:`ObjectStore`."""
         for _ in range(TRIES):
             self.read_on()
             latest = self._latest
             if latest is not None and latest.epoch > self._epoch:
                 raise self._superseded(latest)
-            claim = self._batch([], {})
+            now = time.time_ns() // 1000
+            claim = self._batch([(now, e.encode(body)[1]) for body in opening(self.events)], {})
             name, raw = self._named(claim)
             if self._bucket.create(name, raw) or self._bucket.get(name) == raw:
                 self._take(claim, raw[: batches.SEAL])

@@ -135,8 +135,14 @@ def run_cells() -> list[str]:
 
 
 def run_magics(lines: list[str]) -> list[str]:
+    """Run lines of magic; what each ended in, up to the first that fails."""
+    ended: list[str] = []
     with _shell() as run:
-        return [run(line) for line in lines]
+        for line in lines:
+            ended.append(run(line))
+            if ended[-1]:
+                break
+    return ended
 
 
 def run_command(words: list[str]) -> list[str]:
@@ -289,7 +295,7 @@ def forked(place: Path, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
                 "DURANB_HOME": str(place / "home"),
                 "DURANB_NOTEBOOK": str(place / "n" / "a.ipynb"),
                 "DURANB_CHECK": "0",
-                "LEDGER": str(place / "ledger"),
+                "LEDGER": "../ledger",
             }
             out = os.open(place / "out", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
             os.dup2(out, 1)
@@ -347,7 +353,7 @@ def base_of(verb: str, folder: Path) -> Path:
         (base / "home").mkdir()
     # Heads lie under the name of the place; the copies have none.
     shutil.rmtree(base / "home" / "heads", ignore_errors=True)
-    for name in ("out", "answer.json", "ledger"):
+    for name in ("out", "answer.json"):
         (base / name).unlink(missing_ok=True)
     return base
 

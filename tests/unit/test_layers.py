@@ -31,6 +31,7 @@ LAYERS = (
     "runner",
     "scripts",
     "langgraph",
+    "temporal",
     "jupyter",
     "demo",
     "cli",
