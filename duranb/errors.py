@@ -17,6 +17,7 @@
     │   ├── StepTimeout         ``--timeout`` passed                       (transport)
     │   ├── InDoubt             an effect may or may not have happened
     │   ├── BudgetExceeded      a call would cost more than is left
+    │   ├── AnswerTooLong       a server sent more than is recorded of one answer
     │   ├── ItemFailed          an item of a map failed after all its tries
     │   ├── Waiting             a question has no answer yet, a timer has not ended
     │   ├── Expired             nobody answered, or no signal came, in time
@@ -34,6 +35,7 @@ from __future__ import annotations
 import traceback
 
 __all__ = [
+    "AnswerTooLong",
     "BudgetExceeded",
     "DuranbError",
     "Expired",
@@ -150,6 +152,11 @@ class InDoubt(StepError):
 
 class BudgetExceeded(StepError):
     """A call was not made, since it would cost more than is left of a budget."""
+
+
+class AnswerTooLong(StepError):
+    """A server sent more than is recorded of one answer. It is kept in the history as why a call is
+    not recorded; the step was given all of it."""
 
 
 class ItemFailed(StepError):
