@@ -18,6 +18,8 @@ from typing import Any, Self
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+ROOT = Path(__file__).parents[2]
+
 HEARTBEAT = 1.0
 """Seconds after which a silent worker is dead, in tests."""
 
@@ -46,6 +48,7 @@ class Cluster:
         self.workers: list[subprocess.Popen[bytes]] = []
         self._environment = {
             **os.environ,
+            "PYTHONPATH": str(ROOT),
             "TEMPORAL_ADDRESS": f"127.0.0.1:{self.port}",
             "DURANB_BUCKET": self.bucket,
             **environment,
@@ -93,6 +96,7 @@ class Cluster:
                 stdout=log,
                 stderr=log,
                 env={**self._environment, **environment},
+                cwd=self.folder,
             )
 
     def kill_worker(self, worker: subprocess.Popen[bytes]) -> None:
