@@ -55,10 +55,13 @@ class Outside:
         self._modules: dict[str, str] = {}
         self._functions: dict[str, list[Statement]] = {}
         self._tools: set[str] = set()
+        self._generators: set[str] = set()
         self._known: dict[str, Doing] = {}
         for statement in every:
             if statement.is_import:
                 self._modules.update(_imported(statement.node))
+            if self._makes_generator(statement.value):
+                self._generators |= set(statement.names.writes)
             for name in statement.makes:
                 self._functions.setdefault(name, []).append(statement)
         for name, made in self._functions.items():
@@ -76,10 +79,19 @@ class Outside:
             if not statement.makes:
                 found |= self._own(statement.node)
                 found |= Doing(acts=self._acts(statement, data, step=step))
+            if statement.names.loads & self._generators:
+                found |= Doing(draws=True)
             called = statement.names.loads - statement.makes
             for name in called & self._functions.keys():
                 found |= self._of_function(name)
         return found
+
+    def _makes_generator(self, value: ast.expr | None) -> bool:
+        """Whether a name is given a random generator of its own."""
+        if not isinstance(value, ast.Call):
+            return False
+        called = self._dotted(value.func)
+        return called.startswith(_RANDOM) and called.rpartition(".")[2] in _DRAWS_NOTHING
 
     def _of_function(self, name: str) -> Doing:
         if name not in self._known:
@@ -87,6 +99,7 @@ class Outside:
             found = Doing(frozenset({f"tool {name}"})) if name in self._tools else Doing()
             for statement in self._functions[name]:
                 found |= self._own(statement.node)
+                found |= Doing(draws=bool(statement.names.loads & self._generators))
                 for other in statement.names.loads & self._functions.keys():
                     found |= self._of_function(other)
             self._known[name] = found

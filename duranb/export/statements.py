@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -25,12 +26,14 @@ class Statement:
     """One top-level statement of a cell.
 
     ``mutates`` are names whose value it, or a function it defines, visibly changes in place;
+    ``called`` are names in a call that stands alone: it is there for what it does, perhaps to them.
     ``globals`` those that such a function declares global, which are among them.
     """
 
     chunk: Chunk
     names: CellNames
     mutates: frozenset[str]
+    called: frozenset[str]
     globals: frozenset[str]
     awaits: bool
 
@@ -122,6 +125,7 @@ def _facts(chunk: Chunk) -> Statement:
         chunk=chunk,
         names=names,
         mutates=frozenset(_mutated(chunk.node)) & names.loads | declared,
+        called=frozenset(_called(chunk.node)),
         globals=declared,
         awaits=dataflow.is_async(tree),
     )
@@ -156,6 +160,23 @@ def _mutated(node: ast.AST) -> set[str]:
             name = getattr(called, "attr", getattr(called, "id", ""))
             if name in _FIRST_ARGUMENT and each.args:
                 found |= _root(each.args[0])
+    return found
+
+
+def _called(node: ast.stmt) -> set[str]:
+    """``x`` and ``y`` of ``x.take(y)`` and ``take(x, y)`` that nobody wants the value of."""
+    found: set[str] = set()
+    for each in ast.walk(node):
+        match each:
+            case (
+                ast.Expr(value=ast.Call() as call)
+                | ast.Expr(value=ast.Await(value=ast.Call() as call))
+            ):
+                if isinstance(call.func, ast.Name) and hasattr(builtins, call.func.id):
+                    continue
+                found |= _root(call.func) if isinstance(call.func, ast.Attribute) else set()
+                for given in (*call.args, *(k.value for k in call.keywords)):
+                    found |= _root(given)
     return found
 
 
