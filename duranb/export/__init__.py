@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from duranb.export import pictures, script, steps
+from duranb.export import langgraph, pictures, script, steps
 from duranb.export.build import build
 from duranb.export.errors import ExportError
 from duranb.export.graph import Graph
@@ -25,6 +25,7 @@ __all__ = ["TARGETS", "ExportError", "Graph", "build", "export", "graph_of"]
 TARGETS: dict[str, Callable[[Graph], str]] = {
     "dot": lambda graph: pictures.dot(graph.plan),
     "json": lambda graph: dump(graph.plan).decode(),
+    "langgraph": langgraph.render,
     "mermaid": lambda graph: pictures.mermaid(graph.plan),
     "script": script.render,
     "steps": steps.render,

@@ -113,6 +113,7 @@ class _Builder:
             main=self._names.free("main", "run_notebook"),
             run=self._names.free("run", "go"),
             renamed={n: self._names.free(f"{n}_now") for n in sorted(taken & data)},
+            taken=frozenset(self._names.of_notebook),
             types=types_of(code, self._parameters),
             shows="display" in {n for s in code for n in s.names.loads} - self._shared.bound,
         )

@@ -51,7 +51,8 @@ class Compensation:
 class Graph:
     """``shared`` are names bound in the flow that the module's functions read as globals. ``main``
     and ``run`` are names for our own that nothing in the notebook has. ``renamed`` are names for
-    what nodes give where the module has a variable of the same name. ``shows`` says that
+    what nodes give where the module has a variable of the same name. ``taken`` are the names that
+    occur in the notebook. ``shows`` says that
     ``display`` is used without being imported."""
 
     title: str
@@ -64,6 +65,7 @@ class Graph:
     main: str
     run: str
     renamed: dict[str, str]
+    taken: frozenset[str]
     types: Types
     shows: bool
 

@@ -151,6 +151,8 @@ def _mutated(node: ast.AST) -> set[str]:
         if isinstance(each, (ast.Attribute, ast.Subscript)):
             if isinstance(each.ctx, (ast.Store, ast.Del)):
                 found |= _root(each)
+        elif isinstance(each, ast.AugAssign):
+            found |= _root(each.target)  # of a list it is
         elif isinstance(each, ast.Call):
             called = each.func
             if isinstance(called, ast.Attribute):
@@ -160,7 +162,20 @@ def _mutated(node: ast.AST) -> set[str]:
             name = getattr(called, "attr", getattr(called, "id", ""))
             if name in _FIRST_ARGUMENT and each.args:
                 found |= _root(each.args[0])
+    for each in ast.walk(node):
+        if isinstance(each, (ast.For, ast.AsyncFor, ast.comprehension)) and any(
+            isinstance(n, ast.Name) and n.id in found for n in ast.walk(each.target)
+        ):
+            found |= _roots(each.iter)
     return found
+
+
+def _roots(node: ast.expr) -> set[str]:
+    """What a loop goes through: ``xs`` and ``ys`` of ``zip(xs, ys.items())``."""
+    if isinstance(node, ast.Call):
+        found = _root(node.func) if isinstance(node.func, ast.Attribute) else set()
+        return found.union(*map(_roots, node.args))
+    return _root(node)
 
 
 def _called(node: ast.stmt) -> set[str]:
