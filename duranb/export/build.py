@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from duranb.code import dataflow
@@ -114,9 +115,21 @@ class _Builder:
             run=self._names.free("run", "go"),
             renamed={n: self._names.free(f"{n}_now") for n in sorted(taken & data)},
             taken=frozenset(self._names.of_notebook),
+            notes=tuple(self._notes()),
             types=types_of(code, self._parameters),
             shows="display" in {n for s in code for n in s.names.loads} - self._shared.bound,
         )
+
+    def _notes(self) -> Iterator[str]:
+        """What the notebook's owner should know: plain cells that are carried out in each run."""
+        for placed in self._placed:
+            if placed.cell.options is None:
+                code = [*placed.module, *placed.flow]
+                if self._outside.doing(code, set(), step=False).asks:
+                    yield (
+                        f"{placed.cell.label} calls a model outside of a step: it is called, and "
+                        "paid for, in each run. Begin the cell with %%durable to have it recorded"
+                    )
 
     # -- one cell --------------------------------------------------------------------------
 

@@ -27,6 +27,12 @@ _SETTING = re.compile(
 )
 """Functions of modules that change how the process works, by the ways that they are called."""
 
+_ASKING = re.compile(
+    r"(completions|responses|messages|embeddings)\.(create|parse|stream)$"
+    r"|\.generate_content(_stream)?$|^litellm\.a?completion$"
+)
+"""How SDKs call a model."""
+
 _WRITING_METHODS = frozenset(
     {"write_text", "write_bytes", "to_csv", "to_parquet", "to_excel", "to_sql", "savefig"}
     | {"unlink", "mkdir", "rmdir", "commit", "executemany"}
@@ -35,16 +41,21 @@ _WRITING_METHODS = frozenset(
 
 @dataclass(frozen=True)
 class Doing:
-    """What some code visibly does: ``effects`` by name, whether it ``draws`` random numbers, and
-    whether it does something to the process that others could notice (``acts``)."""
+    """What some code visibly does: ``effects`` by name, whether it ``draws`` random numbers,
+    whether it does something to the process that others could notice (``acts``), and whether it
+    ``asks`` a model."""
 
     effects: frozenset[str] = frozenset()
     draws: bool = False
     acts: bool = False
+    asks: bool = False
 
     def __or__(self, other: Doing) -> Doing:
         return Doing(
-            self.effects | other.effects, self.draws or other.draws, self.acts or other.acts
+            self.effects | other.effects,
+            self.draws or other.draws,
+            self.acts or other.acts,
+            self.asks or other.asks,
         )
 
 
@@ -107,7 +118,7 @@ class Outside:
 
     def _own(self, node: ast.AST) -> Doing:
         effects: set[str] = set()
-        draws = False
+        draws = asks = False
         for each in ast.walk(node):
             if not isinstance(each, ast.Call):
                 continue
@@ -121,7 +132,8 @@ class Outside:
                 effects.add(name.rpartition(".")[2])
             if name.startswith(_RANDOM) and name.rpartition(".")[2] not in _DRAWS_NOTHING:
                 draws = True
-        return Doing(frozenset(effects), draws)
+            asks = asks or _ASKING.search(name) is not None
+        return Doing(frozenset(effects), draws, asks=asks)
 
     def _acts(self, statement: Statement, data: set[str], *, step: bool) -> bool:
         """Whether a statement is there for what it does to something that is no variable of the

@@ -32,7 +32,10 @@ def module(
     imports: Sequence[str] = (),
 ) -> str:
     """The module with ``about`` in its docstring, and with ``imports`` of the target's. ``guard``
-    stands before the first statement that does anything, and ``ending`` after the functions."""
+    stands before the first statement that does anything, and ``ending`` after the functions.
+
+    Raises :class:`ExportError` for what cannot be kept when it runs."""
+    graph.check_storable()
     futures, first, blocks = _blocks(graph, guard)
     functions: list[str] = []
     for unit in graph.flow:
