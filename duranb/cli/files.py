@@ -24,6 +24,12 @@ def timeline(verb: Timeline, notebook: Path) -> None:
 
 def export(verb: Export, notebook: Path) -> None:
     """Write what the notebook is exported to."""
+    if verb.target == "temporal":
+        from duranb.temporal.export import write
+
+        for file in write(notebook, verb.out):
+            click.echo(str(file))
+        return
     from duranb.export import graph_of, rendered
 
     graph = graph_of(notebook)
