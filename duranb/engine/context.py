@@ -54,6 +54,7 @@ class StepContext:
         within: Tally | None = outer.step.unrecorded if outer is not None else None
         self.unrecorded: Tally = Tally(execution, runtime.append, within)
         self._outer: StepContext | None = None
+        self._desk = scopes.desk()
 
     @property
     def attempt(self) -> int:
@@ -67,7 +68,8 @@ class StepContext:
             self._outer, self.runtime.running = self.runtime.running, self
         self.journal.attempt.entered()
         attempt = self.journal.attempt
-        return scopes.inside.set(scopes.Inside(self, attempt, budgets=self.budgets))
+        where = scopes.Inside(self, attempt, budgets=self.budgets, desk=self._desk)
+        return scopes.inside.set(where)
 
     def exit(self, token: Token[scopes.Inside | None], *, process_wide: bool) -> None:
         """Undo :meth:`enter`."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 import logging
 import threading
 from typing import Any
@@ -36,8 +37,10 @@ def warm() -> None:
         _warming.start()
 
 
-def cost_of(tokens: Tokens, url: str, provider: str) -> float | None:
+def cost_of(tokens: Tokens, url: str, provider: str, share: float = 1.0) -> float | None:
     """The price of ``tokens``, or None when there is no price for their model.
+
+    With a ``share`` it is the price in a batch: the one on the list, or that part of the usual one.
 
     The provider is the one whose API ``url`` is, else the one that makes the model (a proxy, a
     stand-in), else ``provider``, which is the one whose API shape was spoken.
@@ -57,11 +60,24 @@ def cost_of(tokens: Tokens, url: str, provider: str) -> float | None:
     usage = Usage(**{name: count for name, count in used.items() if count})
     try:
         where = _where(tokens.model, url, provider)
-        found = _snapshot().calc(usage, tokens.model, *where, None) if where else None
+        if where is None:
+            return None
+        found = float(_snapshot().calc(usage, tokens.model, *where, None).total_price)
+        return found if share == 1.0 else _in_batch(usage, tokens.model, where, found, share)
     except (LookupError, ValueError, TypeError) as error:
         _log.warning("no price for a call of %s: %s", tokens.model, error)
         return None
-    return None if found is None else float(found.total_price)
+
+
+def _in_batch(
+    usage: Any, model: str, where: tuple[str | None, str | None], usual: float, share: float
+) -> float:
+    """Later lists know batches. What is as dear as usual in one is not in a list."""
+    calc = _snapshot().calc
+    if "price_context" not in inspect.signature(calc).parameters:
+        return usual * share
+    found = calc(usage, model, *where, None, price_context={"processing": "batch"}).total_price
+    return float(found) if float(found) != usual else usual * share
 
 
 @functools.lru_cache(maxsize=256)
