@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from duranb.engine.functions import step
     from duranb.engine.limits import limits
     from duranb.engine.maps import gather, map
+    from duranb.engine.memory import memory
     from duranb.engine.questions import ask
     from duranb.engine.saga import compensation
     from duranb.engine.timers import asleep, sleep
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from duranb.scripts.durable import durable
     from duranb.session.session import current
     from duranb.state.reconnect import reconnect
+    from duranb.text.known import secret
 
 __version__ = "0.1.0"
 
@@ -46,8 +48,10 @@ _HOMES = {
     "BudgetExceeded": "duranb.errors",
     "limits": "duranb.engine.limits",
     "map": "duranb.engine.maps",
+    "memory": "duranb.engine.memory",
     "now": "duranb.engine.values",
     "random": "duranb.engine.values",
+    "secret": "duranb.text.known",
     "reconnect": "duranb.state.reconnect",
     "sleep": "duranb.engine.timers",
     "step": "duranb.engine.functions",
@@ -70,9 +74,11 @@ __all__ = [
     "gather",
     "limits",
     "map",
+    "memory",
     "now",
     "random",
     "reconnect",
+    "secret",
     "sleep",
     "step",
     "timeline",

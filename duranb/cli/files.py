@@ -10,7 +10,7 @@ import click
 from duranb.errors import UsageError
 from duranb.session import places
 from duranb.session.reader import open_reader
-from duranb.verbs.table import Adopt, Export, Timeline, Verify
+from duranb.verbs.table import Adopt, Export, ExportTraces, Timeline, Verify
 
 
 def timeline(verb: Timeline, notebook: Path) -> None:
@@ -27,6 +27,21 @@ def export(verb: Export, notebook: Path) -> None:
     from duranb.export import export as exported
 
     _write(exported(notebook, verb.target or ""), verb.out)
+
+
+def export_traces(verb: ExportTraces, notebook: Path) -> None:
+    """Write what was carried out as traces, or send it to a collector."""
+    from duranb.views.traces import send, traces
+
+    with open_reader(notebook) as reader:
+        body = traces(reader.history, notebook.stem)
+    if verb.endpoint is None:
+        _write(body.decode() + "\n", verb.out)
+        return
+    if verb.out is not None:
+        raise UsageError("choose one: -o FILE, or --endpoint URL")
+    send(body, verb.endpoint)
+    click.echo(f"the traces were sent to {verb.endpoint}")
 
 
 def verify(verb: Verify, notebook: Path) -> None:

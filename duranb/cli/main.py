@@ -24,6 +24,7 @@ _HANDLERS = {
     "verify": "duranb.cli.files:verify",
     "timeline": "duranb.cli.files:timeline",
     "export": "duranb.cli.files:export",
+    "export-traces": "duranb.cli.files:export_traces",
     "adopt": "duranb.cli.files:adopt",
     "answer": "duranb.cli.changing:answer",
     Looks: "duranb.cli.looking:look",

@@ -5,22 +5,27 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
+from duranb.errors import UsageError
 from duranb.runner import headless, offline, verifying
-from duranb.session.places import has_store, left_behind
+from duranb.session.places import has_store, left_behind, run_of
 from duranb.session.reader import open_reader
 from duranb.verbs.table import Resume, Run, Test, Verify
 from duranb.views.render import console_for
-from duranb.views.words import count
+from duranb.views.words import count, money
 
 
 def run(verb: Run, notebook: Path) -> None:
     """Run a notebook headless."""
+    if verb.over:
+        _over(verb, notebook)
+        return
     if notebook.exists() and not has_store(notebook):
         for old in left_behind(notebook)[:1]:
             click.echo(
@@ -32,6 +37,61 @@ def run(verb: Run, notebook: Path) -> None:
     _run(verb, notebook, verb.parameters)
 
 
+def _over(verb: Run, notebook: Path) -> None:
+    """Run it for each row of a table, and show what came out."""
+    from duranb.runner import over
+
+    rows = over.read_rows(Path(verb.over), verb.parameters)
+    names = tuple(n.strip() for n in verb.result.split(",") if n.strip())
+    wrong = [n for n in names if not n.isidentifier()]
+    if wrong:
+        raise UsageError(f"--result takes names of variables, not {wrong[0]!r}")
+    suffix = verb.out.suffix if verb.out is not None else ".csv"
+    over.written([], suffix)  # what cannot be written is said before anything runs
+    how = over.How(
+        timeout=verb.timeout,
+        budget=verb.budget,
+        restarts=verb.restarts,
+        kernel=verb.kernel,
+        on_failure=verb.on_failure,
+        wanted=names or None,
+    )
+    counts: Counter[str] = Counter()
+    cost = 0.0
+    with _bar(notebook.name) as (progress, task):
+        progress.update(task, total=len(rows))
+
+        def ended(outcome: over.Outcome, before: bool) -> None:
+            nonlocal cost
+            counts[outcome.status] += 1
+            cost += outcome.cost
+            said = ", ".join(f"{n} {status}" for status, n in counts.items() if status != "done")
+            about = f"{notebook.name} · {money(cost)}{f' · {said}' if said else ''}"
+            progress.update(task, advance=1, description=about)
+            if outcome.exit == headless.FAILED:
+                last = outcome.error.strip().splitlines()[-1:] or [""]
+                progress.console.print(f"run {outcome.run} failed: {last[0]}", markup=False)
+
+        outcomes = over.over(notebook, rows, how, workers=verb.workers, ended=ended)
+    made = over.written(over.table(rows, outcomes), suffix)
+    if verb.out is None:
+        click.echo(made, nl=False)
+    else:
+        verb.out.write_text(made, encoding="utf-8")
+    left = len(rows) - len(outcomes)
+    said = ", ".join([f"{n} {s}" for s, n in counts.items()] + [f"{left} not run"] * bool(left))
+    click.echo(f"{count(len(rows), 'row')}: {said}; {money(cost)}", err=True)
+    if counts["done"] < len(rows):
+        example = next((r for r in rows if r.run in outcomes and outcomes[r.run].exit), None)
+        if example is not None:
+            click.echo(f"look at one: duranb show {notebook}/{example.run} STEP", err=True)
+        click.echo("the same command goes on with those that are not done", err=True)
+    for code in (headless.FAILED, headless.INTERRUPTED, headless.WAITING):
+        if counts[over.STATUSES[code]]:
+            sys.exit(code)
+    sys.exit(headless.INTERRUPTED if left else headless.DONE)
+
+
 def resume(verb: Resume, notebook: Path) -> None:
     """Go on with a notebook that has run before."""
     with open_reader(notebook) as reader:
@@ -40,9 +100,10 @@ def resume(verb: Resume, notebook: Path) -> None:
 
 
 def _run(verb: Run | Resume, notebook: Path, parameters: dict[str, Any]) -> None:
+    source, name = run_of(notebook)
     with _progress(notebook) as hooks:
         result = headless.run(
-            notebook,
+            source,
             parameters=parameters,
             out=verb.out,
             restarts=verb.restarts,
@@ -51,6 +112,7 @@ def _run(verb: Run | Resume, notebook: Path, parameters: dict[str, Any]) -> None
             budget=verb.budget,
             hooks=hooks,
             on_failure=verb.on_failure,
+            name=name,
         )
     _finish(result)
 
@@ -58,13 +120,7 @@ def _run(verb: Run | Resume, notebook: Path, parameters: dict[str, Any]) -> None
 @contextlib.contextmanager
 def _progress(notebook: Path) -> Iterator[headless.Hooks]:
     """Hooks that show on a terminal which cell is running."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    console = console_for(stderr=True)
-    shown = console.is_terminal  # else it would end with an empty line
-    with Progress(*columns, console=console, transient=True, disable=not shown) as progress:
-        task = progress.add_task(notebook.name, total=None)
+    with _bar(notebook.name) as (progress, task):
 
         def on_cell(number: int, total: int, label: str) -> None:
             description = f"{notebook.name} · {label}" if label else notebook.name
@@ -74,6 +130,18 @@ def _progress(notebook: Path) -> Iterator[headless.Hooks]:
             progress.console.print(f"the kernel died; starting another one ({number})")
 
         yield headless.Hooks(on_cell=on_cell, on_restart=on_restart)
+
+
+@contextlib.contextmanager
+def _bar(what: str) -> Iterator[tuple[Any, Any]]:
+    """A bar on a terminal, and nothing where there is none."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    console = console_for(stderr=True)
+    shown = console.is_terminal  # else it would end with an empty line
+    with Progress(*columns, console=console, transient=True, disable=not shown) as progress:
+        yield progress, progress.add_task(what, total=None)
 
 
 def _finish(result: headless.RunResult) -> None:

@@ -29,7 +29,8 @@ class CellNames:
     ``reads`` may be read before the cell assigns them: its inputs. ``loads`` are all names that
     it loads anywhere, nested functions included. ``writes`` are in order of first assignment;
     ``sure`` are those it binds on every way through it: a function of its own that binds a global
-    is taken to be called where the cell makes use of it. ``imports`` are the absolute names of
+    is taken to be called where the cell makes use of it. ``unset`` are those it may delete before
+    it has assigned them. ``imports`` are the absolute names of
     modules it imports. ``opaque`` is empty, or says why the cell could touch any name: then the
     others are only what could be seen. ``blind`` is empty, or says why nobody can tell what such a
     cell reads.
@@ -39,6 +40,7 @@ class CellNames:
     loads: frozenset[str]
     writes: tuple[str, ...]
     deletes: frozenset[str]
+    unset: frozenset[str] = frozenset()
     sure: frozenset[str] = frozenset()
     imports: frozenset[str] = frozenset()
     opaque: str = ""
@@ -57,6 +59,7 @@ def analyse(tree: ast.Module) -> CellNames:
         loads=frozenset(flow.loads),
         writes=tuple(writes),
         deletes=frozenset(flow.deletes),
+        unset=frozenset(flow.unset),
         sure=frozenset(flow.assigned & flow.writes.keys() | flow.stores - flow.only_defined()),
         imports=frozenset(flow.imports),
         opaque=flow.opaque,

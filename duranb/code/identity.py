@@ -86,6 +86,17 @@ def of_attribute(cls: type, value: object) -> str:
     return _digest(_Tokens(cls).token(value))
 
 
+def is_same_code(cls: type, one: object, other_cls: type, other: object) -> bool:
+    """Whether functions that two classes hold are the same, but for the attributes that they were
+    given."""
+    if type(one) is not types.FunctionType or type(other) is not types.FunctionType:
+        return False
+    if compiled.parts(one) is not None:
+        return False
+    bare = [_Tokens(c).function(f, bare=True) for c, f in ((cls, one), (other_cls, other))]
+    return bare[0] == bare[1]
+
+
 def captured(value: types.FunctionType | type) -> list[object]:
     """The values that a function holds in its closure and defaults, or a class in its attributes,
     and that :func:`of_function` and :func:`of_class` tell apart by their types only, in a fixed
@@ -284,8 +295,8 @@ class _Tokens:
         self.data.append(value)
         return name
 
-    def function(self, function: types.FunctionType) -> object:
-        extra = compiled.lasting(function)
+    def function(self, function: types.FunctionType, *, bare: bool = False) -> object:
+        extra = {} if bare else compiled.lasting(function)
         wrapped = extra.pop("__wrapped__", None)
         return (
             bytecode.identity(function.__code__),

@@ -39,7 +39,6 @@ class Walker:
         self.makers: dict[str, set[str]] = {}
         self.deletes: set[str] = set()
         self.unset: set[str] = set()
-        """Names that may be deleted before the cell has assigned them."""
         self.imports: set[str] = set()
         self.opaque = ""
         self.blind = ""

@@ -217,9 +217,10 @@ def spending(made: Budget) -> Iterator[None]:
 
 def in_force() -> tuple[Budget, ...]:
     """The budgets that a call made here is paid from."""
-    where, step = scopes.inside.get(), current()
+    where = scopes.inside.get()
     if where is not None:
         return where.budgets
+    step = current()
     return step.budgets if step is not None else ()
 
 

@@ -11,7 +11,7 @@ from contextvars import Token
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from duranb.engine import scopes
+from duranb.engine import scopes, tracing
 from duranb.engine.journal import Journal
 from duranb.engine.runtime import Runtime, active
 from duranb.engine.ways import Tally
@@ -53,6 +53,7 @@ class StepContext:
         )
         within: Tally | None = outer.step.unrecorded if outer is not None else None
         self.unrecorded: Tally = Tally(execution, runtime.append, within)
+        self.span: tracing.Current | None = None
         self._outer: StepContext | None = None
         self._desk = scopes.desk()
 
@@ -64,6 +65,10 @@ class StepContext:
     def enter(self, *, process_wide: bool) -> Token[scopes.Inside | None]:
         """Become the current step of this context (and of the runtime, for a cell)."""
         scopes.follow()
+        history = self.runtime.history
+        self.span = tracing.Current.begin(
+            self.step, self.execution, self.attempt, history.run, history.branch
+        )
         if process_wide:
             self._outer, self.runtime.running = self.runtime.running, self
         self.journal.attempt.entered()
@@ -71,8 +76,17 @@ class StepContext:
         where = scopes.Inside(self, attempt, budgets=self.budgets, desk=self._desk)
         return scopes.inside.set(where)
 
-    def exit(self, token: Token[scopes.Inside | None], *, process_wide: bool) -> None:
-        """Undo :meth:`enter`."""
+    def exit(
+        self,
+        token: Token[scopes.Inside | None],
+        *,
+        process_wide: bool,
+        error: BaseException | None = None,
+    ) -> None:
+        """Undo :meth:`enter`; ``error`` is what the body raised."""
+        if self.span is not None:
+            self.span.end(error)
+            self.span = None
         if process_wide:
             self.runtime.running, self._outer = self._outer, None
         with contextlib.suppress(ValueError):  # the cell's task ended in another context

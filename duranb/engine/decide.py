@@ -74,7 +74,7 @@ def decide(runtime: Runtime, spec: Spec, *, replay: bool = False) -> Decision:
     identity = spec.identity(found.values, found.uses)
     given = runtime.surroundings.told(found.held.reads)
     if not (spec.always or spec.fresh or replay):
-        alike = partial(is_alike, runtime, given, spec.ignore)
+        alike = partial(_can_be_given, runtime, spec, given)
         recorded = runtime.history.completed(spec.name, identity, alike)
         if recorded is not None:
             return Decision(found.values, found.uses, identity, before, recorded, "")
@@ -135,6 +135,25 @@ def _can_be_told(namespace: Namespace, names: Collection[str]) -> bool:
     """Whether the content of each value says again what it said when the value was stored. That of
     a figure, for one, is another after it was loaded: then it says nothing of several together."""
     return all(namespace.version_of(namespace.live[n]) == namespace.version(n) for n in names)
+
+
+def _can_be_given(
+    runtime: Runtime, spec: Spec, given: Mapping[str, str], recorded: Execution
+) -> bool:
+    """Whether an execution with the same identity can be restored here."""
+    return not (
+        _deletes_nothing(runtime, spec, recorded) or _unlike(runtime, recorded, given, spec.ignore)
+    )
+
+
+def _deletes_nothing(runtime: Runtime, spec: Spec, recorded: Execution) -> str:
+    """Why an execution cannot be restored here that deleted a name which was there: it is not there
+    now, and ``del`` raises. Empty where that is not so."""
+    namespace, history = runtime.namespace, runtime.history
+    for name in sorted(spec.unset & set(recorded.deleted)):
+        if name not in namespace.live and history.binding(name, recorded.before) is not None:
+            return f"{name}, which it deletes, is gone"
+    return ""
 
 
 def is_alike(
@@ -323,7 +342,8 @@ def why(
     if last.status is Status.COMPLETED and last.id in runtime.history.partly_undone:
         return "an effect of its last execution was undone"
     if last.status is Status.COMPLETED:
-        unlike = _unlike(runtime, last, given, spec.ignore)
+        unlike = _deletes_nothing(runtime, spec, last)
+        unlike = unlike or _unlike(runtime, last, given, spec.ignore)
         return unlike or "an earlier execution of it cannot be restored here"
     if last.error is None:
         return f"its last execution is {last.status}"

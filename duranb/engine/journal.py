@@ -13,11 +13,12 @@ import json
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import blake3
 
 from duranb.code.looking import name_of, storable, text_of
+from duranb.engine import tracing
 from duranb.engine.flows import Flow, Waitable
 from duranb.engine.runtime import Runtime
 from duranb.engine.scopes import Attempt, Scope, inside
@@ -35,6 +36,9 @@ from duranb.record.events import (
 from duranb.record.kinds import Kind
 from duranb.record.model import Call, CallStatus, Status
 from duranb.text.credentials import public_text
+
+if TYPE_CHECKING:
+    from opentelemetry.context import Context
 
 
 class Values(Protocol):
@@ -107,6 +111,7 @@ class Journal:
             key = blake3.blake3(f"{self._scope}\0{key}".encode()).hexdigest(16)
         place = attempt.take_place(key)
         claim = Claim(self, kind, key, place, name, self._find(attempt, kind, key, place), attempt)
+        claim.within = tracing.here(where.step.span if here and where is not None else None)
         traits = kind.traits
         if self.strict and not (claim.settled or traits.encloses):
             self._give_back(claim)
@@ -281,7 +286,10 @@ class Claim:
     """A place in the journal: the ``place``-th call with this key in the step, from 0.
 
     ``recorded`` is the call that was recorded there, or None. ``scope`` is what makes the call.
+    ``within`` is what it is traced as a part of.
     """
+
+    within: Context | None = None
 
     def __init__(
         self,
@@ -375,6 +383,8 @@ class Claim:
                 self.scope.answered(self.id)
             self.attempt.relies(self.id)
             yield receipt
+            if self.within is not None:
+                tracing.made(runtime.history.calls[self.id], self.within)
         finally:
             self.attempt.settle(self)
 
@@ -383,8 +393,13 @@ class Claim:
         self.release()
         if not self.kind.traits.encloses:
             self.attempt.failed(self.key)
+        what, told = self._told(), describe(error)
+        if self.within is not None:
+            made = {"id" if k == "call" else k: v for k, v in what.items()} | {"kind": self.kind}
+            made |= {"started": self._started, "ended": now_us(), "http_status": status}
+            tracing.made(Call(**made, status=CallStatus.FAILED, error=told), self.within)
         return self._journal._runtime.append(
-            CallFailed(**self._told(), error=describe(error), status=status, started=self._started)
+            CallFailed(**what, error=told, status=status, started=self._started)
         )
 
     def anew(self, error: BaseException, status: int = 0) -> None:
@@ -429,7 +444,7 @@ def _says(response: memoryview, needles: Sequence[bytes]) -> bool:
 def describe(error: BaseException) -> ErrorInfo:
     """An exception as it is kept in the history, without its traceback and without the credentials
     in URLs that it tells."""
-    message = public_text(text_of(error)[:4000])[:2000]
+    message = public_text(text_of(error)[:8000])[:2000]
     return ErrorInfo(type=name_of(type(error)), message=message)
 
 

@@ -120,7 +120,7 @@ class CellState:
         told = self._noted()
         same = {n for n in delta.bound if n in now and mark.holds(n, live[n])}
         # What only shares with what the step made is stored with it, and is no output of it.
-        beside = {n for n in same if mark.version(n) == now[n].version}
+        beside = {n for n in same if mark.version(n) == now[n].version} - delta.rewired
         names = (delta.changed.keys() | delta.bound) - beside | self._sure | told
         wanted = self._spec.outputs
         outputs = {n: now[n] for n in sorted(names & now.keys()) if not wanted or n in wanted}

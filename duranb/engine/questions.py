@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import json
 import os
@@ -153,4 +154,5 @@ def _sign(about: str, text: str) -> str:
 
 def forget(folder: Path, number: int) -> None:
     """Remove a posted answer once it is recorded."""
-    (folder / f"{number}.json").unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # one that stays answers nothing but this very question
+        (folder / f"{number}.json").unlink(missing_ok=True)

@@ -69,28 +69,6 @@ class Scope:
             _here.scope = before
 
 
-class Places:
-    """The places of the calls with one key: they are numbered from 0, and the lowest free one is
-    claimed next."""
-
-    __slots__ = ("_free", "_next")
-
-    def __init__(self) -> None:
-        self._next = 0
-        self._free: list[int] = []
-
-    def take(self) -> int:
-        """Claim one."""
-        if self._free:
-            return heapq.heappop(self._free)
-        self._next += 1
-        return self._next - 1
-
-    def give_back(self, place: int) -> None:
-        """It is free again."""
-        heapq.heappush(self._free, place)
-
-
 @dataclass(frozen=True)
 class Item:
     """An item of a map: ``key`` sets its calls apart, ``code`` is the key of its own record."""
@@ -122,7 +100,10 @@ class Attempt:
         # Re-entrant: a stream that is garbage collected settles its call, wherever we are then.
         self._lock = threading.RLock()
         self._last = 0
-        self._places: defaultdict[str, Places] = defaultdict(Places)
+        # By key. A number for each: objects for a hundred thousand calls would have to be walked
+        # by the garbage collector, while an event loop waits.
+        self._next_place: defaultdict[str, int] = defaultdict(int)
+        self._free_places: dict[str, list[int]] = {}
         self._maps: defaultdict[str, int] = defaultdict(int)
         self._failed: defaultdict[str, int] = defaultdict(int)
         self.body = Scope(self, self._root._numbered() if within is not None else 0, within)
@@ -149,14 +130,18 @@ class Attempt:
             return self._last
 
     def take_place(self, key: str) -> int:
-        """Claim the lowest free place of a key."""
+        """Claim the lowest free place of a key; they are numbered from 0."""
         with self._lock:
-            return self._places[key].take()
+            if free := self._free_places.get(key):
+                return heapq.heappop(free)
+            place = self._next_place[key]
+            self._next_place[key] = place + 1
+            return place
 
     def give_back(self, key: str, place: int) -> None:
         """Free a place."""
         with self._lock:
-            self._places[key].give_back(place)
+            heapq.heappush(self._free_places.setdefault(key, []), place)
 
     def next_map(self, label: str) -> int:
         """Which of the maps with this label begins now in this attempt, from 0."""

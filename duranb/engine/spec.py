@@ -18,8 +18,9 @@ class Spec:
 
     ``source`` is for people; ``fingerprint`` is the identity of the code; ``reads`` are the names
     its result can depend on, ``loads`` all names it can touch (None: anything), ``writes`` those
-    it may bind and ``sure`` those it does, ``deletes`` those it may delete, ``imports`` the modules
-    its body imports. ``blind`` says that nobody can tell what the body reads: ``exec``,
+    it may bind and ``sure`` those it does, ``deletes`` those it may delete, ``unset`` those of them
+    that it may not have bound itself before, ``imports`` the modules its body imports. ``blind``
+    says that nobody can tell what the body reads: ``exec``,
     ``globals()``, an unknown magic. ``seeds`` are its calls that may seed a random generator
     (:mod:`duranb.state.seeding`), ``mentions`` the attributes and the variables of the environment
     that its body names.
@@ -33,6 +34,7 @@ class Spec:
     writes: tuple[str, ...] = ()
     sure: frozenset[str] = frozenset()
     deletes: frozenset[str] = frozenset()
+    unset: frozenset[str] = frozenset()
     imports: frozenset[str] = frozenset()
     blind: bool = False
     kind: str = "cell"

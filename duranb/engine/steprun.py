@@ -40,7 +40,9 @@ from duranb.record import events as e
 from duranb.record.model import Cause, Execution, Origin, Status
 from duranb.record.ways import How
 from duranb.state import Restored
+from duranb.text import sources
 from duranb.text.credentials import public_text
+from duranb.text.known import KNOWN
 
 NOTHING = object()
 """Stands for "the body had no result"."""
@@ -122,7 +124,7 @@ class StepRun:
                 run=history.run,
                 branch=history.branch,
                 kind=self.spec.kind,
-                source=self.spec.source,
+                source=sources.recorded(self.spec.source),
                 fingerprint=self.spec.fingerprint,
                 identity=self._decision.identity,
                 inputs=self._decision.inputs,
@@ -217,7 +219,8 @@ class StepRun:
         raised = error
         error = self._deadline.convert(error)
         assert self._token is not None
-        self.context.exit(self._token, process_wide=self._keeping.process_wide)
+        wide = self._keeping.process_wide
+        self.context.exit(self._token, process_wide=wide, error=error)
         stopped = self.context.journal.stopped
         if error is None:
             error = self._verdict()
@@ -307,6 +310,7 @@ class StepRun:
 
     def _complete(self) -> Flow[None]:
         messages = self._host.outputs()
+        KNOWN.look_around()  # before anything is stored: the body may have set it
         result = self._host.result()
         done = self._keeping.capture()
         binding, name = None, ""
@@ -355,6 +359,7 @@ class StepRun:
 
     def _end(self, status: Status, error: BaseException) -> Flow[None]:
         """Stop without completing; what the body left is there to look at."""
+        KNOWN.look_around()
         left = self._keeping.abandon()
         try:
             messages = self._keep_messages(self._host.outputs())
@@ -436,7 +441,7 @@ def restore(
 def _full(error: BaseException) -> e.ErrorInfo:
     kept = describe(error)
     text = "".join(traceback.format_exception(error))
-    return msgspec.structs.replace(kept, traceback=public_text(storable(text[-20_000:])))
+    return msgspec.structs.replace(kept, traceback=public_text(storable(text))[-20_000:])
 
 
 def _first_line(error: BaseException) -> str:

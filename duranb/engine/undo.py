@@ -32,6 +32,7 @@ from duranb.record import events as e
 from duranb.record.events import Binding
 from duranb.record.model import Call, Execution
 from duranb.record.standing import UNDO
+from duranb.text import sources
 
 MOST_PRINTED = 100_000
 """Characters that an undo prints which are kept."""
@@ -182,9 +183,10 @@ def cell(runtime: Runtime, execution: Execution, source: str) -> Callable[[StepR
             f"a %%compensate cell undoes step {execution.step!r}: compensate it in the notebook"
         )
     names = _recorded_names(runtime, execution)
+    code = sources.runnable(source, execution.step)
 
     def body(step: StepRun) -> None:
-        finish(run_body(source, {**runtime.namespace.live, **names}))
+        finish(run_body(code, {**runtime.namespace.live, **names}))
 
     return body
 

@@ -1,23 +1,31 @@
-"""A notebook as a graph that runs, or that can be looked at, without Jupyter."""
+"""A notebook as a graph that runs, or that can be looked at, without Jupyter.
+
+Cells become a graph (:mod:`duranb.export.build`): the plan (:mod:`duranb.plan`), with the code of
+each of its nodes. A target makes text of it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
 
-from duranb.export import mermaid, script
+from duranb.export import pictures, script
 from duranb.export.build import build
 from duranb.export.errors import ExportError
 from duranb.export.graph import Graph
 from duranb.export.notebook import read
+from duranb.plan import dump
 from duranb.record.history import History
 from duranb.session.places import has_store
 from duranb.session.reader import open_reader
+from duranb.text.known import KNOWN
 
 __all__ = ["TARGETS", "ExportError", "Graph", "build", "export", "graph_of"]
 
-TARGETS: dict[str, Callable[[Graph, str], str]] = {
-    "mermaid": mermaid.render,
+TARGETS: dict[str, Callable[[Graph], str]] = {
+    "dot": lambda graph: pictures.dot(graph.plan),
+    "json": lambda graph: dump(graph.plan).decode(),
+    "mermaid": lambda graph: pictures.mermaid(graph.plan),
     "script": script.render,
 }
 
@@ -30,13 +38,14 @@ def export(notebook: Path, target: str) -> str:
     """
     if target not in TARGETS:
         raise ExportError(f"there is no target {target!r}; there are: {', '.join(TARGETS)}")
-    return TARGETS[target](graph_of(notebook), notebook.name)
+    KNOWN.look_around()
+    return TARGETS[target](graph_of(notebook))
 
 
 def graph_of(notebook: Path) -> Graph:
     """The graph of a notebook file, corrected by what its store has recorded."""
     title, cells = read(notebook)
-    graph = build(title, cells, _history(notebook))
+    graph = build(title, cells, _history(notebook), notebook.name)
     if not graph.steps:
         raise ExportError(f"{notebook} has no durable cell: there is no step to export")
     return graph

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import ast
 import builtins
 from dataclasses import dataclass, field
 
 from duranb.code import dataflow
+from duranb.engine.options import Options
 from duranb.export.errors import ExportError
-from duranb.export.graph import Block, Compensation, Graph, Plain, Step
+from duranb.export.graph import Block, Compensation, Graph, Unit
 from duranb.export.naming import Names
 from duranb.export.notebook import COMPENSATION, Cell
 from duranb.export.observed import Observed, observed
+from duranb.export.outside import Doing, Outside
+from duranb.export.parameters import parameters_of
 from duranb.export.place import Placed, place
 from duranb.export.shared import Shared
 from duranb.export.statements import Statement, expression, flow_of, gone, statements, together
+from duranb.plan import Kind, Node, Policy, Undo
 from duranb.record.history import History
 
 _GIVEN = frozenset({"display", "__name__", "__file__", "__doc__"})
@@ -21,10 +26,11 @@ _GIVEN = frozenset({"display", "__name__", "__file__", "__doc__"})
 
 
 @dataclass
-class _Node:
+class _Draft:
     """A cell of the flow while its place is found. ``needs`` are names that it takes from outside
     of itself, ``reads`` those that it cannot do without, ``changes`` those it changes in place,
-    ``made`` those that functions read which it makes for others."""
+    ``made`` those that functions read which it makes for others, ``known`` those that had a value
+    before it."""
 
     placed: Placed
     step: str
@@ -37,6 +43,7 @@ class _Node:
     seen: Observed | None
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()
     made: set[str] = field(default_factory=set)
 
     @property
@@ -48,52 +55,61 @@ class _Node:
         return self.placed.flow
 
 
-def build(title: str, cells: list[Cell], history: History | None = None) -> Graph:
-    """The graph of a notebook; ``history`` corrects what its code lets one expect.
+def build(
+    title: str, cells: list[Cell], history: History | None = None, source: str = "notebook.ipynb"
+) -> Graph:
+    """The graph of a notebook; ``history`` corrects what its code lets one expect, ``source`` is
+    its file's name.
 
     Raises :class:`ExportError` for what cannot leave the notebook.
     """
-    return _Builder(cells, history).graph(title)
+    return _Builder(cells, history).graph(title, source)
 
 
 class _Builder:
     def __init__(self, cells: list[Cell], history: History | None) -> None:
         self._history = history
-        self._placed = place(cells)
+        self._parameters = parameters_of(cells)
+        given = frozenset(p.name for p in self._parameters)
+        self._placed = place(cells, given)
         self._undos = {c.undoes: c for c in cells if c.kind == COMPENSATION}
         self._undo_needs = {
             n: needed(together(statements(c.source))) for n, c in self._undos.items()
         }
+        every = [s for p in self._placed for s in (*p.module, *p.flow)]
+        self._outside = Outside(every)
         self._shared = Shared([s for p in self._placed for s in p.module])
         self._names = Names(cells)
 
-    def graph(self, title: str) -> Graph:
+    def graph(self, title: str, source: str) -> Graph:
         self._check_module()
-        nodes = [self._node(p) for p in self._placed if p.flow]
-        self._check_steps(nodes)
-        self._link(nodes)
-        flow = tuple(self._finished(n) for n in nodes)
-        undos = tuple(
-            self._compensation(n) for n in flow if isinstance(n, Step) and n.name in self._undos
-        )
-        bound = {n for node in flow for n in node.outputs}
+        drafts = [self._draft(p) for p in self._placed if p.flow]
+        self._check_steps(drafts)
+        self._link(drafts)
+        data = {n for d in drafts for n in d.outputs} | {p.name for p in self._parameters}
+        flow = tuple(self._unit(d, data) for d in drafts)
+        undos = tuple(self._compensation(u) for u in flow if u.node.undo is not None)
         used = set(self._shared.read_by_functions)
         for undo in undos:
-            used |= self._undo_needs[undo.step.name] - {*undo.inputs, *undo.outputs}
+            node = undo.step.node
+            recorded = {*undo.outputs, *(node.undo.reads if node.undo is not None else ())}
+            used |= self._undo_needs[node.name] - recorded
         code = [s for p in self._placed for s in (*p.module, *p.flow)]
         return Graph(
             title=title,
+            source=source,
             module=tuple(Block(p.cell.heading, tuple(p.module)) for p in self._placed if p.module),
+            parameters=self._parameters,
             flow=flow,
             compensations=undos,
-            shared=tuple(sorted(bound & (used | self._shared.bound))),
-            is_async=any(s.awaits for n in flow for s in n.body),
+            shared=tuple(sorted(data & (used | self._shared.bound))),
+            is_async=any(s.awaits for u in flow for s in u.body),
             shows="display" in {n for s in code for n in s.names.loads} - self._shared.bound,
         )
 
     # -- one cell --------------------------------------------------------------------------
 
-    def _node(self, placed: Placed) -> _Node:
+    def _draft(self, placed: Placed) -> _Draft:
         cell = placed.cell
         names = together(placed.flow)
         needs, reads = needed(names), set(names.reads)
@@ -113,7 +129,7 @@ class _Builder:
             )
         used = {n for s in placed.flow for n in s.names.loads}
         changes = {n for s in placed.flow if not s.makes or s.makes & used for n in s.mutates}
-        return _Node(
+        return _Draft(
             placed=placed,
             step=step,
             needs=frozenset(needs | unset),
@@ -135,15 +151,15 @@ class _Builder:
             raise ExportError(f"{cell.label}: the step has no name, and no output to name it after")
         return first[0]
 
-    def _check_steps(self, nodes: list[_Node]) -> None:
-        seen: dict[str, _Node] = {}
-        for node in nodes:
-            if node.step and node.step in seen:
+    def _check_steps(self, drafts: list[_Draft]) -> None:
+        seen: dict[str, _Draft] = {}
+        for draft in drafts:
+            if draft.step and draft.step in seen:
                 raise ExportError(
-                    f"{node.cell.label} and code cell {seen[node.step].cell.number} "
-                    f"are both the step {node.step!r}"
+                    f"{draft.cell.label} and code cell {seen[draft.step].cell.number} "
+                    f"are both the step {draft.step!r}"
                 )
-            seen[node.step] = node
+            seen[draft.step] = draft
         for step, cell in self._undos.items():
             if step not in seen:
                 known = ", ".join(n for n in seen if n)
@@ -167,107 +183,173 @@ class _Builder:
 
     # -- cells together --------------------------------------------------------------------
 
-    def _link(self, nodes: list[_Node]) -> None:
-        self._share_functions(nodes)
-        bound: dict[str, None] = {}
-        for index, node in enumerate(nodes):
-            later = self._later(nodes, index)
+    def _link(self, drafts: list[_Draft]) -> None:
+        self._share_functions(drafts)
+        bound: dict[str, None] = dict.fromkeys(p.name for p in self._parameters)
+        for index, draft in enumerate(drafts):
+            later = self._later(drafts, index)
             known = self._shared.bound | bound.keys()
-            own = set(node.writes) | {n for s in node.flow for n in s.names.deletes}
-            own |= node.seen.absent if node.seen is not None else frozenset()
-            self._check_known(node.cell, node.reads, known | own | self._shared.star)
-            node.changes |= self._shared.changed_by(node.loads)
-            if node.seen is not None:
-                node.changes = set(node.seen.changed)
+            own = set(draft.writes) | {n for s in draft.flow for n in s.names.deletes}
+            own |= draft.seen.absent if draft.seen is not None else frozenset()
+            self._check_known(draft.cell, draft.reads, known | own | self._shared.star)
+            draft.changes |= self._shared.changed_by(draft.loads)
+            if draft.seen is not None:
+                draft.changes = set(draft.seen.changed)
             data = known - self._shared.fixed
-            changed = list(dict.fromkeys([*node.writes, *sorted(node.changes & data)]))
-            if node.step:
-                node.outputs = self._outputs(node, changed, later)
-                # What is perhaps not assigned is given back as it came.
-                kept = known & (set(node.outputs) - flow_of(node.flow).assigned)
-                needs = node.needs | kept
-                again = [n for n in changed if n in needs & known and n not in bound]
-                node.inputs = (*(n for n in bound if n in needs), *again)
-            else:
-                node.inputs = tuple(n for n in bound if n in node.needs)
-                node.outputs = node.writes
-            bound.update(dict.fromkeys(node.outputs))
+            changed = list(dict.fromkeys([*draft.writes, *sorted(draft.changes & data)]))
+            draft.outputs = self._outputs(draft, changed, later)
+            # What is perhaps not assigned is given back as it came.
+            kept = known & (set(draft.outputs) - flow_of(draft.flow).assigned)
+            needs = draft.needs | kept
+            again = [n for n in changed if n in needs & known and n not in bound]
+            draft.inputs = (*(n for n in bound if n in needs), *again)
+            draft.uses = tuple(n for n in bound if n in self._shared.reached(draft.loads))
+            bound.update(dict.fromkeys(draft.outputs))
 
-    def _later(self, nodes: list[_Node], index: int) -> set[str]:
+    def _later(self, drafts: list[_Draft], index: int) -> set[str]:
         """The names that anything after a node may want."""
-        later = {n for other in nodes[index + 1 :] for n in other.needs}
+        later = {n for other in drafts[index + 1 :] for n in other.needs}
         later |= {n for needs in self._undo_needs.values() for n in needs}
         return later | self._shared.read_by_functions
 
-    def _share_functions(self, nodes: list[_Node]) -> None:
+    def _share_functions(self, drafts: list[_Draft]) -> None:
         """Functions made in the flow and used further down read globals as the module's do."""
-        left = [(i, s) for i, node in enumerate(nodes) for s in node.flow if s.makes]
+        left = [(i, s) for i, draft in enumerate(drafts) for s in draft.flow if s.makes]
         while True:
-            leaving = [(i, s) for i, s in left if s.makes & self._later(nodes, i)]
+            leaving = [(i, s) for i, s in left if s.makes & self._later(drafts, i)]
             if not leaving:
                 return
             for index, statement in leaving:
                 self._shared.add(statement)
-                nodes[index].made |= statement.names.loads
+                drafts[index].made |= statement.names.loads
                 left.remove((index, statement))
-                staying = [s for s in nodes[index].flow if (index, s) in left or not s.makes]
+                staying = [s for s in drafts[index].flow if (index, s) in left or not s.makes]
                 loads = {n for s in staying for n in s.names.loads}
-                node = nodes[index]
-                node.needs = node.reads | node.unset | (loads - set(node.writes))
+                draft = drafts[index]
+                draft.needs = draft.reads | draft.unset | (loads - set(draft.writes))
 
-    def _outputs(self, node: _Node, changed: list[str], later: set[str]) -> tuple[str, ...]:
-        options = node.cell.options
-        assert options is not None
-        if options.outputs:
+    def _outputs(self, draft: _Draft, changed: list[str], later: set[str]) -> tuple[str, ...]:
+        options = draft.cell.options
+        if options is not None and options.outputs:
             return options.outputs
         wanted = tuple(n for n in changed if n in later)
-        if wanted:
+        if wanted or options is None:
             return wanted
-        sure = flow_of(node.flow).assigned - {n for s in node.flow for n in s.targets}
-        return tuple(n for n in node.writes if n in sure and not n.startswith("_"))
+        sure = flow_of(draft.flow).assigned - {n for s in draft.flow for n in s.targets}
+        return tuple(n for n in draft.writes if n in sure and not n.startswith("_"))
 
-    def _finished(self, node: _Node) -> Step | Plain:
-        body = tuple(node.flow)
-        options = node.cell.options
-        if options is None:
-            return Plain(node.cell.label, node.cell.heading, node.inputs, node.outputs, body)
-        clash = set(node.writes) & self._shared.reached(node.loads)
-        clash |= node.made & {*node.writes, *node.inputs}
-        clash |= self._shared.rebound_by(node.loads) & {*node.inputs, *node.outputs}
+    def _unit(self, draft: _Draft, data: set[str]) -> Unit:
+        body = tuple(draft.flow)
+        options = draft.cell.options
+        clash = set(draft.writes) & self._shared.reached(draft.loads)
+        clash |= draft.made & {*draft.writes, *draft.inputs}
+        clash |= self._shared.rebound_by(draft.loads) & {*draft.inputs, *draft.outputs}
         parameters = tuple(
-            self._names.free(f"{n}_before") if n in clash else n for n in node.inputs
+            self._names.free(f"{n}_before") if n in clash else n for n in draft.inputs
         )
-        return Step(
-            name=node.step,
-            function=self._names.function(node.step, named=bool(options.name)),
-            label=node.cell.label,
-            heading=node.cell.heading,
-            options=options,
-            inputs=node.inputs,
-            parameters=parameters,
-            outputs=node.outputs,
-            globals=tuple(sorted(clash)),
+        seen = draft.seen
+        doing = self._outside.doing(draft.flow, data, step=options is not None)
+        if seen is not None:
+            doing |= Doing(effects=seen.effects, acts=seen.acts)
+        function = self._function(draft)
+        node = Node(
+            kind=_kind(draft),
+            name=draft.step or function,
+            function=function,
             is_async=any(s.awaits for s in body),
-            shows=node.seen is not None and node.seen.shows,
+            reads=draft.inputs,
+            parameters=parameters,
+            uses=draft.uses,
+            writes=draft.outputs,
+            changes=tuple(n for n in draft.inputs if n in draft.changes),
+            observed=seen is not None,
+            draws=doing.draws,
+            alone=doing.acts,
+            policy=_policy(options) if options is not None else None,
+            validate=options.validate if options is not None else "",
+            effects=tuple(sorted(doing.effects)),
+            undo=self._undo(draft, function, parameters),
+            unstorable=seen.unstored if seen is not None else {},
+            label=draft.cell.label,
+            doc=draft.cell.heading,
+        )
+        return Unit(
+            node=node,
+            options=options,
+            globals=tuple(sorted(clash)),
+            shows=seen is not None and seen.shows,
             body=body,
         )
 
-    def _compensation(self, step: Step) -> Compensation:
-        cell = self._undos[step.name]
-        body = statements(cell.source)
-        names = together(body)
+    def _function(self, draft: _Draft) -> str:
+        options = draft.cell.options
+        if options is not None:
+            return self._names.function(draft.step, named=bool(options.name))
+        if draft.outputs:
+            return self._names.function(draft.outputs[0], named=False)
+        return self._names.function(f"cell_{draft.cell.number}", named=True)
+
+    def _undo(self, draft: _Draft, function: str, parameters: tuple[str, ...]) -> Undo | None:
+        cell = self._undos.get(draft.step) if draft.step else None
+        if cell is None:
+            return None
+        names = together(statements(cell.source))
         if names.opaque:
             raise ExportError(f"{cell.label}: {names.opaque} can reach any name")
-        needs = self._undo_needs[step.name]
+        needs = self._undo_needs[draft.step]
+        reads = tuple(n for n in draft.inputs if n in needs and n not in draft.outputs)
+        given = dict(zip(draft.inputs, parameters, strict=True))
+        return Undo(
+            function=self._names.function(f"undo_{function}", named=True),
+            reads=reads,
+            parameters=tuple(given[n] for n in reads),
+            takes_result=bool(needs & set(draft.outputs)),
+            is_async=any(s.awaits for s in statements(cell.source)),
+        )
+
+    def _compensation(self, step: Unit) -> Compensation:
+        cell = self._undos[step.node.name]
+        needs = self._undo_needs[step.node.name]
         return Compensation(
             step=step,
-            function=self._names.function(f"undo_{step.function}", named=True),
             heading=cell.heading,
-            inputs=tuple(n for n in step.inputs if n in needs and n not in step.outputs),
-            outputs=tuple(n for n in step.outputs if n in needs),
-            is_async=any(s.awaits for s in body),
-            body=tuple(body),
+            outputs=tuple(n for n in step.node.writes if n in needs),
+            body=tuple(statements(cell.source)),
         )
+
+
+_KINDS: dict[str, Kind] = {
+    "ask": "ask",
+    "map": "map",
+    "gather": "map",
+    "sleep": "sleep",
+    "asleep": "sleep",
+}
+
+
+def _kind(draft: _Draft) -> Kind:
+    """What a step is for a runtime: by the first call of that kind that stands in its cell."""
+    if not draft.step:
+        return "cell"
+    for statement in draft.flow:
+        for each in ast.walk(statement.node):
+            match each:
+                case ast.Call(func=ast.Attribute(value=ast.Name(id="duranb"), attr=called)):
+                    if called in _KINDS:
+                        return _KINDS[called]
+    return "step"
+
+
+def _policy(options: Options) -> Policy:
+    policy = options.policy
+    return Policy(
+        retries=policy.retries,
+        backoff=policy.backoff,
+        timeout=policy.timeout,
+        retry_on=policy.retry_on,
+        no_retry_on=policy.no_retry_on,
+        budget=options.budget,
+    )
 
 
 def needed(names: dataflow.CellNames) -> set[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import nbformat
@@ -14,10 +15,13 @@ from duranb.engine.options import Options, first_line, parse
 from duranb.errors import UsageError
 from duranb.export.errors import ExportError
 from duranb.export.shell import plain_python
+from duranb.text import sources
 
 PLAIN = "plain"
 DURABLE = "durable"
 COMPENSATION = "compensation"
+PARAMETERS = "parameters"
+"""The tag of the cell whose variables each run may be given other values."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class Cell:
 
     ``source`` is plain Python, the first line and all magics taken out or translated; ``heading``
     is the last heading above it; ``undoes`` the step a compensation is for; ``as_run`` is the tree
-    that IPython would run.
+    that IPython would run; ``tags`` are those of the notebook's file.
     """
 
     number: int
@@ -37,6 +41,7 @@ class Cell:
     options: Options | None = None
     undoes: str = ""
     as_run: ast.Module = field(default_factory=lambda: ast.Module([], []))
+    tags: frozenset[str] = frozenset()
 
     @property
     def label(self) -> str:
@@ -59,19 +64,25 @@ def read(path: Path) -> tuple[str, list[Cell]]:
         raise ExportError(f"cannot read {path}: {error.strerror}") from error
     except Exception as error:  # nbformat raises as many types as there are ways to be damaged
         raise ExportError(f"{path} is no notebook: {error}") from error
-    return cells_of([(c.cell_type, c.source) for c in notebook.cells])
+    tags = [frozenset(c.metadata.get("tags", ())) for c in notebook.cells]
+    return cells_of([(c.cell_type, c.source) for c in notebook.cells], tags)
 
 
-def cells_of(sources: list[tuple[str, str]]) -> tuple[str, list[Cell]]:
-    """Title and code cells of a notebook given as pairs of cell type and source."""
+def cells_of(
+    sources: list[tuple[str, str]], tags: Sequence[frozenset[str]] = ()
+) -> tuple[str, list[Cell]]:
+    """Title and code cells of a notebook given as pairs of cell type and source, and the tags of
+    each, if there are any."""
     title = heading = ""
     found: list[Cell] = []
-    for sort, source in sources:
+    for index, (sort, source) in enumerate(sources):
         if sort == "markdown":
             heading = _heading(source) or heading
             title = title or heading
         elif sort == "code" and source.strip():
             cell = _cell(len(found) + 1, source, "" if heading == title else heading)
+            if tags:
+                cell = replace(cell, tags=tags[index])
             found.append(cell)
             heading = "" if cell.kind != COMPENSATION else heading
     return title, found
@@ -100,7 +111,7 @@ def _cell(number: int, source: str, heading: str) -> Cell:
     elif source.lstrip().startswith("%%compensate"):
         first, _, body = source.lstrip().partition("\n")
         kind, undoes = COMPENSATION, first.removeprefix("%%compensate").strip()
-    transformed = TransformerManager().transform_cell(body)
+    transformed = TransformerManager().transform_cell(sources.exported(body))
     try:
         as_run = ast.parse(transformed)
     except SyntaxError as error:

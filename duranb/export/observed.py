@@ -13,11 +13,16 @@ from duranb.record.model import ABSENT
 @dataclass(frozen=True)
 class Observed:
     """The latest execution of a step with the code it has now: names that had no value when it
-    began, names it changed, in place too, and whether its last expression had a value to show."""
+    began, names it changed, in place too, and whether its last expression had a value to show; the
+    names of its effects, whether it changed something of the process (``acts``), and what of its
+    outputs could not be stored, and why."""
 
     absent: frozenset[str]
     changed: frozenset[str]
     shows: bool
+    effects: frozenset[str]
+    acts: bool
+    unstored: dict[str, str]
 
 
 def observed(history: History | None, step: str, cell: Cell) -> Observed | None:
@@ -29,5 +34,13 @@ def observed(history: History | None, step: str, cell: Cell) -> Observed | None:
         if execution.status in SETTLED and execution.fingerprint == fingerprint:
             absent = frozenset(n for n, v in execution.inputs.items() if v == ABSENT)
             shows = execution.result is not None or bool(execution.result_name)
-            return Observed(absent, frozenset(execution.outputs), shows)
+            calls = history.calls_of(execution.id)
+            return Observed(
+                absent=absent,
+                changed=frozenset(execution.outputs),
+                shows=shows,
+                effects=frozenset(c.name for c in calls if c.kind.traits.effect),
+                acts=bool(execution.around),
+                unstored=dict(execution.unstored),
+            )
     return None

@@ -3,15 +3,18 @@
 What stands before the first step runs when the module is loaded, as it did in the notebook. After
 it, only what makes no difference by being early moves there: imports, definitions, and constants
 that nobody changes. A name that is bound more than once stays where it is, so that redefining it is
-plain rebinding.
+plain rebinding. What depends on a parameter runs in order with the steps too: each run may be given
+another value.
 """
 
 from __future__ import annotations
 
 import ast
+import builtins
 from dataclasses import dataclass, field
 
-from duranb.export.notebook import DURABLE, PLAIN, Cell
+from duranb.export.notebook import DURABLE, PARAMETERS, PLAIN, Cell
+from duranb.export.parameters import is_parameter
 from duranb.export.statements import Statement, statements
 
 
@@ -24,18 +27,23 @@ class Placed:
     flow: list[Statement] = field(default_factory=list)
 
 
-def place(cells: list[Cell]) -> list[Placed]:
-    """The plain and durable cells, in order, with their statements placed."""
-    placer = _Placer([(c, statements(c.source)) for c in cells if c.kind in (PLAIN, DURABLE)])
+def place(cells: list[Cell], parameters: frozenset[str] = frozenset()) -> list[Placed]:
+    """The plain and durable cells, in order, with their statements placed; the notebook's
+    ``parameters`` are given from outside."""
+    placer = _Placer(
+        [(c, statements(c.source)) for c in cells if c.kind in (PLAIN, DURABLE)], parameters
+    )
     return placer.run()
 
 
 class _Placer:
-    def __init__(self, cells: list[tuple[Cell, list[Statement]]]) -> None:
+    def __init__(
+        self, cells: list[tuple[Cell, list[Statement]]], parameters: frozenset[str]
+    ) -> None:
         self._cells = cells
         self._binders: dict[str, set[str]] = {}
         self._mutated: set[str] = set()
-        self._flow_bound: set[str] = set()
+        self._flow_bound: set[str] = set(parameters)
         self._started = False
         for _, found in cells:
             for number, statement in enumerate(found):
@@ -57,10 +65,11 @@ class _Placer:
     def _plain(self, placed: Placed, its: list[Statement]) -> None:
         for statement in its:
             early = not self._started or self._declares(statement)
-            if early and self._can_move(statement):
+            given = PARAMETERS in placed.cell.tags and is_parameter(statement)
+            if given or (early and self._can_move(statement)):
                 placed.module.append(statement)
             else:
-                self._started = True
+                self._started = self._started or not _only_computes(statement)
                 placed.flow.append(statement)
                 self._flow_bound |= set(statement.names.writes)
 
@@ -119,3 +128,12 @@ def _binders(statement: Statement, number: int, cell: int) -> list[tuple[str, st
         ]
     here = f"{cell} {number}"
     return [(name, here) for name in (*statement.names.writes, *statement.names.deletes)]
+
+
+def _only_computes(statement: Statement) -> bool:
+    """Whether a statement gives a name a value and can do nothing else: what follows it may still
+    run when the module is loaded."""
+    if statement.value is None:
+        return False
+    calls = [n.func for n in ast.walk(statement.value) if isinstance(n, ast.Call)]
+    return all(isinstance(f, ast.Name) and hasattr(builtins, f.id) for f in calls)

@@ -8,8 +8,9 @@ from duranb.engine.options import Options
 from duranb.engine.retry import Policy
 from duranb.export import layout
 from duranb.export.chunks import indented
-from duranb.export.graph import Compensation, Graph, Plain, Step
+from duranb.export.graph import Compensation, Graph, Unit
 from duranb.export.statements import Statement
+from duranb.plan import Node
 
 _ABOUT = """
 Exported by duranb from {source}.
@@ -19,10 +20,10 @@ that are done are restored, calls that were paid for are answered from the journ
 """
 
 
-def render(graph: Graph, source: str) -> str:
-    """The module's text. ``source`` is the notebook's file name."""
+def render(graph: Graph) -> str:
+    """The module's text."""
     futures, blocks = _blocks(graph)
-    parts = [_head(graph, source, futures), *blocks]
+    parts = [_head(graph, futures), *blocks]
     for step in graph.steps:
         parts.append(_step(step))
         parts += [_compensation(c) for c in graph.compensations if c.step is step]
@@ -34,9 +35,9 @@ def render(graph: Graph, source: str) -> str:
     return head + between + "\n\n\n".join(parts) + "\n"
 
 
-def _head(graph: Graph, source: str, futures: list[str]) -> str:
-    text = layout.docstring(graph.title or source).removesuffix('"""')
-    text += f'\n{_ABOUT.format(source=source)}"""'
+def _head(graph: Graph, futures: list[str]) -> str:
+    text = layout.docstring(graph.title or graph.source).removesuffix('"""')
+    text += f'\n{_ABOUT.format(source=graph.source)}"""'
     bound = {n for b in graph.module for s in b.body if s.is_import for n in s.names.writes}
     own = []
     if graph.is_async and "asyncio" not in bound:
@@ -70,23 +71,24 @@ def _blocks(graph: Graph) -> tuple[list[str], list[str]]:
     return futures, found
 
 
-def _step(step: Step) -> str:
+def _step(step: Unit) -> str:
+    node = step.node
     declared = [f"global {', '.join(step.globals)}"] if step.globals else []
-    renamed = [(n, p) for n, p in zip(step.inputs, step.parameters, strict=True) if n != p]
+    renamed = [(n, p) for n, p in zip(node.reads, node.parameters, strict=True) if n != p]
     declared += [f"{name} = {parameter}" for name, parameter in renamed]
     ending = []
-    if step.options.validate:
-        ending.append(_check(step.options.validate))
-    if step.outputs:
-        ending.append(layout.sequence(step.outputs, start="return ", end="", indent=4))
+    if node.validate:
+        ending.append(_check(node.validate))
+    if node.writes:
+        ending.append(layout.sequence(node.writes, start="return ", end="", indent=4))
     body = layout.inner(layout.shown(step.body, surely=step.shows))
     return layout.function(
-        step.function,
-        step.parameters,
+        node.function,
+        node.parameters,
         ["\n".join(p for p in (*declared, body, *ending) if p)],
         decorator=layout.call("@duranb.step", _options(step)),
-        is_async=step.is_async,
-        doc=step.heading,
+        is_async=node.is_async,
+        doc=node.doc,
     )
 
 
@@ -95,22 +97,26 @@ def _check(validate: str) -> str:
     return f"if not ({validate}):\n    raise duranb.Reject({_quoted(f'not valid: {validate}')})"
 
 
-def _options(step: Step) -> list[str]:
-    given = [f"name={_quoted(step.name)}"]
-    policy, usual = step.options.policy, Policy()
+def _options(step: Unit) -> list[str]:
+    node, options = step.node, step.options
+    assert options is not None
+    given = [f"name={_quoted(node.name)}"]
+    policy, usual = options.policy, Policy()
     for option in ("retries", "backoff", "timeout", "retry_on", "no_retry_on"):
         value = getattr(policy, option)
         if value != getattr(usual, option):
             given.append(f"{option}={_literal(value)}")
-    given_as = dict(zip(step.inputs, step.parameters, strict=True))
-    ignored = tuple(given_as.get(n, n) for n in _ignored(step.options, step.inputs))
+    given_as = dict(zip(node.reads, node.parameters, strict=True))
+    ignored = tuple(given_as.get(n, n) for n in _ignored(options, node.reads))
     if ignored:
         given.append(f"ignore={_literal(ignored)}")
+    if options.budget is not None:
+        given.append(f"budget={options.budget!r}")
     for option in ("always", "fresh"):
-        if getattr(step.options, option):
+        if getattr(options, option):
             given.append(f"{option}=True")
-    if step.options.on_failure:
-        given.append(f"on_failure={_quoted(step.options.on_failure)}")
+    if options.on_failure:
+        given.append(f"on_failure={_quoted(options.on_failure)}")
     return given
 
 
@@ -132,20 +138,21 @@ def _quoted(text: str) -> str:
 
 
 def _compensation(undo: Compensation) -> str:
-    given = dict(zip(undo.step.inputs, undo.step.parameters, strict=True))
-    parameters = [*(given[n] for n in undo.inputs), *(["result"] if undo.outputs else [])]
-    renamed = [f"{n} = {given[n]}" for n in undo.inputs if given[n] != n]
+    node = undo.step.node
+    plan = node.undo
+    assert plan is not None
+    renamed = [f"{n} = {p}" for n, p in zip(plan.reads, plan.parameters, strict=True) if p != n]
     unpacked = ""
-    if undo.outputs and undo.step.outputs != ("result",):
-        names = [n if n in undo.outputs else "_" for n in undo.step.outputs]
+    if plan.takes_result and node.writes != ("result",):
+        names = [n if n in undo.outputs else "_" for n in node.writes]
         unpacked = layout.sequence(names, start="", end=" = result", indent=4)
     return layout.function(
-        undo.function,
-        parameters,
+        plan.function,
+        [*plan.parameters, *(["result"] if plan.takes_result else [])],
         ["\n".join(p for p in (*renamed, unpacked, layout.inner(undo.body)) if p)],
-        decorator=f"@duranb.compensation({_quoted(undo.step.name)})",
-        is_async=undo.is_async,
-        doc=undo.heading or f"Undo step {undo.step.name}",
+        decorator=f"@duranb.compensation({_quoted(node.name)})",
+        is_async=plan.is_async,
+        doc=undo.heading or f"Undo step {node.name}",
     )
 
 
@@ -153,9 +160,10 @@ def _main(graph: Graph) -> str:
     pieces: list[str] = []
     lines: list[str] = []
     for index, node in enumerate(graph.flow):
-        if isinstance(node, Step):
-            later = {n for other in graph.flow[index + 1 :] for n in other.inputs}
-            lines.append(_call(node, wanted=bool({*later, *graph.shared} & {*node.outputs})))
+        if node.node.is_step:
+            later = {n for other in graph.flow[index + 1 :] for n in other.node.reads}
+            wanted = bool({*later, *graph.shared} & {*node.node.writes})
+            lines.append(_call(node.node, wanted=wanted))
             continue
         if lines:
             pieces.append("\n".join(lines))
@@ -174,11 +182,11 @@ def _main(graph: Graph) -> str:
     )
 
 
-def _call(step: Step, *, wanted: bool) -> str:
-    start = layout.sequence(step.outputs, start="", end=" = ", indent=8) if wanted else ""
+def _call(step: Node, *, wanted: bool) -> str:
+    start = layout.sequence(step.writes, start="", end=" = ", indent=8) if wanted else ""
     waiting = "await " if step.is_async else ""
-    return layout.call(f"{start}{waiting}{step.function}", step.inputs, indent=8)
+    return layout.call(f"{start}{waiting}{step.function}", step.reads, indent=8)
 
 
-def _plain(node: Plain) -> str:
-    return layout.comment(node.heading) + layout.inner(layout.shown(node.body))
+def _plain(node: Unit) -> str:
+    return layout.comment(node.node.doc) + layout.inner(layout.shown(node.body))

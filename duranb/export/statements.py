@@ -63,15 +63,21 @@ class Statement:
         return isinstance(self.node, (ast.Import, ast.ImportFrom))
 
     @property
-    def is_literal(self) -> bool:
-        """Whether it gives one name a value that is written out."""
+    def value(self) -> ast.expr | None:
+        """What it gives one name, if it is no more than such an assignment."""
         node = self.node
         targets = node.targets if isinstance(node, ast.Assign) else []
         if isinstance(node, ast.AnnAssign):
             targets = [node.target]
         if len(targets) != 1 or not isinstance(targets[0], ast.Name):
-            return False
-        value = getattr(node, "value", None)
+            return None
+        value: ast.expr | None = getattr(node, "value", None)
+        return value
+
+    @property
+    def is_literal(self) -> bool:
+        """Whether it gives one name a value that is written out."""
+        value = self.value
         return value is not None and all(isinstance(n, _LITERAL) for n in ast.walk(value))
 
 

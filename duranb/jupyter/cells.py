@@ -316,6 +316,7 @@ class Cells(ast.NodeTransformer):
             writes=names.writes,
             sure=names.sure,
             deletes=names.deletes,
+            unset=names.unset,
             imports=names.imports,
             blind=bool(names.blind),
             loads=None if names.opaque else names.loads | set(names.writes) | names.deletes,

@@ -43,7 +43,8 @@ class Extension:
         self._cells.need_session = self.need_session
         self._cells.is_duplicate = self._is_duplicate
         replayed = offline.store()
-        self._store = Path(replayed) if replayed else places.store_path(self.notebook)
+        own = self.notebook / os.environ.get("DURANB_RUN", "")  # one of many, or itself
+        self._store = Path(replayed) if replayed else places.store_path(own)
         self._woken_by_signals = False
         self._timeline: Any = None
         self._check: SelfCheck | None = None
@@ -69,10 +70,13 @@ class Extension:
         timeline_kernel.listen(self._kernel, self.timeline)
         if offline.store():
             offline.begin()
-        if self._store.exists():
-            self._greet()
-        elif left := places.left_behind(self.notebook):
-            notice(self._outputs, say.left_behind(left))
+        try:
+            if self._store.exists():
+                self._greet()
+            elif left := places.left_behind(self.notebook):
+                notice(self._outputs, say.left_behind(left))
+        except OSError as error:  # of the disk; whoever needs a store is told more
+            print(f"duranb: {error.filename or self._store}: {error.strerror}")
 
     def unload(self) -> None:
         """Take every hook out and let go of the store; the namespace stays."""

@@ -141,9 +141,10 @@ class DuranbMagics(Magics):
 
     @cell_magic
     def duranb_sql(self, line: str, cell: str) -> object:
-        """``%%duranb_sql``: query the history (executions, attempts, calls, outputs, snapshots,
-        branches, events, artifacts). The result is a DataFrame where pandas is installed, else a
-        list of dicts."""
+        """``%%duranb_sql``: query the history (runs, steps, executions, attempts, calls, items,
+        effects, questions, costs, outputs, snapshots, branches, events, artifacts). The result is
+        a DataFrame where pandas is installed, else a list of dicts. ``DESCRIBE calls`` has the
+        columns of ``calls``."""
         columns, rows = self._session().query(cell)
         try:
             import pandas

@@ -28,6 +28,7 @@ from duranb.llm.tape import Tape
 from duranb.record.events import Usage
 from duranb.record.ways import How
 from duranb.text.credentials import public_url
+from duranb.text.known import KNOWN
 
 _MARKED = frozenset({"chat", "completion", "responses", "messages"})
 """Shapes whose streams say when their answer is over; without it they were cut."""
@@ -65,17 +66,18 @@ class Head:
 
     def header(self, name: str) -> str:
         """The value of a header (``name`` in lower case), or an empty string."""
-        return next((value for key, value in self.headers if key.lower() == name), "")
+        return self._by_name.get(name, "")
+
+    @functools.cached_property
+    def _by_name(self) -> dict[str, str]:
+        """The first of each name."""
+        return {name.lower(): value for name, value in reversed(self.headers)}
 
     @property
     def is_answer(self) -> bool:
         """Whether the server has answered. A redirect that is not followed is an answer too."""
-        return self.status < 400 and not self._leads_to_credentials
-
-    @property
-    def _leads_to_credentials(self) -> bool:
         location = self.header("location")
-        return location != public_url(location)
+        return self.status < 400 and (not location or location == public_url(location))
 
 
 def hop(method: str, url: str, status: int, headers: Sequence[tuple[str, str]]) -> Hop:
@@ -249,6 +251,7 @@ class Flight:
         yield from self.complete([content] if content else [])
 
     def _head(self, head: Head, *, decoded: bool) -> Header:
+        private.learn_answer(head.headers, urlsplit(self._asked.url).hostname or "")
         headers = private.public_headers(head.headers)
         if decoded and self._asked.method != "HEAD" and head.header("content-encoding"):
             gone = ("content-encoding", "content-length")
@@ -295,6 +298,9 @@ class Flight:
         if self._asked.endpoint is None and private.grants(body):
             self._fail(PermissionError("passed on, but it hands out a token: not recorded"))
             return
+        if self._asked.endpoint is None and KNOWN.find(body):
+            self._fail(PermissionError("passed on, but it holds a credential: not recorded"))
+            return
         found = reading.read(
             self._asked.endpoint,
             self._asked.url,
@@ -307,6 +313,9 @@ class Flight:
             self._fail(RuntimeError(f"the model reported: {found.failure}"), header.status)
             return
         self._land(found.usage, made=True)
+        if found.unfit:
+            self._claim.fail(PermissionError(found.unfit), header.status)
+            return
         try:
             yield from self._claim.complete(
                 response=encode(header, self._kept, pieces),

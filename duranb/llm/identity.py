@@ -73,6 +73,7 @@ def identify(
     path, query = raw_path.decode("ascii", "replace"), raw_query.decode("ascii", "replace")
     content_type = headers.get("content-type", "")
     body = _decoded(content)
+    private.learn(url, headers, content, body)
     if (
         path.rstrip("/").endswith(UNTOUCHED)
         or private.hands_out_credentials(path, content_type, content)

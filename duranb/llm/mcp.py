@@ -31,6 +31,7 @@ from duranb.engine.operations import Operation, perform
 from duranb.engine.retry import cause_of
 from duranb.record.kinds import Kind
 from duranb.record.model import Cause
+from duranb.text.credentials import learn_fields
 
 KEY = "duranb/idempotency-key"
 """Under which name of a request's ``_meta`` a server finds the idempotency key of an effect."""
@@ -189,6 +190,7 @@ class _Request:
         self._told = request.model_dump(by_alias=True, mode="json", exclude_none=True)
         self._params: dict[str, Any] = self._told.get("params") or {}
         self.method: str = self._told["method"]
+        learn_fields(self._params, f"an argument of {self.method},")
         self._known = _known.setdefault(session, _Known())
 
     async def answer(self) -> Any:

@@ -13,6 +13,7 @@ from duranb.llm.identity import Asked
 from duranb.record.model import Call, CallStatus
 from duranb.text import diff
 from duranb.text.credentials import public_fields
+from duranb.text.known import KNOWN
 
 MOST = 200
 """Recorded requests that are compared; the latest ones."""
@@ -34,7 +35,9 @@ def difference(step: StepContext, asked: Asked) -> str:
     readable = [(call, request) for call, request in found if request is not None]
     if not readable:
         return ""
-    now = _request(asked.method, asked.url, public_fields(asked.body), asked.content)
+    content = KNOWN.masked(asked.content)  # as those that are recorded
+    body = asked.body if content is asked.content else _json(content)
+    now = _request(asked.method, asked.url, public_fields(body), content)
     texts = [_text(request) for _, request in readable]
     call, recorded = readable[diff.closest(_text(now), texts)]
     changed = diff.places(recorded, now)

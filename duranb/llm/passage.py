@@ -108,9 +108,10 @@ class Passage:
         """
         if not self._held and (paying := budgets.in_force()):
             yield from self._pay(paying)
-        expected, _ = self._tokens()
         gate = limiter.of(f"{self._model} at {urlsplit(self._asked.url).netloc}")
-        self._estimate = expected.input + expected.output
+        if gate.limits.tokens_per_minute is not None:
+            expected, _ = self._tokens()
+            self._estimate = expected.input + expected.output
         try:
             self._sent = yield from gate.enter(self._estimate, self._refuse_if_over)
         except BaseException:
@@ -252,13 +253,13 @@ class Passage:
         gate, self._gate = self._gate, None
         if gate is not None:
             gate.left(self._estimate, paid.tokens)
-        if made and usage is not None:
-            self._learn(usage)
+        if made and usage is not None and self._model in _seen:
+            self._learn(_seen[self._model], usage)
 
-    def _learn(self, usage: Usage) -> None:
+    def _learn(self, seen: _Seen, usage: Usage) -> None:
+        """Of a model that somebody has wanted to know something of."""
         encoded = _ENCODED.search(self._asked.content)
         with _lock:
-            seen = _seen.setdefault(self._model, _Seen())
             seen.answered(usage.output_tokens)
             if encoded is None:
                 seen.bytes += len(self._asked.content)

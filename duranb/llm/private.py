@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
 from duranb.text.credentials import (
     HIDDEN,
     is_secret_field,
+    learn_fields,
+    learn_query,
+    learn_url,
     public_fields,
     public_query,
     public_url,
 )
+from duranb.text.known import KNOWN
 
 _DROPPED_HEADERS = frozenset(
     {
@@ -31,6 +38,15 @@ _DROPPED_HEADERS = frozenset(
         "x-goog-api-key",
     }
 )
+_SAYS_WHO = re.compile(r"auth|token|secret|key|passw|credential|signature|session-id|jwt")
+"""In the name of a header that tells who asks."""
+
+_SAYS_WHAT = re.compile(r"idempotency|sec-websocket|surrogate|cache|stainless|content-|accept")
+"""In the name of one that does not, although it is called alike."""
+
+_MAY_HOLD = re.compile(rb'(?i)(?:key|token|secret|passw(?:or)?d|credential|jwt|authorization)"\s*:')
+"""In JSON that may have a credential among its fields."""
+
 _FORM = "application/x-www-form-urlencoded"
 _PART = re.compile(rb'(name="([^"]*)"\r\n(?:[^\r\n]+\r\n)*\r\n)([^\r]*)')
 """A field of a multipart body that is not a file: its head, its name, its value."""
@@ -38,6 +54,55 @@ _PART = re.compile(rb'(name="([^"]*)"\r\n(?:[^\r\n]+\r\n)*\r\n)([^\r]*)')
 _GRANTED = frozenset({"accesstoken", "idtoken", "refreshtoken"})
 
 _object = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def learn(url: str, headers: Mapping[str, str], content: bytes, body: Any) -> None:
+    """Know every credential that a request carries; ``body`` is its decoded JSON, or None.
+    ``headers`` must look names up in lower case."""
+    host = urlsplit(url).hostname or ""
+    learn_url(url, f"a request to {host}")
+    for name, value in headers.items():
+        _learn_header(name.lower(), value, host)
+    content_type = headers.get("content-type", "")
+    if body is not None:
+        if _MAY_HOLD.search(content):
+            learn_fields(body, f"a request to {host},")
+    elif content_type.startswith(_FORM):
+        learn_query(content.decode("utf-8", "replace"), f"a form sent to {host}")
+    elif content_type.startswith("multipart/"):
+        for _, field, value in _PART.findall(content):
+            if is_secret_field(field.decode("utf-8", "replace")):
+                KNOWN.learn(value, f"a form sent to {host}")
+
+
+def learn_answer(headers: Iterable[tuple[str, str]], host: str) -> None:
+    """Know the cookies that an answer sets."""
+    for name, value in headers:
+        if name.lower().startswith("set-cookie"):
+            _learn_cookies(value.partition(";")[0], host)
+
+
+def _learn_header(name: str, value: str, host: str) -> None:
+    if name == "cookie":
+        _learn_cookies(value, host)
+    elif _SAYS_WHO.search(name) and not _SAYS_WHAT.search(name):
+        scheme, _, rest = value.strip().partition(" ")
+        if "authorization" not in name:
+            scheme, rest = "", value
+        said = f"the header {name} of a request to {host}"
+        KNOWN.learn(rest.strip() or scheme, said)
+        if scheme.lower() == "basic":
+            try:
+                pair = base64.b64decode(rest, validate=True)
+            except binascii.Error:
+                return  # not what it says it is; as a whole it is known
+            KNOWN.learn(pair.partition(b":")[2], said)
+
+
+def _learn_cookies(text: str, host: str) -> None:
+    for pair in text.split(";"):
+        name, _, value = pair.strip().partition("=")
+        KNOWN.learn(value.strip('"'), f"the cookie {name} of {host}")
 
 
 def public_headers(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:

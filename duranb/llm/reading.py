@@ -7,7 +7,7 @@ fewer words and no price.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,6 +20,7 @@ from duranb.llm.shapes import SHAPES, Said, Shape, Tokens
 from duranb.llm.shapes.common import record, string
 from duranb.record.artifacts import Buffer
 from duranb.record.events import Usage
+from duranb.text.known import KNOWN
 
 _log = logging.getLogger(__name__)
 
@@ -34,12 +35,14 @@ LONGEST_TEXT = 60_000
 class Reading:
     """An answer as it is read when it is recorded.
 
-    ``failure`` is what the answer says went wrong, when it is an error that came with status 200.
+    ``failure`` is what the answer says went wrong, when it is an error that came with status 200;
+    ``unfit`` says why it must not be stored.
     """
 
     usage: Usage | None = None
     preview: str = ""
     failure: str = ""
+    unfit: str = ""
 
 
 def read(
@@ -70,13 +73,13 @@ def _read(
     if failure := _failure(answer):
         return Reading(failure=failure)
     tokens = shape.tokens(answer) if shape else _any_tokens(answer)
-    model = tokens.model or model_asked(urlsplit(url).path, asked)
-    tokens = Tokens(**{**vars(tokens), "model": model})
+    if not tokens.model:
+        tokens = replace(tokens, model=model_asked(urlsplit(url).path, asked))
     cost = prices.cost_of(tokens, url, shape.provider if shape else "", share)
     if record(answer).get("status") in _BEGUN:
         cost = 0.0
     usage = Usage(
-        model=model,
+        model=tokens.model,
         input_tokens=tokens.input,
         output_tokens=tokens.output,
         cached_tokens=tokens.cached,
@@ -84,7 +87,17 @@ def _read(
         priced=cost is not None,
     )
     said = shape.answered(answer) if shape else []
+    told = _told(said)
+    masked = KNOWN.masked_text(told)
+    if masked is not told:
+        kept = _answer(shape, content_type, KNOWN.masked(body))
+        if shape is None or _told(shape.answered(kept)) != masked:  # a stream has it in pieces
+            return Reading(usage, unfit="passed on, but it spells out a credential: not recorded")
     return Reading(usage=usage, preview=_excerpt(_spoken(said) or _plain(content_type, body, said)))
+
+
+def _told(said: list[Said]) -> str:
+    return "\n".join(each.text for each in said)
 
 
 _BEGUN = ("queued", "in_progress")

@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from duranb.record.ways import Way
+from duranb.text.known import KNOWN
 
 
 class Body(
@@ -362,6 +363,16 @@ class Answered(Body, frozen=True, tag="question.answered"):
     value: Any
 
 
+class EntryAdded(Body, frozen=True, tag="entry.added"):
+    """An agent's memory wrote something down: entry ``entry`` (a digest) of trail ``trail``, after
+    entry ``parent`` (empty for none). ``execution`` is the step it did so in, 0 for none."""
+
+    trail: str
+    entry: str
+    parent: str = ""
+    execution: int = 0
+
+
 EventBody: TypeAlias = (
     RunStarted
     | SessionOpened
@@ -387,6 +398,7 @@ EventBody: TypeAlias = (
     | SagaBegun
     | CompensationRegistered
     | Answered
+    | EntryAdded
 )
 
 
@@ -409,6 +421,13 @@ _decoder: msgspec.json.Decoder[EventBody] = msgspec.json.Decoder(EventBody)
 def encode(body: EventBody) -> tuple[str, str]:
     """The type of an event and its JSON, as the store writes them."""
     return type_of(body), _encoder.encode(body).decode()
+
+
+def public(body: EventBody) -> tuple[EventBody, str]:
+    """An event as it may be stored, and its JSON: what is known to be a secret is masked."""
+    text = encode(body)[1]
+    masked = KNOWN.masked_text(text)
+    return (body if masked is text else decode(masked)), masked
 
 
 def decode(text: str) -> EventBody:

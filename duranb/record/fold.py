@@ -88,6 +88,7 @@ class Fold:
         history.run, history.branch, history.head = b.run, b.branch, 0
         history.notebook = b.notebook or history.notebook
         history.put_branch(Branch(name=b.branch, run=b.run, parent="", forked_at=0, head=0))
+        history.trails.begin_run()
 
     def _session_opened(self, ts: int, b: e.SessionOpened) -> None:
         history = self.history
@@ -254,6 +255,9 @@ class Fold:
     def _answered(self, ts: int, b: e.Answered) -> None:
         self.history.answers[b.call] = b
 
+    def _entry_added(self, ts: int, b: e.EntryAdded) -> None:
+        self.history.trails.add(b)
+
     # -- how executions end ----------------------------------------------------------------
 
     def _execution_completed(self, ts: int, b: e.ExecutionCompleted) -> None:
@@ -394,6 +398,7 @@ _APPLY: dict[type, Callable[[Fold, int, Any], None]] = {
     e.SagaBegun: Fold._saga_begun,
     e.CompensationRegistered: Fold._compensation_registered,
     e.Answered: Fold._answered,
+    e.EntryAdded: Fold._entry_added,
 }
 
 

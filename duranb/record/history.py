@@ -29,6 +29,7 @@ from duranb.record.model import (
     Status,
 )
 from duranb.record.recorded import RecordedCalls
+from duranb.record.trails import Trails
 
 replace = msgspec.structs.replace
 
@@ -103,6 +104,7 @@ class History:
         self.answers: dict[int, e.Answered] = {}
         self.differs: dict[str, dict[str, str]] = {}
         self.running: set[int] = set()
+        self.trails = Trails()
         self._tree = Tree()
         self._recorded = RecordedCalls()
         self._asked: dict[tuple[str, str], dict[str, list[int]]] = {}

@@ -6,6 +6,7 @@ another one and begins at the top: what was done is restored, and the cell that 
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import contextlib
 import json
@@ -13,8 +14,8 @@ import os
 import queue
 import re
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 class RunResult:
     """How a headless run ended. ``error`` is what to tell the user, or empty; ``steps`` came to
     their end, and ``restored`` of them without running. ``notes`` are about values of theirs that
-    do not come back as they were."""
+    do not come back as they were; ``values`` are those that were asked for, as JSON has them."""
 
     exit_code: int
     restarts: int
@@ -60,6 +61,7 @@ class RunResult:
     steps: int = 0
     restored: int = 0
     notes: tuple[str, ...] = ()
+    values: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -82,6 +84,8 @@ def run(
     budget: float | None = None,
     hooks: Hooks | None = None,
     on_failure: str | None = None,
+    name: str = "",
+    wanted: Sequence[str] | None = (),
 ) -> RunResult:
     """Run a notebook to its end, to a question, or to an error.
 
@@ -90,6 +94,9 @@ def run(
     kernels in a row may make no progress; ``timeout`` is seconds for each cell, ``budget`` the US
     dollars that models may cost from now on. With ``on_failure`` all that the run did is undone
     when a cell fails; what an earlier one had begun to undo is undone first, and ends this one.
+    ``name`` is that of one of many runs of the notebook; ``wanted`` are the variables whose values
+    it is to tell at its end, None for what its last step made.
+
     Raises, before anything runs, :class:`UsageError` when the notebook cannot be one, and
     :class:`duranb.errors.Untrusted` when somebody else wrote its store.
     """
@@ -99,7 +106,9 @@ def run(
     check_names(document, notebook)
     if parameters:
         inject(document, parameters)
-    env = {"DURANB_PARAMETERS": json.dumps(dict(parameters or {}))}
+    env = {"DURANB_PARAMETERS": json.dumps(dict(parameters or {})), "DURANB_RUN": name}
+    source, notebook = notebook, notebook / name  # where its history lies
+    values: dict[str, Any] = {}
     if budget is not None:
         env["DURANB_BUDGET"] = json.dumps([budget, time.time_ns() // 1000])
     first = _history(notebook, trusted=True).last_execution
@@ -108,7 +117,7 @@ def run(
         before = _progress(notebook)
         try:
             told = run_cells(
-                notebook,
+                source,
                 document,
                 kernel=kernel,
                 timeout=timeout,
@@ -116,8 +125,10 @@ def run(
                 env=env,
                 on_failure=on_failure,
                 undo_first=bool(_history(notebook).to_undo),
+                ending=lambda client: values.update(_values(client, notebook, wanted)),
             )
             result = _done(notebook, died, first) if not told else RunResult(FAILED, died, told)
+            result = replace(result, values=values)
         except CellTimeoutError:
             result = RunResult(
                 FAILED,
@@ -181,6 +192,7 @@ def run_cells(
     env: Mapping[str, str] | None = None,
     on_failure: str | None = None,
     undo_first: bool = False,
+    ending: Callable[[NotebookClient], None] = lambda client: None,
 ) -> str:
     """Run a document's cells in order in a fresh kernel of ``notebook``; outputs go into them.
 
@@ -216,8 +228,30 @@ def run_cells(
                 if on_failure and error.ename != "Waiting":
                     error.add_note(undoing.after_failure(client, document, index))
                 raise
+        ending(client)
         run_sync(_finish)(client)
     return ""
+
+
+def _values(client: NotebookClient, notebook: Path, wanted: Sequence[str] | None) -> dict[str, Any]:
+    """The values of variables at the end of a run, asked of its kernel."""
+    if wanted is None:
+        history = _history(notebook)
+        done = [x for x in history.line() if x.kind == "cell"]
+        wanted = [*done[-1].outputs] if done else []
+    return run_sync(_asked)(client, wanted) if wanted else {}
+
+
+async def _asked(client: NotebookClient, names: Sequence[str]) -> dict[str, Any]:
+    told = "__import__('duranb.runner.told', fromlist=['told']).told(%s)"
+    kernel: Any = client.kc
+    asked = {name: told % name for name in names}
+    reply = await kernel.execute("", silent=True, user_expressions=asked, reply=True, timeout=60)
+    found = {}
+    for name, answer in reply["content"]["user_expressions"].items():
+        if answer["status"] == "ok":
+            found[name] = json.loads(ast.literal_eval(answer["data"]["text/plain"]))
+    return found
 
 
 async def _finish(client: NotebookClient) -> None:

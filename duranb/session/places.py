@@ -6,9 +6,17 @@ from pathlib import Path
 
 from duranb.errors import StoreLocked, UsageError
 from duranb.store.lock import holder
-from duranb.store.paths import TAIL, is_store, store_path
+from duranb.store.paths import TAIL, is_store, runs_path, store_path
 
-__all__ = ["adopt", "find_store", "has_store", "left_behind", "process_with", "store_path"]
+__all__ = [
+    "adopt",
+    "find_store",
+    "has_store",
+    "left_behind",
+    "process_with",
+    "run_of",
+    "store_path",
+]
 
 
 def has_store(notebook: Path) -> bool:
@@ -33,6 +41,12 @@ def find_store(notebook: Path) -> Path:
             f"{notebook} has no store at {folder}: no durable cell of it has run yet{hint}"
         )
     return folder
+
+
+def run_of(path: Path) -> tuple[Path, str]:
+    """The notebook and the run that a path is about: ``agent.ipynb/RUN`` is one of many runs, and a
+    path without it is the notebook's own, whose name is empty."""
+    return (path.parent, path.name) if path.parent.suffix == ".ipynb" else (path, "")
 
 
 def process_with(notebook: Path) -> int | None:
@@ -85,4 +99,7 @@ def adopt(notebook: Path, old: str) -> Path:
     if own.is_dir():
         own.rmdir()
     folder.rename(own)
+    runs, own_runs = runs_path(notebook.with_name(f"{name}.ipynb")), runs_path(notebook)
+    if runs.is_dir() and not own_runs.exists():
+        runs.rename(own_runs)
     return own

@@ -11,6 +11,7 @@ from duranb.record.staleness import latest, stale as stale_steps
 from duranb.session.change import Change, count, listed
 from duranb.session.session import Session, Surface
 from duranb.state.unstorable import is_unstorable
+from duranb.text import sources
 from duranb.verbs.table import Replay
 
 
@@ -51,12 +52,12 @@ def replay(session: Session, given: Replay) -> Change:
         surface = session.need_surface()
         if forced is not None:
             _give_inputs(session, forced, with_)
-            await surface.run_step(forced.source, replays=forced.id, fresh=live)
+            await surface.run_step(_code(forced), replays=forced.id, fresh=live)
         names = [forced.step] if forced is not None else []
         if stale:
             names += await _run_stale(session, surface)
         for each in following if not stale else ():
-            await surface.run_step(each.source, replays=0, fresh=False)
+            await surface.run_step(_code(each), replays=0, fresh=False)
             names.append(each.step)
         return f"replayed {listed(names)}" if names else "nothing was stale"
 
@@ -76,8 +77,12 @@ async def _run_stale(session: Session, surface: Surface) -> list[str]:
             left = [x for x in _stale(session.history) if x.step not in done]
         if not left:
             return done
-        await surface.run_step(left[0].source, replays=0, fresh=False)
+        await surface.run_step(_code(left[0]), replays=0, fresh=False)
         done.append(left[0].step)
+
+
+def _code(execution: Execution) -> str:
+    return sources.runnable(execution.source, execution.step)
 
 
 def _replayable(session: Session, reference: str) -> Execution:

@@ -23,7 +23,9 @@ from duranb.session.method import Method
 from duranb.session.reader import Reader
 from duranb.state import Namespace
 from duranb.store import Store
+from duranb.text import sources
 from duranb.text.credentials import is_secret_variable
+from duranb.text.known import KNOWN
 from duranb.verbs import table
 from duranb.verbs.declaration import Acts, Changes, Looks
 
@@ -101,6 +103,7 @@ class Session:
         surface: Surface | None,
     ) -> Session:
         global _current
+        KNOWN.look_around()
         opened = Store.open(store, settled=not settings.strict)
         try:
             folding = opened.fold()
@@ -267,8 +270,9 @@ class Session:
 
     def register_compensation(self, step: str, source: str) -> None:
         """Give a step its undo: the source of a ``%%compensate`` cell."""
-        if self.history.compensations.get(step) != source:
-            self.runtime.record(e.CompensationRegistered(step=step, source=source))
+        told = sources.recorded(source)
+        if self.history.compensations.get(step) != told:
+            self.runtime.record(e.CompensationRegistered(step=step, source=told))
 
     def need_surface(self) -> Surface:
         """The surface that can run cells. Raises :class:`UsageError` where there is none."""

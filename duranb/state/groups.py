@@ -69,9 +69,13 @@ class Holders:
             for number in reached:
                 self._of.setdefault(number, set()).add(name)
 
+    def reached(self, name: str) -> Mapping[int, Seal]:
+        """What a name reached."""
+        return self._reached.get(name, {})
+
     def parts(self, names: Iterable[str]) -> list[frozenset[str]]:
         """Some names, grouped by what they reached in common."""
-        return components({n: self._reached.get(n, {}) for n in names})
+        return components({n: self.reached(n) for n in names})
 
     def of(self, ids: Iterable[int]) -> set[str]:
         """The names that reached one of these."""

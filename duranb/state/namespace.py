@@ -77,7 +77,8 @@ class Namespace(Tracking):
         for name in suspects:
             self.live[name] = marked[name].value
             self._tracked[name] = marked[name]
-        return {n for n in suspects if not self._intact(marked[n])}
+        damaged = {n for n in suspects if not self._intact(marked[n])}
+        return damaged | self._rewired(suspects - damaged, ())
 
     def _intact(self, seen: Tracked) -> bool:
         if is_pending(seen.value):

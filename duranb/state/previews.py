@@ -18,6 +18,7 @@ from duranb.code.looking import (
     storable,
     written,
 )
+from duranb.text.known import KNOWN
 
 LONGEST = 200
 
@@ -27,6 +28,11 @@ class _Repr(reprlib.Repr):
         """An int of any size. (Python refuses to write one of thousands of digits.)"""
         text = written(x)
         return text if len(text) <= self.maxlong else f"{text[:18]}...{text[-19:]}"
+
+    def repr_str(self, x: str, level: int) -> str:
+        """A text without the secrets that are known, of which cutting it would leave the ends."""
+        ends = x if len(x) <= _ENDS else f"{x[:_ENDS]}…{x[-_ENDS:]}"
+        return super().repr_str(KNOWN.masked_text(ends), level)
 
     def repr_dict(self, x: Any, level: int) -> str:
         """The first items of a dict: of thousands, not in order of all their keys."""
@@ -40,7 +46,18 @@ class _Repr(reprlib.Repr):
         kind = type(x)
         if issubclass(kind, dict) and module_of(kind) == "collections":
             return f"{name_of(kind)}({self.repr_dict(x, level)})"
-        return super().repr_instance(x, level)
+        return super().repr_instance(_Said(KNOWN.masked_text(repr(x))), level)
+
+
+class _Said:
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __repr__(self) -> str:
+        return self._text
+
+
+_ENDS = 4000
 
 
 _repr = _Repr()

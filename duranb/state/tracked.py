@@ -16,12 +16,14 @@ GONE = object()
 class Delta:
     """What changed: names and what they are bound to now, names that are gone, and the digest of
     the random generators' state if that changed. ``bound`` are the names that are new, bound to
-    another object or changed in place, be their content what it was or not."""
+    another object or changed in place, be their content what it was or not; ``rewired`` those of
+    them whose content is what it was, and that share something which they did not share before."""
 
     changed: dict[str, Binding] = field(default_factory=dict)
     deleted: list[str] = field(default_factory=list)
     random: str = ""
     bound: frozenset[str] = frozenset()
+    rewired: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

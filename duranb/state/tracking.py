@@ -26,6 +26,8 @@ from duranb.state.hidden import is_hidden
 from duranb.state.placeholder import Placeholder
 from duranb.state.tracked import GONE, Delta, Tracked, could_change
 from duranb.state.unstorable import Code
+from duranb.state.wiring import Before, rewired
+from duranb.text.known import KNOWN
 from duranb.values import codec
 from duranb.values.immutable import is_atom
 from duranb.values.sharing import Seal, shared
@@ -70,6 +72,7 @@ class Tracking(Followed):
 
     def sync(self) -> Delta:
         """Capture everything that changed since the last sync, for the caller to record."""
+        KNOWN.look_around()
         with self._alone:
             return self._sync()
 
@@ -79,7 +82,9 @@ class Tracking(Followed):
         fresh, gone = self._rebound()
         self._widen()
         looked = self._suspects()
-        changed = fresh | self._changed_in_place(looked, fresh)
+        in_place = self._changed_in_place(looked, fresh)
+        before = {n: Before.of(self._tracked[n], self._holders.reached(n)) for n in in_place}
+        changed = fresh | in_place
         for name in gone:
             self._forget(name)
         self._keep(changed)
@@ -88,12 +93,17 @@ class Tracking(Followed):
             found = self._changed_in_place(more, changed)
             self._keep(found)
             changed |= found
+        tied = self._rewired(looked - changed, changed)
+        with_others = set(tied)
+        self._keep(with_others)
+        changed |= with_others
+        tied |= {n for n, b in before.items() if b.is_rewired(n, self._tracked, self._holders)}
         random = self._random_delta()
         self._touched.clear()
         self._anything = False
         self._ran.codes.clear()
         self.live[_END] = self.live.pop(_END, None)
-        return Delta(*self._tracked.record(), random, frozenset(changed))
+        return Delta(*self._tracked.record(), random, frozenset(changed), frozenset(tied))
 
     def is_recorded(self) -> None:
         """The state as it is now is on record already: a snapshot was returned to."""
@@ -122,6 +132,12 @@ class Tracking(Followed):
             if not (same and self._unchanged(group)):
                 found |= present - fresh
         return found
+
+    def _rewired(self, names: Collection[str], changed: Collection[str]) -> set[str]:
+        """Of names whose content is what it was, those that share something new."""
+        known = self._tracked.keys()
+        alike = {n for n in names & known if n in self.live}
+        return rewired(self._capture, self._holders, self._tracked, alike, known & changed)
 
     def _suspects(self) -> set[str]:
         """Tracked names that the code that ran could have changed in place."""

@@ -47,11 +47,16 @@ def digest_of(parts: Sequence[memoryview]) -> str:
 
 
 def is_whole(folder: Path, digest: str, size: int) -> bool:
-    """Whether the file of a digest is there, as large as it should be."""
+    """Whether the file of a digest is there, as large as it should be.
+
+    Raises :class:`StoreUnwritable` where that cannot be told: it is not to be replaced then.
+    """
     try:
         found = os.lstat(place(folder, digest))
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
+    except OSError as error:
+        raise unwritable(folder, error) from error
     return stat.S_ISREG(found.st_mode) and found.st_size == size
 
 
@@ -70,8 +75,6 @@ def write(folder: Path, digest: str, parts: Sequence[Buffer]) -> None:
         return
     part = target.parent.with_name(f"{digest}.{secrets.token_hex(4)}{PART}")
     try:
-        if os.path.lexists(target):
-            set_aside(folder, digest)
         guarded.folder(target.parent)
         with _made(part) as out:
             for piece in parts:
@@ -79,6 +82,8 @@ def write(folder: Path, digest: str, parts: Sequence[Buffer]) -> None:
                 while view:
                     view = view[out.write(view) :]
             os.fsync(out.fileno())
+        if os.path.lexists(target):
+            set_aside(folder, digest)
         part.replace(target)
         sync_folder(target.parent)
     except OSError as error:

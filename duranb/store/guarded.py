@@ -35,10 +35,13 @@ def descriptor(file: Path, flags: int = os.O_RDONLY) -> int:
         if error.errno in (errno.ELOOP, errno.EMLINK, errno.ENXIO):  # a link; a pipe, to write to
             raise refused(file) from error
         raise
-    found = os.fstat(opened)
-    if not stat.S_ISREG(found.st_mode) or (flags & os.O_ACCMODE and found.st_nlink > 1):
+    try:
+        found = os.fstat(opened)
+        if not stat.S_ISREG(found.st_mode) or (flags & os.O_ACCMODE and found.st_nlink > 1):
+            raise refused(file)
+    except OSError:
         os.close(opened)
-        raise refused(file)
+        raise
     return opened
 
 

@@ -1,4 +1,7 @@
-"""The user's key: what this user recorded is sealed with it, and only that is acted on."""
+"""The user's key: what this user recorded is sealed with it, and only that is acted on.
+
+Workers on several machines are one user: they share a key, as a file or in the environment.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,9 @@ from duranb.errors import StoreError
 
 KEY_BYTES = 32
 
+KEY = "DURANB_KEY"
+"""The variable of the environment that holds a key that workers share, as hex digits."""
+
 
 def home() -> Path:
     """The folder of the user's key; ``DURANB_HOME`` overrides the platform's own."""
@@ -21,11 +27,14 @@ def home() -> Path:
 
 
 def user_key() -> bytes:
-    """The user's key, made at first use: 32 random bytes that only the user may read.
+    """The user's key, made at first use: 32 random bytes that only the user may read. Where
+    ``DURANB_KEY`` is set (64 hex digits), that is the key.
 
     Two processes that make it at the same time get the same one: the first link wins. Raises
     :class:`StoreError` where it cannot be had.
     """
+    if shared := os.environ.get(KEY):
+        return _shared(shared)
     file = home() / "key"
     try:
         if not file.exists():
@@ -41,6 +50,20 @@ def user_key() -> bytes:
             f"your key {file} is damaged ({len(key)} bytes, not {KEY_BYTES}). Put a backup in its "
             "place; or move it away: a new one is made, and duranb trust NOTEBOOK accepts a "
             "store with it"
+        )
+    return key
+
+
+def _shared(text: str) -> bytes:
+    """The key that a text says."""
+    try:
+        key = bytes.fromhex(text.strip())
+    except ValueError:
+        key = b""
+    if len(key) != KEY_BYTES:
+        raise StoreError(
+            f"{KEY} is no key: it takes {2 * KEY_BYTES} hex digits (make one with: "
+            f'python -c "import secrets; print(secrets.token_hex({KEY_BYTES}))")'
         )
     return key
 

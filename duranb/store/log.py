@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import bisect
 import contextlib
+import errno
 import os
 import secrets
 import time
@@ -154,11 +155,17 @@ class Log:
         """Begin a segment with the next event; its descriptor."""
         first = self.last + 1
         path = self.reader.path(first)
-        descriptor = guarded.descriptor(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+        descriptor = guarded.descriptor(path, os.O_RDWR | os.O_CREAT)
         try:
+            if os.fstat(descriptor).st_size > HEAD_SIZE:
+                raise FileExistsError(errno.EEXIST, "it holds events already", str(path))
+            os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, segments.header(first, self.hash), 0)
             os.fsync(descriptor)
             files.sync_folder(self._folder)
+        except FileExistsError:
+            os.close(descriptor)
+            raise
         except BaseException:
             os.close(descriptor)
             path.unlink()
@@ -168,10 +175,13 @@ class Log:
         return descriptor
 
     def in_place(self) -> bool:
-        """Whether the file that is written to still is the one that lies in the folder."""
+        """Whether the file that is written to still is the one that lies in the folder.
+
+        Raises OSError where that cannot be told.
+        """
         try:
             found = os.stat(self.reader.path(self.reader.segments[-1]))
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
             return False
         own = os.fstat(self._writing)
         return (found.st_dev, found.st_ino) == (own.st_dev, own.st_ino)
@@ -183,6 +193,7 @@ class Log:
         """
         try:
             if self._end > SEGMENT:
+                os.ftruncate(self._writing, self._end)  # a torn frame that could not be removed
                 full, self._writing = self._writing, self._begin()
                 os.close(full)
             segment = self.reader.segments[-1]

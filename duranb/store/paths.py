@@ -9,6 +9,9 @@ from duranb.store import guarded
 STORES = ".duranb"
 """The folder, beside notebooks, of their stores."""
 
+RUNS = ".runs"
+"""What the folder of many runs' stores is called, after the notebook's name."""
+
 LOG = "log"
 """The folder of the log's segments: the history itself."""
 
@@ -32,17 +35,27 @@ def store_path(notebook: Path) -> Path:
     """The folder of a notebook's store: ``.duranb/<name>/`` beside it.
 
     Any other file, such as the script that a notebook was exported to, has its ending in the name:
-    the two do not share a history. A link to a notebook is that notebook.
+    the two do not share a history. A link to a notebook is that notebook. One of many runs of a
+    notebook is called ``<notebook>.ipynb/<run>``, and lies in ``.duranb/<name>.runs/<run>/``.
     """
     notebook = notebook.resolve()
+    if notebook.parent.suffix == ".ipynb":
+        return runs_path(notebook.parent) / notebook.name
     name = notebook.stem if notebook.suffix in ("", ".ipynb") else notebook.name
     return notebook.parent / STORES / name
 
 
+def runs_path(notebook: Path) -> Path:
+    """The folder of the stores of a notebook's many runs."""
+    notebook = notebook.resolve()
+    return notebook.parent / STORES / f"{notebook.stem}{RUNS}"
+
+
 def check_folder(folder: Path) -> None:
     """Raise OSError where a store's folder, or the one of all stores, is a link to another."""
-    for each in (folder, folder.parent):
-        if (each is folder or each.name == STORES) and each.is_symlink():
+    for each in (folder, folder.parent, folder.parent.parent):
+        ours = each is folder or each.name == STORES or each.parent.name == STORES
+        if ours and each.is_symlink():
             raise guarded.refused(each, "folder")
 
 

@@ -8,6 +8,7 @@ little-endian. ``duranb/FORMAT.md`` has the tables.
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -133,10 +134,14 @@ def segment_name(first: int) -> str:
 
 
 def segments(folder: Path) -> list[int]:
-    """The segments of a log, by the number of their first event, in order."""
-    names = [p.name for p in folder.glob(f"*{_SUFFIX}")]
+    """The segments of a log, by the number of their first event, in order; none where there is no
+    such folder. Raises OSError for one that cannot be read: it is not empty for that."""
+    try:
+        names = os.listdir(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
     return sorted(
-        int(n[:_DIGITS]) for n in names if n[: -len(_SUFFIX)].isdecimal() and n[_DIGITS:] == _SUFFIX
+        int(n[:_DIGITS]) for n in names if n[:_DIGITS].isdecimal() and n[_DIGITS:] == _SUFFIX
     )
 
 

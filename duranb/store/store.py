@@ -22,8 +22,10 @@ from duranb.store.log import Line
 from duranb.store.paths import TAIL, check_folder
 from duranb.store.port import Listener, Receipt
 from duranb.store.rows import Result
+from duranb.store.segments import Place
 from duranb.store.tables import Tables
-from duranb.store.writer import Draft, Stored, Writer
+from duranb.store.writer import Draft, Writer
+from duranb.text.known import KNOWN
 
 INLINE = 32 * 1024
 """Bytes up to which an artifact lies in the log; measured by tests/benchmarks/bench_store.py.
@@ -64,7 +66,7 @@ class Store:
         self._heads = heads.Heads(path) if settled else None
         if not self.foreign:
             self._keep_head()
-        self._writer = Writer(path, self._log, self._stored, self._check_folder)
+        self._writer = Writer(self._log, self._keep, self._stored, self._check_folder)
         self._filler = Filler(
             path,
             self._log.reader,
@@ -105,7 +107,9 @@ class Store:
     # -- artifacts -------------------------------------------------------------------------
 
     def put(self, parts: Sequence[Buffer]) -> str:
-        """Keep bytes by their content; see :class:`duranb.record.artifacts.Artifacts`.
+        """Keep bytes by their content; see :class:`duranb.record.artifacts.Artifacts`. What is
+        known to be a secret is masked in them, but for memory that others own: whoever gives that
+        has looked.
 
         They become durable with the next :meth:`append`; those that are very large, or may change
         after this returns, at once.
@@ -113,11 +117,19 @@ class Store:
         self._check_process()
         views = [memoryview(p).cast("B") for p in parts]
         size = sum(map(len, views))
+        whole = all(isinstance(p, bytes) for p in parts)
+        if whole and size <= LATER:  # in one piece, as a secret may lie across two of them
+            views = [memoryview(KNOWN.masked(b"".join(parts)))]
+        else:
+            views = [
+                memoryview(KNOWN.masked(p)) if isinstance(p, bytes) else v
+                for p, v in zip(parts, views, strict=True)
+            ]
         digest = files.digest_of(views)
         in_file = size > INLINE
         if self._is_kept(digest, size, in_file):
             return digest
-        now = in_file and (size > LATER or not all(isinstance(p, bytes) for p in parts))
+        now = in_file and (size > LATER or not whole)
         if now:
             files.write(self.path, digest, views)
         body = ArtifactStored(digest=digest, size=size, in_file=in_file)
@@ -184,10 +196,11 @@ class Store:
             self._sent |= taken
             lines, large = [], []
             for digest, (body, data) in taken.items():
-                lines.append(Line(body, e.encode(body)[1], b"" if body.in_file else data or b""))
+                payload = b"" if body.in_file else data or b""
+                lines.append(Line(body, e.encode(body)[1], payload))
                 if body.in_file and data is not None:
                     large.append((digest, data))
-            lines += [Line(body, e.encode(body)[1], b"") for body in bodies]
+            lines += [Line(*written, b"") for written in map(e.public, bodies)]
 
             def undo() -> None:
                 """What was put and could not be written goes with the next events."""
@@ -243,7 +256,10 @@ class Store:
 
     # -- on the writer's thread ------------------------------------------------------------
 
-    def _stored(self, stored: Stored) -> None:
+    def _keep(self, digest: str, data: bytes) -> None:
+        files.write(self.path, digest, [data])
+
+    def _stored(self, stored: Sequence[tuple[Event, Place]]) -> None:
         events = [event for event, _ in stored]
         self._tail.write(events[-1].seq, events[-1].hash)
         self._keep_head()
@@ -258,7 +274,11 @@ class Store:
             listener(events)
 
     def _check_folder(self) -> None:
-        if not self._log.in_place():
+        try:
+            there = self._log.in_place()
+        except OSError as error:
+            raise files.unwritable(self.path, error) from error
+        if not there:
             raise StoreUnwritable(
                 f"the store {self.path} was removed or replaced while this kernel had it open. "
                 "Put it back, or restart the kernel to begin a new one"

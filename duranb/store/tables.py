@@ -15,11 +15,12 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from duranb.record.history import Changes, History
+from duranb.store.summaries import VIEWS
 
 if TYPE_CHECKING:  # imported late: most of what folds a history asks no SQL
     import duckdb
 
-LAYOUT = 1
+LAYOUT = 2
 """Number of the tables' layout. Tables of another one are dropped and filled anew."""
 
 AT_ONCE = 2000
@@ -130,6 +131,8 @@ def make(connection: duckdb.DuckDBPyConnection) -> None:
         )
         for table in _ALL:
             connection.execute(f"CREATE OR REPLACE TABLE {table.name} ({table.columns})")
+        for name, query in VIEWS.items():
+            connection.execute(f"CREATE OR REPLACE VIEW {name} AS {query}")
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")
@@ -283,6 +286,7 @@ def _calls(history: History, ids: Sequence[int]) -> Iterator[_Row]:
             c.occurrence,
             c.response or (c.result.artifact if c.result else None) or None,
             c.idempotency_key or None,
+            c.item or None,
         )
 
 
@@ -293,7 +297,8 @@ _CALLS = _Table(
     "name VARCHAR, status VARCHAR, started TIMESTAMP, ended TIMESTAMP, model VARCHAR, "
     "input_tokens BIGINT, output_tokens BIGINT, cached_tokens BIGINT, cost DOUBLE, "
     "http_status INTEGER, streamed BOOLEAN, preview VARCHAR, error VARCHAR, message VARCHAR, "
-    "reason VARCHAR, key VARCHAR, occurrence INTEGER, artifact VARCHAR, idempotency_key VARCHAR",
+    "reason VARCHAR, key VARCHAR, occurrence INTEGER, artifact VARCHAR, idempotency_key VARCHAR, "
+    "item VARCHAR",
     _calls,
 )
 

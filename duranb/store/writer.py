@@ -1,27 +1,40 @@
 """The thread that acknowledges: it alone appends to the log.
 
-Everything that is queued when it looks is one batch, durable with one sync. It never waits for
-anything else: not for the database, and not for a reader.
+Everything that is queued when it looks is one batch, durable with one sync (or one put, where the
+log lies in object storage). It never waits for anything else: not for the database, and not for a
+reader.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from queue import Empty, SimpleQueue
+from typing import Generic, Protocol, TypeVar
 
 from duranb.errors import StoreError, Superseded
-from duranb.record.events import Event
-from duranb.store import files
-from duranb.store.log import Line, Log
+from duranb.store.log import Line
 from duranb.store.port import Receipt, settle
-from duranb.store.segments import Place
 
 PATIENCE = 0.05
 """Seconds that events nobody waits for may wait for company."""
 
-Stored = Sequence[tuple[Event, Place]]
+S = TypeVar("S")
+S_co = TypeVar("S_co", covariant=True)
+
+
+class Appends(Protocol[S_co]):
+    """A log. ``last`` is the number of its last event."""
+
+    @property
+    def last(self) -> int:
+        """The number of its last event."""
+
+    def append(self, lines: Sequence[Line]) -> Sequence[S_co]:
+        """Make a batch of events durable; what the owner of the log wants to know of each.
+
+        Raises :class:`StoreError` or OSError; nothing was written then.
+        """
 
 
 class Draft:
@@ -49,21 +62,22 @@ class Draft:
         self.undo = undo
 
 
-class Writer:
-    """Appends drafts to the log of the store in ``folder``, on a thread of its own.
+class Writer(Generic[S]):
+    """Appends drafts to a log, on a thread of its own.
 
-    ``stored(events)`` is called there after each batch, before anybody is woken; ``check()`` before
-    it, and raises :class:`StoreError` where the log must not be written to any more.
+    ``keep(digest, data)`` makes a large artifact durable, before the events that name it.
+    ``stored(events)`` is called after each batch, before anybody is woken; ``check()`` before it,
+    and raises :class:`StoreError` where the log must not be written to any more.
     """
 
     def __init__(
         self,
-        folder: Path,
-        log: Log,
-        stored: Callable[[Stored], None],
+        log: Appends[S],
+        keep: Callable[[str, bytes], None],
+        stored: Callable[[Sequence[S]], None],
         check: Callable[[], None],
     ) -> None:
-        self._folder = folder
+        self._keep = keep
         self._queue: SimpleQueue[Draft | Receipt | None] = SimpleQueue()
         self._log = log
         self._stored = stored
@@ -141,10 +155,10 @@ class Writer:
                 draft.receipt.settle(error=Superseded.at(last, draft.expected))
                 continue
             for digest, data in draft.files:
-                files.write(self._folder, digest, [data])
+                self._keep(digest, data)
             lines += draft.lines
             written.append((draft.receipt, last + len(draft.lines)))
-        stored = self._log.append(lines) if lines else []
+        stored: Sequence[S] = self._log.append(lines) if lines else []
         error: BaseException | None = None
         try:
             if stored:

@@ -6,10 +6,13 @@ much costs only the sight of it.
 
 from __future__ import annotations
 
+import base64
 import functools
 import re
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit, urlunsplit
+
+from duranb.text.known import KNOWN
 
 HIDDEN = "***"
 
@@ -91,8 +94,9 @@ def public_url(url: str) -> str:
 
 
 def public_text(text: str) -> str:
-    """A message in which each URL is without its user and its credentials: many an exception
-    tells the whole URL."""
+    """A message without the secrets that are known, and in which each URL is without its user and
+    its credentials: many an exception tells the whole URL."""
+    text = KNOWN.masked_text(text)
     return _URL.sub(_public, text) if "://" in text else text
 
 
@@ -103,6 +107,44 @@ def _public(found: re.Match[str]) -> str:
     except ValueError:
         return HIDDEN  # not a URL after all, and nobody knows what
     return f"{public}#{fragment}" if fragment else public
+
+
+def learn_fields(body: Any, said: str) -> None:
+    """Know what the fields of decoded JSON, or arguments, hold that are called as credentials are,
+    however deep; ``said`` tells people whose they are."""
+    stack = [body]
+    while stack:
+        part = stack.pop()
+        if isinstance(part, dict):
+            for name, value in part.items():
+                if isinstance(value, str):
+                    if is_secret_field(str(name)):
+                        KNOWN.learn(value, f"{said} {name}")
+                else:
+                    stack.append(value)
+        elif isinstance(part, (list, tuple)) and part and not isinstance(part[0], str):
+            stack += part
+
+
+def learn_url(url: str, said: str) -> None:
+    """Know the password, the parameters and the parts of the path of a URL that are credentials."""
+    parts = urlsplit(url)
+    user, _, password = parts.netloc.rpartition("@")[0].partition(":")
+    for value in {password, unquote(password)}:
+        KNOWN.learn(value, f"{said}, in its URL")
+    if password:
+        pair = f"{unquote(user)}:{unquote(password)}".encode()
+        KNOWN.learn(base64.b64encode(pair), f"{said}, in its URL")
+    for found in _SECRET_PATH.finditer(parts.path):
+        KNOWN.learn(found.group()[len(found.group(1)) :], f"{said}, in its path")
+    learn_query(parts.query, said)
+
+
+def learn_query(query: str, said: str) -> None:
+    """Know what a query, or a form's body, has in parameters that may hold a credential."""
+    for name, value in parse_qsl(query):
+        if is_secret_parameter(name):
+            KNOWN.learn(value, f"{said}, {name}=", sure=is_secret_field(name))
 
 
 def public_fields(body: Any) -> Any:

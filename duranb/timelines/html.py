@@ -17,6 +17,7 @@ import msgspec
 
 from duranb.record.artifacts import Artifacts
 from duranb.record.history import History
+from duranb.text.known import KNOWN
 from duranb.timelines.bundle import bundled
 from duranb.timelines.detail import detail
 from duranb.timelines.exchange import exchange
@@ -46,6 +47,7 @@ _PAGE = """<!DOCTYPE html>
 
 def timeline_html(history: History, artifacts: Artifacts, title: str) -> str:
     """The whole file. It needs no kernel, no server and no network; nothing is unpickled."""
+    KNOWN.look_around()  # an earlier version may have recorded what is here
     update = Model(history, nullcontext()).since(-1)
     script = bundled("timeline.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
@@ -59,7 +61,7 @@ def timeline_html(history: History, artifacts: Artifacts, title: str) -> str:
         policy=policy,
         title=escape(title),
         css=bundled("timeline.css").replace("</", "<\\/"),
-        table=table_html(update, "duranb-static"),
+        table=KNOWN.masked_text(table_html(update, "duranb-static")),
         data="\n".join(data),
         script=script,
     )
@@ -82,5 +84,6 @@ def _details(history: History, artifacts: Artifacts) -> Iterator[str]:
 
 
 def _data(attribute: str, value: str, json: bytes) -> str:
-    safe = json.decode().replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    text = KNOWN.masked(json).decode()
+    safe = text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
     return f'<script type="application/json" {attribute}="{escape(value)}">{safe}</script>'

@@ -149,9 +149,25 @@ def _take_in(live: type, loaded: type) -> None:
     for name in has.keys() - gets.keys():
         type.__delattr__(live, name)
     for name, value in gets.items():
-        before = identity.of_attribute(live, has[name]) if name in has else ""
-        if before != identity.of_attribute(loaded, value):
+        before = has.get(name)
+        if name in has and identity.of_attribute(live, before) == identity.of_attribute(
+            loaded, value
+        ):
+            continue
+        if identity.is_same_code(live, before, loaded, value):
+            vars(before).clear()
+            vars(before).update(vars(value))
+        else:
             type.__setattr__(live, name, value)
+            _rebase(value, loaded, live)
+
+
+def _rebase(value: object, loaded: type, live: type) -> None:
+    """Have a method that came with a loaded class mean the live one where it says ``super()``."""
+    for function in (value, *identity.unwrapped(value)):
+        for cell in function.__closure__ or () if type(function) is types.FunctionType else ():
+            if definitions.content(cell) == (loaded,):
+                cell.cell_contents = live
 
 
 def _forget(cls: type) -> None:

@@ -42,6 +42,7 @@ from duranb.values import (
     held,
     leftover,
     members,
+    newborn,
     recipes,
     sharing,
     skeletons,
@@ -238,8 +239,7 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
                 found = self._reducer(obj)
                 if found is not None:
                     self.met.described.append(obj)
-            if found is None:
-                found = own_way(obj)
+            found = newborn.reduction(obj, own_way(obj) if found is None else found)
             if found is not None:
                 return found
             return NotImplemented  # cloudpickle would take the word of a proxy for a function

@@ -6,7 +6,7 @@ from __future__ import annotations
 import enum
 from typing import Any
 
-from duranb.code.looking import own
+from duranb.code.looking import dict_of, own
 
 _KNOWN = frozenset({"_name_", "_value_", "_sort_order_", "__objclass__"})
 
@@ -47,6 +47,8 @@ def complete(cls: type[enum.Enum], given: Told) -> type[enum.Enum]:
     for name, (canonical, held) in given.items():
         member = by_name[canonical]
         by_name.setdefault(name, member)
+        if name != canonical and dict_of(cls).get(canonical) is member:
+            type.__setattr__(cls, name, member)
         vars(member).update(held)
     names = {name: by_name[name] for name in given if name in by_name}
     by_name.clear()

@@ -256,14 +256,34 @@ class Verify(OnFiles, frozen=True):
 
 
 class Export(OnFiles, frozen=True):
-    """The notebook as a graph: a script that runs durably on its own, or a picture."""
+    """The notebook as a graph: a script that runs durably on its own, data, or a picture."""
 
     example = "--target script -o agent.py"
 
     target: Annotated[
-        Literal["script", "mermaid"] | None, Option("--target", "What to write.", required=True)
+        Literal["script", "json", "mermaid", "dot"] | None,
+        Option("--target", "What to write.", required=True),
     ] = None
     out: Out = None
+
+
+class ExportTraces(OnFiles, frozen=True):
+    """What was carried out, as OpenTelemetry traces: a file in OTLP's JSON, or sent to a collector.
+
+    Exporting again gives the same spans. A process with an SDK configured traces while it runs.
+    """
+
+    example = "--endpoint http://127.0.0.1:4318"
+
+    endpoint: Annotated[
+        str | None, Option("--endpoint", "The address of a collector (OTLP over HTTP).", "URL")
+    ] = None
+    out: Out = None
+
+    @classmethod
+    def word(cls) -> str:
+        """How users write the verb."""
+        return "export-traces"
 
 
 class Run(Headless, frozen=True):
@@ -290,8 +310,31 @@ class Run(Headless, frozen=True):
         int, Option("--restarts", "Kernels in a row that may die without progress.", "COUNT")
     ] = 10
     kernel: Kernel = ""
-    out: Annotated[Path | None, Option("-o", "Write the executed notebook.", "FILE")] = None
+    out: Annotated[
+        Path | None,
+        Option("-o", "Write the executed notebook; with --over the table of results.", "FILE"),
+    ] = None
     on_failure: OnFailure = None
+    over: Annotated[
+        str,
+        Option(
+            "--over",
+            "Run the notebook once for each row of a .csv or .jsonl file, whose columns are "
+            "parameters. Run it again to go on with the rows that are not done.",
+            "FILE",
+        ),
+    ] = ""
+    workers: Annotated[
+        int, Option("--workers", "With --over: kernels at once.", "COUNT", least=1)
+    ] = 2
+    result: Annotated[
+        str,
+        Option(
+            "--result",
+            "With --over: the variables for the table of results; else what the last step made.",
+            "a,b",
+        ),
+    ] = ""
 
 
 class Resume(Headless, frozen=True):
@@ -327,7 +370,7 @@ VERBS: dict[str, type[Verb]] = {
     for verb in (
         *(Run, Resume, Status, Log, Show, Diff, Timeline),
         *(Rewind, Replay, Fork, Switch, Compensate, Resolve),
-        *(Answer, Limits, Trust, Adopt, Verify, Test, Export),
+        *(Answer, Limits, Trust, Adopt, Verify, Test, Export, ExportTraces),
     )
 }
 """Every verb by its word. Surfaces look a verb up here whenever they need it."""

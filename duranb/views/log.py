@@ -95,6 +95,9 @@ def sentence(history: History, body: e.EventBody) -> str:
             return f"{body.step} has a compensation"
         case e.Answered():
             return f"question {body.call} was answered: {_short(str(body.value))}"
+        case e.EntryAdded():
+            whose = f"{_step(history, body.execution)}: " if body.execution else ""
+            return f"{whose}{body.trail} has a new entry"
         case e.ArtifactStored():
             return f"artifact {body.digest[:12]} was stored ({body.size} bytes)"
 

@@ -77,6 +77,35 @@ def test_where_in_something_shared_a_name_lies_tells(world: World) -> None:
     assert world.last("s").origin is Origin.RESTORED
 
 
+def test_a_step_that_ties_equal_values_is_restored_with_that(world: World) -> None:
+    """``b.items = a.items``, both empty: the content of neither has changed, and one list is both
+    from then on, in a run after the cell above was edited and one that starts clean too."""
+    for code in ("a, b = [[]], [[]]", "a, b = [[]], [[]]; c = 1", "a, b = [[]], [[]]"):
+        world.start()
+        world.cell("x", code)
+        world.cell("t", "b[0] = a[0]")
+        assert world.live["b"][0] is world.live["a"][0]
+    assert world.last("t").origin is Origin.RESTORED
+    world.cell("s", "a[0].append(1); n = len(b[0])")
+    assert world.live["n"] == 1
+
+
+def test_a_step_that_deletes_what_is_gone_runs(world: World) -> None:
+    """The cell that made it was removed: ``del`` raises. What a step has bound itself before it
+    deletes it need not be there."""
+    world.cell("x", "x = i = 1")
+    world.cell("d", "del x")
+    world.cell("own", "for i in range(3): pass\ndel i")
+    world.start()
+    with pytest.raises(NameError):
+        world.cell("d", "del x")
+    world.cell("own", "for i in range(3): pass\ndel i")
+    assert world.last("own").origin is Origin.RESTORED
+    world.cell("x", "x = i = 1")
+    world.cell("d", "del x")
+    assert ran(world, "own") == 1
+
+
 SHARING = {
     "a copy, then the same": ("b = a.copy()", "b = a"),
     "the same, then a copy": ("b = a", "b = a.copy()"),

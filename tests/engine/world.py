@@ -172,6 +172,7 @@ class World:
             writes=names.writes,
             sure=names.sure,
             deletes=names.deletes,
+            unset=names.unset,
             imports=names.imports,
             blind=bool(names.blind),
             loads=None if names.opaque else names.loads | set(names.writes) | names.deletes,

@@ -41,7 +41,8 @@ class Config:
     - ``end``: a stream ends early, but properly. ``error``: a stream reports an error.
 
     ``retry_after`` is what a 429 asks for, in seconds. ``unique`` puts the ordinal into every
-    answer. ``gzip`` compresses answers. ``split`` sends a stream in pieces of so many bytes.
+    answer, ``says`` is put before it. ``gzip`` compresses answers. ``split`` sends a stream in
+    pieces of so many bytes.
     """
 
     delay: float = 0.0
@@ -50,6 +51,7 @@ class Config:
     each: list[str] = field(default_factory=list)
     retry_after: float = 0.01
     unique: bool = False
+    says: str = ""
     gzip: bool = False
     split: int = 0
 
@@ -155,7 +157,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def _ask(self, path: str, body: Any) -> None:
         request = self.server.world.arrived(path, body)
-        text = f"Re {request.key[:6]}: what you said is noted and understood."
+        says = self.server.world.config.says
+        text = f"{says}Re {request.key[:6]}: what you said is noted and understood."
         if self.server.world.config.unique:
             text += f" #{request.ordinal}"
         streamed = isinstance(body, dict) and body.get("stream")

@@ -31,7 +31,7 @@ statements = st.one_of(
     st.builds("{} = len({})".format, names, lists),
     st.builds("if {} % 2:\n    {} = {}".format, names, names, names),
     st.builds("for i in {}:\n    {} += i % 5".format, lists, names),
-    st.builds("{0} = sum({1}(i) for i in {2})".format, names, functions, lists),
+    st.builds("{0} = sum({1}(i) for i in list({2}))".format, names, functions, lists),
     st.builds("def {}(x): return x + {}".format, functions, names),
     st.builds("def {}(x): return {}(x) + 1 if x < 0 else x".format, functions, functions),
     st.builds("def {}(x):\n    {}.append(x)\n    return x".format, functions, lists),
@@ -90,7 +90,7 @@ def test_a_module_does_what_its_notebook_did(found: list[tuple[bool, str]]) -> N
         return
     if not graph.steps:
         return
-    text = script.render(graph, "notebook.ipynb")
+    text = script.render(graph)
     note("\n----\n".join(sources))
     note(text)
     printed = run_cells(sources)
@@ -104,5 +104,5 @@ def test_a_module_does_what_its_notebook_did(found: list[tuple[bool, str]]) -> N
 def test_what_is_undone_after_a_failure_comes_along() -> None:
     """A step of the script undoes what it did where the cell does."""
     source = "%%durable pay --retries 0 --on-failure compensate\npaid = 1"
-    text = script.render(build(*cells_of([("code", source)])), "agent.ipynb")
+    text = script.render(build(*cells_of([("code", source)])))
     assert 'retries=0, on_failure="compensate"' in " ".join(text.split())

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import genai_prices
 import openai
 import pytest
 
 from duranb.errors import StoreDamaged, StoreTooNew
-from duranb.llm import private
+from duranb.llm import prices, private
 from duranb.llm.endpoints import recognise
 from duranb.llm.exchange import Header, decode, encode
 from duranb.llm.reading import PREVIEW, describe, read
+from duranb.llm.shapes.common import Tokens
 from duranb.text.credentials import public_url
 from duranb.views import show, status
 from tests.servers import answers
@@ -122,6 +124,27 @@ def test_tokens_cost_what_the_price_list_says() -> None:
     assert found.cached_tokens == 400_000
     assert found.input_tokens == 1_000_000
     assert found.cost == pytest.approx(0.6 * 0.15 + 0.4 * 0.075 + 0.60)
+
+
+@pytest.mark.parametrize(
+    "model", ["gpt-4o-mini", "claude-sonnet-4-5", "gemini-2.5-pro", "o3", "deepseek-chat"]
+)
+def test_what_is_known_of_a_price_gives_what_the_price_list_gives(model: str) -> None:
+    """Prices that are graded by the length of the input, or that change with the time, give the
+    list's own figure on both sides of every threshold, and with audio and cached tokens."""
+    for size in (1, 128_001, 200_000, 200_001, 5_000_000):
+        for more in ({}, {"cached": size // 2, "cache_write": size // 4}, {"input_audio": 1}):
+            tokens = Tokens(model=model, input=size, output=77, **more)
+            given = {
+                "input_tokens": tokens.input,
+                "output_tokens": tokens.output,
+                "cache_read_tokens": tokens.cached,
+                "cache_write_tokens": tokens.cache_write,
+                "input_audio_tokens": tokens.input_audio,
+            }
+            usage = genai_prices.Usage(**{name: n for name, n in given.items() if n})
+            expected = genai_prices.calc_price(usage, model).total_price
+            assert prices.cost_of(tokens, ORIGIN, "") == float(expected)
 
 
 def test_a_model_without_a_price_is_not_priced() -> None:

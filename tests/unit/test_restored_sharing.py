@@ -163,6 +163,7 @@ def test_an_enum_has_all_its_members_and_what_they_were_given() -> None:
     flag = second["P"]
     assert list(flag.__members__) == ["R", "W", "RW", "ALSO"] and flag.ALSO is flag.R
     assert flag.R | flag.W is flag.RW and flag.RW.seen == [2]
+    assert vars(flag)["ALSO"] is flag.R
 
 
 def test_a_class_defines_what_its_base_defines_too() -> None:
@@ -335,11 +336,66 @@ def test_a_class_that_a_step_changed_stays_the_one_that_is_alive() -> None:
     code += "\n    def g(self): return __class__\nclass Sub(Base): pass"
     first = Kernel()
     first.run(code)
-    delta = first.run("Base.seen.append(1); Base.rate = 7; Base.f = lambda self: 2")
+    changes = "Base.f = lambda self: 2; Base.g.note = [1]; Base.h = lambda self: 3"
+    delta = first.run(f"Base.seen.append(1); Base.rate = 7; {changes}; Base.h.by = 'hand'")
     second = Kernel(first.artifacts)
     second.run(code)
-    base, sub = second["Base"], second["Sub"]
+    base, sub, method = second["Base"], second["Sub"], second["Base"].g
     given(second, delta, *delta.changed, in_place=set(delta.changed))
     assert second["Base"] is base is second["Sub"].__bases__[0] and second["Sub"] is sub
     assert sub.seen == [1] and sub.rate == 7
     assert sub().f() == 2 and sub().g() is base
+    assert base.g is method and method.note == [1] and base.h.by == "hand"
+
+
+def test_a_method_that_a_step_gave_a_class_means_the_class_that_is_alive() -> None:
+    """``super()`` in it, and the like."""
+    code = "class Base:\n    def g(self): return __class__"
+    first = Kernel()
+    first.run(code)
+    delta = first.run(f"{code}, 1\nBase.extra = 1")
+    second = Kernel(first.artifacts)
+    second.run(code)
+    base = second["Base"]
+    given(second, delta, "Base", in_place={"Base"})
+    assert second["Base"] is base and base().g() == (base, 1)
+
+
+def test_an_instance_is_made_again_without_its_own_new() -> None:
+    """A ``__new__`` that notes each instance in its class, or gives out the only one there is, is
+    not run again; one that a built-in class needs something for gets it."""
+    code = """
+class Noted:
+    all = []
+    def __new__(cls, *given):
+        it = super().__new__(cls)
+        Noted.all.append(it)
+        return it
+    def __init__(self, n): self.n = n
+class Only:
+    it = None
+    def __new__(cls):
+        if cls.it is None:
+            cls.it = super().__new__(cls)
+        return cls.it
+class Pair(tuple):
+    def __new__(cls, a, b): return super().__new__(cls, (a, b))
+class Told:
+    def __new__(cls, n):
+        it = super().__new__(cls)
+        it.n = n
+        return it
+    def __getnewargs__(self): return (self.n * 2,)
+    def __getstate__(self): return None
+"""
+    made = "one = Noted(5); only = Only(); pair = Pair(1, 2); told = Told(3)"
+    first = Kernel()
+    first.run(code)
+    delta = first.run(made)
+    second = Kernel(first.artifacts)
+    second.run(code)
+    given(second, delta, *delta.changed, in_place={"Noted", "Only"})
+    assert second["Noted"].all == [second["one"]] and second["one"].n == 5
+    assert second["Only"]() is second["only"]
+    assert second["pair"] == (1, 2) and type(second["pair"]) is second["Pair"]
+    assert second["told"].n == 6

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -15,9 +16,11 @@ from duranb.record.events import Binding, ErrorInfo, Event, Usage
 from duranb.record.fold import Fold
 from duranb.record.history import History
 from duranb.record.model import CallStatus, Status
-from duranb.store import Store, StoreView
+from duranb.store import Store, StoreView, schema
+from duranb.store.summaries import VIEWS
 from duranb.store.tables import LAYOUT, Tables
 
+README = Path(__file__).parents[2] / "README.md"
 FAILED = ErrorInfo(type="ValueError", message="no")
 
 
@@ -229,6 +232,40 @@ def same_as(connection: duckdb.DuckDBPyConnection, history: History) -> None:
     assert dict(rows("SELECT branch, head FROM branches")) == {
         b.name: b.head or None for b in history.branches.values()
     }
+    cost = pytest.approx(sum(x.cost for x in ledgers))
+    if executions:
+        (of_runs,) = rows("SELECT sum(executions), sum(calls), sum(cost) FROM runs")
+        assert of_runs == (len(executions), sum(x.calls for x in ledgers), cost)
+    ((count, sum_of_costs),) = rows("SELECT coalesce(sum(calls), 0), sum(cost) FROM costs")
+    assert (count, sum_of_costs or 0) == (len(paid), cost)
+    latest = {x.step: x for x in executions if x.run == history.run and x.kind != "compensation"}
+    assert dict(rows("SELECT step, status FROM steps")) == {n: x.status for n, x in latest.items()}
+    effects = [(c.id, c.status) for c in calls if c.kind.traits.effect]
+    assert rows("SELECT call, status FROM effects ORDER BY 1") == effects
+
+
+def test_the_readme_has_every_table_and_column() -> None:
+    """Its examples run, too."""
+    connection = duckdb.connect(":memory:")
+    assert not schema.version(connection)
+    schema.create(connection)
+    Tables(Fold([Event(1, 1, e.RunStarted(run="r"))]).history).fill(connection)
+    readme = README.read_text()
+    rows = re.findall(r"^\| `(\w+)` \| [^|]+ \| ([^|]+) \|$", readme, re.MULTILINE)
+    told = {name: re.findall(r"\w+", re.sub(r"\([^)]*\)", "", columns)) for name, columns in rows}
+    found = connection.execute(
+        "SELECT table_name, list(column_name ORDER BY column_index) FROM duckdb_columns() "
+        "WHERE NOT internal GROUP BY table_name"
+    ).fetchall()
+    hidden = {"events": ["payload", "hash"], "history": [], "migrations": [], "artifacts": []}
+    for name, columns in found:
+        if hidden.get(name, [""]):
+            assert told.pop(name) == [c for c in columns if c not in hidden.get(name, ())]
+    assert not {n for n in told if n in VIEWS}
+    queries = re.findall(r"```python\n%%duranb_sql\n(.*?)```", readme, re.DOTALL)
+    assert queries
+    for query in queries:
+        connection.execute(query)
 
 
 @pytest.mark.parametrize("left", ["nothing", "another layout", "less", "more"])
@@ -291,3 +328,40 @@ def test_what_a_dead_kernel_left_running_has_failed(told: tuple[Store, Path]) ->
     again.append(e.SessionOpened(pid=2)).wait()
     assert again.query(STATUSES)[1] == [(1, "failed", "KernelDied")]
     again.close()
+
+
+def test_an_item_of_a_map_has_what_its_calls_cost() -> None:
+    """Those of every execution of its step in the run, and of no other item."""
+    of = {"step": "s", "key": "k", "attempt": 1}
+    usage = Usage(model="m", cost=0.5, priced=True)
+    bodies = [
+        e.RunStarted(run="r"),
+        begun(1),
+        e.CallCompleted(
+            call=1, execution=1, occurrence=1, kind="llm", name="m", item="aa", usage=usage, **of
+        ),
+        e.ExecutionEnded(execution=1, status="failed", attempts=1),
+        begun(2),
+        e.CallCompleted(
+            call=2, execution=2, occurrence=2, kind="llm", name="m", item="aa", usage=usage, **of
+        ),
+        e.CallCompleted(
+            call=3, execution=2, occurrence=3, kind="llm", name="m", item="bb", usage=usage, **of
+        ),
+        e.CallFailed(
+            call=4,
+            execution=2,
+            occurrence=1,
+            kind="map",
+            name="read",
+            item="aa",
+            error=FAILED,
+            **of,
+        ),
+    ]
+    connection = duckdb.connect(":memory:")
+    folding = Fold(Event(i, i, body) for i, body in enumerate(bodies, 1))
+    assert not folding.history.unread
+    Tables(folding.history).fill(connection)
+    found = connection.execute("SELECT map, status, message, calls, cost FROM items").fetchall()
+    assert found == [("read", "failed", "no", 2, 1.0)]

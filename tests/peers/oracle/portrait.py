@@ -56,6 +56,8 @@ _BY_CLASS = frozenset(  # fields are in the methods that were made of them, with
 _VIEWS = (type({}.keys()), type({}.values()), type({}.items()))
 _CACHES = ("dispatch_cache", "cache_token", "_clear_cache")
 """Of what ``functools.singledispatch`` makes."""
+_STATE = 2
+"""Where a reduction has the state."""
 _CODE = ("co_name", "co_argcount", "co_posonlyargcount", "co_kwonlyargcount", "co_flags")
 _NAMES = ("co_names", "co_varnames", "co_freevars", "co_cellvars")
 
@@ -275,6 +277,8 @@ class _Painter:
         for number, part in enumerate(reduced):
             if number in (3, 4) and part is not None:
                 part = list(part)
+            if number == _STATE and reduced[0] is iter and part == 0:
+                continue  # one that is used up, of an empty list, or has not begun
             self._alive.append(part)
             self.draw(f"{path}/{number}", part)
 

@@ -72,8 +72,9 @@ def _run(source: str, live: dict[str, Any]) -> bool:
 
 
 def _mentioned(source: str) -> set[str]:
+    """The names that a cell loads or deletes."""
     names = (n for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Name))
-    return {n.id for n in names if isinstance(n.ctx, ast.Load)}
+    return {n.id for n in names if not isinstance(n.ctx, ast.Store)}
 
 
 def _with_called(names: set[str], values: dict[str, Any]) -> set[str]:

@@ -1,0 +1,165 @@
+"""What code does beside giving names values: effects, random numbers, settings of the process.
+
+This is read from the code and decides only what keeps its order in a plan; what a step really does
+is recorded when it runs. A recorded run adds what it saw.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from duranb.export.statements import Statement
+
+_DRAWS_NOTHING = frozenset({"Random", "SystemRandom", "default_rng", "Generator", "RandomState"})
+_RANDOM = ("random.", "numpy.random.", "torch.random.")
+_EFFECTS = (
+    *("duranb.call", "subprocess.", "shutil.", "smtplib.", "os.system", "os.remove", "os.unlink"),
+    *("os.rename", "os.replace", "os.makedirs", "os.mkdir", "os.rmdir", "requests.post"),
+    *("requests.put", "requests.patch", "requests.delete", "httpx.post", "httpx.put"),
+    *("httpx.patch", "httpx.delete", "sqlite3.connect", "duckdb.connect"),
+)
+_WRITING_METHODS = frozenset(
+    {"write_text", "write_bytes", "to_csv", "to_parquet", "to_excel", "to_sql", "savefig"}
+    | {"unlink", "mkdir", "rmdir", "commit", "executemany"}
+)
+
+
+@dataclass(frozen=True)
+class Doing:
+    """What some code visibly does: ``effects`` by name, whether it ``draws`` random numbers, and
+    whether it does something to the process that others could notice (``acts``)."""
+
+    effects: frozenset[str] = frozenset()
+    draws: bool = False
+    acts: bool = False
+
+    def __or__(self, other: Doing) -> Doing:
+        return Doing(
+            self.effects | other.effects, self.draws or other.draws, self.acts or other.acts
+        )
+
+
+class Outside:
+    """What the statements of a notebook do, through the functions that they call."""
+
+    def __init__(self, every: Iterable[Statement]) -> None:
+        self._modules: dict[str, str] = {}
+        self._whole: set[str] = set()
+        self._functions: dict[str, list[Statement]] = {}
+        self._tools: set[str] = set()
+        self._known: dict[str, Doing] = {}
+        for statement in every:
+            if statement.is_import:
+                self._modules.update(_imported(statement.node))
+            if isinstance(statement.node, ast.Import):
+                self._whole |= set(statement.names.writes)
+            for name in statement.makes:
+                self._functions.setdefault(name, []).append(statement)
+        for name, made in self._functions.items():
+            if any(self._is_tool(s.node) for s in made):
+                self._tools.add(name)
+
+    def doing(self, statements: Iterable[Statement], data: set[str], *, step: bool) -> Doing:
+        """What statements do in a notebook whose nodes give ``data`` values.
+
+        A call that stands alone in a ``step`` acts on the process if it is of a module; in a plain
+        cell, which is there to be quick, if it is of anything but data.
+        """
+        found = Doing()
+        for statement in statements:
+            if not statement.makes:
+                found |= self._own(statement.node)
+                found |= Doing(acts=self._acts(statement, data, step=step))
+            called = statement.names.loads - statement.makes
+            for name in called & self._functions.keys():
+                found |= self._of_function(name)
+        return found
+
+    def _of_function(self, name: str) -> Doing:
+        if name not in self._known:
+            self._known[name] = Doing()  # for those that call themselves
+            found = Doing(frozenset({f"tool {name}"})) if name in self._tools else Doing()
+            for statement in self._functions[name]:
+                found |= self._own(statement.node)
+                for other in statement.names.loads & self._functions.keys():
+                    found |= self._of_function(other)
+            self._known[name] = found
+        return self._known[name]
+
+    def _own(self, node: ast.AST) -> Doing:
+        effects: set[str] = set()
+        draws = False
+        for each in ast.walk(node):
+            if not isinstance(each, ast.Call):
+                continue
+            name = self._dotted(each.func)
+            if name.startswith(_EFFECTS):
+                effects.add(name)
+            elif name == "open" or name.endswith(".open"):
+                if _opens_for_writing(each):
+                    effects.add("open")
+            elif name.rpartition(".")[2] in _WRITING_METHODS:
+                effects.add(name.rpartition(".")[2])
+            if name.startswith(_RANDOM) and name.rpartition(".")[2] not in _DRAWS_NOTHING:
+                draws = True
+        return Doing(frozenset(effects), draws)
+
+    def _acts(self, statement: Statement, data: set[str], *, step: bool) -> bool:
+        """Whether a statement is there for what it does to something that is no variable of the
+        notebook's: ``os.chdir(x)``, ``plt.style.use(x)``, ``client.timeout = 3``."""
+        node = statement.node
+        if isinstance(node, ast.Expr):
+            value = node.value.value if isinstance(node.value, ast.Await) else node.value
+            if not isinstance(value, ast.Call):
+                return False
+            root = value.func
+            while isinstance(root, (ast.Attribute, ast.Subscript, ast.Call)):
+                root = root.func if isinstance(root, ast.Call) else root.value
+            if not isinstance(root, ast.Name):
+                return False
+            if step:
+                return root.id in self._whole
+            return root.id not in data and not hasattr(builtins, root.id) and root.id != "display"
+        return bool(statement.mutates & self._modules.keys())
+
+    def _dotted(self, node: ast.expr) -> str:
+        """``numpy.random.rand`` for ``np.random.rand``; what is called on a value: ``.method``."""
+        parts: list[str] = []
+        while isinstance(node, ast.Attribute):
+            parts.append(node.attr)
+            node = node.value
+        root = self._modules.get(node.id, node.id) if isinstance(node, ast.Name) else ""
+        return ".".join([root, *reversed(parts)])
+
+    def _is_tool(self, node: ast.AST) -> bool:
+        for decorator in getattr(node, "decorator_list", ()):
+            called = decorator.func if isinstance(decorator, ast.Call) else decorator
+            if self._dotted(called) == "duranb.tool":
+                return True
+        return False
+
+
+def _imported(node: ast.stmt) -> dict[str, str]:
+    """What each name of an import stands for."""
+    if isinstance(node, ast.Import):
+        return {
+            (a.asname or a.name.partition(".")[0]): (a.name if a.asname else a.name.split(".")[0])
+            for a in node.names
+        }
+    if isinstance(node, ast.ImportFrom):
+        return {a.asname or a.name: f"{node.module}.{a.name}" for a in node.names}
+    return {}
+
+
+def _opens_for_writing(call: ast.Call) -> bool:
+    """Whether a call of ``open`` names a mode that writes, or one that cannot be told."""
+    given = [*call.args[1:2], *(k.value for k in call.keywords if k.arg == "mode")]
+    if isinstance(call.func, ast.Attribute):  # path.open("w")
+        given += call.args[:1]
+    for mode in given:
+        if not isinstance(mode, ast.Constant) or set(str(mode.value)) & set("wax+"):
+            return True
+    return False

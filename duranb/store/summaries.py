@@ -1,0 +1,50 @@
+"""Views over the tables of the history, for what people ask most often in SQL.
+
+They say in one line each what :mod:`duranb.store.tables` has in many; nothing is decided here.
+"""
+
+from __future__ import annotations
+
+VIEWS = {
+    "runs": """
+SELECT run, min(started) AS started, max(coalesce(ended, started)) AS latest,
+       count(*) AS executions, count(DISTINCT step) AS steps,
+       coalesce(sum(calls), 0) AS calls, coalesce(sum(tokens), 0) AS tokens,
+       coalesce(sum(cost), 0) AS cost, coalesce(sum(unpriced), 0) AS unpriced
+FROM executions GROUP BY run
+""",
+    "steps": """
+SELECT step, any_value(kind) AS kind, arg_max(status, execution) AS status,
+       arg_max(origin, execution) AS origin, count(*) AS executions, max(execution) AS latest,
+       arg_max(ended, execution) AS ended, sum(calls) AS calls, sum(tokens) AS tokens,
+       sum(cost) AS cost, sum(unpriced) AS unpriced
+FROM executions WHERE run = (SELECT run FROM history) AND kind <> 'compensation' GROUP BY step
+""",
+    "items": """
+SELECT m.execution, m.step, m.name AS map, m.preview AS item, m.status, m.started, m.ended,
+       m.error, m.message, count(c.call) AS calls, coalesce(sum(c.cost), 0) AS cost, m.call
+FROM calls m
+JOIN executions x ON x.execution = m.execution
+LEFT JOIN (calls c JOIN executions y ON y.execution = c.execution)
+       ON c.item = m.item AND c.step = m.step AND c.kind = 'llm' AND y.run = x.run
+WHERE m.kind = 'map' GROUP BY ALL
+""",
+    "effects": """
+SELECT call, execution, step, name, status, started, ended, preview, error, message, reason,
+       idempotency_key
+FROM calls WHERE kind = 'effect'
+""",
+    "questions": """
+SELECT call, execution, step, preview AS question, status, started AS asked, ended AS answered
+FROM calls WHERE kind = 'ask'
+""",
+    "costs": """
+SELECT x.run, c.step, c.model, CAST(c.started AS DATE) AS day, count(*) AS calls,
+       sum(c.input_tokens) AS input_tokens, sum(c.output_tokens) AS output_tokens,
+       sum(c.cached_tokens) AS cached_tokens, coalesce(sum(c.cost), 0) AS cost,
+       count(*) FILTER (c.cost IS NULL) AS unpriced
+FROM calls c JOIN executions x ON x.execution = c.execution
+WHERE c.kind = 'llm' AND c.status IN ('completed', 'rejected') GROUP BY ALL
+""",
+}
+"""By name. Columns of money are US dollars, times are UTC."""

@@ -1,0 +1,186 @@
+"""The secrets that this process knows, by their value, wherever they turn up.
+
+A credential that a request carried, that stands in the environment, in a client or in a
+``SecretStr`` is learned once. From then on whatever is about to be stored is searched for all of
+them at once, and each is masked by as many bytes as it has: what holds it (a pickle, JSON, an HTTP
+body with the sizes of its chunks) keeps its shape.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from duranb.text import secretive
+
+if TYPE_CHECKING:  # it is loaded when something is looked through for the first time
+    from ahocorasick_rs import BytesAhoCorasick
+
+MASK = "*secret*"
+"""How a masked secret begins; stars follow."""
+
+Span = tuple[int, int]
+
+_HEAD = 16
+"""Bytes of a token by which it is recognised: where only its beginning is shown, that is masked."""
+
+_TOKEN = re.compile(rb"(?!eyJ)[A-Za-z0-9_-]{20,}")
+"""What begins like no other: of anything else (a URL, a key in PEM, a JWT) only the whole tells."""
+
+Form = Callable[[bytes, int], int]
+"""Given bytes and a place in them: where what is there ends, or 0 where it is something else."""
+
+
+class Known:
+    """What is known in this process. Safe from any thread."""
+
+    def __init__(self) -> None:
+        self._said: dict[bytes, str] = {}
+        self._patterns: list[re.Pattern[bytes]] = []
+        self._heads: dict[bytes, list[Form]] = {}
+        self._mutex = threading.Lock()
+        self._matcher: tuple[BytesAhoCorasick, list[list[Form]]] | None = None
+        self._environment: dict[str, str] = {}
+        for start, pattern in secretive.FORMATS:
+            self._heads.setdefault(start, []).append(_formatted(pattern))
+
+    def learn(
+        self, value: str | bytes, said: str, *, sure: bool = True, plain: bool = False
+    ) -> None:
+        """Know a secret; ``said`` tells people where it was seen. What is too short or too common
+        to be one is left out, and where nobody is ``sure`` whatever does not look like a token.
+        With ``plain`` the user has said so.
+        """
+        data = value if isinstance(value, bytes) else value.encode("utf-8", "surrogatepass")
+        if data in self._said or not (plain or secretive.may_be(data, sure=sure)):
+            return
+        with self._mutex:
+            self._said[data] = said
+            for form in secretive.forms(data):
+                whole = len(form) <= _HEAD or _TOKEN.fullmatch(form) is None
+                head = form if whole else form[: max(8, min(_HEAD, len(form) // 2))]
+                self._heads.setdefault(head, []).append(_literal(form))
+            self._matcher = None
+
+    def learn_pattern(self, pattern: re.Pattern[str]) -> None:
+        """Know that whatever fits a pattern is a secret."""
+        with self._mutex:
+            flags = pattern.flags & ~re.UNICODE
+            self._patterns.append(re.compile(pattern.pattern.encode(), flags))
+
+    def look_around(self) -> None:
+        """Learn what stands in the environment by now."""
+        now = dict(os.environ)
+        if now != self._environment:
+            before, self._environment = self._environment, now
+            for name, value in now.items():
+                if before.get(name) != value:
+                    for found in secretive.in_variable(name, value):
+                        self.learn(found, f"${name}")
+
+    def said(self, value: str | bytes) -> str:
+        """Where a secret was seen, an empty string for what is none, or only looks like one."""
+        data = value if isinstance(value, bytes) else value.encode("utf-8", "surrogatepass")
+        return self._said.get(data, "")
+
+    def values(self) -> Iterator[tuple[bytes, str]]:
+        """All that are known, and where each was seen."""
+        return iter(list(self._said.items()))
+
+    def find(self, data: bytes | memoryview) -> list[Span]:
+        """Where secrets stand in some bytes, in order, none of them in another."""
+        automaton, forms = self._matcher or self._built()
+        found = []
+        for index, start, _ in automaton.find_matches_as_indexes(data, overlapping=True):
+            end = max(form(data, start) for form in forms[index])  # type: ignore[arg-type]
+            if end:
+                found.append((start, end))
+        for pattern in self._patterns:
+            found += [match.span() for match in pattern.finditer(data)]
+        return _merged(found) if found else found
+
+    def masked(self, data: bytes) -> bytes:
+        """The same bytes with the secrets masked; the very same object where there are none."""
+        found = self.find(data)
+        if not found:
+            return data
+        made = bytearray(data)
+        for start, end in found:
+            made[start:end] = mask(end - start)
+        return bytes(made)
+
+    def masked_text(self, text: str) -> str:
+        """The same for a text."""
+        data = text.encode("utf-8", "surrogatepass")
+        masked = self.masked(data)
+        return text if masked is data else masked.decode("utf-8", "surrogatepass")
+
+    def _built(self) -> tuple[BytesAhoCorasick, list[list[Form]]]:
+        from ahocorasick_rs import BytesAhoCorasick
+
+        with self._mutex:
+            built = BytesAhoCorasick(list(self._heads)), list(self._heads.values())
+            self._matcher = built
+        return built
+
+
+def mask(size: int) -> bytes:
+    """What stands for a secret of so many bytes."""
+    return MASK.encode().ljust(size, b"*") if size >= len(MASK) else b"*" * size
+
+
+def _literal(form: bytes) -> Form:
+    def end(data: bytes, start: int) -> int:
+        there = data[start : start + len(form)]
+        if there == form:
+            return start + len(form)
+        pairs = enumerate(zip(there, form, strict=False))
+        return start + next((i for i, (one, other) in pairs if one != other), len(there))
+
+    return end
+
+
+def _formatted(pattern: re.Pattern[bytes]) -> Form:
+    def end(data: bytes, start: int) -> int:
+        if start and secretive.is_word(data[start - 1]):
+            return 0
+        found = pattern.match(data, start)
+        return found.end() if found and not secretive.is_example(found.group()) else 0
+
+    return end
+
+
+def _merged(spans: Iterable[Span]) -> list[Span]:
+    made: list[Span] = []
+    for start, end in sorted(spans):
+        if made and start < made[-1][1]:
+            made[-1] = made[-1][0], max(end, made[-1][1])
+        elif end > start:
+            made.append((start, end))
+    return made
+
+
+KNOWN = Known()
+"""What is known in this process."""
+
+
+def secret(value: str | bytes | re.Pattern[str]) -> str | bytes | re.Pattern[str]:
+    """Tell duranb that a value is a secret, or that whatever fits a compiled pattern is one; gives
+    it back. It is never stored: a variable that is or holds it becomes a reference to where it is
+    found again, and elsewhere it is masked.
+
+    Raises ValueError for a value of less than four characters, which would be found everywhere.
+    """
+    if isinstance(value, re.Pattern):
+        KNOWN.learn_pattern(value)
+        return value
+    if len(value) < _SHORTEST:
+        raise ValueError("a secret of less than four characters would be found in everything")
+    KNOWN.learn(value, "duranb.secret", plain=True)
+    return value
+
+
+_SHORTEST = 4

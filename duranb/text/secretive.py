@@ -1,0 +1,134 @@
+"""What a secret may look like, and in which forms it turns up."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import os
+import re
+from collections.abc import Iterator
+from urllib.parse import quote, quote_plus, unquote
+
+_LEAST = 8
+_LONGEST = 64 * 1024
+
+_COMMON = frozenset(
+    b"administrator changeme12 changeme123 default-key development localhost password password1"
+    b" password123 placeholder postgres1 production username undefined".split()
+)
+_WORDS = re.compile(rb"[A-Z]?[a-z]{0,23}([ _.-][A-Z]?[a-z]{1,14}){0,3}|[A-Z_]{1,24}|[\d.,:-]{1,15}")
+"""Words, or a number: nobody would know these from what else is called so."""
+
+_LOOKS = re.compile(rb"(?=.*[A-Za-z])(?=.*\d)[\w.~+/=:%-]{16,}", re.DOTALL)
+"""A token: letters and digits, long, and nothing else."""
+
+_VARIABLE = re.compile(
+    r"(KEY|KEY_ID|TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|PWD|CREDENTIALS?|AUTH)$", re.IGNORECASE
+)
+_NO_SECRETS = frozenset({"PWD", "OLDPWD"})
+
+_WITH_PASSWORD = re.compile(r"\b[a-zA-Z][\w+.-]*://([^\s'\"<>/@:]*):([^\s'\"<>/]+)@[^\s'\"<>]+")
+_GIVEN_PASSWORD = re.compile(r"(?i)\b(?:password|pwd|accountkey)\s*=\s*([^\s;'\"]+)")
+
+FORMATS: tuple[tuple[bytes, re.Pattern[bytes]], ...] = tuple(
+    (start.encode(), re.compile(pattern.encode()))
+    for start, pattern in (
+        ("sk-", r"sk-(?:proj-|ant-|or-|live-|test-)?[A-Za-z0-9_-]{24,}"),
+        ("sk_live_", r"sk_live_[A-Za-z0-9]{16,}"),
+        ("rk_live_", r"rk_live_[A-Za-z0-9]{16,}"),
+        ("ghp_", r"ghp_[A-Za-z0-9]{30,}"),
+        ("gho_", r"gho_[A-Za-z0-9]{30,}"),
+        ("ghs_", r"ghs_[A-Za-z0-9]{30,}"),
+        ("github_pat_", r"github_pat_\w{30,}"),
+        ("glpat-", r"glpat-[\w-]{20,}"),
+        ("hf_", r"hf_[A-Za-z0-9]{30,}"),
+        ("gsk_", r"gsk_[A-Za-z0-9]{40,}"),
+        ("xai-", r"xai-[A-Za-z0-9]{40,}"),
+        ("AKIA", r"AKIA[0-9A-Z]{16}\b"),
+        ("ASIA", r"ASIA[0-9A-Z]{16}\b"),
+        ("AIza", r"AIza[\w-]{35}"),
+        ("xoxb-", r"xoxb-[\w-]{20,}"),
+        ("xoxp-", r"xoxp-[\w-]{20,}"),
+        ("pypi-AgE", r"pypi-AgE[\w-]{50,}"),
+        ("npm_", r"npm_[A-Za-z0-9]{36}\b"),
+        (
+            "-----BEGIN ",
+            r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]{40,10000}?-----END [A-Z ]*PRIVATE KEY-----",
+        ),
+    )
+)
+"""Well-known forms: how each begins, and all of it."""
+
+_EXAMPLE = re.compile(rb"(?i)example|x{6}|\.\.\.|0{8}|1234567|your[-_]")
+
+
+def is_example(value: bytes) -> bool:
+    """Whether what has the form of a key is one of a manual."""
+    return _EXAMPLE.search(value) is not None or len(set(value)) < _LEAST
+
+
+def is_word(byte: int) -> bool:
+    """Whether a byte belongs to a word, in which nothing begins."""
+    return chr(byte).isalnum() or byte == ord("_")
+
+
+def may_be(value: bytes, *, sure: bool) -> bool:
+    """Whether a value from a place where secrets stand may be one: it is none where it is so
+    short or common that it would be found everywhere. Where nobody is ``sure`` it has to look like
+    one.
+    """
+    if not _LEAST <= len(value) <= _LONGEST or len(set(value)) < 4 or value.startswith(_STANDS_IN):
+        return False
+    if value.lower() in _COMMON or _WORDS.fullmatch(value):
+        return False
+    if not sure:
+        return _LOOKS.fullmatch(value) is not None
+    return not (value[:1] in b"/~." and os.path.exists(os.path.expanduser(value)))
+
+
+_STANDS_IN = (b"*secret*", b"not-stored", b"Bearer ")
+
+
+def forms(value: bytes) -> set[bytes]:
+    """A secret as it may be written: in JSON, in Python, in a URL, in HTML, encoded."""
+    found = {value, base64.b64encode(value).rstrip(b"=")[:-1]}
+    try:
+        text = value.decode()
+    except UnicodeDecodeError:
+        return {form for form in found if len(form) >= _LEAST or form == value}
+    for ascii_only in (True, False):
+        once = json.dumps(text, ensure_ascii=ascii_only)[1:-1]
+        found |= {once.encode(), json.dumps(once, ensure_ascii=ascii_only)[1:-1].encode()}
+    written = repr(text)[1:-1]
+    found |= {written.encode(), json.dumps(written)[1:-1].encode(), html.escape(text).encode()}
+    found |= {quote(text, safe="").encode(), quote(text).encode(), quote_plus(text).encode()}
+    return {form for form in found if len(form) >= _LEAST or form == value}
+
+
+def in_variable(name: str, value: str) -> Iterator[str]:
+    """The secrets in a variable of the environment."""
+    if name in _NO_SECRETS:
+        return
+    if _VARIABLE.search(name):
+        yield value
+    yield from in_text(value)
+
+
+def in_text(text: str) -> Iterator[str]:
+    """The passwords in a URL or another text that says how to connect, and the keys that look like
+    one; with a password the whole of such a text too."""
+    found = [*_WITH_PASSWORD.finditer(text)]
+    for match in found:
+        user, password = match.groups()
+        yield from {password, unquote(password)}
+        yield base64.b64encode(f"{unquote(user)}:{unquote(password)}".encode()).decode()
+    given = _GIVEN_PASSWORD.findall(text)
+    yield from given
+    if (found or given) and " " not in text.strip():
+        yield text
+    for start, pattern in FORMATS:
+        if start.decode() in text:
+            for key in pattern.findall(text.encode("utf-8", "replace")):
+                if not is_example(key):
+                    yield key.decode()

@@ -1,0 +1,66 @@
+"""Instances that are made again without their class's own ``__new__`` running.
+
+Pickle calls the class's ``__new__`` for an empty instance and then gives it all of its state. A
+``__new__`` of the notebook's may note each instance in a list of the class, count them, or give out
+the one there is: what it did is stored where it did it, and is not to be done again.
+"""
+
+from __future__ import annotations
+
+import copyreg
+import types
+from functools import lru_cache
+from typing import Any
+
+from duranb.code.looking import dict_of, module_of, mro_of
+
+_NEW: Any = copyreg.__newobj__  # type: ignore[attr-defined]
+
+_SAYS = frozenset(
+    {
+        *("__getstate__", "__setstate__", "__getnewargs__", "__getnewargs_ex__"),
+        *("__reduce__", "__reduce_ex__"),
+    }
+)
+"""With one of these in Python a class says itself how its instances are made again."""
+
+
+def reduction(obj: Any, found: Any) -> Any:
+    """How an instance is pickled, where it is otherwise pickled as ``found`` says (None: as its own
+    class does)."""
+    kind: Any = type(obj)
+    if not _has_own(kind):
+        return found
+    if found is None:
+        found = obj.__reduce_ex__(5)
+    if type(found) is not tuple or found[0] is not _NEW:
+        return found
+    return make, *found[1:]
+
+
+def make(kind: Any, *arguments: Any) -> Any:
+    """An instance as the built-in class makes it that this one is built upon."""
+    return next(new for new in _news(kind) if not _in_python(new))(kind, *arguments)
+
+
+@lru_cache(maxsize=4096)
+def _has_own(kind: Any) -> bool:
+    """Whether making an instance runs code of the notebook's, and no other code in Python, and the
+    class leaves it to Python how that is done."""
+    if not _in_python(_news(kind)[0]) or any(
+        _in_python(dict_of(base).get(name)) for base in mro_of(kind) for name in _SAYS
+    ):
+        return False
+    return all(
+        module_of(base) == "__main__"
+        for base in mro_of(kind)
+        if _in_python(dict_of(base).get("__new__"))
+    )
+
+
+def _news(kind: Any) -> list[Any]:
+    return [dict_of(base)["__new__"] for base in mro_of(kind) if "__new__" in dict_of(base)]
+
+
+def _in_python(method: Any) -> bool:
+    return type(method) in (types.FunctionType, staticmethod, classmethod)

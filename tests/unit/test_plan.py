@@ -1,0 +1,153 @@
+"""The plan: what comes after what, and its JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from duranb.errors import UsageError
+from duranb.export import build, pictures
+from duranb.export.notebook import cells_of
+from duranb.plan import Node, Parameter, Plan, dump, load
+
+
+def plan(*sources: str, tagged: int = -1) -> Plan:
+    tags = [frozenset({"parameters"} if i == tagged else ()) for i in range(len(sources))]
+    return build(*cells_of([("code", s) for s in sources], tags)).plan
+
+
+def edges(of: Plan) -> dict[tuple[str, str], str]:
+    """Why each node comes after another, with the names."""
+    found: dict[tuple[str, str], str] = {}
+    for edge in of.edges:
+        said = " ".join([edge.why, *edge.names])
+        ends = (edge.source, edge.target)
+        found[ends] = f"{found[ends]}, {said}" if ends in found else said
+    return found
+
+
+def test_values_go_along_edges_and_independent_steps_have_none() -> None:
+    """Two steps that read the same value do not wait for each other."""
+    found = plan(
+        "%%durable a\nx = 1",
+        "%%durable b\ny = x + 1",
+        "%%durable c\nz = x + 2",
+        "%%durable d\nprint(y, z)",
+    )
+    assert edges(found) == {
+        ("a", "b"): "data x",
+        ("a", "c"): "data x",
+        ("b", "d"): "data y",
+        ("c", "d"): "data z",
+    }
+    assert found.sources["d"] == {"y": "b", "z": "c"}
+    assert found.before["d"] == {"b", "c"}
+
+
+def test_a_change_in_place_waits_for_those_who_read_before() -> None:
+    """It follows whoever reads the value as it was, and whoever reads later follows it."""
+    found = plan(
+        "%%durable a\nxs = []",
+        "%%durable b\ny = len(xs)",
+        "%%durable c\nxs.append(1)",
+        "%%durable d\nz = sum(xs)",
+    )
+    assert edges(found) == {
+        ("a", "b"): "data xs",
+        ("a", "c"): "data xs",
+        ("b", "c"): "in place xs",
+        ("c", "d"): "in place xs",
+    }
+    assert found.by_name["c"].changes == found.by_name["c"].writes == ("xs",)
+
+
+def test_effects_random_numbers_and_plain_cells_keep_their_order() -> None:
+    """Nothing that somebody could notice from outside happens earlier than in the notebook."""
+    found = plan(
+        "import duranb, os, random\ndef send(): pass",
+        "%%durable a\nx = duranb.call(send)",
+        "%%durable b\ny = random.random()",
+        "%%durable c\nz = duranb.call(send)",
+        "%%durable d\nw = random.random()",
+        "os.chdir('.')",
+        "%%durable e\nv = 1",
+    )
+    assert edges(found) == {
+        ("a", "c"): "effect",
+        ("b", "d"): "order",
+        ("c", "cell_6"): "order",
+        ("d", "cell_6"): "order",
+        ("cell_6", "e"): "order",
+    }
+
+
+def test_a_variable_that_functions_read_is_one_at_a_time() -> None:
+    """It is given its next value only when those are done that read the one before."""
+    found = plan(
+        "def f(): return k",
+        "%%durable a\nk = 1",
+        "%%durable b\nx = f()",
+        "%%durable c\nk = 2",
+        "%%durable d\ny = f()",
+    )
+    assert found.shared == ("k",)
+    assert found.by_name["b"].uses == ("k",) and found.sources["d"] == {"k": "c"}
+    assert edges(found)["b", "c"] == "order k"
+    assert edges(found)["c", "d"] == "data k"
+
+
+def test_parameters_are_given_from_outside_and_plain_cells_are_functions() -> None:
+    """What depends on a parameter is no part of the module; its type is that of the literal."""
+    found = plan(
+        "limit = 20  # documents\nname: str = 'x'",
+        "total = limit * 2\nclient = object()",
+        "%%durable a\nx = total + limit",
+        tagged=0,
+    )
+    assert found.parameters == (
+        Parameter(name="limit", default="20", type="int", doc="documents"),
+        Parameter(name="name", default="'x'", type="str"),
+    )
+    cell, step = found.nodes
+    assert (cell.kind, cell.function, cell.reads) == ("cell", "make_total", ("limit",))
+    assert found.sources["a"] == {"limit": "", "total": "make_total"}
+    assert step.writes == ("x",)
+
+
+def test_what_a_step_is_and_how_it_is_tried() -> None:
+    """Kind, policy, validator, undo and effects come along."""
+    found = plan(
+        "import duranb",
+        "%%durable a --retries 5 --timeout 9 --budget 2 --validate x\nx = duranb.ask('Go?')",
+        "%%compensate a\nprint(x)",
+        "%%durable b\nys = await duranb.map(print, [x])",
+    )
+    first, second = found.nodes
+    assert (first.kind, second.kind, second.is_async) == ("ask", "map", True)
+    assert first.policy is not None and first.undo is not None
+    assert (first.policy.retries, first.policy.timeout, first.policy.budget) == (5, 9.0, 2.0)
+    assert first.validate == "x" and first.undo.takes_result
+
+
+def test_json_and_back() -> None:
+    """A plan is the same after JSON; one of a later version, or of nothing, is refused."""
+    found = plan("%%durable a\nx = 1", "y = x", "%%durable b\nprint(y)")
+    data = dump(found)
+    assert load(data) == found and json.loads(data)["version"] == 1
+    later: dict[str, Any] = {**json.loads(data), "version": 99}
+    with pytest.raises(UsageError, match="version 99"):
+        load(json.dumps(later))
+    with pytest.raises(UsageError, match="no plan"):
+        load("[]")
+
+
+def test_pictures_name_every_node_and_edge() -> None:
+    """Quotes and line breaks do not end a label."""
+    found = plan('%%durable a\nx = "1"', "%%compensate a\nprint(x)", "%%durable b\ny = x")
+    flow, graph = pictures.mermaid(found), pictures.dot(found)
+    assert 'n0 -->|"x"| n1' in flow and "undo_a" in flow
+    assert '"a" -> "b" [label="x"];' in graph
+    odd = Plan(title='a "b"\n', nodes=(Node(kind="cell", name="c", function="c", doc='"x"'),))
+    assert '"a \\"b\\"\\n"' in pictures.dot(odd) and "#quot;x#quot;" in pictures.mermaid(odd)
