@@ -20,20 +20,24 @@ if TYPE_CHECKING:
     from duranb.engine.limits import limits
     from duranb.engine.maps import gather, map
     from duranb.engine.memory import memory
-    from duranb.engine.questions import ask
+    from duranb.engine.questions import Approval, ask
     from duranb.engine.saga import compensation
+    from duranb.engine.signals import wait_for
     from duranb.engine.timers import asleep, sleep
     from duranb.engine.tools import tool
     from duranb.engine.values import now, random, uuid4
-    from duranb.errors import BudgetExceeded, Reject
+    from duranb.errors import BudgetExceeded, Expired, Reject
     from duranb.scripts.durable import durable
     from duranb.session.session import current
+    from duranb.session.signalling import signal
     from duranb.state.reconnect import reconnect
     from duranb.text.known import secret
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Approval": "duranb.engine.questions",
+    "Expired": "duranb.errors",
     "Context": "duranb.engine.context",
     "Reject": "duranb.errors",
     "ask": "duranb.engine.questions",
@@ -53,15 +57,19 @@ _HOMES = {
     "random": "duranb.engine.values",
     "secret": "duranb.text.known",
     "reconnect": "duranb.state.reconnect",
+    "signal": "duranb.session.signalling",
     "sleep": "duranb.engine.timers",
     "step": "duranb.engine.functions",
     "tool": "duranb.engine.tools",
     "uuid4": "duranb.engine.values",
+    "wait_for": "duranb.engine.signals",
 }
 
 __all__ = [
+    "Approval",
     "BudgetExceeded",
     "Context",
+    "Expired",
     "Reject",
     "ask",
     "asleep",
@@ -79,11 +87,13 @@ __all__ = [
     "random",
     "reconnect",
     "secret",
+    "signal",
     "sleep",
     "step",
     "timeline",
     "tool",
     "uuid4",
+    "wait_for",
 ]
 
 

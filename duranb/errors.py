@@ -20,6 +20,7 @@
     │   ├── BatchFailed         a batch API gave no answer to a call
     │   ├── ItemFailed          an item of a map failed after all its tries
     │   ├── Waiting             a question has no answer yet, a timer has not ended
+    │   ├── Expired             nobody answered, or no signal came, in time
     │   └── Unrecorded          strict replay met a call that is not in the journal
     └── StateError
         ├── NotRestorable       a value that could not be stored was used
@@ -37,6 +38,7 @@ __all__ = [
     "BatchFailed",
     "BudgetExceeded",
     "DuranbError",
+    "Expired",
     "InDoubt",
     "ItemFailed",
     "NoSuchStep",
@@ -137,6 +139,11 @@ class ValidationFailed(StepError):
 
 class StepTimeout(StepError, TimeoutError):
     """An attempt took longer than ``--timeout``."""
+
+
+class Expired(StepError):
+    """A question's deadline, or a wait's timeout, passed with nothing there. It is recorded: the
+    same is raised whenever the step runs again."""
 
 
 class InDoubt(StepError):

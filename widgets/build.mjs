@@ -1,12 +1,12 @@
-// Bundles src/ into one module and one style sheet: `node build.mjs OUTPUT_FOLDER`.
-// anywidget loads its module from a Blob URL, where relative imports cannot resolve.
+// Bundles src/ into a module and a style sheet for each widget: `node build.mjs OUTPUT_FOLDER`.
+// anywidget loads a module from a Blob URL, where relative imports cannot resolve.
 import { build } from "esbuild";
 
 const outdir = process.argv[2];
 if (!outdir) throw new Error("usage: node build.mjs OUTPUT_FOLDER");
 
 await build({
-  entryPoints: { timeline: "src/main.tsx" },
+  entryPoints: { timeline: "src/main.tsx", question: "src/inline.tsx" },
   outdir,
   bundle: true,
   format: "esm",

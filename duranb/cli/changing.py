@@ -7,16 +7,13 @@ from pathlib import Path
 
 import click
 
-from duranb.engine import questions
-from duranb.errors import UsageError
-from duranb.record.history import History
-from duranb.record.kinds import Kind
-from duranb.record.model import Call, CallStatus
+from duranb.engine import inbox
+from duranb.session import answering, signalling
 from duranb.session.places import find_store
 from duranb.session.reader import open_reader
 from duranb.session.session import Session
 from duranb.verbs.declaration import Changes, unchanged
-from duranb.verbs.table import Answer
+from duranb.verbs.table import Answer, Signal
 
 
 def change(verb: Changes, notebook: Path, *, dry_run: bool, yes: bool) -> None:
@@ -39,18 +36,26 @@ def answer(verb: Answer, notebook: Path) -> None:
     """Leave the answer where the notebook finds it: its kernel may hold the store."""
     with open_reader(notebook) as reader:
         reader.need_trust()
-        question = _open_question(reader.history, verb.number)
-        questions.post(reader.store_path, reader.history, verb.number, verb.value)
+        history = reader.history
+        question = answering.open_question(history, verb.number)
+        given = answering.made(question, verb, reader.artifacts)
+        inbox.post_answer(reader.store_path, history, given)
+        then = _then(notebook, reader.holder)
+    click.echo(f"answered: {question.preview}. {then}")
+
+
+def signal(verb: Signal, notebook: Path) -> None:
+    """Leave the signal where the notebook finds it."""
+    sent = signalling.send(notebook, verb)
+    if sent.is_awaited:
+        click.echo(f"signalled {verb.name}. {_then(notebook, sent.holder)}")
+    else:
+        click.echo(f"signalled {verb.name}: nobody waits for it yet, and it is kept")
+
+
+def _then(notebook: Path, holder: int | None) -> str:
+    """What follows from what was left for a notebook."""
+    if holder:
+        return "The process that runs it goes on"
     again = "python" if notebook.suffix == ".py" else "duranb resume"
-    click.echo(f"answered: {question.preview}. Go on with: {again} {notebook}")
-
-
-def _open_question(history: History, number: int) -> Call:
-    asked = {c.id: c for c in history.calls.values() if c.kind is Kind.ASK}
-    waiting = [c.id for c in asked.values() if c.status is CallStatus.INTENDED]
-    if number not in asked:
-        known = ", ".join(map(str, waiting)) or "none"
-        raise UsageError(f"there is no question {number}; open questions: {known}")
-    if number not in waiting:
-        raise UsageError(f"question {number} has been answered: {asked[number].preview}")
-    return asked[number]
+    return f"Go on with: {again} {notebook}"

@@ -27,6 +27,7 @@ _HANDLERS = {
     "export-traces": "duranb.cli.files:export_traces",
     "adopt": "duranb.cli.files:adopt",
     "answer": "duranb.cli.changing:answer",
+    "signal": "duranb.cli.changing:signal",
     Looks: "duranb.cli.looking:look",
     Changes: "duranb.cli.changing:change",
 }

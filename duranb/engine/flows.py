@@ -10,12 +10,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Generator
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
 T = TypeVar("T")
 
 TICK = 0.2
 """Seconds between two looks at whether a pause was interrupted."""
+
+NOT_YET: Final = object()
+"""What a look gives that has found nothing."""
 
 
 class Waitable(Protocol):
@@ -74,6 +77,25 @@ class Pause:
 
     def __await__(self) -> Generator[Any, None, None]:
         return asyncio.sleep(self._seconds).__await__()
+
+
+class Polled:
+    """Asks ``look`` now and then, until it gives something other than ``NOT_YET``. It is told
+    whether it may block."""
+
+    def __init__(self, look: Callable[[bool], Any]) -> None:
+        self._look = look
+
+    def wait(self) -> Any:
+        """What it gave."""
+        while (found := self._look(True)) is NOT_YET:
+            time.sleep(TICK)
+        return found
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        while (found := self._look(False)) is NOT_YET:
+            yield from asyncio.sleep(TICK).__await__()
+        return found
 
 
 def run(flow: Flow[T]) -> T:

@@ -22,7 +22,7 @@ from duranb.engine import tracing
 from duranb.engine.flows import Flow, Waitable
 from duranb.engine.runtime import Runtime
 from duranb.engine.scopes import Attempt, Scope, inside
-from duranb.errors import DuranbError, Unrecorded
+from duranb.errors import DuranbError, Unrecorded, UsageError
 from duranb.record.artifacts import Buffer
 from duranb.record.events import (
     Binding,
@@ -56,7 +56,8 @@ class Journal:
 
     ``scope`` sets the calls of executions with the same step name apart: a function step's
     arguments. ``stopped`` is the error after which the step must not go on, even if its code
-    swallows it.
+    swallows it. ``waits`` has what each open wait of this attempt says, by its call;
+    ``unawaited`` has what was begun to be asked, and must be awaited.
     """
 
     def __init__(
@@ -76,6 +77,8 @@ class Journal:
         self.values = values
         self.attempt = Attempt(1)
         self.stopped: DuranbError | None = None
+        self.waits: dict[int, Callable[[], str]] = {}
+        self.unawaited: dict[int, str] = {}
         self._runtime = runtime
         self._scope = scope
         self._fresh = fresh and not strict
@@ -227,6 +230,10 @@ class Journal:
         """The recorded bytes of a request's answer."""
         return self._runtime.store.get(call.response)
 
+    def keep(self, data: bytes) -> str:
+        """Store bytes that a call's intent names; their digest."""
+        return self._runtime.store.put([data])
+
     def idempotency_key(self, key: str, place: int) -> str:
         """A key that is the same whenever the same call of the same step is tried again, and
         another one when it is carried out anew after it was undone."""
@@ -243,6 +250,8 @@ class Journal:
             self.attempt.over = True
             self.attempt = Attempt(self.attempt.number + 1)
             self.stopped = None
+            self.waits.clear()
+            self.unawaited.clear()
             self._claimed.clear()
 
     @property
@@ -275,6 +284,15 @@ class Journal:
             if len(guilty) == 1:
                 return guilty
         return suspects[-1:]
+
+    def left(self) -> DuranbError | None:
+        """Why the step is not done although its body returned: it was stopped, or has begun to ask
+        for something that it never awaited."""
+        for asked in self.unawaited.values():
+            return UsageError(
+                f"step {self.step!r} asked nobody: this code awaits, so write {asked}"
+            )
+        return self.stopped
 
     def stop(self, error: DuranbError) -> DuranbError:
         """Note that the step must not go on, even if its code swallows ``error``; returns it."""

@@ -22,9 +22,9 @@ class Operation:
     """What :func:`perform` carries out. ``key`` identifies it within its step.
 
     ``idempotent``: doing it twice with the same idempotency key does it once. ``arguments`` and
-    ``compensate`` (the function that undoes it) are stored with the intent, as is ``until``: when a
-    timer ends, in microseconds since the epoch. ``preview`` is for people, and ``outcome`` gives
-    the preview of a result. ``explain``: see :meth:`Journal.claim`.
+    ``compensate`` (the function that undoes it) are stored with the intent, as are ``until``, when
+    a wait ends, in microseconds since the epoch, and ``question``. ``preview`` is for people, and
+    ``outcome`` gives the preview of a result. ``explain``: see :meth:`Journal.claim`.
     """
 
     kind: Kind
@@ -35,6 +35,7 @@ class Operation:
     compensate: object = None
     preview: str = ""
     until: int = 0
+    question: bytes = b""
     outcome: Callable[[Any], str] = lambda value: ""
     explain: Callable[[], str] = lambda: ""
 
@@ -88,6 +89,7 @@ def _intent(journal: Journal, operation: Operation, idempotency_key: str) -> dic
         "arguments": stored(operation.arguments),
         "preview": operation.preview,
         "until": operation.until,
+        "question": journal.keep(operation.question) if operation.question else "",
     }
 
 

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from duranb.engine.progress import Display, Nowhere
 from duranb.record.events import Event, EventBody, SnapshotCaptured
 from duranb.record.fold import Fold
+from duranb.record.question import Question
 from duranb.state import Delta, Mark, Namespace
 from duranb.state.surroundings import Around, Surroundings
 from duranb.store.port import Port, Receipt
@@ -25,6 +27,21 @@ from duranb.store.port import Port, Receipt
 if TYPE_CHECKING:
     from duranb.engine.budgets import Budget
     from duranb.engine.context import StepContext
+    from duranb.engine.forms import Form
+
+
+class Shown(Protocol):
+    """A question on the page, with what answers it. An answer is recorded like any other one."""
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether the page cannot answer it while this process is busy."""
+
+    def problem(self, text: str) -> None:
+        """Say why an answer was not taken."""
+
+    def settle(self, text: str) -> None:
+        """Nothing is asked any more; ``text`` says what became of it, if anything."""
 
 
 @dataclass
@@ -34,7 +51,10 @@ class Settings:
     ``strict`` replays offline: every step's body runs, its calls are answered from the journal
     alone, and nothing is carried out. It is for a copy of the store. ``parameters`` are those that
     a headless run was given. ``check`` has what is stored loaded once more, aside, to compare.
-    ``prompt`` asks the user a question at once: what they typed, or None when nobody can.
+    ``prompt`` asks the user a question at once: what they typed, or None when nobody can;
+    ``is_attended`` says whether somebody could. ``show``
+    shows the question of a call, which waits until a time (0: for ever), where it can be answered
+    meanwhile; None where it cannot.
     ``visiting`` carries out a verb from outside of the notebook: this process has none of its
     variables, so nothing that changes in it is a change of the notebook's. ``display`` makes what
     shows how far a map is. ``budget`` is what the whole run may cost.
@@ -45,6 +65,8 @@ class Settings:
     strict: bool = False
     check: bool = True
     prompt: Callable[[str], str | None] = lambda question: None
+    is_attended: Callable[[], bool] = lambda: False
+    show: Callable[[int, Question, int], Shown | None] = lambda call, question, until: None
     visiting: bool = False
     display: Callable[[], Display] = Nowhere
     budget: Budget | None = None
@@ -55,10 +77,12 @@ class Runtime:
 
     ``at`` is the snapshot that the live namespace descends from: 0 in a fresh kernel, whatever
     the head of the history may be. ``lock`` guards the history against the store's writer thread,
-    which folds events in; hold it to iterate, single look-ups need none. ``inbox`` is the folder
-    where other processes put answers to questions. ``running`` is the cell that runs, for code
-    that no context variable tells where it is. ``run_body`` runs a cell's source in a namespace,
-    and may return an awaitable; None where no cell can run.
+    which folds events in; hold it to iterate, single look-ups need none. ``inbox`` is the store's
+    folder, where other processes leave answers and signals. ``asked`` are the forms of the
+    questions that are open in this process, by their calls, and ``taking`` is held to give a signal
+    to one wait. ``running`` is the cell that runs, for code that no context variable tells where it
+    is. ``run_body`` runs a cell's source in a namespace, and may return an awaitable; None where no
+    cell can run.
     """
 
     def __init__(
@@ -72,6 +96,8 @@ class Runtime:
     ) -> None:
         self.store = store
         self.inbox = inbox
+        self.asked: dict[int, Form] = {}
+        self.taking = threading.Lock()
         self.running: StepContext | None = None
         self.run_body: Callable[[str, dict[str, Any]], Any] | None = None
         self.history = folding.history

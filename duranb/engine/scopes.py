@@ -255,6 +255,11 @@ class Attempt:
         return self._main is task and self.under_way
 
     @property
+    def is_alone(self) -> bool:
+        """Whether nothing but its body has made a call."""
+        return self._last == 0
+
+    @property
     def under_way(self) -> bool:
         """Whether calls are being made."""
         return bool(self._under_way)

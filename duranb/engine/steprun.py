@@ -243,8 +243,8 @@ class StepRun:
 
     def _verdict(self) -> BaseException | None:
         """What is wrong although the body returned: a stop it swallowed, or its validator."""
-        if self.context.journal.stopped is not None:
-            return self.context.journal.stopped
+        if (stopped := self.context.journal.left()) is not None:
+            return stopped
         if not self.spec.validate:
             return None
         name, check = self.spec.name, self.spec.validate

@@ -5,15 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from duranb.engine import context as ctx
-from duranb.engine.flows import Flow, Pause, arun, run
-from duranb.engine.journal import Claim, now_us
+from duranb.engine import context as ctx, waits
+from duranb.engine.flows import Flow, Pause, Polled, Waitable, arun, run
+from duranb.engine.journal import Claim
 from duranb.engine.operations import Operation, perform
-from duranb.errors import UsageError, Waiting
+from duranb.errors import UsageError
 from duranb.record.kinds import Kind
-
-LONGEST = 60.0
-"""Seconds that a headless run sleeps by itself. For longer ones it ends, and is resumed later."""
 
 
 def sleep(seconds: float | None = None, *, until: datetime | None = None) -> None:
@@ -39,40 +36,34 @@ def _sleep(seconds: float | None, until: datetime | None) -> Flow[None]:
     end = until if until is not None else datetime.now(UTC) + timedelta(seconds=seconds or 0.0)
     here = ctx.current()
     if here is None:
-        yield Pause(_left(_microseconds(end)))
+        yield Pause(waits.left(waits.microseconds(end)))
         return
     asked = str(seconds) if until is None else until.isoformat()
+    wait: waits.Wait | None = None
     operation = Operation(
         Kind.TIMER,
         "sleep",
         Kind.TIMER.key(asked),
         preview=f"until {end.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC",
-        until=_microseconds(end),
+        until=waits.microseconds(end),
         explain=lambda: f"It sleeps: {asked}",
     )
 
-    def make(claim: Claim, _: str) -> Pause:
-        return Pause(_worth_waiting(here, claim.recorded or operation))
+    def make(claim: Claim, _: str) -> Waitable:
+        nonlocal wait
+        timer = claim.recorded or operation
+        left = waits.left(timer.until)
+        if left <= waits.LONGEST or not here.runtime.settings.headless:
+            return Pause(left)
+        wait = timed = waits.Wait(here, claim, timer.until, lambda: _says(timer))
+        return Polled(lambda _: None if timed.is_late else timed.go_on(present=False))
 
-    yield from perform(here.journal, operation, make)
-
-
-def _worth_waiting(here: ctx.StepContext, timer: Any) -> float:
-    left = _left(timer.until)
-    if left > LONGEST and here.runtime.settings.headless:
-        raise here.journal.stop(
-            Waiting(
-                f"step {here.step!r} waits {timer.preview}, {left:.0f} s from now: run it again "
-                "then and it goes on (duranb resume NOTEBOOK)"
-            )
-        )
-    return left
+    try:
+        yield from perform(here.journal, operation, make)
+    finally:
+        if wait is not None:
+            wait.over()
 
 
-def _left(until: int) -> float:
-    """Seconds until then; 0 when it is over."""
-    return max(0.0, (until - now_us()) / 1e6)
-
-
-def _microseconds(moment: datetime) -> int:
-    return int(moment.timestamp() * 1e6)
+def _says(timer: Any) -> str:
+    return f"{timer.preview}, {waits.left(timer.until):.0f} s from now"

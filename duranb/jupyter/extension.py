@@ -13,7 +13,7 @@ from typing import Any
 from duranb import llm
 from duranb.engine import budgets, runtime as engine
 from duranb.engine.options import first_line
-from duranb.engine.runtime import Settings
+from duranb.engine.runtime import Settings, Shown
 from duranb.engine.selfcheck import SelfCheck
 from duranb.errors import DuranbError, UsageError
 from duranb.jupyter import offline, progress
@@ -23,9 +23,10 @@ from duranb.jupyter.magics import DuranbMagics, await_verbs
 from duranb.jupyter.outputs import Outputs
 from duranb.jupyter.source import SingleLine, comment_out
 from duranb.jupyter.where import notebook_path
+from duranb.record.question import Question
 from duranb.session import places
 from duranb.session.session import Session
-from duranb.timelines import kernel as timeline_kernel
+from duranb.timelines import asked, kernel as timeline_kernel
 from duranb.views import lines as say
 
 
@@ -121,6 +122,8 @@ class Extension:
                     strict=bool(offline.store()),
                     check=os.environ.get("DURANB_CHECK", "") != "0",
                     prompt=self._prompt,
+                    is_attended=self._is_attended,
+                    show=self._show,
                     display=progress.display,
                 ),
                 self._cells,
@@ -185,10 +188,24 @@ class Extension:
     def _prompt(self, question: str) -> str | None:
         """What the user types, or None when nobody can."""
         kernel = self._kernel
-        if kernel is None or not getattr(kernel, "_allow_stdin", False):
+        if kernel is None or not self._is_attended():
             return None
         self._outputs.flush()
         return str(kernel.raw_input(f"{question.rstrip()} "))
+
+    def _is_attended(self) -> bool:
+        """Whether whoever runs the cell could be asked something."""
+        return bool(getattr(self._kernel, "_allow_stdin", False))
+
+    def _show(self, call: int, question: Question, until: int) -> Shown | None:
+        """The question with its form, in the output of the cell that runs."""
+        session = self.session
+        if session is None or not self._is_attended():
+            return None
+        from duranb.jupyter.questions import Question as Widget
+
+        step = session.history.calls[call].step
+        return Widget(asked.shown(call, step, question, until), session.act)
 
     # -- the notebook's file ---------------------------------------------------------------
 

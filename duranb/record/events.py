@@ -16,49 +16,9 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from duranb.record.parts import Binding as Binding, Body, ErrorInfo as ErrorInfo, Usage as Usage
 from duranb.record.ways import Way
 from duranb.text.known import KNOWN
-
-
-class Body(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", gc=False
-):
-    """What every event body has in common: the ``type`` tag, set by each subclass."""
-
-
-class ErrorInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """An exception as it is kept: its type's name, its message and its traceback as text."""
-
-    type: str
-    message: str
-    traceback: str = ""
-
-
-class Binding(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """What a name is bound to in a snapshot.
-
-    ``artifact`` is the digest of the group the value is stored in (names that share mutable state
-    share an artifact), or empty when it could not be stored: then ``why`` says so. ``version``
-    identifies the value by content across processes. ``type`` is for people.
-    """
-
-    artifact: str
-    version: str
-    type: str = ""
-    why: str = ""
-    size: int = 0
-    preview: str = ""
-
-
-class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """What was read from a recorded call. Tokens are counts, ``cost`` is US dollars."""
-
-    model: str = ""
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cached_tokens: int = 0
-    cost: float = 0.0
-    priced: bool = False
 
 
 class RunStarted(Body, frozen=True, tag="run.started"):
@@ -199,8 +159,10 @@ class OfCall(Body, frozen=True, kw_only=True):
 
 
 class CallIntended(OfCall, frozen=True, tag="call.intended"):
-    """An effect, a question or a timer is about to begin; durable before it does. ``until`` is
-    when a timer ends, in microseconds since the epoch, UTC."""
+    """An effect, a question, a timer or a wait is about to begin; durable before it does. ``until``
+    is when a timer ends, or nobody waits any longer, in microseconds since the epoch, UTC; 0 for
+    never. ``question`` is the digest of what is asked (:class:`duranb.record.question.Question`).
+    """
 
     idempotency_key: str = ""
     idempotent: bool = False
@@ -208,6 +170,7 @@ class CallIntended(OfCall, frozen=True, tag="call.intended"):
     arguments: str = ""
     preview: str = ""
     until: int = 0
+    question: str = ""
 
 
 class CallCompleted(OfCall, frozen=True, tag="call.completed"):
@@ -357,10 +320,30 @@ class CompensationRegistered(Body, frozen=True, tag="compensation.registered"):
 
 
 class Answered(Body, frozen=True, tag="question.answered"):
-    """The user answered question ``call``; ``value`` is JSON."""
+    """Somebody answered question ``call``; ``value`` is JSON. ``by`` says who, ``why`` for which
+    reason, ``at`` when, where that was before it was recorded. The latest answer holds until the
+    step has used one. ``signal`` is the number of the outside event that it came with, from 1.
+    ``refused`` says why it was not taken: the question is open again."""
 
     call: int
     value: Any
+    by: str = ""
+    why: str = ""
+    at: int = 0
+    signal: int = 0
+    refused: str = ""
+
+
+class Signalled(Body, frozen=True, tag="signal.received"):
+    """An outside event called ``name`` came, with a ``value`` that is JSON, from ``by``, ``at`` a
+    time. Each answers one wait for it, in the order in which they came, whichever came first.
+    ``id`` tells it from another one."""
+
+    name: str
+    id: str
+    value: Any = None
+    by: str = ""
+    at: int = 0
 
 
 class EntryAdded(Body, frozen=True, tag="entry.added"):
@@ -398,6 +381,7 @@ EventBody: TypeAlias = (
     | SagaBegun
     | CompensationRegistered
     | Answered
+    | Signalled
     | EntryAdded
 )
 

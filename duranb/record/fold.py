@@ -86,6 +86,7 @@ class Fold:
     def _run_started(self, ts: int, b: e.RunStarted) -> None:
         history = self.history
         history.run, history.branch, history.head = b.run, b.branch, 0
+        history.signals, history.taken = {}, set()
         history.notebook = b.notebook or history.notebook
         history.put_branch(Branch(name=b.branch, run=b.run, parent="", forked_at=0, head=0))
         history.trails.begin_run()
@@ -195,6 +196,7 @@ class Fold:
                 arguments=b.arguments,
                 preview=b.preview,
                 until=b.until,
+                question=b.question,
             )
         )
 
@@ -216,6 +218,7 @@ class Fold:
                 idempotent=before.idempotent if before else False,
                 compensate=before.compensate if before else "",
                 arguments=before.arguments if before else "",
+                question=before.question if before else "",
                 made_of=tuple(b.made_of),
             )
         )
@@ -253,7 +256,23 @@ class Fold:
                 history.partly_undone.add(this.id)
 
     def _answered(self, ts: int, b: e.Answered) -> None:
-        self.history.answers[b.call] = b
+        history = self.history
+        call = history.calls.get(b.call)
+        history.answers[b.call] = b if b.at else replace(b, at=ts)
+        if b.refused:
+            del history.answers[b.call]
+        if call is None:
+            return
+        self._update_call(b.call, reason=b.refused)
+        if b.signal:
+            history.taken.add((call.preview, b.signal))
+        for this in history.executions_of(call.step):
+            if this.status in (Status.WAITING, Status.RUNNING):
+                self._update(this.id)  # it may wait for that no more
+
+    def _signalled(self, ts: int, b: e.Signalled) -> None:
+        found = self.history.signals.setdefault(b.name, {})
+        found.setdefault(b.id, b if b.at else replace(b, at=ts))
 
     def _entry_added(self, ts: int, b: e.EntryAdded) -> None:
         self.history.trails.add(b)
@@ -398,6 +417,7 @@ _APPLY: dict[type, Callable[[Fold, int, Any], None]] = {
     e.SagaBegun: Fold._saga_begun,
     e.CompensationRegistered: Fold._compensation_registered,
     e.Answered: Fold._answered,
+    e.Signalled: Fold._signalled,
     e.EntryAdded: Fold._entry_added,
 }
 

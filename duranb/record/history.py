@@ -9,13 +9,13 @@ from __future__ import annotations
 import threading
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
-from itertools import islice
 from typing import Any
 
 import msgspec
 
 from duranb.errors import NoSuchStep
 from duranb.record import events as e
+from duranb.record.changes import Changes as Changes
 from duranb.record.costs import KEPT, PAID, Costs, Sums, sums_of
 from duranb.record.lineage import Tree
 from duranb.record.model import (
@@ -35,39 +35,6 @@ replace = msgspec.structs.replace
 
 SETTLED = (Status.COMPLETED, Status.COMPENSATED, Status.COMPENSATION_FAILED)
 """Statuses of an execution whose body ran to its end."""
-
-
-class Changes:
-    """Which objects of a history have changed since somebody last looked, by id or name."""
-
-    def __init__(self) -> None:
-        self.executions: set[int] = set()
-        self.calls: set[int] = set()
-        self.snapshots: set[int] = set()
-        self.branches: set[str] = set()
-
-    def __bool__(self) -> bool:
-        return bool(self.executions or self.calls or self.snapshots or self.branches)
-
-    def add(self, others: Changes) -> None:
-        """Note these too."""
-        self.executions |= others.executions
-        self.calls |= others.calls
-        self.snapshots |= others.snapshots
-        self.branches |= others.branches
-
-    def take(self, most: int) -> Changes:
-        """Up to ``most`` of what was noted of each; it is no longer noted here."""
-        taken = Changes()
-        taken.executions.update(islice(self.executions, most))
-        taken.calls.update(islice(self.calls, most))
-        taken.snapshots.update(islice(self.snapshots, most))
-        taken.branches.update(islice(self.branches, most))
-        self.executions -= taken.executions
-        self.calls -= taken.calls
-        self.snapshots -= taken.snapshots
-        self.branches -= taken.branches
-        return taken
 
 
 class History:
@@ -102,6 +69,11 @@ class History:
         self.partly_undone: set[int] = set()
         """Executions of which an effect was undone: they cannot be restored."""
         self.answers: dict[int, e.Answered] = {}
+        """The latest answer to each question."""
+        self.signals: dict[str, dict[str, e.Signalled]] = {}
+        """The outside events of the current run by name and id, in the order in which they came."""
+        self.taken: set[tuple[str, int]] = set()
+        """Those that a wait was answered by: name and number, from 1."""
         self.differs: dict[str, dict[str, str]] = {}
         self.running: set[int] = set()
         self.trails = Trails()
@@ -419,6 +391,11 @@ class History:
             and call.status is CallStatus.INTENDED
             and call.id not in self.answers
         ]
+
+    def status_of(self, this: Execution) -> Status:
+        """Where an execution stands, for people: one that waits in its process waits."""
+        holds = this.status is Status.RUNNING and self.waits_for(this.id)
+        return Status.WAITING if holds else this.status
 
     def occurrences(self, step: str, key: str) -> int:
         """How many identical requests of a step were recorded."""

@@ -24,7 +24,8 @@ class Traits:
     recorded. ``waits``: it may stay open for long, until somebody answers or a time comes.
     ``anywhere``: one that another item, or the step's body, has recorded for the same thing answers
     it, where nothing was recorded in its own place: a loop that became a map pays for nothing
-    again. ``encloses``: it is made of other calls, which are what is paid for and waited for.
+    again. ``person``: a person answers it. ``encloses``: it is made of other calls, which are what
+    is paid for and waited for.
     """
 
     fresh: bool = True
@@ -35,6 +36,7 @@ class Traits:
     effect: bool = False
     waits: bool = False
     anywhere: bool = False
+    person: bool = False
     encloses: bool = False
 
 
@@ -44,16 +46,18 @@ class Kind(StrEnum):
     ``http`` is any request on the wire that does not go to a model (``llm``), ``read`` what an MCP
     client reads from a server. A ``batch`` is calls to models that were submitted together. A
     ``value`` is something that differs each time it is asked for: the time, a random number.
-    ``ask`` is a question to a person, a ``timer`` waits for a time, a ``map`` is an item of a map.
-    Once undone, an effect's own status says so, so it needs no ``again``.
+    ``ask`` is a question to a person, a ``signal`` waits for an outside event, a ``timer`` for a
+    time, a ``map`` is an item of a map. Once undone, an effect's own status says so, so it needs no
+    ``again``.
     """
 
     LLM = "llm", Traits(answer=True, anywhere=True)
     HTTP = "http", Traits(in_effect=False, again=True, anywhere=True)
     READ = "read", Traits(in_effect=False, again=True, anywhere=True)
     EFFECT = "effect", Traits(fresh=False, intent=True, effect=True, anywhere=True)
-    ASK = "ask", Traits(again=True, intent=True, waits=True, anywhere=True)
+    ASK = "ask", Traits(again=True, intent=True, waits=True, anywhere=True, person=True)
     MAP = "map", Traits(in_effect=False, again=True, encloses=True)
+    SIGNAL = "signal", Traits(fresh=False, again=True, intent=True, waits=True)
     TIMER = "timer", Traits(fresh=False, again=True, intent=True, waits=True)
     VALUE = "value"
     BATCH = "batch", Traits(fresh=False, intent=True, waits=True)

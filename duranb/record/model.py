@@ -98,6 +98,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     streamed: bool = False
     preview: str = ""
     until: int = 0
+    question: str = ""
     idempotency_key: str = ""
     idempotent: bool = False
     compensate: str = ""

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import duranb
 from duranb.code.fingerprint import Uses
-from duranb.engine import questions, runtime as engine
+from duranb.engine import runtime as engine
 from duranb.engine.runtime import Runtime, Settings
 from duranb.errors import Untrusted, UsageError
 from duranb.record import events as e
@@ -110,8 +110,7 @@ class Session:
             uses = Uses(live, root=notebook.parent)
             namespace = Namespace(live, opened, uses)
             namespace.alive_will_do = settings.strict
-            inbox = questions.inbox(store)
-            runtime = Runtime(opened, folding, namespace, settings, inbox=inbox)
+            runtime = Runtime(opened, folding, namespace, settings, inbox=store)
             session = cls(notebook, runtime, opened, surface)
         except BaseException:
             opened.close()
@@ -266,6 +265,7 @@ class Session:
     compensate = Method(table.Compensate, change)
     resolve = Method(table.Resolve, change)
     answer = Method(table.Answer, act)
+    signal = Method(table.Signal, act)
     trust = Method(table.Trust, change)
 
     def register_compensation(self, step: str, source: str) -> None:
@@ -292,10 +292,17 @@ def current() -> Session:
     ``status()``, ``log()``, ``show(step)`` and ``diff(a, b)`` give something to look at;
     ``rewind``, ``replay``, ``fork``, ``switch``, ``compensate``, ``resolve`` and ``trust`` give a
     change, which says what it would do: ``await change.apply()`` does it. ``answer(number, value)``
-    does it at once.
+    and ``signal(name, value)`` do it at once.
 
-    Raises :class:`duranb.errors.UsageError` when none is open.
+    Raises :class:`duranb.errors.UsageError` when none is open, and in code that runs beside it,
+    over a journal of its own: a step that a worker runs.
     """
+    runtime = engine.active()
+    if runtime is not None and (_current is None or runtime is not _current.runtime):
+        raise UsageError(
+            "duranb.current() is a notebook's or a script's; this step runs on a worker, and what "
+            "is recorded of its run is looked at from outside (python -m duranb.temporal status)"
+        )
     if _current is None:
         raise UsageError(
             "no store is open: it is once a durable cell has run, or inside duranb.durable()"

@@ -33,6 +33,7 @@ from duranb.state.classes import bound
 from duranb.state.pending import is_pending
 from duranb.state.placeholder import Placeholder, part
 from duranb.state.previews import preview
+from duranb.text.known import KNOWN
 from duranb.values import codec
 from duranb.values.description import Description, describe, summary
 from duranb.values.differing import differences
@@ -101,6 +102,7 @@ def main() -> None:
     incoming, outgoing = _take_over_pipes()
     _be_modest()
     reconnect.make_nothing(_instead)
+    KNOWN.look_around()
     warnings.simplefilter("ignore")
     guard = _Guard()
     decode = msgspec.msgpack.Decoder(Request).decode
@@ -260,6 +262,11 @@ def _compared(request: Request) -> dict[str, list[str]]:
     return found
 
 
+def _absent(kind: str, where: str) -> object:
+    """A secret that only the kernel has."""
+    raise NotRestorable(f"a secret, {where}, is not here")
+
+
 def asked(value: object, name: str) -> str | None:
     """What a value answers for an attribute that is not stored in it; None if it has none."""
     try:
@@ -272,7 +279,7 @@ def _loaded(request: Request) -> dict[str, Any]:
     main = types.ModuleType("__main__")
     sys.modules["__main__"] = main
     live, given = vars(main), _Given(request)
-    into = Target(live)
+    into = Target(live, absent=_absent)
     for name, digest in request.beside.items():
         live[name] = bound(codec.load(given, digest, into)[name])
     values: dict[str, Any] = codec.load(given, request.digest, into)

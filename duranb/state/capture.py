@@ -22,11 +22,11 @@ from duranb.code.looking import (
 from duranb.errors import StoreError
 from duranb.record.artifacts import Artifacts
 from duranb.record.events import Binding
-from duranb.state import pending, reconnect
+from duranb.state import pending, reconnect, revealing
 from duranb.state.classes import bound, whole
 from duranb.state.drawing import undrawn
 from duranb.state.hidden import is_hidden
-from duranb.state.placeholder import Placeholder, part
+from duranb.state.placeholder import Placeholder, absent, part
 from duranb.state.previews import preview, type_name
 from duranb.state.unstorable import UNSTORABLE
 from duranb.values import cached, canonical, codec
@@ -201,6 +201,7 @@ class Capture:
 
     def value(self, value: object) -> Binding:
         """Store a value that has no name: a result, arguments."""
+        revealing.look("", value)
         try:
             made = self.dump_values({NO_NAME: value})
         except BaseException as error:  # of any kind: pickling runs the value's own code
@@ -221,7 +222,7 @@ class Capture:
         bound, those ``in_place`` to what they are bound to; ``settled`` are the classes among those
         that were loaded before. Raises
         :class:`duranb.errors.StoreError`, and what loading raises where it leaves nothing."""
-        into = Target(self.live, own, settled, self._classes, in_place)
+        into = Target(self.live, own, settled, self._classes, in_place, absent)
         load = partial(codec.load, self._artifacts, artifact, into)
         with undrawn():
             try:

@@ -24,7 +24,7 @@ from duranb.state.capture import Capture
 from duranb.state.classes import whole
 from duranb.state.drawing import undrawn
 from duranb.state.groups import Holders, components
-from duranb.state.placeholder import Placeholder
+from duranb.state.placeholder import Placeholder, absent
 from duranb.values import codec, frames, views
 from duranb.values.classes import carried, hold
 from duranb.values.immutable import ATOMS
@@ -228,7 +228,7 @@ def copied(capture: Capture, values: Any, parts: Mapping[int, object]) -> Any:
     buffers: list[pickle.PickleBuffer] = []
     pickler = _Linking(sink, capture.live, buffers.append, parts)
     pickler.dump(values)
-    with undrawn(), loading_into(Target(capture.live)):
+    with undrawn(), loading_into(Target(capture.live, absent=absent)):
         reader = _Linked(io.BytesIO(sink.getbuffer()), pickler.kept, buffers)
         return reader.load()
 

@@ -51,6 +51,13 @@ def part(kind: str, why: str) -> Placeholder:
     return Placeholder("a part of this value", Binding("", "", kind, why))
 
 
+def absent(kind: str, where: str) -> Placeholder:
+    """What stands for a secret that is not found where it was."""
+    how = f"give it again as {where}" if where else "no place is known where it would be found"
+    why = f"it is a secret, which is never stored: {how}, or run the cell that makes it"
+    return _again(f"a {kind} could not be brought back: {why}", why)
+
+
 def why(value: Placeholder) -> str:
     """Why the value is not there."""
     return str(object.__getattribute__(value, "_duranb_why"))

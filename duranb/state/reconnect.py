@@ -21,7 +21,7 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from duranb.code.looking import full_name, mro_of, qualname_of
-from duranb.state import adapters
+from duranb.state import adapters, revealing
 from duranb.state.adapters import secrets
 from duranb.state.factory import Factory, no
 
@@ -190,6 +190,7 @@ def _is_open(client: Any) -> bool:
 
 
 def _client(value: Any) -> dict[str, Any]:
+    revealing.look(type(value).__name__, value)
     return {
         "base_url": str(value.base_url),
         "timeout": value.timeout if isinstance(value.timeout, (int, float)) else None,

@@ -17,7 +17,7 @@ import msgspec
 from duranb.code.looking import own_failure
 from duranb.errors import StoreError
 from duranb.record.events import Binding
-from duranb.state import randomness, reaching, seeding, unstorable
+from duranb.state import randomness, reaching, revealing, seeding, unstorable
 from duranb.state.capture import is_unsettled
 from duranb.state.classes import classes_in
 from duranb.state.followed import Followed
@@ -219,6 +219,8 @@ class Tracking(Followed):
         dumps: dict[str, codec.Dump] = {}
         refused: dict[str, BaseException] = {}
         pending = list(changed)
+        for name in changed & self.live.keys():
+            revealing.look(name, self.live[name])
         while pending:
             name = pending.pop()
             value = self.live.get(name, GONE)

@@ -18,10 +18,10 @@ import click
 from temporalio.client import Client
 from temporalio.envconfig import ClientConfig
 
-from duranb.engine.questions import parse
 from duranb.errors import DuranbError
 from duranb.temporal import runs, worker
 from duranb.temporal.workflow import COMPENSATE, Notebook
+from duranb.text import given as typed
 
 FOLDER = click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 QUEUE = click.option("--queue", default="", help="Task queue; by default the notebook's name.")
@@ -75,7 +75,7 @@ def start(
         name, found, value = each.partition("=")
         if not found:
             raise click.UsageError(f"-p {each}: it takes NAME=VALUE")
-        given[name] = parse(value)
+        given[name] = typed.value(value)
 
     async def go() -> Any:
         handle = await runs.start(
@@ -112,7 +112,7 @@ def answer(run: str, question: str, value: str) -> None:
 
     async def go() -> Any:
         handle = (await _client()).get_workflow_handle(run)
-        return await handle.execute_update(Notebook.answer, args=[question, parse(value)])
+        return await handle.execute_update(Notebook.answer, args=[question, typed.value(value)])
 
     _show(asyncio.run(go()))
 

@@ -41,8 +41,13 @@ async def start(
     queue: str = "",
     on_failure: str = "",
     heartbeat: float | None = None,
+    continue_after: int | None = None,
 ) -> WorkflowHandle[Any, dict[str, Any]]:
     """Start a run of an export, under an identifier that no other run has ever had.
+
+    ``on_failure="compensate"`` undoes all that a failed run did. After ``heartbeat`` seconds of
+    silence a worker is taken for dead. What the others are see
+    :class:`duranb.temporal.workflow.Notebook`.
 
     Raises :class:`UsageError`, or ``temporalio.exceptions.WorkflowAlreadyStartedError``.
     """
@@ -55,6 +60,8 @@ async def start(
         told["on_failure"] = on_failure
     if heartbeat is not None:
         told["heartbeat"] = heartbeat
+    if continue_after is not None:
+        told["continue_after"] = continue_after
     handle: WorkflowHandle[Any, dict[str, Any]] = await client.start_workflow(
         Notebook.run,
         told,

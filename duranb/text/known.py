@@ -12,7 +12,8 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING
+from secrets import token_hex
+from typing import TYPE_CHECKING, TypeVar
 
 from duranb.text import secretive
 
@@ -23,6 +24,10 @@ MASK = "*secret*"
 """How a masked secret begins; stars follow."""
 
 Span = tuple[int, int]
+
+Source = tuple[str, ...]
+"""Where a secret is found again: ``environment`` and a name, ``keyring`` with service and user,
+``given`` and the name that the user gave it, ``process`` and what tells it in this one alone."""
 
 _HEAD = 16
 """Bytes of a token by which it is recognised: where only its beginning is shown, that is masked."""
@@ -39,6 +44,8 @@ class Known:
 
     def __init__(self) -> None:
         self._said: dict[bytes, str] = {}
+        self._sources: dict[bytes, list[Source]] = {}
+        self._found: dict[Source, bytes] = {}
         self._patterns: list[re.Pattern[bytes]] = []
         self._heads: dict[bytes, list[Form]] = {}
         self._mutex = threading.Lock()
@@ -48,13 +55,22 @@ class Known:
             self._heads.setdefault(start, []).append(_formatted(pattern))
 
     def learn(
-        self, value: str | bytes, said: str, *, sure: bool = True, plain: bool = False
+        self,
+        value: str | bytes,
+        said: str,
+        *,
+        sure: bool = True,
+        plain: bool = False,
+        source: Source | None = None,
     ) -> None:
         """Know a secret; ``said`` tells people where it was seen. What is too short or too common
         to be one is left out, and where nobody is ``sure`` whatever does not look like a token.
-        With ``plain`` the user has said so.
+        With ``plain`` the user has said so. ``source`` is where it is found again.
         """
         data = value if isinstance(value, bytes) else value.encode("utf-8", "surrogatepass")
+        if source is not None:
+            self._found[source] = data
+            self._sources.setdefault(data, []).append(source)
         if data in self._said or not (plain or secretive.may_be(data, sure=sure)):
             return
         with self._mutex:
@@ -85,6 +101,20 @@ class Known:
         """Where a secret was seen, an empty string for what is none, or only looks like one."""
         data = value if isinstance(value, bytes) else value.encode("utf-8", "surrogatepass")
         return self._said.get(data, "")
+
+    def sources(self, value: bytes) -> list[Source]:
+        """Where a secret is found again, beside the environment and variables; in this process it
+        is always."""
+        found = self._sources.setdefault(value, [])
+        if not any(source[0] == "process" for source in found):
+            here = ("process", token_hex(8))
+            self._found[here] = value
+            found.append(here)
+        return found
+
+    def found(self, source: Source) -> bytes | None:
+        """The secret from a source, if this process has it."""
+        return self._found.get(source)
 
     def values(self) -> Iterator[tuple[bytes, str]]:
         """All that are known, and where each was seen."""
@@ -163,14 +193,17 @@ def _merged(spans: Iterable[Span]) -> list[Span]:
     return made
 
 
+V = TypeVar("V", str, bytes, re.Pattern[str])
+
 KNOWN = Known()
 """What is known in this process."""
 
 
-def secret(value: str | bytes | re.Pattern[str]) -> str | bytes | re.Pattern[str]:
+def secret(value: V, name: str = "") -> V:
     """Tell duranb that a value is a secret, or that whatever fits a compiled pattern is one; gives
     it back. It is never stored: a variable that is or holds it becomes a reference to where it is
-    found again, and elsewhere it is masked.
+    found again, and elsewhere it is masked. Once this was called with its ``name`` in a new process
+    it is found there.
 
     Raises ValueError for a value of less than four characters, which would be found everywhere.
     """
@@ -179,7 +212,8 @@ def secret(value: str | bytes | re.Pattern[str]) -> str | bytes | re.Pattern[str
         return value
     if len(value) < _SHORTEST:
         raise ValueError("a secret of less than four characters would be found in everything")
-    KNOWN.learn(value, "duranb.secret", plain=True)
+    source = ("given", name) if name else None
+    KNOWN.learn(value, "duranb.secret", plain=True, source=source)
     return value
 
 

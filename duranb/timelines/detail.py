@@ -18,6 +18,7 @@ from duranb.record.history import History
 from duranb.record.kinds import Kind
 from duranb.record.model import Attempt, Call, CallStatus, Execution, Origin
 from duranb.record.ways import told
+from duranb.timelines.asked import Asked, open_questions
 
 MOST_TEXT = 60_000
 """Characters of one text (a source, a printed output, a message) that are sent."""
@@ -134,6 +135,7 @@ class Detail(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     attempts: list[AttemptDetail] = []
     error: ErrorInfo | None = None
     undo: str = ""
+    questions: list[Asked] = []
     difference: Difference | None = None
 
 
@@ -165,6 +167,7 @@ def detail(history: History, artifacts: Artifacts, number: int) -> Detail:
         attempts=[_attempt(a) for a in done.attempts],
         error=this.error,
         undo=_cut(history.compensations.get(this.step, "")),
+        questions=open_questions(history, this.id, artifacts),
         difference=difference(history, done),
     )
 

@@ -160,7 +160,7 @@ class Model:
         ledgers = [r.ledger for r in rows]
         return Totals(
             executions=len(ledgers),
-            running=sum(r.status == Status.RUNNING and not r.waits for r in rows),
+            running=sum(r.status == Status.RUNNING for r in rows),
             waiting=sum(bool(r.waits) for r in rows),
             restarts=max(0, len(self._history.sessions) - 1),
             ledger=total(ledgers),

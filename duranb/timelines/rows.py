@@ -108,7 +108,7 @@ def row(
         id=this.id,
         step=this.step,
         kind=this.kind,
-        status=this.status,
+        status=history.status_of(this),
         origin=this.origin,
         run=this.run,
         branch=this.branch,

@@ -44,6 +44,7 @@ from duranb.values import (
     members,
     newborn,
     recipes,
+    secreted,
     sharing,
     skeletons,
     tensors,
@@ -56,6 +57,7 @@ from duranb.values.buffers import LARGE, Entry, Known, assembled, hashes
 from duranb.values.classes import load as _load_class  # noqa: F401 older stores name it so
 from duranb.values.immutable import is_leaf
 from duranb.values.missing import Missing
+from duranb.values.sink import Pieces
 from duranb.values.target import Target, live_namespace, loading_into
 from duranb.values.unpickling import loads
 from duranb.values.views import load as _load_view  # noqa: F401 older stores name it so
@@ -122,6 +124,8 @@ class Dump:
         hasher = xxhash.xxh3_128()
         for part in self.body:
             hasher.update(part)
+        for secret in getattr(self.pickler, "secrets", ()):  # of which only references are in it
+            hasher.update(secret)
         for buffer, chunks in zip(self.buffers, self._hashes, strict=True):
             hasher.update(b"".join(chunks) if chunks else buffer)
         return hasher.hexdigest()
@@ -147,17 +151,6 @@ def _references(objects: dict[int, object]) -> Iterator[tuple[int, int]]:
 
 _ONE = next(_references({0: object()}))[1]
 """What that says of an object that nothing else holds."""
-
-
-class _Pieces:
-    """A file that keeps what is written in pieces: a large string is never copied."""
-
-    def __init__(self) -> None:
-        self.pieces: list[Buffer] = []
-
-    def write(self, data: Buffer) -> int:
-        self.pieces.append(data if isinstance(data, bytes) else bytes(data))
-        return len(data)
 
 
 @dataclass
@@ -227,8 +220,8 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
             if id(obj) in self._variables:
                 return types.CellType, ()  # its function fills it
         elif kind is types.CodeType:
-            if obj.co_filename == _GENERATED:
-                return _generated(self.dispatch_table[kind](obj))
+            if obj.co_filename == definitions.GENERATED:
+                return definitions.generated(self.dispatch_table[kind](obj))
         elif views.is_array(kind):
             reduced = views.reduction(obj, self.windows) or _array(obj)
             if reduced is not None:
@@ -280,12 +273,21 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         def define(definition: object) -> bytes:
             sink = io.BytesIO()
             inside = self._inside | {id(cls)}
-            NotebookPickler(
+            type(self)(
                 sink, self._namespace, None, self._reducer, inside, self.missing, self.met
             ).dump(definition)
             return sink.getvalue()
 
         return define
+
+
+class _Referring(secreted.Referring, NotebookPickler):
+    """It puts references for secrets."""
+
+    @property
+    def names(self) -> dict[str, Any]:
+        """The live namespace, where they may stand under a name."""
+        return self._namespace
 
 
 def special(obj: Any) -> Any:
@@ -348,17 +350,6 @@ LIVE = _Live()
 """Stands for the live namespace in what is pickled."""
 
 
-_GENERATED = "<string>"
-"""The file name of code that was made of a text, as a dataclass's ``__init__`` is."""
-
-
-def _generated(reduced: tuple[Any, Any]) -> tuple[Any, Any]:
-    """cloudpickle gives all code one file name; that it was generated has to be seen of it still,
-    or a class would not be what it was."""
-    make, arguments = reduced
-    return make, tuple(_GENERATED if a == "<dynamic-code>" else a for a in arguments)
-
-
 class _Globals:
     """Stands for a module's globals in a pickle."""
 
@@ -383,21 +374,26 @@ def dump(
     reducer: Reducer | None = None,
     missing: Missing | None = None,
 ) -> Dump:
-    """A value as bytes; with ``missing``, without its parts that cannot be pickled. Raises whatever
-    pickling it raises."""
+    """A value as bytes, with references to the secrets in it; with ``missing``, without its parts
+    that cannot be pickled. Raises whatever pickling it raises."""
     whole: frozenset[int] = frozenset()
+    kind = NotebookPickler
     while True:
-        sink = _Pieces()
+        sink = Pieces()
         beside: list[pickle.PickleBuffer] = []
         windows = views.Windows(whole)
-        pickler = NotebookPickler(
-            sink, live, beside.append, reducer, missing=missing, windows=windows
-        )
+        pickler = kind(sink, live, beside.append, reducer, missing=missing, windows=windows)
         pickler.dump(value)
         torn = windows.torn(pickler.memo.copy()) if windows.found else frozenset()
-        if torn <= whole:
+        if not torn <= whole:
+            whole |= torn
+            continue
+        texts_beside = [b.raw() for b in beside if secreted.is_text(memoryview(b))]
+        if not (secreted.holds(sink.pieces) or secreted.holds(texts_beside)):
             return Dump(sink.pieces, [b.raw() for b in beside], pickler, value)
-        whole |= torn
+        if kind is _Referring:
+            return Dump(sink.pieces, [secreted.masked(b.raw()) for b in beside], pickler, value)
+        kind, whole = _Referring, frozenset()
 
 
 def load(

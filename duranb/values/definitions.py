@@ -47,3 +47,14 @@ def content(variable: types.CellType) -> tuple[Any, ...]:
         return (variable.cell_contents,)
     except ValueError:
         return ()
+
+
+GENERATED = "<string>"
+"""The file name of code that was made of a text, as a dataclass's ``__init__`` is."""
+
+
+def generated(reduced: tuple[Any, Any]) -> tuple[Any, Any]:
+    """cloudpickle gives all code one file name; that it was generated has to be seen of it still,
+    or a class would not be what it was."""
+    make, arguments = reduced
+    return make, tuple(GENERATED if a == "<dynamic-code>" else a for a in arguments)

@@ -7,6 +7,8 @@ from typing import Any
 
 import xxhash
 
+from duranb.record.artifacts import Buffer
+
 
 class Sink:
     """Hashes what is written, up to ``most`` bytes. Raises :class:`TooLarge`."""
@@ -36,3 +38,15 @@ class Sink:
 
 class TooLarge(Exception):
     """It is large, or shared parts made a pickle without a memo explode."""
+
+
+class Pieces:
+    """A file that keeps what is written in pieces: a large string is never copied."""
+
+    def __init__(self) -> None:
+        self.pieces: list[Buffer] = []
+
+    def write(self, data: Buffer) -> int:
+        """Keep a piece."""
+        self.pieces.append(data if isinstance(data, bytes) else bytes(data))
+        return len(data)

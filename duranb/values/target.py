@@ -12,6 +12,10 @@ from typing import Any
 from duranb.code.looking import dict_of, is_class
 
 
+def _refuse(kind: str, where: str) -> object:
+    raise LookupError(f"a secret is not here: give it again as {where or 'it was given'}")
+
+
 @dataclass(frozen=True)
 class Target:
     """A namespace, and what loading has to know of its classes.
@@ -19,7 +23,8 @@ class Target:
     What a class of the notebook holds is only told by an artifact where the class is one of its
     ``own`` names (None: any). ``settled`` are classes by their names that are loaded already and
     bound later; ``unbound`` gives the classes of live values, be they bound to a name or not. Those
-    named ``in_place`` were changed where they are: what is alive stays, and takes that in.
+    named ``in_place`` were changed where they are: what is alive stays, and takes that in. What
+    ``absent(type, where)`` gives stands for a secret that would have to be found there.
     """
 
     live: dict[str, Any]
@@ -27,6 +32,7 @@ class Target:
     settled: Mapping[str, type] = field(default_factory=lambda: MappingProxyType({}))
     unbound: Callable[[], Collection[type]] = tuple
     in_place: Collection[str] = ()
+    absent: Callable[[str, str], object] = _refuse
 
     def owns(self, name: str) -> bool:
         """Whether what is being loaded tells what this class holds."""

@@ -15,6 +15,7 @@ from typing import Any
 
 from duranb.code.looking import own_failure, qualname_of
 from duranb.record.artifacts import Buffer
+from duranb.values import secreted
 from duranb.values.unpickling import home
 
 StandIn = Callable[[str, BaseException], object]
@@ -49,6 +50,10 @@ class _Tolerant(_Unpickler):  # type: ignore[misc]
             made = self._instead(f"{module}.{name}", error)
             self._missing[id(made)] = (f"{module}.{name}", error)
             return made
+
+    def persistent_load(self, reference: Any) -> Any:
+        """What is not in the pickle: a secret."""
+        return secreted.load(reference)
 
     def _made(self, maker: Any, make: Callable[[], object]) -> object:
         if id(maker) in self._missing:

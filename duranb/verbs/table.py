@@ -198,7 +198,9 @@ class Trust(Changes, frozen=True):
 class Answer(Acts, frozen=True):
     """Answer a question; the step that waits for it goes on when it is run again.
 
-    A value that is JSON (true, 3, ["a"]) arrives as that, any other as text.
+    A value that is JSON (true, 3, ["a"]) arrives as that, any other as text; it has to be one that
+    the question takes. A payload is answered with approve, deny, or {"edit": PAYLOAD}. Answer again
+    to correct it, until the step has gone on with it.
     """
 
     handler = "duranb.session.answering:answer"
@@ -206,6 +208,22 @@ class Answer(Acts, frozen=True):
 
     number: Annotated[int, Argument("ID", "The question's number.")]
     value: Annotated[Any, Argument("VALUE", "The answer.")]
+    why: Annotated[str, Option("--why", "The reason, which is recorded with it.", "TEXT")] = ""
+    by: Annotated[str, Option("--by", "Who says so, if not you.", "NAME")] = ""
+
+
+class Signal(Acts, frozen=True):
+    """Tell the notebook that something happened outside: what duranb.wait_for(NAME) waits for.
+
+    It is kept where nobody waits yet. Each signal answers one wait.
+    """
+
+    handler = "duranb.session.answering:signal"
+    example = "payment '{\"amount\": 12}'"
+
+    name: Annotated[str, Argument("NAME", "What happened.")]
+    value: Annotated[Any, Argument("VALUE", "More about it: JSON, or else text.")] = None
+    by: Annotated[str, Option("--by", "Who says so, if not you.", "NAME")] = ""
 
 
 class Limits(Live, frozen=True):
@@ -370,7 +388,7 @@ VERBS: dict[str, type[Verb]] = {
     for verb in (
         *(Run, Resume, Status, Log, Show, Diff, Timeline),
         *(Rewind, Replay, Fork, Switch, Compensate, Resolve),
-        *(Answer, Limits, Trust, Adopt, Verify, Test, Export, ExportTraces),
+        *(Answer, Signal, Limits, Trust, Adopt, Verify, Test, Export, ExportTraces),
     )
 }
 """Every verb by its word. Surfaces look a verb up here whenever they need it."""

@@ -93,8 +93,16 @@ def sentence(history: History, body: e.EventBody) -> str:
             return _short(f"to be undone ({body.reason}): {', '.join(steps)}")
         case e.CompensationRegistered():
             return f"{body.step} has a compensation"
+        case e.Answered(refused=why) if why:
+            return f"question {body.call}: the answer {_short(why)}"
         case e.Answered():
-            return f"question {body.call} was answered: {_short(str(body.value))}"
+            about = ", ".join(filter(None, (body.by, body.why)))
+            what = f"signal {body.signal} of its name" if body.signal else _short(str(body.value))
+            return f"question {body.call} was answered: {what}{about and f' ({_short(about)})'}"
+        case e.Signalled():
+            return (
+                f"signal {body.name} came: {_short(str(body.value))}{body.by and f' ({body.by})'}"
+            )
         case e.EntryAdded():
             whose = f"{_step(history, body.execution)}: " if body.execution else ""
             return f"{whose}{body.trail} has a new entry"

@@ -10,10 +10,12 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
+from duranb.engine import questions
 from duranb.record.artifacts import Artifacts
 from duranb.record.history import History
 from duranb.record.model import Call, Execution, Origin, Status
 from duranb.record.ways import told
+from duranb.session.answering import question_of
 from duranb.views.render import View
 from duranb.views.words import MARKS, STYLES, clock, duration, money, saved, tokens
 
@@ -33,6 +35,9 @@ def view(history: History, reference: str, artifacts: Artifacts | None = None) -
         parts.append(Text(f"{this.error.type}: {this.error.message}", style="red"))
     if this.unrecorded:
         parts.append(Text(f"not recorded: {told(this.unrecorded)}", style="yellow"))
+    waits = history.waits_for(this.id)
+    if waits and artifacts is not None:
+        parts += [_heading("waits for"), *(_wait(call, artifacts) for call in waits)]
     parts.append(_heading("code"))
     parts.append(Syntax(this.source.rstrip(), "python", background_color="default"))
     if this.inputs or this.uses or this.given:
@@ -59,6 +64,15 @@ def view(history: History, reference: str, artifacts: Artifacts | None = None) -
         known = ", ".join(f"@{x.id} {x.status}" for x in others[-8:])
         parts.append(Text(f"other executions: {known}", style="dim"))
     return View(*parts)
+
+
+def _wait(call: Call, artifacts: Artifacts) -> Text:
+    """One thing that it waits for: of a question, all that whoever answers has to know."""
+    until = f", until {clock(call.until)}" if call.until else ""
+    if not call.kind.traits.person:
+        return Text(f"{call.name}({call.preview}){until}")
+    lines = [f"question {call.id}{until}", *questions.lines(question_of(call, artifacts))]
+    return Text("\n  ".join([*lines, f"%duranb answer {call.id} VALUE"]))
 
 
 def _undoing(
@@ -89,7 +103,8 @@ def _heading(text: str) -> Text:
 
 def _headline(history: History, this: Execution) -> Text:
     text = Text(f"{this.step}@{this.id}  ", style="bold")
-    text.append(f"{MARKS[this.status]} {this.status}", style=STYLES[this.status])
+    status = history.status_of(this)
+    text.append(f"{MARKS[status]} {status}", style=STYLES[status])
     if this.origin is not Origin.EXECUTED:
         text.append(f" · {this.origin}")
     if this.of:

@@ -10,6 +10,7 @@ from rich.text import Text
 from duranb.record import standing
 from duranb.record.fold import DIED
 from duranb.record.history import History
+from duranb.record.kinds import Kind
 from duranb.record.model import Call, CallStatus, Execution, Origin, Status
 from duranb.record.staleness import latest, stale
 from duranb.record.ways import told
@@ -82,7 +83,8 @@ def _table(history: History, rows: list[Execution], old: Mapping[str, list[str]]
     lines: list[tuple[str | Text, ...]] = []
     for this in rows:
         ledger = history.ledger(this.id)
-        state = Text(f"{MARKS[this.status]} {this.status}", style=STYLES[this.status])
+        status = history.status_of(this)
+        state = Text(f"{MARKS[status]} {status}", style=STYLES[status])
         if this.step in old:
             state.append(f" stale ({', '.join(old[this.step])})", style="magenta")
         took = duration((this.ended - this.started) / 1e6) if this.ended else ""
@@ -141,8 +143,7 @@ def needs(history: History) -> list[str]:
     """What only the user can settle, with the words that do it."""
     lines = []
     for this in _steps(history):
-        if this.status is Status.WAITING:
-            lines += [_waits(call) for call in history.waits_for(this.id)]
+        lines += [_waits(call, this) for call in history.waits_for(this.id)]
         if this.status is Status.IN_DOUBT:  # an earlier execution may have begun it
             doubts = standing.in_doubt(history, this.step)
         else:
@@ -205,10 +206,16 @@ def unrecorded(history: History) -> list[str]:
     ]
 
 
-def _waits(call: Call) -> str:
-    answer = "" if call.until else f"%duranb answer {call.id} VALUE, then "
-    how = f"{answer}run the cell again"
-    return f"{call.step} waits: {call.preview}  →  {how}"
+def _waits(call: Call, this: Execution) -> str:
+    how = {
+        Kind.ASK: f"%duranb answer {call.id} VALUE",
+        Kind.SIGNAL: f"%duranb signal {call.preview} [VALUE]",
+    }.get(call.kind, "")
+    again = "" if this.status is Status.RUNNING else "run the cell again"
+    until = f", until {clock(call.until)}" if call.until and how else ""
+    until += f" (the answer {call.reason})" if call.reason else ""
+    then = ", then ".join(filter(None, (how, again)))
+    return f"{call.step} waits: {call.preview}{until}" + (f"  →  {then}" if then else "")
 
 
 def _open(call: Call) -> bool:

@@ -143,7 +143,7 @@ def test_waiting_looks_like_waiting_and_nothing_goes_on_in_a_file(
     assert "was running" in row(page, 21)
     expect(page.locator(".db-spin, .db-running")).to_have_count(0)
     page.click("#db-row-20")
-    expect(page.locator(".db-waiting")).to_contain_text("an answer, in its cell: Send it?")
+    expect(page.locator(".db-waiting")).to_contain_text("an answer: Send it?")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -57,9 +57,7 @@ def run_through(notebook: Notebook) -> None:
     for index in code_cells(notebook):
         if index == notebook.index("approve"):
             notebook.start(index)
-            box = notebook.page.locator(".jp-Stdin-input")
-            box.fill("yes")
-            box.press("Enter")
+            notebook.page.click(".db-form button:has-text('Yes')")
             notebook.wait_ready()
         else:
             notebook.run(index)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import duranb
-from duranb.engine import context, questions
+from duranb.engine import context, inbox
 from duranb.engine.journal import describe
 from duranb.engine.runtime import active, using
 from duranb.errors import UsageError, Waiting
@@ -293,7 +292,9 @@ ASK = "y = duranb.ask('Go?')"
 
 def test_a_question_without_an_answer_waits(world: World) -> None:
     """The step stops waiting, and says how to answer."""
-    with pytest.raises(Waiting, match=r"waits for an answer to question 1[\s\S]*answer 1 VALUE"):
+    with pytest.raises(
+        Waiting, match=r"waits for an answer to question 1[\s\S]*answer NOTEBOOK 1 VALUE"
+    ):
         world.cell("s", ASK)
     assert world.last("s").status is Status.WAITING
     assert world.calls()[0].preview == "Go?"
@@ -318,13 +319,13 @@ def test_an_answer_can_be_posted_by_another_process(
     world: World, tmp_path: Path, answer: object
 ) -> None:
     """It is found where the runtime's inbox is, and removed once it is recorded."""
-    world.runtime.inbox = questions.inbox(tmp_path)
+    world.runtime.inbox = tmp_path
     with pytest.raises(Waiting):
         world.cell("s", ASK)
-    questions.post(tmp_path, world.runtime.history, 1, answer)
+    inbox.post_answer(tmp_path, world.runtime.history, e.Answered(call=1, value=answer))
     world.cell("s", ASK)
     assert world.live["y"] == answer
-    assert not list(questions.inbox(tmp_path).iterdir())
+    assert not list((tmp_path / inbox.ANSWERS).iterdir())
 
 
 TYPED = {"yes": "yes", "3": 3, "true": True, '["a"]': ["a"], "": "later", "{": "{"}
@@ -372,15 +373,6 @@ def test_a_question_belongs_into_a_step() -> None:
     """Outside of one it is refused, with the remedy."""
     with pytest.raises(UsageError, match="%%durable"):
         duranb.ask("Go?")
-
-
-@pytest.mark.parametrize("text", list(TYPED), ids=repr)
-def test_what_is_typed_is_json_where_it_can_be(text: str) -> None:
-    """Else it is the text itself."""
-    try:
-        assert questions.parse(text) == json.loads(text)
-    except json.JSONDecodeError:
-        assert questions.parse(text) == text
 
 
 def test_what_a_step_waits_for_is_known_however_often_it_was_run(world: World) -> None:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 import duranb
-from duranb.engine import timers
+from duranb.engine import waits
 from duranb.errors import UsageError, Waiting
 from duranb.record.kinds import Kind
 from duranb.record.model import CallStatus, Status
@@ -40,7 +40,7 @@ def test_a_resumed_step_does_not_sleep_again(world: World) -> None:
         world.cell("s", "duranb.sleep(0.1)\nraise KeyError()")
     end = world.calls()[0].until
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(timers, "now_us", lambda: end - 3_600_000_000)  # an hour would be left
+        patch.setattr(waits, "now_us", lambda: end - 3_600_000_000)  # an hour would be left
         world.cell("s", "duranb.sleep(0.1)\ny = 1")
     assert world.live["y"] == 1
 
@@ -67,7 +67,7 @@ def test_the_remaining_time_survives_a_restart(
             world.cell("s", "duranb.sleep(3600)\ny = 1")
         world.start()
     (end,) = (c.until for c in world.calls())
-    monkeypatch.setattr(timers, "now_us", lambda: end)
+    monkeypatch.setattr(waits, "now_us", lambda: end)
     world.cell("s", "duranb.sleep(3600)\ny = 1")
     assert world.live["y"] == 1
 
@@ -76,7 +76,7 @@ def test_with_somebody_at_the_notebook_it_sleeps_in_place(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only a headless run ends for it."""
-    monkeypatch.setattr(timers, "LONGEST", 0.0)
+    monkeypatch.setattr(waits, "LONGEST", 0.0)
     world.runtime.settings.headless = False
     world.cell("s", "duranb.sleep(0.02)\ny = 1")
     assert world.live["y"] == 1
@@ -108,7 +108,7 @@ def test_a_strict_replay_does_not_sleep(world: World) -> None:
     world.cell("s", "duranb.sleep(0.2)\ny = 1")
     end = world.calls()[0].until
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(timers, "now_us", lambda: end - 3_600_000_000)  # an hour would be left
+        patch.setattr(waits, "now_us", lambda: end - 3_600_000_000)  # an hour would be left
         world.start(strict=True)
         world.cell("s", "duranb.sleep(0.2)\ny = 1")
     assert world.live["y"] == 1

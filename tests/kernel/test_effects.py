@@ -226,7 +226,7 @@ def test_ask_waits_and_goes_on_with_the_answer(kernel: Kernel) -> None:
     assert kernel.run(f"%duranb answer {number} true").error is None
     assert kernel.run(cell).stdout == "True\n"
     again = kernel.run(f"%duranb answer {number} false")
-    assert again.error is not None and "answered already: Ship it?" in again.error[1]
+    assert again.error is not None and "answered already" in again.error[1]
     kernel.restart()
     kernel.run(LOG)
     assert kernel.run(cell + "\n# again\nagain = 1").stdout == "True\n"

@@ -93,7 +93,7 @@ def test_question_waits_with_75_and_goes_on_when_answered(tmp_path: Path) -> Non
     path = write(tmp_path, NOTE + "\nimport duranb", gate, "note(f'went {go}')")
     waiting = duranb(tmp_path, "run", path)
     assert waiting.returncode == 75, waiting.stderr
-    number = re.search(r"answer NOTEBOOK (\d+) VALUE", waiting.stderr)
+    number = re.search(r"duranb answer \S+ipynb (\d+) VALUE", waiting.stderr)
     assert number is not None, waiting.stderr
     assert "Go on?" in duranb(tmp_path, "status", path).stdout
     wrong = duranb(tmp_path, "answer", path, "999", "yes")
@@ -194,7 +194,7 @@ def test_resume_and_test_take_the_parameters_of_the_last_run(tmp_path: Path) -> 
     assert ran(tmp_path) == ["work-3"]
     assert duranb(tmp_path, "test", path).returncode == 0
     again = duranb(tmp_path, "answer", path, "1", "false")
-    assert again.returncode == 2 and "has been answered" in again.stderr
+    assert again.returncode == 2 and "was answered already" in again.stderr
 
 
 def test_a_cell_that_takes_too_long_is_stopped_and_goes_on_later(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 pytest.importorskip("temporalio", reason="needs duranb[temporal]")
 
-from temporalio.client import WorkflowFailureError, WorkflowHandle
+from temporalio.client import WorkflowFailureError, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.service import RPCError
 
 from duranb.temporal import runs
@@ -88,6 +88,54 @@ async def _round_of_kills(folder: Path, moments: random.Random, server: Counting
     found = server.effects
     assert len(found["effects"]) == len(found["undone"]) == 3
     assert sum(found["undone"].values()) <= 4
+
+
+INSERTED = """
+
+@duranb.step(name="translate")
+def translate(texts):
+    translated = [ask("translate " + text) for text in texts]
+    return translated
+"""
+
+
+async def a_notebook_that_changes(folder: Path, server: CountingServer) -> None:
+    """A run waits for an answer; meanwhile its notebook gets a step, and is exported again."""
+    export = licences.export(folder / "export")
+    with Cluster(folder, export, MODEL_SERVER=server.url) as cluster:
+        client = await cluster.client()
+        cluster.start_worker()
+        given = {"n": 3, "strict": False}
+        before = await runs.start(
+            client, export, "before", given, heartbeat=HEARTBEAT, continue_after=2
+        )
+        while "approve:1" not in await before.query(Notebook.questions):
+            await asyncio.sleep(0.1)
+        with pytest.raises(WorkflowUpdateFailedError) as refused:
+            await before.execute_update(Notebook.answer, args=["approve:9", "yes"])
+        assert "open are: approve:1" in str(refused.value.cause)
+        more = licences.step("translate", ("texts",), "texts")
+        nodes = (*licences.NODES[:3], more, *licences.NODES[3:])
+        licences.export(export, nodes, licences.STEPS + INSERTED)
+        cluster.kill_worker(cluster.workers[0])
+        after = await runs.start(client, export, "after", given, heartbeat=HEARTBEAT)
+        await answered(before, "approve:1", "yes")
+        await answered(after, "approve:1", "no")
+        one, other = await before.result(), await after.result()
+        status = await before.query(Notebook.status)
+        assert (await before.describe()).run_id != before.first_execution_run_id
+    assert set(status["nodes"].values()) == {"done"} and "translate" not in status["nodes"]
+    assert one["calls"] == 5 + 6 + 4 + 1
+    assert other["calls"] == one["calls"] + 4
+    assert repeats(server) == 5 + 6 + 4, "each run pays for its own calls, and once"
+    assert len(server.effects["effects"]) == 3 and not server.effects["undone"]
+
+
+def test_a_step_is_inserted_while_runs_are_under_way(tmp_path: Path) -> None:
+    """Those that had begun complete as they began, those that begin later have the new step; and
+    a long one continues as new without doing anything again."""
+    with CountingServer() as server:
+        asyncio.run(a_notebook_that_changes(tmp_path, server))
 
 
 async def until_calls_run(server: CountingServer, moments: random.Random) -> None:

@@ -141,6 +141,65 @@ def test_a_thousand_documents_run_and_are_restored(tmp_path: Path) -> None:
     assert not re.search(r"/(home|root|tmp|Users|work)/|127\.0\.0\.1", saved)
 
 
+BOOKS = Path(__file__).parents[2] / "notebooks"
+
+
+def twice(folder: Path, name: str) -> tuple[list[str], StandIn]:
+    """Run a notebook headless, and again: the steps that were restored then, and the stand-in."""
+    notebook = folder / f"{name}.ipynb"
+    notebook.write_bytes((BOOKS / notebook.name).read_bytes())
+    standin = start_standin(folder, calm=True, pace=0.0)
+    try:
+        run(notebook, standin, "unused=0")
+        asked = len(standin.requests())
+        run(notebook, standin, "unused=0")
+        assert len(standin.requests()) == asked
+    finally:
+        standin.stop()
+    with StoreView.open(store_path(notebook)) as view:
+        history = view.history()
+    latest = [history.executions_of(step)[-1] for step in history.steps]
+    return [x.step for x in latest if x.origin is Origin.RESTORED], standin
+
+
+def test_the_trip_is_booked_whole_or_not_at_all(tmp_path: Path) -> None:
+    """What the failed step had booked is cancelled, and the other trip is booked once."""
+    restored, _ = twice(tmp_path, "travel_saga")
+    assert restored == ["second_trip"]
+    books = json.loads((tmp_path / "bookings.json").read_text()).values()
+    states = [(b["name"], b["state"]) for b in books if b["state"] == "booked"]
+    assert sorted(states) == [("Grand", "booked"), ("Oslo", "booked"), ("estate", "booked")]
+    assert len(books) == 7
+
+
+def test_the_agent_remembers_and_forgets_with_the_timeline(tmp_path: Path) -> None:
+    """Each fact is learned once, and the list for the lawyers has each package once."""
+    restored, standin = twice(tmp_path, "remembering_agent")
+    assert restored == ["learn", "first_turn", "second_turn"]
+    assert (tmp_path / "for-the-lawyers.csv").read_text().split() == [
+        "renderer,GPL",
+        "storage,MPL-2.0",
+    ]
+    assert len(standin.requests()) == 12
+
+
+def test_the_langgraph_agent_keeps_its_thread(tmp_path: Path) -> None:
+    """Its turns are restored, and no node runs again."""
+    pytest.importorskip("langgraph", reason="needs duranb[langgraph]")
+    restored, standin = twice(tmp_path, "langgraph_agent")
+    assert restored == ["first_turn", "second_turn"] and len(standin.requests()) == 2
+
+
+@pytest.mark.parametrize("file", sorted(BOOKS.glob("*.ipynb")), ids=lambda file: file.stem)
+def test_what_is_saved_in_a_notebook_names_no_machine(file: Path) -> None:
+    """Its cells have names, and its outputs neither paths nor addresses."""
+    document = nbformat.read(file, as_version=4)
+    nbformat.validate(document)
+    saved = json.dumps([c.get("outputs") for c in document.cells])
+    assert not re.search(r"/(home|root|tmp|Users|work)/|127\.0\.0\.1", saved)
+    assert all(re.fullmatch(r"[a-z][a-z0-9_-]*", c.id) for c in document.cells)
+
+
 def test_no_key_is_stored(tmp_path: Path) -> None:
     """The tutorial's cells keep no API key in a variable: variables are stored."""
     source = json.dumps([c.source for c in nbformat.read(tutorial(), 4).cells])

@@ -30,6 +30,7 @@ PLACES = [
     "store.duckdb",
     "store.duckdb.wal",
     "answers",
+    "signals",
     "quarantine",
     "takeover",
     "journal",
@@ -88,7 +89,7 @@ HARMS: list[Callable[[Path, Path], None]] = [
 USES = """
 import os, sys, time
 from pathlib import Path
-from duranb.engine import questions
+from duranb.engine import inbox
 from duranb.errors import DuranbError
 from duranb.record import events as e
 from duranb.session.reader import open_reader
@@ -117,8 +118,10 @@ def write(notebook):
 
 def answer(notebook):
     folder = store_path(notebook)
-    questions.post(folder, HISTORY, 1, "yes")
-    questions.posted_answer(questions.inbox(folder), 1, "")
+    inbox.post_answer(folder, HISTORY, e.Answered(call=1, value="yes"))
+    inbox.posted_answer(folder, HISTORY, 1)
+    inbox.post_signal(folder, HISTORY, "paid", 1, "")
+    list(inbox.posted_signals(folder, HISTORY))
 
 class HISTORY:
     run = "r"
@@ -191,7 +194,7 @@ def _harm(base: Path, at: Path, place: str, harm: Callable[[Path, Path], None]) 
     where = at / "mine" / named if named.startswith(".duranb") else inside / named
     victim = at / "theirs" / "own"
     victim.parent.mkdir()
-    if where.is_dir() or place in ("answers", "quarantine", "takeover"):
+    if where.is_dir() or place in ("answers", "signals", "quarantine", "takeover"):
         victim.mkdir()
         (victim / "file").write_bytes(VICTIM)
     else:

@@ -104,7 +104,8 @@ def test_a_question_without_a_terminal_exits_with_75(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It waits, says how to answer, and goes on once it is answered."""
-    from duranb.engine import questions
+    from duranb.engine import inbox
+    from duranb.record.events import Answered
     from duranb.session.reader import open_reader
 
     monkeypatch.setenv("DURANB_HOME", str(tmp_path / "home"))
@@ -113,7 +114,7 @@ def test_a_question_without_a_terminal_exits_with_75(
     assert "Traceback" not in waiting.stderr
     number = int(waiting.stderr.split("question ")[1].split(":")[0])
     with open_reader(tmp_path / "script.py") as reader:
-        questions.post(reader.store_path, reader.history, number, "yes")
+        inbox.post_answer(reader.store_path, reader.history, Answered(call=number, value="yes"))
     assert run(tmp_path, "ask").stdout.endswith("yes\n")
 
 

@@ -13,10 +13,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from duranb.engine import questions
+from duranb.engine import inbox
 from duranb.errors import Untrusted
 from duranb.record import events as e
+from duranb.record.history import History
 from duranb.record.kinds import Kind
+from duranb.record.model import Call, CallStatus
 from duranb.store import Store, StoreView, chain, heads, segments, store_path
 from duranb.store.paths import LOG, TAIL, TRUST
 from duranb.store.segments import HEAD_SIZE, Frame, Seal
@@ -340,9 +342,19 @@ def test_two_users_hand_a_store_to_and_fro(home: Path, monkeypatch: pytest.Monke
 
 def test_an_answer_that_was_put_there_by_somebody_else_is_refused(home: Path) -> None:
     """A file in the folder of answers counts if its question's user has signed it."""
-    folder = home / "answers"
+    folder = home / inbox.ANSWERS
     folder.mkdir()
+    history = History()
+    history.run = "r"
+    history.calls[1] = Call(
+        **dict.fromkeys(("id", "execution", "attempt"), 1),
+        **dict.fromkeys(("step", "key", "name"), ""),
+        occurrence=0,
+        kind=Kind.ASK,
+        status=CallStatus.INTENDED,
+        preview="Pay?",
+    )
     for posted in (b"true", b'{"answer": "true", "signature": "00"}', b"\xff", b"[]"):
         (folder / "1.json").write_bytes(posted)
         with pytest.raises(Untrusted, match="not given to question 1 by you"):
-            questions.posted_answer(folder, 1, "r 1 Pay?")
+            inbox.posted_answer(home, history, 1)

@@ -42,8 +42,9 @@ const HALF_A_DAY = 12 * 3600e6;
 
 /** What a step waits for, after "waits for". */
 export function awaited(wait: OpenCall): string {
-  if (wait.until) return wait.until - wait.since < HALF_A_DAY ? clock(wait.until) : moment(wait.until);
-  return wait.kind === "ask" ? "an answer" : wait.name;
+  if (wait.kind === "ask") return "an answer";
+  if (wait.kind === "signal") return "a signal";
+  return wait.until - wait.since < HALF_A_DAY ? clock(wait.until) : moment(wait.until);
 }
 
 /** How long a wait for a time still takes; an empty string where it is not for a time, or over. */

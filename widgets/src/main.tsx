@@ -1,6 +1,7 @@
 // Two ways in: anywidget calls `render` in a notebook, and a standalone file mounts itself.
 
 import { render as renderTree } from "preact";
+import { keepKeys } from "./keys.js";
 import { FileLink, KernelLink } from "./link.js";
 import type { Model } from "./link.js";
 import { State } from "./state.js";
@@ -15,21 +16,6 @@ function mount(el: HTMLElement, state: State): () => void {
   el.classList.add("db-root");
   renderTree(<App state={state} />, el);
   return () => renderTree(null, el);
-}
-
-/**
- * Keep plain keys from the notebook's shortcuts; those with Ctrl or Cmd (save, undo) stay its own.
- *
- * The mark has to be on the focused element: the notebook's shortcuts are bound to `:focus`, which
- * matches before a mark further up is seen. The window hears of a key before JupyterLab does.
- */
-function keepKeys(el: HTMLElement, signal: AbortSignal): void {
-  const mark = (event: KeyboardEvent): void => {
-    const target = event.target;
-    if (target instanceof Element && el.contains(target))
-      target.toggleAttribute("data-lm-suppress-shortcuts", !event.ctrlKey && !event.metaKey);
-  };
-  window.addEventListener("keydown", mark, { capture: true, signal });
 }
 
 /** The plain table is for where this does not run. */

@@ -23,6 +23,7 @@ const KIND: Record<Kind, Tone> = {
   read: "teal",
   effect: "violet",
   ask: "amber",
+  signal: "amber",
   timer: "amber",
   value: "grey",
   map: "grey",

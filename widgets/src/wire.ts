@@ -23,10 +23,11 @@ export interface AttemptRow {
  * `http` is any request on the wire that does not go to a model (`llm`), `read` what an MCP
  * client reads from a server. A `batch` is calls to models that were submitted together. A
  * `value` is something that differs each time it is asked for: the time, a random number.
- * `ask` is a question to a person, a `timer` waits for a time, a `map` is an item of a map.
- * Once undone, an effect's own status says so, so it needs no `again`.
+ * `ask` is a question to a person, a `signal` waits for an outside event, a `timer` for a
+ * time, a `map` is an item of a map. Once undone, an effect's own status says so, so it needs no
+ * `again`.
  */
-export type Kind = "llm" | "http" | "read" | "effect" | "ask" | "map" | "timer" | "value" | "batch" | "unknown";
+export type Kind = "llm" | "http" | "read" | "effect" | "ask" | "map" | "signal" | "timer" | "value" | "batch" | "unknown";
 
 /** Where a call stands. */
 export type CallStatus = "intended" | "completed" | "failed" | "rejected" | "in doubt" | "compensated";
@@ -222,6 +223,23 @@ export interface ErrorInfo {
   traceback?: string;
 }
 
+/**
+ * A question with what it takes. `call` is its number. `schema` is the JSON schema of the
+ * answer, or with `approves` of the payload, which is shown whole; None where anything will do.
+ * `until` is when nobody waits for the answer any more, 0 for never.
+ */
+export interface Asked {
+  call: number;
+  step: string;
+  text: string;
+  schema?: Record<string, unknown> | null;
+  approves?: boolean;
+  payload?: unknown;
+  default?: unknown;
+  has_default?: boolean;
+  until?: number;
+}
+
 /** How an execution differs from the one of the same step before it. */
 export interface Difference {
   execution: number;
@@ -254,6 +272,7 @@ export interface Detail {
   attempts?: AttemptDetail[];
   error?: ErrorInfo | null;
   undo?: string;
+  questions?: Asked[];
   difference?: Difference | null;
 }
 
@@ -340,11 +359,26 @@ export interface Resolve {
 /**
  * Answer a question; the step that waits for it goes on when it is run again.
  *
- * A value that is JSON (true, 3, ["a"]) arrives as that, any other as text.
+ * A value that is JSON (true, 3, ["a"]) arrives as that, any other as text; it has to be one that
+ * the question takes. A payload is answered with approve, deny, or {"edit": PAYLOAD}. Answer again
+ * to correct it, until the step has gone on with it.
  */
 export interface Answer {
   number: number;
   value: unknown;
+  why?: string;
+  by?: string;
+}
+
+/**
+ * Tell the notebook that something happened outside: what duranb.wait_for(NAME) waits for.
+ *
+ * It is kept where nobody waits yet. Each signal answers one wait.
+ */
+export interface Signal {
+  name: string;
+  value?: unknown;
+  by?: string;
 }
 
 /**
@@ -368,6 +402,7 @@ export interface Changes {
 /** The verbs that act at once, each with what it takes. */
 export interface Acts {
   answer: Answer;
+  signal: Signal;
 }
 
 /** What the fields of Row are where they were left out. */
@@ -425,6 +460,7 @@ export const DETAIL: Omit<Required<Detail>, "id" | "step" | "why"> = {
   "attempts": [],
   "error": null,
   "undo": "",
+  "questions": [],
   "difference": null
 };
 

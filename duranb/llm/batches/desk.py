@@ -24,7 +24,7 @@ from duranb.engine.flows import TICK, Flow, Pause
 from duranb.engine.journal import Claim
 from duranb.engine.rounds import PutOff
 from duranb.engine.scopes import inside
-from duranb.engine.timers import LONGEST
+from duranb.engine.waits import LONGEST, notebook_of
 from duranb.errors import BatchFailed, BudgetExceeded, Waiting
 from duranb.llm.batches import PROVIDERS
 from duranb.llm.batches.batch import Batch
@@ -236,8 +236,8 @@ class BatchDesk:
             if waited > LONGEST and self._step.runtime.settings.headless:
                 raise self._step.journal.stop(
                     Waiting(
-                        f"step {self._step.step!r} waits for {self._told(going)}: run it again "
-                        "later and it goes on (duranb resume NOTEBOOK)"
+                        f"step {self._step.step!r} waits for {self._told(going)}\n  later, "
+                        f"duranb resume {notebook_of(self._step)} goes on"
                     )
                 )
             yield Pause(max(TICK, min(1.0, *(batch.due for batch in going), LONGEST)))

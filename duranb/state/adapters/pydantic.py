@@ -6,9 +6,11 @@ from typing import Any
 
 from duranb.state.adapters import secrets
 from duranb.state.factory import Factory
+from duranb.text.known import KNOWN
 
 
 def _text(secret: Any) -> dict[str, Any]:
+    KNOWN.learn(secret.get_secret_value(), "a SecretStr")
     return {"variables": secrets.where(secret.get_secret_value())}
 
 
@@ -19,6 +21,7 @@ def _text_again(variables: list[str]) -> Any:
 
 
 def _bytes(secret: Any) -> dict[str, Any]:
+    KNOWN.learn(secret.get_secret_value(), "a SecretBytes")
     return {"variables": secrets.where(secret.get_secret_value().decode(errors="replace"))}
 
 

@@ -33,7 +33,12 @@ export function Overview({ row, detail, state, choose }: Props): JSX.Element {
       )}
       {leftBehind(row) && <p class="db-notice">Not on the way to where the kernel stands: rewind to it or switch branch.</p>}
       {row.waits.map((wait) => (
-        <Waiting key={wait.call} wait={wait} row={row} state={state} />
+        <Waiting
+          key={wait.call}
+          wait={wait}
+          asked={detail.questions.find((each) => each.call === wait.call)}
+          state={state}
+        />
       ))}
       {row.status === "waiting" && row.waits.length === 0 && (
         <p class="db-notice db-tone-amber">What it waited for is there: run it again, and it goes on.</p>
@@ -72,7 +77,8 @@ export function Overview({ row, detail, state, choose }: Props): JSX.Element {
           {row.replays > 0 && <Jump state={state} id={row.replays} text={` of #${row.replays}`} />}
         </Fact>
         <Fact name="Started">{moment(row.started)}</Fact>
-        {row.origin !== "restored" && <Fact name={row.died ? "Killed after" : moves ? "Running for" : "Took"}>{took(end - row.started)}</Fact>}
+        {row.origin !== "restored" && <Fact name={row.died ? "Killed after" : moves ? "Running for" : row.waits.length ? "Ran for" : "Took"}>{took(end - row.started)}</Fact>}
+        {row.waits.length > 0 && <Fact name="Waits since">{moment(Math.min(...row.waits.map((wait) => wait.since)))}</Fact>}
         {(ledger.calls > 0 || ledger.cost > 0) && (
           <Fact name="Paid">
             {count(ledger.calls, "call")}, {compact(ledger.tokens)} tokens, {money(ledger.cost)}

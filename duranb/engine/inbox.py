@@ -1,0 +1,147 @@
+"""What other processes leave for the one that holds the store: answers to questions, and signals.
+
+Each is a file in the store's folder, signed with the user's key for the very question or run that
+it is about. Whoever holds the store takes it in: records it, and removes the file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import hmac
+import json
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import blake3
+
+from duranb.errors import Untrusted
+from duranb.record import events as e
+from duranb.record.history import History
+from duranb.store import files, guarded, keys
+from duranb.store.paths import check_folder
+
+PREVIEW = 200
+"""Characters of a question that are kept with the call, and that an answer is signed for."""
+
+ANSWERS, SIGNALS = "answers", "signals"
+
+
+def who() -> str:
+    """Who works here, as recorded with answers: JupyterHub's user, else the system's."""
+    named = os.environ.get("JUPYTERHUB_USER")
+    if named:
+        return named
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        return ""
+
+
+def post_answer(store: Path, history: History, answer: e.Answered) -> None:
+    """Leave an answer to a question; it takes the place of one that was not taken in yet.
+
+    Raises :class:`duranb.errors.StoreUnwritable`.
+    """
+    about = _question(history, answer.call)
+    told = {"value": answer.value, "by": answer.by, "why": answer.why, "at": answer.at}
+    _post(store, ANSWERS, f"{answer.call}.json", about, told)
+
+
+def post_signal(store: Path, history: History, name: str, value: Any, by: str) -> None:
+    """Leave a signal for the current run. Raises :class:`duranb.errors.StoreUnwritable`."""
+    at = time.time_ns()
+    file = f"{at:020d}-{secrets.token_hex(4)}.json"
+    told = {"name": name, "value": value, "by": by, "at": at // 1000}
+    _post(store, SIGNALS, file, f"{history.run} signal", told)
+
+
+def posted_answer(store: Path, history: History, call: int) -> e.Answered | None:
+    """The answer that another process left to a question, if one did.
+
+    Raises :class:`duranb.errors.Untrusted` for one that this user has not given to this question.
+    """
+    file = store / ANSWERS / f"{call}.json"
+    if not os.path.lexists(file):
+        return None
+    found = _read(file, _question(history, call))
+    if found is None:
+        raise Untrusted(
+            f"the answer in {file} was not given to question {call} by you: it is not used. "
+            f"Remove the file, then duranb answer NOTEBOOK {call} VALUE"
+        )
+    told, is_whole = found
+    return e.Answered(call=call, **told) if is_whole else e.Answered(call=call, value=told)
+
+
+def posted_signals(store: Path, history: History) -> Iterator[e.Signalled]:
+    """The signals that other processes left, oldest first.
+
+    Raises :class:`duranb.errors.Untrusted` for one that this user has not sent to this run.
+    """
+    folder = store / SIGNALS
+    names = sorted(os.listdir(folder)) if folder.is_dir() else []
+    for name in names:
+        if not name.endswith(".json"):
+            continue  # being written
+        found = _read(folder / name, f"{history.run} signal")
+        if found is None:
+            raise Untrusted(
+                f"the signal in {folder / name} was not sent to this run by you: it is not used. "
+                "Remove the file, then duranb signal NOTEBOOK NAME VALUE"
+            )
+        yield e.Signalled(id=Path(name).stem, **found[0])
+
+
+def forget_answer(store: Path, call: int) -> None:
+    """Remove an answer that was taken in."""
+    _forget(store / ANSWERS / f"{call}.json")
+
+
+def forget_signal(store: Path, signal: e.Signalled) -> None:
+    """Remove a signal that was taken in."""
+    _forget(store / SIGNALS / f"{signal.id}.json")
+
+
+def _forget(file: Path) -> None:
+    with contextlib.suppress(OSError):  # one that stays says nothing but this once more
+        file.unlink(missing_ok=True)
+
+
+def _question(history: History, call: int) -> str:
+    """What an answer is signed for: this question, of this run."""
+    return f"{history.run} {call} {history.calls[call].preview[:PREVIEW]}"
+
+
+def _post(store: Path, kind: str, name: str, about: str, told: dict[str, Any]) -> None:
+    folder, text = store / kind, json.dumps(told)
+    try:
+        check_folder(store)
+        guarded.folder(folder)
+    except OSError as error:
+        raise files.unwritable(store, error) from error
+    signed = json.dumps({"said": text, "signature": _sign(f"{about} said", text)})
+    files.replace(folder / name, signed.encode())
+
+
+def _read(file: Path, about: str) -> tuple[Any, bool] | None:
+    """What a file says, and whether it says who said it: an earlier version's holds an answer and
+    nothing else. None where this user has not signed it for this."""
+    try:
+        posted = json.loads(guarded.read(file))
+        is_whole = "said" in posted
+        text, signature = str(posted["said" if is_whole else "answer"]), str(posted["signature"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    if not hmac.compare_digest(signature, _sign(f"{about} said" if is_whole else about, text)):
+        return None
+    return json.loads(text), is_whole
+
+
+def _sign(about: str, text: str) -> str:
+    key = keys.derived(keys.user_key(), "answer")
+    return blake3.blake3(f"{about}\0{text}".encode(), key=key).hexdigest()

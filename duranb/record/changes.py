@@ -1,0 +1,38 @@
+"""What of a history has changed, noted as it happens."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+
+class Changes:
+    """Which objects of a history have changed since somebody last looked, by id or name."""
+
+    def __init__(self) -> None:
+        self.executions: set[int] = set()
+        self.calls: set[int] = set()
+        self.snapshots: set[int] = set()
+        self.branches: set[str] = set()
+
+    def __bool__(self) -> bool:
+        return bool(self.executions or self.calls or self.snapshots or self.branches)
+
+    def add(self, others: Changes) -> None:
+        """Note these too."""
+        self.executions |= others.executions
+        self.calls |= others.calls
+        self.snapshots |= others.snapshots
+        self.branches |= others.branches
+
+    def take(self, most: int) -> Changes:
+        """Up to ``most`` of what was noted of each; it is no longer noted here."""
+        taken = Changes()
+        taken.executions.update(islice(self.executions, most))
+        taken.calls.update(islice(self.calls, most))
+        taken.snapshots.update(islice(self.snapshots, most))
+        taken.branches.update(islice(self.branches, most))
+        self.executions -= taken.executions
+        self.calls -= taken.calls
+        self.snapshots -= taken.snapshots
+        self.branches -= taken.branches
+        return taken

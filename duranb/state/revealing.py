@@ -1,0 +1,84 @@
+"""Values that tell a secret: clients that hold a key, ``SecretStr``, and what is called so.
+
+They are looked at before anything is stored, so that a variable beside them with the same text is
+known to be a secret too.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from duranb.code.looking import dict_of, module_of
+from duranb.text.credentials import is_secret_field
+from duranb.text.known import KNOWN
+
+_MOST = 300
+"""Objects of one value that are looked at."""
+
+_KEYS = ("api_key", "auth_token", "admin_api_key", "webhook_secret", "aws_secret_key")
+"""Attributes of clients that hold a credential."""
+
+_CLIENTS = frozenset({"openai", "anthropic", "groq", "mistralai", "cohere", "together", "cerebras"})
+
+
+def look(name: str, value: object) -> None:
+    """Know the secrets that a value of the namespace tells."""
+    left, stack = _MOST, [(name, value)]
+    while stack and left:
+        left -= 1
+        called, part = stack.pop()
+        kind: Any = type(part)
+        if kind is str or kind is bytes:
+            _text(called, part)  # type: ignore[arg-type]
+        elif kind is dict:
+            items: Any = part
+            stack += [(k, v) for k, v in list(items.items()) if type(k) is str]
+        elif kind is list or kind is tuple:
+            stack += [(called, each) for each in part[:20]]  # type: ignore[index]
+        elif not issubclass(kind, type) and kind.__module__ != "builtins":
+            _reveal(called, part, kind, stack)
+
+
+def _text(name: str, value: str | bytes) -> None:
+    if is_secret_field(name) and len(value) >= 8:
+        KNOWN.learn(value, f"{name} in the notebook", sure=not name.lower().endswith("token"))
+
+
+def _reveal(name: str, value: Any, kind: Any, stack: list[tuple[str, object]]) -> None:
+    home = module_of(kind).partition(".")[0]
+    if home == "pydantic" and hasattr(kind, "get_secret_value"):
+        KNOWN.learn(value.get_secret_value(), f"{kind.__name__} {name} in the notebook")
+        return
+    own = _own(value)
+    if home in _CLIENTS:
+        for key in _KEYS:
+            if isinstance(held := own.get(key), str):
+                KNOWN.learn(held, f"{key} of the client {name}")
+        return
+    if home == "functools" and kind.__name__ == "partial":
+        stack += [*value.keywords.items(), *((name, each) for each in value.args)]
+    stack += own.items()
+
+
+def _own(value: object) -> dict[str, Any]:
+    """An object's attributes, without asking it."""
+    try:
+        found = object.__getattribute__(value, "__dict__")
+    except AttributeError:
+        found = {}
+    slots = [n for kind in type(value).__mro__ for n in _slots(kind)]
+    held = {n: object.__getattribute__(value, n) for n in slots if _has(value, n)}
+    return {**held, **found} if type(found) is dict else held
+
+
+def _slots(kind: type) -> tuple[str, ...]:
+    found: Any = dict_of(kind).get("__slots__", ())
+    return (found,) if isinstance(found, str) else tuple(found)
+
+
+def _has(value: object, name: str) -> bool:
+    try:
+        object.__getattribute__(value, name)
+    except AttributeError:
+        return False
+    return True

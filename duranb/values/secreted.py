@@ -1,0 +1,153 @@
+"""Texts that are secrets, in what is pickled: a reference is in the place of each.
+
+It says where the secret stood when the value was stored: in a variable of the environment, in the
+keyring, under a name that the user gave it, in a variable of the notebook. When the value is loaded
+it is looked up there, and what it is today is put in; where it is nowhere, something that says so.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import cloudpickle
+
+from duranb.record.artifacts import Buffer
+from duranb.text.known import KNOWN, Source
+from duranb.values import views
+from duranb.values.target import target
+
+_TAG = "duranb.secret"
+
+_KINDS: dict[str, type] = {"str": str, "bytes": bytes, "bytearray": bytearray}
+
+Piece = str | bytes | list[Source]
+"""Of a text: what is no secret in it, or where the secret is found that stands there."""
+
+
+def holds(pieces: Sequence[Buffer]) -> bool:
+    """Whether a secret that is known stands in any of these."""
+    return any(KNOWN.find(memoryview(piece)) for piece in pieces)
+
+
+def is_text(buffer: memoryview) -> bool:
+    """Whether a buffer may hold a text: it is no array of numbers of several bytes each."""
+    return buffer.itemsize == 1
+
+
+def masked(buffer: memoryview) -> memoryview:
+    """The same buffer, or a copy in which the secrets are masked."""
+    if not (is_text(buffer) and KNOWN.find(buffer)):
+        return buffer
+    return memoryview(KNOWN.masked(bytes(buffer)))
+
+
+class Referring(cloudpickle.Pickler):  # type: ignore[misc]
+    """Mixed into a pickler of a live namespace, ``names``, it puts references for secrets.
+
+    It looks at each object in Python, so it only is used where a secret was found.
+    """
+
+    @property
+    def names(self) -> dict[str, Any]:
+        """The namespace."""
+        raise NotImplementedError
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.secrets: list[bytes] = []
+        """Those that were met."""
+
+    def persistent_id(self, obj: Any) -> Any:
+        """What stands for a text with a secret; None for anything else, which is pickled."""
+        kind = type(obj).__name__
+        if type(obj) not in _KINDS.values():
+            return None
+        data: bytes = obj.encode("utf-8", "surrogatepass") if kind == "str" else bytes(obj)
+        found = KNOWN.find(data)
+        if not found:
+            return None
+        pieces: list[Piece] = []
+        at = 0
+        for start, end in found:
+            secret = data[start:end]
+            self.secrets.append(secret)
+            pieces += [_plain(data[at:start], kind), list(_sources(secret, self.names))]
+            at = end
+        return (_TAG, kind, [*pieces, _plain(data[at:], kind)])
+
+    def reduction(self, obj: Any) -> Any:
+        """Arrays of texts are pickled one text after the other."""
+        if views.is_array(type(obj)) and obj.dtype.hasobject:
+            return views.reduction(obj, self.windows) or NotImplemented
+        return super().reduction(obj)
+
+
+def _plain(data: bytes, kind: str) -> str | bytes:
+    return data.decode("utf-8", "surrogatepass") if kind == "str" else data
+
+
+def _sources(secret: bytes, names: dict[str, Any]) -> Iterator[Source]:
+    text = secret.decode("utf-8", "surrogateescape")
+    yield from (("environment", n) for n, value in sorted(os.environ.items()) if value == text)
+    yield from KNOWN.sources(secret)
+    for name, value in list(names.items()):
+        if type(value) is str and value == text and not name.startswith("_"):
+            yield "variable", name
+
+
+def load(reference: Any) -> Any:
+    """The text that a reference stands for, with the secrets of today; what stands for an absent
+    one where they are nowhere. Raises ValueError for what is no such reference."""
+    if not isinstance(reference, tuple) or len(reference) != 3 or reference[0] != _TAG:
+        raise ValueError(f"a pickle refers to something unknown: {reference!r}"[:200])
+    _, kind, pieces = reference
+    found: list[bytes] = []
+    for piece in pieces:
+        if isinstance(piece, list):
+            value = _resolved(piece)
+            if value is None:
+                return target().absent(kind, _told(piece))
+            found.append(value)
+        else:
+            found.append(piece if isinstance(piece, bytes) else _bytes(piece))
+    data = b"".join(found)
+    return data.decode("utf-8", "surrogatepass") if kind == "str" else _KINDS[kind](data)
+
+
+def _resolved(sources: list[Source]) -> bytes | None:
+    for how, *where in sources:
+        value: Any = None
+        if how == "environment":
+            value = os.environ.get(where[0])
+        elif how == "variable":
+            value = target().live.get(where[0])
+            # By that name there may be something else by now.
+            value = value if type(value) is str and KNOWN.said(value) else None
+        elif how == "keyring" and (keyring := sys.modules.get("keyring")) is not None:
+            value = keyring.get_password(*where)
+        else:
+            value = KNOWN.found((how, *where))
+        if value:
+            return value if isinstance(value, bytes) else _bytes(value)
+    return None
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _told(sources: list[Source]) -> str:
+    """Where a secret is to be put to be found again."""
+    told = [_WORDS[how].format(*where) for how, *where in sources if how in _WORDS]
+    return " or ".join(told)
+
+
+_WORDS = {
+    "environment": "${}",
+    "keyring": "the keyring ({} {})",
+    "given": "duranb.secret(…, name={!r})",
+    "variable": "the variable {}",
+}

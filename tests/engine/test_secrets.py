@@ -1,0 +1,182 @@
+"""A variable that is a secret, or holds one, is stored as a reference to where it is found."""
+
+from __future__ import annotations
+
+import functools
+import secrets
+from typing import Any
+
+import numpy as np
+import pytest
+from pydantic import SecretStr
+
+import duranb
+from duranb.errors import NotRestorable
+from duranb.text.known import KNOWN, MASK
+from tests.engine.world import World
+
+VALUES: dict[str, str] = {
+    "itself": "value = SECRET",
+    "bytes": "value = SECRET.encode()",
+    "in a list": "value = [1, [SECRET, 'x'], SECRET]",
+    "in a dict": "value = {'a': {'key': SECRET, SECRET: 1}}",
+    "in a tuple": "value = (SECRET,) * 3",
+    "a URL": "value = f'postgresql://bob:{SECRET}@host/db'",
+    "a default": "def value(x, key=SECRET):\n    return x + key",
+    "a closure": "def make(key):\n    return lambda x: x + key\nvalue = make(SECRET)",
+    "a partial": "import functools\nvalue = functools.partial(print, SECRET, sep=SECRET)",
+    "an instance": "class Config:\n    pass\nvalue = Config()\nvalue.key = SECRET",
+    "slots": "class Config:\n    __slots__ = ('key',)\nvalue = Config()\nvalue.key = SECRET",
+    "a dataclass": (
+        "import dataclasses\n@dataclasses.dataclass\nclass Config:\n    key: str\n"
+        "value = Config(SECRET)"
+    ),
+    "a class": "class value:\n    key = SECRET",
+    "a named tuple": "import collections\nvalue = collections.namedtuple('C', 'key')(SECRET)",
+    "an array": "import numpy as np\nvalue = np.array([SECRET] + list('abcd') * 25, object)",
+    "a frame": "import pandas as pd\nvalue = pd.DataFrame({'key': [SECRET, 'x'] * 40})",
+    "text": "value = 'x' * 70000 + SECRET + 'y' * 70000",
+}
+
+
+def canary() -> str:
+    """A secret that nothing else looks like."""
+    return f"canary-{secrets.token_hex(12)}"
+
+
+@pytest.fixture
+def secret(monkeypatch: pytest.MonkeyPatch) -> str:
+    """One that stands in the environment."""
+    made = canary()
+    monkeypatch.setenv("CANARY_KEY", made)
+    return made
+
+
+def stored(world: World) -> bytes:
+    """All that a world has stored."""
+    return repr(world.store.events()).encode() + b"".join(world.store._artifacts.values())
+
+
+def loaded(world: World, name: str) -> Any:
+    """What is recorded of an output of the latest execution."""
+    execution = list(world.history.executions.values())[-1]
+    return world.runtime.namespace.load_value(execution.outputs[name], name)
+
+
+def opened(value: Any) -> str:
+    """What somebody sees who looks into a value."""
+    if callable(value) and not isinstance(value, (type, functools.partial)):
+        return str(value("x"))
+    if isinstance(value, type):
+        return str(value.key)
+    if isinstance(value, functools.partial):
+        return str((value.args, value.keywords))
+    if hasattr(value, "to_dict"):
+        return str(value.to_dict())
+    names = getattr(value, "__slots__", ())
+    own = getattr(value, "__dict__", None) or {n: getattr(value, n) for n in names}
+    return str(own or (value.tolist() if isinstance(value, np.ndarray) else value))
+
+
+@pytest.mark.parametrize("kind", VALUES)
+def test_a_value_with_a_secret_comes_back_whole_from_the_environment(
+    kind: str, secret: str
+) -> None:
+    """Wherever in a value a secret is, no byte of it is stored, and it is there again after a
+    restart: as it is today."""
+    world = World()
+    source = f"import os\nSECRET = os.environ['CANARY_KEY']\n{VALUES[kind]}"
+    world.cell("step", source)
+    assert secret.encode() not in stored(world) and secret.encode()[:12] not in stored(world)
+    before = opened(world.live["value"])
+    assert secret in before
+    world.start()
+    world.cell("step", source)
+    assert world.reason == "" and opened(world.live["value"]) == before
+
+
+def test_a_secret_that_was_changed_is_put_in_as_it_is_today(
+    secret: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is put in the place of a reference is the key of today."""
+    world = World()
+    world.cell("step", "import os\nvalue = ['k', os.environ['CANARY_KEY']]")
+    new = canary()
+    monkeypatch.setenv("CANARY_KEY", new)
+    world.start()
+    assert loaded(world, "value") == ["k", new]
+
+
+def test_a_secret_that_is_nowhere_says_what_to_do(
+    secret: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a secret is not found again, a placeholder says what it was and how to give it."""
+    world = World()
+    world.cell("step", "import os\nvalue = ['k', os.environ.get('CANARY_KEY')]\nkey = value[1]")
+    monkeypatch.delenv("CANARY_KEY")
+    KNOWN._found.clear()  # as in another process
+    world.start()
+    whole, inside = loaded(world, "key"), loaded(world, "value")
+    assert inside[0] == "k"
+    for absent in (whole, inside[1]):
+        with pytest.raises(NotRestorable, match=r"\$CANARY_KEY or the variable key"):
+            absent.upper()
+
+
+def test_a_typed_secret_is_found_under_the_name_it_was_given(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """duranb.secret(value, name=…) in a new process gives it again."""
+    value = canary()
+    world = World()
+    world.plain(f"duranb.secret({value!r}, 'stripe')")
+    world.cell("step", f"made = {{'key': {value!r}}}")
+    assert value.encode() not in stored(world)
+    world.start()
+    world.cell("step", f"made = {{'key': {value!r}}}")
+    assert world.live["made"] == {"key": value}
+    assert world.reason == ""
+
+
+def test_what_an_attempt_had_changed_is_put_back_with_its_secrets() -> None:
+    """A retried attempt begins with the secrets that its inputs had, wherever they are from."""
+    value = canary()
+    world = World()
+    duranb.secret(value)
+    world.plain(f"config = {{'key': {value!r}, 'n': 0}}")
+    world.cell(
+        "step --retries 1 --backoff 0",
+        "config['n'] += 1\nconfig['seen'] = config.pop('key')\n"
+        "if duranb.context().attempt == 1:\n    raise ConnectionError('once')",
+    )
+    assert world.live["config"] == {"n": 1, "seen": value}
+    assert value.encode() not in stored(world)
+
+
+def test_what_is_beside_a_client_with_a_key_is_known_before_it_is_stored() -> None:
+    """A text that is also in a SecretStr, a client, or under a telling name is never stored."""
+    held, client, named, item = canary(), canary(), canary(), canary()
+    world = World()
+    world.live["SecretStr"] = SecretStr
+    world.plain(
+        f"a_first = {held!r}\nsecret = SecretStr({held!r})\n"
+        f"b_first = {client!r}\nimport openai\nmodel = openai.OpenAI(api_key={client!r})\n"
+        f"api_key = {named!r}\nother = {named!r}\nsettings = {{'password': {item!r}}}"
+    )
+    world.cell("step", "done = len(a_first + b_first + api_key + other) + len(settings)")
+    for value in (held, client, named, item):
+        assert value.encode() not in stored(world)
+    for name in ("a_first", "b_first", "api_key"):
+        assert world.live[name].startswith("canary")
+
+
+def test_previews_and_errors_show_a_mask(secret: str) -> None:
+    """However long what is shown is cut, no part of a secret is left in it."""
+    world = World()
+    with pytest.raises(ValueError, match="refused"):
+        world.cell(
+            "step",
+            "import os\nkey = os.environ['CANARY_KEY']\nraise ValueError(f'{key} refused')",
+        )
+    world.cell("shown", "value = ['x' * 20 + os.environ['CANARY_KEY'] * 3]\nagain = value[0]")
+    assert secret.encode()[:12] not in stored(world) and MASK.encode() in stored(world)
