@@ -18,6 +18,7 @@
     │   ├── InDoubt             an effect may or may not have happened
     │   ├── BudgetExceeded      a call would cost more than is left
     │   ├── BatchFailed         a batch API gave no answer to a call
+    │   ├── AnswerTooLong       a server sent more than is recorded of one answer
     │   ├── ItemFailed          an item of a map failed after all its tries
     │   ├── Waiting             a question has no answer yet, a timer has not ended
     │   ├── Expired             nobody answered, or no signal came, in time
@@ -35,6 +36,7 @@ from __future__ import annotations
 import traceback
 
 __all__ = [
+    "AnswerTooLong",
     "BatchFailed",
     "BudgetExceeded",
     "DuranbError",
@@ -164,6 +166,11 @@ class BatchFailed(StepError):
 
     def __reduce__(self) -> tuple[type[BatchFailed], tuple[str, int]]:
         return type(self), (self.message, self.status_code)
+
+
+class AnswerTooLong(StepError):
+    """A server sent more than is recorded of one answer. It is kept in the history as why a call is
+    not recorded; the step was given all of it."""
 
 
 class ItemFailed(StepError):

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, cast
 
 import tenacity
@@ -17,9 +15,13 @@ import tenacity
 from duranb.code.looking import asked, is_a, module_of, mro_of, name_of
 from duranb.errors import BatchFailed, DuranbError, Reject, StepTimeout, ValidationFailed
 from duranb.record.model import Cause
+from duranb.text import waits
 
 RETRYABLE_STATUS = frozenset({408, 409, 429})
 """HTTP statuses, besides 5xx, after which the same request may succeed later."""
+
+LONGEST_ASKED = 3600.0
+"""Seconds that a server may ask to wait for, at most: nobody means a year."""
 
 LONGEST_WAIT = 60.0
 """Seconds between two attempts at most, unless the server asked for more."""
@@ -77,7 +79,7 @@ class Policy:
             growing = tenacity.wait_exponential(multiplier=self.backoff, max=LONGEST_WAIT)
             pause = growing(state) + tenacity.wait_random(0, min(self.backoff, 1.0) / 2)(state)
             pause = min(pause, LONGEST_WAIT)
-        return max(pause, retry_after(error))
+        return max(pause, min(retry_after(error), LONGEST_ASKED))
 
 
 def cause_of(error: BaseException, *, answered: bool) -> Cause:
@@ -125,21 +127,7 @@ def status_of(error: BaseException) -> int:
 def retry_after(error: BaseException) -> float:
     """Seconds the server asked to wait (``retry-after-ms``, ``Retry-After``), or 0."""
     headers: Any = asked(asked(error, "response"), "headers")
-    if headers is None:
-        return 0.0
-    for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
-        text = _header(headers, name)
-        if not text:
-            continue
-        try:
-            return max(0.0, float(text) / unit)
-        except ValueError:
-            pass  # not a number of seconds: an HTTP date, tried next
-        try:
-            return max(0.0, (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds())
-        except ValueError:
-            continue  # neither: the server's word is no use, our own backoff holds
-    return 0.0
+    return waits.asked_for(lambda name: _header(headers, name)) or 0.0
 
 
 def _header(headers: Any, name: str) -> str:

@@ -11,6 +11,9 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+LONGEST_MODEL = 200
+"""Characters of a model's name that are kept."""
+
 
 @dataclass(frozen=True)
 class Endpoint:
@@ -76,9 +79,9 @@ def recognise(method: str, path: str, body: Any) -> Endpoint | None:
 def model_asked(path: str, body: Any) -> str:
     """The model a request names, in its body or in its path; empty when it names none."""
     if isinstance(body, dict) and isinstance(body.get("model"), str):
-        return str(body["model"])
+        return str(body["model"])[:LONGEST_MODEL]
     found = _MODEL_IN_PATH.search(path)
-    return found.group(1) if found else ""
+    return found.group(1)[:LONGEST_MODEL] if found else ""
 
 
 def call_name(endpoint: Endpoint | None, method: str, host: str, path: str, body: Any) -> str:

@@ -106,7 +106,7 @@ def decode(data: Buffer) -> Exchange:
     start = 8 + int.from_bytes(view[4:8], "big")
     try:
         header = _decoder.decode(view[8:start])
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise StoreDamaged(f"a recorded call cannot be read: {error}") from error
     if header.version > VERSION:
         raise StoreTooNew(

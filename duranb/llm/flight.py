@@ -16,7 +16,7 @@ from duranb.engine.context import StepContext
 from duranb.engine.flows import Flow
 from duranb.engine.journal import Claim
 from duranb.engine.rounds import PutOff
-from duranb.errors import BatchFailed, StoreError
+from duranb.errors import AnswerTooLong, BatchFailed, StoreError
 from duranb.llm import decoding, nearest, prices, private, reading
 from duranb.llm.batches.desk import BatchDesk
 from duranb.llm.batches.providers import SHARE
@@ -24,6 +24,7 @@ from duranb.llm.decoding import decoder
 from duranb.llm.exchange import LONGEST_REQUEST, Exchange, Header, Hop, decode, encode
 from duranb.llm.identity import Asked, identify
 from duranb.llm.passage import Passage
+from duranb.llm.shapes.common import loaded
 from duranb.llm.tape import Tape
 from duranb.record.events import Usage
 from duranb.record.ways import How
@@ -39,7 +40,7 @@ _STREAMS = ("text/event-stream", "application/x-ndjson", "application/vnd.amazon
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 """Methods that change nothing, by HTTP's own rules."""
 
-_SMALL = 1024 * 1024
+SMALL = 1024 * 1024
 """Bytes of an answer that may as well be read at once."""
 
 
@@ -151,8 +152,8 @@ class Flight:
         length = head.header("content-length")
         if self._asked.method == "HEAD" or head.status in (204, 304):
             return True
-        if length.isdigit():
-            return int(length) <= _SMALL
+        if length.isdecimal():
+            return len(length) < 10 and int(length) <= SMALL
         return self._asked.endpoint is None and kind == "application/json"
 
     def admitted(self) -> Flow[None]:
@@ -248,6 +249,9 @@ class Flight:
         self._heard(head)
         undone = decoding.known(head.header("content-encoding"), head.accepted)
         self._header = self._head(head, decoded=decoded and undone)
+        if len(content) > decoding.LONGEST_ANSWER:
+            self.fail(decoding.too_long())
+            return
         yield from self.complete([content] if content else [])
 
     def _head(self, head: Head, *, decoded: bool) -> Header:
@@ -274,9 +278,13 @@ class Flight:
 
     @functools.cached_property
     def _kept(self) -> bytes:
-        """The request's body as it is stored: without credentials, and not if it is huge."""
+        """The request's body as it is stored: without credentials, and not where it is too large,
+        or nested too deeply, to be looked through."""
         asked = self._asked
-        content = private.public_body(asked.content_type, asked.content, asked.body)
+        try:
+            content = private.public_body(asked.content_type, asked.content, asked.body)
+        except RecursionError:  # nested too deeply to be searched for credentials
+            return b""
         return content if len(content) <= LONGEST_REQUEST else b""
 
     # -- what becomes of it (the journal of a Tape) ----------------------------------------
@@ -295,8 +303,8 @@ class Flight:
         )
         encoding = header.response_header("content-encoding")
         body = decoding.whole(encoding, b"".join(pieces))
-        if self._asked.endpoint is None and private.grants(body):
-            self._fail(PermissionError("passed on, but it hands out a token: not recorded"))
+        if self._asked.endpoint is None and (secret := _secret_in(body)):
+            self._fail(PermissionError(f"passed on, but {secret}: not recorded"))
             return
         if self._asked.endpoint is None and KNOWN.find(body):
             self._fail(PermissionError("passed on, but it holds a credential: not recorded"))
@@ -329,7 +337,9 @@ class Flight:
             raise self._step.journal.stop(error) from None
 
     def fail(self, error: Exception) -> None:
-        """The answer was cut, or turned out to be none."""
+        """The answer was cut, or turned out to be none, or was too long to be recorded."""
+        if isinstance(error, AnswerTooLong):
+            self._step.unrecorded.note(How.TOO_LONG, urlsplit(self._asked.url).netloc)
         self._fail(error, self._header.status if self._header else 0)
 
     def abandon(self) -> None:
@@ -362,11 +372,19 @@ def _asks_for_several(body: Any) -> bool:
     return several not in (None, 1)
 
 
-def _error_text(content: bytes) -> str:
+def _secret_in(body: bytes) -> str:
+    """Why an answer that is no model's must not be kept, or nothing."""
     try:
-        body = msgspec.json.decode(content)
-    except msgspec.DecodeError:
-        return content[:200].decode("utf-8", "replace")
+        return "it hands out a token" if private.grants(body) else ""
+    except RecursionError:
+        return "it is nested too deeply to be searched for tokens"
+
+
+def _error_text(content: bytes) -> str:
+    body = loaded(content)
     found = body.get("error", body) if isinstance(body, dict) else body
     told = found.get("message", found) if isinstance(found, dict) else found
-    return str(told)[:500]
+    try:
+        return content[:200].decode("utf-8", "replace") if told is None else str(told)[:500]
+    except RecursionError:
+        return content[:200].decode("utf-8", "replace")

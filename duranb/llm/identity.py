@@ -81,7 +81,7 @@ def identify(
     ):
         return None
     endpoint = recognise(method, path, body)
-    canonical = content if body is None else _encoder.encode(body)
+    canonical = content if body is None else _canonical(body, content)
     if content_type.startswith("multipart/"):
         canonical = _without_boundary(content_type, content)
     hasher = blake3.blake3()
@@ -113,6 +113,13 @@ def _decoded(content: bytes) -> Any:
         return _decoder.decode(content)
     except (msgspec.DecodeError, RecursionError):
         return None  # not JSON after all: its bytes identify it
+
+
+def _canonical(body: Any, content: bytes) -> bytes:
+    try:
+        return _encoder.encode(body)
+    except RecursionError:
+        return content
 
 
 def _canonical_query(query: str, endpoint: Endpoint | None) -> str:

@@ -10,6 +10,7 @@ import msgspec
 from duranb.engine.context import StepContext
 from duranb.llm.exchange import decode
 from duranb.llm.identity import Asked
+from duranb.llm.shapes.common import loaded
 from duranb.record.model import Call, CallStatus
 from duranb.text import diff
 from duranb.text.credentials import public_fields
@@ -24,7 +25,15 @@ PLACES = 3
 
 def difference(step: StepContext, asked: Asked) -> str:
     """A sentence on where ``asked`` differs from the nearest recorded request of its step (of any
-    step, if its own has none), and a small diff; empty where nothing is recorded."""
+    step, if its own has none), and a small diff; empty where nothing is recorded, and where one of
+    them is nested too deeply to be compared."""
+    try:
+        return _difference(step, asked)
+    except RecursionError:
+        return ""
+
+
+def _difference(step: StepContext, asked: Asked) -> str:
     calls = [
         call
         for call in step.journal.recorded_calls()
@@ -72,7 +81,4 @@ def _text(request: dict[str, Any]) -> str:
 
 
 def _json(content: bytes) -> Any:
-    try:
-        return msgspec.json.decode(content) if content[:1] in (b"{", b"[") else None
-    except msgspec.DecodeError:
-        return None
+    return loaded(content) if content[:1] in (b"{", b"[") else None

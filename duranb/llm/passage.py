@@ -8,8 +8,6 @@ import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from itertools import islice
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,8 +23,9 @@ from duranb.llm import prices
 from duranb.llm.endpoints import model_asked
 from duranb.llm.identity import Asked
 from duranb.llm.shapes import SHAPES
-from duranb.llm.shapes.common import Tokens, record
+from duranb.llm.shapes.common import Tokens, count, record
 from duranb.record.events import Usage
+from duranb.text import waits
 
 MOST_OUTPUT = 4096
 """Tokens that an answer is taken to have at most where the request does not limit them, and little
@@ -49,8 +48,6 @@ LOOK = 0.03
 
 _ENCODED = re.compile(rb"[A-Za-z0-9+/=_-]{2000,}")
 _BOUNDS = ("max_tokens", "max_completion_tokens", "max_output_tokens", "maxOutputTokens")
-_RESET = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 @dataclass
@@ -234,7 +231,7 @@ class Passage:
         if gate is None:
             return
         if status == 429:
-            gate.was_refused(self._sent, _asked_to_wait(header))
+            gate.was_refused(self._sent, waits.asked_for(header))
             return
         gate.was_answered()
         for kind in ("requests", "tokens"):
@@ -242,7 +239,7 @@ class Passage:
                 middle = f"{prefix}-{kind}" if prefix.startswith("a") else prefix
                 end = "" if prefix.startswith("a") else f"-{kind}"
                 if header(f"{middle}-remaining{end}") == "0":
-                    gate.pause(_seconds(header(f"{middle}-reset{end}")))
+                    gate.pause(waits.seconds(header(f"{middle}-reset{end}")))
 
     def end(self, usage: Usage | None, *, made: bool) -> None:
         """It is over: it cost what ``usage`` says where it was ``made``, else nothing."""
@@ -271,41 +268,6 @@ def _bound(body: Any) -> int | None:
     asked = record(body)
     for where in (asked, record(asked.get("generationConfig")), record(asked.get("options"))):
         for name in _BOUNDS:
-            if isinstance(where.get(name), int):
-                return int(where[name]) * max(1, int(asked.get("n") or 1))
+            if most := count(where.get(name)):
+                return most * max(1, count(asked.get("n")))
     return None
-
-
-def _asked_to_wait(header: Callable[[str], str]) -> float | None:
-    """Seconds that a refusal asks to wait for, or None."""
-    for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
-        text = header(name)
-        try:
-            if text:
-                return max(0.0, float(text) / unit)
-        except ValueError:
-            pass  # a date, perhaps
-    return _until(header("retry-after")) or None
-
-
-def _seconds(text: str) -> float:
-    """``6m0s``, ``120ms``, a number of seconds, or a time (Anthropic's are): seconds from now."""
-    parts = _RESET.findall(text)
-    if parts and "".join(number + unit for number, unit in parts) == text:
-        return sum(float(number) * _UNITS[unit] for number, unit in parts)
-    try:
-        return max(0.0, float(text))
-    except ValueError:
-        return _until(text)
-
-
-def _until(text: str) -> float:
-    """Seconds until a time, 0 for what is none."""
-    for read in (datetime.fromisoformat, parsedate_to_datetime):
-        try:
-            then = read(text)
-        except ValueError:
-            continue  # not written in this way
-        if then.tzinfo is not None:
-            return max(0.0, (then - datetime.now(UTC)).total_seconds())
-    return 0.0

@@ -14,10 +14,10 @@ from urllib.parse import urlsplit
 import msgspec
 
 from duranb.llm import prices, sse
-from duranb.llm.endpoints import Endpoint, model_asked, recognise
+from duranb.llm.endpoints import LONGEST_MODEL, Endpoint, model_asked, recognise
 from duranb.llm.exchange import Exchange, decode
 from duranb.llm.shapes import SHAPES, Said, Shape, Tokens
-from duranb.llm.shapes.common import record, string
+from duranb.llm.shapes.common import count, loaded, record, string
 from duranb.record.artifacts import Buffer
 from duranb.record.events import Usage
 from duranb.text.known import KNOWN
@@ -29,6 +29,17 @@ PREVIEW = 120
 
 LONGEST_TEXT = 60_000
 """Characters of a body of unknown shape that are shown."""
+
+
+UNREADABLE = (
+    TypeError,
+    ValueError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+)
+"""What looking into an answer of any content may raise."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +70,7 @@ def read(
         return Reading(preview=_excerpt(_plain(content_type, body)))
     try:
         return _read(endpoint, url, asked, content_type, body, share)
-    except (TypeError, ValueError, LookupError, AttributeError) as error:
+    except UNREADABLE as error:
         # Whatever a server sent, it answered: what cannot be read is recorded all the same.
         _log.warning("an answer of %s could not be read: %s", url, error)
         return Reading(preview=_excerpt(_plain(content_type, body)))
@@ -73,8 +84,9 @@ def _read(
     if failure := _failure(answer):
         return Reading(failure=failure)
     tokens = shape.tokens(answer) if shape else _any_tokens(answer)
-    if not tokens.model:
-        tokens = replace(tokens, model=model_asked(urlsplit(url).path, asked))
+    model = tokens.model[:LONGEST_MODEL] or model_asked(urlsplit(url).path, asked)
+    if model != tokens.model:
+        tokens = replace(tokens, model=model)
     cost = prices.cost_of(tokens, url, shape.provider if shape else "", share)
     if record(answer).get("status") in _BEGUN:
         cost = 0.0
@@ -114,7 +126,7 @@ def describe(data: Buffer) -> dict[str, Any]:
     """
     found = decode(data)
     header = found.header
-    body = _json(bytes(found.request))
+    body = loaded(bytes(found.request))
     path = urlsplit(header.url).path
     endpoint = recognise(header.method, path, body)
     shape = SHAPES.get(endpoint.shape) if endpoint else None
@@ -149,7 +161,7 @@ def _conversation(
             asked, answered = shape.asked(body), shape.answered(answer)
             if asked or answered:
                 return asked, answered, shape.tokens(answer).model
-        except (TypeError, ValueError, LookupError, AttributeError) as error:
+        except UNREADABLE as error:
             _log.warning("a recorded answer of %s could not be read: %s", header.url, error)
     sent = _plain(header.content_type, bytes(found.request))
     if header.request_size > header.request_kept:
@@ -165,7 +177,7 @@ def _answer(shape: Shape | None, content_type: str, body: bytes) -> Any:
         return shape.fold(events) if shape else next((x for x in reversed(events) if x), None)
     if body[:1] not in (b"{", b"["):
         return None
-    answer = shape.load(body) if shape else _json(body)
+    answer = shape.load(body) if shape else loaded(body)
     return shape.fold(answer) if shape and isinstance(answer, list) else answer
 
 
@@ -173,8 +185,8 @@ def _events(body: bytes) -> list[Any]:
     found = sse.payloads(body)
     try:  # one array decodes in half the time of its items
         events: list[Any] = msgspec.json.decode(b"[" + b",".join(found) + b"]")
-    except msgspec.DecodeError:
-        events = [_json(data) for data in found]  # some event is not JSON
+    except (msgspec.DecodeError, RecursionError):
+        events = [loaded(data) for data in found]  # some event is not JSON
     return events
 
 
@@ -191,10 +203,10 @@ def _any_tokens(answer: Any) -> Tokens:
     """The usual names, for shapes that are not read otherwise."""
     usage = record(record(answer).get("usage"))
     counts = {
-        ours: usage[theirs]
+        ours: count(usage[theirs])
         for ours, names in _USUAL.items()
         for theirs in names
-        if isinstance(usage.get(theirs), int)
+        if count(usage.get(theirs))
     }
     return Tokens(model=string(record(answer).get("model")), **counts)
 
@@ -228,10 +240,3 @@ def _plain(content_type: str, body: bytes, said: list[Said] | None = None) -> st
 def _excerpt(text: str) -> str:
     words = " ".join(text[: PREVIEW * 8].split())
     return words if len(words) <= PREVIEW else words[: PREVIEW - 1] + "…"
-
-
-def _json(data: bytes) -> Any:
-    try:
-        return msgspec.json.decode(data)
-    except msgspec.DecodeError:
-        return None

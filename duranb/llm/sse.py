@@ -18,6 +18,9 @@ _OPEN_MARKER = re.compile(
     rb'|"type" ?: ?"(?:response\.(?:completed|incomplete|failed)|message_stop)"',
     re.MULTILINE,
 )
+_LONGEST_MARKER = 64
+"""More bytes than an open marker has."""
+
 _HINT = re.compile(rb"\[DONE\]|response\.(?:completed|incomplete|failed)|message_stop|error")
 _FINISHED = re.compile(rb'"(?:finish_reason|stop_reason|finishReason)"\s*:\s*"[^"]')
 _LAST = frozenset({"response.completed", "response.incomplete", "message_stop"})
@@ -48,6 +51,8 @@ class Splitter:
 
     def __init__(self) -> None:
         self._rest = bytearray()
+        self._looked = 0  # so far for the last event's marker: the rest may be megabytes long
+        self._ending = False
 
     def feed(self, piece: bytes) -> list[bytes]:
         """The events that ``piece`` completes."""
@@ -59,6 +64,7 @@ class Splitter:
             start = gap.end()
         if start:
             del self._rest[:start]
+            self._looked, self._ending = 0, False
         return events
 
     @property
@@ -69,7 +75,11 @@ class Splitter:
     @property
     def ending(self) -> bool:
         """Whether the event that is on its way looks like the last one."""
-        return _OPEN_MARKER.search(self._rest) is not None
+        if not self._ending:
+            at = max(0, self._looked - _LONGEST_MARKER)
+            self._ending = _OPEN_MARKER.search(self._rest, at) is not None
+            self._looked = len(self._rest)
+        return self._ending
 
 
 def fields(event: bytes) -> tuple[str, bytes]:
@@ -94,7 +104,7 @@ def verdict(event: bytes) -> Verdict:
     if data[:1] == b"{":
         try:
             peeked = _peek.decode(data)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             peeked = _Peek()  # not an object of the shape that carries a marker
         kind = peeked.type or name
         error = bytes(peeked.error) != b"null"

@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from duranb.engine.flows import Flow
+from duranb.llm import decoding
 from duranb.llm.decoding import Decode
 from duranb.llm.sse import Splitter, Verdict, fields, finishes, verdict
 
-LONGEST_ANSWER = 64 * 1024 * 1024
-"""Bytes of an answer that are taken down. What is longer is a download, not an answer: it passes
-on unrecorded, and the history says so."""
+PIECE = 64
+"""Bytes that a piece counts for beside its own: a body that comes byte by byte takes more memory to
+keep than it has bytes."""
 
 
 class Journal(Protocol):
@@ -83,11 +84,9 @@ class Tape:
             return self.cut(error)
         if kept := raw if self._as_it_came else piece:
             self._pieces.append(kept)
-            self._size += len(kept)
-        if self._size > LONGEST_ANSWER:
-            self._pieces.clear()
-            limit = LONGEST_ANSWER // 1024 // 1024
-            return self.cut(OverflowError(f"passed on, but longer than {limit} MiB: not recorded"))
+            self._size += len(kept) + PIECE
+        if self._size > decoding.LONGEST_ANSWER:
+            return self.cut(decoding.too_long())
         if self._splitter is None:
             return self._let_go(keep=1)
         for event in self._splitter.feed(piece):
@@ -118,6 +117,7 @@ class Tape:
         """The body broke off; the pieces that were still held back."""
         if not self._settled:
             self._settled = True
+            self._pieces, self._splitter = [], None
             self._journal.fail(error)
         return self._let_go()
 

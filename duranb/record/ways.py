@@ -19,6 +19,7 @@ class How(StrEnum):
     TASK = "task"
     THREAD = "thread"
     UNREAD = "unread"
+    TOO_LONG = "too long"
     AGAIN = "again"
 
 
@@ -42,6 +43,7 @@ _WORDS = {
     How.THREAD: ("thread that goes on ({})", "threads that go on ({})"),
     How.AGAIN: ("request sent again ({})", "requests sent again ({})"),
     How.UNREAD: ("answer of {} left half read", "answers of {} left half read"),
+    How.TOO_LONG: ("answer of {} too long to be kept", "answers of {} too long to be kept"),
 }
 
 MOST = 6

@@ -3,78 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Callable, Iterator
-from http.client import HTTPException
 from typing import Any
-from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import aiohttp
-import httpx2
 import pytest
 import requests
-import urllib3
 
 from duranb.errors import Unrecorded
 from duranb.record.kinds import Kind
+from tests.servers.clients import FAILS, JSON, NEW, with_httpx
 from tests.servers.process import CountingServer
 from tests.servers.steps import Notebook
 
 ASK: dict[str, Any] = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "read"}]}
-JSON = {"Content-Type": "application/json", "Authorization": "Bearer sk-secret"}
 
-Pieces = Iterator[bytes]
-
-
-def with_requests(url: str, body: Any) -> Pieces:
-    with requests.post(url, json=body, headers=JSON, stream=True) as answer:
-        answer.raise_for_status()
-        yield from answer.iter_content(None)
-
-
-def with_urllib3(url: str, body: Any) -> Pieces:
-    with urllib3.PoolManager() as pools:
-        data = json.dumps(body)
-        answer = pools.request("POST", url, body=data, headers=JSON, preload_content=False)
-        if answer.status >= 400:
-            raise HTTPException(answer.status)
-        yield from answer.stream()
-        answer.release_conn()
-
-
-def with_urllib(url: str, body: Any) -> Pieces:
-    asked = Request(url, json.dumps(body).encode(), JSON)
-    with urlopen(asked) as answer:
-        yield from answer
-
-
-def with_aiohttp(url: str, body: Any) -> Pieces:
-    async def ask() -> list[bytes]:
-        async with (
-            aiohttp.ClientSession(raise_for_status=True) as session,
-            session.post(url, json=body, headers=JSON) as answer,
-        ):
-            return [piece async for piece in answer.content.iter_any()]
-
-    yield from asyncio.run(ask())
-
-
-def with_httpx(url: str, body: Any) -> Pieces:
-    with httpx2.Client(verify=False) as http, http.stream("POST", url, json=body) as answer:
-        answer.raise_for_status()
-        yield from answer.iter_bytes()
-
-
-Ask = Callable[[str, Any], Pieces]
-
-NEW: dict[str, Ask] = {
-    "requests": with_requests,
-    "urllib3": with_urllib3,
-    "urllib": with_urllib,
-    "aiohttp": with_aiohttp,
-}
-FAILS = (requests.RequestException, urllib3.exceptions.HTTPError, HTTPException, HTTPError)
 each_library = pytest.mark.parametrize("library", NEW)
 
 

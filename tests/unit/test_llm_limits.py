@@ -16,6 +16,7 @@ import duranb
 from duranb.engine.limits import limiter
 from duranb.errors import BudgetExceeded, UsageError
 from duranb.llm import passage
+from duranb.text import waits
 from tests.servers.process import LimitedServer
 from tests.servers.steps import Notebook
 
@@ -147,15 +148,15 @@ def test_waiting_for_a_turn_does_not_block_the_loop(
 )
 def test_what_a_refusal_asks_for(headers: dict[str, str], seconds: float | None) -> None:
     """Milliseconds, seconds, or nothing."""
-    assert passage._asked_to_wait(lambda name: headers.get(name, "")) == seconds
+    assert waits.asked_for(lambda name: headers.get(name, "")) == seconds
 
 
 def test_when_a_limit_is_reset() -> None:
     """As durations, numbers and times, by the clock."""
-    assert passage._seconds("6m0s") == 360 and passage._seconds("120ms") == 0.12
-    assert passage._seconds("1.5") == 1.5 and passage._seconds("what?") == 0
+    assert waits.seconds("6m0s") == 360 and waits.seconds("120ms") == 0.12
+    assert waits.seconds("1.5") == 1.5 and waits.seconds("what?") == 0
     soon = (datetime.now(UTC) + timedelta(minutes=1)).isoformat().replace("+00:00", "Z")
-    assert 50 < passage._seconds(soon) <= 60
+    assert 50 < waits.seconds(soon) <= 60
 
 
 def test_a_limit_that_is_used_up_is_waited_for(notebook: Notebook) -> None:

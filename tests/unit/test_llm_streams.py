@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from duranb.engine.flows import Flow, Pause, run
+from duranb.errors import AnswerTooLong
 from duranb.llm.decoding import decoder
 from duranb.llm.sse import Splitter
 from duranb.llm.tape import Tape
@@ -144,13 +145,14 @@ def test_a_body_that_is_no_event_stream_waits_with_its_newest_piece() -> None:
 
 def test_a_download_is_passed_on_and_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is too long to be an answer gets through, is not recorded, and that is noted."""
-    monkeypatch.setattr("duranb.llm.tape.LONGEST_ANSWER", 10)
+    monkeypatch.setattr("duranb.llm.decoding.LONGEST_ANSWER", 10)
     notes = Notes()
     tape = Tape(notes, bytes, events=False)
     passed = [piece for _ in range(5) for piece in run(tape.feed(b"12345678"))] + run(tape.end())
     assert b"".join(passed) == b"12345678" * 5
     assert notes.completed == []
     assert "not recorded" in str(notes.failures[0])
+    assert isinstance(notes.failures[0], AnswerTooLong)
 
 
 def _compressors() -> dict[str, Callable[[bytes], bytes]]:

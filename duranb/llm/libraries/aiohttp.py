@@ -6,12 +6,13 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 from types import ModuleType
 from typing import Any
 
 from duranb.engine.flows import arun
-from duranb.llm.flight import Head, hop
+from duranb.llm.flight import SMALL, Head, hop
 from duranb.llm.patching import Method, patch
 from duranb.llm.sending import Recorded, Sending, listening, lower, on_the_wire
 from duranb.llm.tape import Tape
@@ -42,7 +43,8 @@ class _Library:
     def reader(self, loop: Any, pull: Pull, closed: Callable[[], None], *, chunked: bool) -> Any:
         """A body that comes as it is asked for; ``closed`` is called when its reader goes away."""
         protocol = self.module.base_protocol.BaseProtocol(loop)
-        made = self.Reader(protocol, 2**16, loop=loop)
+        # It asks for what it holds, so there is no connection to pause when that is much.
+        made = self.Reader(protocol, sys.maxsize // 2, loop=loop)
         made.pull, made.gone = pull, closed
         if chunked:
             made.begin_http_chunk_receiving()
@@ -70,10 +72,10 @@ class _Reader:
             if stream._http_chunk_splits is not None:
                 stream.end_http_chunk_receiving()
 
-    async def read_all_now(self) -> None:
-        """Before anybody asks. What goes wrong is raised when somebody does."""
+    async def read_now(self) -> None:
+        """Before anybody asks, if it is small. What goes wrong is raised when somebody does."""
         stream: Any = self
-        while not stream.is_eof() and stream.exception() is None:
+        while stream.total_bytes <= SMALL and not stream.is_eof() and stream.exception() is None:
             try:
                 await self._wait("read")
             except Exception:
@@ -134,7 +136,7 @@ async def _recorded(library: _Library, sending: Sending, response: Any, *, decod
         return
     head = Head(
         status=response.status,
-        reason=response.reason or "",
+        reason=(response.reason or "").encode("utf-8", "surrogateescape").decode("latin-1"),
         version=f"HTTP/{response.version.major}.{response.version.minor}",
         headers=_headers(response),
         accepted=response.request_info.headers.get("Accept-Encoding", ""),
@@ -158,7 +160,7 @@ async def _recorded(library: _Library, sending: Sending, response: Any, *, decod
         loop, functools.partial(_next, live, tape), tape.close, chunked=chunked
     )
     if flight.reads_at_once(head):
-        await response.content.read_all_now()
+        await response.content.read_now()
 
 
 async def _next(live: Any, tape: Tape) -> Sequence[bytes] | None:
@@ -191,7 +193,7 @@ async def _replayed(library: _Library, sending: Sending, recorded: Recorded, req
     message = http.RawResponseMessage(
         version,
         recorded.status,
-        recorded.reason,
+        _text(on_the_wire(recorded.reason)),
         library.CIMultiDictProxy(headers),
         tuple(sent),
         False,  # the connection need not be closed

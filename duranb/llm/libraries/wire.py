@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import http.client
 import io
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from duranb.engine.flows import run
+from duranb.llm.flight import SMALL
 from duranb.llm.sending import Headers, Recorded, lower, on_the_wire
 from duranb.llm.tape import Tape
 
@@ -165,13 +167,18 @@ def _some(live: http.client.HTTPResponse, left: int | None) -> bytes:
 
 
 def _read(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """All of them, now. What goes wrong is raised when they are asked for."""
-    found: list[bytes] = []
+    """All of them, now, or as many as are small; the others when they are asked for. So is raised
+    what goes wrong."""
+    found, size = [], 0
     try:
-        found.extend(pieces)
+        for piece in pieces:
+            found.append(piece)
+            size += len(piece)
+            if size > SMALL:
+                break
     except (OSError, http.client.HTTPException) as error:
         return _then(found, error)
-    return iter(found)
+    return itertools.chain(found, pieces)
 
 
 def _then(pieces: Iterable[bytes], error: Exception) -> Iterator[bytes]:

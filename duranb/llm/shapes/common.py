@@ -46,6 +46,19 @@ class Shape:
     load: Callable[[bytes], Any] = msgspec.json.decode
 
 
+MOST = 2**53
+"""What no count of anything reaches: an answer that says so is not believed."""
+
+
+def loaded(data: bytes) -> Any:
+    """Decoded JSON; None for what is none, and for what is nested so deeply that nobody looks
+    into it."""
+    try:
+        return msgspec.json.decode(data)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
 def record(value: Any) -> dict[str, Any]:
     """``value`` if it is an object, else an empty one."""
     return value if isinstance(value, dict) else {}
@@ -63,7 +76,7 @@ def string(value: Any) -> str:
 
 def count(value: Any) -> int:
     """``value`` if it is a count, else 0."""
-    return value if isinstance(value, int) and value > 0 else 0
+    return value if type(value) is int and 0 < value < MOST else 0
 
 
 def compact(value: Any) -> str:
