@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from pathlib import Path
 
 import click
+import msgspec
 
 from duranb.engine import inbox
 from duranb.session import answering, signalling
@@ -13,11 +15,13 @@ from duranb.session.places import find_store
 from duranb.session.reader import open_reader
 from duranb.session.session import Session
 from duranb.verbs.declaration import Changes, unchanged
-from duranb.verbs.table import Answer, Signal
+from duranb.verbs.table import Answer, Redact, Signal
 
 
 def change(verb: Changes, notebook: Path, *, dry_run: bool, yes: bool) -> None:
     """Show what a verb would do, and do it when that is confirmed."""
+    if isinstance(verb, Redact) and not (verb.value or verb.found):
+        verb = msgspec.structs.replace(verb, value=_secret())
     session = Session.visit(notebook, find_store(notebook))
     try:
         found = session.change(verb)
@@ -30,6 +34,13 @@ def change(verb: Changes, notebook: Path, *, dry_run: bool, yes: bool) -> None:
             click.echo(unchanged(verb, yes=yes))
     finally:
         session.close()
+
+
+def _secret() -> str:
+    """A value that is not to be seen: asked for, or from a pipe."""
+    if sys.stdin.isatty():
+        return str(click.prompt("the value to take out", hide_input=True))
+    return sys.stdin.read().strip("\r\n")
 
 
 def answer(verb: Answer, notebook: Path) -> None:

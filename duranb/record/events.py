@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from duranb.record.parts import Binding as Binding, Body, ErrorInfo as ErrorInfo, Usage as Usage
+from duranb.record.redacted import Redacted as Redacted
 from duranb.record.ways import Way
 from duranb.text.known import KNOWN
 
@@ -381,6 +382,7 @@ EventBody: TypeAlias = (
     | SagaBegun
     | CompensationRegistered
     | Answered
+    | Redacted
     | Signalled
     | EntryAdded
 )

@@ -22,6 +22,7 @@ from duranb.record.model import (
     Snapshot,
     Status,
 )
+from duranb.record.redacted import take_out
 
 replace = msgspec.structs.replace
 
@@ -255,6 +256,9 @@ class Fold:
             if call.execution == this.id or call.id in this.served:
                 history.partly_undone.add(this.id)
 
+    def _redacted(self, ts: int, b: e.Redacted) -> None:
+        take_out(self.history, b)
+
     def _answered(self, ts: int, b: e.Answered) -> None:
         history = self.history
         call = history.calls.get(b.call)
@@ -419,6 +423,7 @@ _APPLY: dict[type, Callable[[Fold, int, Any], None]] = {
     e.Answered: Fold._answered,
     e.Signalled: Fold._signalled,
     e.EntryAdded: Fold._entry_added,
+    e.Redacted: Fold._redacted,
 }
 
 

@@ -129,6 +129,12 @@ class History:
         for changes in self._watching:
             changes.snapshots.add(snapshot.id)
 
+    def amend_snapshot(self, snapshot: Snapshot) -> None:
+        """Put a snapshot, with the names that it had, in the place of what was known of it."""
+        self._tree.amend(snapshot)
+        for changes in self._watching:
+            changes.snapshots.add(snapshot.id)
+
     def put_branch(self, branch: Branch) -> None:
         """Add a branch, or put it in the place of what was known of it."""
         self.branches[branch.name] = branch
@@ -360,12 +366,12 @@ class History:
     ) -> Execution | None:
         """The execution that an identical step can be restored from, if there is one that ``fits``.
 
-        One on the way to the head comes first, then the latest of the run. What was compensated
-        since is none: it has to be done again.
+        One on the way to the head comes first, then the latest of the run. What was compensated or
+        forgotten since is none: it has to be done again.
         """
         ids = self._settled.get((self.run, step, identity), ())
         usable = [self.executions[i] for i in ids]
-        usable = [x for x in usable if x.status is Status.COMPLETED]
+        usable = [x for x in usable if x.status is Status.COMPLETED and x.identity == identity]
         usable = [x for x in usable if x.id not in self.partly_undone and fits(x)]
         if len(usable) > 1:
             return next(filter(self._is_reached, reversed(usable)), usable[-1])

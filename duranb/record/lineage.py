@@ -65,6 +65,11 @@ class Tree:
         for name in (*snapshot.changed, *snapshot.deleted):
             insort(self._moves.setdefault(name, []), snapshot.id)
 
+    def amend(self, snapshot: Snapshot) -> None:
+        """Put a snapshot in the place of what was known of it, at the same place."""
+        self.snapshots[snapshot.id] = snapshot
+        self._namespaces.clear()
+
     def in_lineage(self, ancestor: int, snapshot: int) -> bool:
         """Whether ``ancestor`` is ``snapshot`` or lies on the way to it."""
         if ancestor not in self.snapshots or snapshot not in self.snapshots:

@@ -267,6 +267,9 @@ class Session:
     answer = Method(table.Answer, act)
     signal = Method(table.Signal, act)
     trust = Method(table.Trust, change)
+    scan = Method(table.Scan, look)
+    redact = Method(table.Redact, change)
+    forget = Method(table.Forget, change)
 
     def register_compensation(self, step: str, source: str) -> None:
         """Give a step its undo: the source of a ``%%compensate`` cell."""

@@ -38,6 +38,20 @@ def covered(body: EventBody, data: str) -> str:
     return data
 
 
+def content(body: EventBody | None, data: str) -> str:
+    """What tells what an event says by now, which something was taken out of: a hash, in hex."""
+    told = data if body is None else covered(body, data)
+    return blake3.blake3(told.encode()).hexdigest(HASH_BYTES)
+
+
+def body(data: str) -> EventBody | None:
+    """The body of an event from its JSON, None where it cannot be read."""
+    try:
+        return decode(data)
+    except msgspec.MsgspecError:
+        return None
+
+
 def event(before: bytes, seq: int, ts: int, data: str, digest: bytes) -> tuple[Event | None, bool]:
     """The event of a line (None where it cannot be read), and whether it is as it was written and
     follows the one with hash ``before``.

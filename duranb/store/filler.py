@@ -48,6 +48,10 @@ LONGEST = 30.0
 _Work = tuple[Callable[["Database"], Any], "Future[Any]"]
 
 
+def _renewed(database: Database) -> None:
+    """Asks for another database."""
+
+
 class _News:
     """There are new events in the log."""
 
@@ -101,6 +105,14 @@ class Filler:
             if self._database is not None:
                 self._database.interrupt()
             raise
+
+    def renew(self) -> None:
+        """Begin the database anew: what lay in it is not to be found in its file any more.
+
+        Raises :class:`StoreError`."""
+        done: Future[Any] = Future()
+        self._queue.put((_renewed, done))
+        done.result()
 
     def close(self) -> None:
         """Catch up, close the database, end the thread."""
@@ -163,6 +175,11 @@ class Filler:
         import duckdb
 
         from duranb.store.database import is_damage, plain
+
+        if work is _renewed:
+            self._close(checkpoint=False)
+            self._filled = 0
+        self._fresh = self._fresh or work is _renewed
 
         def run() -> T:
             database = self._opened()

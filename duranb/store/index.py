@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from duranb.errors import StoreDamaged, Untrusted
-from duranb.record.events import ArtifactStored, Event
+from duranb.record.events import ArtifactStored, Event, Redacted
 from duranb.store import files
 from duranb.store.segments import Place
 
@@ -34,20 +34,32 @@ class Index:
         self._read = read
         self._known: dict[str, Known] = {}
         self._damaged: set[str] = set()
+        self._now: dict[str, str] = {}  # what was written over, by what it has become
 
     def add(self, event: Event, place: Place) -> None:
         """Note an event of the history, if it stores an artifact."""
         if isinstance(event.body, ArtifactStored):
             self._known[event.body.digest] = Known(event.body, place)
             self._damaged.discard(event.body.digest)
+            self._now.pop(event.body.digest, None)
+        elif isinstance(event.body, Redacted):
+            self._now |= event.body.artifacts
 
     def has(self, digest: str) -> bool:
         """Whether an artifact was stored, and not found to be damaged since."""
-        return digest in self._known and digest not in self._damaged
+        return digest in self._known and not (digest in self._damaged or digest in self._now)
+
+    def is_written_over(self, digest: str) -> bool:
+        """Whether something was taken out of an artifact: its bytes are not those of its digest."""
+        return digest in self._now
 
     def digests(self) -> list[str]:
         """The digests of all artifacts."""
         return list(self._known)
+
+    def digests_in_files(self) -> list[str]:
+        """Those of the artifacts that are files."""
+        return [digest for digest, known in list(self._known.items()) if known.body.in_file]
 
     def raw(self, digest: str, *, writable: bool = False) -> memoryview:
         """The bytes of an artifact as they are, unchecked. Raises :class:`StoreDamaged`."""
@@ -94,7 +106,7 @@ class Index:
 
     def check_digest(self, data: memoryview, digest: str) -> None:
         """Raise :class:`StoreDamaged` unless the bytes are those of the digest."""
-        if files.digest_of([data]) != digest:
+        if files.digest_of([data]) not in (digest, self._now.get(digest)):
             raise StoreDamaged(
                 f"artifact {digest[:12]} in {self._folder} is not what was stored. {files.REMEDY}"
             )

@@ -58,6 +58,7 @@ class LogReader:
         self.marks = found.marks
         self._folder = folder
         self._open: dict[int, int] = {}
+        self._old: list[int] = []  # of files that others lie in the place of
 
     def path(self, segment: int) -> Path:
         """The file of a segment."""
@@ -114,10 +115,17 @@ class LogReader:
                 f"{files.REMEDY}"
             ) from error
 
+    def renewed(self, segment: int) -> None:
+        """Another file lies in the place of a segment's. Who reads from the old one may go on."""
+        if segment in self._open:
+            self._old.append(self._open.pop(segment))
+
     def close(self) -> None:
         """Close its files."""
         while self._open:
             os.close(self._open.popitem()[1])
+        while self._old:
+            os.close(self._old.pop())
 
 
 class Log:
@@ -173,6 +181,12 @@ class Log:
         self.reader.segments.append(first)
         self._end = HEAD_SIZE
         return descriptor
+
+    def turn(self) -> None:
+        """Append to another segment from now on, if anything lies in this one. Raises OSError."""
+        if self._end > HEAD_SIZE:
+            full, self._writing = self._writing, self._begin()
+            os.close(full)
 
     def in_place(self) -> bool:
         """Whether the file that is written to still is the one that lies in the folder.

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from duranb.record.events import Event
+from duranb.record.events import Event, Redacted
 from duranb.store import chain, guarded, segments
 from duranb.store.segments import HEAD_SIZE, MARK, Frame, Mark, Place, Record
 from duranb.store.trust import Trusted
+
+_REDACTED = '{"type":"history.redacted"'
 
 
 class Reading:
@@ -100,6 +103,7 @@ class Reading:
         found = []
         for record in frame.records:
             event, linked = chain.event(before, record.seq, record.ts, record.data, record.hash)
+            linked = linked or (event is not None and self._is_redacted(record, event, ours))
             if event is None:
                 self._found(segment, f"event {record.seq} cannot be read")
             elif not linked:
@@ -109,6 +113,29 @@ class Reading:
                 found.append((event, record.place))
             before = record.hash
             self._read(record, ours)
+        return found
+
+    def _is_redacted(self, record: Record, event: Event, ours: bool) -> bool:
+        """Whether an event is not what it was because something was taken out of it, as a later one
+        says; of one of the key's holder, one of theirs."""
+        told = chain.content(event.body, record.data)
+        return (record.seq, told) in self._redactions[ours]
+
+    @functools.cached_property
+    def _redactions(self) -> dict[bool, set[tuple[int, str]]]:
+        """What events of the log say was taken out of others: those of the key's holder, and all.
+        They come later than what they are about, so that the log is gone through once more."""
+        found: dict[bool, set[tuple[int, str]]] = {True: set(), False: set()}
+        for first in self.segments:
+            path = self._folder / segments.segment_name(first)
+            with guarded.reading(path, 1 << 20) as file:
+                size = os.fstat(file.fileno()).st_size
+                for frame in segments.frames(file, first, HEAD_SIZE, size):
+                    told = [r for r in frame.records if r.data.startswith(_REDACTED)]
+                    for body in filter(None, (chain.body(r.data) for r in told)):
+                        assert isinstance(body, Redacted)
+                        for ours in {False, frame.whole and self._is_ours(frame)}:
+                            found[ours].update(body.events)
         return found
 
     def _is_ours(self, frame: Frame) -> bool:

@@ -256,6 +256,29 @@ def _records(body: bytes, segment: int, base: int, at: int) -> list[Record]:
     return found
 
 
+def write_over(
+    data: bytearray, frame: Frame, texts: dict[int, bytes], payloads: dict[int, bytes]
+) -> None:
+    """Write the JSON and payloads of some events of a frame over, in the bytes of its segment: each
+    by as many as it has."""
+    mark, _, size = _FRAME.unpack_from(data, frame.start)
+    begin = frame.start + _FRAME.size
+    at = begin + (_SEAL.size if frame.seal else 0)
+    for _ in frame.records:
+        seq, _, _, of_data, of_payload = _RECORD.unpack_from(data, at)
+        start = at + _RECORD.size
+        at = start + of_data + of_payload
+        for there, end, new in (
+            (start, start + of_data, texts.get(seq)),
+            (start + of_data, at, payloads.get(seq)),
+        ):
+            if new is not None:
+                if len(new) != end - there:
+                    raise ValueError(f"event {seq} cannot be written over by another length")
+                data[there:end] = new
+    _FRAME.pack_into(data, frame.start, mark, zlib.crc32(data[begin : frame.end]), size)
+
+
 def _next_frame(file: BinaryIO, segment: int, at: int, end: int) -> int:
     """Where the next whole frame begins, at ``at`` or later; ``end`` if there is none.
 

@@ -6,21 +6,24 @@ import atexit
 import contextlib
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+
+import msgspec
 
 from duranb.errors import StoreError, StoreUnwritable
 from duranb.record import events as e
 from duranb.record.artifacts import Buffer
 from duranb.record.events import ArtifactStored, Event, EventBody
 from duranb.record.fold import Fold
-from duranb.store import chain, files, guarded, heads, keys, opening, trust
+from duranb.store import chain, files, guarded, heads, keys, opening, redaction, trust
 from duranb.store.filler import Filler
 from duranb.store.heads import Head
 from duranb.store.lock import StoreLock
 from duranb.store.log import Line
 from duranb.store.paths import TAIL, check_folder
 from duranb.store.port import Listener, Receipt
+from duranb.store.redaction import Plan, Redaction
 from duranb.store.rows import Result
 from duranb.store.segments import Place
 from duranb.store.tables import Tables
@@ -129,6 +132,8 @@ class Store:
         in_file = size > INLINE
         if self._is_kept(digest, size, in_file):
             return digest
+        if in_file and self._index.is_written_over(digest):
+            files.place(self.path, digest).unlink(missing_ok=True)  # it comes back whole
         now = in_file and (size > LATER or not whole)
         if now:
             files.write(self.path, digest, views)
@@ -227,6 +232,44 @@ class Store:
         self._check_process()
         self.flush()
         return self._filler.do(lambda database: database.query(sql, parameters))
+
+    def planned(self, taking: Redaction) -> Plan:
+        """What there is to be taken out. Raises :class:`Untrusted`."""
+        self.flush()
+        self._index.check_ours()
+        return redaction.planned(self._log.reader, self._index, taking)
+
+    def redact(
+        self, taking: Redaction, told: e.Redacted, holds: Callable[[redaction.Data], object]
+    ) -> Plan:
+        """Take something out; the history is ``told``. Of other files in the folder those go that
+        hold it. Done again after a crash, it goes on.
+
+        Raises :class:`Untrusted` or :class:`StoreUnwritable`.
+        """
+        plan = self.planned(taking)
+        try:
+            if plan or told.executions:
+                artifacts, events = plan.artifacts, plan.events
+                told = msgspec.structs.replace(told, artifacts=artifacts, events=events)
+                self.append(told).wait()
+                self._writer.do(lambda: self._write_over(plan, taking))
+            redaction.clean(self.path, holds)
+        except OSError as error:
+            raise files.unwritable(self.path, error) from error
+        return plan
+
+    def renew_database(self) -> None:
+        """Make the tables anew: nothing that was taken out of the history lies in their file then.
+
+        Raises :class:`duranb.errors.StoreError`.
+        """
+        self._filler.renew()
+
+    def _write_over(self, plan: Plan, taking: Redaction) -> None:
+        self._log.turn()
+        redaction.write_over(self._log.reader, plan)
+        redaction.write_files(self.path, self._index, plan, taking)
 
     def trust(self) -> int:
         """Stand for all that is in the store now; how many artifacts that are."""

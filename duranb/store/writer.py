@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from queue import Empty, SimpleQueue
 from typing import Generic, Protocol, TypeVar
 
@@ -62,6 +63,9 @@ class Draft:
         self.undo = undo
 
 
+_Work = tuple[Callable[[], None], "Future[None]"]
+
+
 class Writer(Generic[S]):
     """Appends drafts to a log, on a thread of its own.
 
@@ -78,10 +82,11 @@ class Writer(Generic[S]):
         check: Callable[[], None],
     ) -> None:
         self._keep = keep
-        self._queue: SimpleQueue[Draft | Receipt | None] = SimpleQueue()
+        self._queue: SimpleQueue[Draft | Receipt | _Work | None] = SimpleQueue()
         self._log = log
         self._stored = stored
         self._check = check
+        self._asked: list[_Work] = []
         self._kept: list[Draft] = []  # nobody waits for them, and they could not be written
         self._thread = threading.Thread(target=self._run, name="duranb-log", daemon=True)
         self._thread.start()
@@ -101,6 +106,12 @@ class Writer(Generic[S]):
             raise StoreError("a listener of the store cannot wait for it: it would wait for itself")
         self._queue.put(receipt)
 
+    def do(self, work: Callable[[], None]) -> None:
+        """Have something done on the thread, between two batches. Raises what it raises."""
+        done: Future[None] = Future()
+        self._queue.put((work, done))
+        done.result()
+
     def close(self) -> None:
         """Write what is queued and end the thread."""
         self._queue.put(None)
@@ -117,6 +128,16 @@ class Writer(Generic[S]):
                 self._write(drafts)
             except BaseException as error:
                 self._refuse(drafts, error)
+            self._work()
+
+    def _work(self) -> None:
+        while self._asked:
+            work, done = self._asked.pop(0)
+            try:
+                work()
+                done.set_result(None)
+            except BaseException as error:
+                done.set_exception(error)
 
     def _gather(self) -> tuple[list[Draft], bool]:
         """What to write next, and whether more may come.
@@ -134,6 +155,9 @@ class Writer(Generic[S]):
                 return drafts, True
             if item is None:
                 return drafts, False
+            if isinstance(item, tuple):
+                self._asked.append(item)
+                return drafts, True
             if isinstance(item, Draft):
                 drafts.append(item)
                 urgent = urgent or item.receipt.waited

@@ -39,10 +39,13 @@ Form = Callable[[bytes, int], int]
 """Given bytes and a place in them: where what is there ends, or 0 where it is something else."""
 
 
-class Known:
-    """What is known in this process. Safe from any thread."""
+Formats = tuple[tuple[bytes, "re.Pattern[bytes]"], ...]
 
-    def __init__(self) -> None:
+
+class Known:
+    """What is known, beside keys of some ``formats``. Safe from any thread."""
+
+    def __init__(self, formats: Formats = secretive.FORMATS) -> None:
         self._said: dict[bytes, str] = {}
         self._sources: dict[bytes, list[Source]] = {}
         self._found: dict[Source, bytes] = {}
@@ -51,7 +54,7 @@ class Known:
         self._mutex = threading.Lock()
         self._matcher: tuple[BytesAhoCorasick, list[list[Form]]] | None = None
         self._environment: dict[str, str] = {}
-        for start, pattern in secretive.FORMATS:
+        for start, pattern in formats:
             self._heads.setdefault(start, []).append(_formatted(pattern))
 
     def learn(

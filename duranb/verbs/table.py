@@ -195,6 +195,42 @@ class Trust(Changes, frozen=True):
     always_asks = True
 
 
+class Scan(Looks, frozen=True):
+    """Find secrets that lie in the store, and say where: in which step, event or variable.
+
+    Looked for are the credentials of the environment, and keys of well-known forms. Nothing is
+    changed, and no secret is shown.
+    """
+
+    handler = "duranb.views.verbs:scan"
+
+
+class Redact(Changes, frozen=True):
+    """Take a secret out of all that is recorded; a mask of as many bytes is in its place.
+
+    Without a value it is asked for, and not shown; the command line also reads it from a pipe. The
+    history says that something was taken out, and stays sealed: verify finds nothing wrong.
+    """
+
+    handler = "duranb.session.redacting:redact"
+    example = "--found"
+
+    value: Annotated[str, Argument("VALUE", "What is to go. Better not given here.")] = ""
+    found: Annotated[bool, Option("--found", "All that scan finds.")] = False
+
+
+class Forget(Changes, frozen=True):
+    """Take out all that a step has recorded: its code, outputs, messages and calls.
+
+    That it ran, when, and what it cost stays. It cannot be brought back.
+    """
+
+    handler = "duranb.session.redacting:forget"
+    example = "analyse@3"
+
+    step: Step
+
+
 class Answer(Acts, frozen=True):
     """Answer a question; the step that waits for it goes on when it is run again.
 
@@ -388,7 +424,8 @@ VERBS: dict[str, type[Verb]] = {
     for verb in (
         *(Run, Resume, Status, Log, Show, Diff, Timeline),
         *(Rewind, Replay, Fork, Switch, Compensate, Resolve),
-        *(Answer, Signal, Limits, Trust, Adopt, Verify, Test, Export, ExportTraces),
+        *(Answer, Signal, Limits, Trust, Scan, Redact, Forget),
+        *(Adopt, Verify, Test, Export, ExportTraces),
     )
 }
 """Every verb by its word. Surfaces look a verb up here whenever they need it."""

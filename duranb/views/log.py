@@ -106,6 +106,9 @@ def sentence(history: History, body: e.EventBody) -> str:
         case e.EntryAdded():
             whose = f"{_step(history, body.execution)}: " if body.execution else ""
             return f"{whose}{body.trail} has a new entry"
+        case e.Redacted():
+            what = f"{len(body.events)} events and {len(body.artifacts)} artifacts written over"
+            return _short(f"{body.reason} ({what})")
         case e.ArtifactStored():
             return f"artifact {body.digest[:12]} was stored ({body.size} bytes)"
 

@@ -6,7 +6,7 @@ Each imports its view when it is used: a command of the shell begins sooner with
 from __future__ import annotations
 
 from duranb.session.reader import Reader
-from duranb.verbs.table import Diff, Log, Show, Status
+from duranb.verbs.table import Diff, Log, Scan, Show, Status
 from duranb.views.render import View
 
 
@@ -41,3 +41,10 @@ def diff(reader: Reader, given: Diff) -> View:
 
     with reader.lock:
         return view(reader.history, given.a, given.b)
+
+
+def scan(reader: Reader, given: Scan) -> View:
+    """The secrets in a store."""
+    from duranb.views.scan import view
+
+    return view(reader)

@@ -388,6 +388,26 @@ export interface Signal {
  */
 export interface Trust {}
 
+/**
+ * Take a secret out of all that is recorded; a mask of as many bytes is in its place.
+ *
+ * Without a value it is asked for, and not shown; the command line also reads it from a pipe. The
+ * history says that something was taken out, and stays sealed: verify finds nothing wrong.
+ */
+export interface Redact {
+  value?: string;
+  found?: boolean;
+}
+
+/**
+ * Take out all that a step has recorded: its code, outputs, messages and calls.
+ *
+ * That it ran, when, and what it cost stays. It cannot be brought back.
+ */
+export interface Forget {
+  step: string;
+}
+
 /** The verbs that say first what they would do, each with what it takes. */
 export interface Changes {
   rewind: Rewind;
@@ -397,6 +417,8 @@ export interface Changes {
   compensate: Compensate;
   resolve: Resolve;
   trust: Trust;
+  redact: Redact;
+  forget: Forget;
 }
 
 /** The verbs that act at once, each with what it takes. */

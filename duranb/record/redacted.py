@@ -1,0 +1,92 @@
+"""What was taken out of a history, and what that leaves of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from duranb.record.parts import Binding, Body
+
+if TYPE_CHECKING:  # the history knows this event
+    from duranb.record.history import History
+    from duranb.record.model import Call, Execution
+
+FORGOTTEN = "it was forgotten, because somebody asked for that (duranb forget)"
+MASKED = "a secret was taken out of it (duranb redact), and a mask is in its place"
+
+replace = msgspec.structs.replace
+
+
+class Redacted(Body, frozen=True, tag="history.redacted"):
+    """Something was taken out, and written over by as many bytes.
+
+    Each of ``events`` is a number and the hash of what the event says since; ``artifacts`` are the
+    digests of their bytes since, by their own. ``forgotten`` are those of which nothing is left,
+    and ``executions`` those that recorded them.
+    """
+
+    reason: str
+    events: list[tuple[int, str]] = []
+    artifacts: dict[str, str] = {}
+    executions: list[int] = []
+    forgotten: list[str] = []
+
+
+def take_out(history: History, body: Redacted) -> None:
+    """Have a history name nothing that is gone, and restore or answer from nothing forgotten."""
+    gone, ids = frozenset(body.forgotten), frozenset(body.executions)
+    left = _Left(gone, frozenset(body.artifacts) - gone)
+    for this in list(history.executions.values()):
+        made = left.execution(this)
+        if this.id in ids:
+            made = replace(made, identity="", source="", messages="", arguments="")
+        if made is not this:
+            history.put_execution(made)
+    for call in list(history.calls.values()):
+        changed = left.call(call, forgotten=call.execution in ids)
+        if changed is not call:
+            history.put_call(changed)
+    for snapshot in list(history.snapshots.values()):
+        now = left.bindings(snapshot.changed)
+        if now is not snapshot.changed:
+            history.amend_snapshot(replace(snapshot, changed=now))
+
+
+class _Left:
+    """What is left of bindings to artifacts that are ``gone``, or in part ``masked``."""
+
+    def __init__(self, gone: frozenset[str], masked: frozenset[str]) -> None:
+        self._gone = gone
+        self._masked = masked
+
+    def binding(self, binding: Binding) -> Binding:
+        if binding.artifact in self._gone:
+            return replace(binding, artifact="", why=FORGOTTEN, preview="")
+        if binding.artifact in self._masked and not binding.why:
+            return replace(binding, why=MASKED)
+        return binding
+
+    def bindings(self, bindings: dict[str, Binding]) -> dict[str, Binding]:
+        """The very same ones where nothing has changed."""
+        made = {name: self.binding(each) for name, each in bindings.items()}
+        return made if any(made[n] is not each for n, each in bindings.items()) else bindings
+
+    def execution(self, this: Execution) -> Execution:
+        changes: dict[str, Any] = {
+            name: now
+            for name in ("outputs", "around")
+            if (now := self.bindings(getattr(this, name))) is not getattr(this, name)
+        }
+        if this.result is not None and self.binding(this.result) is not this.result:
+            changes["result"] = self.binding(this.result)
+        return replace(this, **changes) if changes else this
+
+    def call(self, call: Call, *, forgotten: bool) -> Call:
+        result = None if call.result is None else self.binding(call.result)
+        if not forgotten:
+            return call if result is call.result else replace(call, result=result)
+        made = replace(call, result=result, preview="", arguments="", compensate="", response="")
+        if call.kind.traits.effect:
+            return made  # it was done, and is not done again
+        return replace(made, status=type(call.status).REJECTED, reason=FORGOTTEN)

@@ -1,0 +1,272 @@
+"""Secrets in a store are found, and taken out of it; what is left verifies."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from duranb.cli.main import cli
+from duranb.engine.runtime import Settings
+from duranb.record import events as e
+from duranb.record.redacted import FORGOTTEN, MASKED
+from duranb.session.session import Session
+from duranb.store import StoreView, store_path
+from duranb.store.verify import verify
+from duranb.text.known import MASK
+
+LONG = "x" * 50_000
+
+
+def canary() -> str:
+    """A secret that nothing else looks like."""
+    return f"canary_{secrets.token_hex(12)}"
+
+
+def everything(folder: Path) -> bytes:
+    """All bytes of a folder, and all rows of its database."""
+    return b"\0".join(p.read_bytes() for p in folder.rglob("*") if p.is_file())
+
+
+def opened(path: Path, live: dict[str, Any] | None = None) -> Session:
+    """A session of a notebook."""
+    return Session.open(path, store_path(path), {} if live is None else live, Settings(check=False))
+
+
+def step(session: Session, name: str, live: dict[str, Any], *, source: str, said: str) -> int:
+    """Record a step that has made these variables, printed something and called something."""
+    runtime = session.runtime
+    number = runtime.next_id("execution")
+    run, branch = session.history.run, session.history.branch
+    runtime.record(
+        e.ExecutionStarted(
+            execution=number, step=name, run=run, branch=branch, source=source, identity=name
+        )
+    )
+    runtime.namespace.live.update(live)
+    runtime.namespace.touched(None)
+    snapshot, bodies = runtime.snapshot(runtime.namespace.sync())
+    bindings = runtime.namespace.bindings()
+    call = runtime.next_id("call")
+    made = e.CallCompleted(
+        call=call,
+        execution=number,
+        attempt=1,
+        step=name,
+        key=name * 4,
+        occurrence=0,
+        kind="llm",
+        name="ask",
+        response=session.store.put([f"answered {said}".encode()]),
+        preview=f"answered {said}",
+    )
+    completed = e.ExecutionCompleted(
+        execution=number,
+        origin="executed",
+        attempts=1,
+        snapshot=snapshot,
+        outputs={n: bindings[n] for n in live},
+        messages=session.store.put([json.dumps([{"text": f"printed {said}"}]).encode()]),
+    )
+    runtime.record(made, *bodies, completed)
+    return number
+
+
+@pytest.fixture
+def notebook(tmp_path: Path) -> Path:
+    """Where a notebook lies."""
+    return tmp_path / "agent.ipynb"
+
+
+def filled(notebook: Path, secret: str) -> Session:
+    """A session in which a step has stored a secret that nobody knew to be one."""
+    session = opened(notebook)
+    variables = {"key": f"<{secret}>", "long": LONG + secret, "other": [1, 2, 3]}
+    step(session, "ask", variables, source=f"value = {secret!r}", said=secret)
+    step(session, "rest", {"more": "harmless"}, source="more = 1", said="nothing")
+    session.runtime.record(e.Answered(call=1, value={"said": secret}))
+    session.query("SELECT * FROM events")
+    return session
+
+
+def test_what_is_redacted_is_nowhere_and_the_rest_verifies(notebook: Path) -> None:
+    """No byte of the store, the database or the view holds it any more; nothing else is lost, and
+    the chain, its seals and the artifacts are as they should be."""
+    secret = canary()
+    session = filled(notebook, secret)
+    path = session.store_path
+    aside = path / "quarantine" / "1"
+    aside.mkdir(parents=True)
+    (aside / "old.seg").write_bytes(secret.encode())
+    assert secret.encode() in everything(path)
+    change = session.redact(secret)
+    assert secret not in str(change) and "ask" in str(change)
+    asyncio.run(change.apply())
+    assert secret.encode() not in everything(path)
+    assert secret not in repr(session.history.executions) and secret not in repr(session.events())
+    assert secret not in str(session.query("SELECT * FROM events"))
+    session.runtime.record(e.Answered(call=1, value="goes on"))
+    session.close()
+    with StoreView.open(path) as view:
+        assert verify(view) == [] and not view.foreign
+        told = [x.body for x in view.events() if isinstance(x.body, e.Redacted)]
+    assert len(told) == 1 and told[0].events and len(told[0].artifacts) >= 4
+    again = opened(notebook)
+    assert secret.encode() not in everything(path) and not again.store.damage
+    ask, rest = (again.history.executions_of(n)[-1] for n in ("ask", "rest"))
+    assert MASK in ask.source and ask.outputs["key"].why == MASKED and not rest.outputs["more"].why
+    loaded = again.runtime.namespace.load_value(ask.outputs["key"], "key")
+    assert loaded == f"<{MASK.ljust(len(secret), '*')}>"
+    assert again.runtime.namespace.load_value(ask.outputs["other"], "other") == [1, 2, 3]
+    change = again.redact(secret)
+    assert "0 events and 0 artifacts" in str(change)
+    again.close()
+
+
+def test_a_value_that_was_redacted_is_whole_when_it_is_stored_again(notebook: Path) -> None:
+    """What happens to have been taken out of an artifact does not stand in for it later."""
+    word = "harmless-but-found-everywhere"
+    session = filled(notebook, word)
+    data = [b"y" * 40_000, word.encode()]
+    digest = session.store.put(data)
+    session.store.flush()
+    taking = session.redact(word)
+    asyncio.run(taking.apply())
+    path = session.store_path
+    session.close()
+    code = (
+        "import sys; from pathlib import Path; from duranb.store import Store\n"
+        "store = Store.open(Path(sys.argv[1])); word = sys.argv[2].encode()\n"
+        "digest = store.put([b'y' * 40_000, word]); store.flush()\n"
+        "assert bytes(store.get(digest)).endswith(word); print(digest); store.close()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path), word], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == digest
+    with StoreView.open(path) as view:
+        assert verify(view) == []
+
+
+CRASH = """
+import asyncio, os, sys
+from pathlib import Path
+from duranb.engine.runtime import Settings
+from duranb.session.session import Session
+session = Session.visit(Path(sys.argv[1]), Path(sys.argv[2]))
+left = int(sys.argv[4])
+real = os.fsync
+def fsync(descriptor):
+    global left
+    left -= 1
+    if left < 0:
+        os._exit(9)
+    real(descriptor)
+os.fsync = fsync
+asyncio.run(session.redact(sys.argv[3]).apply())
+os.fsync = real
+session.close()
+"""
+
+
+def test_a_redaction_that_is_cut_off_leaves_a_whole_store_and_is_finished_later(
+    notebook: Path, tmp_path: Path
+) -> None:
+    """Killed at any of its writes, the store verifies, and the same again takes the rest out."""
+    secret = canary()
+    filled(notebook, secret).close()
+    outcomes = set()
+    for syncs in range(0, 40, 3):
+        path = tmp_path / str(syncs) / "agent"
+        shutil.copytree(store_path(notebook), path)
+        words = [str(notebook), str(path), secret]
+        done = subprocess.run([sys.executable, "-c", CRASH, *words, str(syncs)], check=False)
+        outcomes.add(done.returncode)
+        with StoreView.open(path) as view:
+            assert verify(view) == []
+        if done.returncode == 0:
+            break
+        subprocess.run([sys.executable, "-c", CRASH, *words, "10000"], check=True)
+        assert secret.encode() not in everything(path)
+        with StoreView.open(path) as view:
+            assert verify(view) == []
+    assert outcomes == {0, 9}
+
+
+def test_only_what_was_said_to_be_taken_out_may_differ(notebook: Path) -> None:
+    """A tombstone excuses no other change of the event that it is about."""
+    secret = canary()
+    session = filled(notebook, secret)
+    asyncio.run(session.redact(secret).apply())
+    path = session.store_path
+    session.close()
+    first = sorted((path / "log").glob("*.seg"))[0]
+    data = first.read_bytes()
+    assert data.count(MASK.encode()) > 2
+    first.write_bytes(data.replace(MASK.encode(), b"*forged*"))
+    with StoreView.open(path) as view:
+        assert verify(view)
+
+
+def test_what_is_forgotten_is_gone_and_used_by_nothing(notebook: Path) -> None:
+    """Code, outputs, messages and answers of a step are written over, those of others stay; it is
+    neither restored nor answered from, and its variables say why they are not there."""
+    secret = canary()
+    session = filled(notebook, secret)
+    path = session.store_path
+    change = session.forget("ask")
+    assert "1 execution" in str(change)
+    asyncio.run(change.apply())
+    stored = everything(path)
+    assert secret.encode() not in stored.replace(b'"said":"' + secret.encode(), b"")
+    assert b"more = 1" in stored
+    session.close()
+    with StoreView.open(path) as view:
+        assert verify(view) == []
+    again = opened(notebook)
+    (ask,) = again.history.executions_of("ask")
+    assert ask.outputs["key"].why == FORGOTTEN and not ask.outputs["key"].artifact
+    assert again.history.recorded("ask", "ask" * 4, 0) is None
+    assert again.history.recorded("rest", "rest" * 4, 0) is not None
+    more = again.history.executions_of("rest")[0].outputs["more"]
+    assert again.runtime.namespace.load_value(more, "more") == "harmless"
+    again.close()
+
+
+def test_scan_says_where_and_shows_nothing(notebook: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stands in the environment now, and lies in a store from before, is found: in the code,
+    the output, the variable and the answer; the store is as it was."""
+    secret = canary()
+    filled(notebook, secret).close()
+    monkeypatch.setenv("LATE_API_KEY", secret)
+    path = store_path(notebook)
+    before = everything(path)
+    done = CliRunner().invoke(cli, ["scan", str(notebook)])
+    assert done.exit_code == 0 and secret not in done.output and "$LATE_API_KEY" in done.output
+    for where in ("source", "step ask@1, variable long", "call 1 (ask)", "its printed output"):
+        assert where in " ".join(done.output.split()), done.output
+    assert everything(path) == before
+    done = CliRunner().invoke(cli, ["redact", str(notebook), "--found", "--yes"])
+    assert done.exit_code == 0 and "taken out of" in done.output, done.output
+    assert secret.encode() not in everything(path)
+    assert "no secret" in CliRunner().invoke(cli, ["scan", str(notebook)]).output
+    assert CliRunner().invoke(cli, ["verify", str(notebook)]).exit_code == 0
+
+
+def test_a_value_to_redact_comes_through_a_pipe(notebook: Path) -> None:
+    """No shell's history has to hold it."""
+    secret = canary()
+    filled(notebook, secret).close()
+    done = CliRunner().invoke(cli, ["redact", str(notebook), "--yes"], input=f"{secret}\n")
+    assert done.exit_code == 0 and secret not in done.output
+    assert secret.encode() not in everything(store_path(notebook))
+    done = CliRunner().invoke(cli, ["redact", str(notebook), "--yes"], input="abc")
+    assert done.exit_code == 2 and "four characters" in done.output
