@@ -6,6 +6,7 @@
 #   make soak    kills and edits at full length    make bench   the measurements
 #   make lint    ruff, mypy, tsc                   make clean   removes what was built
 #   make frameworks  the table of agent frameworks, in an environment of its own
+#   make rivals  one job beside DBOS, LangGraph, Curator and pydantic-ai, likewise
 #   make matrix  every Python claimed, lowest and newest dependencies, an environment each
 #
 # PYTHON=… chooses the interpreter (3.11 to 3.13), CHROMIUM=… the browser, ARGS=… is for pytest.
@@ -13,7 +14,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test lab soak bench frameworks matrix lint clean
+.PHONY: help demo test lab soak bench frameworks rivals matrix lint clean
 
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 /usr/bin/python3; do \
@@ -25,7 +26,7 @@ FRONT := duranb/timelines/static/timeline.js
 FRONT_SOURCES := $(shell find widgets/src -type f) $(wildcard widgets/*.json widgets/build.mjs)
 
 help:
-	@sed -n '3,11s/^# \{0,1\}//p' Makefile
+	@sed -n '3,12s/^# \{0,1\}//p' Makefile
 
 $(ENV):
 	@[ -n "$(PYTHON)" ] || { echo "duranb needs Python 3.11, 3.12 or 3.13: none was found on PATH. Set PYTHON=/path/to/python3" >&2; exit 1; }
@@ -84,9 +85,23 @@ $(FRAMEWORKS):
 frameworks: $(FRAMEWORKS)
 	@.frameworks/bin/python -m tests.frameworks $(NAMES)
 
+RIVALS := .rivals/.made-$(shell cat pyproject.toml tests/rivals/requirements.txt | cksum | cut -d' ' -f1)
+
+$(RIVALS):
+	@[ -x .rivals/bin/python ] || $(PYTHON) -m venv .rivals
+	@echo "installing the rivals into .rivals"
+	@.rivals/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r tests/rivals/requirements.txt
+	@.rivals/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@rm -f .rivals/.made-*
+	@touch $@
+
+# NAMES="dbos --count 300" chooses some of tests/rivals/programs, and how many documents.
+rivals: $(RIVALS)
+	@.rivals/bin/python -m tests.rivals $(NAMES)
+
 # NAMES=… chooses some (3.12-lowest), PYTHON_3_12=… says where that Python is, ARGS=… is for pytest.
 matrix: $(ENV)
 	@$(BIN)/python -m tests.matrix $(NAMES) -- -n 2 --dist loadfile $(ARGS)
 
 clean:
-	@rm -rf .venv .frameworks .matrix .lab .duranb-demo dist build widgets/node_modules duranb/timelines/static .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf .venv .frameworks .rivals .matrix .lab .duranb-demo dist build widgets/node_modules duranb/timelines/static .mypy_cache .ruff_cache .pytest_cache .hypothesis

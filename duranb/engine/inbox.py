@@ -84,7 +84,7 @@ def posted_signals(store: Path, history: History) -> Iterator[e.Signalled]:
     Raises :class:`duranb.errors.Untrusted` for one that this user has not sent to this run.
     """
     folder = store / SIGNALS
-    names = sorted(os.listdir(folder)) if folder.is_dir() else []
+    names = sorted(os.listdir(folder)) if guarded.is_folder(folder) else []
     for name in names:
         if not name.endswith(".json"):
             continue  # being written
@@ -95,6 +95,27 @@ def posted_signals(store: Path, history: History) -> Iterator[e.Signalled]:
                 "Remove the file, then duranb signal NOTEBOOK NAME VALUE"
             )
         yield e.Signalled(id=Path(name).stem, **found[0])
+
+
+def not_given(store: Path, history: History) -> list[str]:
+    """What is wrong with what lies there, as sentences: answers that this user has not given to the
+    question they are for, and signals not sent to this run. Raises OSError."""
+    folder, found = store / ANSWERS, []
+    names = sorted(os.listdir(folder)) if guarded.is_folder(folder) else []
+    for call in (int(n[:-5]) for n in names if n.endswith(".json") and n[:-5].isdecimal()):
+        try:
+            if call not in history.calls:
+                found.append(f"{folder / f'{call}.json'} answers a question that nobody has asked")
+            else:
+                posted_answer(store, history, call)
+        except Untrusted as error:
+            found.append(error.message)
+    try:
+        for _ in posted_signals(store, history):
+            pass
+    except Untrusted as error:
+        found.append(error.message)
+    return found
 
 
 def forget_answer(store: Path, call: int) -> None:

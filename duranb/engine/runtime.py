@@ -23,6 +23,7 @@ from duranb.record.question import Question
 from duranb.state import Delta, Mark, Namespace
 from duranb.state.surroundings import Around, Surroundings
 from duranb.store.port import Port, Receipt
+from duranb.text.known import KNOWN
 
 if TYPE_CHECKING:
     from duranb.engine.budgets import Budget
@@ -108,6 +109,8 @@ class Runtime:
         self.at = 0
         self.lock = folding.history.lock
         self.failed: dict[str, FailedStart] = {}
+        self.known_secrets = len(KNOWN)
+        """How many there were when it was last looked at what they were stored in."""
         self._pid = os.getpid()
         self._closed = False
         store.listeners.append(self._fold)

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 import msgspec
 
 from duranb.code.looking import is_a, said, storable, text_of
-from duranb.engine import budgets, scopes
+from duranb.engine import budgets, late, scopes
 from duranb.engine.context import StepContext
 from duranb.engine.deadline import Deadline
 from duranb.engine.decide import Decision, gone
@@ -341,6 +341,8 @@ class StepRun:
         except StoreError:
             self.runtime.append(*done.bodies)
             raise
+        if said := late.told(self.runtime, self.id):
+            self._host.notice(f"{self.spec.name}: {said}")
         self._host.completed(self.id)
 
     def _unrecorded(self) -> list[e.EventBody]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from duranb.engine import inbox
 from duranb.session.places import find_store
 from duranb.store import StoreView
 from duranb.store.verify import verify as problems_of
@@ -22,7 +23,8 @@ class Checked:
 
 
 def check(notebook: Path) -> Checked:
-    """Check that a store is what was acknowledged: chain, seals, artifacts."""
+    """Check that a store is what was acknowledged: chain, seals, artifacts, answers left there."""
     with StoreView.open(find_store(notebook)) as view:
-        problems = tuple(problems_of(view))
-        return Checked(view.last, problems, tuple(differing(view.history())))
+        history = view.history()
+        problems = (*problems_of(view), *inbox.not_given(view.path, history))
+        return Checked(view.last, problems, tuple(differing(history)))

@@ -21,7 +21,7 @@ from duranb.record.history import History
 from duranb.session.change import Change
 from duranb.session.method import Method
 from duranb.session.reader import Reader
-from duranb.state import Namespace
+from duranb.state import Namespace, typed
 from duranb.store import Store
 from duranb.text import sources
 from duranb.text.credentials import is_secret_variable
@@ -104,6 +104,7 @@ class Session:
     ) -> Session:
         global _current
         KNOWN.look_around()
+        typed.watch()
         opened = Store.open(store, settled=not settings.strict)
         try:
             folding = opened.fold()

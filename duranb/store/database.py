@@ -52,12 +52,7 @@ class Database:
             # Each checkpoint writes tables anew: at the default of 16 MB a long run pays for many.
             connection.execute("SET checkpoint_threshold = '64MB'")
             found = schema.version(connection)
-            if found > schema.VERSION:
-                raise StoreTooNew(
-                    f"the database {self._file} was written by a later duranb (its tables are "
-                    f"version {found}, this one knows {schema.VERSION}). Nothing was touched, and "
-                    "the history goes on in the log; to query it: pip install -U duranb"
-                )
+            check_version(found, self._file)
             if 0 < found < schema.VERSION:
                 raise Outdated
             if found == 0:
@@ -129,6 +124,16 @@ class Database:
         if not checkpoint:
             self._connection.execute("PRAGMA disable_checkpoint_on_shutdown")
         self._connection.close()
+
+
+def check_version(found: int, file: Path | None) -> None:
+    """Raise :class:`StoreTooNew` for tables that a later duranb made."""
+    if found > schema.VERSION:
+        raise StoreTooNew(
+            f"the database {file} was written by a later duranb (its tables are version {found}, "
+            f"this one knows {schema.VERSION}). Nothing was touched, and the history goes on in "
+            "the log; to query it: pip install -U duranb"
+        )
 
 
 _READING = [

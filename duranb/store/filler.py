@@ -20,7 +20,8 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from duranb.errors import StoreError, StoreLocked
-from duranb.store import files, guarded, rows
+from duranb.store import files, guarded, rows, stamps
+from duranb.store.apart import Apart, Unreadable
 from duranb.store.log import LogReader
 from duranb.store.paths import DATABASE, WAL
 
@@ -58,8 +59,8 @@ class _News:
 
 class Filler:
     """Owns the database of an open store. ``check()`` raises :class:`StoreError` where the folder
-    is not the store's any more. ``fresh`` begins it anew: what lies there is somebody else's, and
-    a view in it could do anything but end."""
+    is not the store's any more. ``fresh`` begins it anew. ``settled`` is the store that has this
+    place for good."""
 
     def __init__(
         self,
@@ -69,6 +70,7 @@ class Filler:
         check: Callable[[], None],
         *,
         fresh: bool = False,
+        settled: bool = True,
     ) -> None:
         self._folder = folder
         self._log = log
@@ -80,6 +82,7 @@ class Filler:
         self._at_open = log.last
         self._failures = 0  # in a row
         self._fresh = fresh
+        self._settled = settled
         self._told = False
         self._latest = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="duranb-database", daemon=True)
@@ -255,6 +258,8 @@ class Filler:
         if self._fresh:
             self._fresh = False
             self._remove()
+        if os.path.lexists(file) and not stamps.is_left(self._folder):
+            self._make_way()
         try:
             database = Database(file)
             try:
@@ -269,16 +274,35 @@ class Filler:
             database, filled = Database(file), 0
         except duckdb.Error as error:
             if "lock on file" in str(error):
-                raise StoreLocked(
-                    f"the database {file} is in use by another process: {error}. The history goes "
-                    "on in the log; end that process to query it"
-                ) from error
+                raise self._in_use(error) from error
             if "No space left" in str(error):
                 raise
             self._set_aside()
             database, filled = Database(file), 0
         self._database, self._filled = database, filled
         return database
+
+    def _make_way(self) -> None:
+        """Put away what was not left there by this user: it is looked at by nobody but a process
+        with limits, since a view in it could do anything but end. Nor is what a killed process
+        left; it is made anew too."""
+        from duranb.store.database import check_version
+
+        try:
+            with Apart(self._folder, only_version=True) as found:
+                check_version(found.version, self._folder / DATABASE)
+        except Unreadable as error:
+            if "lock on file" in str(error):
+                raise self._in_use(error) from error
+            self._set_aside()
+        else:
+            self._remove()
+
+    def _in_use(self, error: Exception) -> StoreLocked:
+        return StoreLocked(
+            f"the database {self._folder / DATABASE} is in use by another process: {error}. The "
+            "history goes on in the log; end that process to query it"
+        )
 
     def _remove(self) -> None:
         for name in (DATABASE, WAL):
@@ -298,6 +322,8 @@ class Filler:
         if self._database is not None:
             with contextlib.suppress(duckdb.Error):  # its own log stays, for the next time
                 self._database.close(checkpoint=checkpoint)
+                if checkpoint and self._settled:
+                    stamps.leave(self._folder)
         self._database = None
 
     def _still_there(self) -> bool:

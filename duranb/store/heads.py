@@ -32,7 +32,7 @@ class Head(NamedTuple):
 def read(folder: Path) -> Head | None:
     """The head of the store that lay in a folder last, or None where nothing is known of one."""
     try:
-        return Head(*_HEAD.unpack(guarded.read(_file(folder))))
+        return Head(*_HEAD.unpack(guarded.read(place(folder))))
     except (OSError, struct.error):
         return None
 
@@ -42,7 +42,7 @@ class Heads:
 
     def __init__(self, folder: Path) -> None:
         """Raises OSError."""
-        file = _file(folder)
+        file = place(folder)
         guarded.folder(file.parent)
         self._descriptor = guarded.descriptor(file, os.O_RDWR | os.O_CREAT)
 
@@ -57,5 +57,6 @@ class Heads:
         os.close(self._descriptor)
 
 
-def _file(folder: Path) -> Path:
+def place(folder: Path) -> Path:
+    """The file for the store that lies in a folder."""
     return keys.home() / HEADS / blake3.blake3(bytes(folder.resolve())).hexdigest(16)

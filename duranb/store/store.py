@@ -76,6 +76,7 @@ class Store:
             Tables(found.folding.history),
             self._check_folder,
             fresh=bool(self.foreign),
+            settled=settled,
         )
         self._filler.news()
         atexit.register(self.close)

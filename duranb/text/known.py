@@ -100,6 +100,10 @@ class Known:
                     for found in secretive.in_variable(name, value):
                         self.learn(found, f"${name}")
 
+    def __len__(self) -> int:
+        """How many are known."""
+        return len(self._said)
+
     def said(self, value: str | bytes) -> str:
         """Where a secret was seen, an empty string for what is none, or only looks like one."""
         data = value if isinstance(value, bytes) else value.encode("utf-8", "surrogatepass")

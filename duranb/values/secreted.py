@@ -7,8 +7,8 @@ it is looked up there, and what it is today is put in; where it is nowhere, some
 
 from __future__ import annotations
 
+import importlib
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -126,13 +126,22 @@ def _resolved(sources: list[Source]) -> bytes | None:
             value = target().live.get(where[0])
             # By that name there may be something else by now.
             value = value if type(value) is str and KNOWN.said(value) else None
-        elif how == "keyring" and (keyring := sys.modules.get("keyring")) is not None:
-            value = keyring.get_password(*where)
+        elif how == "keyring":
+            value = _in_keyring(*where)
         else:
             value = KNOWN.found((how, *where))
         if value:
             return value if isinstance(value, bytes) else _bytes(value)
     return None
+
+
+def _in_keyring(service: str, user: str) -> str | None:
+    """What the keyring has; None where there is none, or it stays closed."""
+    try:
+        found: str | None = importlib.import_module("keyring").get_password(service, user)
+    except Exception:  # of any kind: each keyring has its own
+        return None
+    return found
 
 
 def _bytes(text: str) -> bytes:

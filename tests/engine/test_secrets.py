@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import secrets
+import sys
+import types
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from pydantic import SecretStr
 
 import duranb
 from duranb.errors import NotRestorable
+from duranb.state import typed
 from duranb.text.known import KNOWN, MASK
 from tests.engine.world import World
 
@@ -180,3 +183,39 @@ def test_previews_and_errors_show_a_mask(secret: str) -> None:
         )
     world.cell("shown", "value = ['x' * 20 + os.environ['CANARY_KEY'] * 3]\nagain = value[0]")
     assert secret.encode()[:12] not in stored(world) and MASK.encode() in stored(world)
+
+
+def test_what_is_typed_or_from_the_keyring_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What getpass asked for is not stored; what the keyring gave comes back from there."""
+    typed_in, kept = canary(), {("shop", "bob"): canary()}
+    keyring = types.ModuleType("keyring")
+    keyring.get_password = lambda service, user: kept.get((service, user))  # type: ignore[attr-defined]
+    asking = types.ModuleType("getpass")
+    asking.getpass = lambda prompt="": typed_in  # type: ignore[attr-defined]
+    typed._hook_keyring(keyring)
+    typed._hook_getpass(asking)
+    monkeypatch.setitem(sys.modules, "keyring", keyring)
+    monkeypatch.setitem(sys.modules, "getpass", asking)
+    world = World()
+    world.cell("typed", "import getpass\nsecret = [getpass.getpass('password')]")
+    world.cell("kept", "import keyring\nvalue = [keyring.get_password('shop', 'bob')]")
+    for value in (typed_in, *kept.values()):
+        assert value.encode() not in stored(world)
+    world.start()
+    KNOWN._found.clear()  # as in another process
+    kept["shop", "bob"] = canary()
+    assert loaded(world, "value") == [kept["shop", "bob"]]
+
+
+def test_a_secret_that_was_stored_before_it_was_known_is_named(secret: str) -> None:
+    """Where a request shows a variable that is stored already to be a credential, the step says so,
+    and how it is taken out again."""
+    late = canary()
+    world = World()
+    world.plain(f"early = {late!r}")
+    world.cell("first", "n = len(early)")
+    world.live["learn"] = lambda: KNOWN.learn(late, "a test")
+    world.cell("second", "learn()\nm = 1")
+    assert any("early" in told and "redact" in told for told in world.notices), world.notices
+    world.cell("third", "k = 1")
+    assert sum("early" in told for told in world.notices) == 1

@@ -45,6 +45,8 @@ PLACES = [
     "store.duckdb.wal",
     "answers",
     "answers/3.json",
+    "signals",
+    "signals/1.json",
     "quarantine",
     "takeover",
     "journal",
@@ -185,7 +187,7 @@ def harm(base: Path, at: Path, place: str, how: Callable[[Path, Path], None]) ->
     where = at / "n" / named if named.startswith(".duranb") else inside / named
     victim = at / "theirs" / "own"
     victim.parent.mkdir()
-    if where.is_dir() or place in ("answers", "quarantine", "takeover"):
+    if where.is_dir() or place in ("answers", "signals", "quarantine", "takeover"):
         victim.mkdir()
         (victim / "file").write_bytes(VICTIM)
     else:

@@ -26,10 +26,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import IPython.core.interactiveshell as shells
-import nbformat
-from traitlets.config import Config
-
 from duranb.cli.main import cli
 from duranb.errors import DuranbError
 from duranb.record import events as e
@@ -38,6 +34,7 @@ from duranb.store.verify import verify
 from tests.faults.failing import CODES, Failing
 
 PREPARED = (
+    "IPython.core.interactiveshell",
     "duckdb",
     "duranb.export",
     "duranb.jupyter.extension",
@@ -104,6 +101,9 @@ UNNAMED = "unnamed"
 @contextlib.contextmanager
 def _shell() -> Iterator[Callable[[str], str]]:
     """IPython with duranb; what runs a cell, and gives the name of the duranb error it ended in."""
+    import IPython.core.interactiveshell as shells
+    from traitlets.config import Config
+
     config = Config()
     config.HistoryManager.enabled = False
     shell = shells.InteractiveShell.instance(config=config)
@@ -337,8 +337,19 @@ def base_of(verb: str, folder: Path) -> Path:
     base = folder / f"base-{verb}"
     (base / "n").mkdir(parents=True)
     (base / "home").mkdir()
-    cells = [nbformat.v4.new_code_cell(source) for source in ["%load_ext duranb", *CELLS]]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells), base / "n" / "a.ipynb")
+    cells = [
+        {
+            "cell_type": "code",
+            "id": f"c{number}",
+            "source": source,
+            "metadata": {},
+            "outputs": [],
+            "execution_count": None,
+        }
+        for number, source in enumerate(["%load_ext duranb", *CELLS])
+    ]
+    notebook = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    (base / "n" / "a.ipynb").write_text(json.dumps(notebook))
     if verb == "run":
         return base
     made = forked(base, lambda: {"problems": run_cells()})

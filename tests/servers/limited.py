@@ -60,6 +60,8 @@ class World:
 
     async def answer(self, body: Any) -> tuple[int, dict[str, str], Any]:
         """Status, headers and body."""
+        if not body.get("messages"):
+            return 400, {}, {"error": {"message": "there are no messages"}}
         text = str(body["messages"][-1]["content"])
         self.first = self.first or time.monotonic()
         wait = self.refusal()

@@ -3,6 +3,7 @@ it, within limits, or it is refused by name."""
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import msgspec
 import pytest
 
 from duranb.errors import StoreDamaged
+from duranb.record import events as e
 from duranb.store import Store, StoreView, apart, chain, store_path
 from duranb.store.verify import verify
 
@@ -127,3 +129,51 @@ def test_a_journal_without_an_end_is_not_read_whole(tmp_path: Path) -> None:
     assert list(store.events()) == []
     store.close()
     assert time.process_time() - began < 5
+
+
+# -- beside the user's own log -------------------------------------------------------------------
+
+TAMPERED = {
+    "another text": "UPDATE events SET data = replace(data, 'mine', 'theirs')",
+    "a row less": "DELETE FROM events WHERE seq = 1",
+    "a view without an end": (
+        "CREATE TABLE kept AS FROM events; DROP VIEW artifacts; DROP TABLE events; CREATE VIEW "
+        "events AS WITH RECURSIVE more AS (FROM kept UNION ALL FROM more) FROM more"
+    ),
+    "a version that never comes": (
+        "DROP TABLE migrations; CREATE VIEW migrations AS WITH RECURSIVE m AS (SELECT 3 AS version "
+        "UNION ALL FROM m) FROM m"
+    ),
+}
+
+
+@pytest.mark.parametrize("how", TAMPERED)
+def test_a_database_put_beside_the_own_log_is_not_used(tmp_path: Path, how: str) -> None:
+    """A query is answered from the log, whatever lies there."""
+    place = store_path(tmp_path / "a.ipynb")
+    store = Store.open(place)
+    store.append(e.RunStarted(run="mine"), e.SessionOpened(pid=1)).wait()
+    asked = "SELECT seq, data FROM events ORDER BY seq"
+    _, rows = store.query(asked)
+    store.close()
+    file = place / "store.duckdb"
+    connection = duckdb.connect(str(file))
+    connection.execute(TAMPERED[how])
+    connection.close()
+    os.utime(file, ns=(1, 1))
+    again = Store.open(place)
+    assert again.query(asked)[1] == rows and len(rows) == 2
+    again.close()
+
+
+def test_the_own_database_is_used_again(tmp_path: Path) -> None:
+    """What this user's process has left is not made anew."""
+    place = store_path(tmp_path / "a.ipynb")
+    left = []
+    for n in range(3):
+        store = Store.open(place)
+        store.append(e.RunStarted(run=str(n))).wait()
+        store.query("SELECT 1")
+        store.close()
+        left.append((place / "store.duckdb").stat().st_ino)
+    assert len({*left}) == 1
