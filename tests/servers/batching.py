@@ -173,7 +173,9 @@ class Api:
         if path in ("/v1/batches", "/v1/messages/batches"):
             return self._batches(path, method, content)
         if path.startswith(("/v1/batches/", "/v1/messages/batches/")):
-            batch = next(b for b in world.batches if b.id in path.split("/"))
+            batch = next((b for b in world.batches if b.id in path.split("/")), None)
+            if batch is None:
+                return 404, {"error": {"message": "there is no such batch"}}
             if path.endswith("/results"):
                 return 200, lines(world.results(batch))
             return 200, self._shown(batch)

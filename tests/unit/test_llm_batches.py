@@ -40,6 +40,10 @@ def notebook(tmp_path: Path, server: BatchServer) -> Iterator[Notebook]:
 
 @pytest.fixture(autouse=True)
 def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    _at_once(monkeypatch)
+
+
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batches, "SETTLING", 0.3)
     monkeypatch.setattr(batches, "_BEGINS", 0.05)
     monkeypatch.setattr(desk, "TICK", 0.05)
@@ -295,6 +299,51 @@ def test_a_headless_run_ends_while_a_batch_takes_long(
     stats = server.stats
     assert stats["batches"] == 2 and set(stats["submitted"].values()) == {1}
     assert not notebook.calls(CallStatus.INTENDED)
+
+
+@pytest.mark.parametrize("ask", ["chat", "message"])
+def test_a_batch_that_never_arrived_is_submitted_with_what_is_still_wanted(
+    notebook: Notebook,
+    server: BatchServer,
+    clients: Clients,
+    ask: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Fewer items than before: only theirs are submitted, and where the answer to that is lost too
+    it is found by what was sent last."""
+    server.configure(dropped=1)
+    monkeypatch.setattr(batches.Batch, "_find_sent", _killed)
+    with notebook.step(), pytest.raises(ZeroDivisionError):
+        duranb.map(getattr(clients, ask), range(6), batch=True)
+    server.configure(lost=1)
+    with notebook.step(), pytest.raises(ZeroDivisionError):
+        duranb.map(getattr(clients, ask), range(4), batch=True)
+    monkeypatch.undo()
+    _at_once(monkeypatch)
+    with notebook.step():
+        got = duranb.map(getattr(clients, ask), range(6), batch=True)
+    assert got == [str(n) for n in range(6)]
+    stats = server.stats
+    assert set(stats["submitted"].values()) == {1} and len(stats["submitted"]) == 6
+
+
+def _killed(*_: object) -> None:
+    raise ZeroDivisionError
+
+
+def test_a_batch_that_is_gone_is_made_live(
+    notebook: Notebook, server: BatchServer, clients: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The provider has forgotten it: its requests are made as usual, and nothing waits for it."""
+    monkeypatch.setattr(batches.Batch, "look", _killed)
+    with notebook.step(), pytest.raises(ZeroDivisionError):
+        duranb.map(clients.chat, range(3), batch=True)
+    monkeypatch.undo()
+    _at_once(monkeypatch)
+    server.reset()
+    with notebook.step():
+        assert duranb.map(clients.chat, range(3), batch=True) == ["0", "1", "2"]
+    assert len(server.stats["live"]) == 3 and not notebook.calls(CallStatus.INTENDED)
 
 
 def test_a_budget_holds_for_what_is_in_a_batch(

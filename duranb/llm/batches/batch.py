@@ -41,8 +41,8 @@ class Batch:
 
     ``id`` is the provider's, empty while nobody knows it; ``requests`` are the bodies that would be
     sent, by their ids, until it is known. ``over``: all answers there are can be taken. ``state``
-    is how far it was, ``trouble`` why that could not be told, ``failure`` what is the matter with a
-    request that has no answer in it.
+    is how far it was, ``trouble`` why that could not be told, ``failure`` why the whole batch came
+    to nothing.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Batch:
         self.over = False
         self.state = State(ended=False)
         self.trouble = ""
-        self.failure = BatchFailed("it has no answer to it", 400)
+        self.failure: BatchFailed | None = None
         self._step = step
         self._where = where
         self._key = Kind.BATCH.key(tag)
@@ -130,7 +130,8 @@ class Batch:
                 trouble: Exception = error
             except Refused as error:
                 if not error.passes:
-                    yield from self._refused(error)
+                    why = f"{self.place.host} took no batch: {error} (status {error.status})"
+                    yield from self._fails(why, error.status)
                     return
                 trouble = error
             if self.id:
@@ -146,11 +147,12 @@ class Batch:
     def _submitted(self, number: int) -> Flow[None]:
         """Submit it, and find out whether it was where that is not known."""
         provider, requests = self.place.provider, self.requests
+        began = time.monotonic()
         prepared: bytes = yield Blocking(
             lambda: provider.prepare(self.wire, self.place, self.tag, requests)
         )
-        if number:
-            yield from self._record()  # it is sent once more, from now on
+        if number or time.monotonic() - began > SETTLING / 4:
+            yield from self._record()  # it is sent from now on: that is what is waited after
         self._sent = time.time()
         try:
             self.id = yield Blocking(lambda: provider.submit(self.wire, prepared))
@@ -188,12 +190,11 @@ class Batch:
         receipt = self._step.runtime.append(self.intention())
         yield receipt
 
-    def _refused(self, error: Refused) -> Flow[None]:
+    def _fails(self, why: str, status: int) -> Flow[None]:
+        """None of its requests has an answer, and none will have."""
         self.over, self.requests = True, {}
-        self.failure = BatchFailed(
-            f"{self.place.host} took no batch: {error} (status {error.status})", error.status
-        )
-        yield self._claim().fail(self.failure, error.status)
+        self.failure = BatchFailed(why, status)
+        yield self._claim().fail(self.failure, status)
 
     # -- waiting ---------------------------------------------------------------------------
 
@@ -221,8 +222,7 @@ class Batch:
         except Refused as error:
             self.trouble = str(error)
             if error.status in (404, 410):
-                self.over = True
-                self.failure = BatchFailed(f"{self.place.host} does not know batch {self.id}", 404)
+                yield from self._fails(f"{self.place.host} does not know batch {self.id}", 404)
             elif not error.passes:
                 raise BatchFailed(
                     f"step {self._step.step!r}: {self.place.host} does not tell how far batch "
@@ -259,7 +259,8 @@ class Batch:
         yield from self._record()
 
     def _again(self) -> Flow[None]:
-        """It never arrived: submit it after all."""
+        """It never arrived: submit what is still wanted of it after all."""
+        self._count = len(self.requests)
         yield from self._record()
         yield from self.submit()
 

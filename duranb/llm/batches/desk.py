@@ -69,6 +69,7 @@ class BatchDesk:
         self._waited_for: set[str] = set()
         self._held: dict[str, Held] = {}
         self._crowded = False
+        self._missing: set[tuple[str, int]] = set()
         self._live: Counter[str] = Counter()
         self._lock = threading.Lock()
 
@@ -89,9 +90,7 @@ class BatchDesk:
             yield from self._as_usual(claim, passage, error, why)
             return None
         if not name:
-            yield from self._book(claim, passage, SHARE)
-            self._collect(place, claim, asked, passage.let_go())
-            self._put_off(claim)
+            yield from self._collect(place, claim, asked, passage)
         batch = self._batch_of(name, place)
         if not batch.over:
             yield from self._wait_for(batch, name, asked, passage)
@@ -102,8 +101,12 @@ class BatchDesk:
             self.taken += 1
             return line
         passage.end(None, made=False)
-        error = batch.failure if line is None else BatchFailed(line.failure, line.status)
+        told = batch.failure is not None or line is not None
+        error = BatchFailed("it is not among the answers of its batch", 400)
+        error = batch.failure or error if line is None else BatchFailed(line.failure, line.status)
         claim.anew(error, error.status_code)
+        if not told and self._is_missing_first(claim):
+            yield from self._collect(place, claim, asked, passage)
         yield from self._as_usual(claim, passage, error, error.message)
         return None
 
@@ -152,11 +155,25 @@ class BatchDesk:
         claim.attempt.put_off = True
         raise PutOff
 
-    def _collect(self, place: Place, claim: Claim, asked: Asked, held: Held) -> None:
+    def _is_missing_first(self, claim: Claim) -> bool:
+        """Whether a batch had nothing on a request for the first time: it was in one that arrived
+        without it, since at that time nobody asked for it. A second time it is the provider's
+        fault."""
+        place = (claim.place_key, claim.place)
+        with self._lock:
+            first = place not in self._missing
+            self._missing.add(place)
+        return first
+
+    def _collect(
+        self, place: Place, claim: Claim, asked: Asked, passage: Passage
+    ) -> Flow[NoReturn]:
+        yield from self._book(claim, passage, SHARE)
         with self._lock:
             lot = self._lots.setdefault(place, _Lot())
-            lot.requests.append((claim, asked.content, held))
+            lot.requests.append((claim, asked.content, passage.let_go()))
             lot.size += len(asked.content)
+        self._put_off(claim)
 
     def _batch_of(self, name: str, place: Place) -> Batch:
         tag = name.rpartition("-")[0]
