@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,9 @@ def run(verb: Run, notebook: Path) -> None:
     if verb.over:
         _over(verb, notebook)
         return
+    if verb.every or verb.at or verb.next or verb.crontab:
+        _scheduled(verb, notebook)
+        return
     if notebook.exists() and not has_store(notebook):
         for old in left_behind(notebook)[:1]:
             click.echo(
@@ -35,6 +40,56 @@ def run(verb: Run, notebook: Path) -> None:
                 err=True,
             )
     _run(verb, notebook, verb.parameters)
+
+
+def _scheduled(verb: Run, notebook: Path) -> None:
+    """Run it at times."""
+    from duranb.runner import over, schedule
+
+    if verb.out is not None or verb.result:
+        raise UsageError("-o and --result say nothing of runs at times: look at each (duranb show)")
+    when = None if verb.next else schedule.times(verb.every, verb.at)
+    headless.check_names(headless.read(notebook), notebook)
+    if verb.crontab and when is not None:
+        click.echo(schedule.crontab(notebook, when, _words(verb)))
+        return
+    how = over.How(
+        timeout=verb.timeout,
+        budget=verb.budget,
+        restarts=verb.restarts,
+        kernel=verb.kernel,
+        on_failure=verb.on_failure,
+        wanted=(),
+    )
+
+    def ended(outcome: over.Outcome, due: datetime | None = None) -> None:
+        spent = f", {money(outcome.cost)}" if outcome.cost else ""
+        then = f"; the next one at {due:%Y-%m-%d %H:%M:%S}" if due is not None else ""
+        click.echo(f"{notebook}/{outcome.run}: {outcome.status}{spent}{then}", err=True)
+        if outcome.error:
+            click.echo(f"duranb: {outcome.error}", err=True)
+
+    if when is None:
+        outcome = schedule.tick(notebook, verb.parameters, how)
+        ended(outcome)
+        sys.exit(outcome.exit)
+    try:
+        schedule.go_on(notebook, verb.parameters, how, when, ended)
+    except KeyboardInterrupt:
+        sys.exit(headless.INTERRUPTED)
+
+
+def _words(verb: Run) -> list[str]:
+    """The options of a run, as they were typed."""
+    words = [w for n, v in verb.parameters.items() for w in ("-p", f"{n}={json.dumps(v)}")]
+    for flag, value in (
+        ("--timeout", verb.timeout),
+        ("--budget", verb.budget),
+        ("--kernel", verb.kernel),
+        ("--on-failure", verb.on_failure),
+    ):
+        words += [flag, str(value)] if value else []
+    return words
 
 
 def _over(verb: Run, notebook: Path) -> None:

@@ -7,6 +7,7 @@ is no part of it: a call changes nothing, and it is stored as the recipe to make
 from __future__ import annotations
 
 import functools
+import gc
 import sys
 import types
 from collections.abc import Callable
@@ -229,11 +230,23 @@ def _make_custom_jvp(function: Any, rule: Any, nondiff_argnums: Any, **options: 
 
 
 def _take_lru_cache(value: Any) -> tuple[tuple[Any, ...], Options]:
-    return (value.__wrapped__,), value.cache_parameters()
+    wrapped = value.__wrapped__
+    given = {
+        name: held
+        for name, held in vars(value).items()
+        if name not in OF_CACHED and not (name in vars(wrapped) and vars(wrapped)[name] is held)
+    }
+    return (wrapped, *([given] if given else [])), value.cache_parameters()
 
 
-def _make_lru_cache(function: Any, **options: Any) -> Any:
-    return functools.lru_cache(**options)(function)
+OF_CACHED = frozenset({*functools.WRAPPER_ASSIGNMENTS, "__wrapped__", "cache_parameters"})
+"""The attributes that a function with a cache has from what it wraps, and for its own sake."""
+
+
+def _make_lru_cache(function: Any, *given: Any, **options: Any) -> Any:
+    made = functools.lru_cache(**options)(function)
+    vars(made).update(*given)
+    return made
 
 
 _SINGLEDISPATCH = "functools.singledispatch"
@@ -255,13 +268,22 @@ its attributes, which hold what it is made of, and a cache that fills as it is c
 _OF_DISPATCH = frozenset({"register", "dispatch", "registry", "_clear_cache", "__wrapped__"})
 
 
+def registry_of(value: Any) -> dict[type, Any] | None:
+    """What is registered with a function that ``singledispatch`` made, of all that it made; None
+    for any other function."""
+    if value.__code__ not in _DISPATCHING:
+        return None
+    # It lies open in one of them, and in the closures of the others.
+    cells = zip(value.__code__.co_freevars, value.__closure__ or (), strict=True)
+    held: Any = next((c.cell_contents for n, c in cells if n == "registry"), None)
+    found: dict[type, Any] = gc.get_referents(value.registry)[0] if held is None else held
+    return found
+
+
 def _take_singledispatch(value: Any) -> tuple[tuple[Any, ...], Options]:
     part = _DISPATCHING[value.__code__]
-    # The registry lies open in one of them, and in the closures of the others.
-    cells = zip(value.__code__.co_freevars, value.__closure__ or (), strict=True)
-    held = next((c.cell_contents for n, c in cells if n == "registry"), None)
-    found = held if held is not None else value.registry
-    registry = sorted(found.items(), key=lambda item: _full_name(item[0]))
+    registered: Any = registry_of(value)
+    registry = sorted(registered.items(), key=lambda item: _full_name(item[0]))
     options: Options = {"types": [kind for kind, _ in registry]}
     if part:
         options["part"] = part

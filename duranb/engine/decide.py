@@ -208,7 +208,8 @@ def _parted(runtime: Runtime, recorded: Execution) -> str:
     changed, and the object in common is only known by a name that the step takes from it, as
     ``a, b = b, a`` does. Empty where there is none."""
     namespace, outputs = runtime.namespace, recorded.outputs
-    taken = (outputs.keys() | recorded.deleted) & recorded.inputs.keys() - recorded.shared.keys()
+    read = recorded.inputs.keys() | recorded.uses.keys()
+    taken = (outputs.keys() | recorded.deleted) & read - recorded.shared.keys()
     sharing = {n for name in taken for n in namespace.sharing(name)} - outputs.keys()
     snapshot = runtime.history.snapshots.get(recorded.snapshot) if sharing else None
     if snapshot is None:

@@ -28,7 +28,8 @@ from duranb.store.paths import check_folder
 PREVIEW = 200
 """Characters of a question that are kept with the call, and that an answer is signed for."""
 
-ANSWERS, SIGNALS = "answers", "signals"
+KINDS = ANSWERS, SIGNALS = "answers", "signals"
+"""The folders of what is left, in the store's."""
 
 
 def who() -> str:

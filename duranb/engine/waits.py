@@ -17,6 +17,7 @@ from duranb.engine.context import StepContext
 from duranb.engine.flows import NOT_YET
 from duranb.engine.journal import Claim, now_us
 from duranb.errors import UsageError, Waiting
+from duranb.store.paths import RUNS
 
 LONGEST = 60.0
 """Seconds that a headless run waits for a time by itself. For longer ones it ends, and is resumed
@@ -112,6 +113,9 @@ def _in_a_shell(here: StepContext) -> bool:
 
 def notebook_of(here: StepContext) -> str:
     """The notebook as commands name it."""
+    store = here.runtime.inbox
+    if store is not None and store.parent.name.endswith(RUNS):  # one of many runs of a notebook
+        return f"{store.parent.name.removesuffix(RUNS)}.ipynb/{store.name}"
     return Path(here.runtime.history.notebook).name or "NOTEBOOK"
 
 

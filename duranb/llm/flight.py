@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import time
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ from duranb.engine import budgets, scopes
 from duranb.engine.context import StepContext
 from duranb.engine.flows import Flow
 from duranb.engine.journal import Claim
+from duranb.engine.lasting import Lasting
 from duranb.engine.rounds import PutOff
 from duranb.errors import AnswerTooLong, BatchFailed, StoreError
 from duranb.llm import decoding, nearest, prices, private, reading
@@ -101,6 +103,7 @@ class Flight:
         self._clock = time.perf_counter()
         self._header: Header | None = None
         self._landed = False
+        self._lasting = Lasting(lambda: next(claim.intend()))
         self._passage = Passage(step, claim, asked) if asked.kind.traits.answer else None
 
     @classmethod
@@ -164,6 +167,7 @@ class Flight:
             if self._passage is not None:
                 if not (yield from self._batched(self._passage)):
                     yield from self._passage.enter()
+                    self._lasts()
             elif self._asked.method not in _SAFE:
                 yield from self._begun()
         except BaseException:
@@ -176,18 +180,12 @@ class Flight:
         if self._claim.recorded is None:
             yield from self._claim.intend()
         else:
-            self._note_again()
-
-    def _note_again(self) -> None:
-        """Name a request that was sent, and whose end nobody knows, as sent again."""
-        if self._claim.recorded is not None:
             self._step.unrecorded.note(How.AGAIN, self._asked.name)
 
     def _batched(self, passage: Passage) -> Flow[bool]:
         """Whether a batch has the answer, in a map that asks for it: it is recorded by now."""
         desk = scopes.desk()
         if not isinstance(desk, BatchDesk):
-            self._note_again()
             return False
         line = yield from desk.answer(self._claim, self._asked, passage, self._headers)
         if line is None:
@@ -200,6 +198,17 @@ class Flight:
             self._claim.attempt.refused = BatchFailed("its answer in the batch is an error", 500)
             raise PutOff
         return True
+
+    def _lasts(self) -> None:
+        """The request may take long, and its process may die meanwhile. Where that has happened,
+        this one is named as sent again."""
+        before = self._claim.recorded
+        if before is None:
+            self._lasting.begin()
+        elif before.execution in self._step.runtime.history.running:
+            self._claim.disregard()  # it is on its way somewhere else, for somebody else
+        else:
+            self._step.unrecorded.note(How.AGAIN, self._asked.name)
 
     def _heard(self, head: Head) -> None:
         """The server has begun to answer."""
@@ -350,14 +359,19 @@ class Flight:
     def release(self) -> None:
         """Nobody waits for the answer any more: nothing is recorded. Does nothing once it landed:
         by then the place may be somebody else's."""
-        if not self._landed:
-            self._land(None, made=False)
+        if self._landed:
+            return
+        if self._land(None, made=False):  # it is in the history as one that is on its way
+            self._claim.fail(asyncio.CancelledError("nobody waited for its answer any more"))
+        else:
             self._claim.release()
 
-    def _land(self, usage: Usage | None, *, made: bool) -> None:
+    def _land(self, usage: Usage | None, *, made: bool) -> bool:
+        """It is over; whether the history has it as one that is on its way."""
         self._landed = True
         if self._passage is not None:
             self._passage.end(usage, made=made)
+        return self._lasting.over()
 
     def _fail(self, error: BaseException, status: int = 0) -> None:
         self._land(None, made=False)

@@ -73,7 +73,10 @@ def identify(
     path, query = raw_path.decode("ascii", "replace"), raw_query.decode("ascii", "replace")
     content_type = headers.get("content-type", "")
     body = _decoded(content)
-    private.learn(url, headers, content, body)
+    try:
+        private.learn(url, headers, content, body)
+    except RecursionError:  # it is nested too deeply to be searched: it is not kept either
+        private.learn(url, headers, b"", None)
     if (
         path.rstrip("/").endswith(UNTOUCHED)
         or private.hands_out_credentials(path, content_type, content)

@@ -18,7 +18,7 @@ from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import blake3
 import msgspec
@@ -161,7 +161,7 @@ def over(
     folder = runs_path(notebook)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     found = {}
-    for outcome in _kept(folder / OUTCOMES):
+    for outcome in kept(folder / OUTCOMES):
         found[outcome.run] = outcome
     done = {n: o for n, o in found.items() if o.code == code and o.exit == headless.DONE}
     outcomes: dict[str, Outcome] = {}
@@ -174,8 +174,7 @@ def over(
             left.append(row)
     with (folder / OUTCOMES).open("ab") as file:
         for outcome in _all(notebook, left, how, code, min(workers, len(left))):
-            file.write(msgspec.json.encode(outcome) + b"\n")
-            file.flush()
+            _keep(file, outcome)
             outcomes[outcome.run] = outcome
             ended(outcome, False)
     return outcomes
@@ -247,7 +246,25 @@ def _sums(run: Path) -> dict[str, Any]:
     return {name: sum(getattr(each, name) for each in ledgers) for name in names}
 
 
-def _kept(file: Path) -> Iterator[Outcome]:
+def carry_out(notebook: Path, row: Row, how: How) -> Outcome:
+    """Run one row in this process, and keep what came out of it. Raises :class:`UsageError` for
+    what is no notebook."""
+    document = headless.read(notebook)
+    headless.check_names(document, notebook)
+    folder = runs_path(notebook)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    outcome = _one(notebook, row, how, _code(document))
+    with (folder / OUTCOMES).open("ab") as file:
+        _keep(file, outcome)
+    return outcome
+
+
+def _keep(file: BinaryIO, outcome: Outcome) -> None:
+    file.write(msgspec.json.encode(outcome) + b"\n")
+    file.flush()
+
+
+def kept(file: Path) -> Iterator[Outcome]:
     """What came out of rows earlier; the last line may have been cut off by a kill."""
     if not file.exists():
         return

@@ -25,7 +25,7 @@ from duranb.state.classes import whole
 from duranb.state.drawing import undrawn
 from duranb.state.groups import Holders, components
 from duranb.state.placeholder import Placeholder, absent
-from duranb.values import codec, frames, views
+from duranb.values import codec, dispatched, frames, immutable, views
 from duranb.values.classes import carried, hold
 from duranb.values.immutable import ATOMS
 from duranb.values.target import Target, loading_into
@@ -102,14 +102,15 @@ def _linked(
     }
     if not common:
         return Linked(values)
-    counterparts = _counterparts(
-        parts(stored, capture.live),
-        parts({n: whole(capture.live[n]) for n in stored}, capture.live),
-    )
+    there = {n: whole(capture.live[n]) for n in stored}
+    counterparts = _counterparts(parts(stored, capture.live), parts(there, capture.live))
+    if counterparts is None:
+        counterparts = _counterparts(_apart(stored, capture.live), _apart(there, capture.live))
     if counterparts is None or not common <= counterparts.keys():
         return None
     pairs = {i: counterparts[i] for i in common}
     pairs |= {i: pair for i, pair in counterparts.items() if frames.is_note(pair[0])}
+    pairs |= dispatched.registries(pairs.values())
     memory = []
     for then, alive, now in _shown(parts(values, capture.live), pairs):
         if _alike(then, now):
@@ -150,7 +151,17 @@ def _alike(one: Any, other: Any) -> bool:
 def parts(values: object, live: dict[str, Any]) -> list[object]:
     """The parts of a value in the order in which pickling meets them, without what has no identity
     of its own."""
-    pickler = _Walking(io.BytesIO(), live, None, reconnect.reduction)
+    return _met(_Walking(io.BytesIO(), live, None, reconnect.reduction), values)
+
+
+def _apart(values: object, live: dict[str, Any]) -> list[object]:
+    """The same without types of elements and indexes, and what is in them: two frames that were
+    stored together may have one, and each its own where they were loaded one after the other."""
+    pickler = _PastIndexes(io.BytesIO(), live, None, reconnect.reduction)
+    return [part for part in _met(pickler, values) if not immutable.is_of_frames(type(part))]
+
+
+def _met(pickler: _Walking, values: object) -> list[object]:
     pickler.dump(values)
     met = sorted(pickler.memo.copy().values(), key=lambda entry: entry[0])
     return [part for _, part in met if type(part) not in _WITHOUT_IDENTITY]
@@ -182,6 +193,12 @@ class _Walking(codec.NotebookPickler):
         return found
 
 
+class _PastIndexes(_Walking):
+    def reducer_override(self, obj: Any) -> Any:
+        """As it is, without going into what cannot be changed of a frame."""
+        return (_leaf, ()) if immutable.is_of_frames(type(obj)) else super().reducer_override(obj)
+
+
 def _leaf(*parts: object) -> None:
     """Stands in a pickle that nobody loads."""
 
@@ -193,9 +210,13 @@ def _counterparts(
     if len(mine) != len(theirs):
         return None
     found: dict[int, tuple[object, object]] = {}
+    # What pandas guards it may have copied on one side only.
+    guarded = any(map(frames.is_note, mine))
     for stored, alive in zip(mine, theirs, strict=True):
         if type(stored) is not type(alive) and type(stored) is not Placeholder:
             return None
+        if not guarded and found.get(id(stored), (stored, alive))[1] is not alive:
+            return None  # it is memory of another one, and that one's is somewhere else
         found[id(stored)] = stored, alive
         if stored is alive:  # a part of a class that is alive, and was loaded as what it is
             continue
@@ -203,10 +224,14 @@ def _counterparts(
             (owner, beyond), (live_owner, live_beyond) = views.owners(stored), views.owners(alive)
             # Of objects only those were compared that the array shows.
             if not owner.dtype.hasobject and _lies_alike(stored, owner, alive, live_owner):
-                found.setdefault(id(owner), (owner, live_owner))
+                known = found.setdefault(id(owner), (owner, live_owner))
+                if known[1] is not live_owner and not guarded:
+                    return None
                 if beyond is not None:  # what was loaded lies in a bytearray of ours
                     it_lies_in = live_owner if live_beyond is None else live_beyond
-                    found.setdefault(id(beyond), (beyond, it_lies_in))
+                    known = found.setdefault(id(beyond), (beyond, it_lies_in))
+                    if known[1] is not it_lies_in and not guarded:
+                        return None
     return found
 
 

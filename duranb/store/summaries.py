@@ -35,7 +35,8 @@ SELECT call, execution, step, name, status, started, ended, preview, error, mess
 FROM calls WHERE kind = 'effect'
 """,
     "questions": """
-SELECT call, execution, step, preview AS question, status, started AS asked, ended AS answered
+SELECT call, execution, step, split_part(preview, ' → ', 1) AS question, status, answer,
+       answered_by, why, started AS asked, ended AS answered
 FROM calls WHERE kind = 'ask'
 """,
     "costs": """

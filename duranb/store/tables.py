@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import json
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -20,7 +21,7 @@ from duranb.store.summaries import VIEWS
 if TYPE_CHECKING:  # imported late: most of what folds a history asks no SQL
     import duckdb
 
-LAYOUT = 2
+LAYOUT = 3
 """Number of the tables' layout. Tables of another one are dropped and filled anew."""
 
 AT_ONCE = 2000
@@ -259,7 +260,7 @@ _OUTPUTS = _Table(
 
 def _calls(history: History, ids: Sequence[int]) -> Iterator[_Row]:
     for c in map(history.calls.__getitem__, ids):
-        usage = c.usage
+        usage, said = c.usage, history.answers.get(c.id)
         yield (
             c.id,
             c.execution,
@@ -287,6 +288,9 @@ def _calls(history: History, ids: Sequence[int]) -> Iterator[_Row]:
             c.response or (c.result.artifact if c.result else None) or None,
             c.idempotency_key or None,
             c.item or None,
+            json.dumps(said.value, ensure_ascii=False) if said else None,
+            said.by or None if said else None,
+            said.why or None if said else None,
         )
 
 
@@ -298,7 +302,7 @@ _CALLS = _Table(
     "input_tokens BIGINT, output_tokens BIGINT, cached_tokens BIGINT, cost DOUBLE, "
     "http_status INTEGER, streamed BOOLEAN, preview VARCHAR, error VARCHAR, message VARCHAR, "
     "reason VARCHAR, key VARCHAR, occurrence INTEGER, artifact VARCHAR, idempotency_key VARCHAR, "
-    "item VARCHAR",
+    "item VARCHAR, answer VARCHAR, answered_by VARCHAR, why VARCHAR",
     _calls,
 )
 

@@ -62,10 +62,16 @@ def carried(cls: type, live: Mapping[str, Any]) -> dict[str, Any]:
 def holds(cls: type) -> dict[str, Any]:
     """The lists, instances and other changeable values that a class of the notebook holds, and the
     functions it was given that are not of its body: they have names of their own."""
-    if type(cls) not in (type, abc.ABCMeta) or module_of(cls) != "__main__":
+    if module_of(cls) != "__main__" or not all(map(_is_plain, mro_of(type(cls)))):
         return {}
     body = f"{qualname_of(cls)}."
     return {n: v for n, v in identity.attributes(cls).items() if _is_state(n, v, body)}
+
+
+def _is_plain(metaclass: type) -> bool:
+    """Whether a metaclass, or a base of one, keeps nothing of its own in its classes: those of
+    enums, models and the like do."""
+    return metaclass in (object, type, abc.ABCMeta) or module_of(metaclass) == "__main__"
 
 
 def _is_state(name: str, value: Any, body: str) -> bool:
@@ -73,6 +79,8 @@ def _is_state(name: str, value: Any, body: str) -> bool:
         return False
     if type(value) in _NAMED and value.__module__ == "__main__":
         return not value.__qualname__.startswith(body)
+    if type(value) is functools.partial:  # another name may be bound to it, or to what is in it
+        return True
     if is_immutable(value):
         return False
     kind = type(value)
@@ -106,19 +114,24 @@ def load(
     live = into.class_named(name)
     # Loading a definition again would give the class that it made its methods anew.
     key = f"{id(into.live)} {fingerprint} {xxhash.xxh3_128_hexdigest(definition)}"
+    takes_in = live is not None and name in into.in_place
     for find in (lambda: [live, _loaded.get(key)], into.unbound):
         for known in find():
-            if known is not None and _is_it(known, name, fingerprint):
+            if known is None or (takes_in and known is not live):
+                continue
+            if _is_it(known, name, fingerprint):
                 return known
     before = dict(vars(live)) if live is not None else {}
+    told = members.told(live) if live is not None and issubclass(live, enum.Enum) else {}
     held_before = identity.attributes(live) if live is not None else {}
     outdated = live is not None and not _is_current(live)
     loaded = _defined(definition)
-    if not _is_current(loaded):
+    if not _is_current(loaded) or _is_built_otherwise(loaded, fingerprint):
         _forget(loaded)
         loaded = _defined(definition)
-    if live is not None and loaded is not live and name in into.in_place:
-        _take_in(live, loaded)
+    if live is not None and loaded is not live and takes_in:
+        _forget(loaded)  # it may be one that is in use: what is taken in is nobody else's
+        _take_in(live, _defined(definition))
         loaded = live
     _loaded[key] = loaded
     if loaded is live and not into.owns(name):
@@ -127,7 +140,7 @@ def load(
             type.__delattr__(loaded, later)
         for kept in [n for n, v in held_before.items() if dict_of(loaded).get(n) is not v]:
             type.__setattr__(loaded, kept, held_before[kept])
-        return loaded
+        return members.complete(loaded, told) if issubclass(loaded, enum.Enum) else loaded
     if loaded is live and not outdated:
         definitions.keep(loaded, before)
     for later in identity.attributes(loaded).keys() - names if names else ():
@@ -194,6 +207,17 @@ def _is_current(cls: type) -> bool:
         if identity.of_class(now) == identity.of_class(part):
             return False
     return True
+
+
+def _is_built_otherwise(cls: type, fingerprint: str) -> bool:
+    """Whether a class, which was there already, is built on one that was defined again since, and
+    had been changed before, so that the class is not what it was."""
+    into = target()
+    for base in mro_of(cls)[1:]:
+        now = into.class_named(qualname_of(base)) if module_of(base) == "__main__" else None
+        if now is not None and now is not base:
+            return identity.of_class(cls) != fingerprint
+    return False
 
 
 def _made_of(cls: type) -> Iterator[type]:

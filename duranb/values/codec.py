@@ -37,6 +37,7 @@ from duranb.record.artifacts import Artifacts, Buffer
 from duranb.values import (
     classes,
     definitions,
+    dispatched,
     forwarding,
     frames,
     held,
@@ -199,7 +200,7 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
             self.met.code.append(obj)
             found = compiled.reduction(obj)
             if found is not None and not held.is_global(obj):
-                return found
+                return dispatched.reduction(obj, found)
             if obj.__globals__ is self._namespace:
                 return self._function(obj, LIVE)
             module = held.module_of(obj)
@@ -227,7 +228,8 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
             if reduced is not None:
                 return reduced
         else:
-            found = special(obj)
+            found = dispatched.registry(obj) if kind is MappingProxyType else None
+            found = found or special(obj)
             if found is None and self._reducer is not None:
                 found = self._reducer(obj)
                 if found is not None:
@@ -302,7 +304,7 @@ def special(obj: Any) -> Any:
     if kind is functools._lru_cache_wrapper:
         # Pickle would look it up by its name, and find another one, or none.
         given = (obj.__wrapped__, obj.cache_parameters())
-        extra = {k: v for k, v in vars(obj).items() if k not in _OF_CACHED}
+        extra = {k: v for k, v in vars(obj).items() if k not in compiled.OF_CACHED}
         return _cached, (*given, extra) if extra else given
     found = compiled.reduction(obj)
     if found is not None:
@@ -318,9 +320,6 @@ def own_way(obj: Any) -> Any:
     """The reduction of what is pickled as its own class says, if that leaves something out, or
     changes the object; else None."""
     return leftover.reduction(obj) or undisturbed.reduction(obj) or forwarding.reduction(obj)
-
-
-_OF_CACHED = {*functools.WRAPPER_ASSIGNMENTS, "__wrapped__", "cache_parameters"}
 
 
 def _cached(

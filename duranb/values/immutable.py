@@ -109,6 +109,14 @@ def is_immutable(value: object) -> bool:
     return is_immutable_kind(type(value)) or is_imported(value)
 
 
+def is_of_frames(kind: type) -> bool:
+    """Whether this is a type of indexes, or of what tells the type of elements."""
+    module = module_of(kind).partition(".")[0]
+    if module == "pandas":
+        return name_of(kind).endswith(("Index", "Dtype"))
+    return module == "numpy" and issubclass(kind, sys.modules["numpy"].dtype)
+
+
 def is_immutable_kind(kind: type) -> bool:
     """Whether values of this type themselves cannot change."""
     if id(kind) in _SHALLOW_IDS or issubclass(kind, _KINDS):

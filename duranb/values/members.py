@@ -49,6 +49,8 @@ def complete(cls: type[enum.Enum], given: Told) -> type[enum.Enum]:
         by_name.setdefault(name, member)
         if name != canonical and dict_of(cls).get(canonical) is member:
             type.__setattr__(cls, name, member)
+        for later in vars(member).keys() - held.keys() - _KNOWN if name == canonical else ():
+            del vars(member)[later]
         vars(member).update(held)
     names = {name: by_name[name] for name in given if name in by_name}
     by_name.clear()

@@ -49,11 +49,24 @@ def reached(inside: Mapping[int, object]) -> dict[int, Seal]:
             found[i] = obj
     for i in held.by_classes(kinds) & found.keys():
         del found[i]
+    for i in _fields(inside, kinds):
+        found.pop(i, None)
     called = {k for k in kinds if any("__call__" in vars(c) for c in k.__mro__)}
     for i in [i for i, obj in found.items() if type(obj) in called and held.is_global(obj)]:
         del found[i]
     seals = _seals(inside) if "pandas" in sys.modules else {}
     return {i: seals.get(i) for i in found}
+
+
+def _fields(inside: Mapping[int, object], kinds: _Kinds) -> Iterator[int]:
+    """The ids of what NumPy's types of records keep their fields in: it belongs to the type."""
+    numpy = sys.modules.get("numpy")
+    records = (
+        set() if numpy is None else {k for k in kinds if issubclass(k, numpy.dtypes.VoidDType)}
+    )
+    for obj in inside.values() if records else ():
+        if type(obj) in records and obj.fields is not None:  # type: ignore[attr-defined]
+            yield id(gc.get_referents(obj.fields)[0])  # type: ignore[attr-defined]
 
 
 def shared(one: Mapping[int, Seal], other: Mapping[int, Seal]) -> bool:

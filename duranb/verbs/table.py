@@ -389,6 +389,26 @@ class Run(Headless, frozen=True):
             "a,b",
         ),
     ] = ""
+    every: Annotated[
+        str,
+        Option(
+            "--every",
+            "Stay, and run it now and every so often: each time a run of its own, which is gone on "
+            "with until it is done. One that waits goes on when its answer is there.",
+            "30m|1h|1d",
+        ),
+    ] = ""
+    at: Annotated[str, Option("--at", "The same, every day at a time.", "HH:MM")] = ""
+    next: Annotated[
+        bool,
+        Option("--next", "One of these: go on with the latest that is not done, or begin another."),
+    ] = False
+    crontab: Annotated[
+        bool,
+        Option(
+            "--crontab", "With --every or --at: only print the line for crontab(5) that does it."
+        ),
+    ] = False
 
 
 class Resume(Headless, frozen=True):

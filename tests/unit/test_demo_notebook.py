@@ -191,6 +191,48 @@ def test_the_langgraph_agent_keeps_its_thread(tmp_path: Path) -> None:
     assert restored == ["first_turn", "second_turn"] and len(standin.requests()) == 2
 
 
+def test_the_mail_goes_out_once_it_is_approved(tmp_path: Path) -> None:
+    """Both questions of the notebook are asked at once, the edited mail is what is sent, and the
+    answers are on record with who gave them."""
+    notebook = tmp_path / "approval.ipynb"
+    notebook.write_bytes((BOOKS / notebook.name).read_bytes())
+    standin = start_standin(tmp_path, calm=True, pace=0.0)
+
+    def duranb(*words: str) -> tuple[int, str]:
+        done = forks.run(
+            [sys.executable, "-m", "duranb", words[0], str(notebook), *words[1:]],
+            env={**os.environ, "DURANB_STANDIN_URL": standin.url},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.returncode, done.stderr
+
+    try:
+        code, told = duranb("run")
+        assert code == 75 and "waits for 2 things" in told, told
+        asked = dict(re.findall(r"question (\d+): (\w+)", told))
+        number = {word: each for each, word in asked.items()}
+        release = {"component": "gnulib", "version": "2.1", "audience": "public"}
+        duranb("answer", number["Who"], "search", "--by", "ann")
+        duranb("answer", number["Which"], json.dumps(release))
+        code, told = duranb("resume")
+        assert code == 75 and "we plan to ship this to public" in told, told
+        approve = re.findall(r"question (\d+): Send", told)[0]
+        mail = {"to": "ann@example.com", "subject": "GPL", "text": "Call me."}
+        duranb("answer", approve, json.dumps({"edit": mail}), "--why", "shorter")
+        code, told = duranb("resume")
+        assert code == 0, told
+        assert len(standin.requests()) == 1
+    finally:
+        standin.stop()
+    sent = "To: ann@example.com\nSubject: GPL\n\nCall me.\n\n"
+    assert (tmp_path / "outbox.txt").read_text() == sent
+    with StoreView.open(store_path(notebook)) as view:
+        _, rows = view.query("SELECT answer, answered_by, why FROM questions ORDER BY call")
+    assert ('"search"', "ann", None) in rows and rows[-1][2] == "shorter"
+
+
 @pytest.mark.parametrize("file", sorted(BOOKS.glob("*.ipynb")), ids=lambda file: file.stem)
 def test_what_is_saved_in_a_notebook_names_no_machine(file: Path) -> None:
     """Its cells have names, and its outputs neither paths nor addresses."""

@@ -123,7 +123,13 @@ def test_a_deeply_nested_request_is_sent_and_recorded(
 ) -> None:
     """What a request nests deeper than anybody looks into it is sent, recorded and replayed; a
     strict replay refuses another one by name."""
-    deep = b'{"model": "m", "messages": ' + b'[{"a": ' * depth + b"1" + b"}]" * depth + b"}"
+    deep = (
+        b'{"model": "m", "api_key": "k", "messages": '
+        + b'[{"token": ' * depth
+        + b"1"
+        + b"}]" * depth
+        + b"}"
+    )
     url = f"{address}/NUL/v1/chat/completions"
     with notebook.step(), httpx2.Client() as http:
         http.post(url, content=deep)

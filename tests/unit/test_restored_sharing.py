@@ -78,6 +78,34 @@ def test_a_function_that_a_class_was_given_is_the_one_with_a_name() -> None:
     assert second["C"].extra is second["f"] and second["C"].extra.note == 2
 
 
+def test_what_is_registered_is_known_to_all_that_dispatch() -> None:
+    """``functools.wraps`` gives ``register`` to another function: it is that of the first, in what
+    was stored together and where the first was made anew."""
+    code = "import functools\n@functools.singledispatch\ndef f(v): return 0\nf.note = 1"
+    wrapped = "@functools.wraps(f)\ndef g(v): return f(v)"
+    first = Kernel()
+    deltas = [first.run(code), first.run(wrapped)]
+    second = Kernel(first.artifacts)
+    given(second, deltas[1], *deltas[1].changed)
+    third = Kernel(first.artifacts)
+    third.run(code)
+    given(third, deltas[1], "g")
+    for kernel in (second, third):
+        kernel["g"].register(int, lambda v: 5)
+        assert kernel["f"](3) == 5 and int in kernel["g"].registry and kernel["f"].note == 1
+        assert kernel["g"].register is kernel["f"].register
+
+
+def test_a_function_that_a_class_holds_with_arguments_is_the_one_with_a_name() -> None:
+    """``C.extra = functools.partial(f, things)``."""
+    code = "import functools\nclass C: pass\nthings = []"
+    code += "\nclass Meta(type): known = []\nclass Made(metaclass=Meta): pass"
+    steps = "p = functools.partial(print, things)", "C.extra = Made.extra = p; Meta.known.append(1)"
+    second = recorded(code, *steps)[1]
+    assert second["C"].extra is second["p"] and second["p"].args[0] is second["things"]
+    assert second["Made"].extra is second["p"] and type(second["Made"]) is second["Meta"]
+
+
 def test_a_variable_that_holds_its_own_function_comes_back() -> None:
     """A function that calls itself by a variable of the function around it."""
     _, second = recorded("def f():\n    def g(n): return n and g(n - 1) + 2\n    return g\ng = f()")
@@ -164,6 +192,20 @@ def test_an_enum_has_all_its_members_and_what_they_were_given() -> None:
     assert list(flag.__members__) == ["R", "W", "RW", "ALSO"] and flag.ALSO is flag.R
     assert flag.R | flag.W is flag.RW and flag.RW.seen == [2]
     assert vars(flag)["ALSO"] is flag.R
+
+
+def test_a_member_of_an_enum_has_what_it_had_and_no_more() -> None:
+    """In the same kernel: what a step gave it since is gone when the class is put back, and stays
+    where only a value is loaded that has the member in it."""
+    kernel = Kernel()
+    made = kernel.run("import enum\nclass P(enum.Enum): R = 1")
+    held = kernel.run("held = [P.R]")
+    kernel.run("P.R.seen = 1")
+    kernel.run("held = 0")
+    given(kernel, held, "held")
+    assert kernel["held"][0] is kernel["P"].R and kernel["P"].R.seen == 1
+    given(kernel, made, "P")
+    assert not hasattr(kernel["P"].R, "seen")
 
 
 def test_a_class_defines_what_its_base_defines_too() -> None:
@@ -274,6 +316,20 @@ def test_a_class_without_its_name_is_state_of_its_instances() -> None:
     assert second["Account"] == [1]
 
 
+def test_what_lies_in_other_memory_by_now_is_not_linked() -> None:
+    """The bytes that an array looked at are bound anew, to equal ones: a name for the array has
+    nothing to do with them."""
+    made = "import numpy as np\nb = bytearray(4)\na = np.frombuffer(b, np.uint8)"
+    first = Kernel()
+    first.run(made)
+    delta = first.run("c = a")
+    second = Kernel(first.artifacts)
+    second.run(f"{made}\nb = bytearray(4)")
+    given(second, delta, "c", reads={"a"})
+    assert second["c"] is second["a"]
+    assert second.namespace.sharing("c") == {"a"} and second.namespace.sharing("b") == set()
+
+
 def test_scattered_memory_is_shared_again() -> None:
     """A column is no flat piece of memory; what holds it, and a part of it, is linked to it."""
     setup = "import numpy as np\nrows = np.arange(12).reshape(3, 4) + 1; cols = rows.T"
@@ -359,6 +415,33 @@ def test_a_method_that_a_step_gave_a_class_means_the_class_that_is_alive() -> No
     base = second["Base"]
     given(second, delta, "Base", in_place={"Base"})
     assert second["Base"] is base and base().g() == (base, 1)
+
+
+def test_a_class_is_built_on_the_one_that_was_defined_again_though_that_had_changed() -> None:
+    """A step had given a method of the old base an attribute; its cell ran again since."""
+    kernel = Kernel()
+    base = "class Base:\n    def f(self): return 1"
+    kernel.run(base)
+    made = kernel.run("class Sub(Base): pass")
+    kernel.run("Sub.f.note = 1")
+    kernel.run(base)
+    given(kernel, made, "Sub")
+    assert kernel["Sub"].__bases__ == (kernel["Base"],) and not vars(kernel["Sub"].f)
+
+
+def test_a_class_takes_in_what_one_before_it_still_has() -> None:
+    """In the same kernel its cell ran again, and the step that changes it is restored: the class of
+    before, which an instance still holds, is not bound again."""
+    kernel = Kernel()
+    base = "class Base:\n    def f(self): return __class__"
+    kernel.run(f"{base}\nold = Base()")
+    delta = kernel.run("Base.f.note = 1; Base.rate = 2")
+    kernel.run(base)
+    now = kernel["Base"]
+    given(kernel, delta, "Base", in_place={"Base"})
+    assert kernel["Base"] is now is now().f() is not type(kernel["old"])
+    assert now.f.note == 1 and now.rate == 2
+    assert kernel["old"].f() is type(kernel["old"])
 
 
 def test_an_instance_is_made_again_without_its_own_new() -> None:

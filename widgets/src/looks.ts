@@ -40,11 +40,14 @@ export function endOf(row: Row, now: number): number {
 /** Microseconds up to which a wait's end needs no date. */
 const HALF_A_DAY = 12 * 3600e6;
 
+/** A time to come, with its date where that is not near. */
+export const timeOf = (at: number, from: number): string => (at - from < HALF_A_DAY ? clock(at) : moment(at));
+
 /** What a step waits for, after "waits for". */
 export function awaited(wait: OpenCall): string {
   if (wait.kind === "ask") return "an answer";
   if (wait.kind === "signal") return "a signal";
-  return wait.until - wait.since < HALF_A_DAY ? clock(wait.until) : moment(wait.until);
+  return timeOf(wait.until, wait.since);
 }
 
 /** How long a wait for a time still takes; an empty string where it is not for a time, or over. */

@@ -4,7 +4,8 @@ import "./question.css";
 import type { ComponentChildren, JSX } from "preact";
 import { useState } from "preact/hooks";
 import type { Asked } from "../data.js";
-import { clock, took } from "../format.js";
+import { took } from "../format.js";
+import { timeOf } from "../looks.js";
 import { complete, control, initial, options, parse, read, shown } from "../schemas.js";
 import type { Schema } from "../schemas.js";
 import { Field } from "./fields.js";
@@ -46,7 +47,7 @@ export function Question({ asked, now, send }: Props): JSX.Element {
       <p class="db-asks">
         <Icon name="wait" />
         <span>{asked.text}</span>
-        {until > 0 && <small class="db-until">{until > now ? `by ${clock(until)}, in ${took(until - now)}` : "the time is over"}</small>}
+        {until > 0 && <small class="db-until">{until > now ? `by ${timeOf(until, now)}, in ${took(until - now)}` : "the time is over"}</small>}
       </p>
       <Form asked={asked} answer={answer} busy={busy}>
         {reasoned ? (
