@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from duranb.engine.tools import tool
     from duranb.engine.values import now, random, uuid4
     from duranb.errors import BudgetExceeded, Expired, Reject
+    from duranb.scripts.command import command, options
     from duranb.scripts.durable import durable
+    from duranb.scripts.flow import flow
     from duranb.session.session import current
     from duranb.session.signalling import signal
     from duranb.state.reconnect import reconnect
@@ -43,10 +45,12 @@ _HOMES = {
     "ask": "duranb.engine.questions",
     "asleep": "duranb.engine.timers",
     "call": "duranb.engine.effects",
+    "command": "duranb.scripts.command",
     "compensation": "duranb.engine.saga",
     "context": "duranb.engine.context",
     "current": "duranb.session.session",
     "durable": "duranb.scripts.durable",
+    "flow": "duranb.scripts.flow",
     "gather": "duranb.engine.maps",
     "budget": "duranb.engine.budgets",
     "BudgetExceeded": "duranb.errors",
@@ -54,6 +58,7 @@ _HOMES = {
     "map": "duranb.engine.maps",
     "memory": "duranb.engine.memory",
     "now": "duranb.engine.values",
+    "options": "duranb.scripts.command",
     "random": "duranb.engine.values",
     "secret": "duranb.text.known",
     "reconnect": "duranb.state.reconnect",
@@ -75,15 +80,18 @@ __all__ = [
     "asleep",
     "budget",
     "call",
+    "command",
     "compensation",
     "context",
     "current",
     "durable",
+    "flow",
     "gather",
     "limits",
     "map",
     "memory",
     "now",
+    "options",
     "random",
     "reconnect",
     "secret",

@@ -24,6 +24,12 @@ def timeline(verb: Timeline, notebook: Path) -> None:
 
 def export(verb: Export, notebook: Path) -> None:
     """Write what the notebook is exported to."""
+    if verb.target == "temporal":
+        from duranb.temporal.export import write
+
+        for file in write(notebook, verb.out):
+            click.echo(str(file))
+        return
     from duranb.export import export as exported
 
     _write(exported(notebook, verb.target or ""), verb.out)

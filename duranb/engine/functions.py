@@ -1,14 +1,17 @@
 """``@duranb.step``: a function as a step, in scripts and inside cells.
 
-Its identity is its code, the helpers it uses and its arguments; it passes values only through
-arguments and its result (what it changes in place is not recorded, unlike a cell).
+Its identity is its code, the helpers it uses and its arguments. What it changes in place, the
+globals it binds and the state of the random generators are recorded with its result, and come back
+with it (:mod:`duranb.engine.reach`).
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, ParamSpec, TypeVar, cast, overload
 from weakref import WeakKeyDictionary
@@ -17,8 +20,8 @@ from duranb.code.fingerprint import Reach
 from duranb.code.holding import value as value_of
 from duranb.engine import context as ctx, saga
 from duranb.engine.decide import Decision, is_alike, touched, why
-from duranb.engine.keeping import NoState
 from duranb.engine.options import COMPENSATE
+from duranb.engine.reach import FunctionState, global_name, values_of
 from duranb.engine.retry import Policy
 from duranb.engine.runtime import Runtime, needed
 from duranb.engine.spec import Spec
@@ -27,6 +30,7 @@ from duranb.errors import UsageError
 from duranb.record import events as e, ways
 from duranb.record.history import History
 from duranb.record.model import ABSENT, Execution
+from duranb.state.inplace import NotAlike
 from duranb.values.immutable import is_atom
 
 P = ParamSpec("P")
@@ -155,34 +159,34 @@ class _Step:
         runtime = needed()
         if runtime is None:
             return self.fn(*args, **kwargs)
-        spec, decision, arguments = self._decide(runtime, args, kwargs)
+        spec, decision, reached = self._decide(runtime, args, kwargs)
         if decision.restore is not None:
-            return _restored(runtime, spec, decision)
-        host = _FunctionHost(runtime)
-        run = _run(runtime, spec, decision, host, arguments)
-        for attempt in run:
-            with attempt:
-                host.value = self.fn(*args, **kwargs)
+            with contextlib.suppress(NotAlike):
+                return _restored(runtime, spec, decision, reached)
+        with _running(runtime, spec, decision, reached) as (run, host):
+            for attempt in run:
+                with attempt:
+                    host.value = self.fn(*args, **kwargs)
         return host.value
 
     async def call_async(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         runtime = needed()
         if runtime is None:
             return await cast(Awaitable[Any], self.fn(*args, **kwargs))
-        spec, decision, arguments = self._decide(runtime, args, kwargs)
+        spec, decision, reached = self._decide(runtime, args, kwargs)
         if decision.restore is not None:
-            return _restored(runtime, spec, decision)
-        host = _FunctionHost(runtime)
-        run = _run(runtime, spec, decision, host, arguments)
-        async for attempt in run:
-            async with attempt:
-                host.value = await cast(Awaitable[Any], self.fn(*args, **kwargs))
+            with contextlib.suppress(NotAlike):
+                return _restored(runtime, spec, decision, reached)
+        with _running(runtime, spec, decision, reached) as (run, host):
+            async for attempt in run:
+                async with attempt:
+                    host.value = await cast(Awaitable[Any], self.fn(*args, **kwargs))
         return host.value
 
     def _decide(
         self, runtime: Runtime, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[Spec, Decision, dict[str, Any]]:
-        """The spec, the decision, and the arguments by name."""
+    ) -> tuple[Spec, Decision, _Reached]:
+        """The spec, the decision, and what the function can reach."""
         bound = self._signature.bind(*args, **kwargs)
         bound.apply_defaults()
         namespace = runtime.namespace
@@ -210,7 +214,7 @@ class _Step:
         inputs = dict(given)
         for name in reach.data - set(self.ignore):
             version = namespace.version_of(live[name]) if name in live else ABSENT
-            inputs[f"{name} (global)" if name in bound.arguments else name] = version
+            inputs[global_name(name, bound.arguments)] = version
         for name in self.ignore:
             uses.pop(name, None)
         identity = spec.identity(inputs, uses)
@@ -227,7 +231,10 @@ class _Step:
             first = "first call with these arguments"
             reason = why(runtime, spec, last, inputs, uses, first, around)
         decision = Decision(inputs, uses, identity, runtime.at, recorded, reason, given=around)
-        return spec, decision, bound.arguments
+        arguments = bound.arguments
+        values = values_of(self.fn, arguments, reach, live)
+        kept = {n: v for n, v in values.items() if n not in self.ignore}
+        return spec, decision, _Reached(arguments, kept, frozenset(reach.data | reach.stores))
 
     def _given(self, runtime: Runtime, spec: Spec, reach: Reach) -> dict[str, str]:
         """What the function reads beside arguments and variables. What it binds itself is left out,
@@ -271,34 +278,55 @@ def _key(arguments: dict[str, str]) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(arguments.items()))
 
 
-def _run(
-    runtime: Runtime,
-    spec: Spec,
-    decision: Decision,
-    host: _FunctionHost,
-    arguments: dict[str, Any],
-) -> StepRun:
+@dataclass(frozen=True)
+class _Reached:
+    """What a call can reach: its ``arguments``, all ``values`` by how inputs are called, and the
+    names of globals."""
+
+    arguments: dict[str, Any]
+    values: dict[str, Any]
+    globals: frozenset[str]
+
+
+@contextlib.contextmanager
+def _running(
+    runtime: Runtime, spec: Spec, decision: Decision, reached: _Reached
+) -> Iterator[tuple[StepRun, _FunctionHost]]:
     """The execution. Its place in the journal is its arguments, so that mended code finds the
     calls it made; its arguments are kept where a compensation will want them."""
     outer = ctx.current()
-    namespace = runtime.namespace
+    parent = outer.execution if outer is not None else 0
+    namespace, arguments = runtime.namespace, reached.arguments
     kept = namespace.capture_value(arguments).artifact if spec.name in saga.functions else ""
-    return StepRun(
+    host = _FunctionHost(runtime)
+    given = namespace.given(reached.values, decision.inputs)
+    state = FunctionState(runtime, spec.name, host, given, reached.globals, arguments, parent)
+    run = StepRun(
         runtime,
         spec,
         decision,
         host,
-        NoState(runtime),
+        state,
         scope=repr([(n, decision.inputs[n]) for n in sorted(arguments) if n in decision.inputs]),
-        parent=outer.execution if outer is not None else 0,
+        parent=parent,
         arguments=kept,
         failed=functools.partial(saga.failed, runtime) if spec.on_failure else None,
     )
+    state.begin(run.id)
+    try:
+        yield run, host
+    finally:
+        state.end()
 
 
-def _restored(runtime: Runtime, spec: Spec, decision: Decision) -> Any:
+def _restored(runtime: Runtime, spec: Spec, decision: Decision, reached: _Reached) -> Any:
+    """The recorded result, with all that the function did to what it was given. Raises
+    :class:`NotAlike` where that is not built as it was: then it has to run."""
     source, outer = decision.restore, ctx.current()
     assert source is not None
+    result = None
+    if source.result is not None:
+        result = runtime.namespace.again(reached.values, source.result)
     runtime.record(
         e.ExecutionRestored(
             execution=runtime.next_id("execution"),
@@ -313,7 +341,7 @@ def _restored(runtime: Runtime, spec: Spec, decision: Decision) -> Any:
         wait=False,
     )
     _tell_unrecorded(source)
-    return None if source.result is None else runtime.namespace.load_value(source.result)
+    return result
 
 
 _told: set[str] = set()

@@ -1,4 +1,7 @@
-"""What an execution does to the namespace: a cell's is captured and put back, a function's not."""
+"""What an execution does to the namespace: a cell's is captured and put back.
+
+What a function step does is followed by :mod:`duranb.engine.reach`.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +32,7 @@ class Captured:
     sharers: dict[str, str] = field(default_factory=dict)
     drawn: dict[str, str] = field(default_factory=dict)
     around: dict[str, Binding] = field(default_factory=dict)
+    result: Binding | None = None
 
 
 class Keeping(Protocol):
@@ -39,8 +43,11 @@ class Keeping(Protocol):
     def clean(self) -> list[str]:
         """Before another attempt: put the state back; the names that could not be."""
 
+    def check(self) -> BaseException | None:
+        """After the body returned: why what it did could not be restored, or None."""
+
     def capture(self) -> Captured:
-        """After success."""
+        """After success; with a ``result`` where that is stored with the rest."""
 
     def commit(self, snapshot: int) -> None:
         """The live namespace is at this snapshot."""
@@ -109,6 +116,9 @@ class CellState:
         self._noted()
         lost = self._runtime.namespace.rollback(self._mark, self._spec.loads)
         return lost + self._runtime.surroundings.back(self._around)
+
+    def check(self) -> BaseException | None:
+        return None
 
     def capture(self) -> Captured:
         namespace, mark = self._runtime.namespace, self._mark
@@ -194,7 +204,7 @@ class CellState:
 
 
 class NoState:
-    """A function step or a compensation: values pass through arguments and results only."""
+    """A compensation: values pass through arguments and results only."""
 
     process_wide = False
 
@@ -203,6 +213,9 @@ class NoState:
 
     def clean(self) -> list[str]:
         return []
+
+    def check(self) -> BaseException | None:
+        return None
 
     def capture(self) -> Captured:
         return Captured(self._runtime.at)

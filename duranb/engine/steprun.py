@@ -37,6 +37,7 @@ from duranb.errors import (
     Waiting,
 )
 from duranb.record import events as e
+from duranb.record.events import Binding
 from duranb.record.model import Cause, Execution, Origin, Status
 from duranb.record.ways import How
 from duranb.state import Restored
@@ -246,11 +247,11 @@ class StepRun:
         if (stopped := self.context.journal.left()) is not None:
             return stopped
         if not self.spec.validate:
-            return None
+            return self._keeping.check()
         name, check = self.spec.name, self.spec.validate
         try:
             if self._host.evaluate(check):
-                return None
+                return self._keeping.check()
         except Exception as error:
             return UsageError(
                 f"the validator of step {name!r}, `{check}`, raised "
@@ -313,8 +314,11 @@ class StepRun:
         KNOWN.look_around()  # before anything is stored: the body may have set it
         result = self._host.result()
         done = self._keeping.capture()
-        binding, name = None, ""
-        if result is not NOTHING and result is not None:
+        binding: Binding | None = None
+        name = ""
+        if done.result is not None:
+            binding = done.result
+        elif result is not NOTHING and result is not None:
             name = self._keeping.named(result, done.outputs)
             binding = None if name else self.runtime.namespace.capture_value(result)
         completed = e.ExecutionCompleted(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from duranb.export import pictures, script
+from duranb.export import pictures, script, steps
 from duranb.export.build import build
 from duranb.export.errors import ExportError
 from duranb.export.graph import Graph
@@ -27,6 +27,7 @@ TARGETS: dict[str, Callable[[Graph], str]] = {
     "json": lambda graph: dump(graph.plan).decode(),
     "mermaid": lambda graph: pictures.mermaid(graph.plan),
     "script": script.render,
+    "steps": steps.render,
 }
 
 

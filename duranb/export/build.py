@@ -18,6 +18,7 @@ from duranb.export.parameters import parameters_of
 from duranb.export.place import Placed, place
 from duranb.export.shared import Shared
 from duranb.export.statements import Statement, expression, flow_of, gone, statements, together
+from duranb.export.types import types_of
 from duranb.plan import Kind, Node, Policy, Undo
 from duranb.record.history import History
 
@@ -94,6 +95,8 @@ class _Builder:
             node = undo.step.node
             recorded = {*undo.outputs, *(node.undo.reads if node.undo is not None else ())}
             used |= self._undo_needs[node.name] - recorded
+        taken = {n for d in drafts for n in d.inputs} & self._shared.bound
+        taken -= {p.name for p in self._parameters}
         code = [s for p in self._placed for s in (*p.module, *p.flow)]
         return Graph(
             title=title,
@@ -103,7 +106,10 @@ class _Builder:
             flow=flow,
             compensations=undos,
             shared=tuple(sorted(data & (used | self._shared.bound))),
-            is_async=any(s.awaits for u in flow for s in u.body),
+            main=self._names.free("main", "run_notebook"),
+            run=self._names.free("run", "go"),
+            renamed={n: self._names.free(f"{n}_now") for n in sorted(taken & data)},
+            types=types_of(code, self._parameters),
             shows="display" in {n for s in code for n in s.names.loads} - self._shared.bound,
         )
 
@@ -166,6 +172,13 @@ class _Builder:
                 raise ExportError(f"{cell.label}: there is no step {step!r}; there are: {known}")
 
     def _check_module(self) -> None:
+        for placed in self._placed:
+            for statement in (*placed.module, *placed.flow):
+                if "duranb" in statement.names.writes and not statement.is_import:
+                    raise ExportError(
+                        f"{placed.cell.label} calls something duranb, which the exported module "
+                        "imports under that name: give it another one"
+                    )
         bound: set[str] = set()
         for placed in self._placed:
             for statement in placed.module:

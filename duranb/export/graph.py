@@ -11,6 +11,7 @@ from functools import cached_property
 
 from duranb.engine.options import Options
 from duranb.export.statements import Statement
+from duranb.export.types import Types
 from duranb.plan import Node, Parameter, Plan, edges_of
 
 
@@ -48,7 +49,10 @@ class Compensation:
 
 @dataclass(frozen=True)
 class Graph:
-    """``shared`` are names bound in the flow that the module's functions read as globals."""
+    """``shared`` are names bound in the flow that the module's functions read as globals. ``main``
+    and ``run`` are names for our own that nothing in the notebook has. ``renamed`` are names for
+    what nodes give where the module has a variable of the same name. ``shows`` says that
+    ``display`` is used without being imported."""
 
     title: str
     source: str
@@ -57,7 +61,10 @@ class Graph:
     flow: tuple[Unit, ...]
     compensations: tuple[Compensation, ...]
     shared: tuple[str, ...]
-    is_async: bool
+    main: str
+    run: str
+    renamed: dict[str, str]
+    types: Types
     shows: bool
 
     @property

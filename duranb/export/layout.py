@@ -43,10 +43,11 @@ def function(
     decorator: str = "",
     is_async: bool = False,
     doc: str = "",
+    returns: str = "",
 ) -> str:
     """A function; ``parts`` of its body are separated by blank lines."""
     head = f"{decorator}\n" if decorator else ""
-    head += call(f"{'async ' if is_async else ''}def {name}", parameters, after=":")
+    head += call(f"{'async ' if is_async else ''}def {name}", parameters, after=f"{returns}:")
     body = "\n\n".join(p for p in parts if p) or ("" if doc else "pass")
     if doc:
         body = f"{docstring(doc)}\n{body}".rstrip("\n")

@@ -10,7 +10,8 @@ from itertools import chain, count
 from duranb.code.dataflow import analyse
 from duranb.export.notebook import Cell
 
-_OURS = ("main", "asyncio", "duranb")
+_OURS = ("Any", "display", "duranb")
+"""What the exported module imports, and its own variables."""
 
 
 class Names:

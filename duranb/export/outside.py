@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -21,6 +22,11 @@ _EFFECTS = (
     *("requests.put", "requests.patch", "requests.delete", "httpx.post", "httpx.put"),
     *("httpx.patch", "httpx.delete", "sqlite3.connect", "duckdb.connect"),
 )
+_SETTING = re.compile(
+    r"\.(set|chdir|putenv|environ|path|basicConfig|filterwarnings|simplefilter|use$|rc|install)"
+)
+"""Functions of modules that change how the process works, by the ways that they are called."""
+
 _WRITING_METHODS = frozenset(
     {"write_text", "write_bytes", "to_csv", "to_parquet", "to_excel", "to_sql", "savefig"}
     | {"unlink", "mkdir", "rmdir", "commit", "executemany"}
@@ -47,15 +53,12 @@ class Outside:
 
     def __init__(self, every: Iterable[Statement]) -> None:
         self._modules: dict[str, str] = {}
-        self._whole: set[str] = set()
         self._functions: dict[str, list[Statement]] = {}
         self._tools: set[str] = set()
         self._known: dict[str, Doing] = {}
         for statement in every:
             if statement.is_import:
                 self._modules.update(_imported(statement.node))
-            if isinstance(statement.node, ast.Import):
-                self._whole |= set(statement.names.writes)
             for name in statement.makes:
                 self._functions.setdefault(name, []).append(statement)
         for name, made in self._functions.items():
@@ -65,8 +68,8 @@ class Outside:
     def doing(self, statements: Iterable[Statement], data: set[str], *, step: bool) -> Doing:
         """What statements do in a notebook whose nodes give ``data`` values.
 
-        A call that stands alone in a ``step`` acts on the process if it is of a module; in a plain
-        cell, which is there to be quick, if it is of anything but data.
+        A call that stands alone in a plain cell, which is there to be quick, acts on the process if
+        it is of anything but data; in a ``step`` if it looks like a setting.
         """
         found = Doing()
         for statement in statements:
@@ -121,7 +124,8 @@ class Outside:
             if not isinstance(root, ast.Name):
                 return False
             if step:
-                return root.id in self._whole
+                called = self._dotted(value.func)
+                return root.id in self._modules and _SETTING.search(called) is not None
             return root.id not in data and not hasattr(builtins, root.id) and root.id != "display"
         return bool(statement.mutates & self._modules.keys())
 

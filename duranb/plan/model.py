@@ -152,6 +152,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict=T
             found[edge.target].add(edge.source)
         return {name: frozenset(sources) for name, sources in found.items()}
 
+    def before_in_order(self, name: str) -> list[str]:
+        """The nodes directly before one, in the notebook's order."""
+        return [n.name for n in self.nodes if n.name in self.before[name]]
+
     @cached_property
     def sources(self) -> dict[str, dict[str, str]]:
         """For each node, where it takes the values of ``reads`` and ``uses`` from: the name of a

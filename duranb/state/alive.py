@@ -26,7 +26,7 @@ class Taken:
     :meth:`put` has given them their ``states``."""
 
     values: dict[str, Any]
-    states: list[tuple[Any, _State]] = field(default_factory=list)
+    states: list[tuple[Any, State]] = field(default_factory=list)
 
     def put(self) -> None:
         """Give the live objects their states."""
@@ -54,7 +54,7 @@ def taken(
     stand_for = {id(values[n]): a for n, a in alive.items()}
     if any(stand_for[id(values[n])] is not a for n, a in alive.items()):
         return Taken(dict(values))  # they shared what they do not share now
-    states = {n: _State.of(values[n]) for n in alive}
+    states = {n: State.of(values[n]) for n in alive}
     rest = {n: v for n, v in values.items() if n not in alive}
     if any(id(part) in stand_for for part in parts([rest, states], capture.live)):
         stand_for |= {id(each): each for each in beside}
@@ -62,20 +62,25 @@ def taken(
     return Taken({**rest, **alive}, [(alive[n], state) for n, state in states.items()])
 
 
+def state_of(value: object) -> State:
+    """The state of an object that :func:`is_open`: attributes and slots."""
+    return State.of(value)
+
+
 def give(loaded: object, alive: object) -> None:
     """Give an object that is alive, and :func:`is_open`, the state of another one of its type."""
-    _State.of(loaded).into(alive)
+    State.of(loaded).into(alive)
 
 
 @dataclass
-class _State:
+class State:
     """Attributes, and slots by their class and name."""
 
     attributes: dict[str, Any]
     slots: dict[tuple[type, str], Any]
 
     @classmethod
-    def of(cls, value: Any) -> _State:
+    def of(cls, value: Any) -> State:
         """What an object has now."""
         found = {}
         for owner, name, slot in _slots(type(value)):

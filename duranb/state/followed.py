@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from duranb.code.fingerprint import Uses
 from duranb.record.artifacts import Artifacts
 from duranb.record.events import Binding
-from duranb.state import randomness
+from duranb.state import inplace, randomness
 from duranb.state.alone import Alone
 from duranb.state.capture import NO_NAME, Capture
 from duranb.state.groups import Holders
@@ -80,6 +80,17 @@ class Followed:
     def load_value(self, binding: Binding, name: str = NO_NAME) -> Any:
         """A stored value: that of ``name`` in its artifact, or one without a name."""
         return self._capture.load_value(binding, name)
+
+    def given(self, values: Mapping[str, Any], versions: Mapping[str, str]) -> inplace.Given:
+        """Values that a function is given, to tell later what it did to them."""
+        return inplace.Given.now(self._capture, values, versions)
+
+    def again(self, values: Mapping[str, Any], binding: Binding) -> Any:
+        """Do to values what a function did to equal ones; its result. Raises
+        :class:`duranb.state.inplace.NotAlike`, having done nothing."""
+        if not binding.artifact:
+            return self.load_value(binding)
+        return inplace.again(self._capture, values, binding.artifact, self.live)
 
     @property
     def generators(self) -> randomness.Standing:

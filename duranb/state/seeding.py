@@ -11,6 +11,7 @@ import ast
 import re
 import types
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from duranb.code.looking import dict_of, is_class, module_of
@@ -28,6 +29,14 @@ def calls(tree: ast.AST) -> tuple[tuple[str, ...], ...]:
             if parts and _SEEDS.search(parts[-1]):
                 found.append(parts)
     return tuple(found)
+
+
+def in_file(path: str) -> bool:
+    """Whether a script's source seeds a generator anywhere; one that cannot be read does."""
+    try:
+        return bool(calls(ast.parse(Path(path).read_bytes())))
+    except (OSError, SyntaxError, ValueError):
+        return True
 
 
 def seeded(

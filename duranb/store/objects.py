@@ -216,7 +216,7 @@ class _Log:
 
     def read_on(self) -> None:
         """Take in what was appended since."""
-        names = self._bucket.names(f"{self._place}/log/")[self._next :]
+        names = self._bucket.names(f"{self._place}/")[self._next :]
         for name, raw in zip(names, self._bucket.get_many(names), strict=True):
             if name != self._name(self._next) or raw is None:
                 raise StoreDamaged(f"{self._name(self._next)} is missing from the bucket")
@@ -262,7 +262,7 @@ class _Log:
         return name, batches.encode(batch, self._key, name, self._seal)
 
     def _name(self, number: int) -> str:
-        return f"{self._place}/log/{number:08d}"
+        return f"{self._place}/{number:08d}"
 
     def _decoded(self, raw: bytes | None, name: str) -> Batch | None:
         return None if raw is None else batches.decode(raw, self._key, name, self._seal)[0]

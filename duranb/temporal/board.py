@@ -65,7 +65,7 @@ class Board:
         of those with the same name the last is the notebook's."""
         at = {name: max(x for x, _ in found) for name, found in self._versions.items()}
         order = sorted(
-            self._versions, key=lambda v: (self.place.get(v.partition(":")[0], -1), at[v])
+            self._versions, key=lambda v: (self.place.get(v.rpartition(":")[0], -1), at[v])
         )
         return [(v, sorted(self._versions[v], key=lambda x: x[0])) for v in order]
 
@@ -157,7 +157,7 @@ class Board:
     def _refuse_late(self, node: Node, variable: str, took: dict[str, Ref]) -> None:
         """Raise :class:`Conflict` where a change does not reach who should see it."""
         here = self.place[node.name]
-        name = variable.partition(":")[2]
+        name = variable.rpartition(":")[2]
         for other, theirs in self._taken.items():
             if self.place[other] > here and variable in theirs:
                 raise Conflict(
@@ -190,7 +190,7 @@ class Board:
             r for r in self._readers.get(variable, ()) if self.place[r] > self.place[node.name]
         ]
         if readers:
-            name = variable.partition(":")[2]
+            name = variable.rpartition(":")[2]
             raise Conflict(
                 f"step {node.name!r} gives {name!r} ({ref.get('type', 'a value')}) to step "
                 f"{readers[0]!r}, and it cannot be stored: {ref.get('why', '')}. Make it in the "

@@ -19,6 +19,7 @@ from duranb.code.fingerprint import Uses
 from duranb.errors import UsageError
 from duranb.plan import Node
 from duranb.state import randomness, seeding
+from duranb.state.capture import told
 from duranb.values import canonical
 
 GONE = object()
@@ -96,9 +97,9 @@ class Steps:
         live = vars(self.module)
         own = {*node.reads, *node.uses, *node.writes}
         names = sorted(n for n in self.uses.of_object(inspect.unwrap(fn)).data - own if n in live)
-        before = {n: canonical.version(live[n], live) for n in names}
+        before = {n: canonical.version(live[n], live, told) for n in names}
         yield
-        changed = [n for n in names if canonical.version(live.get(n), live) != before[n]]
+        changed = [n for n in names if canonical.version(live.get(n), live, told) != before[n]]
         if changed:
             importlib.reload(self.module)
             raise UsageError(

@@ -25,7 +25,7 @@ from duranb.record import events as e, standing
 from duranb.record.fold import Fold
 from duranb.record.history import History
 from duranb.record.kinds import Kind
-from duranb.record.model import Call, CallStatus
+from duranb.record.model import Call, CallStatus, Status
 from duranb.state import Namespace, randomness
 from duranb.store.buckets import Bucket
 from duranb.store.objects import ObjectArtifacts, ObjectStore
@@ -128,19 +128,20 @@ class Nodes:
         return done
 
     def undo(self, order: Order) -> int:
-        """Undo what a node did, latest first; how many executions were undone. What an earlier
-        worker had begun to undo is gone on with.
+        """Undo what a node did, latest first; how many executions are undone by now. What an
+        earlier worker had begun to undo is gone on with.
 
         Raises what the undo raises once its retries are spent, and what :meth:`run` does of stores.
         """
         with self._steps.one_at_a_time, self._journal(order) as runtime:
             history = runtime.history
             if history.to_undo:
-                done = len(saga.carry_on(runtime))
+                saga.carry_on(runtime)
             else:
-                done = len(saga.after_failed_run(runtime))
+                saga.after_failed_run(runtime)
             runtime.flush()
-        return done
+            undone = [x for x in history.executions.values() if x.status is Status.COMPENSATED]
+        return len(undone)
 
     # -- its values ------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.common import WorkflowIDReusePolicy
 
 from duranb.errors import UsageError
-from duranb.plan import Plan
+from duranb.plan import Plan, dump
 from duranb.temporal.worker import load_plan, queue_of
 from duranb.temporal.workflow import Notebook
 
@@ -53,7 +54,7 @@ async def start(
     """
     plan = load_plan(folder)
     told: dict[str, Any] = {
-        "plan": msgspec.to_builtins(plan),
+        "plan": json.loads(dump(plan)),
         "parameters": parameters_of(plan, parameters or {}),
     }
     if on_failure:

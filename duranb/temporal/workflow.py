@@ -21,7 +21,7 @@ from temporalio.exceptions import (
 with workflow.unsafe.imports_passed_through():
     import msgspec
 
-    from duranb.plan import Node, Plan
+    from duranb.plan import Node, load
     from duranb.temporal.board import Board, Conflict
 
 NODE = "duranb_node"
@@ -61,7 +61,7 @@ class Notebook:
     @workflow.init
     def __init__(self, start: dict[str, Any]) -> None:
         self._start = start
-        self._plan = msgspec.convert(start["plan"], Plan)
+        self._plan = load(msgspec.json.encode(start["plan"]))
         carried = start.get("carried") or {}
         given = {f":{n}": [[-1, {"json": v}]] for n, v in start.get("parameters", {}).items()}
         self._board = Board(self._plan, carried.get("board") or {"versions": given})
@@ -89,7 +89,7 @@ class Notebook:
             raise
         if self._errors:
             await self._fail()
-        values = {v.partition(":")[2]: found[-1][1] for v, found in self._board.latest()}
+        values = {v.rpartition(":")[2]: found[-1][1] for v, found in self._board.latest()}
         return {"values": values, **self._totals}
 
     # -- what people ask and say -----------------------------------------------------------

