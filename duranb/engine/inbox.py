@@ -79,6 +79,13 @@ def posted_answer(store: Path, history: History, call: int) -> e.Answered | None
     return e.Answered(call=call, **told) if is_whole else e.Answered(call=call, value=told)
 
 
+def answered(store: Path) -> set[int]:
+    """The questions to which answers were left that nobody has taken in yet."""
+    folder = store / ANSWERS
+    names = os.listdir(folder) if folder.is_dir() else []
+    return {int(n.removesuffix(".json")) for n in names if n.removesuffix(".json").isdecimal()}
+
+
 def posted_signals(store: Path, history: History) -> Iterator[e.Signalled]:
     """The signals that other processes left, oldest first.
 

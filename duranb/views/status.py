@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from rich.table import Table
 from rich.text import Text
@@ -19,10 +19,11 @@ from duranb.views.render import View
 from duranb.views.words import MARKS, STYLES, clock, cost, count, duration, money, tokens
 
 
-def view(history: History, holder: int | None = None) -> View:
+def view(history: History, holder: int | None = None, answered: Collection[int] = ()) -> View:
     """Every step with its latest execution, and what waits for the user.
 
     ``holder`` is the pid of the kernel that has the store open, where that is not this process.
+    ``answered`` are the questions whose answers the notebook has not found yet.
     """
     rows, old = _steps(history), stale(history)
     shown = _page(rows, old)
@@ -32,7 +33,7 @@ def view(history: History, holder: int | None = None) -> View:
     if rows:
         parts.append(_table(history, shown, old))
     parts += [Text(line) for line in left(history)]
-    lines = [*needs(history), *differing(history), *unrecorded(history)]
+    lines = [*needs(history, answered), *differing(history), *unrecorded(history)]
     parts += [Text(line, style="yellow") for line in lines]
     return View(*parts)
 
@@ -139,11 +140,11 @@ def left(history: History) -> list[str]:
     return lines
 
 
-def needs(history: History) -> list[str]:
+def needs(history: History, answered: Collection[int] = ()) -> list[str]:
     """What only the user can settle, with the words that do it."""
     lines = []
     for this in _steps(history):
-        lines += [_waits(call, this) for call in history.waits_for(this.id)]
+        lines += [_waits(call, this, answered) for call in history.waits_for(this.id)]
         if this.status is Status.IN_DOUBT:  # an earlier execution may have begun it
             doubts = standing.in_doubt(history, this.step)
         else:
@@ -206,12 +207,14 @@ def unrecorded(history: History) -> list[str]:
     ]
 
 
-def _waits(call: Call, this: Execution) -> str:
+def _waits(call: Call, this: Execution, answered: Collection[int]) -> str:
+    again = "" if this.status is Status.RUNNING else "run the cell again"
+    if call.id in answered:
+        return f"{call.step} has its answer: {call.preview}" + (f"  →  {again}" if again else "")
     how = {
         Kind.ASK: f"%duranb answer {call.id} VALUE",
         Kind.SIGNAL: f"%duranb signal {call.preview} [VALUE]",
     }.get(call.kind, "")
-    again = "" if this.status is Status.RUNNING else "run the cell again"
     until = f", until {clock(call.until)}" if call.until and how else ""
     until += f" (the answer {call.reason})" if call.reason else ""
     then = ", then ".join(filter(None, (how, again)))

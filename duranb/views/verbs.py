@@ -12,10 +12,11 @@ from duranb.views.render import View
 
 def status(reader: Reader, given: Status) -> View:
     """Where everything stands."""
+    from duranb.engine.inbox import answered
     from duranb.views.status import view
 
     with reader.lock:
-        return view(reader.history, reader.holder)
+        return view(reader.history, reader.holder, answered(reader.store_path))
 
 
 def log(reader: Reader, given: Log) -> View:

@@ -100,6 +100,7 @@ def test_question_waits_with_75_and_goes_on_when_answered(tmp_path: Path) -> Non
     assert wrong.returncode == 2 and f"open questions: {number[1]}" in wrong.stderr
     answered = duranb(tmp_path, "answer", path, number[1], "true")
     assert answered.returncode == 0, answered.stderr
+    assert "gate has its answer: Go on?" in duranb(tmp_path, "status", path).stdout
     assert duranb(tmp_path, "resume", path).returncode == 0
     assert ran(tmp_path)[-2:] == ["went", "True"]
 
