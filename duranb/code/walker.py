@@ -33,6 +33,8 @@ class Walker:
         self.assigned: set[str] = set()
         self.reads: set[str] = set()
         self.loads: set[str] = set()
+        self.used: set[str] = set()
+        """Names that the cell's own statements load: not those that its functions do."""
         self.writes: dict[str, None] = {}
         self.stores: set[str] = set()
         self.stored_now: set[str] = set()
@@ -54,6 +56,7 @@ class Walker:
 
     def load(self, name: str) -> None:
         self.loads.add(name)
+        self.used.add(name)
         if name in OPAQUE or (name in ("locals", "vars") and name not in self.assigned):
             self.see_opaque(name)
         self.need(name)
@@ -84,9 +87,13 @@ class Walker:
             self.blind = self.blind or why
 
     def only_defined(self) -> set[str]:
-        """The names that only functions bind of which this cell makes no use: it may bind them, and
-        surely does not."""
-        used = self.loads | self.escaped
+        """The names that only functions bind of which this cell makes no use, nor do those that it
+        makes use of: it may bind them, and surely does not."""
+        used: set[str] = set()
+        new = self.used | self.escaped
+        while new:
+            used |= new
+            new = {n for name in new for n in self.made.get(name, ())} - used
         return {n for n, makers in self.makers.items() if makers.isdisjoint(used)} - self.stored_now
 
     def leave(self) -> None:

@@ -71,8 +71,9 @@ def _new(capture: Capture, holders: Holders, name: str, seen: Tracked) -> Set[in
     """The ids of the objects that a value holds and did not reach when it was stored."""
     most = _FEW + seen.binding.size
     found = within([seen.value], most, capture.live)
-    ids = capture.dump([name]).reached.keys() if found is None else found.keys()
-    return ids - holders.reached(name).keys()
+    if found is None:
+        found = set(capture.dump([name]).reached)
+    return found.difference(holders.reached(name))
 
 
 def _is_rewired(capture: Capture, holders: Holders, name: str, others: Collection[str]) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import gc
+import operator
 import types
 from collections.abc import Callable, Iterable, Sequence
 from itertools import compress
@@ -21,36 +22,37 @@ from duranb.values.immutable import ATOMS, is_immutable_kind, is_imported
 _Parts = Callable[[Any], Iterable[object]]
 
 
-def within(values: Sequence[object], most: int, without: object) -> dict[int, object] | None:
-    """The objects that values hold, by id, of types whose instances can change; ``without`` is not
-    looked into. None where there are more than ``most`` to go through."""
+def within(values: Sequence[object], most: int, without: object) -> set[int] | None:
+    """The ids of the objects that values hold, of types whose instances can change; ``without`` is
+    not looked into. None where there are more than ``most`` to go through."""
     kinds = _Kinds()
-    seen: dict[int, object] = {id(without): without}
-    found: dict[int, object] = {}
+    seen = {id(without)}
+    found: set[int] = set()
     level = list(values)
     while level:
         held = _held(level, kinds)
         new = dict(zip(map(id, held), held, strict=True))
-        for number in new.keys() & seen.keys():
-            del new[number]
+        if not seen.isdisjoint(new):
+            for number in seen.intersection(new):
+                del new[number]
         seen.update(new)
         if len(seen) > most:
             return None
         level = list(new.values())
-        found.update(compress(new.items(), map(kinds.change.__getitem__, kinds.of(level))))
+        found.update(compress(new, map(kinds.change.__getitem__, kinds.of(level))))
     return found
 
 
 def _held(objects: list[object], kinds: _Kinds) -> list[Any]:
     """What objects hold directly, without what has nothing in it."""
-    odd = list(map(kinds.parts.__contains__, kinds.of(objects)))
-    if any(odd):
-        plain = [obj for obj, is_odd in zip(objects, odd, strict=True) if not is_odd]
-        found = gc.get_referents(*plain)
+    told = kinds.of(objects)
+    if kinds.parts.keys().isdisjoint(told):
+        found = gc.get_referents(*objects)
+    else:
+        odd = list(map(kinds.parts.__contains__, told))
+        found = gc.get_referents(*compress(objects, map(operator.not_, odd)))
         for obj in compress(objects, odd):
             found += kinds.parts[id(type(obj))](obj)
-    else:
-        found = gc.get_referents(*objects)
     return list(compress(found, map(kinds.has_parts.__getitem__, kinds.of(found))))
 
 
@@ -67,12 +69,12 @@ class _Kinds:
 
     def of(self, objects: list[Any]) -> list[int]:
         """The ids of the objects' types, which are known from then on."""
-        types_of = list(map(type, objects))
-        ids = list(map(id, types_of))
-        for number, kind in dict(zip(ids, types_of, strict=True)).items():
-            if number not in self._kept:
-                self._kept[number] = kind
-                self._learn(number, kind)
+        ids = list(map(id, map(type, objects)))
+        if not self._kept.keys() >= set(ids):
+            for number, obj in zip(ids, objects, strict=True):
+                if number not in self._kept:
+                    self._kept[number] = type(obj)
+                    self._learn(number, type(obj))
         return ids
 
     def _learn(self, number: int, kind: type) -> None:

@@ -90,6 +90,20 @@ def test_a_step_that_ties_equal_values_is_restored_with_that(world: World) -> No
     assert world.live["n"] == 1
 
 
+def test_a_function_that_only_another_one_calls_binds_nothing(world: World) -> None:
+    """A cell defines two functions, of which one binds a global and the other calls it: a variable
+    of that name, which an edited cell has made, stays what it is."""
+    code = "def f():\n    global x\n    x = [*x, 1]\ndef g(): return f()"
+    for value in (2, 3):
+        world.start()
+        world.cell("x", f"x = [{value}]")
+        world.cell("f", code)
+        assert world.live["x"] == [value]
+    assert world.last("f").origin is Origin.RESTORED
+    world.cell("call", "g()")
+    assert world.live["x"] == [3, 1]
+
+
 def test_a_step_that_deletes_what_is_gone_runs(world: World) -> None:
     """The cell that made it was removed: ``del`` raises. What a step has bound itself before it
     deletes it need not be there."""
