@@ -173,7 +173,7 @@ def library(value: types.FunctionType | type) -> bool:
     description than that name."""
     if is_class(value):
         module, name = module_of(value), qualname_of(value)
-    elif home(value) == "__main__":  # it may wrap one, and say it is that
+    elif home(cast(types.FunctionType, value)) == "__main__":  # it may wrap one, and say it is that
         return False
     else:
         module, name = value.__module__, value.__qualname__
