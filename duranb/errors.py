@@ -17,6 +17,7 @@
     │   ├── StepTimeout         ``--timeout`` passed                       (transport)
     │   ├── InDoubt             an effect may or may not have happened
     │   ├── BudgetExceeded      a call would cost more than is left
+    │   ├── BatchFailed         a batch API gave no answer to a call
     │   ├── AnswerTooLong       a server sent more than is recorded of one answer
     │   ├── ItemFailed          an item of a map failed after all its tries
     │   ├── Waiting             a question has no answer yet, a timer has not ended
@@ -36,6 +37,7 @@ import traceback
 
 __all__ = [
     "AnswerTooLong",
+    "BatchFailed",
     "BudgetExceeded",
     "DuranbError",
     "Expired",
@@ -152,6 +154,18 @@ class InDoubt(StepError):
 
 class BudgetExceeded(StepError):
     """A call was not made, since it would cost more than is left of a budget."""
+
+
+class BatchFailed(StepError):
+    """A batch API rejected a call, or did not make it in time. ``status_code`` is the HTTP status
+    that the call would have had by itself."""
+
+    def __init__(self, message: str, status_code: int = 0) -> None:
+        super().__init__(message)
+        self.status_code = status_code
+
+    def __reduce__(self) -> tuple[type[BatchFailed], tuple[str, int]]:
+        return type(self), (self.message, self.status_code)
 
 
 class AnswerTooLong(StepError):

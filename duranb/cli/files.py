@@ -30,9 +30,12 @@ def export(verb: Export, notebook: Path) -> None:
         for file in write(notebook, verb.out):
             click.echo(str(file))
         return
-    from duranb.export import export as exported
+    from duranb.export import graph_of, rendered
 
-    _write(exported(notebook, verb.target or ""), verb.out)
+    graph = graph_of(notebook)
+    _write(rendered(graph, verb.target or ""), verb.out)
+    for note in graph.notes:
+        click.echo(f"duranb: {note}", err=True)
 
 
 def export_traces(verb: ExportTraces, notebook: Path) -> None:

@@ -173,6 +173,8 @@ def library(value: types.FunctionType | type) -> bool:
     description than that name."""
     if is_class(value):
         module, name = module_of(value), qualname_of(value)
+    elif home(cast(types.FunctionType, value)) == "__main__":  # it may wrap one, and say it is that
+        return False
     else:
         module, name = value.__module__, value.__qualname__
     if type(module) is not str or module == "__main__" or "<locals>" in name:
@@ -306,8 +308,11 @@ class _Tokens:
             [self.token(v) for v in _cells(function)],
             [(k, self.token(v)) for k, v in extra.items()],
             # By its code wherever it is from: being wrapped makes it part of this function.
-            self.function(wrapped) if type(wrapped) is types.FunctionType else None,
+            self.function(wrapped) if type(wrapped) is types.FunctionType else self._of(wrapped),
         )
+
+    def _of(self, wrapped: object) -> object:
+        return None if wrapped is None else self.token(wrapped)
 
     def class_(self, cls: type) -> object:
         self._inside.append(cls)

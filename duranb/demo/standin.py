@@ -1,9 +1,10 @@
 """A stand-in for a model's API, for machines without one: it really reads licence texts.
 
-``python -m duranb.demo.standin --port 0 --journal FILE`` serves chat completions, responses and
-embeddings on 127.0.0.1, in the shapes of the OpenAI API. Behind them are fixed rules, not a
-language model, and every answer says so. Usage is counted from the length of the texts under the
-model's name that was asked for, so what prices it shows is what that model would have cost.
+``python -m duranb.demo.standin --port 0 --journal FILE`` serves chat completions, responses,
+embeddings and batches of them on 127.0.0.1, in the shapes of the OpenAI API. Behind them are fixed
+rules, not a language model, and every answer says so. Usage is counted from the length of the texts
+under the model's name that was asked for, so what prices it shows is what that model would have
+cost.
 
 Each request is journaled before it is answered (``GET /__journal``), and some go wrong on a fixed
 schedule (:mod:`duranb.demo.mishaps`), as they do with real providers.
@@ -26,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from duranb.demo import embedding, prompts, wire
+from duranb.demo.batches import BATCHES, FILES, SECONDS, Batches
 from duranb.demo.journal import Journal, Request
 from duranb.demo.mishaps import RETRY_AFTER, SLOW, Mishap, mishap
 from duranb.demo.replies import I_AM, reply_to
@@ -48,12 +50,35 @@ class Server(ThreadingHTTPServer):
         self.journal = journal
         self.pace = pace
         self.calm = calm
+        self.batches = Batches(self.answer, SECONDS * pace)
         self.last_request = time.monotonic()
 
     @property
     def url(self) -> str:
         """Where it is, as clients want it."""
         return f"http://127.0.0.1:{self.server_address[1]}/v1"
+
+    def answer(self, path: str, body: Any) -> tuple[int, Any]:
+        """The status and the body of a whole answer, without mishaps: to a request in a batch."""
+        request = self.journal.begin(path, body, lambda number: Mishap.NONE)
+        status, read, written = 200, 0, 0
+        try:
+            if path == EMBEDDINGS:
+                answer = embedding.body(body)
+                read = int(answer["usage"]["total_tokens"])
+            elif path in (CHAT, RESPONSES):
+                of, whole = _SHAPES[path]
+                prompt = of(body)
+                reply = reply_to(prompt)
+                answer = whole(prompt, reply, request.number, request.at // 1_000_000)
+                read, written = wire.tokens(prompt.text), wire.tokens(reply.written)
+            else:
+                status, answer = 404, wire.error(f"there is no {path} here", "not_found")
+        except prompts.BadRequest as refusal:
+            status, answer = 400, wire.error(str(refusal), "invalid_request_error")
+        ended = {"status": status, "sent": True, "read": read, "written": written}
+        self.journal.end(request.number, **ended)
+        return status, answer
 
     def fate(self, number: int) -> Mishap:
         """What becomes of a request."""
@@ -90,6 +115,10 @@ class Handler(BaseHTTPRequestHandler):
         if self.path == "/__journal":
             requests = self.server.journal.requests()
             self._send_json(200, {"total": len(requests), "requests": [*map(asdict, requests)]})
+        elif self.path.startswith((FILES, BATCHES)):
+            self.server.last_request = time.monotonic()
+            status, told = self.server.batches.found(self.path.partition("?")[0])
+            self._send_json(status, told)
         else:
             self._send_json(200, {"name": NAME, "about": f"This is {I_AM}."})
 
@@ -97,12 +126,19 @@ class Handler(BaseHTTPRequestHandler):
         """A request to the model."""
         self.server.last_request = time.monotonic()
         self._number = 0
+        path = self.path.partition("?")[0]
         try:
+            if path == FILES:
+                content_type = self.headers.get("Content-Type", "")
+                self._send_json(200, self.server.batches.upload(content_type, self._content()))
+                return
             body = self._body()
+            if path == BATCHES:
+                self._send_json(200, self.server.batches.submit(body))
+                return
         except prompts.BadRequest as refusal:
             self._send_json(400, wire.error(str(refusal), "invalid_request_error"))
             return
-        path = self.path.partition("?")[0]
         request = self.server.journal.begin(path, body, self.server.fate)
         status, sent, read, written = 0, False, 0, 0
         try:
@@ -161,13 +197,16 @@ class Handler(BaseHTTPRequestHandler):
 
     # -- the wire --------------------------------------------------------------------------
 
-    def _body(self) -> dict[str, Any]:
+    def _content(self) -> bytes:
         length = self.headers.get("Content-Length", "")
         if not length.isdigit() or int(length) > LARGEST_BODY:
             self.close_connection = True
             raise prompts.BadRequest(f"a body of at most {LARGEST_BODY} bytes, with its length")
+        return self.rfile.read(int(length))
+
+    def _body(self) -> dict[str, Any]:
         try:
-            body = json.loads(self.rfile.read(int(length)))
+            body = json.loads(self._content())
         except ValueError as error:
             raise prompts.BadRequest(f"the body is no JSON: {error}") from error
         if not isinstance(body, dict):
@@ -175,7 +214,8 @@ class Handler(BaseHTTPRequestHandler):
         return body
 
     def _send_json(self, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
-        data = json.dumps(body, ensure_ascii=False).encode()
+        given = isinstance(body, bytes)
+        data = body if given else json.dumps(body, ensure_ascii=False).encode()
         self._start(
             status, "application/json", {**(headers or {}), "Content-Length": f"{len(data)}"}
         )
@@ -212,6 +252,13 @@ class Handler(BaseHTTPRequestHandler):
         readable, _, _ = select.select([self.connection], [], [], 0)
         if readable and not self.connection.recv(1, socket.MSG_PEEK):
             raise ClientGone
+
+
+_SHAPES = {
+    CHAT: (prompts.of_chat, wire.chat),
+    RESPONSES: (prompts.of_responses, wire.response),
+}
+"""How a request of each kind is read, and its whole answer written."""
 
 
 def _thinking(digest: str) -> float:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from duranb.engine import scopes
@@ -21,7 +21,7 @@ from duranb.errors import BudgetExceeded, UsageError
 from duranb.record.costs import PAID
 from duranb.record.events import Usage
 from duranb.record.history import History
-from duranb.record.model import Execution, Origin, Status
+from duranb.record.model import Call, Execution, Origin, Status
 
 OUTSIDE = (
     "a budget works inside a step, where every call is known: begin the cell with %%durable, or "
@@ -134,16 +134,37 @@ class Budget:
             f"{self._more}, run it again, and it goes on from here"
         )
 
-    def settle(self, reserved: Amount, paid: Amount = Amount()) -> None:
-        """A call that had ``reserved`` has ended, and cost ``paid``: nothing where it failed."""
+    def commit(self, most: Amount) -> None:
+        """Reserve ``most`` for a call that was sent already, whatever is left."""
+        with self._lock:
+            self._reserved = self._reserved.plus(most)
+
+    def settle(self, reserved: Amount, paid: Amount = Amount(), place: Hashable = None) -> None:
+        """A call that had ``reserved`` has ended, and cost ``paid``: nothing where it failed.
+        ``place`` is the one it has in the journal."""
         with self._lock:
             self._reserved = self._reserved.minus(reserved)
             self._spent = self._spent.plus(paid)
 
 
 class Block(Budget):
-    """The budget of some code. What the journal answers in it counts: it is part of what the code
-    costs, however often it is run again."""
+    """The budget of some code. What the journal answers in it counts, once: it is part of what the
+    code costs, however often it is run again."""
+
+    def __init__(self, limit: Limit, whose: str, more: str) -> None:
+        super().__init__(limit, whose, more)
+        self._counted: set[int] = set()
+
+    def settle(self, reserved: Amount, paid: Amount = Amount(), place: Hashable = None) -> None:
+        """See :class:`Budget`."""
+        if paid.calls:
+            self._counted.add(hash(place))
+        super().settle(reserved, paid)
+
+    def replayed(self, amount: Amount, place: Hashable) -> None:
+        """The journal has answered the call in a place."""
+        if hash(place) not in self._counted:
+            self.settle(Amount(), amount, place)
 
 
 @contextlib.contextmanager
@@ -203,11 +224,11 @@ def in_force() -> tuple[Budget, ...]:
     return step.budgets if step is not None else ()
 
 
-def replayed(budgets: Iterable[Budget], usage: Usage | None) -> None:
+def replayed(budgets: Iterable[Budget], call: Call) -> None:
     """The journal has answered a call to a model."""
     for each in budgets:
         if isinstance(each, Block):
-            each.settle(Amount(), amount_of(usage))
+            each.replayed(amount_of(call.usage), (call.step, call.place_key, call.occurrence))
 
 
 def of_step(runtime: Runtime, spec: Spec, execution: int, inputs: dict[str, str]) -> Budget | None:

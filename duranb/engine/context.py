@@ -55,6 +55,7 @@ class StepContext:
         self.unrecorded: Tally = Tally(execution, runtime.append, within)
         self.span: tracing.Current | None = None
         self._outer: StepContext | None = None
+        self._desk = scopes.desk()
 
     @property
     def attempt(self) -> int:
@@ -72,7 +73,8 @@ class StepContext:
             self._outer, self.runtime.running = self.runtime.running, self
         self.journal.attempt.entered()
         attempt = self.journal.attempt
-        return scopes.inside.set(scopes.Inside(self, attempt, budgets=self.budgets))
+        where = scopes.Inside(self, attempt, budgets=self.budgets, desk=self._desk)
+        return scopes.inside.set(where)
 
     def exit(
         self,

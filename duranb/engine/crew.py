@@ -6,18 +6,24 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from duranb.engine.flows import TICK, arun, run
-from duranb.engine.items import Items, Outcome
+from duranb.engine.items import Items, Outcome, Pulled
 from duranb.engine.progress import Progress
-from duranb.engine.scopes import LOOK, Item
+from duranb.engine.scopes import LOOK
 
 NOT_YET: Final = "not yet"
 OVER: Final = "over"
-"""What :meth:`Line.poll` gives instead of an outcome."""
+IDLE: Final = "idle"
+"""What :meth:`Line.poll` gives instead of an outcome. ``IDLE``: its workers have left, and items
+are put off."""
+
+Full = Callable[[], bool]
+"""Whether no more items should be pulled in this round."""
 
 
 class Line:
@@ -37,6 +43,7 @@ class Line:
         self._next = 0
         self._count: int | None = None
         self._error: BaseException | None = None
+        self._working = 0
         self._wakers: list[Callable[[], None]] = []
 
     def on_change(self, waker: Callable[[], None]) -> None:
@@ -59,6 +66,22 @@ class Line:
             progress.served += outcome.served
             progress.cost += outcome.cost
             self._tell()
+
+    def begin(self, workers: int) -> None:
+        """So many workers begin."""
+        with self._changed:
+            self._working += workers
+
+    def leave(self) -> None:
+        """One of them finds nothing to do."""
+        with self._changed:
+            self._working -= 1
+            self._tell()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether all of them have left."""
+        return not self._working
 
     def fail(self, error: BaseException) -> None:
         """The whole map ends with an error; the first one counts."""
@@ -94,9 +117,11 @@ class Line:
             self._changed.wait_for(lambda: self.has_room(index))
 
     def poll(self) -> Outcome | str:
-        """The next outcome, ``NOT_YET``, or ``OVER``. Raises what the map ended with."""
+        """The next outcome, ``NOT_YET``, ``OVER`` or ``IDLE``. Raises what the map ended with."""
         with self._changed:
             outcome = self._ready.pop(self._next, None)
+            if outcome is None and self.is_idle and self.closed and self._error is None:
+                outcome = self._failed()
             if outcome is not None:
                 self._next += 1
                 if self._ahead is not None:
@@ -104,7 +129,14 @@ class Line:
                 return outcome
             if self._error is not None:
                 raise self._error
-            return OVER if self._next == self._count else NOT_YET
+            if self._next == self._count:
+                return OVER
+            return IDLE if self.is_idle else NOT_YET
+
+    def _failed(self) -> Outcome | None:
+        """The first item that failed, where those before it are put off."""
+        failed = (i for i, outcome in self._ready.items() if outcome.failure is not None)
+        return self._ready.get(min(failed, default=-1))
 
     def take(self) -> Outcome | str:
         """What :meth:`poll` gives, after waiting for it a moment."""
@@ -117,45 +149,69 @@ class Line:
 
 
 class Source:
-    """The items, pulled when a worker is free. ``sync`` or ``asynchronous`` is where they come
-    from."""
+    """The items, pulled when a worker is free; first those of ``due``, which were put off."""
 
-    def __init__(self, items: Items, line: Line) -> None:
+    def __init__(
+        self, items: Items, line: Line, source: Iterator[Any] | AsyncIterator[Any], full: Full
+    ) -> None:
         self._items = items
         self._line = line
+        self._source = source
+        self._full = full
         self._index = 0
-        self._ended = False
+        self.ended = False
+        self.put_off: list[Pulled] = []
+        self._due: deque[Pulled] = deque()
         self._lock = threading.Lock()
 
-    def pull(self, source: Iterator[Any]) -> tuple[int, Any, Item | None] | None:
-        """The next item, its place and which it is; None when there is no more."""
+    def again(self) -> None:
+        """What was put off is due."""
+        self._due.extend(sorted(self.put_off, key=lambda pulled: pulled.index))
+        self.put_off = []
+
+    def ended_with(self, pulled: Pulled, outcome: Outcome) -> None:
+        """An item has ended, or was put off."""
+        if outcome.put_off:
+            self.put_off.append(pulled)
+        else:
+            self._line.put(pulled.index, outcome)
+
+    def pull(self) -> Pulled | None:
+        """The next item; None when there is no more for now. In threads."""
+        assert isinstance(self._source, Iterator)
         with self._lock:
+            if (due := self._next_due()) is not None:
+                return due
             self._line.wait_for_room(self._index)
-            return self._numbered(next(source, OVER)) if self._going else None
+            return self._numbered(next(self._source, OVER)) if self._going else None
+
+    def _next_due(self) -> Pulled | None:
+        return self._due.popleft() if self._due and not self._line.closed else None
 
     @property
     def _going(self) -> bool:
-        return not (self._ended or self._line.closed)
+        return not (self.ended or self._line.closed or self._full())
 
-    def _numbered(self, item: Any) -> tuple[int, Any, Item | None] | None:
+    def _numbered(self, item: Any) -> Pulled | None:
         if item is OVER:
-            self._ended = True
+            self.ended = True
             self._line.end(self._index)
             return None
         index, self._index = self._index, self._index + 1
-        return index, item, self._items.identify(index, item)
+        return Pulled(index, item, self._items.identify(index, item))
 
-    async def apull(
-        self, source: Iterator[Any] | AsyncIterator[Any], turn: asyncio.Lock, room: asyncio.Event
-    ) -> tuple[int, Any, Item | None] | None:
+    async def apull(self, turn: asyncio.Lock, room: asyncio.Event) -> Pulled | None:
         """The same on an event loop. Tasks take ``turn``; ``room`` is set when there may be."""
         async with turn:
+            if (due := self._next_due()) is not None:
+                return due
             while not self._line.has_room(self._index):
                 room.clear()
                 if not self._line.has_room(self._index):
                     await room.wait()
             if not self._going:
                 return None
+            source = self._source
             if isinstance(source, AsyncIterator):
                 return self._numbered(await anext(source, OVER))
             return self._numbered(next(source, OVER))
@@ -164,10 +220,9 @@ class Source:
 class Threads:
     """Threads that carry out items of a plain function."""
 
-    def __init__(self, items: Items, line: Line, source: Iterator[Any], workers: int) -> None:
+    def __init__(self, items: Items, line: Line, source: Source, workers: int) -> None:
         self._items = items
         self._line = line
-        self._queue = Source(items, line)
         self._source = source
         self._context = contextvars.copy_context()
         self._threads = [
@@ -177,39 +232,35 @@ class Threads:
 
     def start(self) -> None:
         """Begin."""
+        self._line.begin(len(self._threads))
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
         """End: calls on their way are waited for, and no other is made."""
-        self._line.close()
-        self._items.stop()
+        if not self._line.is_idle:
+            self._line.close()
+            self._items.stop()
         for thread in self._threads:
             thread.join()
 
     def _work(self) -> None:
         try:
-            while (pulled := self._context.copy().run(self._queue.pull, self._source)) is not None:
-                index, item, identity = pulled
-                flow = self._items.carry_out(index, item, identity)
-                self._line.put(index, self._context.copy().run(run, flow))
+            while (pulled := self._context.copy().run(self._source.pull)) is not None:
+                flow = self._items.carry_out(pulled)
+                self._source.ended_with(pulled, self._context.copy().run(run, flow))
         except BaseException as error:  # of any kind: it ends the map, for whoever waits for it
             self._line.fail(error)
+        finally:
+            self._line.leave()
 
 
 class Tasks:
     """Tasks that carry out items of a function that awaits, on the loop that runs."""
 
-    def __init__(
-        self,
-        items: Items,
-        line: Line,
-        source: Iterator[Any] | AsyncIterator[Any],
-        workers: int,
-    ) -> None:
+    def __init__(self, items: Items, line: Line, source: Source, workers: int) -> None:
         self._items = items
         self._line = line
-        self._queue = Source(items, line)
         self._source = source
         self._workers = workers
         self._turn = asyncio.Lock()
@@ -225,12 +276,14 @@ class Tasks:
 
     def start(self) -> None:
         """Begin."""
+        self._line.begin(self._workers)
         self._tasks = [asyncio.create_task(self._work()) for _ in range(self._workers)]
 
     async def stop(self) -> None:
         """End: calls on their way are waited for, and no other is made."""
-        self._line.close()
-        self._items.stop()
+        if not self._line.is_idle:
+            self._line.close()
+            self._items.stop()
         left = set(self._tasks)
         asked: set[asyncio.Task[None]] = set()
         while left:
@@ -243,13 +296,13 @@ class Tasks:
 
     async def _work(self) -> None:
         try:
-            while (
-                pulled := await self._queue.apull(self._source, self._turn, self._room)
-            ) is not None:
-                index, item, identity = pulled
-                self._line.put(index, await arun(self._items.carry_out(index, item, identity)))
+            while (pulled := await self._source.apull(self._turn, self._room)) is not None:
+                outcome = await arun(self._items.carry_out(pulled))
+                self._source.ended_with(pulled, outcome)
         except BaseException as error:  # of any kind: it ends the map, for whoever waits for it
             self._line.fail(error)
+        finally:
+            self._line.leave()
 
 
 class LoopThread:

@@ -134,7 +134,7 @@ def carry_out(
     )
 
     def make(claim: Claim, idempotency_key: str) -> Carried:
-        where = scopes.Inside(here, claim.attempt, idempotency_key, in_force())
+        where = scopes.Inside(here, claim.attempt, idempotency_key, in_force(), scopes.desk())
         work = functools.partial(fn, *args, **kwargs)
         if effect.transaction is None:
             return Carried(where, work, fn)

@@ -49,6 +49,20 @@ class Act:
         return made.__await__()
 
 
+class Blocking:
+    """Calls ``do``, which blocks: in a thread of its own where the flow runs on an event loop."""
+
+    def __init__(self, do: Callable[[], Any]) -> None:
+        self._do = do
+
+    def wait(self) -> Any:
+        """The result of ``do``."""
+        return self._do()
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        return asyncio.to_thread(self._do).__await__()
+
+
 class Pause:
     """Waits ``seconds``; in a thread in small pieces, so that it can be interrupted."""
 

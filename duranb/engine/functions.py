@@ -21,11 +21,12 @@ from duranb.code.holding import value as value_of
 from duranb.engine import context as ctx, saga
 from duranb.engine.decide import Decision, is_alike, touched, why
 from duranb.engine.options import COMPENSATE
+from duranb.engine.printed import Printed, again, notice
 from duranb.engine.reach import FunctionState, global_name, values_of
 from duranb.engine.retry import Policy
 from duranb.engine.runtime import Runtime, needed
 from duranb.engine.spec import Spec
-from duranb.engine.steprun import NOTHING, StepRun
+from duranb.engine.steprun import NOTHING, StepRun, messages_of
 from duranb.errors import UsageError
 from duranb.record import events as e, ways
 from duranb.record.history import History
@@ -38,17 +39,19 @@ R = TypeVar("R")
 
 
 class _FunctionHost:
-    """A function's body: it has a result, no outputs, and notices are printed."""
+    """A function's body: it has a result, what it prints where somebody listens, and notices."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
+        self._printed = Printed()
         self.value: object = NOTHING
 
     def begin_attempt(self) -> None:
         self.value = NOTHING
+        self._printed = Printed()
 
     def outputs(self) -> list[dict[str, Any]]:
-        return []
+        return self._printed.messages()
 
     def result(self) -> object:
         return self.value
@@ -57,7 +60,7 @@ class _FunctionHost:
         return eval(expression, {"result": self.value})
 
     def notice(self, text: str) -> None:
-        print(f"duranb: {text}")
+        notice(text)
 
     def completed(self, execution: int) -> None:
         """Its caller sees the result, and is told what nobody has recorded of it."""
@@ -340,6 +343,7 @@ def _restored(runtime: Runtime, spec: Spec, decision: Decision, reached: _Reache
         ),
         wait=False,
     )
+    again(messages_of(runtime, source))
     _tell_unrecorded(source)
     return result
 
@@ -351,7 +355,7 @@ def _tell_unrecorded(this: Execution) -> None:
     """Once for a step in each process: it may be called a thousand times."""
     if this.unrecorded and this.step not in _told:
         _told.add(this.step)
-        print(f"duranb: {ways.sentence(this.step, this.unrecorded)}")
+        notice(ways.sentence(this.step, this.unrecorded))
 
 
 _sources: WeakKeyDictionary[Callable[..., Any], str] = WeakKeyDictionary()

@@ -30,6 +30,7 @@ from duranb.engine.context import StepContext
 from duranb.engine.flows import TICK, Flow, Pause
 from duranb.engine.journal import Claim
 from duranb.engine.retry import Policy, cause_of
+from duranb.engine.rounds import Desk, PutOff
 from duranb.engine.runtime import Runtime
 from duranb.errors import BudgetExceeded, StoreError, UsageError, ValidationFailed
 from duranb.record.kinds import Kind
@@ -63,12 +64,26 @@ class Failure:
 @dataclass(frozen=True)
 class Outcome:
     """What became of an item: its ``value``, or its ``failure`` and the ``error`` behind it.
-    ``served`` when the journal had it. ``cost`` is what its calls cost now, in US dollars."""
+    ``served`` when the journal had it. ``cost`` is what its calls cost now, in US dollars.
+    ``put_off``: nothing yet, it waits for others."""
 
     value: Any = None
     failure: Failure | None = None
     error: Exception | None = None
     served: bool = False
+    cost: float = 0.0
+    put_off: bool = False
+
+
+@dataclass
+class Pulled:
+    """An item at its place, from 0, and which one it is (None outside of steps); the ``tries`` that
+    were made of it, and what those that failed cost, in US dollars."""
+
+    index: int
+    item: Any
+    identity: scopes.Item | None
+    tries: int = 0
     cost: float = 0.0
 
 
@@ -125,8 +140,11 @@ class Items:
         check: Check,
         pace: Pace,
         purse: Budget | None = None,
+        desk: Desk | None = None,
     ) -> None:
         self._here = here
+        self._desk = desk
+        self._collected = desk or scopes.desk()
         self._work = work
         self._policy = policy
         self._check = check
@@ -179,18 +197,19 @@ class Items:
         key = blake3.blake3(f"{base}\0{count}".encode()).hexdigest(16)
         return scopes.Item(key, Kind.MAP.key(self._work.code(runtime, item)))
 
-    def carry_out(self, index: int, item: Any, identity: scopes.Item | None) -> Flow[Outcome]:
-        """What becomes of an item after all its attempts.
+    def carry_out(self, pulled: Pulled) -> Flow[Outcome]:
+        """What becomes of an item after all its attempts, or that it is put off.
 
         Raises what ends the whole map: an interrupt, a store that refuses, an effect in doubt, a
         question that waits.
         """
-        cost, number = 0.0, 0
         while True:
             yield from self._pause(self._pace.wait())
-            outcome, answered, tries = yield from self._try(index, item, identity)
-            cost += outcome.cost
-            number += tries  # those of the SDK and ours are the same tries
+            outcome, answered, tries = yield from self._try(pulled)
+            if outcome.put_off:
+                return outcome
+            cost = pulled.cost = pulled.cost + outcome.cost
+            number = pulled.tries = pulled.tries + tries  # the SDK's and ours are the same tries
             error = outcome.error
             if error is None:
                 return replace(outcome, cost=cost)
@@ -199,7 +218,7 @@ class Items:
             strict = self._here is not None and self._here.journal.strict
             if not again or (strict and cause is Cause.CONTENT):
                 text, kind = text_of(error), name_of(type(error))
-                failure = Failure(index, item, text, kind, number, cost)
+                failure = Failure(pulled.index, pulled.item, text, kind, number, cost)
                 return replace(outcome, failure=failure, cost=cost)
             if not strict:
                 yield from self._pause(self._policy.wait(error, cause, number))
@@ -217,11 +236,10 @@ class Items:
 
     # -- one attempt -----------------------------------------------------------------------
 
-    def _try(
-        self, index: int, item: Any, identity: scopes.Item | None
-    ) -> Flow[tuple[Outcome, bool, int]]:
+    def _try(self, pulled: Pulled) -> Flow[tuple[Outcome, bool, int]]:
         """One attempt, whether a model answered in it (outside of steps nobody can tell), and how
         many tries it was."""
+        index, item, identity = pulled.index, pulled.item, pulled.identity
         if self._here is None or identity is None:
             try:
                 value = yield self._doing(None, item)
@@ -230,6 +248,7 @@ class Items:
                 return Outcome(error=error), True, 1
             return Outcome(value), True, 1
         attempt = scopes.Attempt(self._here.attempt, self._scope, identity)
+        attempt.desk = self._desk
         attempt.entered()
         with self._lock:
             self._going.add(attempt)
@@ -247,7 +266,7 @@ class Items:
         here = self._here
         assert here is not None
         journal = here.journal
-        where = scopes.Inside(here, attempt, budgets=self._budgets)
+        where = scopes.Inside(here, attempt, budgets=self._budgets, desk=self._collected)
         with scopes.set_inside(where):
             claim = journal.claim(Kind.MAP, identity.code, f"{self._work.label}[{index}]")
         assert claim is not None
@@ -262,14 +281,22 @@ class Items:
                 value = yield self._doing(where, item)
                 if journal.stopped is not None:  # it was raised in here, and swallowed
                     raise journal.stopped
+                if attempt.put_off:
+                    raise PutOff
                 self._verify(value)
-            except Exception as error:
+            except (Exception, asyncio.CancelledError) as raised:
                 stopped = journal.stopped or self._over_budget()
                 if stopped is not None:
-                    raise stopped from error
+                    raise stopped from raised
                 self._refuse_if_stopping()
-                if is_a(error, StoreError):
+                if attempt.put_off:
+                    yield from scopes.linger(attempt)
+                    yield from scopes.leave(attempt)
+                    return Outcome(put_off=True)
+                error = attempt.refused or raised
+                if is_a(error, StoreError, asyncio.CancelledError):
                     raise
+                assert isinstance(error, Exception)
                 if not journal.strict and self._cause(error, attempt) is Cause.CONTENT:
                     journal.reject(error, attempt)
                 yield claim.fail(error)
@@ -291,7 +318,7 @@ class Items:
         assert self._here is not None and claim.recorded is not None
         for call in map(self._here.runtime.history.calls.__getitem__, claim.recorded.made_of):
             if call.kind.traits.answer:
-                budgets.replayed(self._budgets, call.usage)
+                budgets.replayed(self._budgets, call)
 
     @staticmethod
     def _cause(error: Exception, attempt: scopes.Attempt) -> Cause:

@@ -15,11 +15,13 @@ from collections.abc import (
 from dataclasses import dataclass, replace
 from typing import Any, Generic, Literal, TypeVar, cast
 
-from duranb.engine import budgets, context as ctx
-from duranb.engine.crew import OVER, Line, LoopThread, Tasks, Threads
+from duranb.engine import budgets, context as ctx, rounds
+from duranb.engine.crew import IDLE, NOT_YET, OVER, Line, LoopThread, Source, Tasks, Threads
+from duranb.engine.flows import Flow, arun, run
 from duranb.engine.items import Check, Failure, Items, Outcome, Pace, Work
 from duranb.engine.progress import Display, Nowhere, Progress
 from duranb.engine.retry import Policy
+from duranb.engine.rounds import MOST_PUT_OFF, Desk
 from duranb.errors import ItemFailed, UsageError
 from duranb.state import preview
 
@@ -29,6 +31,8 @@ AHEAD = 16
 """How far a stream's workers may be ahead of whoever reads it, in items for each worker."""
 
 OnError = Literal["raise", "collect"]
+
+Batch = bool | Literal["only"]
 
 
 class Results(list[R]):
@@ -88,6 +92,7 @@ class Settings:
     on_error: OnError
     rate: float | None = None
     budget: float | None = None
+    batch: Batch = False
 
 
 class Job(Generic[R]):
@@ -140,74 +145,73 @@ class Job(Generic[R]):
 
     # -- carrying out ----------------------------------------------------------------------
 
-    def _begin(self, ahead: int | None) -> tuple[Items, Line, Display]:
+    def _begin(self, ahead: int | None) -> _Going:
         if self._begun:
             raise UsageError(
                 f"the map of {self._settings.work.label} has begun already: call it again"
             )
         self._begun = True
         here = None if ctx.in_effect() else ctx.current()
-        settings = self._settings
+        settings, label = self._settings, self._settings.work.label
+        desk = rounds.desk(here, label, only=settings.batch == "only") if settings.batch else None
         purse = None if settings.budget is None else budgets.of_map(here, settings.budget)
         pace = Pace(settings.rate)
-        items = Items(here, settings.work, settings.policy, settings.check, pace, purse)
+        items = Items(here, settings.work, settings.policy, settings.check, pace, purse, desk)
         total = len(self._items) if isinstance(self._items, Sized) else None
         stops = settings.on_error == "raise"
-        line = Line(Progress(settings.work.label, total), ahead, stops=stops)
-        return items, line, here.runtime.settings.display() if here is not None else Nowhere()
+        line = Line(Progress(label, total), None if desk is not None else ahead, stops=stops)
+        given = self._items
+        pulled = aiter(given) if isinstance(given, AsyncIterable) else iter(given)
+        workers = settings.workers if total is None else max(1, min(settings.workers, total))
+        display = here.runtime.settings.display() if here is not None else Nowhere()
+        return _Going(items, line, pulled, workers, display, desk)
 
     def _each(self, ahead: int | None) -> Iterator[R]:
         """Each result, in this thread."""
-        items, line, display = self._begin(ahead)
-        crew: LoopThread | Threads = (
-            LoopThread(lambda: self._tasks(items, line))
-            if self.awaits
-            else self._threads(items, line)
-        )
-        crew.start()
+        going = self._begin(ahead)
+        line = going.line
+        outcome: Outcome | str = NOT_YET
         try:
-            while (outcome := line.take()) is not OVER:
-                display.update(line.progress)
-                if isinstance(outcome, Outcome):
-                    yield self._result(outcome)
+            while outcome is not OVER:
+                crew = LoopThread(going.tasks) if self.awaits else going.threads()
+                crew.start()
+                try:
+                    while (outcome := line.take()) is not OVER and outcome is not IDLE:
+                        going.show()
+                        if isinstance(outcome, Outcome):
+                            yield self._result(outcome)
+                finally:
+                    crew.stop()
+                if outcome is IDLE:
+                    run(going.next_round())
         finally:
-            crew.stop()
-            line.progress.end()
-            display.update(line.progress)
+            going.end()
 
     async def _aeach(self, ahead: int | None) -> AsyncIterator[R]:
         """Each result, on the event loop that runs."""
-        items, line, display = self._begin(ahead)
-        crew = self._tasks(items, line)
+        going = self._begin(ahead)
+        line = going.line
+        outcome: Outcome | str = NOT_YET
         changed = asyncio.Event()
         line.on_change(changed.set)
-        crew.start()
         try:
-            while (outcome := line.poll()) is not OVER:
-                display.update(line.progress)
-                if isinstance(outcome, Outcome):
-                    yield self._result(outcome)
-                    continue
-                await changed.wait()
-                changed.clear()
+            while outcome is not OVER:
+                crew = going.tasks()
+                crew.start()
+                try:
+                    while (outcome := line.poll()) is not OVER and outcome is not IDLE:
+                        going.show()
+                        if isinstance(outcome, Outcome):
+                            yield self._result(outcome)
+                            continue
+                        await changed.wait()
+                        changed.clear()
+                finally:
+                    await crew.stop()
+                if outcome is IDLE:
+                    await arun(going.next_round())
         finally:
-            await crew.stop()
-            line.progress.end()
-            display.update(line.progress)
-
-    def _threads(self, items: Items, line: Line) -> Threads:
-        return Threads(items, line, iter(cast(Iterable[Any], self._items)), self._workers(line))
-
-    def _tasks(self, items: Items, line: Line) -> Tasks:
-        source = self._items
-        pulled = aiter(source) if isinstance(source, AsyncIterable) else iter(source)
-        return Tasks(items, line, pulled, self._workers(line))
-
-    def _workers(self, line: Line) -> int:
-        total = line.progress.total
-        return (
-            self._settings.workers if total is None else max(1, min(self._settings.workers, total))
-        )
+            going.end()
 
     def _result(self, outcome: Outcome) -> R:
         """An item's result, or its failure; the error where failures are not collected."""
@@ -217,6 +221,64 @@ class Job(Generic[R]):
         if self._settings.on_error == "collect":
             return cast(R, failure)
         raise _failed(self._settings.work.label, failure) from outcome.error
+
+
+class _Going:
+    """A map while it is carried out, in one round of workers or in several."""
+
+    def __init__(
+        self,
+        items: Items,
+        line: Line,
+        pulled: Iterator[Any] | AsyncIterator[Any],
+        workers: int,
+        display: Display,
+        desk: Desk | None,
+    ) -> None:
+        self.line = line
+        self._items = items
+        self._workers = workers
+        self._display = display
+        self._desk = desk
+        self._source = Source(items, line, pulled, self._is_full)
+
+    def _is_full(self) -> bool:
+        return self._desk is not None and self._desk.is_full
+
+    def threads(self) -> Threads:
+        """Workers for a plain function."""
+        return Threads(self._items, self.line, self._source, self._workers)
+
+    def tasks(self) -> Tasks:
+        """Workers for one that awaits, on the loop that runs."""
+        return Tasks(self._items, self.line, self._source, self._workers)
+
+    def next_round(self) -> Flow[None]:
+        """All workers have left, and items are put off: submit what was collected. When there are
+        no further items to collect, wait until those can go on."""
+        assert self._desk is not None
+        yield from self._desk.submit()
+        if self._source.ended or len(self._source.put_off) >= MOST_PUT_OFF:
+            yield from self._desk.wait(self._tell)
+            self._tell("")
+            self._source.again()
+
+    def _tell(self, waiting: str) -> None:
+        self.line.progress.waiting = waiting
+        self.show()
+
+    def show(self) -> None:
+        """Show how far it is."""
+        if self._desk is not None:
+            self.line.progress.batched = self._desk.taken
+        self._display.update(self.line.progress)
+
+    def end(self) -> None:
+        """It is over, one way or another."""
+        self.line.progress.end()
+        self.show()
+        if self._desk is not None:
+            self._desk.close()
 
 
 def _failed(label: str, failure: Failure) -> ItemFailed:

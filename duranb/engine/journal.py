@@ -8,6 +8,7 @@ comes piece by piece, uses its :class:`Claim` directly.
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import threading
 import time
@@ -33,7 +34,7 @@ from duranb.record.events import (
     Usage,
 )
 from duranb.record.kinds import Kind
-from duranb.record.model import Call, CallStatus
+from duranb.record.model import Call, CallStatus, Status
 from duranb.text.credentials import public_text
 
 if TYPE_CHECKING:
@@ -167,7 +168,17 @@ class Journal:
 
     def _must_be_new(self, recorded: Call) -> bool:
         """``--fresh`` asks models anew, but never does an effect a second time."""
-        return self._fresh and recorded.execution != self.execution and recorded.kind.traits.fresh
+        return self._fresh and recorded.execution < self._begun and recorded.kind.traits.fresh
+
+    @functools.cached_property
+    def _begun(self) -> int:
+        """The first of the executions that this one goes on with: those before it that wait."""
+        first = self.execution
+        for this in reversed(self._runtime.history.executions_of(self.step)):
+            if this.id < first and this.status is not Status.WAITING:
+                break
+            first = min(first, this.id)
+        return first
 
     def _refusal(self, claim: Claim, explain: Callable[[], str]) -> str:
         times = self._runtime.history.occurrences(self.step, claim.place_key)
@@ -320,6 +331,7 @@ class Claim:
         self.id = recorded.id if recorded is not None else 0
         self._journal = journal
         self._started = now_us()
+        self._made = False
 
     @property
     def place_key(self) -> str:
@@ -342,12 +354,18 @@ class Claim:
 
     def response(self) -> memoryview:
         """Replay: the bytes of the recorded response."""
-        return self._journal.read(self._journal._replays(self))
+        found = self.recorded if self._made else self._journal._replays(self)
+        assert found is not None
+        return self._journal.read(found)
 
     def intend(self, **what: Any) -> Flow[None]:
         """Make it durable that the call is about to be made. ``what`` are fields of
         :class:`duranb.record.events.CallIntended`."""
-        yield self._journal._runtime.append(CallIntended(**self._told(), **what))
+        yield self._journal._runtime.append(self.intention(**what))
+
+    def intention(self, **what: Any) -> CallIntended:
+        """The event that :meth:`intend` makes durable."""
+        return CallIntended(**self._told(), **what)
 
     def complete(
         self,
@@ -401,6 +419,18 @@ class Claim:
         return self._journal._runtime.append(
             CallFailed(**what, error=told, status=status, started=self._started)
         )
+
+    def anew(self, error: BaseException, status: int = 0) -> None:
+        """Record that what was intended here has failed; the call is made as another one."""
+        told = CallFailed(
+            **self._told(), error=describe(error), status=status, started=self._started
+        )
+        self._journal._runtime.append(told)
+        self.disregard()
+
+    def take_in(self) -> None:
+        """What :meth:`complete` has recorded is what the call is answered by."""
+        self.recorded, self._made = self._journal._runtime.history.calls[self.id], True
 
     def release(self) -> None:
         """Free the place without a record: the call was abandoned."""

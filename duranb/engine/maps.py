@@ -14,7 +14,7 @@ import blake3
 from duranb.code import identity
 from duranb.code.looking import qualname_of
 from duranb.engine.items import Check, Work
-from duranb.engine.jobs import Job, OnError, Results, Settings
+from duranb.engine.jobs import Batch, Job, OnError, Results, Settings
 from duranb.engine.retry import Policy
 from duranb.engine.runtime import Runtime
 from duranb.errors import UsageError
@@ -40,6 +40,7 @@ def map(  # type: ignore[overload-overlap]
     rate: float | None = None,
     budget: float | None = None,
     key: Callable[[T], object] | None = None,
+    batch: Batch = False,
     stream: bool = False,
 ) -> Job[R]: ...
 @overload
@@ -55,6 +56,7 @@ def map(
     rate: float | None = None,
     budget: float | None = None,
     key: Callable[[T], object] | None = None,
+    batch: Batch = False,
     stream: Literal[False] = False,
 ) -> Results[R]: ...
 @overload
@@ -70,6 +72,7 @@ def map(
     rate: float | None = None,
     budget: float | None = None,
     key: Callable[[T], object] | None = None,
+    batch: Batch = False,
     stream: Literal[True],
 ) -> Job[R]: ...
 def map(
@@ -84,6 +87,7 @@ def map(
     rate: float | None = None,
     budget: float | None = None,
     key: Callable[[Any], object] | None = None,
+    batch: Batch = False,
     stream: bool = False,
 ) -> Any:
     """Call ``fn`` with each of ``items``, ``workers`` at once; the :class:`Results` in their order.
@@ -103,6 +107,13 @@ def map(
     second, and all together cost at most ``budget`` US dollars (:func:`duranb.budget`). Outside of
     steps and inside effects nothing is recorded; all else is the same.
 
+    ``batch=True`` has the provider's batch API make the calls to models, at its price: those of all
+    items are collected, submitted together, and waited for, over restarts if need be. An item runs
+    until it has to wait, and again when it can go on; one that makes several calls takes several
+    rounds. What no batch takes (a stream), rejects or lets expire is made as usual, and said; with
+    ``batch="only"`` such an item fails instead. So are calls in an effect, or in a step or a map
+    inside an item.
+
     With ``on_error="raise"`` the first item that fails for good ends the map with
     :class:`duranb.errors.ItemFailed`; with ``"collect"`` a :class:`Failure` stands in its place,
     and ``results.failures`` lists them. Raises :class:`duranb.errors.UsageError` for options that
@@ -110,6 +121,8 @@ def map(
     """
     if rate is not None and rate <= 0:
         raise UsageError(f"duranb.map: rate is {rate}: it takes tries a second, above 0")
+    if batch not in (False, True, "only"):
+        raise UsageError(f'duranb.map: batch is {batch!r}: it takes True, False or "only"')
     settings = Settings(
         _Mapping(fn, key),
         _checked("workers", workers, least=1),
@@ -118,6 +131,7 @@ def map(
         _known(on_error),
         rate,
         budget,
+        batch,
     )
     job: Job[Any] = Job(settings, items)
     return job if stream or job.awaits else job.wait()

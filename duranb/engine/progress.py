@@ -16,7 +16,8 @@ class Progress:
     """Counts of a map's items, and what they cost so far in US dollars.
 
     ``total`` is None where the items come from an iterator whose length nobody knows. ``served``
-    of the ``done`` were answered from the journal. ``began`` is a monotonic time in seconds.
+    of the ``done`` were answered from the journal. ``batched`` calls were answered by a batch, and
+    ``waiting`` says what is waited for meanwhile. ``began`` is a monotonic time in seconds.
     """
 
     label: str
@@ -25,6 +26,8 @@ class Progress:
     failed: int = 0
     served: int = 0
     cost: float = 0.0
+    batched: int = 0
+    waiting: str = ""
     over: bool = False
     began: float = field(default_factory=time.monotonic)
     ended: float = 0.0

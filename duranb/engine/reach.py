@@ -14,7 +14,10 @@ from weakref import WeakKeyDictionary
 from duranb.code.fingerprint import Reach
 from duranb.engine.keeping import Captured, NoState
 from duranb.errors import UsageError
+from duranb.record.events import Binding
+from duranb.record.model import CONTESTED
 from duranb.state import inplace, randomness, seeding
+from duranb.state.randomness import UNSEEDED
 
 if TYPE_CHECKING:
     from duranb.engine.runtime import Runtime
@@ -82,7 +85,7 @@ class FunctionState(NoState):
         self._bound = {n: self._live.get(n, _GONE) for n in self._names}
         self._random = randomness.state()
         self._changed: list[str] = []
-        self._crowded = False
+        self._others: set[FunctionState] = set()
         self.execution = 0
         self.parent = parent
 
@@ -99,7 +102,8 @@ class FunctionState(NoState):
             outer.add(above)
             above = by_id.get(above.parent)
         for other in running - outer:
-            other._crowded = self._crowded = True
+            other._others.add(self)
+            self._others.add(other)
         running.add(self)
 
     def end(self) -> None:
@@ -142,24 +146,47 @@ class FunctionState(NoState):
             for n, before in self._bound.items()
             if n in self._live and self._live[n] is not before and self._is_new(n, before)
         }
-        changed = self._changed
-        result = self._host.result()
-        now = randomness.state()
-        before = randomness.fingerprints(self._random)
+        now, before = randomness.state(), randomness.fingerprints(self._random)
         moved = {n for n, at in randomness.fingerprints(now).items() if before.get(n) != at}
-        if self._crowded and (changed or rebound or moved):
-            self._say(changed, rebound, moved)
-            changed, rebound, moved = [], {}, set()
-        kept = self._given.keep(result, changed, rebound, {n: now[n] for n in moved})
-        if kept is None:
-            return Captured(self._runtime.at)
-        binding, outputs = kept
         seeded = _seeded(self._runtime)
-        drawn = {
-            n: before[n] if n in seeded and n in before else randomness.UNSEEDED for n in moved
-        }
-        named = {self._names.get(n, n) if n in rebound else n: b for n, b in outputs.items()}
-        return Captured(self._runtime.at, outputs=named, drawn=drawn, result=binding)
+        if self._others:
+            moved &= seeded
+        contested = self._contested(self._changed, rebound, moved)
+        kept = self._given.keep(
+            self._host.result(),
+            [n for n in self._changed if n not in contested],
+            {n: v for n, v in rebound.items() if n not in contested},
+            {n: now[n] for n in moved if n not in contested},
+        )
+        if kept is None and not contested:
+            return Captured(self._runtime.at)
+        binding, stored = kept if kept is not None else (None, {})
+        drawn = {n: before.get(n, UNSEEDED) if n in seeded else UNSEEDED for n in moved}
+        outputs = {self._names.get(n, n) if n in rebound else n: b for n, b in stored.items()}
+        outputs |= {n: Binding("", "", why=CONTESTED) for n in contested}
+        return Captured(self._runtime.at, outputs=outputs, drawn=drawn, result=binding)
+
+    def _contested(
+        self, changed: Iterable[str], rebound: Iterable[str], moved: Iterable[str]
+    ) -> set[str]:
+        """What changed while another step ran at the same time that reaches it too."""
+        found = {n for n in rebound if any(n in other._names for other in self._others)}
+        if self._others:
+            found |= set(moved)
+            theirs = {id(p) for other in self._others for p in other._given.parts}
+            live = self._runtime.namespace.live
+            for name in changed:
+                its = inplace.numbered([self._given.values[name]], live)
+                if any(id(part) in theirs for part in its):
+                    found.add(name)
+        if found:
+            names = ", ".join(f"the state of {n}" if n in moved else n for n in sorted(found))
+            self._host.notice(
+                f"{self._step}: {names} changed while other steps ran that could have changed it "
+                "too: nobody knows whose change it is, so this one cannot be restored and runs "
+                "again the next time. Its calls are answered from the journal"
+            )
+        return found
 
     def _is_new(self, name: str, before: object) -> bool:
         namespace = self._runtime.namespace
@@ -168,20 +195,11 @@ class FunctionState(NoState):
         was = self._given.versions.get(self._names[name]) or namespace.version_of(before)
         return namespace.version_of(self._live[name]) != was
 
-    def _say(self, changed: list[str], rebound: Mapping[str, Any], moved: set[str]) -> None:
-        names = [*changed, *rebound, *(f"the state of {n}" for n in sorted(moved))]
-        if names == ["the state of random"] or not names:
-            names = names[:1]
-        self._host.notice(
-            f"{self._step}: {', '.join(names)} changed while other steps ran at the same time: "
-            "nobody knows whose change it is, so it does not come back when the step is restored"
-        )
-
 
 def _seeded(runtime: Runtime) -> set[str]:
     """The generators whose state is the notebook's doing, or the script's."""
     told = runtime.namespace.generators.told()
-    found = {n for n, at in told.items() if at != randomness.UNSEEDED}
+    found = {n for n, at in told.items() if at != UNSEEDED}
     if found or not _seeds_anything(runtime.namespace.live):
         return found
     return {"random", "numpy", "torch"}

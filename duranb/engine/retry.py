@@ -13,7 +13,7 @@ from typing import Any, cast
 import tenacity
 
 from duranb.code.looking import asked, is_a, module_of, mro_of, name_of
-from duranb.errors import DuranbError, Reject, StepTimeout, ValidationFailed
+from duranb.errors import BatchFailed, DuranbError, Reject, StepTimeout, ValidationFailed
 from duranb.record.model import Cause
 from duranb.text import waits
 
@@ -93,7 +93,7 @@ def cause_of(error: BaseException, *, answered: bool) -> Cause:
         return Cause.CONTENT if answered else Cause.CODE
     if is_a(error, StepTimeout):
         return Cause.TRANSPORT
-    if is_a(error, DuranbError):
+    if is_a(error, DuranbError) and not is_a(error, BatchFailed):
         return Cause.CODE
     status = status_of(error)
     if status:

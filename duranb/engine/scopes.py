@@ -27,6 +27,7 @@ from duranb.engine.retry import is_content
 if TYPE_CHECKING:
     from duranb.engine.budgets import Budget
     from duranb.engine.context import StepContext
+    from duranb.engine.rounds import Desk
 
 T = TypeVar("T")
 
@@ -81,14 +82,18 @@ class Attempt:
 
     An item of a map has attempts of its own, ``within`` the scope that started the map, with the
     number of the step's attempt. ``over`` once it, or one around it, has failed and another one is
-    to follow. ``relied`` are the calls that an item's attempt was answered by. Safe from any
-    thread.
+    to follow. ``relied`` are the calls that an item's attempt was answered by. ``put_off``: a call
+    of it waits at its ``desk`` for those of other items; ``refused`` is why one was not answered
+    with theirs. Safe from any thread.
     """
 
     def __init__(self, number: int, within: Scope | None = None, item: Item | None = None) -> None:
         self.number = number
         self.item = item
         self.relied: list[int] = []
+        self.desk: Desk | None = None
+        self.put_off = False
+        self.refused: Exception | None = None
         self._outer = within.attempt if within is not None else None
         self._root: Attempt = self._outer._root if self._outer is not None else self
         self._over = False
@@ -305,6 +310,14 @@ def leave(attempt: Attempt, patience: float = PATIENCE) -> Flow[None]:
         yield Pause(LOOK)
 
 
+def linger(attempt: Attempt, patience: float = GOODBYE) -> Flow[None]:
+    """Let what a put off attempt has started come to its own calls, so that they are put off in
+    the same round."""
+    end = time.monotonic() + patience
+    while attempt.alive and time.monotonic() < end:
+        yield Pause(LOOK)
+
+
 def _current_task() -> asyncio.Task[Any] | None:
     return asyncio.current_task() if asyncio._get_running_loop() is not None else None
 
@@ -339,17 +352,24 @@ def _cancel(task: asyncio.Task[Any]) -> None:
 
 @dataclass(frozen=True)
 class Inside:
-    """Where code runs: in which attempt of which step, in which effect (empty for none), and paid
-    from which budgets."""
+    """Where code runs: in which attempt of which step, in which effect (empty for none), paid from
+    which budgets, and at which desk its calls are collected."""
 
     step: StepContext
     attempt: Attempt
     idempotency_key: str = ""
     budgets: tuple[Budget, ...] = ()
+    desk: Desk | None = None
 
 
 inside: ContextVar[Inside | None] = ContextVar("duranb_inside", default=None)
 _here = threading.local()
+
+
+def desk() -> Desk | None:
+    """Where calls made here are collected, or None."""
+    where = inside.get()
+    return where.desk if where is not None else None
 
 
 @contextlib.contextmanager
@@ -371,7 +391,7 @@ def _thread_as(where: Inside, scope: Scope, run: Callable[[], None]) -> None:
     try:
         _as(where, scope, run)
     except asyncio.CancelledError:
-        if not where.attempt.over:  # else nobody waits for it any more
+        if not (where.attempt.over or where.attempt.put_off):  # else nobody waits for it any more
             raise
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from duranb.export import pictures, script, steps
+from duranb.export import langgraph, pictures, script, steps
 from duranb.export.build import build
 from duranb.export.errors import ExportError
 from duranb.export.graph import Graph
@@ -20,11 +20,12 @@ from duranb.session.places import has_store
 from duranb.session.reader import open_reader
 from duranb.text.known import KNOWN
 
-__all__ = ["TARGETS", "ExportError", "Graph", "build", "export", "graph_of"]
+__all__ = ["TARGETS", "ExportError", "Graph", "build", "export", "graph_of", "rendered"]
 
 TARGETS: dict[str, Callable[[Graph], str]] = {
     "dot": lambda graph: pictures.dot(graph.plan),
     "json": lambda graph: dump(graph.plan).decode(),
+    "langgraph": langgraph.render,
     "mermaid": lambda graph: pictures.mermaid(graph.plan),
     "script": script.render,
     "steps": steps.render,
@@ -37,10 +38,15 @@ def export(notebook: Path, target: str) -> str:
     What was recorded of its runs is used where there is a store. Raises :class:`ExportError` that
     names the cell when there is something that cannot leave the notebook.
     """
+    return rendered(graph_of(notebook), target)
+
+
+def rendered(graph: Graph, target: str) -> str:
+    """The text of a graph for one of :data:`TARGETS`. Raises :class:`ExportError`."""
     if target not in TARGETS:
         raise ExportError(f"there is no target {target!r}; there are: {', '.join(TARGETS)}")
     KNOWN.look_around()
-    return TARGETS[target](graph_of(notebook))
+    return TARGETS[target](graph)
 
 
 def graph_of(notebook: Path) -> Graph:

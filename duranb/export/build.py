@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from duranb.code import dataflow
@@ -30,14 +31,15 @@ _GIVEN = frozenset({"display", "__name__", "__file__", "__doc__"})
 class _Draft:
     """A cell of the flow while its place is found. ``needs`` are names that it takes from outside
     of itself, ``reads`` those that it cannot do without, ``changes`` those it changes in place,
-    ``made`` those that functions read which it makes for others, ``known`` those that had a value
-    before it."""
+    ``made`` those that functions read which it makes for others, ``sure`` those that it assigns on
+    every way through it."""
 
     placed: Placed
     step: str
     needs: frozenset[str]
     reads: frozenset[str]
     unset: frozenset[str]
+    sure: frozenset[str]
     writes: tuple[str, ...]
     loads: frozenset[str]
     changes: set[str]
@@ -88,6 +90,9 @@ class _Builder:
         self._check_steps(drafts)
         self._link(drafts)
         data = {n for d in drafts for n in d.outputs} | {p.name for p in self._parameters}
+        for draft in drafts:
+            direct = draft.needs - set(draft.inputs)
+            draft.uses = tuple(sorted(data & (self._shared.reached(draft.loads) | direct)))
         flow = tuple(self._unit(d, data) for d in drafts)
         undos = tuple(self._compensation(u) for u in flow if u.node.undo is not None)
         used = set(self._shared.read_by_functions)
@@ -109,9 +114,22 @@ class _Builder:
             main=self._names.free("main", "run_notebook"),
             run=self._names.free("run", "go"),
             renamed={n: self._names.free(f"{n}_now") for n in sorted(taken & data)},
+            taken=frozenset(self._names.of_notebook),
+            notes=tuple(self._notes()),
             types=types_of(code, self._parameters),
             shows="display" in {n for s in code for n in s.names.loads} - self._shared.bound,
         )
+
+    def _notes(self) -> Iterator[str]:
+        """What the notebook's owner should know: plain cells that are carried out in each run."""
+        for placed in self._placed:
+            if placed.cell.options is None:
+                code = [*placed.module, *placed.flow]
+                if self._outside.doing(code, set(), step=False).asks:
+                    yield (
+                        f"{placed.cell.label} calls a model outside of a step: it is called, and "
+                        "paid for, in each run. Begin the cell with %%durable to have it recorded"
+                    )
 
     # -- one cell --------------------------------------------------------------------------
 
@@ -119,7 +137,8 @@ class _Builder:
         cell = placed.cell
         names = together(placed.flow)
         needs, reads = needed(names), set(names.reads)
-        unset = flow_of(placed.flow).unset
+        walked = flow_of(placed.flow)
+        unset = walked.unset
         step = ""
         seen: Observed | None = None
         if cell.options is not None:
@@ -141,6 +160,7 @@ class _Builder:
             needs=frozenset(needs | unset),
             reads=frozenset(reads),
             unset=frozenset(unset),
+            sure=frozenset(walked.assigned),
             writes=tuple(n for n in names.writes if n not in gone(placed.flow)),
             loads=names.loads,
             changes=changes,
@@ -199,37 +219,41 @@ class _Builder:
     def _link(self, drafts: list[_Draft]) -> None:
         self._share_functions(drafts)
         bound: dict[str, None] = dict.fromkeys(p.name for p in self._parameters)
-        for index, draft in enumerate(drafts):
-            later = self._later(drafts, index)
+        for draft, later in zip(drafts, self._later(drafts), strict=True):
             known = self._shared.bound | bound.keys()
             own = set(draft.writes) | {n for s in draft.flow for n in s.names.deletes}
             own |= draft.seen.absent if draft.seen is not None else frozenset()
             self._check_known(draft.cell, draft.reads, known | own | self._shared.star)
             draft.changes |= self._shared.changed_by(draft.loads)
+            draft.changes |= bound.keys() & {n for s in draft.flow for n in s.called}
             if draft.seen is not None:
                 draft.changes = set(draft.seen.changed)
             data = known - self._shared.fixed
             changed = list(dict.fromkeys([*draft.writes, *sorted(draft.changes & data)]))
             draft.outputs = self._outputs(draft, changed, later)
             # What is perhaps not assigned is given back as it came.
-            kept = known & (set(draft.outputs) - flow_of(draft.flow).assigned)
+            kept = known & (set(draft.outputs) - draft.sure)
             needs = draft.needs | kept
             again = [n for n in changed if n in needs & known and n not in bound]
             draft.inputs = (*(n for n in bound if n in needs), *again)
-            draft.uses = tuple(n for n in bound if n in self._shared.reached(draft.loads))
             bound.update(dict.fromkeys(draft.outputs))
 
-    def _later(self, drafts: list[_Draft], index: int) -> set[str]:
-        """The names that anything after a node may want."""
-        later = {n for other in drafts[index + 1 :] for n in other.needs}
-        later |= {n for needs in self._undo_needs.values() for n in needs}
-        return later | self._shared.read_by_functions
+    def _later(self, drafts: list[_Draft]) -> list[set[str]]:
+        """For each node, the names that anything after it may want of what there is then."""
+        always = {n for needs in self._undo_needs.values() for n in needs}
+        later: list[set[str]] = []
+        wanted: set[str] = set()
+        for draft in reversed(drafts):
+            later.append(wanted | always | self._shared.read_by_functions)
+            wanted = set(draft.needs) | (wanted - draft.sure)
+        return later[::-1]
 
     def _share_functions(self, drafts: list[_Draft]) -> None:
         """Functions made in the flow and used further down read globals as the module's do."""
         left = [(i, s) for i, draft in enumerate(drafts) for s in draft.flow if s.makes]
         while True:
-            leaving = [(i, s) for i, s in left if s.makes & self._later(drafts, i)]
+            later = self._later(drafts)
+            leaving = [(i, s) for i, s in left if s.makes & later[i]]
             if not leaving:
                 return
             for index, statement in leaving:
@@ -248,7 +272,7 @@ class _Builder:
         wanted = tuple(n for n in changed if n in later)
         if wanted or options is None:
             return wanted
-        sure = flow_of(draft.flow).assigned - {n for s in draft.flow for n in s.targets}
+        sure = draft.sure - {n for s in draft.flow for n in s.targets}
         return tuple(n for n in draft.writes if n in sure and not n.startswith("_"))
 
     def _unit(self, draft: _Draft, data: set[str]) -> Unit:

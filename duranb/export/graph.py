@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from duranb.engine.options import Options
+from duranb.export.errors import ExportError
 from duranb.export.statements import Statement
 from duranb.export.types import Types
 from duranb.plan import Node, Parameter, Plan, edges_of
@@ -51,7 +52,8 @@ class Compensation:
 class Graph:
     """``shared`` are names bound in the flow that the module's functions read as globals. ``main``
     and ``run`` are names for our own that nothing in the notebook has. ``renamed`` are names for
-    what nodes give where the module has a variable of the same name. ``shows`` says that
+    what nodes give where the module has a variable of the same name. ``taken`` are the names that
+    occur in the notebook, ``notes`` is what its owner should know. ``shows`` says that
     ``display`` is used without being imported."""
 
     title: str
@@ -64,6 +66,8 @@ class Graph:
     main: str
     run: str
     renamed: dict[str, str]
+    taken: frozenset[str]
+    notes: tuple[str, ...]
     types: Types
     shows: bool
 
@@ -71,6 +75,20 @@ class Graph:
     def steps(self) -> tuple[Unit, ...]:
         """The durable nodes, in order."""
         return tuple(u for u in self.flow if u.node.is_step)
+
+    def check_storable(self) -> None:
+        """Raises :class:`ExportError` for a value that a step gives another node, and that could
+        not be stored when the notebook ran: it would be missing when the step is restored."""
+        plan = self.plan
+        for node in plan.nodes:
+            for name, source in plan.sources[node.name].items():
+                giver = plan.by_name[source] if source else None
+                if giver is not None and giver.is_step and name in giver.unstorable:
+                    raise ExportError(
+                        f"{node.label} takes {name} from {giver.label}, and when the notebook ran "
+                        f"it could not be stored ({giver.unstorable[name]}): it would be missing "
+                        f"when {giver.name} is restored. Make {name} in a plain cell"
+                    )
 
     @cached_property
     def plan(self) -> Plan:

@@ -18,10 +18,12 @@ class Names:
     """Gives names away. Those that occur anywhere in the notebook are taken."""
 
     def __init__(self, cells: list[Cell]) -> None:
+        self.of_notebook: set[str] = set()
         self._taken = {*dir(builtins), *keyword.kwlist, *_OURS}
         for cell in cells:
             names = analyse(cell.tree)
-            self._taken |= names.loads | set(names.writes) | names.deletes
+            self.of_notebook |= names.loads | set(names.writes) | names.deletes
+        self._taken |= self.of_notebook
 
     def function(self, step: str, *, named: bool) -> str:
         """A function name for a step. One that was not ``named`` is called after its output."""

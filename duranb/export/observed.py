@@ -41,6 +41,8 @@ def observed(history: History | None, step: str, cell: Cell) -> Observed | None:
                 shows=shows,
                 effects=frozenset(c.name for c in calls if c.kind.traits.effect),
                 acts=bool(execution.around),
-                unstored=dict(execution.unstored),
+                unstored={
+                    n: b.why for n, b in execution.outputs.items() if not b.artifact and b.why
+                },
             )
     return None

@@ -27,6 +27,12 @@ _SETTING = re.compile(
 )
 """Functions of modules that change how the process works, by the ways that they are called."""
 
+_ASKING = re.compile(
+    r"(completions|responses|messages|embeddings)\.(create|parse|stream)$"
+    r"|\.generate_content(_stream)?$|^litellm\.a?completion$"
+)
+"""How SDKs call a model."""
+
 _WRITING_METHODS = frozenset(
     {"write_text", "write_bytes", "to_csv", "to_parquet", "to_excel", "to_sql", "savefig"}
     | {"unlink", "mkdir", "rmdir", "commit", "executemany"}
@@ -35,16 +41,21 @@ _WRITING_METHODS = frozenset(
 
 @dataclass(frozen=True)
 class Doing:
-    """What some code visibly does: ``effects`` by name, whether it ``draws`` random numbers, and
-    whether it does something to the process that others could notice (``acts``)."""
+    """What some code visibly does: ``effects`` by name, whether it ``draws`` random numbers,
+    whether it does something to the process that others could notice (``acts``), and whether it
+    ``asks`` a model."""
 
     effects: frozenset[str] = frozenset()
     draws: bool = False
     acts: bool = False
+    asks: bool = False
 
     def __or__(self, other: Doing) -> Doing:
         return Doing(
-            self.effects | other.effects, self.draws or other.draws, self.acts or other.acts
+            self.effects | other.effects,
+            self.draws or other.draws,
+            self.acts or other.acts,
+            self.asks or other.asks,
         )
 
 
@@ -55,10 +66,13 @@ class Outside:
         self._modules: dict[str, str] = {}
         self._functions: dict[str, list[Statement]] = {}
         self._tools: set[str] = set()
+        self._generators: set[str] = set()
         self._known: dict[str, Doing] = {}
         for statement in every:
             if statement.is_import:
                 self._modules.update(_imported(statement.node))
+            if self._makes_generator(statement.value):
+                self._generators |= set(statement.names.writes)
             for name in statement.makes:
                 self._functions.setdefault(name, []).append(statement)
         for name, made in self._functions.items():
@@ -76,10 +90,19 @@ class Outside:
             if not statement.makes:
                 found |= self._own(statement.node)
                 found |= Doing(acts=self._acts(statement, data, step=step))
+            if statement.names.loads & self._generators:
+                found |= Doing(draws=True)
             called = statement.names.loads - statement.makes
             for name in called & self._functions.keys():
                 found |= self._of_function(name)
         return found
+
+    def _makes_generator(self, value: ast.expr | None) -> bool:
+        """Whether a name is given a random generator of its own."""
+        if not isinstance(value, ast.Call):
+            return False
+        called = self._dotted(value.func)
+        return called.startswith(_RANDOM) and called.rpartition(".")[2] in _DRAWS_NOTHING
 
     def _of_function(self, name: str) -> Doing:
         if name not in self._known:
@@ -87,6 +110,7 @@ class Outside:
             found = Doing(frozenset({f"tool {name}"})) if name in self._tools else Doing()
             for statement in self._functions[name]:
                 found |= self._own(statement.node)
+                found |= Doing(draws=bool(statement.names.loads & self._generators))
                 for other in statement.names.loads & self._functions.keys():
                     found |= self._of_function(other)
             self._known[name] = found
@@ -94,7 +118,7 @@ class Outside:
 
     def _own(self, node: ast.AST) -> Doing:
         effects: set[str] = set()
-        draws = False
+        draws = asks = False
         for each in ast.walk(node):
             if not isinstance(each, ast.Call):
                 continue
@@ -108,7 +132,8 @@ class Outside:
                 effects.add(name.rpartition(".")[2])
             if name.startswith(_RANDOM) and name.rpartition(".")[2] not in _DRAWS_NOTHING:
                 draws = True
-        return Doing(frozenset(effects), draws)
+            asks = asks or _ASKING.search(name) is not None
+        return Doing(frozenset(effects), draws, asks=asks)
 
     def _acts(self, statement: Statement, data: set[str], *, step: bool) -> bool:
         """Whether a statement is there for what it does to something that is no variable of the

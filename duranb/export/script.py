@@ -60,15 +60,10 @@ def _run(graph: Graph, node: Node) -> str:
     if after := _after(plan, node):
         given.append(f"after=[{', '.join(after)}]")
     taken = [graph.renamed.get(n, n) for n in node.writes]
-    if not any(n in other for n in node.writes for other in _wanted(plan, node)):
+    if not any((node.name, n) in plan.taken for n in node.writes):
         taken = []
     start = f"{', '.join(taken)} = " if taken else ""
     return layout.call(f"{start}{graph.run}", given, indent=8)
-
-
-def _wanted(plan: Plan, node: Node) -> list[set[str]]:
-    """What other nodes take from this one."""
-    return [{n for n, s in taken.items() if s == node.name} for taken in plan.sources.values()]
 
 
 def _after(plan: Plan, node: Node) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -25,12 +26,14 @@ class Statement:
     """One top-level statement of a cell.
 
     ``mutates`` are names whose value it, or a function it defines, visibly changes in place;
+    ``called`` are names in a call that stands alone: it is there for what it does, perhaps to them.
     ``globals`` those that such a function declares global, which are among them.
     """
 
     chunk: Chunk
     names: CellNames
     mutates: frozenset[str]
+    called: frozenset[str]
     globals: frozenset[str]
     awaits: bool
 
@@ -122,6 +125,7 @@ def _facts(chunk: Chunk) -> Statement:
         chunk=chunk,
         names=names,
         mutates=frozenset(_mutated(chunk.node)) & names.loads | declared,
+        called=frozenset(_called(chunk.node)),
         globals=declared,
         awaits=dataflow.is_async(tree),
     )
@@ -147,6 +151,8 @@ def _mutated(node: ast.AST) -> set[str]:
         if isinstance(each, (ast.Attribute, ast.Subscript)):
             if isinstance(each.ctx, (ast.Store, ast.Del)):
                 found |= _root(each)
+        elif isinstance(each, ast.AugAssign):
+            found |= _root(each.target)  # of a list it is
         elif isinstance(each, ast.Call):
             called = each.func
             if isinstance(called, ast.Attribute):
@@ -156,6 +162,36 @@ def _mutated(node: ast.AST) -> set[str]:
             name = getattr(called, "attr", getattr(called, "id", ""))
             if name in _FIRST_ARGUMENT and each.args:
                 found |= _root(each.args[0])
+    for each in ast.walk(node):
+        if isinstance(each, (ast.For, ast.AsyncFor, ast.comprehension)) and any(
+            isinstance(n, ast.Name) and n.id in found for n in ast.walk(each.target)
+        ):
+            found |= _roots(each.iter)
+    return found
+
+
+def _roots(node: ast.expr) -> set[str]:
+    """What a loop goes through: ``xs`` and ``ys`` of ``zip(xs, ys.items())``."""
+    if isinstance(node, ast.Call):
+        found = _root(node.func) if isinstance(node.func, ast.Attribute) else set()
+        return found.union(*map(_roots, node.args))
+    return _root(node)
+
+
+def _called(node: ast.stmt) -> set[str]:
+    """``x`` and ``y`` of ``x.take(y)`` and ``take(x, y)`` that nobody wants the value of."""
+    found: set[str] = set()
+    for each in ast.walk(node):
+        match each:
+            case (
+                ast.Expr(value=ast.Call() as call)
+                | ast.Expr(value=ast.Await(value=ast.Call() as call))
+            ):
+                if isinstance(call.func, ast.Name) and hasattr(builtins, call.func.id):
+                    continue
+                found |= _root(call.func) if isinstance(call.func, ast.Attribute) else set()
+                for given in (*call.args, *(k.value for k in call.keywords)):
+                    found |= _root(given)
     return found
 
 

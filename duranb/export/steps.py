@@ -24,16 +24,29 @@ def render(graph: Graph) -> str:
     return module(graph, ABOUT.format(source=graph.source))
 
 
-def module(graph: Graph, about: str, guard: str = "", ending: Sequence[str] = ()) -> str:
-    """The module with ``about`` in its docstring. ``guard`` stands before the first statement that
-    does anything, and ``ending`` after the functions."""
-    futures, imports, blocks = _blocks(graph, guard)
+def module(
+    graph: Graph,
+    about: str,
+    guard: str = "",
+    ending: Sequence[str] = (),
+    imports: Sequence[str] = (),
+) -> str:
+    """The module with ``about`` in its docstring, and with ``imports`` of the target's. ``guard``
+    stands before the first statement that does anything, and ``ending`` after the functions.
+
+    Raises :class:`ExportError` for what cannot be kept when it runs."""
+    graph.check_storable()
+    futures, first, blocks = _blocks(graph, guard)
     functions: list[str] = []
     for unit in graph.flow:
         functions.append(_function(graph, unit))
         functions += [_compensation(graph, c) for c in graph.compensations if c.step is unit]
     text = layout.docstring(graph.title or graph.source).removesuffix('"""')
-    head = [f'{text}\n\n{about}\n"""', "\n".join(futures), "\n".join([*imports, *_own(graph)])]
+    head = [
+        f'{text}\n\n{about}\n"""',
+        "\n".join(futures),
+        "\n".join([*first, *_own(graph), *imports]),
+    ]
     parts = ["\n\n".join(p for p in head if p), *blocks, *functions, *ending]
     return tidy("\n\n\n".join(parts) + "\n", graph.source)
 

@@ -27,6 +27,10 @@ class Types:
             self.uses_any = True
         return self.known.get(name, ANY)
 
+    def annotation(self, name: str) -> str:
+        """The same where there has to be one, also in a notebook that is not typed."""
+        return self.known.get(name, ANY) if self.typed else ANY
+
     def result(self, names: Sequence[str]) -> str:
         """The annotation for what a function returns that gives these names."""
         if not names:

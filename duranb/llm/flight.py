@@ -12,12 +12,16 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from duranb.engine import budgets, scopes
 from duranb.engine.context import StepContext
 from duranb.engine.flows import Flow
 from duranb.engine.journal import Claim
 from duranb.engine.lasting import Lasting
-from duranb.errors import AnswerTooLong, StoreError
-from duranb.llm import decoding, nearest, passage, prices, private, reading
+from duranb.engine.rounds import PutOff
+from duranb.errors import AnswerTooLong, BatchFailed, StoreError
+from duranb.llm import decoding, nearest, prices, private, reading
+from duranb.llm.batches.desk import BatchDesk
+from duranb.llm.batches.providers import SHARE
 from duranb.llm.decoding import decoder
 from duranb.llm.exchange import LONGEST_REQUEST, Exchange, Header, Hop, decode, encode
 from duranb.llm.identity import Asked, identify
@@ -88,8 +92,12 @@ def hop(method: str, url: str, status: int, headers: Sequence[tuple[str, str]]) 
 class Flight:
     """A request that the journal has given a place to. Journals what its :class:`Tape` finds."""
 
-    def __init__(self, step: StepContext, claim: Claim, asked: Asked) -> None:
+    def __init__(
+        self, step: StepContext, claim: Claim, asked: Asked, headers: Mapping[str, str]
+    ) -> None:
         self._step = step
+        self._headers = headers
+        self._share = 1.0
         self._claim = claim
         self._asked = asked
         self._clock = time.perf_counter()
@@ -125,8 +133,8 @@ class Flight:
         if not claim.settled and asked.endpoint is not None:
             prices.warm()
         elif claim.settled and asked.endpoint is not None and claim.recorded is not None:
-            passage.replayed(claim.recorded.usage)
-        return cls(step, claim, asked)
+            budgets.replayed(budgets.in_force(), claim.recorded)
+        return cls(step, claim, asked, headers)
 
     @property
     def recorded(self) -> bool:
@@ -152,12 +160,14 @@ class Flight:
         return self._asked.endpoint is None and kind == "application/json"
 
     def admitted(self) -> Flow[None]:
-        """Wait until limits and budgets let the request go: to be done before it is sent. Raises
-        what :meth:`Passage.enter` does, and :class:`duranb.errors.StoreError`."""
+        """Wait until limits and budgets let the request go: to be done before it is sent. It is not
+        to be sent where it is ``recorded`` then. Raises what :meth:`Passage.enter` and
+        :meth:`BatchDesk.answer` do, and :class:`duranb.errors.StoreError`."""
         try:
             if self._passage is not None:
-                yield from self._passage.enter()
-                self._lasts()
+                if not (yield from self._batched(self._passage)):
+                    yield from self._passage.enter()
+                    self._lasts()
             elif self._asked.method not in _SAFE:
                 yield from self._begun()
         except BaseException:
@@ -171,6 +181,23 @@ class Flight:
             yield from self._claim.intend()
         else:
             self._step.unrecorded.note(How.AGAIN, self._asked.name)
+
+    def _batched(self, passage: Passage) -> Flow[bool]:
+        """Whether a batch has the answer, in a map that asks for it: it is recorded by now."""
+        desk = scopes.desk()
+        if not isinstance(desk, BatchDesk):
+            return False
+        line = yield from desk.answer(self._claim, self._asked, passage, self._headers)
+        if line is None:
+            return False
+        self._share = SHARE
+        headers = [("content-type", "application/json"), *line.headers]
+        yield from self.read_already(Head(line.status, "OK", "HTTP/1.1", headers), line.body)
+        self._claim.take_in()
+        if not self._claim.settled:
+            self._claim.attempt.refused = BatchFailed("its answer in the batch is an error", 500)
+            raise PutOff
+        return True
 
     def _lasts(self) -> None:
         """The request may take long, and its process may die meanwhile. Where that has happened,
@@ -297,6 +324,7 @@ class Flight:
             self._asked.body,
             header.response_header("content-type"),
             body,
+            self._share,
         )
         if found.failure:
             self._fail(RuntimeError(f"the model reported: {found.failure}"), header.status)

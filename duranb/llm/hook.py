@@ -13,8 +13,9 @@ from types import ModuleType
 
 import wrapt
 
-from duranb.engine import watch
+from duranb.engine import rounds, watch
 from duranb.llm import mcp, patching, prices
+from duranb.llm.batches.desk import BatchDesk
 from duranb.llm.sending import Hooks
 
 LIBRARIES = {
@@ -39,6 +40,7 @@ def install() -> None:
     untouched.
     """
     Hooks.installed = True
+    rounds.provide(BatchDesk)
     if not _State.awaiting_imports:
         _State.awaiting_imports = True
         for name in LIBRARIES:
@@ -54,6 +56,7 @@ def install() -> None:
 def uninstall() -> None:
     """Take the hooks out. Where somebody else has wrapped ours, it stays and does nothing."""
     Hooks.installed = False
+    rounds.provide(None)
     patching.restore()
 
 

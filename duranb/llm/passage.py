@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from duranb.engine import budgets
 from duranb.engine.budgets import Amount, Block, Budget
 from duranb.engine.context import StepContext
-from duranb.engine.flows import Flow, Pause
+from duranb.engine.flows import Blocking, Flow, Pause
 from duranb.engine.journal import Claim
 from duranb.engine.limits import Gate, limiter
 from duranb.errors import BudgetExceeded, UsageError
@@ -93,7 +93,9 @@ class Passage:
         self._gate: Gate | None = None
         self._sent = 0.0
         self._estimate = 0
+        self._share = 1.0
         self._held: list[tuple[Budget, Amount]] = []
+        self._place = (step.step, claim.place_key, claim.place)
 
     def enter(self) -> Flow[None]:
         """Wait for the turn of the request, and until there is money for it.
@@ -101,7 +103,7 @@ class Passage:
         Raises :class:`BudgetExceeded`, :class:`UsageError` where its price is not known, and
         :class:`asyncio.CancelledError` when nobody waits for it any more.
         """
-        if paying := budgets.in_force():
+        if not self._held and (paying := budgets.in_force()):
             yield from self._pay(paying)
         gate = limiter.of(f"{self._model} at {urlsplit(self._asked.url).netloc}")
         if gate.limits.tokens_per_minute is not None:
@@ -121,29 +123,66 @@ class Passage:
     # -- what it may cost ------------------------------------------------------------------
 
     def _pay(self, paying: tuple[Budget, ...]) -> Flow[None]:
+        priced = yield from self._priced(paying)
+        for each in paying:
+            while not self._reserve(each, priced):
+                self._refuse_if_over()
+                yield Pause(LOOK)
+
+    @staticmethod
+    def _priced(paying: tuple[Budget, ...]) -> Flow[bool]:
+        """Whether money counts. Then the list of prices is there, which takes a moment to load."""
         priced = any(each.limit.usd is not None for each in paying)
         if priced:
-            yield _Prices()
-        for each in paying:
-            try:
-                while True:  # more is known of the model each time
-                    expected, most = (self._amount(tokens, priced) for tokens in self._tokens())
-                    if each.reserve(expected, most, self._asked.name):
-                        break
-                    self._refuse_if_over()
-                    yield Pause(LOOK)
-            except BaseException as error:
-                self.end(None, made=False)
-                if isinstance(error, BudgetExceeded) and not isinstance(each, Block):
-                    self._step.journal.stop(error)
-                raise
+            yield Blocking(prices.load)
+        return priced
+
+    def _reserve(self, each: Budget, priced: bool) -> bool:
+        """Whether there is room for the request in a budget; more is known of the model each
+        time."""
+        try:
+            expected, most = (self._amount(tokens, priced) for tokens in self._tokens())
+            reserved = each.reserve(expected, most, self._asked.name)
+        except BaseException as error:
+            self.end(None, made=False)
+            if isinstance(error, BudgetExceeded) and not isinstance(each, Block):
+                self._step.journal.stop(error)
+            raise
+        if reserved:
             self._held.append((each, most))
+        return reserved
+
+    def book(self, share: float, *, sent: bool) -> Flow[bool]:
+        """Reserve the money for a request that goes to a batch, at its ``share`` of the price, or
+        was ``sent`` with one already. False: there is no room before others have ended."""
+        self._share = share
+        if paying := budgets.in_force():
+            priced = yield from self._priced(paying)
+            for each in paying:
+                if sent:
+                    _, most = self._tokens()
+                    self.hold([(each, self._amount(most, priced))])
+                    each.commit(self._held[-1][1])
+                elif not self._reserve(each, priced):
+                    self.end(None, made=False)
+                    return False
+        return True
+
+    def let_go(self) -> list[tuple[Budget, Amount]]:
+        """What is reserved, for somebody else to hold."""
+        held, self._held = self._held, []
+        return held
+
+    def hold(self, held: list[tuple[Budget, Amount]]) -> None:
+        """It is this request's again."""
+        self._held += held
 
     def _amount(self, tokens: Tokens, priced: bool) -> Amount:
         shape = SHAPES.get(self._asked.endpoint.shape) if self._asked.endpoint else None
         usd = 0.0
         if priced:
-            found = prices.cost_of(tokens, self._asked.url, shape.provider if shape else "")
+            provider = shape.provider if shape else ""
+            found = prices.cost_of(tokens, self._asked.url, provider, self._share)
             if found is None:
                 raise UsageError(
                     f"the price of {self._asked.name} is not known, so that a budget in dollars "
@@ -207,7 +246,7 @@ class Passage:
         held, self._held = self._held, []
         paid = budgets.amount_of(usage) if made else Amount()
         for each, amount in held:
-            each.settle(amount, paid)
+            each.settle(amount, paid, self._place)
         gate, self._gate = self._gate, None
         if gate is not None:
             gate.left(self._estimate, paid.tokens)
@@ -222,22 +261,6 @@ class Passage:
             if encoded is None:
                 seen.bytes += len(self._asked.content)
                 seen.input += usage.input_tokens
-
-
-class _Prices:
-    """Waits for the list of prices, which takes a moment to load the first time."""
-
-    def wait(self) -> None:
-        """Load it."""
-        prices.load()
-
-    def __await__(self) -> Generator[Any, None, None]:
-        return asyncio.to_thread(prices.load).__await__()
-
-
-def replayed(usage: Usage | None) -> None:
-    """The journal answered a request to a model: what that had cost belongs to the code's cost."""
-    budgets.replayed(budgets.in_force(), usage)
 
 
 def _bound(body: Any) -> int | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 import logging
 import threading
 from datetime import UTC, datetime
@@ -38,8 +39,10 @@ def warm() -> None:
         _warming.start()
 
 
-def cost_of(tokens: Tokens, url: str, provider: str) -> float | None:
+def cost_of(tokens: Tokens, url: str, provider: str, share: float = 1.0) -> float | None:
     """The price of ``tokens``, or None when there is no price for their model.
+
+    With a ``share`` it is the price in a batch: the one on the list, or that part of the usual one.
 
     The provider is the one whose API ``url`` is, else the one that makes the model (a proxy, a
     stand-in), else ``provider``, which is the one whose API shape was spoken.
@@ -47,7 +50,7 @@ def cost_of(tokens: Tokens, url: str, provider: str) -> float | None:
     if not tokens.model or not (tokens.input or tokens.output):
         return None
     try:
-        return _list().cost(tokens, url, provider)
+        return _list().cost(tokens, url, provider, share)
     except (LookupError, ValueError, TypeError) as error:
         _log.warning("no price for a call of %s: %s", tokens.model, error)
         return None
@@ -99,12 +102,14 @@ class _PriceList:
         self._find = functools.lru_cache(maxsize=256)(self._looked_up)
         self._rates: dict[int, list[_Rates]] = {}
 
-    def cost(self, tokens: Tokens, url: str, provider: str) -> float | None:
+    def cost(self, tokens: Tokens, url: str, provider: str, share: float) -> float | None:
         """See :func:`cost_of`. Raises LookupError, ValueError and TypeError."""
         found = self._find(tokens.model, url, provider)
         if found is None:
             return None
         where, info = found
+        if share != 1.0:
+            return self._in_batch(tokens, where, share)
         price = info.get_prices(datetime.now(UTC))
         rates = self._rates.get(id(price))  # the list keeps it, so no other one gets its id
         if rates is None:
@@ -113,6 +118,15 @@ class _PriceList:
         fitting = next((each for each in rates if tokens.input > each.above), None)
         known = None if fitting is None else fitting.cost(tokens)
         return self._calculated(tokens, tokens.model, where) if known is None else known
+
+    def _in_batch(self, tokens: Tokens, where: _Where, share: float) -> float:
+        """Later lists know batches. What is as dear as usual in one is not in the list."""
+        usual = self._calculated(tokens, tokens.model, where)
+        if "price_context" not in inspect.signature(self.snapshot.calc).parameters:
+            return usual * share
+        batch = {"price_context": {"processing": "batch"}}
+        found = self._calculated(tokens, tokens.model, where, **batch)
+        return found if found != usual else usual * share
 
     def _looked_up(self, model: str, url: str, provider: str) -> tuple[_Where, Any] | None:
         for where in ((None, url), (None, None), (provider or None, None)):
@@ -129,7 +143,9 @@ class _PriceList:
                     return []
         return rates
 
-    def _calculated(self, tokens: Tokens, model: str, where: _Where) -> float:
+    def _calculated(
+        self, tokens: Tokens, model: str, where: _Where, **context: dict[str, str]
+    ) -> float:
         from genai_prices import Usage
 
         used = {
@@ -141,7 +157,7 @@ class _PriceList:
             "output_audio_tokens": tokens.output_audio,
         }
         usage = Usage(**{name: count for name, count in used.items() if count})
-        return float(self.snapshot.calc(usage, model, *where, None).total_price)
+        return float(self.snapshot.calc(usage, model, *where, None, **context).total_price)
 
 
 def _rates(price: Any) -> list[_Rates]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -44,8 +45,22 @@ _SAYS_WHO = re.compile(r"auth|token|secret|key|passw|credential|signature|sessio
 _SAYS_WHAT = re.compile(r"idempotency|sec-websocket|surrogate|cache|stainless|content-|accept")
 """In the name of one that does not, although it is called alike."""
 
-_MAY_HOLD = re.compile(rb'(?i)(?:key|token|secret|passw(?:or)?d|credential|jwt|authorization)"\s*:')
+_MAY_HOLD = tuple(
+    f'{name}"'.encode()
+    for name in [
+        "key",
+        "token",
+        "secret",
+        "passwd",
+        "password",
+        "credential",
+        "jwt",
+        "authorization",
+    ]
+)
 """In JSON that may have a credential among its fields."""
+
+_URL_MAY_HOLD = re.compile(r"[@?]|/bot\d|/services/T|/webhooks/\d")
 
 _FORM = "application/x-www-form-urlencoded"
 _PART = re.compile(rb'(name="([^"]*)"\r\n(?:[^\r\n]+\r\n)*\r\n)([^\r]*)')
@@ -60,12 +75,15 @@ def learn(url: str, headers: Mapping[str, str], content: bytes, body: Any) -> No
     """Know every credential that a request carries; ``body`` is its decoded JSON, or None.
     ``headers`` must look names up in lower case."""
     host = urlsplit(url).hostname or ""
-    learn_url(url, f"a request to {host}")
+    if _URL_MAY_HOLD.search(url):
+        learn_url(url, f"a request to {host}")
     for name, value in headers.items():
-        _learn_header(name.lower(), value, host)
+        if _says_who(name):
+            _learn_header(name.lower(), value, host)
     content_type = headers.get("content-type", "")
     if body is not None:
-        if _MAY_HOLD.search(content):
+        lower = content.lower()
+        if any(name in lower for name in _MAY_HOLD):
             learn_fields(body, f"a request to {host},")
     elif content_type.startswith(_FORM):
         learn_query(content.decode("utf-8", "replace"), f"a form sent to {host}")
@@ -82,10 +100,17 @@ def learn_answer(headers: Iterable[tuple[str, str]], host: str) -> None:
             _learn_cookies(value.partition(";")[0], host)
 
 
+@functools.lru_cache(maxsize=4096)
+def _says_who(name: str) -> bool:
+    lower = name.lower()
+    says = _SAYS_WHO.search(lower) is not None and _SAYS_WHAT.search(lower) is None
+    return says or lower == "cookie"
+
+
 def _learn_header(name: str, value: str, host: str) -> None:
     if name == "cookie":
         _learn_cookies(value, host)
-    elif _SAYS_WHO.search(name) and not _SAYS_WHAT.search(name):
+    else:
         scheme, _, rest = value.strip().partition(" ")
         if "authorization" not in name:
             scheme, rest = "", value

@@ -57,20 +57,28 @@ class Reading:
 
 
 def read(
-    endpoint: Endpoint | None, url: str, asked: Any, content_type: str, body: bytes
+    endpoint: Endpoint | None,
+    url: str,
+    asked: Any,
+    content_type: str,
+    body: bytes,
+    share: float = 1.0,
 ) -> Reading:
-    """Usage, cost and preview of an answer, whose request had the JSON body ``asked``."""
+    """Usage, cost and preview of an answer, whose request had the JSON body ``asked``; ``share`` is
+    what its batch costs of the usual price."""
     if endpoint is None:
         return Reading(preview=_excerpt(_plain(content_type, body)))
     try:
-        return _read(endpoint, url, asked, content_type, body)
+        return _read(endpoint, url, asked, content_type, body, share)
     except UNREADABLE as error:
         # Whatever a server sent, it answered: what cannot be read is recorded all the same.
         _log.warning("an answer of %s could not be read: %s", url, error)
         return Reading(preview=_excerpt(_plain(content_type, body)))
 
 
-def _read(endpoint: Endpoint, url: str, asked: Any, content_type: str, body: bytes) -> Reading:
+def _read(
+    endpoint: Endpoint, url: str, asked: Any, content_type: str, body: bytes, share: float
+) -> Reading:
     shape = SHAPES.get(endpoint.shape)
     answer = _answer(shape, content_type, body)
     if failure := _failure(answer):
@@ -79,7 +87,7 @@ def _read(endpoint: Endpoint, url: str, asked: Any, content_type: str, body: byt
     model = tokens.model[:LONGEST_MODEL] or model_asked(urlsplit(url).path, asked)
     if model != tokens.model:
         tokens = replace(tokens, model=model)
-    cost = prices.cost_of(tokens, url, shape.provider if shape else "")
+    cost = prices.cost_of(tokens, url, shape.provider if shape else "", share)
     if record(answer).get("status") in _BEGUN:
         cost = 0.0
     usage = Usage(

@@ -79,6 +79,8 @@ class Sending(ways.Recorded):
                 flight, self.flight = self.flight, None
                 yield from flight.admitted()
                 self.flight = flight
+                if flight.recorded:
+                    self._recorded = _steps(flight)
         if not self._recorded:
             return None
         # The last one stays: a library may try a whole answer again.

@@ -154,7 +154,16 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict=T
 
     def before_in_order(self, name: str) -> list[str]:
         """The nodes directly before one, in the notebook's order."""
-        return [n.name for n in self.nodes if n.name in self.before[name]]
+        return sorted(self.before[name], key=self._places.__getitem__)
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {node.name: place for place, node in enumerate(self.nodes)}
+
+    @cached_property
+    def taken(self) -> frozenset[tuple[str, str]]:
+        """The nodes and names that somebody takes from them."""
+        return frozenset((s, n) for names in self.sources.values() for n, s in names.items() if s)
 
     @cached_property
     def sources(self) -> dict[str, dict[str, str]]:

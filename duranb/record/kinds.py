@@ -44,10 +44,11 @@ class Kind(StrEnum):
     """One kind of call. It is recorded as its name.
 
     ``http`` is any request on the wire that does not go to a model (``llm``), ``read`` what an MCP
-    client reads from a server. A ``value`` is something that differs each time it is asked for: the
-    time, a random number. ``ask`` is a question to a person, a ``signal`` waits for an outside
-    event, a ``timer`` for a time, a ``map`` is an item of a map. Once undone, an effect's own
-    status says so, so it needs no ``again``.
+    client reads from a server. A ``batch`` is calls to models that were submitted together. A
+    ``value`` is something that differs each time it is asked for: the time, a random number.
+    ``ask`` is a question to a person, a ``signal`` waits for an outside event, a ``timer`` for a
+    time, a ``map`` is an item of a map. Once undone, an effect's own status says so, so it needs no
+    ``again``.
     """
 
     LLM = "llm", Traits(answer=True, anywhere=True)
@@ -59,6 +60,7 @@ class Kind(StrEnum):
     SIGNAL = "signal", Traits(fresh=False, again=True, intent=True, waits=True)
     TIMER = "timer", Traits(fresh=False, again=True, intent=True, waits=True)
     VALUE = "value"
+    BATCH = "batch", Traits(fresh=False, intent=True, waits=True)
     UNKNOWN = "unknown"
 
     traits: Traits

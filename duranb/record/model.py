@@ -22,6 +22,9 @@ REWOUND = "a rewind"
 """What an object is behind that cannot be stored, and is still as it was when the notebook was
 rewound. In place of a step's name."""
 
+CONTESTED = "changed while other steps ran that could have changed it too"
+"""Why something was not recorded with the result of a function step: that is never restored."""
+
 
 class Status(StrEnum):
     """Where an execution stands."""

@@ -44,6 +44,8 @@ def take_out(history: History, body: Redacted) -> None:
         if made is not this:
             history.put_execution(made)
     for call in list(history.calls.values()):
+        if call.execution in ids:
+            history.answers.pop(call.id, None)
         changed = left.call(call, forgotten=call.execution in ids)
         if changed is not call:
             history.put_call(changed)

@@ -24,11 +24,14 @@ WAITING = 75
 
 
 @contextlib.contextmanager
-def durable(script: str | Path, *, on_failure: str = "") -> Iterator[Session]:
+def durable(
+    script: str | Path, *, on_failure: str = "", headless: bool | None = None
+) -> Iterator[Session]:
     """Make the steps called inside durable; their store lies beside ``script``.
 
     Run the script again after a crash and it goes on where it stopped. A question is asked at
-    the terminal; without one the process exits with 75, and goes on when it is answered.
+    the terminal; without one, or ``headless``, the process exits with 75, and goes on when it is
+    answered.
 
     With ``on_failure="compensate"`` an exception that leaves the block undoes all that the run did,
     latest first, and is raised again. A process that dies in the middle of that leaves the rest to
@@ -40,7 +43,8 @@ def durable(script: str | Path, *, on_failure: str = "") -> Iterator[Session]:
     if on_failure not in ("", COMPENSATE):
         raise UsageError(f"on_failure takes {COMPENSATE!r}, not {on_failure!r}")
     path = Path(script).resolve()
-    headless = os.environ.get("DURANB_HEADLESS") == "1"
+    if headless is None:
+        headless = os.environ.get("DURANB_HEADLESS") == "1"
     settings = Settings(headless=headless, prompt=_ask_at_the_terminal, display=_at_the_terminal)
     session = Session.open(path, store_path(path), _globals(path), settings)
     llm.install()

@@ -7,8 +7,11 @@ import io
 import sys
 from collections.abc import Iterator
 from contextvars import ContextVar
+from functools import partial
 from threading import Lock
 from typing import Any, TextIO
+
+from duranb.engine import printed
 
 _current: ContextVar[int] = ContextVar("duranb_node", default=-1)
 
@@ -22,6 +25,7 @@ class Outlet(io.TextIOBase):
         self._front = 0
         self._ended: set[int] = set()
         self._waiting: dict[int, list[str]] = {}
+        self._all: dict[int, list[str]] = {}
         self._lock = Lock()
 
     @classmethod
@@ -35,15 +39,19 @@ class Outlet(io.TextIOBase):
             finally:
                 made.show_all()
 
-    @staticmethod
-    def enter(node: int) -> None:
+    def enter(self, node: int) -> None:
         """What this thread or task prints from now on is of this node."""
         _current.set(node)
+        printed.listening.set(partial(self._text, node))
+
+    def _text(self, node: int) -> str:
+        return "".join(self._all.get(node, ()))
 
     def ended(self, node: int) -> None:
         """The node prints no more; the next in order may have something to show."""
         with self._lock:
             self._ended.add(node)
+            self._all.pop(node, None)
             while self._front in self._ended:
                 self._front += 1
                 self._below.write("".join(self._waiting.pop(self._front, [])))
@@ -59,6 +67,8 @@ class Outlet(io.TextIOBase):
     def write(self, text: str) -> int:
         node = _current.get()
         with self._lock:
+            if node >= 0:
+                self._all.setdefault(node, []).append(text)
             if node > self._front:
                 self._waiting.setdefault(node, []).append(text)
             else:

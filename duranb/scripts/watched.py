@@ -8,6 +8,7 @@ chance. In a notebook it is not, so the flow stops and says which value it is.
 from __future__ import annotations
 
 import contextlib
+import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -33,6 +34,7 @@ class Watched:
         self._value_of = value_of
         self._beside = _beside(nodes)
         self._nodes = nodes
+        self._reached: dict[Callable[..., Any], frozenset[str]] = {}
         self._inside: dict[Promise, frozenset[int]] = {}
 
     @contextlib.contextmanager
@@ -40,15 +42,20 @@ class Watched:
         """Around the call of a node with arguments by name. Raises :class:`StepError` where it has
         changed one that others read at the same time."""
         shared = self._shared(node, given)
+        common = self._common(node)
         before = {n: self._namespace.version_of(given[n]) for n in shared}
+        live = self._namespace.live
+        before |= {n: self._namespace.version_of(live.get(n)) for n in common}
         yield
         for name, version in before.items():
-            if self._namespace.version_of(given[name]) != version:
+            value = given[name] if name in shared else live.get(name)
+            if self._namespace.version_of(value) != version:
+                other = shared.get(name) or common[name]
                 raise StepError(
-                    f"{name} was changed in place while {node.name} ran, and {shared[name]} reads "
+                    f"{name} was changed in place while {node.name} ran, and {other} reads "
                     "it too (or what shares state with it), neither surely before nor after. "
                     "Run the notebook once with duranb and export it again to have it known. Or "
-                    f"have {node.name} return {name}, and {shared[name]} take it."
+                    f"have {node.name} return {name}, and {other} take it."
                 )
 
     def _shared(self, node: Node, given: dict[str, Any]) -> dict[str, str]:
@@ -70,6 +77,23 @@ class Watched:
                     found[name] = other
                     break
         return found
+
+    def _common(self, node: Node) -> dict[str, str]:
+        """The variables of the module that nodes beside it reach too, with the name of such one."""
+        found: dict[str, str] = {}
+        for index in self._beside[node.index]:
+            other = self._nodes[index]
+            for name in self._globals(node) & self._globals(other):
+                found.setdefault(name, other.name)
+        return found
+
+    def _globals(self, node: Node) -> frozenset[str]:
+        fn = inspect.unwrap(node.fn)
+        if fn not in self._reached:
+            reach = self._namespace.uses.of_object(fn)
+            names = (reach.data | reach.stores) & self._namespace.live.keys()
+            self._reached[fn] = frozenset(names)
+        return self._reached[fn]
 
     def _parts(self, promise: Promise) -> frozenset[int]:
         """The objects in a value that more than one could change; none if it is not there yet."""

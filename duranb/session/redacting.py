@@ -215,6 +215,8 @@ def _mask(history: History, masked: Callable[[Data], bytes | None]) -> None:
     for snapshot in list(history.snapshots.values()):
         if made := _again(snapshot, masked):
             history.amend_snapshot(made)
+    for number, said in list(history.answers.items()):
+        history.answers[number] = _again(said, masked) or said
     for step, source in list(history.compensations.items()):
         data = masked(source.encode())
         if data is not None:

@@ -33,7 +33,9 @@ _RANDOM = "\0random"
 
 def can_change(value: object) -> bool:
     """Whether a function can change a value in place so that another one can tell."""
-    return not is_atom(value) and not is_a(value, type, types.FunctionType)
+    if is_a(value, types.FunctionType):
+        return cast(types.FunctionType, value).__closure__ is not None
+    return not is_atom(value) and not is_a(value, type)
 
 
 class NotAlike(Exception):
@@ -54,7 +56,7 @@ class Given:
         """As they are. ``versions`` are those that are known."""
         found = {n: v for n, v in sorted(values.items()) if can_change(v)}
         known = {n: versions.get(n) or capture.version(v) for n, v in found.items()}
-        return cls(capture, found, known, parts(found, capture.live) if found else [])
+        return cls(capture, found, known, numbered(found, capture.live))
 
     def changed(self) -> list[str]:
         """Those that are not what they were."""
@@ -73,7 +75,7 @@ class Given:
         now = {n: self.values[n] for n in changed}
         if not (now or rebound or random) and (is_atom(result) or not self.parts):
             return None
-        reached = {id(p) for p in parts([result, now, dict(rebound)], self.capture.live)}
+        reached = {id(p) for p in numbered([result, now, dict(rebound)], self.capture.live)}
         its = {k: p for k, p in enumerate(self.parts) if id(p) in reached}
         if not (now or rebound or random or its):
             return None
@@ -98,6 +100,18 @@ class Given:
         return self.capture.binding(result, artifact, dump), bindings
 
 
+def numbered(values: Any, live: dict[str, Any]) -> list[object]:
+    """The parts of values, in order; what takes its state as a whole is one."""
+    return parts(values, live, _is_whole) if values else []
+
+
+def _is_whole(value: object) -> bool:
+    kind = type(value)
+    if is_array(kind) or is_immutable(value) or isinstance(value, _BUILTIN):
+        return False
+    return kind is not types.CellType and not alive.is_open(value)
+
+
 def cannot_take(value: object) -> bool:
     """Whether a value that was changed in place could not be given that state another time."""
     return not is_immutable(value) and _content(value) is None
@@ -114,7 +128,7 @@ def again(capture: Capture, values: Mapping[str, Any], artifact: str, live: dict
     if _PARTS not in loaded:
         return result
     found = {n: v for n, v in sorted(values.items()) if can_change(v)}
-    met = parts(found, capture.live) if found else []
+    met = numbered(found, capture.live)
     count, its = loaded[_PARTS]
     if count != len(met):
         raise NotAlike
@@ -150,6 +164,13 @@ def _content(value: Any) -> tuple[str, Any] | None:
     """What an object holds, with how it is given to another one of its type; None if it cannot."""
     kind = type(value)
     own = dict(vars(value)) if kind.__dictoffset__ and isinstance(value, _BUILTIN) else {}
+    if kind is types.FunctionType:
+        return "function", None
+    if kind is types.CellType:
+        try:
+            return "cell", value.cell_contents
+        except ValueError:
+            return None
     if isinstance(value, dict):
         return "dict", (list(dict.items(value)), own)
     if isinstance(value, (list, bytearray, deque)):
@@ -179,8 +200,12 @@ _BUILTIN = (dict, list, bytearray, deque, set)
 
 def _give(content: tuple[str, Any], value: Any) -> None:
     how, state = content
+    if how == "function":
+        return  # its variables are parts of their own
     if how == "array":
         value.flat[:] = state
+    elif how == "cell":
+        value.cell_contents = state
     elif how == "open":
         state.into(value)
     elif how == "generator":

@@ -148,10 +148,14 @@ def _alike(one: Any, other: Any) -> bool:
     return bool((flat[0] == flat[1]).all())
 
 
-def parts(values: object, live: dict[str, Any]) -> list[object]:
+def parts(
+    values: object, live: dict[str, Any], is_whole: Callable[[object], bool] | None = None
+) -> list[object]:
     """The parts of a value in the order in which pickling meets them, without what has no identity
-    of its own."""
-    return _met(_Walking(io.BytesIO(), live, None, reconnect.reduction), values)
+    of its own, nor what is inside of parts that ``is_whole`` says yes to."""
+    pickler = _Walking(io.BytesIO(), live, None, reconnect.reduction)
+    pickler.is_whole = is_whole
+    return _met(pickler, values)
 
 
 def _apart(values: object, live: dict[str, Any]) -> list[object]:
@@ -174,10 +178,12 @@ class _Walking(codec.NotebookPickler):
     """Goes into what has parts. Arrays count as one, however their memory lies, and so does what
     could not be stored, or stands for it."""
 
+    is_whole: Callable[[object], bool] | None = None
+
     def reducer_override(self, obj: Any) -> Any:
         """The reduction of an object for the sake of its parts."""
         kind = type(obj)
-        if kind is Placeholder:
+        if kind is Placeholder or (self.is_whole is not None and self.is_whole(obj)):
             return _leaf, ()
         if views.is_array(kind):
             return _leaf, (obj.tolist(),) if obj.dtype.hasobject else ()

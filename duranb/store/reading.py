@@ -123,20 +123,35 @@ class Reading:
 
     @functools.cached_property
     def _redactions(self) -> dict[bool, set[tuple[int, str]]]:
-        """What events of the log say was taken out of others: those of the key's holder, and all.
+        """What events of the log say was taken out of others: of the key's holder, and of anybody.
         They come later than what they are about, so that the log is gone through once more."""
         found: dict[bool, set[tuple[int, str]]] = {True: set(), False: set()}
+        last, before = 0, chain.GENESIS
         for first in self.segments:
             path = self._folder / segments.segment_name(first)
             with guarded.reading(path, 1 << 20) as file:
                 size = os.fstat(file.fileno()).st_size
                 for frame in segments.frames(file, first, HEAD_SIZE, size):
-                    told = [r for r in frame.records if r.data.startswith(_REDACTED)]
-                    for body in filter(None, (chain.body(r.data) for r in told)):
-                        assert isinstance(body, Redacted)
-                        for ours in {False, frame.whole and self._is_ours(frame)}:
-                            found[ours].update(body.events)
+                    ours = frame.whole and self._is_ours(frame)
+                    for record in frame.records:
+                        event = None
+                        if record.data.startswith(_REDACTED):
+                            event, linked = chain.event(
+                                before, *record[:2], record.data, record.hash
+                            )
+                            follows = linked and record.seq == last + 1
+                        if event is not None and isinstance(event.body, Redacted):
+                            if follows and (ours or self._may_tell(record)):
+                                found[False].update(event.body.events)
+                            if ours:
+                                found[True].update(event.body.events)
+                        last, before = record.seq, record.hash
         return found
+
+    def _may_tell(self, record: Record) -> bool:
+        """Whether what somebody else has written is believed: all of it where it is only looked at,
+        and what was there already where this user has come to trust it."""
+        return self._trusted is None or record.seq <= self._trusted.seq
 
     def _is_ours(self, frame: Frame) -> bool:
         """Whether the holder of the key wrote a frame, for this store."""

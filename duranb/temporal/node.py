@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 import duranb
 from duranb.engine import saga
+from duranb.engine.journal import now_us
 from duranb.engine.runtime import Runtime, Settings, using
 from duranb.errors import InDoubt, Waiting
 from duranb.plan import Node
@@ -241,14 +242,26 @@ def _summary(runtime: Runtime) -> Done:
     )
 
 
+BATCH = 300.0
+"""Seconds between two looks at a batch that a node waits for."""
+
+
+def _looks(call: Call) -> int:
+    """When it is worth looking at what is waited for, in microseconds."""
+    if call.kind is not Kind.BATCH:
+        return call.until
+    return min(call.until, now_us() + int(BATCH * 1e6))
+
+
 def _held(history: History, node: Node) -> Held | None:
     """What the node's steps wait for; None for nothing that anybody could give."""
     waiting: dict[int, Call] = {}
     for this in history.executions.values():
         waiting |= {call.id: call for call in history.waits_for(this.id)}
-    opens = [Open(c.id, c.preview) for c in waiting.values() if c.kind is not Kind.TIMER]
+    by_itself = (Kind.TIMER, Kind.BATCH)
+    opens = [Open(c.id, c.preview) for c in waiting.values() if c.kind not in by_itself]
     doubts = {c.id: c for x in history.executions.values() for c in standing.doubts(history, x)}
     for call in doubts.values():
         opens.append(Open(call.id, f"Did {call.name}({call.preview}) happen?", doubt=True))
-    until = min((c.until for c in waiting.values() if c.until), default=0)
+    until = min((_looks(c) for c in waiting.values() if c.until), default=0)
     return Held(opens, until) if opens or until else None

@@ -13,7 +13,7 @@ import re
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from secrets import token_hex
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from duranb.text import secretive
 
@@ -54,6 +54,7 @@ class Known:
         self._mutex = threading.Lock()
         self._matcher: tuple[BytesAhoCorasick, list[list[Form]]] | None = None
         self._environment: dict[str, str] = {}
+        self._raw: dict[Any, Any] = {}
         for start, pattern in formats:
             self._heads.setdefault(start, []).append(_formatted(pattern))
 
@@ -92,8 +93,10 @@ class Known:
 
     def look_around(self) -> None:
         """Learn what stands in the environment by now."""
-        now = dict(os.environ)
-        if now != self._environment:
+        raw = getattr(os.environ, "_data", os.environ)  # not decoded to be compared, often
+        if raw != self._raw:
+            self._raw = dict(raw)
+            now = dict(os.environ)
             before, self._environment = self._environment, now
             for name, value in now.items():
                 if before.get(name) != value:

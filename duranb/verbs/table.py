@@ -315,7 +315,7 @@ class Export(OnFiles, frozen=True):
     example = "--target script -o agent.py"
 
     target: Annotated[
-        Literal["script", "steps", "temporal", "json", "mermaid", "dot"] | None,
+        Literal["script", "steps", "langgraph", "temporal", "json", "mermaid", "dot"] | None,
         Option("--target", "What to write.", required=True),
     ] = None
     out: Out = None

@@ -20,12 +20,16 @@ def line(progress: Progress) -> str:
         parts.append(f"{progress.failed:,} failed")
     if progress.made:
         parts.append(f"{_digits(progress.rate)}/s")
+    if progress.batched:
+        parts.append(f"{progress.batched:,} in batches")
     if progress.cost:
         spent, expected = money(progress.cost), progress.expected
         about = expected is not None and not progress.over
         parts.append(f"{spent} of about {money(expected or 0.0)}" if about else spent)
     if progress.over:
         parts.append(duration(progress.seconds))
+    elif progress.waiting:
+        parts.append(progress.waiting)
     elif progress.left is not None:
         parts.append(f"{duration(progress.left)} left")
     return " · ".join(parts)

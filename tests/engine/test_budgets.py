@@ -64,7 +64,7 @@ class Calls:
         assert claim is not None
         if claim.settled:
             assert claim.recorded is not None
-            budgets.replayed(budgets.in_force(), claim.recorded.usage)
+            budgets.replayed(budgets.in_force(), claim.recorded)
             return bytes(claim.response()).decode()
         expected = budgets.amount_of(self.usage)
         for each in budgets.in_force():

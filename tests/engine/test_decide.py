@@ -104,6 +104,18 @@ def test_a_function_that_only_another_one_calls_binds_nothing(world: World) -> N
     assert world.live["x"] == [3, 1]
 
 
+def test_what_a_function_wraps_is_part_of_it(world: World) -> None:
+    """``functools.wraps`` of a partial, which holds a list: a change of the list is one of what is
+    wrapped, and of the function."""
+    for _ in range(2):
+        world.start()
+        world.cell("x", "import functools\nx = [1]\np = functools.partial(print, x)")
+        world.cell("f", "@functools.wraps(p)\ndef f(): return p()")
+        world.cell("s", "x[0] = 9")
+        assert world.live["x"] == [9] == world.live["f"].__wrapped__.args[0]
+    assert world.last("s").origin is Origin.RESTORED
+
+
 def test_a_step_that_deletes_what_is_gone_runs(world: World) -> None:
     """The cell that made it was removed: ``del`` raises. What a step has bound itself before it
     deletes it need not be there."""

@@ -100,3 +100,20 @@ class LimitedServer(ModelServer):
         """What reached it; see :meth:`tests.servers.limited.World.stats`."""
         found: dict[str, Any] = self._get("/__stats")
         return found
+
+
+class BatchServer(ModelServer):
+    """The one of :mod:`tests.servers.batching`."""
+
+    def __init__(self) -> None:
+        super().__init__("tests.servers.batching", "0")
+
+    @property
+    def stats(self) -> dict[str, Any]:
+        """What reached it; see :meth:`tests.servers.batching.World.stats`."""
+        found: dict[str, Any] = self._get("/__stats")
+        return found
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self._post("/__reset", {})

@@ -20,6 +20,7 @@ from duranb.record.model import Origin
 from duranb.store import StoreView, store_path
 from tests.servers import forks
 
+BATCH = Path(__file__).parents[2] / "notebooks" / "a_batch.ipynb"
 THOUSAND = Path(__file__).parents[2] / "notebooks" / "thousand_documents.ipynb"
 
 
@@ -247,3 +248,27 @@ def test_no_key_is_stored(tmp_path: Path) -> None:
     source = json.dumps([c.source for c in nbformat.read(tutorial(), 4).cells])
     assert 'environ["OPENAI_API_KEY"]' not in source
     assert 'get(\\"OPENAI_API_KEY\\"' not in source
+
+
+def test_a_batch_runs_and_is_restored(tmp_path: Path) -> None:
+    """The notebook of a batch runs headless, over fewer documents: each is asked about once beside
+    those that were tried live, at half the price, and a second run asks for nothing."""
+    notebook = tmp_path / BATCH.name
+    notebook.write_bytes(BATCH.read_bytes())
+    standin = start_standin(tmp_path, calm=True, pace=0.05)
+    try:
+        for _ in range(2):
+            run(notebook, standin, "HOW_MANY=20")
+            assert len(standin.requests()) == 30
+    finally:
+        standin.stop()
+    with StoreView.open(store_path(notebook)) as view:
+        history = view.history()
+    tried, read = (history.executions_of(step) for step in ("tried", "readings"))
+    assert [x[-1].origin for x in (tried, read)] == [Origin.RESTORED] * 2
+    live, batched = (history.ledger(x[0].id) for x in (tried, read))
+    assert (live.calls, batched.calls) == (10, 20)
+    assert batched.cost / batched.tokens == pytest.approx(live.cost / live.tokens / 2, rel=0.05)
+    saved = json.dumps([c.get("outputs") for c in nbformat.read(BATCH, 4).cells])
+    assert "200 documents read" in saved
+    assert not re.search(r"/(home|root|tmp|Users|work)/|127\.0\.0\.1", saved)

@@ -77,7 +77,7 @@ def run_module(text: str, path: Path) -> str:
     return shown.getvalue()
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(notebooks)
 @example([(False, "def f(x):\n    global a\n    a += 1\n    return x"), (True, "b = f(1)")])
 def test_a_module_does_what_its_notebook_did(found: list[tuple[bool, str]]) -> None:

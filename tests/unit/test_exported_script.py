@@ -125,7 +125,7 @@ def test_a_change_in_place_beside_a_reader_stops_the_script(tmp_path: Path) -> N
         "xs = None\ndef change(row):\n    getattr(row, 'app' + 'end')(1)",
         "%%durable make\nxs = [[], []]",
         "row = xs[0]",
-        "%%durable left\nchange(row)\na = 1",
+        "%%durable left\na = change(row)",
         "%%durable right\nb = len(xs[0])",
         "print(a, b)",
     )

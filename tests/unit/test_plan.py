@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 
 from duranb.errors import UsageError
-from duranb.export import build, pictures
+from duranb.export import ExportError, build, pictures, steps
 from duranb.export.notebook import cells_of
 from duranb.plan import Node, Parameter, Plan, dump, load
 
@@ -151,3 +153,29 @@ def test_pictures_name_every_node_and_edge() -> None:
     assert '"a" -> "b" [label="x"];' in graph
     odd = Plan(title='a "b"\n', nodes=(Node(kind="cell", name="c", function="c", doc='"x"'),))
     assert '"a \\"b\\"\\n"' in pictures.dot(odd) and "#quot;x#quot;" in pictures.mermaid(odd)
+
+
+def test_a_plain_cell_that_calls_a_model_is_told() -> None:
+    """It would be paid for in each run; a step is not."""
+    call = "client.chat.completions.create(model='m', messages=[])"
+    made = build(
+        *cells_of(
+            [
+                ("code", "import openai\nclient = openai.OpenAI(api_key='x')"),
+                ("code", f"def ask():\n    return {call}"),
+                ("code", f"%%durable a\nx = {call}"),
+                ("code", "y = ask()"),
+            ]
+        )
+    )
+    (note,) = made.notes
+    assert note.startswith("code cell 4 calls a model outside of a step")
+
+
+def test_what_could_not_be_stored_does_not_cross_an_edge() -> None:
+    """A recorded run knows: the export is refused, and names value, steps and reason."""
+    made = build(*cells_of([("code", "%%durable a\nx = 1"), ("code", "%%durable b\ny = x")]))
+    first = made.flow[0]
+    node = msgspec.structs.replace(first.node, unstorable={"x": "it is a generator"})
+    with pytest.raises(ExportError, match=r"b'\) takes x from .*a'\).*it is a generator"):
+        steps.render(replace(made, flow=(replace(first, node=node), *made.flow[1:])))

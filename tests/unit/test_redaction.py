@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import secrets
 import shutil
@@ -19,7 +20,7 @@ from duranb.engine.runtime import Settings
 from duranb.record import events as e
 from duranb.record.redacted import FORGOTTEN, MASKED
 from duranb.session.session import Session
-from duranb.store import StoreView, store_path
+from duranb.store import Store, StoreView, chain, segments, store_path
 from duranb.store.verify import verify
 from duranb.text.known import MASK
 
@@ -270,3 +271,35 @@ def test_a_value_to_redact_comes_through_a_pipe(notebook: Path) -> None:
     assert secret.encode() not in everything(store_path(notebook))
     done = CliRunner().invoke(cli, ["redact", str(notebook), "--yes"], input="abc")
     assert done.exit_code == 2 and "four characters" in done.output
+
+
+def test_nobody_else_can_say_that_something_was_taken_out(
+    notebook: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the history is trusted, and not this user's, an event that was changed is not excused
+    by what was added behind it, whatever that says."""
+    session = filled(notebook, canary())
+    path = session.store_path
+    session.close()
+    monkeypatch.setenv("DURANB_HOME", str(notebook.with_name("another user")))
+    with contextlib.closing(Store.open(path, settled=False)) as store:
+        assert store.foreign
+        store.trust()
+        assert not store.foreign
+    (segment,) = (path / "log").glob("*.seg")
+    data = bytearray(segment.read_bytes())
+    with segment.open("rb") as file:
+        frames = list(segments.frames(file, 1, segments.HEAD_SIZE, len(data)))
+    record = next(r for f in frames for r in f.records if '"source":"value' in r.data)
+    frame = next(f for f in frames if record in f.records)
+    forged = record.data.replace("value = ", "forged= ").encode()
+    segments.write_over(data, frame, {record.seq: forged}, {})
+    said = chain.content(chain.body(forged.decode()), forged.decode())
+    told = e.encode(e.Redacted(reason="forged", events=[(record.seq, said)]))[1]
+    for seq in (frames[-1].records[-1].seq, frames[-1].records[-1].seq + 1):
+        writer = segments.FrameWriter(1, len(data), sealed=False)
+        hashed = chain.link(frames[-1].records[-1].hash, seq, 1, told)
+        writer.add(seq, 1, hashed, told.encode(), b"")
+        segment.write_bytes(data + writer.frame(None))
+        with StoreView.open(path) as view:
+            assert view.foreign or any("chain of events is broken" in x for x in verify(view))

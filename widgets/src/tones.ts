@@ -27,6 +27,7 @@ const KIND: Record<Kind, Tone> = {
   timer: "amber",
   value: "grey",
   map: "grey",
+  batch: "amber",
   unknown: "grey",
 };
 

@@ -21,12 +21,13 @@ export interface AttemptRow {
  * One kind of call. It is recorded as its name.
  *
  * `http` is any request on the wire that does not go to a model (`llm`), `read` what an MCP
- * client reads from a server. A `value` is something that differs each time it is asked for: the
- * time, a random number. `ask` is a question to a person, a `signal` waits for an outside
- * event, a `timer` for a time, a `map` is an item of a map. Once undone, an effect's own
- * status says so, so it needs no `again`.
+ * client reads from a server. A `batch` is calls to models that were submitted together. A
+ * `value` is something that differs each time it is asked for: the time, a random number.
+ * `ask` is a question to a person, a `signal` waits for an outside event, a `timer` for a
+ * time, a `map` is an item of a map. Once undone, an effect's own status says so, so it needs no
+ * `again`.
  */
-export type Kind = "llm" | "http" | "read" | "effect" | "ask" | "map" | "signal" | "timer" | "value" | "unknown";
+export type Kind = "llm" | "http" | "read" | "effect" | "ask" | "map" | "signal" | "timer" | "value" | "batch" | "unknown";
 
 /** Where a call stands. */
 export type CallStatus = "intended" | "completed" | "failed" | "rejected" | "in doubt" | "compensated";

@@ -133,10 +133,11 @@ def _exchange(
     if flight is None:
         with ways.part_of(ways.Recorded()):
             return (yield Act(functools.partial(send, stream=stream)))
+    if not flight.recorded:
+        yield from flight.admitted()
     if flight.recorded:
         response = _replayed(library, client, request, flight)
     else:
-        yield from flight.admitted()
         try:
             # What a client sends while it sends (a token for its auth flow) is part of it.
             with ways.part_of(ways.Recorded()):

@@ -1,0 +1,119 @@
+"""``--target langgraph``: ``steps.py`` with a ``StateGraph`` over its functions."""
+
+from __future__ import annotations
+
+from duranb.export import layout, steps
+from duranb.export.chunks import indented
+from duranb.export.errors import ExportError
+from duranb.export.graph import Graph
+from duranb.plan import Node, Plan
+
+_ABOUT = """{about}
+
+A graph for LangGraph. Inside of ``with duranb.durable(FILE, headless=True):`` compile and run it::
+
+    graph = builder.compile(checkpointer=...)
+    graph.invoke({{}}, {{"configurable": {{"thread_id": "1"}}}})
+
+Its steps are journaled in the store beside FILE. A question that has no default interrupts."""
+
+_OURS = ("builder", "State", "StateGraph", "START", "TypedDict", "node")
+_IMPORTS = (
+    "from typing import Any, TypedDict",
+    "from langgraph.graph import START, StateGraph",
+    "from duranb.langgraph import node",
+)
+
+
+def render(graph: Graph) -> str:
+    """The module's text. Raises :class:`ExportError` where the notebook has one of our names."""
+    taken = sorted(set(_OURS) & graph.taken)
+    if taken:
+        raise ExportError(
+            f"{graph.source} has a variable {taken[0]}, which a LangGraph module needs for its "
+            "own: give it another name"
+        )
+    plan = graph.plan
+    keys = _Keys(plan)
+    state = [f"{key}: {graph.types.annotation(name)}" for key, name in keys.all.items()]
+    fields = "\n".join(state) or "pass"
+    ending = [
+        f'class State(TypedDict, total=False):\n    """What nodes give each other."""\n\n'
+        f"{indented(fields)}",
+        "\n".join(
+            [
+                "builder = StateGraph(State)",
+                *(_node(keys, n) for n in plan.nodes),
+                *(_edge(plan, n) for n in plan.nodes),
+            ]
+        ),
+    ]
+    about = _ABOUT.format(about=steps.ABOUT.format(source=graph.source))
+    return steps.module(graph, about, ending=ending, imports=_IMPORTS)
+
+
+class _Keys:
+    """Names in the graph's state. A name that several nodes give is another one for each of them
+    but the last, so that whoever reads an earlier one gets that."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._parameters = {p.name for p in plan.parameters}
+        last = {n: node.name for node in plan.nodes for n in node.writes}
+        self._last = last
+        self.all: dict[str, str] = {n: n for n in sorted(self._parameters)}
+        for node in plan.nodes:
+            self.all |= {self.of(n, node.name): n for n in node.writes}
+
+    def of(self, name: str, source: str) -> str:
+        """The key of a name that ``source`` gives, or is a parameter (then that is empty)."""
+        if not source:
+            return name
+        if self._last[name] == source and name not in self._parameters:
+            return name
+        return f"{name}_of_{self._plan.by_name[source].function}"
+
+    def read(self, node: Node, name: str) -> str:
+        """The key of a name that a node reads."""
+        return self.of(name, self._plan.sources[node.name][name])
+
+    def named(self, name: str) -> list[str]:
+        """All keys of a name: where it was changed in place they are one object."""
+        return [key for key, each in self.all.items() if each == name]
+
+    def is_module(self, node: Node, name: str) -> bool:
+        """Whether a node reads a variable of the module."""
+        return not self._plan.sources[node.name][name] and name not in self._parameters
+
+
+def _node(keys: _Keys, node: Node) -> str:
+    given = [f'"{node.name}"']
+    reads = [f'"{keys.read(node, n)}"' for n in node.reads]
+    inner = [node.function]
+    if reads:
+        inner.append(f"reads=[{', '.join(reads)}]")
+    uses = [f'"{n}": "{keys.read(node, n)}"' for n in node.uses]
+    if uses:
+        inner.append(f"uses={{{', '.join(uses)}}}")
+    module = [n for n in (*node.reads, *node.uses) if keys.is_module(node, n)]
+    if module:
+        inner.append(f"module=[{', '.join(map(_quoted, dict.fromkeys(module)))}]")
+    if node.writes:
+        inner.append(f"writes=[{', '.join(_quoted(keys.of(n, node.name)) for n in node.writes)}]")
+    if node.changes:
+        changed = [key for n in node.changes for key in keys.named(n)]
+        inner.append(f"changes=[{', '.join(map(_quoted, changed))}]")
+    given.append(layout.call("node", inner))
+    return layout.call("builder.add_node", given)
+
+
+def _quoted(text: str) -> str:
+    return f'"{text}"'
+
+
+def _edge(plan: Plan, node: Node) -> str:
+    sources = plan.before_in_order(node.name)
+    if not sources:
+        return f'builder.add_edge(START, "{node.name}")'
+    start = f'"{sources[0]}"' if len(sources) == 1 else f"[{', '.join(map(_quoted, sources))}]"
+    return f'builder.add_edge({start}, "{node.name}")'

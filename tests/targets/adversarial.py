@@ -1,0 +1,300 @@
+"""Notebooks whose state goes ways that their code hardly shows, each for every target of export.
+
+The last cell prints what there is in the end. ``refused`` is part of the message of an export that
+is refused, ``loud`` of that of a run that fails by naming the value; all others print what the
+notebook prints.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Case:
+    """The cells of a notebook; ``parameters`` is the index of the tagged one."""
+
+    cells: tuple[str, ...]
+    parameters: int = -1
+    refused: str = ""
+    loud: str = ""
+
+
+def case(*cells: str, parameters: int = -1, refused: str = "", loud: str = "") -> Case:
+    """A notebook of these cells, each text with its first line ``%%durable NAME`` if durable."""
+    return Case(cells, parameters, refused, loud)
+
+
+CASES: dict[str, Case] = {
+    # -- changes in place ----------------------------------------------------------------------
+    "alias in the cell": case(
+        "%%durable a\nxs = [1]",
+        "%%durable b\nys = xs\nys.append(2)\nn = len(ys)",
+        "print(xs, n)",
+    ),
+    "alias between steps": case(
+        "%%durable a\nxs = [[1], [2]]",
+        "%%durable b\nrow = xs[0]",
+        "%%durable c\nrow.append(9)\nn = len(row)",
+        "%%durable d\nm = len(xs)",
+        "print(xs, row, row is xs[0], n, m)",
+        loud="row was changed in place",
+    ),
+    "alias between steps, in order": case(
+        "%%durable a\nxs = [[1], [2]]\nrow = xs[0]",
+        "%%durable b\nrow.append(9)",
+        "%%durable c\nn = (len(row), xs)",
+        "print(xs, row, n)",
+    ),
+    "loop variable": case(
+        "%%durable a\nrows = [{'n': 1}, {'n': 2}]",
+        "%%durable b\nfor row in rows:\n    row['n'] *= 10\nn = 0",
+        "print(rows, n)",
+    ),
+    "method of the notebook's own": case(
+        "class Bag:\n    def __init__(self): self.xs = []\n"
+        "    def take(self, x): self.xs.append(x)",
+        "%%durable a\nbag = Bag()",
+        "%%durable b\nbag.take(1)\nn = 1",
+        "%%durable c\nbag.take(2)\nm = len(bag.xs)",
+        "print(bag.xs, n, m)",
+    ),
+    "a helper changes its argument": case(
+        "def grow(xs):\n    getattr(xs, 'app' + 'end')(5)",
+        "%%durable a\nxs = [1]",
+        "%%durable b\ngrow(xs)\nn = 0",
+        "%%durable c\nm = sum(xs)",
+        "print(xs, n, m)",
+    ),
+    "a helper that gives something changes its argument": case(
+        "def grow(xs):\n    getattr(xs, 'app' + 'end')(5)\n    return 1",
+        "%%durable a\nxs = [1]",
+        "%%durable b\nn = grow(xs)",
+        "%%durable c\nm = sum(xs)",
+        "print(xs, n, m)",
+        loud="xs was changed in place",
+    ),
+    "a helper changes its argument, in order": case(
+        "def grow(xs):\n    getattr(xs, 'app' + 'end')(5)\n    return len(xs)",
+        "%%durable a\nxs = [1]",
+        "%%durable b\nn = grow(xs)",
+        "%%durable c\nm = sum(xs) + n",
+        "print(xs, n, m)",
+    ),
+    "a closure": case(
+        "def counter():\n    n = 0\n    def up():\n        nonlocal n\n        n += 1\n"
+        "        return n\n    return up",
+        "%%durable a\nup = counter()\nfirst = up()",
+        "%%durable b\nsecond = up()",
+        "third = up()\nprint(first, second, third)",
+    ),
+    "a lambda over a list": case(
+        "%%durable a\nxs = []\nput = lambda x: xs.append(x)",
+        "%%durable b\nput(1)\nput(2)\nn = len(xs)",
+        "print(xs, n)",
+    ),
+    "a global in place": case(
+        "log = []\ndef note(x):\n    log.append(x)\n    return x",
+        "%%durable a\nx = note(1)",
+        "%%durable b\ny = note(x + 1)",
+        "print(log, x, y)",
+    ),
+    "a global rebound": case(
+        "total = 0\ndef add(n):\n    global total\n    total += n\n    return total",
+        "%%durable a\nx = add(2)",
+        "%%durable b\ny = add(3)",
+        "print(total, x, y)",
+    ),
+    "a global that a function makes": case(
+        "def make():\n    global fresh\n    fresh = [1]",
+        "%%durable a\nmake()\nn = 1",
+        "%%durable b\nm = n + 1",
+        "print(n, m)",
+    ),
+    "a dict of lists": case(
+        "%%durable a\nd = {'a': []}\ne = {'b': d['a']}",
+        "%%durable b\nd['a'].append(1)\nd['c'] = e",
+        "print(d['a'], e, d['c'] is e)",
+    ),
+    "del of an element": case(
+        "%%durable a\nxs = [1, 2, 3]",
+        "%%durable b\ndel xs[0]\nn = xs.pop()",
+        "print(xs, n)",
+    ),
+    "augmented": case(
+        "%%durable a\nxs = [1]\nys = xs",
+        "%%durable b\nxs += [2]",
+        "print(xs, ys, xs is ys)",
+    ),
+    "a deque and a set": case(
+        "from collections import deque",
+        "%%durable a\nq = deque([1], maxlen=2)\ns = {1}",
+        "%%durable b\nq.append(2)\nq.append(3)\ns |= {2}\nn = 1",
+        "print(q, s, n)",
+    ),
+    "a dataclass": case(
+        "from dataclasses import dataclass, field\n@dataclass\nclass Order:\n"
+        "    items: list = field(default_factory=list)\n    paid: bool = False",
+        "%%durable a\norder = Order()",
+        "%%durable b\norder.items.append('tea')\norder.paid = True\nn = 1",
+        "print(order, n)",
+    ),
+    "numpy in place": case(
+        "import numpy as np",
+        "%%durable a\ngrid = np.zeros((2, 2))\nrow = grid[0]",
+        "%%durable b\nrow += 1\nn = float(row.sum())",
+        "print(grid.tolist(), row.tolist(), n)",
+    ),
+    "a frame in place": case(
+        "import pandas as pd",
+        "%%durable a\ndf = pd.DataFrame({'x': [1, 2]})",
+        "%%durable b\ndf['y'] = df.x * 2\nn = len(df.columns)",
+        "%%durable c\ndf.loc[0, 'x'] = 9\nm = int(df.x.sum())",
+        "print(df.to_dict('list'), n, m)",
+    ),
+    "a cell changes what a step made": case(
+        "%%durable a\nxs = [1]",
+        "xs.append(2)",
+        "%%durable b\nn = len(xs)",
+        "xs.append(3)",
+        "%%durable c\nm = len(xs)",
+        "print(xs, n, m)",
+    ),
+    # -- random state --------------------------------------------------------------------------
+    "seeded numbers": case(
+        "import random\nrandom.seed(7)",
+        "%%durable a\nx = random.random()",
+        "y = random.random()",
+        "%%durable b\nz = random.random()",
+        "print(x, y, z, random.random())",
+    ),
+    "seeded inside of a step": case(
+        "import random",
+        "%%durable a\nrandom.seed(3)\nx = random.random()",
+        "%%durable b\ny = random.random()",
+        "print(x, y, random.random())",
+    ),
+    "numpy's generator": case(
+        "import numpy as np\nnp.random.seed(1)\nrng = np.random.default_rng(5)",
+        "%%durable a\nx = float(np.random.rand())",
+        "%%durable b\ny = float(rng.random())",
+        "%%durable c\nz = float(rng.random())",
+        "print(x, y, z, float(rng.random()), float(np.random.rand()))",
+    ),
+    "a generator of one's own": case(
+        "import random\nrng = random.Random(4)",
+        "%%durable a\nx = rng.random()",
+        "%%durable b\ny = rng.choice([1, 2, 3, 4, 5])",
+        "print(x, y, rng.random())",
+    ),
+    # -- names ---------------------------------------------------------------------------------
+    "redefined data": case(
+        "%%durable a\nx = 1",
+        "%%durable b\ny = x + 1",
+        "x = 10",
+        "%%durable c\nz = x + 1",
+        "print(x, y, z)",
+    ),
+    "redefined functions": case(
+        "def f(x): return x + 1",
+        "%%durable a\na_ = f(1)",
+        "def f(x): return x * 100",
+        "%%durable b\nb_ = f(a_)",
+        "print(a_, b_, f(1))",
+    ),
+    "a variable that functions read": case(
+        "k = 1\ndef f(x): return x + k",
+        "%%durable a\nx = f(1)",
+        "k = 100",
+        "%%durable b\ny = f(1)",
+        "print(k, x, y)",
+    ),
+    "main and run": case(
+        "def main(x): return x + 1\nrun = 5",
+        "%%durable main\nresult = main(run)",
+        "%%durable run\nflow = result + run",
+        "print(main(1), run, result, flow)",
+    ),
+    "a builtin's name": case(
+        "%%durable a\nlist = [1, 2]\nid = 7",
+        "%%durable sum\nlen_ = len(list) + id",
+        "print(list, id, len_)",
+    ),
+    "perhaps assigned": case(
+        "x = 0",
+        "%%durable a\nif x:\n    y = 1\nx = x + 1",
+        "y = 5",
+        "%%durable b\nif x > 10:\n    y = 2\nz = y",
+        "print(x, y, z)",
+    ),
+    "deleted": case(
+        "%%durable a\ntmp = 1\nx = tmp + 1\ndel tmp",
+        "%%durable b\ntmp = 5\ny = x + tmp",
+        "print(x, y, tmp)",
+    ),
+    "step without an output": case(
+        "%%durable a\nprint('once')",
+        "%%durable b\nx = 1",
+        "print(x)",
+    ),
+    # -- the rest ------------------------------------------------------------------------------
+    "await": case(
+        "import asyncio\nasync def later(x):\n    await asyncio.sleep(0)\n    return x",
+        "%%durable a\nx = await later([1])",
+        "y = await later(2)",
+        "%%durable b\nz = [await later(i) for i in range(3)]\nx.append(z)",
+        "print(x, y, z)",
+    ),
+    "magics": case(
+        "%load_ext duranb\n%matplotlib inline",
+        "import os\n%env MODE=fast",
+        "%%durable a\nmode = os.environ['MODE']",
+        "files = !echo one; echo two",
+        "%%durable b\nn = len(files)",
+        "print(mode, files, n)",
+    ),
+    "a magic without a counterpart": case(
+        "%%durable a\nx = 1", "%%ruby\nputs 1", "print(x)", refused="%%ruby has no counterpart"
+    ),
+    "parameters": case(
+        "limit: int = 3  # how many\nname = 'n'",
+        "twice = limit * 2",
+        "def title(): return f'{name}:{limit}'",
+        "%%durable a\nxs = [title()] * twice",
+        "limit += 1",
+        "%%durable b\nn = (len(xs), limit, title())",
+        "print(xs, n)",
+        parameters=0,
+    ),
+    "tools and effects": case(
+        "import duranb\nsent = []\n@duranb.tool(idempotent=True)\n"
+        "def send(text: str) -> str:\n    '''Send.'''\n    return text.upper()",
+        "%%durable a\nx = send('a')",
+        "%%durable b\ny = duranb.call(send, 'b', idempotent=True)",
+        "print(x, y)",
+    ),
+    "questions": case(
+        "import duranb",
+        "%%durable a\nx = [1]",
+        "%%durable gate\nanswer = duranb.ask('Go?', default='yes')\nx.append(answer)",
+        "print(x, answer)",
+    ),
+    "a map": case(
+        "import duranb\nasync def double(x): return x * 2",
+        "%%durable a\nresults = list(await duranb.map(double, [1, 2, 3]))",
+        "%%durable b\nresults.append(sum(results))",
+        "print(results)",
+    ),
+    "an unstorable value between steps": case(
+        "%%durable a\nnumbers = (n for n in [1, 2, 3])\nx = 1",
+        "%%durable b\ny = next(numbers)",
+        "print(x, y)",
+        loud="numbers",
+    ),
+    "an unstorable value of the module": case(
+        "import threading\nlock = threading.Lock()",
+        "%%durable a\nwith lock:\n    x = 1",
+        "%%durable b\nwith lock:\n    y = x + 1",
+        "print(x, y)",
+    ),
+}
