@@ -6,9 +6,11 @@ known to be a secret too.
 
 from __future__ import annotations
 
+import contextlib
+import types
 from typing import Any
 
-from duranb.code.looking import dict_of, module_of
+from duranb.code.looking import dict_of, module_of, mro_of, own
 from duranb.text.credentials import is_secret_field
 from duranb.text.known import KNOWN
 
@@ -35,7 +37,7 @@ def look(name: str, value: object) -> None:
             stack += [(k, v) for k, v in list(items.items()) if type(k) is str]
         elif kind is list or kind is tuple:
             stack += [(called, each) for each in part[:20]]  # type: ignore[index]
-        elif not issubclass(kind, type) and kind.__module__ != "builtins":
+        elif not issubclass(kind, type) and module_of(kind) != "builtins":
             _reveal(called, part, kind, stack)
 
 
@@ -49,36 +51,23 @@ def _reveal(name: str, value: Any, kind: Any, stack: list[tuple[str, object]]) -
     if home == "pydantic" and hasattr(kind, "get_secret_value"):
         KNOWN.learn(value.get_secret_value(), f"{kind.__name__} {name} in the notebook")
         return
-    own = _own(value)
+    held = _own(value)
     if home in _CLIENTS:
         for key in _KEYS:
-            if isinstance(held := own.get(key), str):
-                KNOWN.learn(held, f"{key} of the client {name}")
+            if isinstance(secret := held.get(key), str):
+                KNOWN.learn(secret, f"{key} of the client {name}")
         return
     if home == "functools" and kind.__name__ == "partial":
         stack += [*value.keywords.items(), *((name, each) for each in value.args)]
-    stack += own.items()
+    stack += held.items()
 
 
 def _own(value: object) -> dict[str, Any]:
-    """An object's attributes, without asking it."""
-    try:
-        found = object.__getattribute__(value, "__dict__")
-    except AttributeError:
-        found = {}
-    slots = [n for kind in type(value).__mro__ for n in _slots(kind)]
-    held = {n: object.__getattribute__(value, n) for n in slots if _has(value, n)}
-    return {**held, **found} if type(found) is dict else held
-
-
-def _slots(kind: type) -> tuple[str, ...]:
-    found: Any = dict_of(kind).get("__slots__", ())
-    return (found,) if isinstance(found, str) else tuple(found)
-
-
-def _has(value: object, name: str) -> bool:
-    try:
-        object.__getattribute__(value, name)
-    except AttributeError:
-        return False
-    return True
+    """An object's attributes and slots, without asking it."""
+    found: dict[str, Any] = {}
+    for kind in mro_of(type(value)):
+        for name, slot in dict_of(kind).items():
+            if type(slot) is types.MemberDescriptorType:
+                with contextlib.suppress(AttributeError):  # not assigned
+                    found[name] = slot.__get__(value)
+    return found | {n: v for n, v in own(value).items() if type(n) is str}

@@ -128,7 +128,7 @@ def lying() -> list[Kind]:
         Kind("Django's settings, not configured", "from django.conf import settings as x", show="type(x).__name__", needs="django"),
         Kind("Django's lazy text", "from django.utils.functional import lazystr; x = lazystr('a')", show="str(x)", needs="django"),
         Kind("Django's lazy object that raises", "from django.utils.functional import SimpleLazyObject\ndef f():\n    raise RuntimeError('no')\nx = SimpleLazyObject(f)", fate="refused", needs="django"),
-        Kind("LocalProxy without a context", "from werkzeug.local import LocalProxy\nimport contextvars\nx = LocalProxy(contextvars.ContextVar('v'))", fate="refused", needs="werkzeug"),
+        Kind("LocalProxy without a context", "from werkzeug.local import LocalProxy\nimport contextvars\nx = LocalProxy(contextvars.ContextVar('v'))", needs="werkzeug"),
         Kind("half-built instance", "class C:\n    __slots__ = ('a', 'b')\nx = C(); x.a = [1]", "x.a.append(2)", "x.a"),
         Kind("instance of a class that is gone", "class C:\n    pass\nx = C(); x.n = [1]\ndel C", "x.n.append(2)", "x.n"),
         Kind("instance whose class was swapped", "class A:\n    pass\nclass B:\n    v = 2\nx = A(); x.__class__ = B; x.n = 1", "x.n = 2", "(x.v, x.n)"),
