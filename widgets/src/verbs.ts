@@ -70,6 +70,10 @@ export function begin({ verb, row, branch }: Intent): Arguments {
       return { name: branch ?? "" };
     case "compensate":
       return { step, chain: false };
+    case "forget":
+      return { step };
+    case "redact":
+      return { value: "", found: true };
     case "resolve":
       return { step: row?.step ?? "", happened: false, not_happened: false, compensate: false };
   }
