@@ -14,6 +14,8 @@ from IPython.core.inputtransformer2 import TransformerManager
 
 from duranb.export.chunks import replaced
 from duranb.export.errors import ExportError
+from duranb.verbs.declaration import Acts, Changes
+from duranb.verbs.table import VERBS
 
 _SHOWING = frozenset(
     {"alias", "autoawait", "autoreload", "cat", "clear", "colors", "config", "dhist", "dirs"}
@@ -29,7 +31,6 @@ _COMMANDS = frozenset({"cp", "mkdir", "mv", "rm", "rmdir", "system", "sx"})
 _CELL_SHOWING = frozenset(
     {"HTML", "SVG", "duranb_sql", "html", "javascript", "js", "latex", "markdown", "svg"}
 )
-_CHANGING = ("rewind", "replay", "fork", "switch", "compensate", "resolve", "answer", "gc")
 _INSTALL = re.compile(r"^\s*(?:python3? -m )?(?:pip3?|uv|conda|mamba)\s")
 _EXPANDED = re.compile(r"\$(\w+)|\{([^{}]*)\}")
 
@@ -93,8 +94,19 @@ def _translated(call: ast.Call, label: str, *, bare: bool) -> _Plain:
     raise ExportError(f"{where}: a script has no get_ipython().{call.func.attr}()")
 
 
+def _refuse_change(words: list[str], where: str) -> None:
+    """Raise :class:`ExportError` for a verb that changes the history: it cannot be left out."""
+    verb = VERBS.get(words[0]) if words else None
+    if verb is not None and issubclass(verb, (Changes, Acts)) and "--dry-run" not in words:
+        raise ExportError(
+            f"{where}: %duranb {words[0]} changes the notebook's own history, and an export runs "
+            "from its beginning to its end: take the line out of the notebook to export it"
+        )
+
+
 def _line_magic(name: str, line: str, where: str, *, bare: bool) -> _Plain:
-    if name == "duranb" and line.split()[:1] and line.split()[0] not in _CHANGING:
+    if name == "duranb":
+        _refuse_change(line.split(), where)
         return _Plain("")
     if name in _INSTALLING or (name in _SHOWING and bare):
         return _Plain("")

@@ -256,6 +256,12 @@ CASES: dict[str, Case] = {
     "a magic without a counterpart": case(
         "%%durable a\nx = 1", "%%ruby\nputs 1", "print(x)", refused="%%ruby has no counterpart"
     ),
+    "a verb that changes the history": case(
+        "%%durable a\nx = 1", "%duranb rewind a --yes", refused="%duranb rewind changes"
+    ),
+    "verbs that only look": case(
+        "%%durable a\nx = 1", "%duranb compensate a --dry-run\n%duranb log", "print(x)"
+    ),
     "parameters": case(
         "limit: int = 3  # how many\nname = 'n'",
         "twice = limit * 2",
