@@ -87,6 +87,7 @@ class Fold:
     def _run_started(self, ts: int, b: e.RunStarted) -> None:
         history = self.history
         history.run, history.branch, history.head = b.run, b.branch, 0
+        history.left = 0
         history.signals, history.taken = {}, set()
         history.notebook = b.notebook or history.notebook
         history.put_branch(Branch(name=b.branch, run=b.run, parent="", forked_at=0, head=0))
@@ -95,6 +96,7 @@ class Fold:
     def _session_opened(self, ts: int, b: e.SessionOpened) -> None:
         history = self.history
         history.pid = b.pid
+        history.left = history.left or history.head
         history.sessions.append(ts)
         if b.parameters is not None:
             history.parameters = b.parameters
@@ -133,11 +135,13 @@ class Fold:
         )
 
     def _head_moved(self, ts: int, b: e.HeadMoved) -> None:
+        self.history.left = 0
         self._stand(b.branch, b.snapshot)
 
     # -- executions and their attempts -----------------------------------------------------
 
     def _execution_started(self, ts: int, b: e.ExecutionStarted) -> None:
+        self.history.left = 0
         self.history.put_execution(
             Execution(
                 id=b.execution,
@@ -344,6 +348,7 @@ class Fold:
         return bool(open_effects)
 
     def _execution_restored(self, ts: int, b: e.ExecutionRestored) -> None:
+        self.history.left = 0
         source = self.history.executions[b.of]
         self.history.put_execution(
             replace(

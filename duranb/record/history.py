@@ -52,6 +52,9 @@ class History:
         self.run = ""
         self.branch = ""
         self.head = 0
+        self.left = 0
+        """The head when a session began, until a step runs or the head is moved; else 0. What plain
+        cells alone have made since, in this kernel or in several, does not take its place."""
         self.pid = 0
         self.sessions: list[int] = []
         self.parameters: dict[str, Any] = {}

@@ -6,10 +6,11 @@ from duranb.record.history import History
 from duranb.record.model import Execution, Status
 
 
-def latest(history: History) -> dict[str, Execution]:
-    """The latest completed execution of each cell step on the way to the head, in that order."""
+def latest(history: History, snapshot: int | None = None) -> dict[str, Execution]:
+    """The latest completed execution of each cell step on the way to a snapshot, else to the head,
+    in that order."""
     found: dict[str, Execution] = {}
-    for this in history.line():
+    for this in history.line(snapshot):
         if this.kind == "cell":
             found.pop(this.step, None)
             found[this.step] = this

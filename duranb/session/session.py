@@ -55,7 +55,6 @@ class Session:
         self._surface = surface
         if surface is not None:
             runtime.run_body = surface.run_body
-        self._left_at = runtime.history.head
         self._subscribers: list[Callable[[int], None]] = []
         runtime.store.listeners.append(self._tell)
 
@@ -192,11 +191,9 @@ class Session:
     def head(self) -> int:
         """The snapshot to come back to: in a fresh kernel, until a step runs or the head is moved,
         the one that the life before left; plain cells alone do not take its place."""
-        return self._left_at or self.history.head
+        return self.history.left or self.history.head
 
     def _tell(self, events: Sequence[e.Event]) -> None:
-        if any(isinstance(x.body, _MOVING) for x in events):
-            self._left_at = 0
         for callback in list(self._subscribers):
             callback(events[-1].seq)
 
@@ -284,8 +281,6 @@ class Session:
             raise UsageError("this verb runs cells: use it in the notebook")
         return self._surface
 
-
-_MOVING = (e.ExecutionStarted, e.ExecutionRestored, e.HeadMoved)
 
 _current: Session | None = None
 

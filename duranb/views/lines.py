@@ -130,7 +130,7 @@ REMEDY = (
 
 def greeting(history: History) -> str:
     """After a restart: what there is to come back to. Empty when nothing was done yet."""
-    steps = latest(history)
+    steps = latest(history, history.left or None)
     if not history.executions:
         return ""
     done = [s for s, x in steps.items() if x.status is Status.COMPLETED]

@@ -222,3 +222,17 @@ def test_verify_and_export_from_inside(kernel: Kernel) -> None:
     assert refused.error is not None and "stone" in refused.error[1]
     assert "Traceback" not in refused.error[2]
     run(kernel, "%%durable three\nc = b + 1")  # the store is still this kernel's
+
+
+def test_a_life_of_plain_cells_is_nothing_to_come_back_to(kernels: Callable[..., Kernel]) -> None:
+    """A kernel in which a rewind was only looked at does not take the place of the one before it,
+    nor do several."""
+    kernel = kernels().start()
+    kernel.run("%%durable one\nx = [1]")
+    for _ in range(2):
+        kernel.restart()
+        kernel.run("y = 2")
+        assert "brings back" in kernel.run("%duranb rewind --dry-run").text
+    kernel.restart()
+    assert kernel.run("%duranb rewind --yes").error is None
+    assert kernel.value("x") == "[1]"

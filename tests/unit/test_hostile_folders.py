@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from duranb.errors import StoreDamaged
 from duranb.record import events as e
-from duranb.store import Store, store_path
+from duranb.store import Store, copy_history, store_path
 from tests.faults import strangers
 from tests.faults.strangers import HARMS
 
@@ -127,3 +128,11 @@ def test_a_store_is_for_its_user_alone(tmp_path: Path, monkeypatch: pytest.Monke
         assert folder.stat().st_mode & 0o777 == 0o700
         for file in (folder / "log").iterdir():
             assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_what_cannot_be_copied_is_said_by_name(base: Path, tmp_path: Path) -> None:
+    """A copy of the history, for a replay, follows no link either."""
+    strangers.harm(base, tmp_path / "at", "trust", strangers.dangling)
+    (tmp_path / "copy").mkdir()
+    with pytest.raises(StoreDamaged, match=r"cannot be copied: .*neither followed"):
+        copy_history(store_path(tmp_path / "at" / "n" / "a.ipynb"), tmp_path / "copy")
