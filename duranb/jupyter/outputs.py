@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from jupyter_client import session as wire
 from jupyter_client.jsonutil import json_default
 
 from duranb.engine.journal import now_us
@@ -42,7 +43,7 @@ class Outputs:
     def __init__(self, kernel: Any) -> None:
         self._kernel = kernel
         self._descriptors = Descriptors()
-        self._widgets = widgets.Recording(_as_sent)
+        self._widgets = widgets.Recording(self._as_sent)
         self._pictures = widgets.Pictures(kernel)
         self._kept: list[dict[str, Any]] | None = None
         self._parent = ""
@@ -110,7 +111,9 @@ class Outputs:
             if last["name"] == content["name"]:
                 last["text"].append(content["text"])
                 return
-        content = {**content, "text": [content["text"]]} if kind == "stream" else _as_sent(content)
+        content = (
+            {**content, "text": [content["text"]]} if kind == "stream" else self._as_sent(content)
+        )
         message = {"type": kind, "content": content, "at": now_us()}
         if metadata:
             message["metadata"] = dict(metadata)
@@ -177,7 +180,7 @@ class Outputs:
             return []
         before = {id(payload) for payload in self._payloads}
         return [
-            {"type": PAYLOAD, "content": _as_sent(payload)}
+            {"type": PAYLOAD, "content": self._as_sent(payload)}
             for payload in self._payloads_now()
             if id(payload) not in before
         ]
@@ -193,6 +196,15 @@ class Outputs:
     def shows_pictures(self) -> bool:
         """Whether what was last put out again has widgets with nothing behind them."""
         return self._pictures.shown
+
+    def _as_sent(self, content: Any) -> Any:
+        """Content as it arrives: whoever made it may change it later, and it may hold what is like
+        a number or a text and is none. Of numbers that JSON has not, a kernel sends the text, or
+        nothing where it packs messages with orjson."""
+        sent = json.dumps(content, default=json_default)
+        by = None if self._kernel is None else self._kernel.session.pack
+        nothing = getattr(wire, "has_orjson", False) and by is wire.orjson_packer
+        return json.loads(sent, parse_constant=lambda n: None if nothing else repr(float(n)))
 
     def replay(self, messages: list[dict[str, Any]], execution_count: int, *, held: int) -> None:
         """Put recorded messages out again, as outputs of the running cell. ``held`` is how many
@@ -231,13 +243,6 @@ class Outputs:
             )
         figures.keep_open(held)
         self.lacks_figures |= len(figures.open_ones()) < wanted
-
-
-def _as_sent(content: Any) -> Any:
-    """Content as it arrives: whoever made it may change it later, and it may hold what is like a
-    number or a text and is none. A kernel sends the text of numbers that JSON has not."""
-    sent = json.dumps(content, default=json_default)
-    return json.loads(sent, parse_constant=lambda name: repr(float(name)))
 
 
 def _id_of(parent: Any) -> str:
