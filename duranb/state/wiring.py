@@ -16,8 +16,8 @@ from duranb.state.tracked import Tracked
 from duranb.values.sharing import Seal, shared
 from duranb.values.within import within
 
-_FEW = 10_000
-"""Objects that are gone through at least before a value is pickled instead."""
+_FEW = 2_000
+"""Objects that are gone through at most: of more than these, pickling tells in less time."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,7 @@ def rewired(
 
 def _new(capture: Capture, holders: Holders, name: str, seen: Tracked) -> Set[int]:
     """The ids of the objects that a value holds and did not reach when it was stored."""
-    most = _FEW + seen.binding.size
-    found = within([seen.value], most, capture.live)
+    found = within([seen.value], _FEW, capture.live)
     if found is None:
         found = set(capture.dump([name]).reached)
     return found.difference(holders.reached(name))

@@ -24,27 +24,31 @@ _Parts = Callable[[Any], Iterable[object]]
 
 def within(values: Sequence[object], most: int, without: object) -> set[int] | None:
     """The ids of the objects that values hold, of types whose instances can change; ``without`` is
-    not looked into. None where there are more than ``most`` to go through."""
+    not looked into. None where there are more than ``most`` to go through, texts and numbers
+    included."""
     kinds = _Kinds()
+    looked = 0
     seen = {id(without)}
     found: set[int] = set()
     level = list(values)
     while level:
-        held = _held(level, kinds)
+        told = _held(level, kinds)
+        looked += len(told)
+        if looked > most:
+            return None
+        held = list(compress(told, map(kinds.has_parts.__getitem__, kinds.of(told))))
         new = dict(zip(map(id, held), held, strict=True))
         if not seen.isdisjoint(new):
             for number in seen.intersection(new):
                 del new[number]
         seen.update(new)
-        if len(seen) > most:
-            return None
         level = list(new.values())
         found.update(compress(new, map(kinds.change.__getitem__, kinds.of(level))))
     return found
 
 
 def _held(objects: list[object], kinds: _Kinds) -> list[Any]:
-    """What objects hold directly, without what has nothing in it."""
+    """What objects hold directly."""
     told = kinds.of(objects)
     if kinds.parts.keys().isdisjoint(told):
         found = gc.get_referents(*objects)
@@ -53,7 +57,7 @@ def _held(objects: list[object], kinds: _Kinds) -> list[Any]:
         found = gc.get_referents(*compress(objects, map(operator.not_, odd)))
         for obj in compress(objects, odd):
             found += kinds.parts[id(type(obj))](obj)
-    return list(compress(found, map(kinds.has_parts.__getitem__, kinds.of(found))))
+    return found
 
 
 class _Kinds:
