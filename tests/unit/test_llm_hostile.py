@@ -3,6 +3,7 @@ history says why it is not."""
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import math
@@ -68,6 +69,16 @@ def outcome(ask: Ask, url: str) -> tuple[str, str]:
     except Exception as error:  # of any kind: that is what is compared
         return "failed", type(error).__name__
     return str(len(body)), hashlib.sha256(body).hexdigest()
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_collected_in_between() -> Iterator[None]:
+    """What earlier tests left is finalized before, and not in the middle of a recursion that is as
+    deep as Python lets it be: a finalizer would fail there."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
