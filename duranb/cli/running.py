@@ -123,9 +123,11 @@ def _over(verb: Run, notebook: Path) -> None:
             said = ", ".join(f"{n} {status}" for status, n in counts.items() if status != "done")
             about = f"{notebook.name} · {money(cost)}{f' · {said}' if said else ''}"
             progress.update(task, advance=1, description=about)
-            if outcome.exit == headless.FAILED:
-                last = outcome.error.strip().splitlines()[-1:] or [""]
-                progress.console.print(f"run {outcome.run} failed: {last[0]}", markup=False)
+            last = outcome.error.strip().splitlines()[-1:]
+            if last and outcome.exit in (headless.DONE, headless.FAILED):
+                progress.console.print(
+                    f"run {outcome.run} {outcome.status}: {last[0]}", markup=False
+                )
 
         outcomes = over.over(notebook, rows, how, workers=verb.workers, ended=ended)
     made = over.written(over.table(rows, outcomes), suffix)

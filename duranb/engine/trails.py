@@ -79,17 +79,15 @@ class Trail:
         Raises :class:`duranb.errors.StoreDamaged` where an entry is not in this store.
         """
         with _lock:
-            made: tuple[str, Any] | None = _made.get(self)
-            new = list(self._back_to(made[0] if made else ""))
-            if made is None or (new and new[-1].parent != made[0]) or (not new and self.end == ""):
-                made = "", make()
-                if self.end:
-                    new = list(self._back_to(""))
-            what: T = made[1]
+            at, what = _made.get(self, ("", None))
+            new = list(self._back_to(at))
+            if what is None or (new[-1].parent if new else self.end) != at:  # it stands elsewhere
+                what, new = make(), list(self._back_to(""))
             for entry in reversed(new):
                 take(what, entry.data)
             _made[self] = self.end, what
-            return what
+            made: T = what
+            return made
 
     def _back_to(self, entry: str) -> Iterator[_Entry]:
         """The entries from the end back to the one after ``entry``, or to the first."""

@@ -53,7 +53,8 @@ _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 class RunResult:
     """How a headless run ended. ``error`` is what to tell the user, or empty; ``steps`` came to
     their end, and ``restored`` of them without running. ``notes`` are about values of theirs that
-    do not come back as they were; ``values`` are those that were asked for, as JSON has them."""
+    do not come back as they were; ``values`` are those that were asked for, as JSON has them, and
+    ``untold`` says which of them could not be told, and why."""
 
     exit_code: int
     restarts: int
@@ -62,6 +63,7 @@ class RunResult:
     restored: int = 0
     notes: tuple[str, ...] = ()
     values: dict[str, Any] = field(default_factory=dict)
+    untold: tuple[str, ...] = ()
 
 
 @dataclass
@@ -109,6 +111,7 @@ def run(
     env = {"DURANB_PARAMETERS": json.dumps(dict(parameters or {})), "DURANB_RUN": name}
     source, notebook = notebook, notebook / name  # where its history lies
     values: dict[str, Any] = {}
+    untold: list[str] = []
     if budget is not None:
         env["DURANB_BUDGET"] = json.dumps([budget, time.time_ns() // 1000])
     first = _history(notebook, trusted=True).last_execution
@@ -125,10 +128,10 @@ def run(
                 env=env,
                 on_failure=on_failure,
                 undo_first=bool(_history(notebook).to_undo),
-                ending=lambda client: values.update(_values(client, notebook, wanted)),
+                ending=lambda client: _tell_values(client, notebook, wanted, values, untold),
             )
             result = _done(notebook, died, first) if not told else RunResult(FAILED, died, told)
-            result = replace(result, values=values)
+            result = replace(result, values=values, untold=tuple(untold))
         except CellTimeoutError:
             result = RunResult(
                 FAILED,
@@ -233,13 +236,24 @@ def run_cells(
     return ""
 
 
-def _values(client: NotebookClient, notebook: Path, wanted: Sequence[str] | None) -> dict[str, Any]:
-    """The values of variables at the end of a run, asked of its kernel."""
+def _tell_values(
+    client: NotebookClient,
+    notebook: Path,
+    wanted: Sequence[str] | None,
+    values: dict[str, Any],
+    untold: list[str],
+) -> None:
+    """Ask a run's kernel for the values of variables at its end: into ``values``, or into
+    ``untold`` why there is none."""
     if wanted is None:
         history = _history(notebook)
         done = [x for x in history.line() if x.kind == "cell"]
         wanted = [*done[-1].outputs] if done else []
-    return run_sync(_asked)(client, wanted) if wanted else {}
+    for name, answer in (run_sync(_asked)(client, wanted) if wanted else {}).items():
+        if answer["status"] == "ok":
+            values[name] = json.loads(ast.literal_eval(answer["data"]["text/plain"]))
+        else:
+            untold.append(f"{name} is not in the table: {answer['ename']}: {answer['evalue']}")
 
 
 async def _asked(client: NotebookClient, names: Sequence[str]) -> dict[str, Any]:
@@ -247,10 +261,7 @@ async def _asked(client: NotebookClient, names: Sequence[str]) -> dict[str, Any]
     kernel: Any = client.kc
     asked = {name: told % name for name in names}
     reply = await kernel.execute("", silent=True, user_expressions=asked, reply=True, timeout=60)
-    found = {}
-    for name, answer in reply["content"]["user_expressions"].items():
-        if answer["status"] == "ok":
-            found[name] = json.loads(ast.literal_eval(answer["data"]["text/plain"]))
+    found: dict[str, Any] = reply["content"]["user_expressions"]
     return found
 
 

@@ -52,17 +52,24 @@ class Row:
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What came out of a row. ``cost`` is in US dollars, over all its tries; ``unpriced`` counts
-    calls whose cost is not known; ``code`` is the digest of the notebook's cells that ran."""
+    calls whose cost is not known; ``code`` is the digest of the notebook's cells that ran, and
+    ``wanted`` are the variables whose values it was asked for."""
 
     run: str
     code: str
     exit: int
+    wanted: tuple[str, ...] | None = None
     values: dict[str, Any] = {}
     calls: int = 0
     tokens: int = 0
     cost: float = 0.0
     unpriced: int = 0
     error: str = ""
+
+    def is_all(self, code: str, wanted: tuple[str, ...] | None) -> bool:
+        """Whether these cells are done, and the values that are wanted are there."""
+        told = self.wanted == wanted or (wanted is not None and self.values.keys() >= {*wanted})
+        return self.exit == headless.DONE and self.code == code and told
 
     @property
     def status(self) -> str:
@@ -163,7 +170,7 @@ def over(
     found = {}
     for outcome in kept(folder / OUTCOMES):
         found[outcome.run] = outcome
-    done = {n: o for n, o in found.items() if o.code == code and o.exit == headless.DONE}
+    done = {n: o for n, o in found.items() if o.is_all(code, how.wanted)}
     outcomes: dict[str, Outcome] = {}
     left = []
     for row in rows:
@@ -225,13 +232,22 @@ def _one(notebook: Path, row: Row, how: How, code: str) -> Outcome:
             name=row.run,
             wanted=how.wanted,
         )
-        ended, error, values = result.exit_code, result.error, result.values
+        ended, values = result.exit_code, result.values
+        error = result.error or "; ".join(result.untold)
     except KeyboardInterrupt:
         ended, error = headless.INTERRUPTED, "interrupted"
     except (DuranbError, OSError) as refused:
         ended, error = headless.FAILED, str(refused)
     sums = _sums(notebook / row.run)
-    return Outcome(run=row.run, code=code, exit=ended, values=values, error=error, **sums)
+    return Outcome(
+        run=row.run,
+        code=code,
+        exit=ended,
+        wanted=how.wanted,
+        values=values,
+        error=error,
+        **sums,
+    )
 
 
 def _sums(run: Path) -> dict[str, Any]:

@@ -374,7 +374,8 @@ class Run(Headless, frozen=True):
         Option(
             "--over",
             "Run the notebook once for each row of a .csv or .jsonl file, whose columns are "
-            "parameters. Run it again to go on with the rows that are not done.",
+            "parameters. Run it again to go on with the rows that are not done. --budget is for "
+            "each row.",
             "FILE",
         ),
     ] = ""

@@ -55,6 +55,10 @@ def test_each_row_is_a_run_of_its_own_and_only_what_is_left_runs_again(tmp_path:
     assert [r["status"] for r in rows_of(again.stdout)] == ["done", "done", "done", "failed"]
     assert ran(tmp_path)[3:] == ["4", "3"]
 
+    other = duranb(tmp_path, "run", path, "--over", rows, "--result", "n,nme")
+    told = rows_of(other.stdout)[0]
+    assert told["n_"] == "4" and told["error"].startswith("nme is not in the table: NameError")
+
     path = write(tmp_path, PLAIN, STEP.replace("assert n != 3, 'three'\n", ""))
     out = tmp_path / "table.jsonl"
     mended = duranb(tmp_path, "run", path, "--over", rows, "-o", out)
