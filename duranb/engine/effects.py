@@ -15,8 +15,8 @@ from typing import Any, TypeVar, cast
 
 from duranb.engine import context as ctx, scopes, transactions
 from duranb.engine.budgets import in_force
+from duranb.engine.claim import Claim
 from duranb.engine.flows import Flow, arun, run
-from duranb.engine.journal import Claim
 from duranb.engine.operations import Operation, perform
 from duranb.engine.runtime import active
 from duranb.errors import Unrecorded, UsageError

@@ -26,9 +26,9 @@ import xxhash
 from duranb.code.looking import is_a, name_of, text_of
 from duranb.engine import budgets, scopes
 from duranb.engine.budgets import Budget
+from duranb.engine.claim import Claim
 from duranb.engine.context import StepContext
 from duranb.engine.flows import TICK, Flow, Pause
-from duranb.engine.journal import Claim
 from duranb.engine.retry import Policy, cause_of
 from duranb.engine.rounds import Desk, PutOff
 from duranb.engine.runtime import Runtime

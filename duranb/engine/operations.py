@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from duranb.code.looking import is_a
+from duranb.engine.claim import Claim
 from duranb.engine.flows import Flow, Waitable
-from duranb.engine.journal import Claim, Journal
+from duranb.engine.journal import Journal
 from duranb.engine.retry import cause_of
 from duranb.errors import InDoubt
 from duranb.record.kinds import Kind

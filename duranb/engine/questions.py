@@ -13,9 +13,9 @@ import blake3
 import msgspec
 
 from duranb.engine import awaited, context as ctx, forms, inbox, waits
+from duranb.engine.claim import Claim, now_us
 from duranb.engine.flows import NOT_YET, Flow, Polled
 from duranb.engine.forms import Form
-from duranb.engine.journal import Claim, now_us
 from duranb.engine.operations import Operation, perform
 from duranb.engine.runtime import Shown
 from duranb.errors import Expired, UsageError

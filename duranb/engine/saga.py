@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
 from duranb.engine import undo as undos
-from duranb.engine.journal import describe
+from duranb.engine.claim import describe
 from duranb.engine.operations import doubt
 from duranb.engine.options import COMPENSATE
 from duranb.engine.runtime import Runtime

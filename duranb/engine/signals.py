@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from duranb.engine import awaited, context as ctx, inbox, waits
+from duranb.engine.claim import Claim
 from duranb.engine.flows import Flow, Polled
-from duranb.engine.journal import Claim
 from duranb.engine.operations import Operation, perform
 from duranb.errors import Expired, UsageError
 from duranb.record import events as e

@@ -20,11 +20,11 @@ import msgspec
 
 from duranb.code.looking import is_a, said, storable, text_of
 from duranb.engine import budgets, late, scopes
+from duranb.engine.claim import describe
 from duranb.engine.context import StepContext
 from duranb.engine.deadline import Deadline
 from duranb.engine.decide import Decision, gone
 from duranb.engine.flows import Flow, Pause, arun, run
-from duranb.engine.journal import describe
 from duranb.engine.keeping import Keeping
 from duranb.engine.retry import cause_of
 from duranb.engine.runtime import Runtime

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from duranb.engine import context as ctx, waits
+from duranb.engine.claim import Claim
 from duranb.engine.flows import Flow, Pause, Polled, Waitable, arun, run
-from duranb.engine.journal import Claim
 from duranb.engine.operations import Operation, perform
 from duranb.errors import UsageError
 from duranb.record.kinds import Kind

@@ -20,9 +20,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from duranb.engine import flows
+from duranb.engine.claim import now_us
 from duranb.engine.decide import Decision
 from duranb.engine.effects import Effect, carry_out
-from duranb.engine.journal import now_us
 from duranb.engine.keeping import NoState
 from duranb.engine.runtime import Runtime
 from duranb.engine.spec import Spec

@@ -13,9 +13,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from duranb.engine.claim import Claim, now_us
 from duranb.engine.context import StepContext
 from duranb.engine.flows import NOT_YET
-from duranb.engine.journal import Claim, now_us
 from duranb.errors import UsageError, Waiting
 from duranb.store.paths import RUNS
 

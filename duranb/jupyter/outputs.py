@@ -11,7 +11,7 @@ from typing import Any
 from jupyter_client import session as wire
 from jupyter_client.jsonutil import json_default
 
-from duranb.engine.journal import now_us
+from duranb.engine.claim import now_us
 from duranb.jupyter import figures, widgets
 from duranb.jupyter.descriptors import Descriptors
 from duranb.jupyter.widgets import TRAFFIC

@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 import msgspec
 
 from duranb.engine import budgets, scopes
+from duranb.engine.claim import Claim
 from duranb.engine.context import StepContext
 from duranb.engine.flows import Flow
-from duranb.engine.journal import Claim
 from duranb.engine.lasting import Lasting
 from duranb.engine.rounds import PutOff
 from duranb.errors import AnswerTooLong, BatchFailed, StoreError

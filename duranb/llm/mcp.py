@@ -25,8 +25,8 @@ from weakref import WeakKeyDictionary
 import wrapt
 
 from duranb.engine import context as ctx, effects, scopes, ways
+from duranb.engine.claim import Claim
 from duranb.engine.flows import Act, Flow, arun
-from duranb.engine.journal import Claim
 from duranb.engine.operations import Operation, perform
 from duranb.engine.retry import cause_of
 from duranb.record.kinds import Kind

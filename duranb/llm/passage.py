@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 
 from duranb.engine import budgets
 from duranb.engine.budgets import Amount, Block, Budget
+from duranb.engine.claim import Claim
 from duranb.engine.context import StepContext
 from duranb.engine.flows import Blocking, Flow, Pause
-from duranb.engine.journal import Claim
 from duranb.engine.limits import Gate, limiter
 from duranb.errors import BudgetExceeded, UsageError
 from duranb.llm import prices

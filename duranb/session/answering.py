@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 
 from duranb.engine import inbox
-from duranb.engine.journal import now_us
+from duranb.engine.claim import now_us
 from duranb.errors import UsageError
 from duranb.record import events as e, question
 from duranb.record.artifacts import Artifacts

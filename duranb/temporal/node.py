@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 import duranb
 from duranb.engine import saga
-from duranb.engine.journal import now_us
+from duranb.engine.claim import now_us
 from duranb.engine.runtime import Runtime, Settings, using
 from duranb.errors import InDoubt, Waiting
 from duranb.plan import Node

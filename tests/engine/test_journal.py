@@ -13,7 +13,7 @@ import pytest
 
 import duranb
 from duranb.engine import context, inbox
-from duranb.engine.journal import describe
+from duranb.engine.claim import describe
 from duranb.engine.runtime import active, using
 from duranb.errors import UsageError, Waiting
 from duranb.record import events as e

@@ -12,7 +12,7 @@ import pytest
 
 import duranb
 from duranb.engine import inbox, waits
-from duranb.engine.journal import now_us
+from duranb.engine.claim import now_us
 from duranb.errors import Expired, Untrusted, UsageError, Waiting
 from duranb.record import events as e
 from duranb.record.model import CallStatus, Status

@@ -13,7 +13,7 @@ import openai
 import pytest
 
 from duranb import llm
-from duranb.engine.journal import describe
+from duranb.engine.claim import describe
 from duranb.text.credentials import public_fields, public_text
 from tests.servers.process import CountingServer
 from tests.servers.steps import Notebook

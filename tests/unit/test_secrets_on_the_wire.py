@@ -14,7 +14,7 @@ import httpx2
 import pytest
 
 import duranb
-from duranb.engine.journal import describe
+from duranb.engine.claim import describe
 from duranb.errors import UsageError
 from duranb.export.notebook import cells_of
 from duranb.record.kinds import Kind

@@ -13,9 +13,9 @@ import threading
 import time
 
 from duranb.engine import scopes
+from duranb.engine.claim import Claim
 from duranb.engine.context import StepContext
 from duranb.engine.flows import Blocking, Flow, Pause
-from duranb.engine.journal import Claim
 from duranb.errors import BatchFailed
 from duranb.llm.batches.providers import Line, Lost, NotYet, Place, Refused, State, Wire
 from duranb.record.events import EventBody

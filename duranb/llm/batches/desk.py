@@ -19,9 +19,9 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from duranb.engine.budgets import Amount, Budget
+from duranb.engine.claim import Claim
 from duranb.engine.context import StepContext
 from duranb.engine.flows import TICK, Flow, Pause
-from duranb.engine.journal import Claim
 from duranb.engine.rounds import PutOff
 from duranb.engine.scopes import inside
 from duranb.engine.waits import LONGEST, notebook_of
