@@ -18,7 +18,8 @@ from duranb.errors import UsageError
 from duranb.runner import headless, offline, verifying
 from duranb.session.places import has_store, left_behind, run_of
 from duranb.session.reader import open_reader
-from duranb.verbs.table import Resume, Run, Test, Verify
+from duranb.verbs.headless import Resume, Run, Test
+from duranb.verbs.table import Verify
 from duranb.views.render import console_for
 from duranb.views.words import count, money
 
