@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ParamSpec, TypeVar, cast, overload
@@ -64,7 +64,8 @@ class _FunctionHost:
 
     def completed(self, execution: int) -> None:
         """Its caller sees the result, and is told what nobody has recorded of it."""
-        _tell_unrecorded(self._runtime.history.executions[execution])
+        this = self._runtime.history.executions[execution]
+        _tell_unrecorded(this.step, this.unrecorded)
 
 
 @overload
@@ -344,18 +345,18 @@ def _restored(runtime: Runtime, spec: Spec, decision: Decision, reached: _Reache
         wait=False,
     )
     again(messages_of(runtime, source))
-    _tell_unrecorded(source)
+    _tell_unrecorded(source.step, ways.not_recorded(source.unrecorded))
     return result
 
 
 _told: set[str] = set()
 
 
-def _tell_unrecorded(this: Execution) -> None:
+def _tell_unrecorded(step: str, found: Sequence[ways.Way]) -> None:
     """Once for a step in each process: it may be called a thousand times."""
-    if this.unrecorded and this.step not in _told:
-        _told.add(this.step)
-        notice(ways.sentence(this.step, this.unrecorded))
+    if found and step not in _told:
+        _told.add(step)
+        notice(ways.sentence(step, found))
 
 
 _sources: WeakKeyDictionary[Callable[..., Any], str] = WeakKeyDictionary()
