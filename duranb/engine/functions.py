@@ -23,10 +23,11 @@ from duranb.engine.decide import Decision, is_alike, touched, why
 from duranb.engine.options import COMPENSATE
 from duranb.engine.printed import Printed, again, notice
 from duranb.engine.reach import FunctionState, global_name, values_of
+from duranb.engine.restoring import messages_of
 from duranb.engine.retry import Policy
 from duranb.engine.runtime import Runtime, needed
 from duranb.engine.spec import Spec
-from duranb.engine.steprun import NOTHING, StepRun, messages_of
+from duranb.engine.steprun import NOTHING, StepRun
 from duranb.errors import UsageError
 from duranb.record import events as e, ways
 from duranb.record.history import History
