@@ -147,7 +147,7 @@ class Known:
         """All that are known, and where each was seen."""
         return iter(list(self._said.items()))
 
-    def find(self, data: bytes | memoryview) -> list[Span]:
+    def find(self, data: bytes | bytearray | memoryview) -> list[Span]:
         """Where secrets stand in some bytes, in order, none of them in another."""
         automaton, forms = self._matcher or self._built()
         found = []
@@ -159,7 +159,7 @@ class Known:
             found += [match.span() for match in pattern.finditer(data)]
         return _merged(found) if found else found
 
-    def holds(self, data: bytes | memoryview) -> bool:
+    def holds(self, data: bytes | bytearray | memoryview) -> bool:
         """Whether a secret stands in some bytes. A value is looked at with every cell that uses it:
         that large ones had none is remembered by their digest, which takes a hundredth of the
         time, until another secret is known."""

@@ -239,3 +239,4 @@ def test_a_secret_that_a_cell_names_is_in_nothing_that_the_cell_changed() -> Non
     world.plain(f"parts, log = {list(value)!r}, ['a']")
     world.cell("step", "api_key = ''.join(parts)\nlog.append(api_key)\nkeys = [log[-1]]")
     assert value.encode() not in stored(world)
+    assert loaded(world, "log") == ["a", value]
