@@ -29,7 +29,7 @@ Piece = str | bytes | list[Source]
 
 def holds(pieces: Sequence[Buffer]) -> bool:
     """Whether a secret that is known stands in any of these."""
-    return any(KNOWN.find(memoryview(piece)) for piece in pieces)
+    return any(map(KNOWN.holds, pieces))
 
 
 def is_text(buffer: memoryview) -> bool:
@@ -39,7 +39,7 @@ def is_text(buffer: memoryview) -> bool:
 
 def masked(buffer: memoryview) -> memoryview:
     """The same buffer, or a copy in which the secrets are masked."""
-    if not (is_text(buffer) and KNOWN.find(buffer)):
+    if not (is_text(buffer) and KNOWN.holds(buffer)):
         return buffer
     return memoryview(KNOWN.masked(bytes(buffer)))
 
