@@ -17,7 +17,7 @@ from duranb.record.events import Binding, ErrorInfo
 from duranb.record.history import History
 from duranb.record.kinds import Kind
 from duranb.record.model import Attempt, Call, CallStatus, Execution, Origin
-from duranb.record.ways import told
+from duranb.record.ways import account
 from duranb.timelines.asked import Asked, open_questions
 
 MOST_TEXT = 60_000
@@ -186,7 +186,7 @@ def why(history: History, this: Execution) -> str:
 
 def _unrecorded(this: Execution) -> str:
     """A sentence on what left it by ways that nobody records."""
-    return f". Not recorded: {told(this.unrecorded)}" if this.unrecorded else ""
+    return f". When it ran: {account(this.unrecorded)}" if this.unrecorded else ""
 
 
 def difference(history: History, this: Execution) -> Difference | None:

@@ -13,7 +13,7 @@ from duranb.record.history import History
 from duranb.record.kinds import Kind
 from duranb.record.model import Call, CallStatus, Execution, Origin, Status
 from duranb.record.staleness import latest, stale
-from duranb.record.ways import told
+from duranb.record.ways import account
 from duranb.views.lines import REMEDY
 from duranb.views.render import View
 from duranb.views.words import MARKS, STYLES, clock, cost, count, duration, money, tokens
@@ -203,9 +203,7 @@ def differing(history: History) -> list[str]:
 def unrecorded(history: History) -> list[str]:
     """What left steps by ways that nobody records."""
     return [
-        f"{this.step}: {told(this.unrecorded)}, not recorded"
-        for this in _steps(history)
-        if this.unrecorded
+        f"{this.step}: {account(this.unrecorded)}" for this in _steps(history) if this.unrecorded
     ]
 
 
