@@ -101,6 +101,12 @@ def _may_hold(content: bytes) -> bool:
     return b"\\u" in plain or any(name in plain for name in _MAY_HOLD)
 
 
+def learn_sent(url: str, headers: Mapping[str, str]) -> None:
+    """Know what a request carried in its URL and headers, as it was sent: its client may have put
+    a credential there after it was looked at."""
+    learn(url, urlsplit(url).hostname or "", headers, b"", None)
+
+
 @functools.lru_cache(maxsize=4096)
 def _says_who(name: str) -> bool:
     lower = name.lower()

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import genai_prices
+import msgspec
 import openai
 import pytest
 
