@@ -58,6 +58,12 @@ def reached(inside: Mapping[int, object]) -> dict[int, Seal]:
     return {i: seals.get(i) for i in found}
 
 
+def has_fields(value: object) -> bool:
+    """Whether this is one of NumPy's types of records."""
+    numpy = sys.modules.get("numpy")
+    return numpy is not None and issubclass(type(value), numpy.dtypes.VoidDType)
+
+
 def _fields(inside: Mapping[int, object], kinds: _Kinds) -> Iterator[int]:
     """The ids of what NumPy's types of records keep their fields in: it belongs to the type."""
     numpy = sys.modules.get("numpy")
