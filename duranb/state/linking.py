@@ -118,7 +118,10 @@ def _linked(
     pairs |= {i: pair for i, pair in built.pairs.items() if frames.is_note(pair[0])}
     pairs |= dispatched.registries(pairs.values())
     memory = []
-    for then, alive, now in _shown(parts(values, capture.live), pairs, built.moves):
+    met = parts(values, capture.live)
+    if not all(_has_moved(part, built.moves) for part in met if views.is_array(type(part))):
+        return None
+    for then, alive, now in _shown(met, pairs, built.moves):
         if _alike(then, now):
             continue
         if not now.flags.writeable or not holders([id(alive)]) <= {*wanted, *anchors}:
@@ -131,6 +134,12 @@ def _linked(
 
 def _owners(moves: Moves) -> list[object]:
     return [move.owner for each in moves.values() for move in each]
+
+
+def _has_moved(array: Any, moves: Moves) -> bool:
+    """Whether memory that an array shows has moved as a whole, if it has."""
+    where = moves.get(id(views.owner(array)))
+    return where is None or not array.size or views.moved(array, where) is not None
 
 
 def _shown(
