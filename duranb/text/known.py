@@ -183,7 +183,7 @@ class Known:
             return data
         made = bytearray(data)
         for start, end in found:
-            made[start:end] = mask(end - start)
+            made[start:end] = _stand_in(data[start:end])
         return bytes(made)
 
     def masked_text(self, text: str) -> str:
@@ -204,6 +204,16 @@ class Known:
 def mask(size: int) -> bytes:
     """What stands for a secret of so many bytes."""
     return MASK.encode().ljust(size, b"*") if size >= len(MASK) else b"*" * size
+
+
+def _stand_in(secret: bytes) -> bytes:
+    """A mask that has as many bytes as a secret, and to a character as many as it has."""
+    zeros = len(secret[1:4]) - len(secret[1:4].lstrip(b"\0")) if secret[:1] != b"\0" else 0
+    if zeros not in (1, 3):
+        return mask(len(secret))
+    width = zeros + 1
+    wide = mask(-(-len(secret) // width)).decode().encode(f"utf-{8 * width}-le")
+    return wide[: len(secret)]
 
 
 def _literal(form: bytes) -> Form:

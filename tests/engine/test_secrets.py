@@ -38,6 +38,8 @@ VALUES: dict[str, str] = {
     "a class": "class value:\n    key = SECRET",
     "a named tuple": "import collections\nvalue = collections.namedtuple('C', 'key')(SECRET)",
     "an array": "import numpy as np\nvalue = np.array([SECRET] + list('abcd') * 25, object)",
+    "an array of texts": "import numpy as np\nvalue = np.array([SECRET, 'x'] * 40)",
+    "an array of bytes": "import numpy as np\nvalue = np.array([SECRET.encode(), b'x'] * 40)",
     "a frame": "import pandas as pd\nvalue = pd.DataFrame({'key': [SECRET, 'x'] * 40})",
     "text": "value = 'x' * 70000 + SECRET + 'y' * 70000",
 }
