@@ -258,7 +258,7 @@ def _calls(history: History, this: Execution, done: Execution) -> tuple[list[Cal
     """The first of its calls, those from the journal included, in the order they were first made;
     and how many more there are."""
     served = {i for i in done.served if i in history.calls}
-    ids = sorted(served.union(c.id for c in history.calls_of(done.id)))
+    ids = sorted(served.union(history.ids_of_calls(done.id)))
     restored = this.origin is Origin.RESTORED
     shown = [_call(history.calls[i], served=restored or i in served) for i in ids[:MOST_CALLS]]
     return shown, len(ids) - len(shown)

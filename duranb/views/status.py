@@ -148,7 +148,9 @@ def needs(history: History, answered: Collection[int] = ()) -> list[str]:
         if this.status is Status.IN_DOUBT:  # an earlier execution may have begun it
             doubts = standing.in_doubt(history, this.step)
         else:
-            doubts = [c for c in history.calls_of(this.id) if c.kind.traits.effect and _open(c)]
+            doubts = [
+                c for c in history.intended_calls_of(this.id) if c.kind.traits.effect and _open(c)
+            ]
         for call in doubts if this.status is not Status.RUNNING else ():
             undo = " | --compensate" if call.compensate else ""
             lines.append(
