@@ -11,6 +11,7 @@ import msgspec
 from duranb.errors import StoreDamaged, Untrusted
 from duranb.record.events import ArtifactStored, Event, Redacted
 from duranb.store import files
+from duranb.store.artifacts import ArtifactFiles
 from duranb.store.segments import Place
 
 
@@ -24,12 +25,15 @@ class Known(msgspec.Struct, frozen=True, gc=False):
 class Index:
     """The artifacts of one store by their digest.
 
-    ``read`` reads a payload of the log. ``foreign`` says why this user does not stand for the
-    history that names them, or is empty. Safe from any thread.
+    ``read`` reads a payload of the log, ``artifacts`` has those in files. ``foreign`` says why this
+    user does not stand for the history that names them, or is empty. Safe from any thread.
     """
 
-    def __init__(self, folder: Path, read: Callable[[Place], bytes]) -> None:
+    def __init__(
+        self, folder: Path, artifacts: ArtifactFiles, read: Callable[[Place], bytes]
+    ) -> None:
         self.foreign = ""
+        self.files = artifacts
         self._folder = folder
         self._read = read
         self._known: dict[str, Known] = {}
@@ -67,7 +71,7 @@ class Index:
         if known is None:
             raise StoreDamaged(f"the store {self._folder} has no artifact {digest[:12]}")
         if known.body.in_file:
-            return files.read(self._folder, digest, known.body.size, writable=writable)
+            return self.files.read(digest, known.body.size, writable=writable)
         return memoryview(self._read(known.place))
 
     def get(self, digest: str, *, writable: bool = False) -> memoryview:
@@ -89,7 +93,7 @@ class Index:
         known = self._known.get(digest)
         if digest in self._damaged and known is not None and known.body.in_file:
             with contextlib.suppress(OSError):
-                files.set_aside(self._folder, digest)
+                self.files.set_aside(digest)
 
     def problem(self, digest: str) -> str:
         """What is wrong with an artifact, as a sentence, or an empty string."""

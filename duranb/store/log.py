@@ -56,6 +56,7 @@ class LogReader:
         self.last = found.last
         self.segments = found.segments
         self.marks = found.marks
+        self.layout = found.layout
         self._folder = folder
         self._open: dict[int, int] = {}
         self._old: list[int] = []  # of files that others lie in the place of
@@ -89,7 +90,7 @@ class LogReader:
             path = self.path(first)
             with guarded.reading(path, MARK) as file:
                 size = os.fstat(file.fileno()).st_size
-                for frame in segments.frames(file, first, start, size):
+                for frame in segments.frames(file, first, start, size, self.layout):
                     if frame.records and frame.records[-1].seq > after:
                         yield frame
                         if frame.records[-1].seq >= upto:
@@ -108,12 +109,13 @@ class LogReader:
                 if kept != descriptor:  # another thread was first
                     os.close(descriptor)
                     descriptor = kept
-            return os.pread(descriptor, place.size, place.offset)
+            data = os.pread(descriptor, place.size, place.offset)
         except OSError as error:
             raise StoreDamaged(
                 f"the log {self.path(place.segment)} cannot be read ({error.strerror}). "
                 f"{files.REMEDY}"
             ) from error
+        return self.layout.read_payload(place, data)
 
     def renewed(self, segment: int) -> None:
         """Another file lies in the place of a segment's. Who reads from the old one may go on."""
@@ -144,7 +146,7 @@ class Log:
         self._key = key
         self._folder = folder
         self._end = found.end
-        if found.end and found.version == segments.VERSION:
+        if found.end and found.version == self.reader.layout.version:
             self._writing = guarded.descriptor(self.reader.path(found.segments[-1]), os.O_RDWR)
             if os.fstat(self._writing).st_size > found.end:
                 os.ftruncate(self._writing, found.end)
@@ -168,7 +170,9 @@ class Log:
             if os.fstat(descriptor).st_size > HEAD_SIZE:
                 raise FileExistsError(errno.EEXIST, "it holds events already", str(path))
             os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, segments.header(first, self.hash), 0)
+            layout = self.reader.layout
+            head = segments.header(first, layout.before(self.hash), layout.version)
+            os.pwrite(descriptor, head, 0)
             os.fsync(descriptor)
             files.sync_folder(self._folder)
         except FileExistsError:
@@ -211,7 +215,9 @@ class Log:
                 full, self._writing = self._writing, self._begin()
                 os.close(full)
             segment = self.reader.segments[-1]
-            writer = FrameWriter(segment, self._end, sealed=True)
+            writer = FrameWriter(
+                segment, self._end, sealed=True, layout=self.reader.layout, count=len(lines)
+            )
             stored, digest, hashes = [], self.hash, []
             for seq, (body, data, payload) in enumerate(lines, self.last + 1):
                 ts = time.time_ns() // 1000

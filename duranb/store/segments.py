@@ -18,11 +18,14 @@ from typing import BinaryIO, NamedTuple
 import blake3
 import msgspec
 
-from duranb.errors import StoreTooNew
+from duranb.errors import StoreDamaged, StoreTooNew
 from duranb.store import guarded
 
 VERSION = 2
 """Of this layout. A later one is refused, and left as it is. Version 1 had no seals."""
+
+ENCRYPTED = 3
+"""The version of the layout in which the content of frames is encrypted."""
 
 HASH_BYTES = 16
 STORE_BYTES = 16
@@ -34,7 +37,7 @@ _HEAD_MARK = b"durablog"
 _CHECK = struct.Struct("<I")
 HEAD_SIZE = _HEAD.size + _CHECK.size
 
-_FRAME = struct.Struct("<4sIQ")
+FRAME = struct.Struct("<4sIQ")
 """Of a frame: a mark, the CRC-32 of its body, the bytes of its body."""
 FRAME_MARK = b"\xd5fs\n"
 _UNSEALED_MARK = b"\xd5fr\n"
@@ -42,7 +45,7 @@ _MARKS = (FRAME_MARK, _UNSEALED_MARK)
 _MARK_START = b"\xd5f"
 
 _CODE_BYTES = 16
-_SEAL = struct.Struct(f"<{STORE_BYTES}s{HASH_BYTES}s{_CODE_BYTES}s")
+SEAL = struct.Struct(f"<{STORE_BYTES}s{HASH_BYTES}s{_CODE_BYTES}s")
 """At the beginning of a sealed frame's body: the store's id, the hash before, the seal itself."""
 
 _RECORD = struct.Struct(f"<QQ{HASH_BYTES}sII")
@@ -145,9 +148,9 @@ def segments(folder: Path) -> list[int]:
     )
 
 
-def header(first: int, before: bytes) -> bytes:
+def header(first: int, before: bytes, version: int = VERSION) -> bytes:
     """The first bytes of a segment."""
-    head = _HEAD.pack(_HEAD_MARK, VERSION, first, before)
+    head = _HEAD.pack(_HEAD_MARK, version, first, before)
     return head + _CHECK.pack(zlib.crc32(head))
 
 
@@ -160,10 +163,12 @@ class Header(NamedTuple):
     before: bytes
 
 
-def read_header(data: bytes, file: Path) -> Header | None:
-    """The header of a segment, or None for what is none.
+def read_header(data: bytes, file: Path, *, encrypted: bool = False) -> Header | None:
+    """The header of a segment; None for what is none, and for that of a plain one among encrypted
+    ones.
 
-    Raises :class:`StoreTooNew` for the header of a later layout.
+    Raises :class:`StoreTooNew` for the header of a later layout, and :class:`StoreDamaged` for
+    that of an encrypted one where no key is known of.
     """
     if len(data) != HEAD_SIZE or _CHECK.unpack_from(data, _HEAD.size)[0] != zlib.crc32(
         data[: _HEAD.size]
@@ -172,38 +177,132 @@ def read_header(data: bytes, file: Path) -> Header | None:
     mark, version, first, before = _HEAD.unpack_from(data)
     if mark != _HEAD_MARK:
         return None
-    if version > VERSION:
+    if version > ENCRYPTED:
         raise StoreTooNew(
             f"the log {file} was written by a later duranb (its layout is version {version}, this "
-            f"one knows {VERSION}). Nothing was touched: pip install -U duranb"
+            f"one knows {ENCRYPTED}). Nothing was touched: pip install -U duranb"
         )
-    return Header(version, first, before)
+    if version == ENCRYPTED and not encrypted:
+        raise StoreDamaged(
+            f"the log {file} is encrypted, and the file with its key, which should lie beside it, "
+            f"is gone: put a backup of {file.parent / 'encryption'} in its place"
+        )
+    return Header(version, first, before) if encrypted == (version == ENCRYPTED) else None
+
+
+class Span(NamedTuple):
+    """An event in the body of a frame: its number, time and hash, where its JSON begins and ends,
+    and where its payload ends."""
+
+    seq: int
+    ts: int
+    hash: bytes
+    start: int
+    middle: int
+    end: int
+
+
+class Layout:
+    """How the content of frames is laid out: in plain form. :mod:`duranb.store.encrypted` has the
+    other one."""
+
+    version = VERSION
+
+    def before(self, digest: bytes) -> bytes:
+        """What a segment's header says of the hash of the event before it."""
+        return digest
+
+    def head_size(self, count: int, *, sealed: bool) -> int:
+        """Bytes in front of the records of a frame of ``count`` events."""
+        return SEAL.size if sealed else 0
+
+    def head(self, seal: Seal | None, stamps: list[tuple[int, bytes]], place: Place) -> bytes:
+        """These bytes. ``stamps`` are times and hashes of the events, ``place`` is where they are
+        to lie."""
+        return b"" if seal is None else SEAL.pack(*seal)
+
+    def record(self, seq: int, ts: int, digest: bytes, of_data: int, of_payload: int) -> bytes:
+        """What is in front of an event's JSON."""
+        return _RECORD.pack(seq, ts, digest, of_data, of_payload)
+
+    def size(self, size: int) -> int:
+        """How many bytes so many become."""
+        return size
+
+    def text(self, seq: int, data: bytes) -> bytes:
+        """The JSON of an event as it is to be stored."""
+        return data
+
+    def payload(self, place: Place, data: bytes) -> bytes:
+        """A payload as it is to be stored at a place."""
+        return data
+
+    def spans(self, mark: bytes, body: bytes, place: Place) -> tuple[Seal | None, list[Span]]:
+        """The seal of a frame and where its events lie in its body, given the frame's mark and the
+        place of the body. Raises ``struct.error`` where it cannot be read."""
+        seal = Seal(*SEAL.unpack_from(body)) if mark == FRAME_MARK else None
+        at, found = SEAL.size if seal else 0, []
+        while at < len(body):
+            seq, ts, digest, of_data, of_payload = _RECORD.unpack_from(body, at)
+            start = at + _RECORD.size
+            at = start + of_data + of_payload
+            found.append(Span(seq, ts, digest, start, start + of_data, at))
+        if at > len(body):
+            raise struct.error("a length is wrong")
+        return seal, found
+
+    def read_text(self, seq: int, data: bytes) -> str:
+        """The JSON of an event from what is stored, empty where that was changed and says nothing.
+        Raises UnicodeDecodeError."""
+        return data.decode()
+
+    def read_payload(self, place: Place, data: bytes) -> bytes:
+        """A payload from what is stored; as it is where that was changed."""
+        return data
+
+
+PLAIN = Layout()
 
 
 class FrameWriter:
-    """Collects the records of one frame, to be written at ``at`` in segment ``segment``."""
+    """Collects the records of one frame, to be written at ``at`` in segment ``segment``. A layout
+    that is not plain needs to know how many they are: ``count``."""
 
-    def __init__(self, segment: int, at: int, *, sealed: bool) -> None:
+    def __init__(
+        self, segment: int, at: int, *, sealed: bool, layout: Layout = PLAIN, count: int = 0
+    ) -> None:
         self._segment = segment
-        self._end = at + _FRAME.size + (_SEAL.size if sealed else 0)
+        self._layout = layout
+        size = layout.head_size(count, sealed=sealed)
+        self._head = Place(segment, at + FRAME.size, size)
+        self._end = self._head.offset + size
+        self._stamps: list[tuple[int, bytes]] = []
         self._parts: list[bytes] = []
 
     def add(self, seq: int, ts: int, digest: bytes, data: bytes, payload: bytes) -> Place:
         """Add an event; where its payload will lie."""
-        self._parts += (_RECORD.pack(seq, ts, digest, len(data), len(payload)), data, payload)
-        place = Place(self._segment, self._end + _RECORD.size + len(data), len(payload))
-        self._end = place.offset + place.size
+        layout = self._layout
+        data, size = layout.text(seq, data), layout.size(len(payload)) if payload else 0
+        record = layout.record(seq, ts, digest, len(data), size)
+        place = Place(self._segment, self._end + len(record) + len(data), size)
+        if payload:
+            payload = layout.payload(place, payload)
+        self._stamps.append((ts, digest))
+        self._parts += (record, data, payload)
+        self._end = place.offset + size
         return place
 
     def frame(self, seal: Seal | None) -> bytes:
         """The whole frame; with a seal if it was begun as a sealed one."""
-        head = () if seal is None else (_SEAL.pack(*seal),)
-        body = b"".join((*head, *self._parts))
+        head = self._layout.head(seal, self._stamps, self._head)
+        body = b"".join((head, *self._parts))
         mark = _UNSEALED_MARK if seal is None else FRAME_MARK
-        return _FRAME.pack(mark, zlib.crc32(body), len(body)) + body
+        return FRAME.pack(mark, zlib.crc32(body), len(body)) + body
 
 
-def frames(file: BinaryIO, segment: int, start: int, end: int) -> Iterator[Frame]:
+def frames(
+    file: BinaryIO, segment: int, start: int, end: int, layout: Layout = PLAIN
+) -> Iterator[Frame]:
     """What lies between two offsets of a segment, in order.
 
     After a frame that cannot be read, the next mark with a whole frame behind it is looked for.
@@ -211,75 +310,73 @@ def frames(file: BinaryIO, segment: int, start: int, end: int) -> Iterator[Frame
     file.seek(start)
     at = start
     while at < end:
-        found = _frame(file, segment, at, end)
+        found = _frame(file, segment, at, end, layout)
         if found is None:
-            found = Frame(at, _next_frame(file, segment, at + 1, end), (), whole=False)
+            behind = _next_frame(file, segment, at + 1, end, layout)
+            found = Frame(at, behind, (), whole=False)
             file.seek(found.end)
         yield found
         at = found.end
 
 
-def _frame(file: BinaryIO, segment: int, at: int, end: int) -> Frame | None:
+def _frame(file: BinaryIO, segment: int, at: int, end: int, layout: Layout) -> Frame | None:
     """The frame that begins where ``file`` stands, which is ``at``; it stands at its end then."""
-    head = file.read(_FRAME.size)
-    if len(head) != _FRAME.size:
+    head = file.read(FRAME.size)
+    if len(head) != FRAME.size:
         return None
-    mark, checksum, size = _FRAME.unpack(head)
-    if mark not in _MARKS or size > min(end - at - _FRAME.size, LARGEST):
+    mark, checksum, size = FRAME.unpack(head)
+    if mark not in _MARKS or size > min(end - at - FRAME.size, LARGEST):
         return None
     body = file.read(size)
-    base = at + _FRAME.size
+    base = at + FRAME.size
     whole = zlib.crc32(body) == checksum
     if not whole and file.read(len(mark)) not in _MARKS:
         return None  # torn, or its length is wrong
     if not whole:
         file.seek(base + size)
     try:
-        seal = Seal(*_SEAL.unpack_from(body)) if mark == FRAME_MARK else None
-        records = _records(body, segment, base, _SEAL.size if seal else 0)
+        seal, spans = layout.spans(mark, body, Place(segment, base, size))
+        records = [_record(body, span, segment, base, layout) for span in spans]
         return Frame(at, base + size, records, whole, seal)
     except (struct.error, UnicodeDecodeError):
         return None
 
 
-def _records(body: bytes, segment: int, base: int, at: int) -> list[Record]:
-    found = []
-    while at < len(body):
-        seq, ts, digest, of_data, of_payload = _RECORD.unpack_from(body, at)
-        start = at + _RECORD.size
-        at = start + of_data
-        place = Place(segment, base + at, of_payload) if of_payload else NOWHERE
-        found.append(Record(seq, ts, digest, body[start:at].decode(), place))
-        at += of_payload
-    if at > len(body):
-        raise struct.error("a length is wrong")
-    return found
+def _record(body: bytes, span: Span, segment: int, base: int, layout: Layout) -> Record:
+    seq, ts, digest, start, middle, end = span
+    place = Place(segment, base + middle, end - middle) if end > middle else NOWHERE
+    return Record(seq, ts, digest, layout.read_text(seq, body[start:middle]), place)
 
 
 def write_over(
-    data: bytearray, frame: Frame, texts: dict[int, bytes], payloads: dict[int, bytes]
+    data: bytearray,
+    frame: Frame,
+    texts: dict[int, bytes],
+    payloads: dict[int, bytes],
+    segment: int = 0,
+    layout: Layout = PLAIN,
 ) -> None:
     """Write the JSON and payloads of some events of a frame over, in the bytes of its segment: each
-    by as many as it has."""
-    mark, _, size = _FRAME.unpack_from(data, frame.start)
-    begin = frame.start + _FRAME.size
-    at = begin + (_SEAL.size if frame.seal else 0)
-    for _ in frame.records:
-        seq, _, _, of_data, of_payload = _RECORD.unpack_from(data, at)
-        start = at + _RECORD.size
-        at = start + of_data + of_payload
-        for there, end, new in (
-            (start, start + of_data, texts.get(seq)),
-            (start + of_data, at, payloads.get(seq)),
-        ):
-            if new is not None:
-                if len(new) != end - there:
-                    raise ValueError(f"event {seq} cannot be written over by another length")
-                data[there:end] = new
-    _FRAME.pack_into(data, frame.start, mark, zlib.crc32(data[begin : frame.end]), size)
+    by as many as it has. A layout that is not plain needs to know which segment it is."""
+    mark, _, size = FRAME.unpack_from(data, frame.start)
+    begin = frame.start + FRAME.size
+    body = bytes(data[begin : frame.end])
+    _, spans = layout.spans(mark, body, Place(segment, begin, size)) if frame.records else ((), ())
+    for seq, _, _, start, middle, end in spans:
+        new: dict[tuple[int, int], bytes] = {}
+        if seq in texts:
+            new[start, middle] = layout.text(seq, texts[seq])
+        if seq in payloads:
+            place = Place(segment, begin + middle, end - middle)
+            new[middle, end] = layout.payload(place, payloads[seq])
+        for (there, behind), written in new.items():
+            if len(written) != behind - there:
+                raise ValueError(f"event {seq} cannot be written over by another length")
+            data[begin + there : begin + behind] = written
+    FRAME.pack_into(data, frame.start, mark, zlib.crc32(data[begin : frame.end]), size)
 
 
-def _next_frame(file: BinaryIO, segment: int, at: int, end: int) -> int:
+def _next_frame(file: BinaryIO, segment: int, at: int, end: int, layout: Layout) -> int:
     """Where the next whole frame begins, at ``at`` or later; ``end`` if there is none.
 
     What looks like the beginning of a frame is read as one; where too much is, the rest of the file
@@ -295,7 +392,7 @@ def _next_frame(file: BinaryIO, segment: int, at: int, end: int) -> int:
             continue
         at += offset
         file.seek(at)
-        found = _frame(file, segment, at, end)
+        found = _frame(file, segment, at, end, layout)
         if found is not None and found.whole:
             return at
         patience -= file.tell() - at
