@@ -21,7 +21,7 @@ from IPython.core.error import InputRejected
 
 from duranb.code import dataflow, fingerprint, mentions
 from duranb.code.deep import deeply
-from duranb.engine import plain, saga, steprun
+from duranb.engine import plain, restoring, saga
 from duranb.engine.decide import Decision, decide
 from duranb.engine.keeping import CellState
 from duranb.engine.options import Options, first_line, is_misplaced, parse
@@ -347,12 +347,12 @@ class Cells(ast.NodeTransformer):
     def _restore(self, session: Session, spec: Spec, decision: Decision) -> None:
         source = decision.restore
         assert source is not None
-        messages = steprun.messages_of(session.runtime, source)
+        messages = restoring.messages_of(session.runtime, source)
         # First of all: its values may need modules that lie where it has put into sys.path.
         settings = Settings(self._shell)
         missing = settings.apply(messages)
         held = len(figures.open_ones())
-        result, lost, unset = steprun.restore(session.runtime, spec, decision)
+        result, lost, unset = restoring.restore(session.runtime, spec, decision)
         self._outputs.replay(messages, self._shell.execution_count - 1, held=held)
         if result is not NOTHING:
             hook = self._shell.displayhook

@@ -333,6 +333,13 @@ class Flight:
         if found.unfit:
             self._claim.fail(PermissionError(found.unfit), header.status)
             return
+        if encoding and KNOWN.find(body):  # where it is compressed, nobody would find it
+            kept = decoding.packed(encoding, KNOWN.masked(body))
+            if kept is None:
+                told = f"passed on, but it holds a credential in {encoding}: not recorded"
+                self._claim.fail(PermissionError(told), header.status)
+                return
+            header, pieces = msgspec.structs.replace(header, chunks=[len(kept)]), [kept]
         try:
             yield from self._claim.complete(
                 response=encode(header, self._kept, pieces),

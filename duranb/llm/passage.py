@@ -217,7 +217,7 @@ class Passage:
         """What the latest recorded calls of the model tell."""
         found, runtime = _Seen(), self._step.runtime
         with runtime.lock:
-            for call in islice(reversed(runtime.history.calls.values()), LATEST):
+            for call in islice(runtime.history.calls.latest(), LATEST):
                 if call.usage is not None and call.usage.model.startswith(self._model):
                     found.answered(call.usage.output_tokens)
         return found

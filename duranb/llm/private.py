@@ -93,6 +93,12 @@ def learn(url: str, headers: Mapping[str, str], content: bytes, body: Any) -> No
                 KNOWN.learn(value, f"a form sent to {host}")
 
 
+def learn_sent(url: str, headers: Mapping[str, str]) -> None:
+    """Know what a request carried in its URL and headers, as it was sent: its client may have put
+    a credential there after it was looked at."""
+    learn(url, headers, b"", None)
+
+
 def learn_answer(headers: Iterable[tuple[str, str]], host: str) -> None:
     """Know the cookies that an answer sets."""
     for name, value in headers:

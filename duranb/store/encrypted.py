@@ -4,6 +4,9 @@ What tells anything of the history is encrypted: JSON, payloads, times, hashes a
 would let whoever has two that follow each other check a guess of the event between them. The chain
 and the seals are those that the same history has in plain form: encrypting it, or decrypting it,
 changes neither what is authenticated nor who stands for it.
+
+Each part is encrypted by itself, so that an event can be read alone, and that of a frame in which
+a byte was changed all else can be read.
 """
 
 from __future__ import annotations
@@ -11,25 +14,15 @@ from __future__ import annotations
 import struct
 
 from duranb.store.cipher import OVER, Cipher, Illegible
-from duranb.store.segments import (
-    ENCRYPTED,
-    FRAME_MARK,
-    HASH_BYTES,
-    SEAL,
-    Layout,
-    Place,
-    Seal,
-    Span,
-)
-
-_COUNT = struct.Struct("<I")
-"""At the beginning of a frame's body: how many events it has."""
+from duranb.store.segments import ENCRYPTED, HASH_BYTES, SEAL, Front, Layout, Seal
 
 _STAMP = struct.Struct(f"<Q{HASH_BYTES}s")
-"""Of an event: time and hash. Those of all follow, with the seal before them, encrypted."""
+"""Of an event: time and hash."""
 
-_RECORD = struct.Struct("<QII")
+_SIZES = struct.Struct("<QII")
 """Of an event: number, bytes of its encrypted JSON, bytes of its encrypted payload."""
+
+_NO_STAMP = 0, bytes(HASH_BYTES)
 
 _PLACE = struct.Struct("<QQ")
 
@@ -38,6 +31,8 @@ class Encrypted(Layout):
     """Frames encrypted by a cipher, each part bound to its place."""
 
     version = ENCRYPTED
+    seal_size = SEAL.size + OVER
+    front_size = _SIZES.size + _STAMP.size + OVER
 
     def __init__(self, cipher: Cipher) -> None:
         self._cipher = cipher
@@ -46,73 +41,57 @@ class Encrypted(Layout):
         """See :class:`Layout`: nothing."""
         return bytes(HASH_BYTES)
 
-    def head_size(self, count: int, *, sealed: bool) -> int:
+    def seal(self, seal: Seal, segment: int, at: int) -> bytes:
         """See :class:`Layout`."""
-        return _COUNT.size + OVER + (SEAL.size if sealed else 0) + count * _STAMP.size
+        return self._cipher.encrypt(SEAL.pack(*seal), _place(b"seal", segment, at))
 
-    def head(self, seal: Seal | None, stamps: list[tuple[int, bytes]], place: Place) -> bytes:
+    def front(self, front: Front) -> bytes:
         """See :class:`Layout`."""
-        parts = [] if seal is None else [SEAL.pack(*seal)]
-        parts += [_STAMP.pack(*stamp) for stamp in stamps]
-        encrypted = self._cipher.encrypt(b"".join(parts), _about(b"frame", place))
-        return _COUNT.pack(len(stamps)) + encrypted
-
-    def record(self, seq: int, ts: int, digest: bytes, of_data: int, of_payload: int) -> bytes:
-        """See :class:`Layout`."""
-        return _RECORD.pack(seq, of_data, of_payload)
-
-    def size(self, size: int) -> int:
-        """See :class:`Layout`."""
-        return size + OVER
+        seq, ts, digest, of_data, of_payload = front
+        stamp = self._cipher.encrypt(_STAMP.pack(ts, digest), b"stamp %d" % seq)
+        return _SIZES.pack(seq, of_data, of_payload) + stamp
 
     def text(self, seq: int, data: bytes) -> bytes:
         """See :class:`Layout`."""
-        return self._cipher.encrypt(data, _about_event(seq))
+        return self._cipher.encrypt(data, b"event %d" % seq)
 
-    def payload(self, place: Place, data: bytes) -> bytes:
+    def payload(self, segment: int, at: int, data: bytes) -> bytes:
         """See :class:`Layout`."""
-        return self._cipher.encrypt(data, _about(b"payload", place))
+        return self._cipher.encrypt(data, _place(b"payload", segment, at))
 
-    def spans(self, mark: bytes, body: bytes, place: Place) -> tuple[Seal | None, list[Span]]:
+    def read_seal(self, data: bytes, segment: int, at: int) -> Seal:
         """See :class:`Layout`."""
-        (count,) = _COUNT.unpack_from(body)
-        sealed = mark == FRAME_MARK
-        at = self.head_size(count, sealed=sealed)
-        if at > len(body):
-            raise struct.error("a length is wrong")
         try:
-            head = self._cipher.decrypt(body[_COUNT.size : at], _about(b"frame", place))
+            seal = self._cipher.decrypt(data[: self.seal_size], _place(b"seal", segment, at))
         except Illegible as error:
-            raise struct.error("it does not decrypt") from error
-        seal = Seal(*SEAL.unpack_from(head)) if sealed else None
-        found = []
-        for ts, digest in _STAMP.iter_unpack(head[SEAL.size if sealed else 0 :]):
-            seq, of_data, of_payload = _RECORD.unpack_from(body, at)
-            start = at + _RECORD.size
-            at = start + of_data + of_payload
-            found.append(Span(seq, ts, digest, start, start + of_data, at))
-        if at != len(body):
-            raise struct.error("a length is wrong")
-        return seal, found
+            raise struct.error(str(error)) from error
+        return Seal(*SEAL.unpack(seal))
+
+    def read_front(self, data: bytes, at: int) -> Front:
+        """See :class:`Layout`. Time and hash are 0 where they do not decrypt."""
+        seq, of_data, of_payload = _SIZES.unpack_from(data, at)
+        start = at + _SIZES.size
+        try:
+            stamp = self._cipher.decrypt(data[start : at + self.front_size], b"stamp %d" % seq)
+            ts, digest = _STAMP.unpack(stamp)
+        except Illegible:
+            ts, digest = _NO_STAMP
+        return Front(seq, ts, digest, of_data, of_payload)
 
     def read_text(self, seq: int, data: bytes) -> str:
         """See :class:`Layout`."""
         try:
-            return self._cipher.decrypt(data, _about_event(seq)).decode()
+            return self._cipher.decrypt(data, b"event %d" % seq).decode()
         except Illegible:
             return ""
 
-    def read_payload(self, place: Place, data: bytes) -> bytes:
+    def read_payload(self, segment: int, at: int, data: bytes) -> bytes:
         """See :class:`Layout`."""
         try:
-            return self._cipher.decrypt(data, _about(b"payload", place))
+            return self._cipher.decrypt(data, _place(b"payload", segment, at))
         except Illegible:
             return data
 
 
-def _about_event(seq: int) -> bytes:
-    return b"event %d" % seq
-
-
-def _about(what: bytes, place: Place) -> bytes:
-    return what + _PLACE.pack(place.segment, place.offset)
+def _place(what: bytes, segment: int, at: int) -> bytes:
+    return what + _PLACE.pack(segment, at)

@@ -35,8 +35,9 @@ class Found(NamedTuple):
     cipher: Cipher | None
 
 
-def find(folder: Path, log: Path, key: bytes) -> Found:
-    """Read the log of a store through, and check it. Nothing is changed.
+def find(folder: Path, log: Path, key: bytes, *, settled: bool = True) -> Found:
+    """Read the log of a store through, and check it. Nothing is changed. What the events of a
+    ``settled`` one say is read again from there when it is asked for.
 
     Raises :class:`duranb.errors.StoreTooNew`, :class:`duranb.errors.StoreEncrypted` or OSError.
     """
@@ -46,10 +47,11 @@ def find(folder: Path, log: Path, key: bytes) -> Found:
     seal, wanted = keys.derived(key, "seal"), {tail[0] if tail else 0}
     reading = Reading(log, wanted, seal, trust.read(folder, key), layout_of(cipher))
     reader = LogReader(log, reading)
-    artifacts = Index(folder, ArtifactFiles(folder, cipher), reader.read)
+    artifacts = Index(folder, ArtifactFiles(folder, cipher), reader)
     folding = Fold()
-    for event, place in reading:
-        artifacts.add(event, place)
+    folding.history.calls.reader = reader.event if settled else None
+    for event in reading:
+        artifacts.add(event)
         folding.apply(event)
     reader.last = reading.last
     missing = reading.against(tail)

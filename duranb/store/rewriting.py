@@ -154,13 +154,7 @@ def _write_log(log: LogReader, target: Path, layout: Layout) -> Iterator[str]:
                     if frame.end < size or first != log.segments[-1]:
                         yield f"{frame.end - frame.start} bytes of log/{path.name}"
                     continue
-                writer = FrameWriter(
-                    first,
-                    at,
-                    sealed=frame.seal is not None,
-                    layout=layout,
-                    count=len(frame.records),
-                )
+                writer = FrameWriter(first, at, sealed=frame.seal is not None, layout=layout)
                 for record in frame.records:
                     data, payload = record.data.encode(), log.read(record.place)
                     writer.add(record.seq, record.ts, record.hash, data, payload)

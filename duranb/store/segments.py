@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import struct
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -61,18 +61,30 @@ _SUFFIX = ".seg"
 _DIGITS = 20
 _CHUNK = 1 << 20
 _PATIENCE = 4
+_LIKELY = 1024
+"""Bytes in which most records have their JSON."""
 
 
 class Place(msgspec.Struct, frozen=True, gc=False):
-    """Where a payload lies: the segment (by its first event's number), the offset, the bytes.
-
-    There is one for each artifact, for as long as the store is open: the garbage collector need not
-    look at them, or its pauses grow with the history.
-    """
+    """Where a payload lies: the segment (by its first event's number), the offset, the bytes."""
 
     segment: int
     offset: int
     size: int
+
+
+_OFFSET_BITS = 40
+
+
+def place_of(number: int, offset: int) -> int:
+    """Where an event lies, as one number: the offset in segment ``number`` of a log, from 0. It is
+    never 0, since a segment begins with its header."""
+    return number << _OFFSET_BITS | offset
+
+
+def segment_at(place: int) -> tuple[int, int]:
+    """The number of a segment and the offset that :func:`place_of` was given."""
+    return place >> _OFFSET_BITS, place & ((1 << _OFFSET_BITS) - 1)
 
 
 NOWHERE = Place(0, 0, 0)
@@ -88,13 +100,15 @@ class Mark(NamedTuple):
 
 
 class Record(NamedTuple):
-    """An event as the log holds it. ``data`` is its JSON, ``place`` that of its payload."""
+    """An event as the log holds it. ``data`` is its JSON, ``place`` that of its payload, ``offset``
+    where in its segment it begins."""
 
     seq: int
     ts: int
     hash: bytes
     data: str
     place: Place
+    offset: int
 
 
 class Seal(NamedTuple):
@@ -190,16 +204,15 @@ def read_header(data: bytes, file: Path, *, encrypted: bool = False) -> Header |
     return Header(version, first, before) if encrypted == (version == ENCRYPTED) else None
 
 
-class Span(NamedTuple):
-    """An event in the body of a frame: its number, time and hash, where its JSON begins and ends,
-    and where its payload ends."""
+class Front(NamedTuple):
+    """What is in front of an event's JSON: number, time, hash, and the bytes of the JSON and of
+    the payload as they are stored."""
 
     seq: int
     ts: int
     hash: bytes
-    start: int
-    middle: int
-    end: int
+    of_data: int
+    of_payload: int
 
 
 class Layout:
@@ -208,56 +221,45 @@ class Layout:
 
     version = VERSION
 
+    seal_size = SEAL.size
+
+    front_size = _RECORD.size
+
     def before(self, digest: bytes) -> bytes:
         """What a segment's header says of the hash of the event before it."""
         return digest
 
-    def head_size(self, count: int, *, sealed: bool) -> int:
-        """Bytes in front of the records of a frame of ``count`` events."""
-        return SEAL.size if sealed else 0
+    def seal(self, seal: Seal, segment: int, at: int) -> bytes:
+        """A seal as it is stored at a place."""
+        return SEAL.pack(*seal)
 
-    def head(self, seal: Seal | None, stamps: list[tuple[int, bytes]], place: Place) -> bytes:
-        """These bytes. ``stamps`` are times and hashes of the events, ``place`` is where they are
-        to lie."""
-        return b"" if seal is None else SEAL.pack(*seal)
-
-    def record(self, seq: int, ts: int, digest: bytes, of_data: int, of_payload: int) -> bytes:
-        """What is in front of an event's JSON."""
-        return _RECORD.pack(seq, ts, digest, of_data, of_payload)
-
-    def size(self, size: int) -> int:
-        """How many bytes so many become."""
-        return size
+    def front(self, front: Front) -> bytes:
+        """What is in front of an event's JSON, as it is stored."""
+        return _RECORD.pack(*front)
 
     def text(self, seq: int, data: bytes) -> bytes:
-        """The JSON of an event as it is to be stored."""
+        """The JSON of an event as it is stored."""
         return data
 
-    def payload(self, place: Place, data: bytes) -> bytes:
-        """A payload as it is to be stored at a place."""
+    def payload(self, segment: int, at: int, data: bytes) -> bytes:
+        """A payload as it is stored at a place."""
         return data
 
-    def spans(self, mark: bytes, body: bytes, place: Place) -> tuple[Seal | None, list[Span]]:
-        """The seal of a frame and where its events lie in its body, given the frame's mark and the
-        place of the body. Raises ``struct.error`` where it cannot be read."""
-        seal = Seal(*SEAL.unpack_from(body)) if mark == FRAME_MARK else None
-        at, found = SEAL.size if seal else 0, []
-        while at < len(body):
-            seq, ts, digest, of_data, of_payload = _RECORD.unpack_from(body, at)
-            start = at + _RECORD.size
-            at = start + of_data + of_payload
-            found.append(Span(seq, ts, digest, start, start + of_data, at))
-        if at > len(body):
-            raise struct.error("a length is wrong")
-        return seal, found
+    def read_seal(self, data: bytes, segment: int, at: int) -> Seal:
+        """The seal at the beginning of some bytes. Raises ``struct.error`` where there is none."""
+        return Seal(*SEAL.unpack_from(data))
+
+    def read_front(self, data: bytes, at: int) -> Front:
+        """What is in front of the event that begins at an index. Raises ``struct.error``."""
+        return Front(*_RECORD.unpack_from(data, at))
 
     def read_text(self, seq: int, data: bytes) -> str:
-        """The JSON of an event from what is stored, empty where that was changed and says nothing.
+        """The JSON of an event from what is stored; empty for what does not say what it was.
         Raises UnicodeDecodeError."""
         return data.decode()
 
-    def read_payload(self, place: Place, data: bytes) -> bytes:
-        """A payload from what is stored; as it is where that was changed."""
+    def read_payload(self, segment: int, at: int, data: bytes) -> bytes:
+        """A payload from what is stored; anything for what was changed: its digest tells."""
         return data
 
 
@@ -265,37 +267,31 @@ PLAIN = Layout()
 
 
 class FrameWriter:
-    """Collects the records of one frame, to be written at ``at`` in segment ``segment``. A layout
-    that is not plain needs to know how many they are: ``count``."""
+    """Collects the records of one frame, to be written at ``at`` in segment ``segment``."""
 
-    def __init__(
-        self, segment: int, at: int, *, sealed: bool, layout: Layout = PLAIN, count: int = 0
-    ) -> None:
+    def __init__(self, segment: int, at: int, *, sealed: bool, layout: Layout = PLAIN) -> None:
         self._segment = segment
         self._layout = layout
-        size = layout.head_size(count, sealed=sealed)
-        self._head = Place(segment, at + FRAME.size, size)
-        self._end = self._head.offset + size
-        self._stamps: list[tuple[int, bytes]] = []
+        self._begin = at + FRAME.size
+        self._end = self._begin + (layout.seal_size if sealed else 0)
         self._parts: list[bytes] = []
 
-    def add(self, seq: int, ts: int, digest: bytes, data: bytes, payload: bytes) -> Place:
-        """Add an event; where its payload will lie."""
-        layout = self._layout
-        data, size = layout.text(seq, data), layout.size(len(payload)) if payload else 0
-        record = layout.record(seq, ts, digest, len(data), size)
-        place = Place(self._segment, self._end + len(record) + len(data), size)
+    def add(self, seq: int, ts: int, digest: bytes, data: bytes, payload: bytes) -> int:
+        """Add an event; the offset in the segment at which it will begin."""
+        layout, begin = self._layout, self._end
+        data = layout.text(seq, data)
+        at = begin + layout.front_size + len(data)
         if payload:
-            payload = layout.payload(place, payload)
-        self._stamps.append((ts, digest))
-        self._parts += (record, data, payload)
-        self._end = place.offset + size
-        return place
+            payload = layout.payload(self._segment, at, payload)
+        front = layout.front(Front(seq, ts, digest, len(data), len(payload)))
+        self._parts += (front, data, payload)
+        self._end = at + len(payload)
+        return begin
 
     def frame(self, seal: Seal | None) -> bytes:
         """The whole frame; with a seal if it was begun as a sealed one."""
-        head = self._layout.head(seal, self._stamps, self._head)
-        body = b"".join((head, *self._parts))
+        head = () if seal is None else (self._layout.seal(seal, self._segment, self._begin),)
+        body = b"".join((*head, *self._parts))
         mark = _UNSEALED_MARK if seal is None else FRAME_MARK
         return FRAME.pack(mark, zlib.crc32(body), len(body)) + body
 
@@ -319,6 +315,28 @@ def frames(
         at = found.end
 
 
+def record(read: Callable[[int, int], bytes], segment: int, at: int, layout: Layout) -> Record:
+    """The record that begins at an offset of a segment; ``read`` reads so many bytes at an offset.
+
+    Raises ``struct.error`` or UnicodeDecodeError for what is none.
+    """
+    data = read(at, _LIKELY)
+    front = layout.read_front(data, 0)
+    end = layout.front_size + front.of_data
+    if end > len(data):
+        data = read(at, end)
+    if end > len(data):
+        raise struct.error("it ends too early")
+    return _record(front, data[layout.front_size : end], segment, at, layout)
+
+
+def _record(front: Front, data: bytes, segment: int, at: int, layout: Layout) -> Record:
+    seq, ts, digest, of_data, of_payload = front
+    behind = at + layout.front_size + of_data
+    place = Place(segment, behind, of_payload) if of_payload else NOWHERE
+    return Record(seq, ts, digest, layout.read_text(seq, data), place, at)
+
+
 def _frame(file: BinaryIO, segment: int, at: int, end: int, layout: Layout) -> Frame | None:
     """The frame that begins where ``file`` stands, which is ``at``; it stands at its end then."""
     head = file.read(FRAME.size)
@@ -335,17 +353,26 @@ def _frame(file: BinaryIO, segment: int, at: int, end: int, layout: Layout) -> F
     if not whole:
         file.seek(base + size)
     try:
-        seal, spans = layout.spans(mark, body, Place(segment, base, size))
-        records = [_record(body, span, segment, base, layout) for span in spans]
+        seal = layout.read_seal(body, segment, base) if mark == FRAME_MARK else None
+        records = [
+            _record(front, body[middle - front.of_data : middle], segment, base + start, layout)
+            for front, start, middle in _fronts(body, layout.seal_size if seal else 0, layout)
+        ]
         return Frame(at, base + size, records, whole, seal)
     except (struct.error, UnicodeDecodeError):
         return None
 
 
-def _record(body: bytes, span: Span, segment: int, base: int, layout: Layout) -> Record:
-    seq, ts, digest, start, middle, end = span
-    place = Place(segment, base + middle, end - middle) if end > middle else NOWHERE
-    return Record(seq, ts, digest, layout.read_text(seq, body[start:middle]), place)
+def _fronts(body: bytes, at: int, layout: Layout) -> Iterator[tuple[Front, int, int]]:
+    """What is in front of each event of a frame, where that begins in the frame's body, and where
+    the event's JSON ends. Raises ``struct.error``."""
+    while at < len(body):
+        front = layout.read_front(body, at)
+        middle = at + layout.front_size + front.of_data
+        yield front, at, middle
+        at = middle + front.of_payload
+    if at > len(body):
+        raise struct.error("a length is wrong")
 
 
 def write_over(
@@ -361,18 +388,22 @@ def write_over(
     mark, _, size = FRAME.unpack_from(data, frame.start)
     begin = frame.start + FRAME.size
     body = bytes(data[begin : frame.end])
-    _, spans = layout.spans(mark, body, Place(segment, begin, size)) if frame.records else ((), ())
-    for seq, _, _, start, middle, end in spans:
-        new: dict[tuple[int, int], bytes] = {}
-        if seq in texts:
-            new[start, middle] = layout.text(seq, texts[seq])
-        if seq in payloads:
-            place = Place(segment, begin + middle, end - middle)
-            new[middle, end] = layout.payload(place, payloads[seq])
-        for (there, behind), written in new.items():
-            if len(written) != behind - there:
+    records = _fronts(body, layout.seal_size if frame.seal else 0, layout) if frame.records else ()
+    for front, _, behind in records:
+        seq, middle = front.seq, begin + behind
+        for new, start, end in (
+            (texts.get(seq), middle - front.of_data, middle),
+            (payloads.get(seq), middle, middle + front.of_payload),
+        ):
+            if new is None:
+                continue
+            if start == middle:
+                written = layout.payload(segment, start, new)
+            else:
+                written = layout.text(seq, new)
+            if len(written) != end - start:
                 raise ValueError(f"event {seq} cannot be written over by another length")
-            data[begin + there : begin + behind] = written
+            data[start:end] = written
     FRAME.pack_into(data, frame.start, mark, zlib.crc32(data[begin : frame.end]), size)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from duranb.engine import watch, ways
 from duranb.engine.context import StepContext
 from duranb.engine.flows import Act, Flow, arun, run
-from duranb.llm import mcp
+from duranb.llm import mcp, private
 from duranb.llm.flight import Flight, Head, hop
 from duranb.llm.libraries.httpx_streams import AsyncTee, Replayed, SyncTee
 from duranb.llm.patching import Method, patch
@@ -131,17 +131,14 @@ def _exchange(
     else:
         flight = _take(step, request)
     if flight is None:
-        with ways.part_of(ways.Recorded()):
-            return (yield Act(functools.partial(send, stream=stream)))
+        return (yield from _sent(request, functools.partial(send, stream=stream)))
     if not flight.recorded:
         yield from flight.admitted()
     if flight.recorded:
         response = _replayed(library, client, request, flight)
     else:
         try:
-            # What a client sends while it sends (a token for its auth flow) is part of it.
-            with ways.part_of(ways.Recorded()):
-                response = yield Act(functools.partial(send, stream=True))
+            response = yield from _sent(request, functools.partial(send, stream=True))
         except BaseException as error:
             flight.broke(error)
             raise
@@ -167,6 +164,21 @@ def _exchange(
         flight.release()
         raise
     return response
+
+
+def _sent(request: Any, send: Callable[[], Any]) -> Flow[Any]:
+    """Send a request. Whatever its client's auth flow has put into it is known from then on."""
+    before, asked = request.headers.raw, [request]
+    try:
+        # What a client sends while it sends (a token for its auth flow) is part of it.
+        with ways.part_of(ways.Recorded()):
+            response = yield Act(send)
+        asked += [each.request for each in (*response.history, response)]
+        return response
+    finally:
+        for each in asked:
+            if each.headers.raw != before:
+                private.learn_sent(str(each.url), each.headers)
 
 
 def _take(step: StepContext, request: Any) -> Flight | None:
