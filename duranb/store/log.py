@@ -183,7 +183,8 @@ class Log:
         self._folder = folder
         self._end = found.end
         if found.end and found.version == self.reader.layout.version:
-            self._writing = guarded.descriptor(self.reader.path(found.segments[-1]), os.O_RDWR)
+            self._path = str(self.reader.path(found.segments[-1]))
+            self._writing = guarded.descriptor(Path(self._path), os.O_RDWR)
             if os.fstat(self._writing).st_size > found.end:
                 os.ftruncate(self._writing, found.end)
             os.fsync(self._writing)  # a killed process may not have synced it
@@ -219,7 +220,7 @@ class Log:
             path.unlink()
             raise
         self.reader.segments.append(first)
-        self._end = HEAD_SIZE
+        self._path, self._end = str(path), HEAD_SIZE
         return descriptor
 
     def turn(self) -> None:
@@ -234,7 +235,7 @@ class Log:
         Raises OSError where that cannot be told.
         """
         try:
-            found = os.stat(self.reader.path(self.reader.segments[-1]))
+            found = os.stat(self._path)
         except (FileNotFoundError, NotADirectoryError):
             return False
         own = os.fstat(self._writing)
