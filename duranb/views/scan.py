@@ -86,7 +86,7 @@ def _found(reader: Reader, unseen: list[str]) -> Iterator[tuple[str, str]]:
     for path in _files(reader.store_path, looked_at):
         try:
             for data in _pieces(path):
-                yield from ((str(path), what) for what in _in(data))
+                yield from ((str(path.relative_to(reader.store_path)), what) for what in _in(data))
         except OSError as error:
             unseen.append(f"{path}: {error.strerror}")
 
