@@ -17,6 +17,7 @@ from duranb.errors import NoSuchStep
 from duranb.record import events as e
 from duranb.record.changes import Changes as Changes
 from duranb.record.costs import KEPT, PAID, Costs, Sums, sums_of
+from duranb.record.imports import Imports
 from duranb.record.lineage import Tree
 from duranb.record.model import (
     Branch,
@@ -80,6 +81,7 @@ class History:
         self.differs: dict[str, dict[str, str]] = {}
         self.running: set[int] = set()
         self.trails = Trails()
+        self.imports = Imports()
         self._tree = Tree()
         self._recorded = RecordedCalls()
         self._asked: dict[tuple[str, str], dict[str, list[int]]] = {}
