@@ -260,7 +260,7 @@ def of_run(history: History, usd: float, since: int) -> Budget:
     a kernel of it that died has paid is spent."""
     spent = Amount()
     with history.lock:
-        for call in reversed(history.calls.values()):
+        for call in history.calls.latest():
             if call.ended and call.ended < since:
                 break
             if call.kind.traits.answer and call.status in PAID:

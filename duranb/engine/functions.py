@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ParamSpec, TypeVar, cast, overload
@@ -23,10 +23,11 @@ from duranb.engine.decide import Decision, is_alike, touched, why
 from duranb.engine.options import COMPENSATE
 from duranb.engine.printed import Printed, again, notice
 from duranb.engine.reach import FunctionState, global_name, values_of
+from duranb.engine.restoring import messages_of
 from duranb.engine.retry import Policy
 from duranb.engine.runtime import Runtime, needed
 from duranb.engine.spec import Spec
-from duranb.engine.steprun import NOTHING, StepRun, messages_of
+from duranb.engine.steprun import NOTHING, StepRun
 from duranb.errors import UsageError
 from duranb.record import events as e, ways
 from duranb.record.history import History
@@ -64,7 +65,8 @@ class _FunctionHost:
 
     def completed(self, execution: int) -> None:
         """Its caller sees the result, and is told what nobody has recorded of it."""
-        _tell_unrecorded(self._runtime.history.executions[execution])
+        this = self._runtime.history.executions[execution]
+        _tell_unrecorded(this.step, this.unrecorded)
 
 
 @overload
@@ -344,18 +346,18 @@ def _restored(runtime: Runtime, spec: Spec, decision: Decision, reached: _Reache
         wait=False,
     )
     again(messages_of(runtime, source))
-    _tell_unrecorded(source)
+    _tell_unrecorded(source.step, ways.not_recorded(source.unrecorded))
     return result
 
 
 _told: set[str] = set()
 
 
-def _tell_unrecorded(this: Execution) -> None:
+def _tell_unrecorded(step: str, found: Sequence[ways.Way]) -> None:
     """Once for a step in each process: it may be called a thousand times."""
-    if this.unrecorded and this.step not in _told:
-        _told.add(this.step)
-        notice(ways.sentence(this.step, this.unrecorded))
+    if found and step not in _told:
+        _told.add(step)
+        notice(ways.sentence(step, found))
 
 
 _sources: WeakKeyDictionary[Callable[..., Any], str] = WeakKeyDictionary()

@@ -35,6 +35,7 @@ from duranb.engine.runtime import Runtime
 from duranb.errors import BudgetExceeded, StoreError, UsageError, ValidationFailed
 from duranb.record.kinds import Kind
 from duranb.record.model import Cause
+from duranb.record.numbers import Numbers
 from duranb.state import preview
 from duranb.state.placeholder import Placeholder
 
@@ -162,7 +163,7 @@ class Items:
         self._budgets = budgets.in_force() + ((purse,) if purse is not None else ())
         around = attempt.item.key if attempt.item is not None else ""
         self._base = f"{around}\0{work.label}\0{attempt.next_map(work.label)}\0"
-        self._seen: set[int] = set()
+        self._seen = Numbers()
         self._again: defaultdict[int, int] = defaultdict(int)
 
     def block_in(self, pool: ThreadPoolExecutor) -> None:
@@ -193,7 +194,8 @@ class Items:
         if short in self._seen:  # one that is only taken for another's double is still this one
             self._again[short] += 1
             count = self._again[short]
-        self._seen.add(short)
+        else:
+            self._seen.add(short, index)
         key = blake3.blake3(f"{base}\0{count}".encode()).hexdigest(16)
         return scopes.Item(key, Kind.MAP.key(self._work.code(runtime, item)))
 

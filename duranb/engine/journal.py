@@ -11,6 +11,7 @@ import asyncio
 import functools
 import json
 import threading
+from array import array
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -76,7 +77,8 @@ class Journal:
         self._fresh = fresh and not strict
         # Re-entrant: a stream that is garbage collected frees its place, wherever we are just then.
         self._lock = threading.RLock()
-        self._replayed: dict[int, None] = {}
+        self._replayed = array("Q")
+        self._rejected: set[int] = set()
         self._claimed: dict[int, Attempt] = {}
 
     # -- calls -----------------------------------------------------------------------------
@@ -214,8 +216,8 @@ class Journal:
         assert call is not None
         if call.execution != self.execution:
             with self._lock:
-                self._replayed[call.id] = None
-                self._replayed.update(dict.fromkeys(call.made_of))
+                self._replayed.append(call.id)
+                self._replayed.extend(call.made_of)
         if call.kind.traits.answer:
             claim.scope.answered(call.id)
         claim.attempt.relies(call.id)
@@ -226,7 +228,13 @@ class Journal:
         """The calls of earlier executions that this one did not have to make."""
         calls = self._runtime.history.calls
         with self._lock:
-            return [i for i in self._replayed if calls[i].status is not CallStatus.REJECTED]
+            # One that is on record alone was not rejected: it is not read for that.
+            return [
+                number
+                for number in dict.fromkeys(self._replayed)
+                if number not in self._rejected
+                if calls.is_away(number) or calls[number].status is not CallStatus.REJECTED
+            ]
 
     def recorded_calls(self) -> list[Call]:
         """All calls of the history, to compare one that was never recorded with."""
@@ -271,8 +279,7 @@ class Journal:
         step's; durable with what is recorded next."""
         reason = storable(text_of(error) or type(error).__name__)
         for call in self._blamed(error, attempt or self.attempt):
-            with self._lock:
-                self._replayed.pop(call, None)
+            self._rejected.add(call)
             self._runtime.append(CallRejected(call=call, reason=reason))
 
     def _blamed(self, error: BaseException, attempt: Attempt) -> list[int]:

@@ -114,7 +114,7 @@ def meant(runtime: Runtime, reference: str) -> Execution:
             if this.id <= found.id or this.run != history.run:
                 break
             open_or_done = (CallStatus.COMPLETED, CallStatus.INTENDED, CallStatus.IN_DOUBT)
-            calls = [c for c in history.calls_of(this.id) if c.kind.traits.effect]
+            calls = [c for c in history.intended_calls_of(this.id) if c.kind.traits.effect]
             doubtful = this.status is Status.IN_DOUBT
             if doubtful or any(c.status in open_or_done for c in calls):
                 found = this

@@ -23,7 +23,7 @@ from duranb.engine import budgets, late, scopes
 from duranb.engine.claim import describe
 from duranb.engine.context import StepContext
 from duranb.engine.deadline import Deadline
-from duranb.engine.decide import Decision, gone
+from duranb.engine.decide import Decision
 from duranb.engine.flows import Flow, Pause, arun, run
 from duranb.engine.keeping import Keeping
 from duranb.engine.retry import cause_of
@@ -38,9 +38,8 @@ from duranb.errors import (
 )
 from duranb.record import events as e
 from duranb.record.events import Binding
-from duranb.record.model import Cause, Execution, Origin, Status
+from duranb.record.model import Cause, Origin, Status
 from duranb.record.ways import How
-from duranb.state import Restored
 from duranb.text import sources
 from duranb.text.credentials import public_text
 from duranb.text.known import KNOWN
@@ -386,62 +385,6 @@ class StepRun:
             self.runtime.append(ended)
             if not is_a(error, StoreError):
                 raise
-
-
-def messages_of(runtime: Runtime, source: Execution) -> list[dict[str, Any]]:
-    """The output messages of an execution."""
-    if not source.messages:
-        return []
-    found: list[dict[str, Any]] = msgspec.json.decode(runtime.store.get(source.messages))
-    return found
-
-
-def restore(
-    runtime: Runtime, spec: Spec, decision: Decision
-) -> tuple[object, list[str], list[str]]:
-    """Give the namespace the outputs of ``decision.restore``; nothing runs. Returns the result of
-    that execution, or NOTHING, the names that are not as the step had left them, and those of what
-    it had changed beside them."""
-    source = decision.restore
-    assert source is not None
-    namespace = runtime.namespace
-    recorded = runtime.history.snapshots.get(source.snapshot)
-    random = recorded.random if recorded is not None and source.snapshot != source.before else ""
-    changed = recorded.changed if recorded is not None else {}
-    step = Restored(
-        spec.name,
-        in_place=frozenset(source.shared),
-        reads=source.inputs.keys() | source.uses.keys(),
-        beside={n: b for n, b in changed.items() if n not in source.outputs},
-        drawn=source.drawn,
-    )
-    unset = runtime.surroundings.restore(source.around, spec.name)
-    not_here = gone(runtime, source)
-    outputs = {n: b for n, b in source.outputs.items() if n not in not_here}
-    lost = namespace.restore(outputs, delete=source.deleted, random=random, step=step)
-    delta = namespace.sync()
-    result: object = NOTHING
-    if source.result_name:
-        result = namespace.live.get(source.result_name, NOTHING)
-    elif source.result is not None:
-        result = namespace.load_value(source.result)
-    snapshot, bodies = runtime.snapshot(delta, more=bool(source.around))
-    runtime.record(
-        *bodies,
-        e.ExecutionRestored(
-            execution=runtime.next_id("execution"),
-            of=source.id,
-            step=spec.name,
-            run=runtime.history.run,
-            branch=runtime.history.branch,
-            before=decision.before,
-            snapshot=snapshot,
-            cell=spec.cell,
-        ),
-        wait=False,
-    )
-    runtime.at = snapshot
-    return result, lost, unset
 
 
 def _full(error: BaseException) -> e.ErrorInfo:

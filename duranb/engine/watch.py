@@ -21,6 +21,8 @@ import wrapt
 from duranb.engine import ways
 from duranb.engine.context import StepContext, current, in_effect
 from duranb.record.ways import How
+from duranb.text import secretive
+from duranb.text.known import KNOWN
 
 Seen = tuple[How, str] | None
 
@@ -48,6 +50,8 @@ def _audit(event: str, arguments: tuple[Any, ...]) -> None:
     look = _EVENTS.get(event)
     if look is None or sys.is_finalizing():
         return
+    if event == "subprocess.Popen" and current() is not None:
+        _learn(arguments)
     step = _counting()
     if step is None:
         return
@@ -115,6 +119,20 @@ def _remember_names() -> None:
 
 
 # -- processes ---------------------------------------------------------------------------------
+
+
+def _learn(arguments: tuple[Any, ...]) -> None:
+    """Know the credentials that a process is given: in its environment, and as arguments."""
+    words, environment = arguments[1], arguments[3]
+    if isinstance(words, (str, bytes, os.PathLike)):
+        words = [words]
+    said = f"an argument of {program(words)}" if words else ""
+    for secret in secretive.in_text(" ".join(map(os.fsdecode, words or ()))):
+        KNOWN.learn(secret, said)
+    for name, value in (environment or {}).items():
+        told = os.fsdecode(name)
+        for secret in secretive.in_variable(told, os.fsdecode(value)):
+            KNOWN.learn(secret, f"${told} of a process")
 
 
 def _popen(arguments: tuple[Any, ...]) -> Seen:

@@ -34,7 +34,7 @@ def observed(history: History | None, step: str, cell: Cell) -> Observed | None:
         if execution.status in SETTLED and execution.fingerprint == fingerprint:
             absent = frozenset(n for n, v in execution.inputs.items() if v == ABSENT)
             shows = execution.result is not None or bool(execution.result_name)
-            calls = history.calls_of(execution.id)
+            calls = history.intended_calls_of(execution.id)
             return Observed(
                 absent=absent,
                 changed=frozenset(execution.outputs),

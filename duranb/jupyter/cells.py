@@ -21,7 +21,7 @@ from IPython.core.error import InputRejected
 
 from duranb.code import dataflow, fingerprint, mentions
 from duranb.code.deep import deeply
-from duranb.engine import imported, plain, saga, steprun
+from duranb.engine import imported, plain, restoring, saga
 from duranb.engine.decide import Decision
 from duranb.engine.keeping import CellState
 from duranb.engine.options import Options, first_line, is_misplaced, parse
@@ -29,7 +29,7 @@ from duranb.engine.runtime import Runtime
 from duranb.engine.spec import Spec
 from duranb.engine.steprun import NOTHING, StepRun
 from duranb.errors import StepError, StoreError, UsageError
-from duranb.jupyter import figures, instrument
+from duranb.jupyter import figures, instrument, settable
 from duranb.jupyter.noting import noting
 from duranb.jupyter.outputs import Outputs
 from duranb.jupyter.settings import Settings
@@ -55,13 +55,13 @@ class Cell:
 class Running:
     """What a rewritten body finds under its handle, and the engine's host for it."""
 
-    def __init__(self, shell: Any, outputs: Outputs, source: str) -> None:
+    def __init__(self, shell: Any, outputs: Outputs, source: str, settings: Settings) -> None:
         self._shell = shell
         self._outputs = outputs
         self._source = source
         self._value: object = NOTHING
         self._figures: frozenset[int] | None = None
-        self._settings = Settings(shell)
+        self._settings = settings
         self.run: StepRun | None = None
         self.attempt: StepRun | None = None
         self.error: BaseException | None = None
@@ -171,6 +171,7 @@ class Cells(ast.NodeTransformer):
     def __init__(self, shell: Any, outputs: Outputs, session: Callable[[], Session | None]) -> None:
         self._shell = shell
         self._outputs = outputs
+        self._settable = settable.all_of(shell)
         self._session = session
         self.need_session: Callable[[], Session] = self._no_session
         self._stack: list[Cell] = []
@@ -218,7 +219,7 @@ class Cells(ast.NodeTransformer):
             # Within a step (``%%capture`` runs its body as a cell) it is the step's code.
             node.body = noting(node.body, {n for each in self._stack for n in each.unsure})
             return node
-        running = Running(self._shell, self._outputs, cell.raw)
+        running = Running(self._shell, self._outputs, cell.raw, Settings(self._settable))
         cell.outer = instrument.put(running)
         try:
             return self._decide(cell, node, running)
@@ -268,7 +269,7 @@ class Cells(ast.NodeTransformer):
             )
         options = parse(cell.line)
         session = self.need_session()
-        jump = instrument.loose_jump(tree)
+        jump = instrument.loose_jump(tree, cell.raw)
         if jump is not None:
             # IPython itself says that it is a syntax error, and where. Alone, so that nothing runs.
             return ast.Module([jump], tree.type_ignores)
@@ -352,12 +353,12 @@ class Cells(ast.NodeTransformer):
     def _restore(self, session: Session, spec: Spec, decision: Decision) -> None:
         source = decision.restore
         assert source is not None
-        messages = steprun.messages_of(session.runtime, source)
+        messages = restoring.messages_of(session.runtime, source)
         # First of all: its values may need modules that lie where it has put into sys.path.
-        settings = Settings(self._shell)
+        settings = Settings(self._settable)
         missing = settings.apply(messages)
         held = len(figures.open_ones())
-        result, lost, unset = steprun.restore(session.runtime, spec, decision)
+        result, lost, unset = restoring.restore(session.runtime, spec, decision)
         self._outputs.replay(messages, self._shell.execution_count - 1, held=held)
         if result is not NOTHING:
             hook = self._shell.displayhook
@@ -385,7 +386,7 @@ class Cells(ast.NodeTransformer):
         tree: ast.Module,
     ) -> None:
         """Stand in for the body: it ran elsewhere."""
-        messages = steprun.messages_of(session.runtime, found.execution)
+        messages = restoring.messages_of(session.runtime, found.execution)
         missing = imported.give(session.runtime, spec, decision, found, tree)
         self._outputs.replay(messages, self._shell.execution_count - 1, held=0)
         notice(self._outputs, say.given(spec.name, found.came.run, missing))

@@ -86,6 +86,16 @@ def whole(encoding: str, body: bytes) -> bytes:
         return body
 
 
+def packed(encoding: str, body: bytes) -> bytes | None:
+    """A whole body in a content encoding again; None in one that Python itself does not make."""
+    kind = encoding.strip().lower()
+    if kind == "deflate":
+        return zlib.compress(body)
+    if kind in ("gzip", "x-gzip"):
+        return zlib.compress(body, wbits=zlib.MAX_WBITS | 16)
+    return None
+
+
 class _Bounded:
     """A codec that stops where a body is too long."""
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from array import array
 from itertools import islice
 
 
 class Changes:
-    """Which objects of a history have changed since somebody last looked, by id or name."""
+    """Which objects of a history have changed since somebody last looked, by id or name. Calls, of
+    which there may be very many, are there as often as they changed."""
 
     def __init__(self) -> None:
         self.executions: set[int] = set()
-        self.calls: set[int] = set()
+        self.calls = array("Q")
         self.snapshots: set[int] = set()
         self.branches: set[str] = set()
 
@@ -20,7 +22,7 @@ class Changes:
     def add(self, others: Changes) -> None:
         """Note these too."""
         self.executions |= others.executions
-        self.calls |= others.calls
+        self.calls.extend(others.calls)
         self.snapshots |= others.snapshots
         self.branches |= others.branches
 
@@ -28,11 +30,11 @@ class Changes:
         """Up to ``most`` of what was noted of each; it is no longer noted here."""
         taken = Changes()
         taken.executions.update(islice(self.executions, most))
-        taken.calls.update(islice(self.calls, most))
+        taken.calls.extend(dict.fromkeys(self.calls[:most]))
         taken.snapshots.update(islice(self.snapshots, most))
         taken.branches.update(islice(self.branches, most))
         self.executions -= taken.executions
-        self.calls -= taken.calls
+        del self.calls[:most]
         self.snapshots -= taken.snapshots
         self.branches -= taken.branches
         return taken

@@ -12,8 +12,8 @@ from duranb.record.model import Call, CallStatus
 PAID = (CallStatus.COMPLETED, CallStatus.REJECTED)
 """Statuses of a call whose answer came: it is paid for, whether it was any good or not."""
 
-KEPT = (CallStatus.COMPLETED,)
-"""Statuses of a call whose answer is replayed where the same is asked again."""
+REJECTED = (CallStatus.REJECTED,)
+"""Of those, the status of one that is not replayed where the same is asked again."""
 
 
 class Sums(msgspec.Struct, gc=False):
@@ -45,6 +45,18 @@ class Sums(msgspec.Struct, gc=False):
             micros=self.micros + other.micros,
         )
 
+    def minus(self, part: Sums) -> Sums:
+        """The sums over the rest, without a part of it."""
+        if not part.calls:
+            return self
+        return Sums(
+            calls=self.calls - part.calls,
+            tokens=self.tokens - part.tokens,
+            cost=max(0.0, self.cost - part.cost),
+            unpriced=self.unpriced - part.unpriced,
+            micros=self.micros - part.micros,
+        )
+
 
 def sums_of(calls: Iterable[Call], statuses: tuple[CallStatus, ...]) -> Sums:
     """The sums over those calls that a model answered, with one of these statuses."""
@@ -57,31 +69,32 @@ def sums_of(calls: Iterable[Call], statuses: tuple[CallStatus, ...]) -> Sums:
 
 class Costs:
     """Sums by execution, of its calls with certain statuses. ``calls_of`` gives an execution's
-    calls."""
+    calls, to be added up anew where one of them is not what it was."""
 
     def __init__(
         self, statuses: tuple[CallStatus, ...], calls_of: Callable[[int], Iterable[Call]]
     ) -> None:
         self._statuses = statuses
         self._calls_of = calls_of
-        self._sums: dict[int, Sums] = {}  # of the executions that were asked about
+        self._sums: dict[int, Sums] = {}
+        self._outdated: set[int] = set()
 
     def of(self, execution: int) -> Sums:
         """The sums over the calls that an execution made."""
-        found = self._sums.get(execution)
-        if found is None:
-            found = self._sums[execution] = sums_of(self._calls_of(execution), self._statuses)
-        return found
+        if execution in self._outdated:
+            self._outdated.discard(execution)
+            self._sums[execution] = sums_of(self._calls_of(execution), self._statuses)
+        return self._sums.get(execution) or Sums()
 
     def changed(self, before: Call | None, call: Call) -> None:
         """A call was made (``before`` is None), or is not what it was before."""
-        sums = self._sums.get(call.execution)
-        if sums is None or not call.kind.traits.answer:
+        if not call.kind.traits.answer:
             return
         counted = before is not None and before.status in self._statuses
         counts = call.status in self._statuses
-        if counted:
-            if not counts or before is None or before.usage is not call.usage:
-                del self._sums[call.execution]  # to be added up anew
-        elif counts:
-            sums.add(call)
+        if before is not None and (counted or counts) and before.execution != call.execution:
+            self._outdated |= {before.execution, call.execution}
+        elif before is not None and counted and (not counts or before.usage != call.usage):
+            self._outdated.add(call.execution)
+        elif counts and not counted:
+            self._sums.setdefault(call.execution, Sums()).add(call)

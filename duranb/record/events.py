@@ -393,13 +393,15 @@ EventBody: TypeAlias = (
 class Event(msgspec.Struct, frozen=True, gc=False):
     """One line of the history: its number (from 1), its time, its body, and the chain's hash.
 
-    ``hash`` covers the event before it, so no line can be changed or dropped unseen.
+    ``hash`` covers the event before it, so no line can be changed or dropped unseen. ``at`` is
+    where the log has it, to be read again; 0 where it cannot be.
     """
 
     seq: int
     ts: int
     body: EventBody
     hash: bytes = b""
+    at: int = 0
 
 
 _encoder = msgspec.json.Encoder()

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from sys import intern
 from typing import Any
 
 import msgspec
 
 from duranb.record import events as e
+from duranb.record.calls import call_of, of_call
 from duranb.record.history import History
-from duranb.record.kinds import Kind
 from duranb.record.model import (
     Attempt,
     Branch,
@@ -22,6 +21,7 @@ from duranb.record.model import (
     Snapshot,
     Status,
 )
+from duranb.record.numbers import packed
 from duranb.record.redacted import take_out
 
 replace = msgspec.structs.replace
@@ -47,6 +47,7 @@ class Fold:
         """
         history = self.history
         history.seq = event.seq
+        self._event = event
         try:
             _APPLY[type(event.body)](self, event.ts, event.body)
         except (KeyError, IndexError, ValueError):
@@ -192,7 +193,7 @@ class Fold:
     def _call_intended(self, ts: int, b: e.CallIntended) -> None:
         self.history.put_call(
             Call(
-                **_of_call(b),
+                **of_call(b),
                 status=CallStatus.INTENDED,
                 started=ts,
                 idempotency_key=b.idempotency_key,
@@ -205,42 +206,11 @@ class Fold:
             )
         )
 
-    def _call_completed(self, ts: int, b: e.CallCompleted) -> None:
+    def _call_ended(self, ts: int, b: e.CallCompleted | e.CallFailed) -> None:
         before = self.history.calls.get(b.call)
-        self.history.put_call(
-            Call(
-                **_of_call(b),
-                status=CallStatus.COMPLETED,
-                started=b.started or (before.started if before else 0),
-                ended=ts,
-                response=b.response,
-                result=b.result,
-                usage=b.usage,
-                http_status=b.status,
-                streamed=b.streamed,
-                preview=b.preview or (before.preview if before else ""),
-                idempotency_key=before.idempotency_key if before else "",
-                idempotent=before.idempotent if before else False,
-                compensate=before.compensate if before else "",
-                arguments=before.arguments if before else "",
-                question=before.question if before else "",
-                made_of=tuple(b.made_of),
-            )
-        )
-
-    def _call_failed(self, ts: int, b: e.CallFailed) -> None:
-        before = self.history.calls.get(b.call)
-        self.history.put_call(
-            Call(
-                **_of_call(b),
-                status=CallStatus.FAILED,
-                started=b.started or (before.started if before else 0),
-                ended=ts,
-                http_status=b.status,
-                error=b.error,
-                preview=before.preview if before else "",
-            )
-        )
+        call = call_of(ts, b, before)
+        is_all = before is None or call == call_of(ts, b)
+        self.history.put_call(call, self._event if is_all else None)
 
     def _call_rejected(self, ts: int, b: e.CallRejected) -> None:
         self._update_call(b.call, status=CallStatus.REJECTED, reason=b.reason)
@@ -301,7 +271,7 @@ class Fold:
             result=b.result,
             result_name=b.result_name,
             messages=b.messages,
-            served=tuple(b.served),
+            served=packed(b.served),
             unstored=b.unstored,
             shared=b.shared,
             sharers=b.sharers,
@@ -330,7 +300,7 @@ class Fold:
             ended=ts,
             attempts=self._end_attempt(b.execution, ts),
             error=b.error,
-            served=tuple(b.served),
+            served=packed(b.served),
             messages=b.messages,
             left=b.left,
         )
@@ -340,7 +310,7 @@ class Fold:
         """Put the effects that were begun and never settled in doubt; whether there were any."""
         open_effects = [
             c
-            for c in self.history.calls_of(execution)
+            for c in self.history.intended_calls_of(execution)
             if c.status is CallStatus.INTENDED and c.kind.traits.effect and not c.idempotent
         ]
         for call in open_effects:
@@ -412,8 +382,8 @@ _APPLY: dict[type, Callable[[Fold, int, Any], None]] = {
     e.AttemptStarted: Fold._attempt_started,
     e.AttemptFailed: Fold._attempt_failed,
     e.CallIntended: Fold._call_intended,
-    e.CallCompleted: Fold._call_completed,
-    e.CallFailed: Fold._call_failed,
+    e.CallCompleted: Fold._call_ended,
+    e.CallFailed: Fold._call_ended,
     e.CallRejected: Fold._call_rejected,
     e.CallResolved: Fold._call_resolved,
     e.CallCompensated: Fold._call_compensated,
@@ -431,21 +401,3 @@ _APPLY: dict[type, Callable[[Fold, int, Any], None]] = {
     e.Redacted: Fold._redacted,
     e.Imported: lambda fold, ts, b: fold.history.imports.add(b),
 }
-
-
-_KINDS = {kind.value: kind for kind in Kind}
-
-
-def _of_call(b: e.OfCall) -> dict[str, Any]:
-    return {
-        "id": b.call,
-        "execution": b.execution,
-        "attempt": b.attempt,
-        "step": intern(b.step),
-        "key": b.key,
-        "occurrence": b.occurrence,
-        "kind": _KINDS.get(b.kind, Kind.UNKNOWN),
-        "name": intern(b.name),
-        "scope": b.scope,
-        "item": b.item,
-    }

@@ -1,22 +1,25 @@
 """The history: what the events say, to be asked.
 
-A :class:`History` holds no payloads. The fold (:mod:`duranb.record.fold`) fills it as events come
-in; everybody else reads.
+A :class:`History` holds no payloads, and of most calls only where they are on record. The fold
+(:mod:`duranb.record.fold`) fills it as events come in; everybody else reads.
 """
 
 from __future__ import annotations
 
 import threading
+from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import msgspec
 
 from duranb.errors import NoSuchStep
 from duranb.record import events as e
+from duranb.record.calls import Calls
 from duranb.record.changes import Changes as Changes
-from duranb.record.costs import KEPT, PAID, Costs, Sums, sums_of
+from duranb.record.costs import PAID, REJECTED, Costs, Sums, sums_of
 from duranb.record.imports import Imports
 from duranb.record.lineage import Tree
 from duranb.record.model import (
@@ -29,7 +32,8 @@ from duranb.record.model import (
     Snapshot,
     Status,
 )
-from duranb.record.recorded import RecordedCalls
+from duranb.record.numbers import Numbers
+from duranb.record.recorded import RecordedCalls, hash_of
 from duranb.record.trails import Trails
 
 replace = msgspec.structs.replace
@@ -63,7 +67,7 @@ class History:
         self.unread: list[int] = []
         self.notebook = ""
         self.executions: dict[int, Execution] = {}
-        self.calls: dict[int, Call] = {}
+        self.calls = Calls()
         self.branches: dict[str, Branch] = {}
         self.compensations: dict[str, str] = {}
         self.mended_undos: dict[str, int] = {}
@@ -84,14 +88,17 @@ class History:
         self.imports = Imports()
         self._tree = Tree()
         self._recorded = RecordedCalls()
-        self._asked: dict[tuple[str, str], dict[str, list[int]]] = {}
+        self._asked = Numbers()
         self._of_step: dict[str, list[int]] = {}
-        self._of_execution: dict[int, list[int]] = {}
+        self._of_execution: defaultdict[int, array[int]] = defaultdict(lambda: array("Q"))
+        self._intended: defaultdict[int, list[int]] = defaultdict(list)
+        self._all_intended: set[int] = set()
+        self._changed_at: dict[int, int] = {}
         self._restored_from: dict[int, list[int]] = {}
         self._settled: dict[tuple[str, str, str], list[int]] = {}
         self._ended_at: dict[int, list[int]] = {}
         self._paid = Costs(PAID, self.calls_of)
-        self._kept = Costs(KEPT, self.calls_of)
+        self._rejected = Costs(REJECTED, self.calls_of)
         self._last_id = {"execution": 0, "call": 0, "snapshot": 0}
         self._watching: list[Changes] = []
 
@@ -105,27 +112,32 @@ class History:
             if this.of:
                 self._restored_from.setdefault(this.of, []).append(this.id)
         self.executions[this.id] = this
+        self._changed_at[this.id] = self.seq
         for changes in self._watching:
             changes.executions.add(this.id)
 
-    def put_call(self, call: Call) -> None:
-        """Add a call, or put it in the place of what was known of it."""
-        if call.id not in self.calls:
+    def put_call(self, call: Call, event: e.Event | None = None) -> None:
+        """Add a call, or put it in the place of what was known of it. ``event`` is the one that
+        tells all that is known of it, where one does."""
+        before = self.calls.get(call.id)
+        if before is None:
             self._seen("call", call.id)
             run = self.executions[call.execution].run
-            self._of_execution.setdefault(call.execution, []).append(call.id)
             self._recorded.add(run, call.step, call.place_key, call.occurrence, call.id)
-            asked = self._asked.get((run, call.step))
-            if asked is not None:
-                asked.setdefault(call.key, []).append(call.id)
-        elif self.calls[call.id].execution != call.execution:
-            # Begun by an execution that died, and carried out by this one.
-            self._of_execution.setdefault(call.execution, []).append(call.id)
-        self._paid.changed(self.calls.get(call.id), call)
-        self._kept.changed(self.calls.get(call.id), call)
-        self.calls[call.id] = call
+            if call.kind.traits.anywhere:
+                self._asked.add(hash_of(run, call.step, call.key), call.id)
+        # Another execution's: begun by one that died, and carried out by this one.
+        if before is None or before.execution != call.execution:
+            self._of_execution[call.execution].append(call.id)
+            if call.kind.traits.intent:
+                self._intended[call.execution].append(call.id)
+                self._all_intended.add(call.id)
+        self._paid.changed(before, call)
+        self._rejected.changed(before, call)
+        self.calls.put(call, event)
+        self._changed_at[call.execution] = self.seq
         for changes in self._watching:
-            changes.calls.add(call.id)
+            changes.calls.append(call.id)
 
     def put_snapshot(self, snapshot: Snapshot) -> None:
         """Add a snapshot. Raises ValueError when its id is taken."""
@@ -176,7 +188,7 @@ class History:
         """All objects, as if they had just changed."""
         found = Changes()
         found.executions |= self.executions.keys()
-        found.calls |= self.calls.keys()
+        found.calls.extend(self.calls)
         found.snapshots |= self.snapshots.keys()
         found.branches |= self.branches.keys()
         return found
@@ -210,7 +222,28 @@ class History:
 
     def calls_of(self, execution: int) -> list[Call]:
         """The calls made (not served from the journal) by an execution, oldest first."""
-        return [self.calls[i] for i in self._of_execution.get(execution, ())]
+        return [self.calls[i] for i in self.ids_of_calls(execution)]
+
+    def ids_of_calls(self, execution: int) -> Sequence[int]:
+        """The ids of the calls made by an execution, oldest first. There may be very many, and to
+        look at some of them need not read them all."""
+        return self._of_execution.get(execution, ())
+
+    def intended_calls_of(self, execution: int) -> list[Call]:
+        """Of the calls made by an execution those that are recorded before they are made: effects,
+        and what is waited for. Oldest first."""
+        return [self.calls[i] for i in self._intended.get(execution, ())]
+
+    def intended(self, this: Execution) -> list[Call]:
+        """Of the calls that an execution made or was served those that are recorded before they are
+        made, in the order of their ids."""
+        own = {c.id for c in self.intended_calls_of(this.id) if c.execution == this.id}
+        own |= self._all_intended.intersection(this.served)
+        return [self.calls[i] for i in sorted(own)]
+
+    def changed_from(self, seq: int) -> set[int]:
+        """The executions that changed with event ``seq`` or later, or one of whose calls did."""
+        return {i for i, at in self._changed_at.items() if at >= seq}
 
     def restored_from(self, execution: int) -> list[int]:
         """The ids of the executions that were restored from this one, oldest first."""
@@ -335,22 +368,32 @@ class History:
         of any branch of the run. Rejected calls and undone effects are not among them; an effect
         that was intended and never settled is (its status says so).
         """
-        ids = self._recorded.at(self.run, step, key, occurrence)
-        usable = [c for c in (self.calls[i] for i in ids) if self._serves(c)]
+        usable = [c for c in self._in_place(step, key, occurrence) if self._serves(c)]
         here = [c for c in usable if self.executions[c.execution].branch == self.branch]
         found = here or usable
         return found[-1] if found else None
 
     def asked(self, step: str, key: str) -> list[Call]:
         """The usable calls of a step with this key in the current run, in whichever item of a map,
-        oldest first. The first question about a step looks at all its calls."""
-        found = self._asked.get((self.run, step))
-        if found is None:
-            found = self._asked[self.run, step] = {}
-            for this in self.executions_of(step):
-                for call in self.calls_of(this.id) if this.run == self.run else ():
-                    found.setdefault(call.key, []).append(call.id)
-        return [c for c in map(self.calls.__getitem__, found.get(key, ())) if self._serves(c)]
+        oldest first. Only calls whose kind may be answered from anywhere are among them."""
+        ids = self._asked.get(hash_of(self.run, step, key))
+        return [
+            call
+            for call in map(self.calls.__getitem__, ids)
+            if (call.step, call.key) == (step, key)
+            and self.executions[call.execution].run == self.run
+            and self._serves(call)
+        ]
+
+    def _in_place(self, step: str, key: str, occurrence: int) -> list[Call]:
+        """The calls that stand in a place, oldest first."""
+        ids = self._recorded.at(self.run, step, key, occurrence)
+        return [
+            call
+            for call in map(self.calls.__getitem__, ids)
+            if (call.step, call.place_key, call.occurrence) == (step, key, occurrence)
+            and self.executions[call.execution].run == self.run
+        ]
 
     def has_earlier(self, step: str, execution: int) -> bool:
         """Whether a step has been carried out before ``execution``."""
@@ -384,8 +427,8 @@ class History:
 
     def generation(self, step: str, key: str, occurrence: int) -> int:
         """How often this very call was carried out and undone since."""
-        ids = self._recorded.at(self.run, step, key, occurrence)
-        return sum(self.calls[i].status is CallStatus.COMPENSATED for i in ids)
+        there = self._in_place(step, key, occurrence)
+        return sum(call.status is CallStatus.COMPENSATED for call in there)
 
     def waits_for(self, execution: int) -> list[Call]:
         """The calls that an execution waits for, whether it has stopped for that or holds its
@@ -397,7 +440,7 @@ class History:
             call
             for other in self.executions_of(this.step)
             if other.run == this.run and other.status in (Status.WAITING, this.status)
-            for call in self.calls_of(other.id)
+            for call in self.intended_calls_of(other.id)
             if call.kind.traits.waits
             and call.status is CallStatus.INTENDED
             and call.id not in self.answers
@@ -410,7 +453,10 @@ class History:
 
     def occurrences(self, step: str, key: str) -> int:
         """How many identical requests of a step were recorded."""
-        return self._recorded.occurrences(self.run, step, key)
+        number = 0
+        while self._in_place(step, key, number):
+            number += 1
+        return number
 
     def ledger(self, execution: int) -> Ledger:
         """What an execution's calls cost, and what those it did not have to make would have."""
@@ -418,7 +464,8 @@ class History:
         made = self._paid.of(execution)
         saved = self._served(this)
         if this.origin is Origin.RESTORED and this.of in self.executions:
-            saved = self._kept.of(this.of).plus(self._served(self.executions[this.of]))
+            kept = self._paid.of(this.of).minus(self._rejected.of(this.of))
+            saved = kept.plus(self._served(self.executions[this.of]))
         return Ledger(
             calls=made.calls,
             tokens=made.tokens,

@@ -6,6 +6,7 @@ microseconds since the epoch, UTC; 0 means "not yet".
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -157,7 +158,7 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     result: Binding | None = None
     result_name: str = ""
     messages: str = ""
-    served: tuple[int, ...] = ()
+    served: Sequence[int] = ()
     unstored: dict[str, str] = {}
     differs: dict[str, str] = {}
     unrecorded: tuple[Way, ...] = ()

@@ -7,31 +7,29 @@ rejected one and the one made anew, one of each branch.
 
 from __future__ import annotations
 
-from typing import TypeAlias
+import xxhash
 
-_Request: TypeAlias = tuple[str, str, str]
-_Place: TypeAlias = tuple[str, str, str, int]
+from duranb.record.numbers import Numbers
 
 
 class RecordedCalls:
     """Ids of calls by place. Every look-up takes the same time, however many calls there are."""
 
     def __init__(self) -> None:
-        self._calls: dict[_Place, tuple[int, ...]] = {}
-        self._further: dict[_Request, int] = {}  # places whose occurrence is not 0: few have any
+        self._calls = Numbers()
 
     def add(self, run: str, step: str, key: str, occurrence: int, call: int) -> None:
         """Note that ``call`` stands in a place; the latest comes last."""
-        place = (run, step, key, occurrence)
-        there = self._calls.get(place)
-        if there is None and occurrence:
-            self._further[place[:3]] = self._further.get(place[:3], 0) + 1
-        self._calls[place] = (*there, call) if there else (call,)
+        self._calls.add(hash_of(run, step, key, occurrence), call)
 
-    def at(self, run: str, step: str, key: str, occurrence: int) -> tuple[int, ...]:
-        """The ids of the calls in one place, oldest first."""
-        return self._calls.get((run, step, key, occurrence), ())
+    def at(self, run: str, step: str, key: str, occurrence: int) -> list[int]:
+        """The ids of the calls in one place, oldest first. Others may be among them: whoever asks
+        looks at what they say of themselves."""
+        return self._calls.get(hash_of(run, step, key, occurrence))
 
-    def occurrences(self, run: str, step: str, key: str) -> int:
-        """How many places there are for identical requests of a step."""
-        return ((run, step, key, 0) in self._calls) + self._further.get((run, step, key), 0)
+
+def hash_of(*parts: str | int) -> int:
+    """A hash of 64 bits."""
+    text = "\0".join(map(str, parts))
+    found: int = xxhash.xxh3_64_intdigest(text.encode("utf-8", "surrogatepass"))
+    return found

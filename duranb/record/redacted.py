@@ -43,7 +43,7 @@ def take_out(history: History, body: Redacted) -> None:
             made = replace(made, identity="", source="", messages="", arguments="")
         if made is not this:
             history.put_execution(made)
-    for call in list(history.calls.values()):
+    for call in map(history.calls.__getitem__, list(history.calls)):
         if call.execution in ids:
             history.answers.pop(call.id, None)
         changed = left.call(call, forgotten=call.execution in ids)

@@ -20,16 +20,10 @@ _PLAIN_TYPES = frozenset({"NoneType", "bool", "int", "float"})
 """Types of values that are the same by chance: they do not show what a function was given."""
 
 
-def relied_on(history: History, this: Execution) -> list[Call]:
-    """The calls an execution stands for: those it made, and those it was served."""
-    own = {c.id for c in history.calls_of(this.id) if c.execution == this.id}
-    ids = own | set(this.served)
-    return [history.calls[i] for i in sorted(ids) if i in history.calls]
-
-
 def effects_of(history: History, this: Execution) -> list[Call]:
-    """The effects that an execution stands for and that were not undone, latest first."""
-    calls = relied_on(history, this)
+    """The effects that an execution stands for and that were not undone, latest first: of the calls
+    it made, and of those it was served."""
+    calls = history.intended(this)
     done = [c for c in calls if c.kind.traits.effect and c.status is CallStatus.COMPLETED]
     return sorted(done, key=lambda c: c.ended, reverse=True)
 
@@ -41,7 +35,7 @@ def in_doubt(history: History, step: str, inputs: dict[str, str] | None = None) 
         call
         for this in reversed(history.executions_of(step))
         if this.run == history.run and not this.of and inputs in (None, this.inputs)
-        for call in reversed(history.calls_of(this.id))
+        for call in reversed(history.intended_calls_of(this.id))
         if call.kind.traits.effect and call.status in _OPEN and not call.idempotent
     ]
 
@@ -87,7 +81,7 @@ def standing(history: History) -> list[Execution]:
             if imports.of(this.id) is not None and not this.parent:
                 arguments = ""  # the cell that takes its place has an undo of its own
             last[this.step, arguments] = this.id
-        for call in relied_on(history, this):
+        for call in history.intended(this):
             if call.kind.traits.effect and call.status in (CallStatus.COMPLETED, *_OPEN):
                 holders[call.id] = this.id
     return latest_first(history.executions[i] for i in {*holders.values(), *last.values()})

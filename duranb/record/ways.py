@@ -63,13 +63,22 @@ def _told(way: Way) -> str:
     return f"{way.count} {(one if way.count == 1 else several).format(way.to)}"
 
 
+def not_recorded(ways: Sequence[Way]) -> list[Way]:
+    """Those that are in no record, so that a step that is restored did not do them. What was sent
+    ``again`` is none of them: the second answer is recorded, and restored like any other."""
+    return [way for way in ways if way.how != How.AGAIN]
+
+
+def account(ways: Sequence[Way], more: str = "") -> str:
+    """What became of all that left an execution; ``more`` is added to what is ``not_recorded``."""
+    said = []
+    if left := not_recorded(ways):
+        said.append(f"{told(left)}, not recorded{more}")
+    if again := [way for way in ways if way.how == How.AGAIN]:
+        said.append(f"{told(again)}: the process had died before the answer was recorded")
+    return "; ".join(said)
+
+
 def sentence(step: str, ways: Sequence[Way]) -> str:
     """What is said when a step has run."""
-    lost = [way for way in ways if way.how == How.AGAIN]
-    left = [way for way in ways if way.how != How.AGAIN]
-    said = []
-    if left:
-        said.append(f"{told(left)}, not recorded: whenever the step runs, it happens again")
-    if lost:
-        said.append(f"{told(lost)}: the process had died before the answer was recorded")
-    return f"{step}: {'; '.join(said)}"
+    return f"{step}: {account(ways, ': whenever the step runs, it happens again')}"

@@ -93,7 +93,7 @@ def forget(session: Session, given: Forget) -> Change:
         "that they were, when, and what they cost stays in the history",
     )
     warnings = ["it cannot be brought back, and is not restored or answered from any more"]
-    effects = [c for i in ids for c in history.calls_of(i) if c.kind.traits.effect]
+    effects = [c for i in ids for c in history.intended_calls_of(i) if c.kind.traits.effect]
     if effects:
         warnings.append(f"{count(len(effects), 'effect')} cannot be compensated afterwards")
     return Change("forget", f"forget {given.step}", lines, apply, tuple(warnings))
@@ -209,7 +209,7 @@ def _look_again(session: Session, masked: Callable[[Data], bytes | None]) -> Non
 def _mask(history: History, masked: Callable[[Data], bytes | None]) -> None:
     for number, execution in list(history.executions.items()):
         history.put_execution(_again(execution, masked) or history.executions[number])
-    for call in list(history.calls.values()):
+    for call in map(history.calls.__getitem__, list(history.calls)):
         if made := _again(call, masked):
             history.put_call(made)
     for snapshot in list(history.snapshots.values()):

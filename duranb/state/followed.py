@@ -12,6 +12,7 @@ from duranb.state import inplace, randomness
 from duranb.state.alone import Alone
 from duranb.state.capture import NO_NAME, Capture
 from duranb.state.groups import Holders
+from duranb.state.looks import Looks
 from duranb.state.names import Names
 from duranb.state.tracked import Mark, sharing_of
 from duranb.state.unstorable import Ran
@@ -25,6 +26,7 @@ class Followed:
         self.uses = uses
         self._artifacts = artifacts
         self._capture = Capture(live, artifacts, self._classes)
+        self._looks = Looks(self._capture)
         self._tracked = Names()
         self._holders = Holders()
         self._touched: set[str] = set()

@@ -11,11 +11,15 @@ import types
 from typing import Any
 
 from duranb.code.looking import dict_of, module_of, mro_of, own
+from duranb.text import secretive
 from duranb.text.credentials import is_secret_field
 from duranb.text.known import KNOWN
 
 _MOST = 300
 """Objects of one value that are looked at."""
+
+_LONGEST = 2000
+"""Characters of a text that may say how to connect."""
 
 _KEYS = ("api_key", "auth_token", "admin_api_key", "webhook_secret", "aws_secret_key")
 """Attributes of clients that hold a credential."""
@@ -25,10 +29,14 @@ _CLIENTS = frozenset({"openai", "anthropic", "groq", "mistralai", "cohere", "tog
 
 def look(name: str, value: object) -> None:
     """Know the secrets that a value of the namespace tells."""
-    left, stack = _MOST, [(name, value)]
-    while stack and left:
-        left -= 1
-        called, part = stack.pop()
+    stack: list[tuple[str, object]] = [(name, value)]
+    seen = set[int]()
+    for called, part in stack:  # which grows meanwhile: what is nearer comes first
+        if len(seen) == _MOST:
+            return
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
         kind: Any = type(part)
         if kind is str or kind is bytes:
             _text(called, part)  # type: ignore[arg-type]
@@ -44,6 +52,9 @@ def look(name: str, value: object) -> None:
 def _text(name: str, value: str | bytes) -> None:
     if is_secret_field(name) and len(value) >= 8:
         KNOWN.learn(value, f"{name} in the notebook", sure=not name.lower().endswith("token"))
+    elif type(value) is str and len(value) <= _LONGEST and ("://" in value or "=" in value):
+        for found in secretive.in_text(value):
+            KNOWN.learn(found, f"{name} in the notebook")
 
 
 def _reveal(name: str, value: Any, kind: Any, stack: list[tuple[str, object]]) -> None:

@@ -73,7 +73,7 @@ class Tracking(Followed):
     def sync(self) -> Delta:
         """Capture everything that changed since the last sync, for the caller to record."""
         KNOWN.look_around()
-        with self._alone:
+        with self._alone, self._looks:
             return self._sync()
 
     def _sync(self) -> Delta:
@@ -137,7 +137,7 @@ class Tracking(Followed):
         """Of names whose content is what it was, those that share something new."""
         known = self._tracked.keys()
         alike = {n for n in names & known if n in self.live}
-        return rewired(self._capture, self._holders, self._tracked, alike, known & changed)
+        return rewired(self._looks, self.live, self._holders, self._tracked, alike, known & changed)
 
     def _suspects(self) -> set[str]:
         """Tracked names that the code that ran could have changed in place."""
@@ -197,7 +197,7 @@ class Tracking(Followed):
         if not seen.binding.artifact:
             return self._looks_the_same(next(iter(group)), seen)
         try:
-            return self._digest(self._capture.dump(group)) == seen.digest
+            return self._digest(self._looks.dump(group)) == seen.digest
         except BaseException as error:  # became unpicklable: it changed
             if not own_failure(error):
                 raise
@@ -232,7 +232,7 @@ class Tracking(Followed):
                 if is_atom(value):
                     self._keep_atom(name, value)
                     continue
-                dump = self._capture.dump([name])
+                dump = self._looks.dump([name])
                 more = self._sharing(dump.reached, changed)
                 dumps[name] = dump
                 changed |= more
@@ -287,14 +287,14 @@ class Tracking(Followed):
         """Whether a name shares state with what reached this; so it does where that cannot be told
         any more."""
         try:
-            return shared(reached, self._capture.dump([other]).reached)
+            return shared(reached, self._looks.dump([other]).reached)
         except BaseException as error:  # of any kind: pickling runs the value's own code
             if not own_failure(error):
                 raise
             return True
 
     def _keep_atom(self, name: str, value: object) -> None:
-        dump = self._capture.dump([name])
+        dump = self._looks.dump([name])
         version = self._capture.version(value)
         seen = self._tracked.get(name)
         group = frozenset([name])
@@ -306,7 +306,7 @@ class Tracking(Followed):
 
     def _keep_group(self, group: frozenset[str], dumps: Mapping[str, codec.Dump]) -> None:
         single = len(group) == 1
-        dump = dumps[next(iter(group))] if single else self._capture.dump(group)
+        dump = dumps[next(iter(group))] if single else self._looks.dump(group)
         digest = self._digest(dump)
         before = [self._tracked.get(n) for n in group]
         # Versions do not tell who shares what with whom inside of the group; the bytes do.

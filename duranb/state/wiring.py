@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Set
 from dataclasses import dataclass
+from typing import Any
 
 from duranb.code.looking import own_failure
-from duranb.state.capture import Capture
 from duranb.state.groups import Holders
+from duranb.state.looks import Looks
 from duranb.state.tracked import Tracked
 from duranb.values.sharing import Seal, shared
 from duranb.values.within import within
@@ -42,7 +43,8 @@ class Before:
 
 
 def rewired(
-    capture: Capture,
+    looks: Looks,
+    live: dict[str, Any],
     holders: Holders,
     tracked: Mapping[str, Tracked],
     names: Collection[str],
@@ -53,7 +55,7 @@ def rewired(
     stored = {n for n in (*names, *changed) if tracked[n].digest and tracked[n].binding.artifact}
     if len({tracked[n].group for n in stored}) < 2:  # inside of one the bytes tell
         return set()
-    new = {n: _new(capture, holders, n, tracked[n]) for n in stored.intersection(names)}
+    new = {n: _new(looks, live, holders, n, tracked[n]) for n in stored.intersection(names)}
     by_object: dict[int, set[str]] = {}
     for name, ids in new.items():
         for number in ids:
@@ -64,24 +66,26 @@ def rewired(
             others = (reaching | holders.of([number])) - tracked[name].group
             if others:
                 suspected.setdefault(name, set()).update(others)
-    return {n for n, o in suspected.items() if _is_rewired(capture, holders, n, o)}
+    return {n for n, o in suspected.items() if _is_rewired(looks, holders, n, o)}
 
 
-def _new(capture: Capture, holders: Holders, name: str, seen: Tracked) -> Set[int]:
+def _new(
+    looks: Looks, live: dict[str, Any], holders: Holders, name: str, seen: Tracked
+) -> Set[int]:
     """The ids of the objects that a value holds and did not reach when it was stored."""
-    found = within([seen.value], _FEW, capture.live)
+    found = within([seen.value], _FEW, live)
     if found is None:
-        found = set(capture.dump([name]).reached)
+        found = set(looks.dump([name]).reached)
     return found.difference(holders.reached(name))
 
 
-def _is_rewired(capture: Capture, holders: Holders, name: str, others: Collection[str]) -> bool:
+def _is_rewired(looks: Looks, holders: Holders, name: str, others: Collection[str]) -> bool:
     """Whether a value shares state with one of some others in something that is new to it."""
     before = holders.reached(name)
     try:
-        dump = capture.dump([name])  # which keeps what has these ids
+        dump = looks.dump([name])  # which keeps what has these ids
         new = {i: seal for i, seal in dump.reached.items() if i not in before}
-        return any(shared(new, capture.dump([other]).reached) for other in others)
+        return any(shared(new, looks.dump([other]).reached) for other in others)
     except BaseException as error:  # of any kind: pickling runs the values' own code
         if not own_failure(error):
             raise

@@ -52,9 +52,11 @@ def body(data: str) -> EventBody | None:
         return None
 
 
-def event(before: bytes, seq: int, ts: int, data: str, digest: bytes) -> tuple[Event | None, bool]:
+def event(
+    before: bytes, seq: int, ts: int, data: str, digest: bytes, at: int = 0
+) -> tuple[Event | None, bool]:
     """The event of a line (None where it cannot be read), and whether it is as it was written and
-    follows the one with hash ``before``.
+    follows the one with hash ``before``. The log has it ``at`` a place.
 
     Raises :class:`StoreTooNew` for one that is as it was written and of an unknown type.
     """
@@ -67,7 +69,7 @@ def event(before: bytes, seq: int, ts: int, data: str, digest: bytes) -> tuple[E
                 f"({error}): pip install -U duranb"
             ) from error
         return None, False
-    return Event(seq, ts, body, digest), link(before, seq, ts, covered(body, data)) == digest
+    return Event(seq, ts, body, digest, at), link(before, seq, ts, covered(body, data)) == digest
 
 
 def read_tail(file: Path) -> tuple[int, bytes] | None:

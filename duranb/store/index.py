@@ -3,72 +3,96 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
-
-import msgspec
+from typing import NamedTuple
 
 from duranb.errors import StoreDamaged, Untrusted
 from duranb.record.events import ArtifactStored, Event, Redacted
-from duranb.store import files
+from duranb.record.numbers import Numbers
+from duranb.store import chain, files
+from duranb.store.log import LogReader
 from duranb.store.segments import Place
 
 
-class Known(msgspec.Struct, frozen=True, gc=False):
-    """What the history says of an artifact."""
+class Known(NamedTuple):
+    """What the history says of an artifact, and where its bytes lie if that is in the log."""
 
     body: ArtifactStored
     place: Place
 
 
 class Index:
-    """The artifacts of one store by their digest.
+    """The artifacts of one store by their digest: of each it is known which event of the ``log``
+    stored it, and all else is read there.
 
-    ``read`` reads a payload of the log. ``foreign`` says why this user does not stand for the
-    history that names them, or is empty. Safe from any thread.
+    ``foreign`` says why this user does not stand for the history that names them, or is empty. Safe
+    from any thread.
     """
 
-    def __init__(self, folder: Path, read: Callable[[Place], bytes]) -> None:
+    def __init__(self, folder: Path, log: LogReader) -> None:
         self.foreign = ""
         self._folder = folder
-        self._read = read
-        self._known: dict[str, Known] = {}
+        self._log = log
+        self._stored = Numbers()
         self._damaged: set[str] = set()
         self._now: dict[str, str] = {}  # what was written over, by what it has become
 
-    def add(self, event: Event, place: Place) -> None:
+    def add(self, event: Event) -> None:
         """Note an event of the history, if it stores an artifact."""
         if isinstance(event.body, ArtifactStored):
-            self._known[event.body.digest] = Known(event.body, place)
+            self._stored.add(_hash(event.body.digest), event.at)
             self._damaged.discard(event.body.digest)
             self._now.pop(event.body.digest, None)
         elif isinstance(event.body, Redacted):
             self._now |= event.body.artifacts
 
+    def _known(self, digest: str) -> Known | None:
+        """What the latest event that stored an artifact says of it."""
+        for at in reversed(self._stored.get(_hash(digest))):
+            record = self._log.record(at)
+            body = chain.body(record.data)
+            if isinstance(body, ArtifactStored) and body.digest == digest:
+                return Known(body, record.place)
+        return None
+
     def has(self, digest: str) -> bool:
         """Whether an artifact was stored, and not found to be damaged since."""
-        return digest in self._known and not (digest in self._damaged or digest in self._now)
+        if digest in self._damaged or digest in self._now:
+            return False
+        try:
+            return self._known(digest) is not None
+        except StoreDamaged:  # so it is stored again
+            return False
 
     def is_written_over(self, digest: str) -> bool:
         """Whether something was taken out of an artifact: its bytes are not those of its digest."""
         return digest in self._now
 
+    def _all(self) -> Iterator[ArtifactStored]:
+        for at in sorted(self._stored.numbers()):
+            body = chain.body(self._log.record(at).data)
+            if isinstance(body, ArtifactStored):
+                yield body
+
     def digests(self) -> list[str]:
-        """The digests of all artifacts."""
-        return list(self._known)
+        """The digests of all artifacts. Raises :class:`StoreDamaged` where the log cannot be read
+        any more."""
+        return list(dict.fromkeys(body.digest for body in self._all()))
 
     def digests_in_files(self) -> list[str]:
-        """Those of the artifacts that are files."""
-        return [digest for digest, known in list(self._known.items()) if known.body.in_file]
+        """Those of the artifacts that are files. Raises :class:`StoreDamaged`."""
+        latest = {body.digest: body.in_file for body in self._all()}
+        return [digest for digest, in_file in latest.items() if in_file]
 
     def raw(self, digest: str, *, writable: bool = False) -> memoryview:
         """The bytes of an artifact as they are, unchecked. Raises :class:`StoreDamaged`."""
-        known = self._known.get(digest)
+        known = self._known(digest)
         if known is None:
             raise StoreDamaged(f"the store {self._folder} has no artifact {digest[:12]}")
         if known.body.in_file:
             return files.read(self._folder, digest, known.body.size, writable=writable)
-        return memoryview(self._read(known.place))
+        return memoryview(self._log.read(known.place))
 
     def get(self, digest: str, *, writable: bool = False) -> memoryview:
         """The bytes of an artifact, checked.
@@ -86,9 +110,11 @@ class Index:
 
     def set_aside(self, digest: str) -> None:
         """Move the file of a damaged artifact into quarantine."""
-        known = self._known.get(digest)
-        if digest in self._damaged and known is not None and known.body.in_file:
-            with contextlib.suppress(OSError):
+        if digest not in self._damaged:
+            return
+        with contextlib.suppress(OSError, StoreDamaged):
+            known = self._known(digest)
+            if known is not None and known.body.in_file:
                 files.set_aside(self._folder, digest)
 
     def problem(self, digest: str) -> str:
@@ -110,3 +136,11 @@ class Index:
             raise StoreDamaged(
                 f"artifact {digest[:12]} in {self._folder} is not what was stored. {files.REMEDY}"
             )
+
+
+def _hash(digest: str) -> int:
+    """64 bits of a digest; 0 for what is none."""
+    try:
+        return int(digest[:16], 16) if digest.isalnum() else 0
+    except ValueError:
+        return 0

@@ -8,6 +8,7 @@ import contextlib
 import errno
 import os
 import secrets
+import struct
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -27,7 +28,9 @@ from duranb.store.segments import (
     FrameWriter,
     Mark,
     Place,
+    Record,
     Seal,
+    place_of,
     segment_name,
 )
 
@@ -69,10 +72,38 @@ class LogReader:
     def events(self, after: int = 0) -> Iterator[Event]:
         """The events with numbers above ``after``, without those that cannot be read."""
         for frame in self.frames(after):
-            for seq, ts, digest, data, _ in frame.records:
+            for seq, ts, digest, data, *_ in frame.records:
                 if seq > after:
                     with contextlib.suppress(msgspec.MsgspecError):
                         yield Event(seq, ts, decode(data), digest)
+
+    def event(self, at: int) -> Event:
+        """The event that lies at a place, :attr:`Event.at`. Raises :class:`StoreDamaged` where it
+        cannot be read any more."""
+        seq, ts, digest, data, *_ = self.record(at)
+        try:
+            return Event(seq, ts, decode(data), digest, at)
+        except msgspec.MsgspecError as error:
+            raise self._unreadable(at, f"event {seq} is none any more") from error
+
+    def record(self, at: int) -> Record:
+        """The record that lies at a place. Raises :class:`StoreDamaged`."""
+        number, offset = segments.segment_at(at)
+        try:
+            segment = self.segments[number]
+            descriptor = self._descriptor(segment)
+            return segments.record(lambda at, size: os.pread(descriptor, size, at), segment, offset)
+        except OSError as error:
+            raise self._unreadable(at, error.strerror or str(error)) from error
+        except (IndexError, struct.error, UnicodeDecodeError) as error:
+            raise self._unreadable(at, f"there is no event any more: {error}") from error
+
+    def _unreadable(self, at: int, why: str) -> StoreDamaged:
+        number, offset = segments.segment_at(at)
+        path = self.path(self.segments[number]) if number < len(self.segments) else self._folder
+        return StoreDamaged(
+            f"the log {path} cannot be read at byte {offset} ({why}). {files.REMEDY}"
+        )
 
     def hash_of(self, seq: int) -> bytes:
         """The hash of an event, empty where there is none."""
@@ -103,19 +134,22 @@ class LogReader:
         if not place.size:
             return b""
         try:
-            descriptor = self._open.get(place.segment)
-            if descriptor is None:
-                descriptor = guarded.descriptor(self.path(place.segment))
-                kept = self._open.setdefault(place.segment, descriptor)
-                if kept != descriptor:  # another thread was first
-                    os.close(descriptor)
-                    descriptor = kept
-            return os.pread(descriptor, place.size, place.offset)
+            return os.pread(self._descriptor(place.segment), place.size, place.offset)
         except OSError as error:
             raise StoreDamaged(
                 f"the log {self.path(place.segment)} cannot be read ({error.strerror}). "
                 f"{files.REMEDY}"
             ) from error
+
+    def _descriptor(self, segment: int) -> int:
+        descriptor = self._open.get(segment)
+        if descriptor is None:
+            descriptor = guarded.descriptor(self.path(segment))
+            kept = self._open.setdefault(segment, descriptor)
+            if kept != descriptor:  # another thread was first
+                os.close(descriptor)
+                descriptor = kept
+        return descriptor
 
     def renewed(self, segment: int) -> None:
         """Another file lies in the place of a segment's. Who reads from the old one may go on."""
@@ -147,7 +181,8 @@ class Log:
         self._folder = folder
         self._end = found.end
         if found.end and found.version == segments.VERSION:
-            self._writing = guarded.descriptor(self.reader.path(found.segments[-1]), os.O_RDWR)
+            self._path = str(self.reader.path(found.segments[-1]))
+            self._writing = guarded.descriptor(Path(self._path), os.O_RDWR)
             if os.fstat(self._writing).st_size > found.end:
                 os.ftruncate(self._writing, found.end)
             os.fsync(self._writing)  # a killed process may not have synced it
@@ -181,7 +216,7 @@ class Log:
             path.unlink()
             raise
         self.reader.segments.append(first)
-        self._end = HEAD_SIZE
+        self._path, self._end = str(path), HEAD_SIZE
         return descriptor
 
     def turn(self) -> None:
@@ -196,14 +231,14 @@ class Log:
         Raises OSError where that cannot be told.
         """
         try:
-            found = os.stat(self.reader.path(self.reader.segments[-1]))
+            found = os.stat(self._path)
         except (FileNotFoundError, NotADirectoryError):
             return False
         own = os.fstat(self._writing)
         return (found.st_dev, found.st_ino) == (own.st_dev, own.st_ino)
 
-    def append(self, lines: Sequence[Line]) -> list[tuple[Event, Place]]:
-        """Make events durable, all or none; each with the place of its payload.
+    def append(self, lines: Sequence[Line]) -> list[Event]:
+        """Make events durable, all or none; each with its place.
 
         Raises :class:`StoreUnwritable`.
         """
@@ -212,15 +247,15 @@ class Log:
                 os.ftruncate(self._writing, self._end)  # a torn frame that could not be removed
                 full, self._writing = self._writing, self._begin()
                 os.close(full)
-            segment = self.reader.segments[-1]
+            number, segment = len(self.reader.segments) - 1, self.reader.segments[-1]
             writer = FrameWriter(segment, self._end, sealed=True)
             stored, digest, hashes = [], self.hash, []
             for seq, (body, data, payload, at) in enumerate(lines, self.last + 1):
                 ts = at or time.time_ns() // 1000
                 digest = chain.link(digest, seq, ts, chain.covered(body, data))
                 hashes.append(digest)
-                place = writer.add(seq, ts, digest, data.encode(), payload)
-                stored.append((Event(seq, ts, body, digest), place))
+                at = place_of(number, writer.add(seq, ts, digest, data.encode(), payload))
+                stored.append(Event(seq, ts, body, digest, at))
             seal = Seal.made(self._key, self.store, self.hash, hashes)
             end = self._write(writer.frame(seal))
         except OSError as error:
@@ -229,7 +264,7 @@ class Log:
         if not marks or not 0 <= self._end - marks[-1].offset < MARK:
             marks.append(Mark(self.last + 1, segment, self._end))
         self._end, self.hash = end, digest
-        self.reader.last = stored[-1][0].seq
+        self.reader.last = stored[-1].seq
         return stored
 
     def _write(self, frame: bytes) -> int:

@@ -27,8 +27,9 @@ class Found(NamedTuple):
     folding: Fold
 
 
-def find(folder: Path, log: Path, key: bytes) -> Found:
-    """Read the log of a store through, and check it. Nothing is changed.
+def find(folder: Path, log: Path, key: bytes, *, settled: bool = True) -> Found:
+    """Read the log of a store through, and check it. Nothing is changed. What the events of a
+    ``settled`` one say is read again from there when it is asked for.
 
     Raises :class:`duranb.errors.StoreTooNew` or OSError.
     """
@@ -36,10 +37,11 @@ def find(folder: Path, log: Path, key: bytes) -> Found:
     seal = keys.derived(key, "seal")
     reading = Reading(log, {tail[0] if tail else 0}, seal, trust.read(folder, key))
     reader = LogReader(log, reading)
-    artifacts = Index(folder, reader.read)
+    artifacts = Index(folder, reader)
     folding = Fold()
-    for event, place in reading:
-        artifacts.add(event, place)
+    folding.history.calls.reader = reader.event if settled else None
+    for event in reading:
+        artifacts.add(event)
         folding.apply(event)
     reader.last = reading.last
     missing = reading.against(tail)

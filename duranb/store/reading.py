@@ -10,14 +10,14 @@ from typing import BinaryIO
 
 from duranb.record.events import Event, Redacted
 from duranb.store import chain, guarded, segments
-from duranb.store.segments import HEAD_SIZE, MARK, Frame, Mark, Place, Record
+from duranb.store.segments import HEAD_SIZE, MARK, Frame, Mark, Record, place_of
 from duranb.store.trust import Trusted
 
 _REDACTED = '{"type":"history.redacted"'
 
 
 class Reading:
-    """Yields each event that can be read, with the place of its payload, in order.
+    """Yields each event that can be read, with its place in the log, in order.
 
     Once it is through: ``last`` and ``hash`` are those of the last event, ``segments`` the numbers
     of the log's segments, ``version`` the layout of the last one, and ``end`` is where its last
@@ -52,16 +52,15 @@ class Reading:
         self._key = key
         self._trusted = trusted
 
-    def __iter__(self) -> Iterator[tuple[Event, Place]]:
-        for number, first in enumerate(self.segments, 1):
+    def __iter__(self) -> Iterator[Event]:
+        for number, first in enumerate(self.segments):
             path = self._folder / segments.segment_name(first)
             with guarded.reading(path, 1 << 20) as file:
                 size = os.fstat(file.fileno()).st_size
-                yield from self._segment(file, path, first, size, number == len(self.segments))
+                yield from self._segment(file, path, number, size)
 
-    def _segment(
-        self, file: BinaryIO, path: Path, first: int, size: int, is_last: bool
-    ) -> Iterator[tuple[Event, Place]]:
+    def _segment(self, file: BinaryIO, path: Path, number: int, size: int) -> Iterator[Event]:
+        first, is_last = self.segments[number], number == len(self.segments) - 1
         head = segments.read_header(file.read(HEAD_SIZE), path)
         self.end = 0 if head is None else HEAD_SIZE
         self.version = segments.VERSION if head is None else head.version
@@ -76,12 +75,13 @@ class Reading:
                 self._found(first, f"the beginning of log/{path.name} cannot be read")
             self.end = frame.end
             for each in [*doubtful, frame]:
-                yield from self._events(first, path, each)
+                yield from self._events(number, path, each)
             doubtful.clear()
         if not is_last and (doubtful or self.end == 0):
             self._found(first, f"the end of log/{path.name} cannot be read")
 
-    def _events(self, segment: int, path: Path, frame: Frame) -> list[tuple[Event, Place]]:
+    def _events(self, number: int, path: Path, frame: Frame) -> list[Event]:
+        segment = self.segments[number]
         if not frame.records:
             self._found(segment, f"log/{path.name} cannot be read from byte {frame.start} on")
             return []
@@ -102,7 +102,8 @@ class Reading:
             self._found(segment, f"log/{path.name} is damaged behind byte {frame.start}")
         found = []
         for record in frame.records:
-            event, linked = chain.event(before, record.seq, record.ts, record.data, record.hash)
+            at = place_of(number, record.offset)
+            event, linked = chain.event(before, *record[:2], record.data, record.hash, at)
             linked = linked or (event is not None and self._is_redacted(record, event, ours))
             if event is None:
                 self._found(segment, f"event {record.seq} cannot be read")
@@ -110,7 +111,7 @@ class Reading:
                 self._found(segment, f"the chain of events is broken at event {record.seq}")
             # What was sealed and changed since is not what it was; nothing else is known of it.
             if event is not None and (linked or not ours):
-                found.append((event, record.place))
+                found.append(event)
             before = record.hash
             self._read(record, ours)
         return found

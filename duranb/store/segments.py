@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import struct
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -58,18 +58,30 @@ _SUFFIX = ".seg"
 _DIGITS = 20
 _CHUNK = 1 << 20
 _PATIENCE = 4
+_LIKELY = 1024
+"""Bytes in which most records have their JSON."""
 
 
 class Place(msgspec.Struct, frozen=True, gc=False):
-    """Where a payload lies: the segment (by its first event's number), the offset, the bytes.
-
-    There is one for each artifact, for as long as the store is open: the garbage collector need not
-    look at them, or its pauses grow with the history.
-    """
+    """Where a payload lies: the segment (by its first event's number), the offset, the bytes."""
 
     segment: int
     offset: int
     size: int
+
+
+_OFFSET_BITS = 40
+
+
+def place_of(number: int, offset: int) -> int:
+    """Where an event lies, as one number: the offset in segment ``number`` of a log, from 0. It is
+    never 0, since a segment begins with its header."""
+    return number << _OFFSET_BITS | offset
+
+
+def segment_at(place: int) -> tuple[int, int]:
+    """The number of a segment and the offset that :func:`place_of` was given."""
+    return place >> _OFFSET_BITS, place & ((1 << _OFFSET_BITS) - 1)
 
 
 NOWHERE = Place(0, 0, 0)
@@ -85,13 +97,15 @@ class Mark(NamedTuple):
 
 
 class Record(NamedTuple):
-    """An event as the log holds it. ``data`` is its JSON, ``place`` that of its payload."""
+    """An event as the log holds it. ``data`` is its JSON, ``place`` that of its payload, ``offset``
+    where in its segment it begins."""
 
     seq: int
     ts: int
     hash: bytes
     data: str
     place: Place
+    offset: int
 
 
 class Seal(NamedTuple):
@@ -188,12 +202,12 @@ class FrameWriter:
         self._end = at + _FRAME.size + (_SEAL.size if sealed else 0)
         self._parts: list[bytes] = []
 
-    def add(self, seq: int, ts: int, digest: bytes, data: bytes, payload: bytes) -> Place:
-        """Add an event; where its payload will lie."""
+    def add(self, seq: int, ts: int, digest: bytes, data: bytes, payload: bytes) -> int:
+        """Add an event; the offset in the segment at which it will begin."""
         self._parts += (_RECORD.pack(seq, ts, digest, len(data), len(payload)), data, payload)
-        place = Place(self._segment, self._end + _RECORD.size + len(data), len(payload))
-        self._end = place.offset + place.size
-        return place
+        begin = self._end
+        self._end += _RECORD.size + len(data) + len(payload)
+        return begin
 
     def frame(self, seal: Seal | None) -> bytes:
         """The whole frame; with a seal if it was begun as a sealed one."""
@@ -217,6 +231,22 @@ def frames(file: BinaryIO, segment: int, start: int, end: int) -> Iterator[Frame
             file.seek(found.end)
         yield found
         at = found.end
+
+
+def record(read: Callable[[int, int], bytes], segment: int, at: int) -> Record:
+    """The record that begins at an offset of a segment; ``read`` reads so many bytes at an offset.
+
+    Raises ``struct.error`` or UnicodeDecodeError for what is none.
+    """
+    data = read(at, _LIKELY)
+    seq, ts, digest, of_data, of_payload = _RECORD.unpack_from(data)
+    end = _RECORD.size + of_data
+    if end > len(data):
+        data = read(at, end)
+    if end > len(data):
+        raise struct.error("it ends too early")
+    place = Place(segment, at + end, of_payload) if of_payload else NOWHERE
+    return Record(seq, ts, digest, data[_RECORD.size : end].decode(), place, at)
 
 
 def _frame(file: BinaryIO, segment: int, at: int, end: int) -> Frame | None:
@@ -246,10 +276,10 @@ def _records(body: bytes, segment: int, base: int, at: int) -> list[Record]:
     found = []
     while at < len(body):
         seq, ts, digest, of_data, of_payload = _RECORD.unpack_from(body, at)
-        start = at + _RECORD.size
+        begin, start = base + at, at + _RECORD.size
         at = start + of_data
         place = Place(segment, base + at, of_payload) if of_payload else NOWHERE
-        found.append(Record(seq, ts, digest, body[start:at].decode(), place))
+        found.append(Record(seq, ts, digest, body[start:at].decode(), place, begin))
         at += of_payload
     if at > len(body):
         raise struct.error("a length is wrong")

@@ -25,7 +25,6 @@ from duranb.store.paths import TAIL, check_folder
 from duranb.store.port import Listener, Receipt
 from duranb.store.redaction import Plan, Redaction
 from duranb.store.rows import Result
-from duranb.store.segments import Place
 from duranb.store.tables import Tables
 from duranb.store.writer import Draft, Writer
 from duranb.text.known import KNOWN
@@ -311,12 +310,11 @@ class Store:
     def _keep(self, digest: str, data: bytes) -> None:
         files.write(self.path, digest, [data])
 
-    def _stored(self, stored: Sequence[tuple[Event, Place]]) -> None:
-        events = [event for event, _ in stored]
+    def _stored(self, events: Sequence[Event]) -> None:
         self._tail.write(events[-1].seq, events[-1].hash)
         self._keep_head()
-        for event, place in stored:
-            self._index.add(event, place)
+        for event in events:
+            self._index.add(event)
         with self._mutex:
             for event in events:
                 if isinstance(event.body, ArtifactStored):

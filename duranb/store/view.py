@@ -42,7 +42,7 @@ class StoreView:
         self.path = path
         self._scratch = scratch
         self._database: Database | None = None
-        found = opening.find(path, log, keys.user_key())
+        found = opening.find(path, log, keys.user_key(), settled=scratch is None)
         self._log, self._index = found.log, found.artifacts
         if self.holder is None:
             found.folding.kernel_died()

@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterable, Iterator
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import xxhash
+
 from duranb.text import secretive
 
 if TYPE_CHECKING:  # it is loaded when something is looked through for the first time
@@ -35,6 +37,12 @@ _HEAD = 16
 _TOKEN = re.compile(rb"(?!eyJ)[A-Za-z0-9_-]{20,}")
 """What begins like no other: of anything else (a URL, a key in PEM, a JWT) only the whole tells."""
 
+_LARGE = 1 << 12
+"""Bytes from which a digest takes less than a search."""
+
+_MOST = 1 << 14
+"""Digests that are remembered."""
+
 Form = Callable[[bytes, int], int]
 """Given bytes and a place in them: where what is there ends, or 0 where it is something else."""
 
@@ -53,6 +61,9 @@ class Known:
         self._heads: dict[bytes, list[Form]] = {}
         self._mutex = threading.Lock()
         self._matcher: tuple[BytesAhoCorasick, list[list[Form]]] | None = None
+        self._free: set[bytes] = set()
+        self.learned = 0
+        """How often something was learned: what was searched before is to be searched again."""
         self._environment: dict[str, str] = {}
         self._raw: dict[Any, Any] = {}
         for start, pattern in formats:
@@ -84,12 +95,18 @@ class Known:
                 head = form if whole else form[: max(8, min(_HEAD, len(form) // 2))]
                 self._heads.setdefault(head, []).append(_literal(form))
             self._matcher = None
+            self._has_learned()
 
     def learn_pattern(self, pattern: re.Pattern[str]) -> None:
         """Know that whatever fits a pattern is a secret."""
         with self._mutex:
             flags = pattern.flags & ~re.UNICODE
             self._patterns.append(re.compile(pattern.pattern.encode(), flags))
+            self._has_learned()
+
+    def _has_learned(self) -> None:
+        self._free = set()
+        self.learned += 1
 
     def look_around(self) -> None:
         """Learn what stands in the environment by now."""
@@ -130,7 +147,7 @@ class Known:
         """All that are known, and where each was seen."""
         return iter(list(self._said.items()))
 
-    def find(self, data: bytes | memoryview) -> list[Span]:
+    def find(self, data: bytes | bytearray | memoryview) -> list[Span]:
         """Where secrets stand in some bytes, in order, none of them in another."""
         automaton, forms = self._matcher or self._built()
         found = []
@@ -142,6 +159,23 @@ class Known:
             found += [match.span() for match in pattern.finditer(data)]
         return _merged(found) if found else found
 
+    def holds(self, data: bytes | bytearray | memoryview) -> bool:
+        """Whether a secret stands in some bytes. A value is looked at with every cell that uses it:
+        that large ones had none is remembered by their digest, which takes a hundredth of the
+        time, until another secret is known."""
+        free = self._free  # another thread that learns a secret puts a new one there
+        if len(data) < _LARGE:
+            return bool(self.find(data))
+        digest = xxhash.xxh3_128_digest(data)
+        if digest in free:
+            return False
+        if self.find(data):
+            return True
+        if len(free) >= _MOST:
+            free.clear()
+        free.add(digest)
+        return False
+
     def masked(self, data: bytes) -> bytes:
         """The same bytes with the secrets masked; the very same object where there are none."""
         found = self.find(data)
@@ -149,7 +183,7 @@ class Known:
             return data
         made = bytearray(data)
         for start, end in found:
-            made[start:end] = mask(end - start)
+            made[start:end] = _stand_in(data[start:end])
         return bytes(made)
 
     def masked_text(self, text: str) -> str:
@@ -170,6 +204,16 @@ class Known:
 def mask(size: int) -> bytes:
     """What stands for a secret of so many bytes."""
     return MASK.encode().ljust(size, b"*") if size >= len(MASK) else b"*" * size
+
+
+def _stand_in(secret: bytes) -> bytes:
+    """A mask that has as many bytes as a secret, and to a character as many as it has."""
+    zeros = len(secret[1:4]) - len(secret[1:4].lstrip(b"\0")) if secret[:1] != b"\0" else 0
+    if zeros not in (1, 3):
+        return mask(len(secret))
+    width = zeros + 1
+    wide = mask(-(-len(secret) // width)).decode().encode(f"utf-{8 * width}-le")
+    return wide[: len(secret)]
 
 
 def _literal(form: bytes) -> Form:

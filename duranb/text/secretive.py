@@ -30,6 +30,16 @@ _NO_SECRETS = frozenset({"PWD", "OLDPWD"})
 
 _WITH_PASSWORD = re.compile(r"\b[a-zA-Z][\w+.-]*://([^\s'\"<>/@:]*):([^\s'\"<>/]+)@[^\s'\"<>]+")
 _GIVEN_PASSWORD = re.compile(r"(?i)\b(?:password|pwd|accountkey)\s*=\s*([^\s;'\"]+)")
+_QUOTED_PASSWORD = re.compile(r"(?i)\b(?:password|identified\s+by)\s+'([^'\n]+)'")
+"""As SQL gives it."""
+
+_NAMED = re.compile(
+    r"""(?<![\w-])-{0,2}([A-Za-z][\w-]{2,40})["']?(?:\s*[=:]\s*|\s+)["']?([\w.~+/%-]{16,}=*)"""
+)
+"""A name and what may be a token: a header, an option of a command, a parameter of a URL."""
+
+_STANDS_FOR = re.compile(r"\{[^{}]*\}|\$[({]?\w|%\(\w+\)|^%s$|^<[\w -]+>$|^\*+$|\(.*\)$")
+"""In a password of a template, or of code: it is put in later."""
 
 FORMATS: tuple[tuple[bytes, re.Pattern[bytes]], ...] = tuple(
     (start.encode(), re.compile(pattern.encode()))
@@ -91,8 +101,9 @@ _STANDS_IN = (b"*secret*", b"not-stored", b"Bearer ")
 
 
 def forms(value: bytes) -> set[bytes]:
-    """A secret as it may be written: in JSON, in Python, in a URL, in HTML, encoded."""
-    found = {value, base64.b64encode(value).rstrip(b"=")[:-1]}
+    """A secret as it may be written: in JSON, in Python, in a URL, in HTML, encoded, with several
+    bytes for a character."""
+    found = {value, *_encoded(value)}
     try:
         text = value.decode()
     except UnicodeDecodeError:
@@ -103,7 +114,46 @@ def forms(value: bytes) -> set[bytes]:
     written = repr(text)[1:-1]
     found |= {written.encode(), json.dumps(written)[1:-1].encode(), html.escape(text).encode()}
     found |= {quote(text, safe="").encode(), quote(text).encode(), quote_plus(text).encode()}
+    for bits in (16, 32):  # without the zeros at the ends, which are at the start or at the end
+        wide = text.encode(f"utf-{bits}-le", "surrogatepass").rstrip(b"\0")
+        found.add(wide)
     return {form for form in found if len(form) >= _LEAST or form == value}
+
+
+def _says(name: str) -> bool:
+    """Whether what a text gives under this name is a credential, if it looks like one."""
+    plain = name.lower().replace("-", "").replace("_", "")
+    return plain.endswith(_SAYING) or (name.isupper() and _VARIABLE.search(name) is not None)
+
+
+_SAYING = (
+    "accesstoken",
+    "apikey",
+    "apitoken",
+    "authtoken",
+    "basic",
+    "bearer",
+    "jwt",
+    "passwd",
+    "password",
+    "refreshtoken",
+    "secret",
+    "secretkey",
+    "signature",
+    "token",
+)
+
+
+def _encoded(value: bytes) -> set[bytes]:
+    """What is in base64 and hexadecimal digits of whatever a secret is in: base64 depends on how
+    many bytes stand before, and its last characters on what follows."""
+    found = {value.hex().encode(), value.hex().upper().encode()}
+    for before in range(3):
+        data = bytes(before) + value
+        whole = len(data) - len(data) % 3
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            found.add(encode(data[:whole])[4 if before else 0 :])
+    return found
 
 
 def in_variable(name: str, value: str) -> Iterator[str]:
@@ -118,15 +168,20 @@ def in_variable(name: str, value: str) -> Iterator[str]:
 def in_text(text: str) -> Iterator[str]:
     """The passwords in a URL or another text that says how to connect, and the keys that look like
     one; with a password the whole of such a text too."""
-    found = [*_WITH_PASSWORD.finditer(text)]
+    found = [m for m in _WITH_PASSWORD.finditer(text) if not _STANDS_FOR.search(m[2])]
     for match in found:
         user, password = match.groups()
         yield from {password, unquote(password)}
         yield base64.b64encode(f"{unquote(user)}:{unquote(password)}".encode()).decode()
-    given = _GIVEN_PASSWORD.findall(text)
-    yield from given
+    given = [*_GIVEN_PASSWORD.findall(text), *_QUOTED_PASSWORD.findall(text)]
+    given = [password for password in given if not _STANDS_FOR.search(password)]
+    for password in given:
+        yield from {password, password.partition("&")[0].rstrip(",)")}
     if (found or given) and " " not in text.strip():
         yield text
+    for name, value in _NAMED.findall(text):
+        if _says(name) and _LOOKS.fullmatch(value.encode()):
+            yield value
     for start, pattern in FORMATS:
         if start.decode() in text:
             for key in pattern.findall(text.encode("utf-8", "replace")):

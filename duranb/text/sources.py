@@ -16,6 +16,17 @@ _GIVEN = re.compile(
 )
 """A text that is given a name: by an assignment, as an argument, in a dict."""
 
+_TEXT = re.compile(
+    r"""(?msx)
+    ^[ \t]*[!%](?P<line>[^\n]*)
+    | \#(?P<comment>[^\n]*)
+    | (?P<three>\"{3}|'{3})(?P<long>(?:\\.|(?!(?P=three)).)*)(?P=three)
+    | "(?P<double>(?:\\.|[^"\\\n])*)"
+    | '(?P<single>(?:\\.|[^'\\\n])*)'
+    """
+)
+"""Lines for the shell and magics, comments, and the texts of code. What is not closed is none."""
+
 _SCHEME = re.compile(r"(?i)(?:bearer|basic|token|apikey)\s+")
 
 _originals: dict[str, str] = {}
@@ -28,10 +39,16 @@ def _learn(source: str) -> None:
         if is_secret_field(found["name"]):
             value = _SCHEME.sub("", found["value"], count=1)
             KNOWN.learn(value, f"{found['name']} in the notebook's code")
-    if "://" in source or "=" in source:
-        for value in secretive.in_text(source):
+    for text in _texts(source):
+        for value in secretive.in_text(text):
             if "\n" not in value:
                 KNOWN.learn(value, "the notebook's code")
+
+
+def _texts(source: str) -> Iterator[str]:
+    """What code says in texts, in comments and to the shell: the rest is names, and calls."""
+    for found in _TEXT.finditer(source):
+        yield found[found.lastgroup or 0]
 
 
 def recorded(source: str) -> str:
@@ -61,9 +78,11 @@ def exported(source: str) -> str:
     instead, and within a longer text it is masked."""
     _learn(source)
     data = source.encode()
+    found = KNOWN.find(data)
+    literals = _literals(data) if found else set[tuple[int, int]]()
     made, at = [], 0
-    for start, end in KNOWN.find(data):
-        if _is_literal(data, start, end):
+    for start, end in found:
+        if (start, end) in literals:
             start, end, instead = start - 1, end + 1, _looked_up(data[start:end].decode())
         else:
             instead = MASK
@@ -72,12 +91,16 @@ def exported(source: str) -> str:
     return "".join([*made, data[at:].decode()]) if made else source
 
 
-def _is_literal(data: bytes, start: int, end: int) -> bool:
-    """Whether what lies between is all of a plain string in Python code."""
-    before, quote = data[max(start - 2, 0) : start - 1], data[start - 1 : start]
-    if quote not in (b'"', b"'") or data[end : end + 1] != quote or before == quote:
-        return False
-    return not (before and secretive.is_word(before[0]))
+def _literals(data: bytes) -> set[tuple[int, int]]:
+    """Where the plain texts of code begin and end, without their quotes."""
+    code = data.decode("latin-1")  # a character is a byte
+    found = set()
+    for each in _TEXT.finditer(code):
+        if each.lastgroup in ("double", "single"):
+            start, end = each.span(each.lastgroup)
+            if start < 2 or not secretive.is_word(data[start - 2]):
+                found.add((start, end))
+    return found
 
 
 def _looked_up(value: str) -> str:

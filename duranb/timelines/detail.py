@@ -17,7 +17,7 @@ from duranb.record.events import Binding, ErrorInfo
 from duranb.record.history import History
 from duranb.record.kinds import Kind
 from duranb.record.model import Attempt, Call, CallStatus, Execution, Origin
-from duranb.record.ways import told
+from duranb.record.ways import account
 from duranb.timelines.asked import Asked, open_questions
 
 MOST_TEXT = 60_000
@@ -188,7 +188,7 @@ def why(history: History, this: Execution) -> str:
 
 def _unrecorded(this: Execution) -> str:
     """A sentence on what left it by ways that nobody records."""
-    return f". Not recorded: {told(this.unrecorded)}" if this.unrecorded else ""
+    return f". When it ran: {account(this.unrecorded)}" if this.unrecorded else ""
 
 
 def difference(history: History, this: Execution) -> Difference | None:
@@ -260,7 +260,7 @@ def _calls(history: History, this: Execution, done: Execution) -> tuple[list[Cal
     """The first of its calls, those from the journal included, in the order they were first made;
     and how many more there are."""
     served = {i for i in done.served if i in history.calls}
-    ids = sorted(served.union(c.id for c in history.calls_of(done.id)))
+    ids = sorted(served.union(history.ids_of_calls(done.id)))
     restored = this.origin is Origin.RESTORED
     shown = [_call(history.calls[i], served=restored or i in served) for i in ids[:MOST_CALLS]]
     return shown, len(ids) - len(shown)

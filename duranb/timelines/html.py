@@ -73,7 +73,7 @@ def _details(history: History, artifacts: Artifacts) -> Iterator[str]:
     for number in reversed(history.executions):
         found = detail(history, artifacts, number)
         elements = [_data("data-execution", str(number), msgspec.json.encode(found))]
-        for call in history.calls_of(number):
+        for call in map(history.calls.__getitem__, history.ids_of_calls(number)):
             if call.response:
                 seen = exchange(call, artifacts)
                 elements.append(_data("data-call", str(call.id), msgspec.json.encode(seen)))

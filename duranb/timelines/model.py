@@ -1,7 +1,7 @@
 """What changed since the front end last looked.
 
-A refresh compares the history's objects by identity (they are frozen, so a changed execution is
-another object) and builds only the rows that need it: its cost is a walk over ids, not a rebuild.
+A refresh asks the history which executions changed, or had a call that did, and builds only their
+rows: its cost is a walk over the executions, not a rebuild, and not one over the calls.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from duranb.record.history import History
-from duranb.record.model import Branch, Call, Execution, Ledger, Status
+from duranb.record.model import Branch, Execution, Ledger, Status
 from duranb.record.staleness import stale
 from duranb.timelines.rows import Row, row
 
@@ -59,9 +59,6 @@ class Model:
         self._lock = lock
         self._rows: dict[int, Row] = {}
         self._changed_at: dict[int, int] = {}
-        self._executions: dict[int, Execution] = {}
-        self._calls: dict[int, Call] = {}
-        self._answers = 0
         self._compensations: dict[str, str] = {}
         self._line: set[int] = set()
         self._last = 0
@@ -110,16 +107,12 @@ class Model:
 
     def _changed_objects(self) -> set[int]:
         """Executions that changed, or one of whose calls did, since the last refresh."""
-        history, seen, calls = self._history, self._executions, self._calls
-        dirty = {i for i, x in history.executions.items() if seen.get(i) is not x}
-        dirty |= {c.execution for i, c in history.calls.items() if calls.get(i) is not c}
+        history = self._history
+        dirty = history.changed_from(self._seq)
         dirty |= {x.id for x in history.executions.values() if x.of in dirty}
-        if len(history.answers) != self._answers:
-            dirty |= {history.calls[i].execution for i in history.answers if i in history.calls}
         if history.compensations != self._compensations:
             dirty |= {x.id for x in history.executions.values() if x.step in history.compensations}
-        self._executions, self._calls = dict(history.executions), dict(history.calls)
-        self._answers, self._compensations = len(history.answers), dict(history.compensations)
+        self._compensations = dict(history.compensations)
         return dirty
 
     def _moved_marks(self) -> set[int]:

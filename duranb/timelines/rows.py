@@ -6,6 +6,8 @@ generated from the structs here. Times are microseconds since the epoch, UTC; 0 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from duranb.record.fold import DIED
@@ -92,17 +94,15 @@ def row(
     history: History, this: Execution, *, line: bool, head: bool, stale: tuple[str, ...]
 ) -> Row:
     """The row of one execution."""
-    calls = history.calls_of(this.id)
-    source = calls if not this.of else history.calls_of(this.of)
-    done = [c for c in source if _done(c)]
-    served = history.executions.get(this.of, this).served
+    ids = history.ids_of_calls(this.id)
+    source = history.executions.get(this.of, this)
+    done = [c for c in history.intended_calls_of(source.id) if _done(c)]
     died = this.error is not None and this.error.type == DIED
     # A function step's compensation is known to the kernel alone, which says when there is none.
     undoable = (
         this.step in history.compensations
         or bool(this.arguments)
-        or any(c.compensate for c in done)
-        or any(_done(c) and c.compensate for c in map(history.calls.get, served) if c)
+        or any(_done(c) and c.compensate for c in history.intended(source))
     )
     return Row(
         id=this.id,
@@ -121,15 +121,17 @@ def row(
         compensates=this.compensates,
         compensated_by=this.compensated_by,
         attempts=tuple(map(attempt_row, this.attempts)),
-        spans=tuple(map(_span, _some(calls))),
-        made=len(calls),
+        spans=tuple(_span(history.calls[i]) for i in _some(ids)),
+        made=len(ids),
         served=len(this.served),
         effects=len(done),
         ledger=history.ledger(this.id),
         reason=this.reason,
         error=one_line(f"{this.error.type}: {this.error.message}") if this.error else "",
         waits=tuple(map(_open, history.waits_for(this.id))),
-        doubts=tuple(_open(c) for c in calls if c.status is CallStatus.IN_DOUBT),
+        doubts=tuple(
+            _open(c) for c in history.intended_calls_of(this.id) if c.status is CallStatus.IN_DOUBT
+        ),
         compensable=undoable and this.kind != "compensation" and this.status in _UNDOABLE,
         snapshot=this.snapshot,
         line=line,
@@ -164,7 +166,7 @@ def one_line(text: str, most: int = LINE) -> str:
     return joined if len(joined) <= most else joined[: most - 1] + "…"
 
 
-def _some(calls: list[Call]) -> list[Call]:
+def _some(calls: Sequence[int]) -> Sequence[int]:
     """All calls, or evenly chosen ones where there are too many to draw."""
     if len(calls) <= MOST_SPANS:
         return calls

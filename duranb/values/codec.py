@@ -50,6 +50,7 @@ from duranb.values import (
     skeletons,
     tensors,
     texts,
+    times,
     tolerant,
     undisturbed,
     views,
@@ -363,7 +364,7 @@ def _array(array: Any) -> tuple[Any, ...] | None:
     """How an array is pickled that is not as NumPy does it, or None."""
     exact = type(array) is sys.modules["numpy"].ndarray
     if exact:
-        return texts.reduction(array) or views.fixed(array)
+        return texts.reduction(array) or times.reduction(array) or views.fixed(array)
     return views.attributes(array) or leftover.reduction(array)
 
 

@@ -29,17 +29,17 @@ Piece = str | bytes | list[Source]
 
 def holds(pieces: Sequence[Buffer]) -> bool:
     """Whether a secret that is known stands in any of these."""
-    return any(KNOWN.find(memoryview(piece)) for piece in pieces)
+    return any(map(KNOWN.holds, pieces))
 
 
 def is_text(buffer: memoryview) -> bool:
     """Whether a buffer may hold a text: it is no array of numbers of several bytes each."""
-    return buffer.itemsize == 1
+    return buffer.itemsize == 1 or buffer.format[-1:] in ("s", "w")  # as NumPy calls its texts
 
 
 def masked(buffer: memoryview) -> memoryview:
     """The same buffer, or a copy in which the secrets are masked."""
-    if not (is_text(buffer) and KNOWN.find(buffer)):
+    if not (is_text(buffer) and KNOWN.holds(buffer)):
         return buffer
     return memoryview(KNOWN.masked(bytes(buffer)))
 
@@ -82,7 +82,17 @@ class Referring(cloudpickle.Pickler):  # type: ignore[misc]
         """Arrays of texts are pickled one text after the other."""
         if views.is_array(type(obj)) and obj.dtype.hasobject:
             return views.reduction(obj, self.windows) or NotImplemented
+        if views.is_array(type(obj)) and obj.dtype.kind in "SU" and obj.base is None:
+            return array_of_texts, (obj.tolist(), obj.dtype.str)
         return super().reduction(obj)
+
+
+def array_of_texts(texts: Any, dtype: str) -> Any:
+    """An array of these texts, of its type of old; of a longer one where a secret of today is
+    longer than the one that stood there."""
+    made = importlib.import_module("numpy").array(texts)
+    old = importlib.import_module("numpy").dtype(dtype)
+    return made.astype(old) if made.dtype.itemsize <= old.itemsize else made
 
 
 def _plain(data: bytes, kind: str) -> str | bytes:

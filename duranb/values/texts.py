@@ -42,6 +42,11 @@ def content(array: Any) -> tuple[Any, ...] | None:
     return None if text is None else (load, (pickle.PickleBuffer(text),))
 
 
+def is_text(array: Any) -> bool:
+    """Whether an array holds nothing but strings, as far as that can be told at no great cost."""
+    return bool(_may_be(array) and array.size <= _MOST and _latest.text(array) is not None)
+
+
 def _may_be(array: Any) -> bool:
     if not array.dtype.hasobject or array.ndim != 1 or array.size < _FEWEST:
         return False

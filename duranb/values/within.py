@@ -16,7 +16,7 @@ from itertools import compress
 from typing import Any
 
 from duranb.code.looking import dict_of, module_of, own
-from duranb.values import views
+from duranb.values import texts, views
 from duranb.values.immutable import ATOMS, is_immutable_kind, is_imported
 
 _Parts = Callable[[Any], Iterable[object]]
@@ -118,7 +118,8 @@ def _of_module(module: Any) -> Iterable[object]:
 def _of_array(array: Any) -> Iterable[object]:
     """What has its memory, its attributes, and its objects if it has any."""
     memory = [part for part in views.owners(array) if part is not None and part is not array]
-    objects = array.ravel().tolist() if array.dtype.hasobject else ()
+    holds_others = array.dtype.hasobject and not texts.is_text(array)
+    objects = array.ravel().tolist() if holds_others else ()
     return [*memory, *own(array).values(), *objects]
 
 

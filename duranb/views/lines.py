@@ -9,7 +9,7 @@ from duranb.record.events import ValuesDiffer
 from duranb.record.history import History
 from duranb.record.model import REWOUND, Execution, Origin, Status
 from duranb.record.staleness import latest
-from duranb.record.ways import sentence, told
+from duranb.record.ways import not_recorded, sentence, told
 from duranb.views.words import clock, count, saved
 
 AS_IT_IS = "mathjax_ignore tex2jax_ignore"
@@ -32,8 +32,8 @@ def restored(
     kept = saved(history.ledger(restored_as))
     line = f"↺ {source.step}: restored from {clock(source.ended)}, nothing ran"
     line = f"{line} · {kept}" if kept else line
-    if source.unrecorded:
-        line += f" · when it ran: {told(source.unrecorded)}, not recorded"
+    if left := not_recorded(source.unrecorded):
+        line += f" · when it ran: {told(left)}, not recorded"
     for name in lost:
         line += (
             f"\n! {source.step}: {name} cannot be stored, and is not as the step left it. A step "
@@ -121,11 +121,13 @@ def completed(history: History, execution: int) -> str:
 
 
 def _before(history: History, this: Execution) -> str:
-    """What executions of the step that did not end well had already sent."""
+    """What executions of the step that did not end well had already sent, by the same ways."""
+    ways = {(way.how, way.to) for way in this.unrecorded}
     told = [
         f"execution @{x.id}, which is {x.status}, had done so as well"
         for x in history.executions_of(this.step)
-        if x.id < this.id and x.unrecorded and x.status is not Status.COMPLETED
+        if x.id < this.id and x.status is not Status.COMPLETED
+        if ways.intersection((way.how, way.to) for way in x.unrecorded)
     ]
     return f". {told[-1].capitalize()}" if told else ""
 

@@ -61,7 +61,7 @@ def sentence(history: History, body: e.EventBody) -> str:
             told = "; ".join(body.differences.values())
             return _short(f"{whose}: {', '.join(body.differences)} does not come back: {told}")
         case e.WentUnrecorded():
-            return _short(f"{_step(history, body.execution)}: {ways.told(body.ways)}, not recorded")
+            return _short(f"{_step(history, body.execution)}: {ways.account(body.ways)}")
         case e.ExecutionEnded():
             why = f": {body.error.type}: {body.error.message}" if body.error else ""
             return f"{_step(history, body.execution)} ended {body.status}{_short(why)}"

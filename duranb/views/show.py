@@ -14,7 +14,7 @@ from duranb.engine import questions
 from duranb.record.artifacts import Artifacts
 from duranb.record.history import History
 from duranb.record.model import Call, Execution, Origin, Status
-from duranb.record.ways import told
+from duranb.record.ways import account
 from duranb.session.answering import question_of
 from duranb.views.render import View
 from duranb.views.words import MARKS, STYLES, clock, duration, money, saved, tokens
@@ -34,7 +34,7 @@ def view(history: History, reference: str, artifacts: Artifacts | None = None) -
     if this.error is not None:
         parts.append(Text(f"{this.error.type}: {this.error.message}", style="red"))
     if this.unrecorded:
-        parts.append(Text(f"not recorded: {told(this.unrecorded)}", style="yellow"))
+        parts.append(Text(account(this.unrecorded), style="yellow"))
     waits = history.waits_for(this.id)
     if waits and artifacts is not None:
         parts += [_heading("waits for"), *(_wait(call, artifacts) for call in waits)]

@@ -13,7 +13,7 @@ from duranb.record.history import History
 from duranb.record.kinds import Kind
 from duranb.record.model import Call, CallStatus, Execution, Origin, Status
 from duranb.record.staleness import latest, stale
-from duranb.record.ways import told
+from duranb.record.ways import account
 from duranb.views.lines import REMEDY
 from duranb.views.render import View
 from duranb.views.words import MARKS, STYLES, clock, cost, count, duration, money, tokens
@@ -148,7 +148,9 @@ def needs(history: History, answered: Collection[int] = ()) -> list[str]:
         if this.status is Status.IN_DOUBT:  # an earlier execution may have begun it
             doubts = standing.in_doubt(history, this.step)
         else:
-            doubts = [c for c in history.calls_of(this.id) if c.kind.traits.effect and _open(c)]
+            doubts = [
+                c for c in history.intended_calls_of(this.id) if c.kind.traits.effect and _open(c)
+            ]
         for call in doubts if this.status is not Status.RUNNING else ():
             undo = " | --compensate" if call.compensate else ""
             lines.append(
@@ -201,9 +203,7 @@ def differing(history: History) -> list[str]:
 def unrecorded(history: History) -> list[str]:
     """What left steps by ways that nobody records."""
     return [
-        f"{this.step}: {told(this.unrecorded)}, not recorded"
-        for this in _steps(history)
-        if this.unrecorded
+        f"{this.step}: {account(this.unrecorded)}" for this in _steps(history) if this.unrecorded
     ]
 
 

@@ -16,6 +16,7 @@ import duranb
 from duranb.errors import NotRestorable
 from duranb.state import typed
 from duranb.text.known import KNOWN, MASK
+from duranb.values import codec
 from tests.engine.world import World
 
 VALUES: dict[str, str] = {
@@ -37,6 +38,8 @@ VALUES: dict[str, str] = {
     "a class": "class value:\n    key = SECRET",
     "a named tuple": "import collections\nvalue = collections.namedtuple('C', 'key')(SECRET)",
     "an array": "import numpy as np\nvalue = np.array([SECRET] + list('abcd') * 25, object)",
+    "an array of texts": "import numpy as np\nvalue = np.array([SECRET, 'x'] * 40)",
+    "an array of bytes": "import numpy as np\nvalue = np.array([SECRET.encode(), b'x'] * 40)",
     "a frame": "import pandas as pd\nvalue = pd.DataFrame({'key': [SECRET, 'x'] * 40})",
     "text": "value = 'x' * 70000 + SECRET + 'y' * 70000",
 }
@@ -219,3 +222,23 @@ def test_a_secret_that_was_stored_before_it_was_known_is_named(secret: str) -> N
     assert any("early" in told and "redact" in told for told in world.notices), world.notices
     world.cell("third", "k = 1")
     assert sum("early" in told for told in world.notices) == 1
+
+
+def test_what_was_free_of_secrets_is_searched_again_when_one_is_learned() -> None:
+    """A large text that was looked at before anybody knew what stands in it is another matter
+    afterwards."""
+    value = canary()
+    text = ["x" * 70_000 + value]
+    assert value.encode() in b"".join(map(bytes, codec.dump(text, {}).body))
+    duranb.secret(value)
+    assert value.encode() not in b"".join(map(bytes, codec.dump(text, {}).body))
+
+
+def test_a_secret_that_a_cell_names_is_in_nothing_that_the_cell_changed() -> None:
+    """Also where what it changed was looked at before the name was."""
+    value = canary()
+    world = World()
+    world.plain(f"parts, log = {list(value)!r}, ['a']")
+    world.cell("step", "api_key = ''.join(parts)\nlog.append(api_key)\nkeys = [log[-1]]")
+    assert value.encode() not in stored(world)
+    assert loaded(world, "log") == ["a", value]

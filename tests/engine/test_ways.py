@@ -13,10 +13,11 @@ from multiprocessing.pool import ThreadPool
 import pytest
 
 from duranb.engine import watch, ways
+from duranb.engine.context import current
 from duranb.errors import StoreError
 from duranb.record import events as e
 from duranb.record.model import Status
-from duranb.record.ways import Way, told
+from duranb.record.ways import How, Way, told
 from duranb.views import lines, log, show, status
 from tests.engine.world import World
 
@@ -121,6 +122,35 @@ def test_it_is_said_wherever_the_step_is_shown(world: World, port: int) -> None:
     assert told([Way("fork", "", 2), Way("process", "curl", 1), Way("new", "x", 1)]) == (
         "2 forked children, 1 process (curl) and 1 process (x)"
     )
+
+
+def test_what_was_sent_again_is_recorded(world: World) -> None:
+    """Of a request that a dead process had begun, and that was made once more, every view says what
+    became of the first; none says that it is not recorded, and restoring it says nothing of it."""
+
+    def again() -> None:
+        step = current()
+        assert step is not None
+        step.unrecorded.note(How.AGAIN, "chat gpt")
+        step.unrecorded.note(How.PROCESS, "curl")
+
+    Out.do = staticmethod(again)
+    world.cell("step", CELL)
+    first = world.last("step")
+    words = "1 request sent again (chat gpt): the process had died before the answer was recorded"
+    views = (
+        lines.completed(world.history, first.id),
+        str(show.view(world.history, "step")),
+        str(status.view(world.history)),
+    )
+    for text in (" ".join(view.split()) for view in views):
+        assert words in text and "1 process (curl), not recorded" in text
+    logged = " ".join(str(log.view(world.history, list(world.store.events()))).split())
+    assert "1 process (curl), not recorded; 1 request sent again (chat gpt): the" in logged
+    world.start()
+    world.cell("step", CELL)
+    restored = lines.restored(world.history, first, world.last("step").id)
+    assert restored.endswith("when it ran: 1 process (curl), not recorded")
 
 
 def test_a_step_that_dies_has_named_what_it_sent(world: World) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import duranb
 from duranb.code import dataflow, fingerprint, mentions
 from duranb.code.fingerprint import Uses
-from duranb.engine import context, flows, saga, steprun
+from duranb.engine import context, flows, restoring, saga
 from duranb.engine.decide import decide
 from duranb.engine.keeping import CellState
 from duranb.engine.options import parse
@@ -144,7 +144,7 @@ class World:
         decision = decide(self.runtime, spec, replay=bool(replays))
         self.reason = decision.reason
         if decision.restore is not None:
-            result, *self.lost = steprun.restore(self.runtime, spec, decision)
+            result, *self.lost = restoring.restore(self.runtime, spec, decision)
             return result
         cell = Cell(self, tree)
         state = CellState(self.runtime, spec, decision, {})

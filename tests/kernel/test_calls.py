@@ -84,6 +84,7 @@ def test_a_call_that_was_on_its_way_when_the_kernel_died_is_named(
         assert [request["nth"] for request in server.journal] == [1, 1, 2]
         restored = kernel.run(ONE_OF_TWO)
         assert "↺ reply" in restored.text and server.count == 3
+        assert "sent again" not in restored.text and "not recorded" not in restored.text
 
 
 def wait(until: Callable[[], bool]) -> None:

@@ -100,7 +100,7 @@ def test_an_answer_that_was_put_there_by_somebody_else_is_refused(home: Path) ->
     folder.mkdir()
     history = History()
     history.run = "r"
-    history.calls[1] = Call(
+    asked = Call(
         **dict.fromkeys(("id", "execution", "attempt"), 1),
         **dict.fromkeys(("step", "key", "name"), ""),
         occurrence=0,
@@ -108,6 +108,7 @@ def test_an_answer_that_was_put_there_by_somebody_else_is_refused(home: Path) ->
         status=CallStatus.INTENDED,
         preview="Pay?",
     )
+    history.calls.put(asked)
     for posted in (b"true", b'{"answer": "true", "signature": "00"}', b"\xff", b"[]"):
         (folder / "1.json").write_bytes(posted)
         with pytest.raises(Untrusted, match="not given to question 1 by you"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import base64
 import os
 import re
@@ -130,7 +131,14 @@ def test_a_secret_is_found_in_whatever_form(known: Known) -> None:
     known.learn(secret, "a test")
     for form in secretive.forms(secret.encode()):
         masked = known.masked(b"x " + form + b" y")
-        assert len(masked) == len(form) + 4 and masked[2:10] == MASK.encode()
+        assert len(masked) == len(form) + 4 and masked[:2] + masked[-2:] == b"x  y"
+        assert masked[2:].replace(b"\0", b"").startswith(MASK.encode())
+    for text in ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"):
+        wide = known.masked(f"x {secret} y".encode(text)).decode(text)
+        assert wide == f"x {MASK.ljust(len(secret), '*')} y"
+    for before in range(3):  # wherever in it; of what is in base64 only the last letters are left
+        hidden = base64.b64encode(b"-" * before + secret.encode()).decode()
+        assert MASK in known.masked_text(hidden) and hidden[4:16] not in known.masked_text(hidden)
     token = canary()
     known.learn(token, "a test")
     assert known.masked_text(f"{token[:20]}...") == MASK.ljust(20, "*") + "..."
@@ -180,6 +188,50 @@ def test_a_pattern_of_the_users_is_masked(known: Known) -> None:
     """What fits a pattern that the user has given is a secret."""
     known.learn_pattern(re.compile(r"EMP-\d{6}"))
     assert known.masked_text("EMP-123456 and EMP-1") == MASK + "** and EMP-1"
+
+
+CODE = [
+    'connect(password=os.environ["DATABASE_PASSWORD"])',
+    "connect(host, password=settings.database_password, db='x')",
+    "url = f'postgresql://bob:{settings.password}@db/x'",
+    "dsn = f'host=db password={read(3)} dbname=x'",
+    "dsn = 'mysql://%(user)s:%(password)s@db/x'; other = 'ftp://bob:$PASSWORD@host'",
+    "password = getpass.getpass('The password: ')",
+    "!psql --password=$DATABASE_PASSWORD",
+    "token = tokens[0]; max_tokens = 4096",
+    'prompt = "the secret is where nobody-looks-for-it-4711"',
+]
+
+
+@pytest.mark.parametrize("code", CODE)
+def test_code_that_looks_a_secret_up_is_recorded_as_it_is(code: str) -> None:
+    """What stands for a password is none, and is masked neither there nor anywhere else."""
+    assert sources.recorded(code) == code == sources.exported(code)
+
+
+WRITTEN = [
+    "api_key = 'X'",
+    "connect(password='X')",
+    "url = 'mysql://bob:X@db:3306/x'",
+    "dsn = 'host=db password=X dbname=x'",
+    "url = 'https://shop.test/v1?api_key=X&q=1'",
+    "sql = \"CREATE USER bob PASSWORD 'X'\"",
+    "ask('''Authorization: Bearer X''')",
+    "!curl -H 'Authorization: Bearer X' https://shop.test",
+    "!tool --api-key X --other",
+    "%env SHOP_TOKEN=X",
+    "# password: 'X'",
+]
+
+
+@pytest.mark.parametrize("code", WRITTEN)
+def test_code_that_holds_a_secret_is_exported_without_it_and_still_is_code(code: str) -> None:
+    """However it is written out. What is exported can be parsed where the cell could."""
+    secret = canary().replace("-", "9")
+    code = code.replace("X", secret)
+    assert secret not in sources.recorded(code) and secret not in sources.exported(code)
+    if code[0] not in "!%":
+        ast.parse(sources.exported(code))
 
 
 def test_code_is_recorded_and_exported_without_its_secrets(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,71 @@
+"""What a step gives back where nothing runs: its outputs, its result and what it printed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from duranb.engine.decide import Decision, gone
+from duranb.engine.runtime import Runtime
+from duranb.engine.spec import Spec
+from duranb.engine.steprun import NOTHING
+from duranb.record import events as e
+from duranb.record.model import Execution
+from duranb.state import Restored
+
+
+def messages_of(runtime: Runtime, source: Execution) -> list[dict[str, Any]]:
+    """The output messages of an execution."""
+    if not source.messages:
+        return []
+    found: list[dict[str, Any]] = msgspec.json.decode(runtime.store.get(source.messages))
+    return found
+
+
+def restore(
+    runtime: Runtime, spec: Spec, decision: Decision
+) -> tuple[object, list[str], list[str]]:
+    """Give the namespace the outputs of ``decision.restore``; nothing runs. Returns the result of
+    that execution, or NOTHING, the names that are not as the step had left them, and those of what
+    it had changed beside them."""
+    source = decision.restore
+    assert source is not None
+    namespace = runtime.namespace
+    recorded = runtime.history.snapshots.get(source.snapshot)
+    random = recorded.random if recorded is not None and source.snapshot != source.before else ""
+    changed = recorded.changed if recorded is not None else {}
+    step = Restored(
+        spec.name,
+        in_place=frozenset(source.shared),
+        reads=source.inputs.keys() | source.uses.keys(),
+        beside={n: b for n, b in changed.items() if n not in source.outputs},
+        drawn=source.drawn,
+    )
+    unset = runtime.surroundings.restore(source.around, spec.name)
+    not_here = gone(runtime, source)
+    outputs = {n: b for n, b in source.outputs.items() if n not in not_here}
+    lost = namespace.restore(outputs, delete=source.deleted, random=random, step=step)
+    delta = namespace.sync()
+    result: object = NOTHING
+    if source.result_name:
+        result = namespace.live.get(source.result_name, NOTHING)
+    elif source.result is not None:
+        result = namespace.load_value(source.result)
+    snapshot, bodies = runtime.snapshot(delta, more=bool(source.around))
+    runtime.record(
+        *bodies,
+        e.ExecutionRestored(
+            execution=runtime.next_id("execution"),
+            of=source.id,
+            step=spec.name,
+            run=runtime.history.run,
+            branch=runtime.history.branch,
+            before=decision.before,
+            snapshot=snapshot,
+            cell=spec.cell,
+        ),
+        wait=False,
+    )
+    runtime.at = snapshot
+    return result, lost, unset
