@@ -8,6 +8,7 @@
     │   ├── StoreLocked         another kernel holds the store
     │   ├── StoreDamaged        what is on disk is not what was acknowledged
     │   ├── StoreTooNew         written by a later duranb
+    │   ├── StoreEncrypted      its key is not here, or is another one
     │   ├── StoreUnwritable     read-only folder, full disk, folder removed
     │   ├── Superseded          somebody else appended to the history first
     │   └── Untrusted           somebody else wrote it: data, not code
@@ -51,6 +52,7 @@ __all__ = [
     "StepError",
     "StepTimeout",
     "StoreDamaged",
+    "StoreEncrypted",
     "StoreError",
     "StoreLocked",
     "StoreTooNew",
@@ -104,6 +106,10 @@ class StoreDamaged(StoreError):
 
 class StoreTooNew(StoreError):
     """The store was written by a later version of duranb."""
+
+
+class StoreEncrypted(StoreError):
+    """The store is encrypted, or is to be, and the key for that is not here or is another one."""
 
 
 class StoreUnwritable(StoreError):
