@@ -81,7 +81,8 @@ class _Builder:
         }
         every = [s for p in self._placed for s in (*p.module, *p.flow)]
         self._outside = Outside(every)
-        self._shared = Shared([s for p in self._placed for s in p.module])
+        module = [s for p in self._placed for s in p.module]
+        self._shared = Shared(module, self._outside.generators)
         self._names = Names(cells)
 
     def graph(self, title: str, source: str) -> Graph:
@@ -158,6 +159,7 @@ class _Builder:
             )
         used = {n for s in placed.flow for n in s.names.loads}
         changes = {n for s in placed.flow if not s.makes or s.makes & used for n in s.mutates}
+        changes |= used & self._outside.generators
         return _Draft(
             placed=placed,
             step=step,

@@ -10,18 +10,20 @@ from duranb.plan import Node, Plan
 
 _ABOUT = """{about}
 
-A graph for LangGraph. Inside of ``with duranb.durable(FILE, headless=True):`` compile and run it::
+A graph for LangGraph: compile it and run it where its store, beside this file, is open::
 
     graph = builder.compile(checkpointer=...)
-    graph.invoke({{}}, {{"configurable": {{"thread_id": "1"}}}})
+    with duranb.durable(THIS_FILE, headless=True):
+        graph.invoke({{}}, {{"configurable": {{"thread_id": "1"}}}})
 
-Its steps are journaled in the store beside FILE. A question that has no default interrupts."""
+Steps are journaled; a question without a default interrupts. Give a checkpointer on disk
+``serde=duranb.langgraph.Serializer()``: it keeps what LangGraph's own would change."""
 
-_OURS = ("builder", "State", "StateGraph", "START", "TypedDict", "node")
+_OURS = ("builder", "State", "state_graph", "START", "TypedDict", "node")
 _IMPORTS = (
     "from typing import Any, TypedDict",
-    "from langgraph.graph import START, StateGraph",
-    "from duranb.langgraph import node",
+    "from langgraph.graph import START",
+    "from duranb.langgraph import node, state_graph",
 )
 
 
@@ -42,7 +44,7 @@ def render(graph: Graph) -> str:
         f"{indented(fields)}",
         "\n".join(
             [
-                "builder = StateGraph(State)",
+                "builder = state_graph(State)",
                 *(_node(keys, n) for n in plan.nodes),
                 *(_edge(plan, n) for n in plan.nodes),
             ]
@@ -103,6 +105,8 @@ def _node(keys: _Keys, node: Node) -> str:
     if node.changes:
         changed = [key for n in node.changes for key in keys.named(n)]
         inner.append(f"changes=[{', '.join(map(_quoted, changed))}]")
+    if node.draws or node.alone:
+        inner.append("alone=True")
     given.append(layout.call("node", inner))
     return layout.call("builder.add_node", given)
 

@@ -66,13 +66,14 @@ class Outside:
         self._modules: dict[str, str] = {}
         self._functions: dict[str, list[Statement]] = {}
         self._tools: set[str] = set()
-        self._generators: set[str] = set()
+        self.generators: set[str] = set()
+        """The names that are given a random generator of their own."""
         self._known: dict[str, Doing] = {}
         for statement in every:
             if statement.is_import:
                 self._modules.update(_imported(statement.node))
             if self._makes_generator(statement.value):
-                self._generators |= set(statement.names.writes)
+                self.generators |= set(statement.names.writes)
             for name in statement.makes:
                 self._functions.setdefault(name, []).append(statement)
         for name, made in self._functions.items():
@@ -90,7 +91,7 @@ class Outside:
             if not statement.makes:
                 found |= self._own(statement.node)
                 found |= Doing(acts=self._acts(statement, data, step=step))
-            if statement.names.loads & self._generators:
+            if statement.names.loads & self.generators:
                 found |= Doing(draws=True)
             called = statement.names.loads - statement.makes
             for name in called & self._functions.keys():
@@ -110,7 +111,7 @@ class Outside:
             found = Doing(frozenset({f"tool {name}"})) if name in self._tools else Doing()
             for statement in self._functions[name]:
                 found |= self._own(statement.node)
-                found |= Doing(draws=bool(statement.names.loads & self._generators))
+                found |= Doing(draws=bool(statement.names.loads & self.generators))
                 for other in statement.names.loads & self._functions.keys():
                     found |= self._of_function(other)
             self._known[name] = found

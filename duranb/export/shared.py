@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 from duranb.export.statements import Statement
 
 
@@ -9,10 +11,12 @@ class Shared:
     """The statements that every step can see the results of.
 
     ``bound`` are the names they bind, ``fixed`` those among them that are no data (imports,
-    functions, classes), ``read_by_functions`` the names their functions read when called.
+    functions, classes), ``read_by_functions`` the names their functions read when called. Whoever
+    draws from one of the ``generators`` changes it in place.
     """
 
-    def __init__(self, module: list[Statement]) -> None:
+    def __init__(self, module: list[Statement], generators: Set[str] = frozenset()) -> None:
+        self._generators = generators
         self.bound = {n for s in module for n in s.names.writes}
         self.fixed = {n for s in module if s.is_import for n in s.names.writes}
         self.fixed |= {n for s in module if s.is_definition for n in s.makes}
@@ -32,7 +36,8 @@ class Shared:
         for name in names.writes:
             self._reads.setdefault(name, set()).update(later)
             if statement.is_definition:
-                self._changes.setdefault(name, set()).update(statement.mutates)
+                drawn = self._generators & names.loads
+                self._changes.setdefault(name, set()).update(statement.mutates | drawn)
                 self._rebinds.setdefault(name, set()).update(statement.globals)
 
     def reached(self, names: frozenset[str]) -> set[str]:

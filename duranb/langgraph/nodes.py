@@ -2,6 +2,8 @@
 
 A node is given the state's values and returns those it made. Its steps are journaled in the store
 that is open (``with duranb.durable(…)``); a question without a default becomes an ``interrupt``.
+What a checkpoint would lose, or another process not find, is carried along
+(:mod:`duranb.langgraph.carried`) or refused by name.
 """
 
 from __future__ import annotations
@@ -11,13 +13,20 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
+from weakref import WeakKeyDictionary
 
+from langgraph.config import get_config
 from langgraph.types import interrupt
 
+from duranb.code.looking import own_failure
 from duranb.engine.runtime import Runtime, needed
 from duranb.errors import StepError, UsageError, Waiting
+from duranb.langgraph import carried
+from duranb.langgraph.keeping import Keeping
+from duranb.langgraph.turns import Turn, turn, turn_async
 from duranb.record import events as e
 from duranb.record.kinds import Kind
+from duranb.state import randomness, seeding
 from duranb.values.immutable import is_atom
 
 
@@ -29,41 +38,72 @@ def node(
     module: Sequence[str] = (),
     writes: Sequence[str] = (),
     changes: Sequence[str] = (),
+    alone: bool = False,
 ) -> Callable[[Mapping[str, Any]], Any]:
     """``fn`` as a node: called with the values of the state's ``reads``, its result is given to
     ``writes``. What the state does not have, and what is named in ``module``, is a copy of the
     variable of that name in the function's module, as it was when this was called.
 
     ``uses`` are variables of its module that are given values of the state first. ``changes`` are
-    values of the state that it is known to change in place, and returns. The node raises
-    :class:`StepError` where it changes another one, which no checkpoint would know, and
-    :class:`UsageError` where no store is open.
-    """
-    made = _Node(fn, tuple(reads), dict(uses or {}), module, tuple(writes), frozenset(changes))
-    if inspect.iscoroutinefunction(fn):
+    values of the state that it is known to change in place, and returns; what else of it it
+    changes is handed on. One that is ``alone`` draws random numbers or uses settings of the
+    process. It is for a graph that :func:`duranb.langgraph.state_graph` has made.
 
-        async def run_async(state: Mapping[str, Any]) -> dict[str, Any]:
-            with made.watched(state) as args:
+    The node raises :class:`StepError` where it changes what no checkpoint would know, or makes what
+    this graph's checkpointer would not give back as it was, and :class:`UsageError` where no store
+    is open, or one of another file.
+    """
+    made = NodeOf(fn, tuple(reads), dict(uses or {}), module, tuple(writes), frozenset(changes))
+    made.alone = alone or bool(uses)
+    run = _run_async(made, fn) if inspect.iscoroutinefunction(fn) else _run(made, fn)
+    _made[run] = made
+    return run
+
+
+def made_of(run: object) -> NodeOf | None:
+    """What :func:`node` has made a function of; None if it has not."""
+    return _made.get(run) if inspect.isfunction(run) else None
+
+
+_made: WeakKeyDictionary[Any, NodeOf] = WeakKeyDictionary()
+
+
+def _run_async(made: NodeOf, fn: Callable[..., Any]) -> Callable[[Mapping[str, Any]], Any]:
+    async def run_async(state: Mapping[str, Any]) -> dict[str, Any]:
+        async with turn_async(alone=made.alone) as its:
+            with made.working(state, its) as work:
                 while True:
                     try:
-                        return made.given(await fn(*args))
+                        return work.given(await fn(*work.args))
                     except Waiting as waiting:
                         made.ask(waiting)
 
-        return run_async
+    return run_async
 
+
+def _run(made: NodeOf, fn: Callable[..., Any]) -> Callable[[Mapping[str, Any]], Any]:
     def run(state: Mapping[str, Any]) -> dict[str, Any]:
-        with made.watched(state) as args:
+        with turn(alone=made.alone) as its, made.working(state, its) as work:
             while True:
                 try:
-                    return made.given(fn(*args))
+                    return work.given(fn(*work.args))
                 except Waiting as waiting:
                     made.ask(waiting)
 
     return run
 
 
-class _Node:
+class NodeOf:
+    """What is known of a node before it runs. Its graph tells it: ``peers`` are all its nodes,
+    ``first`` are those that a run begins with, and ``fixed`` are values that it must not change
+    without returning them: nodes that come neither surely before nor after it read them, or later
+    runs do."""
+
+    fixed: frozenset[str] | None = None
+    peers: Sequence[NodeOf] = ()
+    first: bool = False
+    alone: bool = False
+
     def __init__(
         self,
         fn: Callable[..., Any],
@@ -73,41 +113,34 @@ class _Node:
         writes: tuple[str, ...],
         changes: frozenset[str],
     ) -> None:
-        self._name = fn.__name__
-        self._variables: dict[str, Any] = inspect.unwrap(fn).__globals__
-        names = (*reads, *uses.values())
-        self._module = frozenset(module)
-        self._at_load = {n: self._variables[n] for n in names if n in self._variables}
-        self._reads = reads
-        self._uses = uses
-        self._writes = writes
-        self._changes = changes
+        self.name = fn.__name__
+        self.fn = inspect.unwrap(fn)
+        self.variables: dict[str, Any] = self.fn.__globals__
+        self.module = frozenset(module)
+        self.at_load = self.variables.copy()
+        self.random = randomness.state()
+        self.reads = reads
+        self.uses = uses
+        self.writes = writes
+        self.changes = changes
+        self._seeds: bool | None = None
+
+    @property
+    def seeds(self) -> bool:
+        """Whether the module seeds a random generator anywhere: then where it stands matters."""
+        if self._seeds is None:
+            self._seeds = seeding.in_file(str(self.variables.get("__file__", "")))
+        return self._seeds
 
     @contextmanager
-    def watched(self, state: Mapping[str, Any]) -> Iterator[list[Any]]:
-        """Around a call with these arguments: nothing else of the state may be another after it."""
-        runtime = self._runtime()
-        version = runtime.namespace.version_of
-        self._variables.update({n: self._value(state, key) for n, key in self._uses.items()})
-        before = {
-            key: version(value)
-            for key, value in state.items()
-            if key not in self._changes and not is_atom(value)
-        }
-        yield [self._value(state, key) for key in self._reads]
-        changed = [key for key, was in before.items() if version(state[key]) != was]
-        if changed:
-            raise StepError(
-                f"{self._name} changed {', '.join(sorted(changed))} in place and does not return "
-                "it: a checkpoint would not know. Run the notebook once with duranb and export it "
-                "again to have it known, or return it"
+    def working(self, state: Mapping[str, Any], its: Turn) -> Iterator[_Work]:
+        """Around a call in the store that is open."""
+        if self.fixed is None:
+            raise UsageError(
+                f"{self.name} is a node of duranb's in a graph that is not: make it with "
+                "`builder = duranb.langgraph.state_graph(State)`"
             )
-
-    def given(self, result: Any) -> dict[str, Any]:
-        """What a result changes in the state."""
-        if len(self._writes) == 1:
-            return {self._writes[0]: result}
-        return dict(zip(self._writes, result, strict=True)) if self._writes else {}
+        yield _Work(self, self._runtime(), state, its)
 
     def ask(self, waiting: Waiting) -> None:
         """Interrupt the graph for the question that a step waits for; record the answer. Raises
@@ -122,15 +155,6 @@ class _Node:
                     return
         raise waiting
 
-    def _value(self, state: Mapping[str, Any], key: str) -> Any:
-        if key in state and key not in self._module:
-            return state[key]
-        value = self._at_load[key]
-        try:
-            return copy.deepcopy(value)
-        except TypeError:  # a client, a lock: there is one for all
-            return value
-
     def _runtime(self) -> Runtime:
         runtime = needed()
         if runtime is None:
@@ -138,4 +162,161 @@ class _Node:
                 "no store is open, so nothing of the graph would be recorded: run it inside of "
                 "`with duranb.durable(FILE, headless=True):`"
             )
+        if runtime.namespace.live is not self.variables:
+            file = self.variables.get("__file__", "the graph's module")
+            raise UsageError(
+                f"the store that is open is not that of {file}, whose variables the graph's steps "
+                f"read: run it inside of `with duranb.durable({str(file)!r}, headless=True):`"
+            )
         return runtime
+
+
+class _Work:
+    """One call of a node: what it is given, and what has become of that."""
+
+    def __init__(self, node: NodeOf, runtime: Runtime, state: Mapping[str, Any], its: Turn) -> None:
+        self._node = node
+        self._turn = its
+        self._namespace = runtime.namespace
+        self._version = runtime.namespace.version_of
+        kept: dict[str, Any] = {} if node.first else state.get(carried.KEY) or {}
+        self._keeping = Keeping(runtime.namespace, state, kept)
+        self._random_before(kept.get("random", {}))
+        keys = [k for k in (*node.reads, *node.uses.values()) if self._is_of_state(state, k)]
+        self._values = self._keeping.values(keys)
+        self._copied = self._copies(state)
+        assert node.fixed is not None
+        self._fixed = node.fixed
+        for key in node.changes & self._fixed & self._values.keys():
+            # Later runs of the thread find it as it was given.
+            self._values[key] = self._copy(key, self._values[key])
+        node.variables.update({n: self._value(key) for n, key in node.uses.items()})
+        self._globals = self._reached()
+        self._before = self._versions()
+        self.args = [self._value(key) for key in node.reads]
+
+    # -- what it is given ------------------------------------------------------------------
+
+    def _is_of_state(self, state: Mapping[str, Any], key: str) -> bool:
+        return key in state and key not in self._node.module
+
+    def _value(self, key: str) -> Any:
+        return self._values[key] if key in self._values else self._copied[key]
+
+    def _copies(self, state: Mapping[str, Any]) -> dict[str, Any]:
+        """Copies of the module's variables, which share with each other what those do."""
+        node = self._node
+        names = [k for k in (*node.reads, *node.uses.values()) if not self._is_of_state(state, k)]
+        memory: dict[int, Any] = {}
+        return {n: self._copy(n, node.at_load[n], memory) for n in names}
+
+    def _copy(self, name: str, value: Any, memory: dict[int, Any] | None = None) -> Any:
+        try:
+            return copy.deepcopy(value, memory)
+        except Exception as error:  # a client, a lock: there is one for all
+            if not own_failure(error):
+                raise
+            return value
+
+    def _reached(self) -> dict[str, Any]:
+        """The module's variables that its functions read, and that it is not given."""
+        node = self._node
+        own = {*node.reads, *node.uses, *node.writes}
+        names = self._namespace.uses.of_object(node.fn).data - own
+        return {n: node.variables[n] for n in names if n in node.variables}
+
+    def _versions(self) -> dict[str, str]:
+        watched = {**self._globals, **self._copied, **self._values}
+        return {n: self._version(v) for n, v in watched.items() if not is_atom(v)}
+
+    def _random_before(self, kept: Mapping[str, Any]) -> None:
+        """Put the generators where the run has left them; not under the hands of a node that runs
+        now and draws."""
+        self._random: dict[str, str] = {}
+        if self._node.seeds:
+            if self._turn.alone or not self._turn.beside:
+                carried.stand(kept, self._node.random)
+            self._random = randomness.fingerprints(randomness.state())
+
+    # -- what became of it -----------------------------------------------------------------
+
+    def given(self, result: Any) -> dict[str, Any]:
+        """What the result, and what the node has changed, change in the state."""
+        writes = self._node.writes
+        update: dict[str, Any] = {}
+        if len(writes) == 1:
+            update = {writes[0]: result}
+        elif writes:
+            update = dict(zip(writes, result, strict=True))
+        changed = [n for n, was in self._before.items() if self._version(self._now(n)) != was]
+        update |= self._handed_on([n for n in changed if n in self._values and n not in update])
+        self._check_module(changed, update)
+        self._keeping.check_apart(self._node.name, changed)
+        beside = self._keeping.beside(self._node.name, {**self._values, **update}, update)
+        if self._node.first:
+            beside["begun"] = get_config()["metadata"]["langgraph_step"]
+        if moved := self._drawn():
+            beside["random"] = moved
+        self._keeping.check_stored(self._node.name, update, beside)
+        return {**update, carried.KEY: beside}
+
+    def _now(self, name: str) -> Any:
+        if name in self._values:
+            return self._values[name]
+        return self._copied[name] if name in self._copied else self._globals[name]
+
+    def _handed_on(self, changed: list[str]) -> dict[str, Any]:
+        """Values of the state that were changed in place by ways that the plan does not know."""
+        unknown = [k for k in changed if k not in self._node.changes]
+        refused = sorted(set(unknown) & self._fixed)
+        if refused:
+            raise StepError(
+                f"{self._node.name} changed {', '.join(refused)} in place and does not return it, "
+                "and what runs beside it, or the next run, takes that too. Run the notebook once "
+                "with duranb and export it again to have it known, or return it"
+            )
+        return {k: self._values[k] for k in unknown}
+
+    def _check_module(self, changed: list[str], update: dict[str, Any]) -> None:
+        """Variables of the module are the same in each process: a change has to be the state's."""
+        node = self._node
+        lost = [n for n in changed if n in self._globals]
+        own = [n for n in changed if n in self._copied]
+        lost += [n for n in own if n not in node.changes and n not in update]
+        if lost:
+            raise StepError(
+                f"{node.name} changed {', '.join(sorted(lost))} in place, which a plain cell above "
+                "the first step made: a checkpoint would not know. Run the notebook once with "
+                "duranb and export it again to have it known, or return it"
+            )
+        for name in own:
+            others = self._keeping.sharing(name, self._data())
+            if others:
+                raise StepError(
+                    f"{node.name} changed {name} in place, and {', '.join(others)} of the module "
+                    "shares state with it: a checkpoint would not know. Make both in a step"
+                )
+
+    def _data(self) -> dict[str, Any]:
+        """The module's variables that any node of the graph reads, as they were."""
+        at_load, uses = self._node.at_load, self._namespace.uses
+        names = {n for peer in self._node.peers for n in uses.of_object(peer.fn).data}
+        names |= {k for peer in self._node.peers for k in (*peer.reads, *peer.uses)}
+        return {n: at_load[n] for n in names if n in at_load}
+
+    def _drawn(self) -> dict[str, Any]:
+        """The generators that the node has moved, as they stand."""
+        if not self._node.seeds:
+            return {}
+        now = randomness.state()
+        at = randomness.fingerprints(now)
+        moved = {n: s for n, s in now.items() if at[n] != self._random.get(n)}
+        if not moved or (self._turn.excused and not self._turn.alone):
+            return {}
+        if self._turn.beside and not self._turn.alone:
+            raise StepError(
+                f"random numbers were drawn while {self._node.name} and other nodes ran at once, "
+                "and nobody knows by which: have the random numbers drawn where it can be seen "
+                "(random.random() in the cell, not in a method), and export again"
+            )
+        return carried.plain(moved)
