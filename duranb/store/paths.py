@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from duranb.store import guarded
@@ -14,6 +15,12 @@ RUNS = ".runs"
 
 LOG = "log"
 """The folder of the log's segments: the history itself."""
+
+ARTIFACTS = "artifacts"
+"""The folder of larger artifacts, a file each."""
+
+REWRITTEN = "rewritten"
+"""A folder with the log and the artifacts that are to take the place of those there are."""
 
 TAIL = "tail"
 """The number and hash of the last acknowledged event."""
@@ -38,7 +45,7 @@ def store_path(notebook: Path) -> Path:
     the two do not share a history. A link to a notebook is that notebook. One of many runs of a
     notebook is called ``<notebook>.ipynb/<run>``, and lies in ``.duranb/<name>.runs/<run>/``.
     """
-    notebook = notebook.resolve()
+    notebook = _real(notebook)
     if notebook.parent.suffix == ".ipynb":
         return runs_path(notebook.parent) / notebook.name
     name = notebook.stem if notebook.suffix in ("", ".ipynb") else notebook.name
@@ -47,8 +54,14 @@ def store_path(notebook: Path) -> Path:
 
 def runs_path(notebook: Path) -> Path:
     """The folder of the stores of a notebook's many runs."""
-    notebook = notebook.resolve()
+    notebook = _real(notebook)
     return notebook.parent / STORES / f"{notebook.stem}{RUNS}"
+
+
+def _real(path: Path) -> Path:
+    """A path without links. One that leads to itself stays as it is, in every Python: whoever opens
+    it says so."""
+    return Path(os.path.realpath(path))
 
 
 def check_folder(folder: Path) -> None:
@@ -61,4 +74,13 @@ def check_folder(folder: Path) -> None:
 
 def is_store(folder: Path) -> bool:
     """Whether there is a store in a folder, of this version or an earlier one."""
-    return guarded.is_folder(folder / LOG) or guarded.is_file(folder / DATABASE)
+    return guarded.is_folder(current(folder, LOG)) or guarded.is_file(folder / DATABASE)
+
+
+def current(folder: Path, name: str) -> Path:
+    """The folder of a store's log, or of its artifacts. Where a process was killed while it put
+    rewritten ones in their place, those count."""
+    rewritten = folder / REWRITTEN / name
+    if guarded.is_folder(folder / REWRITTEN) and guarded.is_folder(rewritten):
+        return rewritten
+    return folder / name
