@@ -35,6 +35,7 @@ from duranb.code import compiled, registered
 from duranb.code.looking import module_of, qualname_of
 from duranb.record.artifacts import Artifacts, Buffer
 from duranb.values import (
+    attributes,
     classes,
     definitions,
     dispatched,
@@ -236,6 +237,7 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
                 if found is not None:
                     self.met.described.append(obj)
             found = newborn.reduction(obj, own_way(obj) if found is None else found)
+            found = attributes.reduction(obj, found, self._namespace)
             if found is not None:
                 return found
             return NotImplemented  # cloudpickle would take the word of a proxy for a function
