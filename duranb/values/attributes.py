@@ -6,15 +6,15 @@ somebody holds would no longer be seen in the instance. Here it gets that very d
 
 from __future__ import annotations
 
-import sys
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
+from sys import getrefcount
 from typing import Any
 
 import cloudpickle
 
-from duranb.code.looking import dict_of, mro_of, own
+from duranb.code.looking import dict_of, mro_of
 
 
 def reduction(obj: Any, found: Any, names: Mapping[str, Any]) -> Any:
@@ -22,12 +22,12 @@ def reduction(obj: Any, found: Any, names: Mapping[str, Any]) -> Any:
     class does). ``names`` are those of the live namespace. Raises TypeError where an instance
     cannot be given the dict that one of these is bound to."""
     kind: Any = type(obj)
-    way = _way(kind)
-    if way is None or _references(obj) <= _ALONE:
+    get = _getter(kind)
+    if get is None or getrefcount(get(obj)) <= _ALONE:
         return found
-    if way is _refused:
-        attributes = own(obj)
-        if any(value is attributes for name, value in names.items() if name[:1] != "_"):
+    own = get(obj)
+    if issubclass(kind, types.SimpleNamespace):
+        if any(value is own for name, value in names.items() if name[:1] != "_"):
             raise TypeError(f"cannot pickle a {kind.__name__} whose vars() has a name of its own")
         return found
     if found is None:
@@ -36,11 +36,9 @@ def reduction(obj: Any, found: Any, names: Mapping[str, Any]) -> Any:
         return found
     make, arguments, state, items, pairs = (*found, None, None, None)[:5]
     attributes, slots = state if type(state) is tuple else (state, None)
-    if attributes is None:  # it is empty
-        attributes = own(obj)
-    if attributes is not own(obj):
+    if attributes is not None and attributes is not own:  # it is None where the dict is empty
         return found
-    return make, arguments, (attributes, slots), items, pairs, give
+    return make, arguments, (own, slots), items, pairs, give
 
 
 def give(obj: Any, state: tuple[dict[str, Any], dict[str, Any] | None]) -> None:
@@ -50,26 +48,23 @@ def give(obj: Any, state: tuple[dict[str, Any], dict[str, Any] | None]) -> None:
         object.__setattr__(obj, name, value)
 
 
-def _given() -> None:
-    """The way of classes whose instances can be given a dict."""
-
-
-def _refused() -> None:
-    """The way of those whose instances cannot."""
-
-
 @lru_cache(maxsize=4096)
-def _way(kind: Any) -> Any:
-    """How instances of a class get their dict; None for classes without one, and for those that
-    say themselves how they are pickled."""
-    if not kind.__dictoffset__ or issubclass(kind, (type, types.ModuleType)):
+def _getter(kind: Any) -> Callable[[Any], Any] | None:
+    """What gives the dict of an instance; None for classes whose instances have none, or that say
+    themselves how they are pickled."""
+    is_made = kind.__flags__ & _MADE or kind is types.SimpleNamespace
+    if not is_made or issubclass(kind, (type, types.ModuleType)):
         return None
     if kind in cloudpickle.Pickler.dispatch_table:
         return None
     says = {name for base in mro_of(kind)[:-1] for name in _SAYS if name in dict_of(base)}
-    if issubclass(kind, types.SimpleNamespace):
-        return _refused if says == {"__reduce__"} else None
-    return _given if not says and kind.__flags__ & _MADE else None
+    if says != ({"__reduce__"} if issubclass(kind, types.SimpleNamespace) else set()):
+        return None
+    found = next((d["__dict__"] for d in map(dict_of, mro_of(kind)) if "__dict__" in d), None)
+    return found.__get__ if found is not None and type(found) in _SLOTS else None
+
+
+_SLOTS = (types.GetSetDescriptorType, types.MemberDescriptorType)
 
 
 _MADE = 1 << 9
@@ -78,13 +73,9 @@ _MADE = 1 << 9
 _SAYS = ("__reduce_ex__", "__reduce__", "__getstate__", "__setstate__")
 
 
-def _references(obj: Any) -> int:
-    return sys.getrefcount(own(obj))
-
-
 class _Alone:
     pass
 
 
-_ALONE = _references(_Alone())
-"""What that says where nothing but the instance holds its dict."""
+_ALONE = (lambda get, obj: getrefcount(get(obj)))(vars(_Alone)["__dict__"].__get__, _Alone())
+"""How many references there are to the dict of an instance that nothing else holds."""
