@@ -20,8 +20,8 @@ from temporalio.exceptions import ApplicationError
 
 from duranb.errors import StoreError
 from duranb.temporal.modules import OtherExport
-from duranb.temporal.node import Held, Nodes, Order
-from duranb.temporal.workflow import NODE, UNDO
+from duranb.temporal.node import Held, NodeFailed, Nodes, Order
+from duranb.temporal.workflow import NODE, TELL, UNDO
 
 BEATS = 3
 """Signs of life within the time after which a worker is taken for dead."""
@@ -41,7 +41,7 @@ class Activities:
 
     def all(self) -> list[Callable[..., Any]]:
         """The activities, to be given to Temporal's own ``Worker``."""
-        return [self.node, self.undo]
+        return [self.node, self.undo, self.tell]
 
     @activity.defn(name=NODE)
     async def node(self, given: dict[str, Any]) -> dict[str, Any]:
@@ -58,6 +58,13 @@ class Activities:
         """Undo a node."""
         order = _order(given)
         return {"undone": await self._alive(lambda call: self._nodes.undo(order))}
+
+    @activity.defn(name=TELL)
+    async def tell(self, given: dict[str, Any]) -> dict[str, Any]:
+        """The values of a result, as JSON."""
+        asked = given["takes"], given["names"], given["variables"]
+        found: dict[str, Any] = await self._alive(lambda call: self._nodes.tell(*asked))
+        return found
 
     async def _alive(self, work: Callable[[_Call], Any]) -> Any:
         """What ``work`` gives, in a thread, with signs of life until it ends."""
@@ -78,6 +85,14 @@ class Activities:
             raise
         except (Held, StoreError, OtherExport):
             raise  # another try, or another worker, may get on
+        except NodeFailed as failed:
+            raise ApplicationError(
+                str(failed.error),
+                asdict(failed.spent),
+                *getattr(failed.error, "__notes__", ()),
+                type=type(failed.error).__name__,
+                non_retryable=True,
+            ) from failed.error
         except Exception as error:
             raise ApplicationError(
                 str(error),

@@ -7,24 +7,27 @@ log of its journal says what was done, and whoever opens it later takes it over.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
 
 import duranb
+from duranb.code.looking import said
 from duranb.engine import saga
 from duranb.engine.claim import now_us
 from duranb.engine.runtime import Runtime, Settings, using
-from duranb.errors import InDoubt, Waiting
+from duranb.errors import InDoubt, StoreError, Waiting
 from duranb.plan import Node
 from duranb.record import events as e, standing
 from duranb.record.fold import Fold
 from duranb.record.history import History
 from duranb.record.kinds import Kind
 from duranb.record.model import Call, CallStatus, Status
+from duranb.runner.told import told
 from duranb.state import Namespace, randomness
 from duranb.store.buckets import Bucket
 from duranb.store.objects import ObjectArtifacts, ObjectStore, place_of
@@ -57,16 +60,33 @@ class Order:
 
 
 @dataclass
-class Done:
-    """What became of a node: the ``values`` it made or changed, by reference, where the random
-    generators stand, how many ``calls`` to models it made, and their ``cost`` in US dollars.
-    ``undoable``: something undoes what it did."""
+class Spent:
+    """What a node has cost over all its tries: how many ``calls`` to models it made, their ``cost``
+    in US dollars and their ``tokens``; what ``unpriced`` of them cost is not known."""
+
+    calls: int = 0
+    cost: float = 0.0
+    tokens: int = 0
+    unpriced: int = 0
+
+
+@dataclass
+class Done(Spent):
+    """What became of a node: the ``values`` it made or changed, by reference, and where the random
+    generators stand. ``undoable``: something undoes what it did."""
 
     values: dict[str, Ref] = field(default_factory=dict)
     random: str = ""
-    calls: int = 0
-    cost: float = 0.0
     undoable: bool = False
+
+
+class NodeFailed(Exception):
+    """A node's own code raised ``error``, once its retries were spent."""
+
+    def __init__(self, error: Exception, spent: Spent) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.spent = spent
 
 
 @dataclass
@@ -100,8 +120,8 @@ class Nodes:
         """Carry a node out.
 
         Raises :class:`Held` where it has to wait, :class:`duranb.errors.Superseded` once another
-        worker has it, another :class:`duranb.errors.StoreError` where the bucket fails, and what
-        the node's own code raises once its retries are spent.
+        worker has it, another :class:`duranb.errors.StoreError` where the bucket fails, and
+        :class:`NodeFailed` for what the node's own code raises once its retries are spent.
         """
         node = order.node
         fn = self._steps.function(node)
@@ -119,6 +139,10 @@ class Nodes:
                     if held is None:
                         raise
                     raise held from error
+                except StoreError:
+                    raise
+                except Exception as error:
+                    raise NodeFailed(error, _spent(runtime)) from error
                 runtime.flush()
                 done = _summary(runtime)
             random = self._random_after(node)
@@ -141,6 +165,27 @@ class Nodes:
             runtime.flush()
             undone = [x for x in history.executions.values() if x.status is Status.COMPENSATED]
         return len(undone)
+
+    def tell(
+        self, takes: dict[str, Ref], names: Sequence[str], variables: dict[str, str]
+    ) -> dict[str, dict[str, Any]]:
+        """What JSON can tell of the variables called ``names``, as ``told``, and why it cannot of
+        the others, as ``untold``. ``takes`` are their values by name, ``variables`` which variable
+        each is. Raises :class:`duranb.errors.StoreError` where the bucket fails."""
+        found: dict[str, dict[str, Any]] = {"told": {}, "untold": {}}
+        for name in names:
+            if name not in takes:
+                found["untold"][name] = "no node of the run gives it"
+                continue
+            loaded = Variables(self._artifacts)
+            try:
+                loaded.take({variables[name]: takes[name]})
+                found["told"][name] = json.loads(told(loaded[variables[name]]))
+            except StoreError:
+                raise
+            except Exception as error:  # of any kind: it is the value's own code
+                found["untold"][name] = said(error)
+        return found
 
     # -- its values ------------------------------------------------------------------------
 
@@ -229,13 +274,21 @@ def _made(node: Node, result: Any) -> dict[str, Any]:
     return {f"{node.name}:{name}": value for name, value in named}
 
 
-def _summary(runtime: Runtime) -> Done:
-    answered = [c for c in runtime.history.calls.values() if c.kind.traits.answer]
-    return Done(
+def _spent(runtime: Runtime) -> Spent:
+    history = runtime.history
+    answered = [c for c in history.calls.values() if c.kind.traits.answer]
+    ledgers = [history.ledger(number) for number in history.executions]
+    return Spent(
         calls=len(answered),
         cost=sum(c.usage.cost for c in answered if c.usage is not None),
-        undoable=any(saga.undoing(runtime, x).possible for x in standing.standing(runtime.history)),
+        tokens=sum(x.tokens for x in ledgers),
+        unpriced=sum(x.unpriced for x in ledgers),
     )
+
+
+def _summary(runtime: Runtime) -> Done:
+    undoable = any(saga.undoing(runtime, x).possible for x in standing.standing(runtime.history))
+    return Done(**asdict(_spent(runtime)), undoable=undoable)
 
 
 BATCH = 300.0

@@ -30,6 +30,9 @@ NODE = "duranb_node"
 UNDO = "duranb_undo"
 """The activity that undoes one."""
 
+TELL = "duranb_tell"
+"""The activity that tells values of variables as JSON."""
+
 COMPENSATE = "compensate"
 
 HEARTBEAT = 10.0
@@ -37,6 +40,12 @@ HEARTBEAT = 10.0
 
 LONGEST = timedelta(days=365)
 """What a node may take at most; it is heartbeats that tell a dead worker."""
+
+TELLING = timedelta(minutes=10)
+"""What loading the values for a result may take."""
+
+SUMS = ("calls", "cost", "tokens", "unpriced")
+"""What is added up over the nodes of a run (:class:`duranb.temporal.node.Spent`)."""
 
 _AGAIN = RetryPolicy(
     initial_interval=timedelta(seconds=1),
@@ -54,8 +63,11 @@ class Notebook:
     Its input is a dict: ``plan``, as its JSON says; ``parameters``, by name, as JSON; and where
     they are not the usual, ``on_failure`` (``"compensate"`` undoes all that a failed run did),
     ``heartbeat`` (seconds) and ``continue_after`` (nodes after which it continues as new; else it
-    does when Temporal suggests so). Its result has the ``values`` of all variables, by reference,
-    and what it ``cost``.
+    does when Temporal suggests so). ``run`` is a name for its journals in the bucket, under which
+    it goes on with what an earlier try of it has done; else it has journals of its own. With
+    ``wanted`` (names, or None for what the last step made) its result has what JSON can tell of
+    those as ``told``, and why not of the others as ``untold``. Its result has the ``values`` of all
+    variables, by reference, and what it ``cost``.
     """
 
     @workflow.init
@@ -66,10 +78,13 @@ class Notebook:
         given = {f":{n}": [[-1, {"json": v}]] for n, v in start.get("parameters", {}).items()}
         self._board = Board(self._plan, carried.get("board") or {"versions": given})
         info = workflow.info()
-        self._run: str = carried.get("run") or f"{info.workflow_id}/{info.first_execution_run_id}"
+        own = f"{info.workflow_id}/{info.first_execution_run_id}"
+        self._run: str = carried.get("run") or start.get("run") or own
+        # Later than the epochs of an earlier try under that name.
+        self._first_turn = int(info.start_time.timestamp()) if start.get("run") else 0
         self._turns: dict[str, int] = carried.get("turns", {})
         self._said: dict[str, dict[str, dict[str, Any]]] = carried.get("said", {})
-        self._totals: dict[str, Any] = carried.get("totals", {"calls": 0, "cost": 0.0})
+        self._totals: dict[str, Any] = dict.fromkeys(SUMS, 0) | carried.get("totals", {})
         self._undoable: list[str] = carried.get("undoable", [])
         self._questions: dict[str, dict[str, Any]] = {}
         self._states: dict[str, str] = {}
@@ -90,7 +105,8 @@ class Notebook:
         if self._errors:
             await self._fail()
         values = {v.rpartition(":")[2]: found[-1][1] for v, found in self._board.latest()}
-        return {"values": values, **self._totals}
+        result = {"values": values, **self._totals}
+        return result | await self._tell() if "wanted" in start else result
 
     # -- what people ask and say -----------------------------------------------------------
 
@@ -189,6 +205,8 @@ class Notebook:
             if is_cancelled_exception(error):
                 raise
             self._note(node, _said(error))
+            for spent in getattr(error.cause, "details", ())[:1]:
+                self._spent(spent)
             return
         except Conflict as error:
             self._note(node, str(error))
@@ -196,10 +214,33 @@ class Notebook:
         finally:
             self._states.pop(node.name, None)
         self._finished_here += 1
-        self._totals["calls"] += found["calls"]
-        self._totals["cost"] += found["cost"]
+        self._spent(found)
         if found["undoable"]:
             self._undoable.append(node.name)
+
+    def _spent(self, sums: dict[str, Any]) -> None:
+        """Take in what a node has cost, done or failed."""
+        for name in SUMS:
+            self._totals[name] += sums.get(name, 0)
+
+    async def _tell(self) -> dict[str, Any]:
+        """The values that were asked for, as the last to give each name has left it."""
+        wanted = self._start["wanted"]
+        if wanted is None:
+            last = next((n for n in reversed(self._plan.nodes) if n.is_step), None)
+            wanted = last.writes if last is not None else ()
+        latest = {v: found[-1][1] for v, found in self._board.latest()}
+        by_name = {v.rpartition(":")[2]: v for v in latest}
+        takes = {n: latest[by_name[n]] for n in wanted if n in by_name}
+        order = {"takes": takes, "names": list(wanted), "variables": by_name}
+        told: dict[str, Any] = await workflow.execute_activity(
+            TELL,
+            order,
+            start_to_close_timeout=TELLING,
+            retry_policy=_AGAIN,
+            summary="tells results",
+        )
+        return told
 
     def _note(self, node: Node, error: str) -> None:
         self._errors[node.name] = error
@@ -208,7 +249,7 @@ class Notebook:
 
     def _order(self, node: Node) -> dict[str, Any]:
         """What the activity is told; see :class:`duranb.temporal.node.Order`."""
-        turn = self._turns[node.name] = self._turns.get(node.name, 0) + 1
+        turn = self._turns[node.name] = self._turns.get(node.name, self._first_turn) + 1
         said = self._said.get(node.name, {})
         return {
             "run": self._run,
