@@ -21,7 +21,8 @@ from temporalio.exceptions import ApplicationError
 from duranb.errors import StoreError
 from duranb.temporal.modules import OtherExport
 from duranb.temporal.node import Held, NodeFailed, Nodes, Order
-from duranb.temporal.workflow import NODE, TELL, UNDO
+from duranb.temporal.shares import ForWorkers
+from duranb.temporal.workflow import ITEMS, NODE, TELL, UNDO
 
 BEATS = 3
 """Signs of life within the time after which a worker is taken for dead."""
@@ -41,7 +42,7 @@ class Activities:
 
     def all(self) -> list[Callable[..., Any]]:
         """The activities, to be given to Temporal's own ``Worker``."""
-        return [self.node, self.undo, self.tell]
+        return [self.node, self.items, self.undo, self.tell]
 
     @activity.defn(name=NODE)
     async def node(self, given: dict[str, Any]) -> dict[str, Any]:
@@ -51,7 +52,17 @@ class Activities:
             done = await self._alive(lambda call: self._nodes.run(order, call.execute))
         except Held as held:
             return {"held": {"opens": [asdict(each) for each in held.opens], "until": held.until}}
+        except ForWorkers as out:
+            return {"shared": asdict(out.shared)}
         return asdict(done)
+
+    @activity.defn(name=ITEMS)
+    async def items(self, given: dict[str, Any]) -> dict[str, Any]:
+        """Carry out a share of a map; its name, and whether it came to its end."""
+        order = _order(given)
+        assert order.share is not None
+        whole = await self._alive(lambda call: self._nodes.share(order, call.execute))
+        return {"share": order.share.name, "whole": whole}
 
     @activity.defn(name=UNDO)
     async def undo(self, given: dict[str, Any]) -> dict[str, Any]:
@@ -83,7 +94,7 @@ class Activities:
             with contextlib.suppress(BaseException):  # what it raises is that it was cancelled
                 await asyncio.shield(running)
             raise
-        except (Held, StoreError, OtherExport):
+        except (Held, ForWorkers, StoreError, OtherExport):
             raise  # another try, or another worker, may get on
         except NodeFailed as failed:
             raise ApplicationError(
