@@ -302,6 +302,7 @@ class _Builder:
             writes=draft.outputs,
             changes=tuple(n for n in draft.inputs if n in draft.changes),
             observed=seen is not None,
+            looks=doing.looks,
             draws=doing.draws,
             alone=doing.acts,
             policy=_policy(options) if options is not None else None,
