@@ -82,8 +82,8 @@ _READING_METHODS = frozenset(
 
 @dataclass(frozen=True)
 class Doing:
-    """What some code visibly does: ``effects`` by name, whether it ``looks`` at what lies outside of
-    the process (files, say), ``draws`` random numbers, does something to the process that others
+    """What some code visibly does: ``effects`` by name, whether it ``looks`` at what lies outside
+    of the process (files, say), ``draws`` random numbers, does something to the process that others
     could notice (``acts``), and ``asks`` a model."""
 
     effects: frozenset[str] = frozenset()
