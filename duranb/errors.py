@@ -8,6 +8,7 @@
     │   ├── StoreLocked         another kernel holds the store
     │   ├── StoreDamaged        what is on disk is not what was acknowledged
     │   ├── StoreTooNew         written by a later duranb
+    │   ├── StoreEncrypted      its key is not here, or is another one
     │   ├── StoreUnwritable     read-only folder, full disk, folder removed
     │   ├── Superseded          somebody else appended to the history first
     │   └── Untrusted           somebody else wrote it: data, not code
@@ -44,12 +45,14 @@ __all__ = [
     "InDoubt",
     "ItemFailed",
     "NoSuchStep",
+    "NotImported",
     "NotRestorable",
     "Reject",
     "StateError",
     "StepError",
     "StepTimeout",
     "StoreDamaged",
+    "StoreEncrypted",
     "StoreError",
     "StoreLocked",
     "StoreTooNew",
@@ -78,6 +81,10 @@ class UsageError(DuranbError):
     """The user's words are off: an unknown option, a step name used twice, a bad argument."""
 
 
+class NotImported(UsageError):
+    """A step does not fit what was imported for it, or was not done there."""
+
+
 class StoreError(DuranbError):
     """The store could not do what was asked of it. Nothing acknowledged is lost."""
 
@@ -99,6 +106,10 @@ class StoreDamaged(StoreError):
 
 class StoreTooNew(StoreError):
     """The store was written by a later version of duranb."""
+
+
+class StoreEncrypted(StoreError):
+    """The store is encrypted, or is to be, and the key for that is not here or is another one."""
 
 
 class StoreUnwritable(StoreError):

@@ -21,6 +21,7 @@ _HANDLERS = {
     "run": "duranb.cli.running:run",
     "resume": "duranb.cli.running:resume",
     "test": "duranb.cli.running:test",
+    "import": "duranb.cli.importing:take",
     "verify": "duranb.cli.files:verify",
     "timeline": "duranb.cli.files:timeline",
     "export": "duranb.cli.files:export",

@@ -28,7 +28,7 @@ from duranb.errors import StoreError
 from duranb.record import events as e
 from duranb.state import aside
 from duranb.state.tracked import Tracked
-from duranb.store.files import place
+from duranb.store.artifacts import ArtifactFiles
 from duranb.values import codec
 from duranb.values.description import Description, TooLong, describe
 
@@ -229,11 +229,12 @@ class SelfCheck:
 
     def _request(self, task: _Task, beside: Mapping[str, str]) -> aside.Request:
         store = self._runtime.store
+        kept = ArtifactFiles(self._folder)  # encrypted ones are not found there, and are given
         given: dict[str, bytes] = {}
         files: dict[str, str] = {}
         for digest in {task.artifact, *beside.values()}:
             for each in (digest, *codec.parts(store.get(digest))):
-                file = place(self._folder, each)
+                file = kept.place(each)
                 if file.exists():
                     files[each] = str(file)
                 else:

@@ -21,15 +21,15 @@ from IPython.core.error import InputRejected
 
 from duranb.code import dataflow, fingerprint, mentions
 from duranb.code.deep import deeply
-from duranb.engine import plain, restoring, saga
-from duranb.engine.decide import Decision, decide
+from duranb.engine import imported, plain, restoring, saga
+from duranb.engine.decide import Decision
 from duranb.engine.keeping import CellState
 from duranb.engine.options import Options, first_line, is_misplaced, parse
 from duranb.engine.runtime import Runtime
 from duranb.engine.spec import Spec
 from duranb.engine.steprun import NOTHING, StepRun
 from duranb.errors import StepError, StoreError, UsageError
-from duranb.jupyter import figures, instrument
+from duranb.jupyter import figures, instrument, settable
 from duranb.jupyter.noting import noting
 from duranb.jupyter.outputs import Outputs
 from duranb.jupyter.settings import Settings
@@ -55,13 +55,13 @@ class Cell:
 class Running:
     """What a rewritten body finds under its handle, and the engine's host for it."""
 
-    def __init__(self, shell: Any, outputs: Outputs, source: str) -> None:
+    def __init__(self, shell: Any, outputs: Outputs, source: str, settings: Settings) -> None:
         self._shell = shell
         self._outputs = outputs
         self._source = source
         self._value: object = NOTHING
         self._figures: frozenset[int] | None = None
-        self._settings = Settings(shell)
+        self._settings = settings
         self.run: StepRun | None = None
         self.attempt: StepRun | None = None
         self.error: BaseException | None = None
@@ -171,6 +171,7 @@ class Cells(ast.NodeTransformer):
     def __init__(self, shell: Any, outputs: Outputs, session: Callable[[], Session | None]) -> None:
         self._shell = shell
         self._outputs = outputs
+        self._settable = settable.all_of(shell)
         self._session = session
         self.need_session: Callable[[], Session] = self._no_session
         self._stack: list[Cell] = []
@@ -218,7 +219,7 @@ class Cells(ast.NodeTransformer):
             # Within a step (``%%capture`` runs its body as a cell) it is the step's code.
             node.body = noting(node.body, {n for each in self._stack for n in each.unsure})
             return node
-        running = Running(self._shell, self._outputs, cell.raw)
+        running = Running(self._shell, self._outputs, cell.raw, Settings(self._settable))
         cell.outer = instrument.put(running)
         try:
             return self._decide(cell, node, running)
@@ -268,7 +269,7 @@ class Cells(ast.NodeTransformer):
             )
         options = parse(cell.line)
         session = self.need_session()
-        jump = instrument.loose_jump(tree)
+        jump = instrument.loose_jump(tree, cell.raw)
         if jump is not None:
             # IPython itself says that it is a syntax error, and where. Alone, so that nothing runs.
             return ast.Module([jump], tree.type_ignores)
@@ -277,11 +278,16 @@ class Cells(ast.NodeTransformer):
         self._check_name(spec.name, cell)
         runtime = session.runtime
         saga.settle(runtime, runtime.history.last_carried_out(spec.name))
-        decision = decide(runtime, spec, replay=bool(cell.replays))
+        decision, elsewhere = imported.decide(runtime, spec, replay=bool(cell.replays))
         if decision.restore is not None:
             running.restoring = lambda: self._restore(session, spec, decision)
             return instrument.replaced(tree, "restore")
         need(runtime, tree)
+        if elsewhere is not None and not elsewhere.why:
+            running.restoring = lambda: self._give(session, spec, decision, elsewhere, tree)
+            return instrument.replaced(tree, "restore")
+        if elsewhere is not None:
+            notice(self._outputs, say.not_given(spec.name, elsewhere.came.run, elsewhere.why))
         state = CellState(runtime, spec, decision, instrument.NOTED)
         cell.unsure = state.unsure
         running.run = StepRun(
@@ -349,7 +355,7 @@ class Cells(ast.NodeTransformer):
         assert source is not None
         messages = restoring.messages_of(session.runtime, source)
         # First of all: its values may need modules that lie where it has put into sys.path.
-        settings = Settings(self._shell)
+        settings = Settings(self._settable)
         missing = settings.apply(messages)
         held = len(figures.open_ones())
         result, lost, unset = restoring.restore(session.runtime, spec, decision)
@@ -370,6 +376,20 @@ class Cells(ast.NodeTransformer):
         if missing or unset:
             text += say.not_set([*missing, *unset])
         notice(self._outputs, text)
+
+    def _give(
+        self,
+        session: Session,
+        spec: Spec,
+        decision: Decision,
+        found: imported.Elsewhere,
+        tree: ast.Module,
+    ) -> None:
+        """Stand in for the body: it ran elsewhere."""
+        messages = restoring.messages_of(session.runtime, found.execution)
+        missing = imported.give(session.runtime, spec, decision, found, tree)
+        self._outputs.replay(messages, self._shell.execution_count - 1, held=0)
+        notice(self._outputs, say.given(spec.name, found.came.run, missing))
 
     def _load_what_it_needs(self, tree: ast.Module) -> None:
         """Load the pending values that a plain cell could use. What cannot be loaded says so when

@@ -86,11 +86,13 @@ def _documented(node: ast.stmt) -> ast.stmt:
     return node
 
 
-def loose_jump(tree: ast.Module) -> ast.stmt | None:
-    """A ``break`` or ``continue`` outside of any loop, if there is one.
+def loose_jump(tree: ast.Module, source: str) -> ast.stmt | None:
+    """A ``break`` or ``continue`` outside of any loop, if there is one; ``source`` is the cell's.
 
     The loop around the body would make it legal.
     """
+    if "break" not in source and "continue" not in source:
+        return None
     stack: list[tuple[ast.AST, bool]] = [(node, False) for node in tree.body]
     while stack:
         node, looped = stack.pop()

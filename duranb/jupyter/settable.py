@@ -11,7 +11,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from traitlets.config import Config
 
@@ -35,6 +35,19 @@ class Group(NamedTuple):
 
 def _same(one: Any, other: Any) -> bool:
     return one is other or (type(one) is type(other) and bool(one == other))
+
+
+def _if_another(raw: Callable[[], Any], read: Callable[[], Values]) -> Callable[[], Values]:
+    """Reads only where what ``raw`` gives, to be compared at C speed, is not what it was."""
+    last: list[Any] = [None, {}]
+
+    def found() -> Values:
+        now = raw()
+        if last[0] != now:
+            last[:] = now, read()
+        return cast(Values, last[1])
+
+    return found
 
 
 # -- libraries ---------------------------------------------------------------------------------
@@ -219,7 +232,12 @@ LIBRARIES = {
     ),
     "numpy": Group(_numpy, lambda: _FRESH_NUMPY, _write_numpy),
     "pandas": Group(_pandas, _fresh_pandas, _write_pandas, _changed_leaf),
-    "warnings": Group(_warnings, dict, _write_warnings, _changed_warnings),
+    "warnings": Group(
+        _if_another(lambda: list(warnings.filters), _warnings),
+        dict,
+        _write_warnings,
+        _changed_warnings,
+    ),
     "folder": Group(_folder, dict, _write_folder),
 }
 
@@ -249,9 +267,17 @@ LIBRARIES["Python"] = Group(_python, dict, _write_python)
 # -- the shell ---------------------------------------------------------------------------------
 
 
-def of_shell(shell: Any) -> dict[str, Group]:
+def all_of(shell: Any) -> dict[str, Group]:
+    """All settings that a kernel with this shell has."""
+    return {**LIBRARIES, **_of_shell(shell)}
+
+
+def _of_shell(shell: Any) -> dict[str, Group]:
     def aliases() -> Values:
         return dict(shell.alias_manager.aliases)
+
+    def line_magics() -> Values:
+        return dict(shell.magics_manager.magics["line"])  # aliases are among them
 
     def define(values: Values) -> None:
         for name, command in values.items():
@@ -290,7 +316,7 @@ def of_shell(shell: Any) -> dict[str, Group]:
 
     return {
         "exit code": Group(code, dict, shell.user_ns.update),
-        "aliases": Group(aliases, dict, define),
+        "aliases": Group(_if_another(line_magics, aliases), dict, define),
         "extensions": Group(extensions, dict, load),
         # Also for what is not there yet, as is the inline backend before the first figure.
         "configuration": Group(configuration, dict, configure, _changed_leaf),

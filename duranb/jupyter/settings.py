@@ -8,15 +8,14 @@ changed, so that what other cells have set stays. What modules hold, and the env
 
 from __future__ import annotations
 
-import functools
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import blake3
 
-from duranb.jupyter.settable import LIBRARIES, Group, Values, of_shell
+from duranb.jupyter.settable import Group, Values
 
 SETTINGS = "settings"
 """The type under which they are kept among a step's outputs."""
@@ -30,16 +29,12 @@ _SHOWS = {
 
 
 class Settings:
-    """What a step changes of them."""
+    """What a step changes of them; ``groups`` are those there are, by name."""
 
-    def __init__(self, shell: Any) -> None:
-        self._shell = shell
+    def __init__(self, groups: Mapping[str, Group]) -> None:
+        self._groups = groups
         self._before: dict[str, Values | None] | None = None
         self._unread: dict[str, str] = {}
-
-    @functools.cached_property
-    def _groups(self) -> dict[str, Group]:
-        return {**LIBRARIES, **of_shell(self._shell)}
 
     def begin(self) -> None:
         """A step begins; another attempt of it begins where the first one did."""
@@ -62,7 +57,7 @@ class Settings:
         """What ``now`` has that ``was`` has not."""
         group = self._groups[name]
         try:
-            if now is None or now == was:
+            if now is None or now is was or now == was:
                 return {}
             return group.changed(group.fresh() if was is None else was, now)
         except Exception as error:
@@ -90,9 +85,11 @@ class Settings:
     def _told(self, name: str, shown: list[dict[str, Any]]) -> str:
         """The settings of a library that decide on how something is shown that is among what was:
         a digest of those that are not as at first."""
-        found = self._read(name)
         data = (message["content"].get("data", {}).keys() for message in shown)
-        if found is None or all(_SHOWS[name].isdisjoint(each) for each in data):
+        if all(_SHOWS[name].isdisjoint(each) for each in data):
+            return ""
+        found = self._read(name)
+        if found is None:
             return ""
         group = self._groups[name]
         changed = {k: _as_json(v) for k, v in group.changed(group.fresh(), found).items()}

@@ -85,7 +85,7 @@ class Head:
 
 def hop(method: str, url: str, status: int, headers: Sequence[tuple[str, str]]) -> Hop:
     """A redirect that was followed, without its credentials."""
-    kept = private.public_headers(headers)
+    kept = private.public_headers(headers, url)
     return Hop(method=method, url=public_url(url), status=status, headers=kept)
 
 
@@ -264,8 +264,7 @@ class Flight:
         yield from self.complete([content] if content else [])
 
     def _head(self, head: Head, *, decoded: bool) -> Header:
-        private.learn_answer(head.headers, urlsplit(self._asked.url).hostname or "")
-        headers = private.public_headers(head.headers)
+        headers = private.public_headers(head.headers, self._asked.url)
         if decoded and self._asked.method != "HEAD" and head.header("content-encoding"):
             gone = ("content-encoding", "content-length")
             headers = [(name, value) for name, value in headers if name.lower() not in gone]
@@ -290,8 +289,10 @@ class Flight:
         """The request's body as it is stored: without credentials, and not where it is too large,
         or nested too deeply, to be looked through."""
         asked = self._asked
+        content = asked.content
         try:
-            content = private.public_body(asked.content_type, asked.content, asked.body)
+            if asked.may_hold:
+                content = private.public_body(asked.content_type, content, asked.body)
         except RecursionError:  # nested too deeply to be searched for credentials
             return b""
         return content if len(content) <= LONGEST_REQUEST else b""

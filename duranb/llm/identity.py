@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 import blake3
 import msgspec
@@ -43,7 +43,7 @@ class Asked:
     """A request as the journal knows it.
 
     ``key`` identifies it within its step; ``body`` is its decoded JSON body, or None; ``endpoint``
-    is None when it is not a model that is asked.
+    is None when it is not a model that is asked. Its content ``may_hold`` credentials.
     """
 
     key: str
@@ -54,6 +54,7 @@ class Asked:
     content_type: str
     content: bytes
     body: Any
+    may_hold: bool
 
     @property
     def kind(self) -> Kind:
@@ -73,10 +74,11 @@ def identify(
     path, query = raw_path.decode("ascii", "replace"), raw_query.decode("ascii", "replace")
     content_type = headers.get("content-type", "")
     body = _decoded(content)
+    place = urlsplit(url).hostname or ""
     try:
-        private.learn(url, headers, content, body)
+        may_hold = private.learn(url, place, headers, content, body)
     except RecursionError:  # it is nested too deeply to be searched: it is not kept either
-        private.learn(url, headers, b"", None)
+        may_hold = True
     if (
         path.rstrip("/").endswith(UNTOUCHED)
         or private.hands_out_credentials(path, content_type, content)
@@ -106,6 +108,7 @@ def identify(
         content_type=content_type,
         content=content,
         body=body,
+        may_hold=may_hold,
     )
 
 

@@ -47,6 +47,14 @@ LOOK = 0.03
 """Seconds between two looks at whether a budget has room again."""
 
 _ENCODED = re.compile(rb"[A-Za-z0-9+/=_-]{2000,}")
+_ALLOWANCES = (
+    ("x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"),
+    ("x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"),
+    ("anthropic-ratelimit-requests-remaining", "anthropic-ratelimit-requests-reset"),
+    ("anthropic-ratelimit-tokens-remaining", "anthropic-ratelimit-tokens-reset"),
+)
+"""Headers that say how much a caller may still ask for, and from when on more."""
+
 _BOUNDS = ("max_tokens", "max_completion_tokens", "max_output_tokens", "maxOutputTokens")
 
 
@@ -234,12 +242,9 @@ class Passage:
             gate.was_refused(self._sent, waits.asked_for(header))
             return
         gate.was_answered()
-        for kind in ("requests", "tokens"):
-            for prefix in ("x-ratelimit", "anthropic-ratelimit"):
-                middle = f"{prefix}-{kind}" if prefix.startswith("a") else prefix
-                end = "" if prefix.startswith("a") else f"-{kind}"
-                if header(f"{middle}-remaining{end}") == "0":
-                    gate.pause(waits.seconds(header(f"{middle}-reset{end}")))
+        for remaining, reset in _ALLOWANCES:
+            if header(remaining) == "0":
+                gate.pause(waits.seconds(header(reset)))
 
     def end(self, usage: Usage | None, *, made: bool) -> None:
         """It is over: it cost what ``usage`` says where it was ``made``, else nothing."""

@@ -27,6 +27,7 @@ from duranb.record.history import History
 from duranb.runner.headless import Hooks, check_names, inject, read, run_cells, step_of, told
 from duranb.session.places import find_store
 from duranb.store import StoreView, copy_history, guarded
+from duranb.store.paths import ARTIFACTS, current
 
 TRIES = 3
 
@@ -53,7 +54,7 @@ def copied(folder: Path) -> Iterator[tuple[Path, History]]:
         for attempt in range(TRIES):
             target.mkdir()
             copy_history(folder, target)
-            _link_artifacts(folder / "artifacts", target / "artifacts")
+            _link_artifacts(current(folder, ARTIFACTS), target / ARTIFACTS)
             try:
                 with StoreView.open(target) as view:
                     view.need_trust()

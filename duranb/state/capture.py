@@ -216,13 +216,15 @@ class Capture:
         own: Collection[str] = (),
         settled: Mapping[str, type] = NONE,
         in_place: Collection[str] = (),
+        chosen: dict[str, type] | None = None,
     ) -> dict[str, Any]:
         """The names and values of an artifact, not bound yet (:mod:`duranb.state.classes`);
         placeholders where one, or a part of one, cannot be loaded any more. ``own`` names are to be
         bound, those ``in_place`` to what they are bound to; ``settled`` are the classes among those
-        that were loaded before. Raises
+        that were loaded before, ``chosen`` those that come before others of the same code. Raises
         :class:`duranb.errors.StoreError`, and what loading raises where it leaves nothing."""
-        into = Target(self.live, own, settled, self._classes, in_place, absent)
+        known = {} if chosen is None else chosen
+        into = Target(self.live, own, settled, self._classes, known, in_place, absent)
         load = partial(codec.load, self._artifacts, artifact, into)
         with undrawn():
             try:

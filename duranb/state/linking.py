@@ -16,9 +16,10 @@ import pickle
 import types
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
-from duranb.code.looking import is_class, own_failure
+from duranb.code.looking import is_class, own_failure, qualname_of
 from duranb.state import reconnect
 from duranb.state.capture import Capture
 from duranb.state.classes import whole
@@ -28,7 +29,7 @@ from duranb.state.placeholder import Placeholder, absent
 from duranb.values import codec, dispatched, frames, immutable, views
 from duranb.values.classes import carried, hold
 from duranb.values.immutable import ATOMS
-from duranb.values.target import Target, loading_into
+from duranb.values.target import Target, class_in, loading_into
 
 
 @dataclass
@@ -79,9 +80,14 @@ def linked(
 def _share_alike(
     capture: Capture, loaded: Mapping[str, Any], names: Collection[str], holders: Holders
 ) -> bool:
-    """Whether live values share state with those that they shared it with when stored."""
+    """Whether live values share state with those that they shared it with when stored, and the same
+    of it as far as content tells."""
     reached = {n: capture.dump_values({n: loaded[n]}).reached for n in names}
-    return set(components(reached)) == set(holders.parts(names))
+    if set(components(reached)) != set(holders.parts(names)):
+        return False
+    then, now = {n: loaded[n] for n in names}, {n: whole(capture.live[n]) for n in names}
+    told = all(capture.version(then[n]) == capture.version(now[n]) for n in names)
+    return not told or capture.version(then) == capture.version(now)
 
 
 def _linked(
@@ -103,27 +109,41 @@ def _linked(
     if not common:
         return Linked(values)
     there = {n: whole(capture.live[n]) for n in stored}
-    counterparts = _counterparts(parts(stored, capture.live), parts(there, capture.live))
-    if counterparts is None:
-        counterparts = _counterparts(_apart(stored, capture.live), _apart(there, capture.live))
-    if counterparts is None or not common <= counterparts.keys():
+    built = _built_alike(parts(stored, capture.live), parts(there, capture.live))
+    if built is None:
+        built = _built_alike(_apart(stored, capture.live), _apart(there, capture.live))
+    if built is None or not common <= built.pairs.keys() | built.moves.keys():
         return None
-    pairs = {i: counterparts[i] for i in common}
-    pairs |= {i: pair for i, pair in counterparts.items() if frames.is_note(pair[0])}
+    pairs = {i: built.pairs[i] for i in common & built.pairs.keys()}
+    pairs |= {i: pair for i, pair in built.pairs.items() if frames.is_note(pair[0])}
     pairs |= dispatched.registries(pairs.values())
     memory = []
-    for then, alive, now in _shown(parts(values, capture.live), pairs):
+    met = parts(values, capture.live)
+    if not all(_has_moved(part, built.moves) for part in met if views.is_array(type(part))):
+        return None
+    for then, alive, now in _shown(met, pairs, built.moves):
         if _alike(then, now):
             continue
         if not now.flags.writeable or not holders([id(alive)]) <= {*wanted, *anchors}:
             return None
         memory.append((now, then))
     shared = {i: alive for i, (_, alive) in pairs.items()}
-    return Linked(copied(capture, values, shared), [*shared.values()], memory)
+    linked = copied(capture, values, shared, built.moves)
+    return Linked(linked, [*shared.values(), *_owners(built.moves)], memory)
+
+
+def _owners(moves: Moves) -> list[object]:
+    return [move.owner for each in moves.values() for move in each]
+
+
+def _has_moved(array: Any, moves: Moves) -> bool:
+    """Whether memory that an array shows has moved as a whole, if it has."""
+    where = moves.get(id(views.owner(array)))
+    return where is None or not array.size or views.moved(array, where) is not None
 
 
 def _shown(
-    met: list[object], pairs: Mapping[int, tuple[object, Any]]
+    met: list[object], pairs: Mapping[int, tuple[object, Any]], moves: Moves
 ) -> Iterator[tuple[Any, object, Any]]:
     """The arrays among the parts that were ``met`` that show memory with a live counterpart: as
     they were stored, with the owner of that, and an array at the same place of it."""
@@ -138,6 +158,8 @@ def _shown(
                     alive = pairs[id(owner)][1]
                     if (now := views.beside(array, owner, alive)) is not None:
                         yield array, alive, now
+            if array.size and (made := views.moved(array, moves.get(id(views.owner(array)), []))):
+                yield array, made[0], views.load(*made)
 
 
 def _alike(one: Any, other: Any) -> bool:
@@ -149,11 +171,17 @@ def _alike(one: Any, other: Any) -> bool:
 
 
 def parts(
-    values: object, live: dict[str, Any], is_whole: Callable[[object], bool] | None = None
+    values: object,
+    live: dict[str, Any],
+    is_whole: Callable[[object], bool] | None = None,
+    *,
+    by_name: bool = False,
 ) -> list[object]:
     """The parts of a value in the order in which pickling meets them, without what has no identity
-    of its own, nor what is inside of parts that ``is_whole`` says yes to."""
-    pickler = _Walking(io.BytesIO(), live, None, reconnect.reduction)
+    of its own, nor what is inside of parts that ``is_whole`` says yes to. With ``by_name`` as where
+    the namespace is an imported module, whose classes are told by their names."""
+    kind = _ByName if by_name else _Walking
+    pickler = kind(io.BytesIO(), live, None, reconnect.reduction)
     pickler.is_whole = is_whole
     return _met(pickler, values)
 
@@ -199,6 +227,14 @@ class _Walking(codec.NotebookPickler):
         return found
 
 
+class _ByName(_Walking):
+    def reduction(self, obj: Any) -> Any:
+        """Of a class that its name stands for, that name."""
+        if is_class(obj) and class_in(self._namespace, qualname_of(obj)) is obj:
+            return NotImplemented
+        return super().reduction(obj)
+
+
 class _PastIndexes(_Walking):
     def reducer_override(self, obj: Any) -> Any:
         """As it is, without going into what cannot be changed of a frame."""
@@ -209,13 +245,26 @@ def _leaf(*parts: object) -> None:
     """Stands in a pickle that nobody loads."""
 
 
-def _counterparts(
-    mine: list[object], theirs: list[object]
-) -> dict[int, tuple[object, object]] | None:
-    """Each stored part, by its id, and the live one."""
+Moves = Mapping[int, list[views.Move]]
+"""Of the owners of memory of which the live one is another size, or laid out in another way, by id:
+to where what is shown of it has moved."""
+
+
+@dataclass
+class _Alike:
+    """Each stored part, by its id, with the live one: ``pairs``, and ``moves``."""
+
+    pairs: dict[int, tuple[object, object]] = field(default_factory=dict)
+    moves: dict[int, list[views.Move]] = field(default_factory=dict)
+
+
+def _built_alike(mine: list[object], theirs: list[object]) -> _Alike | None:
+    """What stands for what in values that are built alike; None for those that are not."""
     if len(mine) != len(theirs):
         return None
-    found: dict[int, tuple[object, object]] = {}
+    made = _Alike()
+    found = made.pairs
+    shown: dict[int, list[tuple[Any, Any]]] = {}
     # What pandas guards it may have copied on one side only.
     guarded = any(map(frames.is_note, mine))
     for stored, alive in zip(mine, theirs, strict=True):
@@ -224,21 +273,44 @@ def _counterparts(
         if not guarded and found.get(id(stored), (stored, alive))[1] is not alive:
             return None  # it is memory of another one, and that one's is somewhere else
         found[id(stored)] = stored, alive
-        if stored is alive:  # a part of a class that is alive, and was loaded as what it is
+        # A part of a class that is alive was loaded as what it is.
+        if stored is not alive and views.is_array(type(stored)):
+            shown.setdefault(id(views.owner(stored)), []).append((stored, alive))
+    for each in shown.values():
+        if not _pair_memory(made, each, guarded):
+            return None
+    return made
+
+
+def _pair_memory(made: _Alike, shown: list[tuple[Any, Any]], guarded: bool) -> bool:
+    """Pair the owners of stored arrays, which have one, and of live ones, or tell where what they
+    show has moved; False where the live ones share it otherwise."""
+    owner, beyond = views.owners(shown[0][0])
+    is_shown = any(stored is owner for stored, _ in shown)
+    apart = False
+    for stored, alive in shown:
+        live_owner, live_beyond = views.owners(alive)
+        # Of objects only those were compared that the array shows.
+        known = is_shown or not owner.dtype.hasobject
+        if not known or not _lies_alike(stored, owner, alive, live_owner):
+            apart = True
             continue
-        if views.is_array(type(stored)):
-            (owner, beyond), (live_owner, live_beyond) = views.owners(stored), views.owners(alive)
-            # Of objects only those were compared that the array shows.
-            if not owner.dtype.hasobject and _lies_alike(stored, owner, alive, live_owner):
-                known = found.setdefault(id(owner), (owner, live_owner))
-                if known[1] is not live_owner and not guarded:
-                    return None
-                if beyond is not None:  # what was loaded lies in a bytearray of ours
-                    it_lies_in = live_owner if live_beyond is None else live_beyond
-                    known = found.setdefault(id(beyond), (beyond, it_lies_in))
-                    if known[1] is not it_lies_in and not guarded:
-                        return None
-    return found
+        ends = [(owner, live_owner)]
+        if beyond is not None:  # what was loaded lies in a bytearray of ours
+            ends.append((beyond, live_owner if live_beyond is None else live_beyond))
+        for one, other in ends:
+            if made.pairs.setdefault(id(one), (one, other))[1] is not other and not guarded:
+                return False
+    if not apart:
+        return True
+    moves = [views.Move.of(*each) for each in shown if each[0].size]
+    kept = views.joined([move for move in moves if move is not None])
+    if is_shown or kept is None:
+        return guarded
+    for memory in (owner, beyond) if beyond is not None else (owner,):
+        made.pairs.pop(id(memory), None)
+        made.moves[id(memory)] = kept
+    return True
 
 
 def _lies_alike(one: Any, its_owner: Any, other: Any, others_owner: Any) -> bool:
@@ -253,11 +325,14 @@ def _lies_alike(one: Any, its_owner: Any, other: Any, others_owner: Any) -> bool
     return place(one, its_owner) == place(other, others_owner)
 
 
-def copied(capture: Capture, values: Any, parts: Mapping[int, object]) -> Any:
-    """A copy of values in which some parts, by their ids, are other objects."""
+def copied(
+    capture: Capture, values: Any, parts: Mapping[int, object], moves: Moves = MappingProxyType({})
+) -> Any:
+    """A copy of values in which some parts, by their ids, are other objects, and some memory has
+    moved. Raises what pickling raises, and LookupError for memory of which a part only has."""
     sink = io.BytesIO()
     buffers: list[pickle.PickleBuffer] = []
-    pickler = _Linking(sink, capture.live, buffers.append, parts)
+    pickler = _Linking(sink, capture.live, buffers.append, parts, moves)
     pickler.dump(values)
     with undrawn(), loading_into(Target(capture.live, absent=absent)):
         reader = _Linked(io.BytesIO(sink.getbuffer()), pickler.kept, buffers)
@@ -268,11 +343,16 @@ class _Linking(codec.NotebookPickler):
     """Passes by what has a counterpart, and what is to be one object wherever it is."""
 
     def __init__(
-        self, file: Any, live: dict[str, Any], buffer_callback: Any, parts: Mapping[int, object]
+        self,
+        file: Any,
+        live: dict[str, Any],
+        buffer_callback: Any,
+        parts: Mapping[int, object],
+        moves: Moves,
     ) -> None:
-        windows = views.Windows(frozenset(parts))
+        windows = views.Windows(frozenset(parts), moves)
         super().__init__(file, live, buffer_callback, reconnect.reduction, windows=windows)
-        self._parts = parts
+        self._parts = {**parts, **{id(owner): owner for owner in _owners(moves)}}
         self.kept: list[object] = []
 
     def filling(self, variable: types.CellType) -> types.CellType:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from duranb.code import identity
-from duranb.code.looking import own_failure
+from duranb.code.looking import own_failure, qualname_of
 from duranb.errors import StoreError
 from duranb.record.events import Binding
 from duranb.record.model import REWOUND
@@ -26,6 +26,7 @@ from duranb.state.tracked import GONE, Mark, Restored, Tracked, could_change
 from duranb.state.tracking import Tracking
 from duranb.state.unstorable import is_unstorable, look
 from duranb.values.immutable import is_atom
+from duranb.values.target import class_in
 
 LATE = 1 << 20
 """Bytes from which a stored value is loaded when it is first needed, not when it is bound."""
@@ -106,7 +107,10 @@ class Namespace(Tracking):
         leaves the namespace as it was. Raises :class:`StoreError`.
         """
         state = randomness.decode(self._artifacts.get(random)) if random else None
-        wrong = {n: b for n, b in target.items() if not self._is_right(n, b)}
+        chosen = self._chosen(step.reads) if step is not None else {}
+        wrong = {n: b for n, b in target.items() if not self._is_right(n, b, chosen)}
+        if step is None:
+            chosen = self._chosen(target.keys() - wrong.keys())
         wrong |= self._apart(target, wrong, step)
         stay = self._that_stay(wrong, step)
         wrong = {n: b for n, b in wrong.items() if n not in stay}
@@ -125,7 +129,7 @@ class Namespace(Tracking):
         late |= {n: b for a in {b.artifact for b in late.values()} for n, b in groups[a].items()}
         now = {n: b for n, b in wrong.items() if n not in late}
         with self._alone:
-            lost = self._load_groups(now, anchors, step)
+            lost = self._load_groups(now, anchors, step, chosen)
         self._bind_late(late)
         for name, seen in stay.items():
             self._tracked[name] = seen
@@ -142,21 +146,34 @@ class Namespace(Tracking):
                 self._random.seeded([generator], yes=stood != randomness.UNSEEDED)
         return sorted({*lost, *(n for n, seen in stay.items() if seen.behind)})
 
-    def _is_right(self, name: str, binding: Binding) -> bool:
+    def _chosen(self, names: Collection[str]) -> dict[str, type]:
+        """The notebook's classes that values of these names are made of, by their own names, where
+        there is one of a name."""
+        found: dict[str, dict[int, type]] = {}
+        for name in names & self._tracked.keys():
+            for cls in self._tracked[name].classes:
+                found.setdefault(qualname_of(cls), {})[id(cls)] = cls
+        each = ((name, kinds.values()) for name, kinds in found.items())
+        return {name: kind for name, (kind, *more) in each if not more}
+
+    def _is_right(self, name: str, binding: Binding, chosen: Mapping[str, type]) -> bool:
         if not self._has_version(name, binding.version):
             return False
         seen = self._tracked[name]
         if type(seen.value) is Placeholder and binding.artifact:
             return False
-        if any(self._is_defined_anew(cls) for cls in seen.classes):
+        if any(self._is_defined_anew(cls, chosen) for cls in seen.classes):
             return False
         return seen.binding.artifact == binding.artifact
 
-    def _is_defined_anew(self, cls: type) -> bool:
-        """Whether a class was defined again, by the same code, and is another object by now."""
-        now: Any = self.live.get(cls.__qualname__)
-        other = now is not cls and issubclass(type(now), type)
-        return other and identity.of_class(now) == identity.of_class(cls)
+    def _is_defined_anew(self, cls: type, chosen: Mapping[str, type]) -> bool:
+        """Whether a class was defined again, by the same code, and is another object by now: the
+        one of its name, or the one that what is ``chosen`` is made of."""
+        name = qualname_of(cls)
+        now = class_in(self.live, name) or chosen.get(name)
+        if now is None or now is cls:
+            return False
+        return identity.of_class(now) == identity.of_class(cls)
 
     def _apart(
         self, target: Mapping[str, Binding], wrong: Mapping[str, Binding], step: Restored | None
@@ -291,21 +308,25 @@ class Namespace(Tracking):
         wanted: Mapping[str, Binding],
         anchors: Mapping[str, Mapping[str, Binding]] = NONE,
         step: Restored | None = None,
+        chosen: dict[str, type] | None = None,
     ) -> list[str]:
         """Load and bind names by their artifacts, all or none; the names that are not as they were.
 
-        ``anchors`` are live names, by artifact, that are to share with what is loaded.
+        ``anchors`` are live names, by artifact, that are to share with what is loaded; ``chosen``
+        the classes that come before others of the same code.
         """
         groups: list[_Group] = []
         lost: dict[str, Binding] = {}
         settled: dict[str, type] = {}
+        chosen = {} if chosen is None else chosen
         for artifact, bindings in by_artifact(wanted).items():
             if not artifact:
                 lost |= bindings
                 continue
             try:
                 in_place = step.in_place if step is not None else ()
-                loaded = self._capture.load(artifact, bindings.keys(), settled, in_place)
+                own = bindings.keys()
+                loaded = self._capture.load(artifact, own, settled, in_place, chosen)
             except StoreError:
                 raise
             except BaseException as error:  # loading runs the values' own code

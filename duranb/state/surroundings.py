@@ -60,11 +60,18 @@ class _Seen:
 @dataclass(frozen=True)
 class Around:
     """The surroundings at the beginning of a step: those that it could touch, by name, the names
-    that each module had, and the environment. The latter is never stored."""
+    that each module had, and the environment (:func:`_environment`). The latter is never stored."""
 
     seen: Mapping[str, _Seen]
     names: Mapping[str, Collection[str]]
-    environment: Mapping[str, str]
+    environment: Mapping[Any, Any]
+
+    def variable(self, name: str) -> str | None:
+        """What a variable of the environment was; None for one that was not there."""
+        if name in self.environment:
+            return str(self.environment[name])
+        value = self.environment.get(os.fsencode(name))
+        return None if value is None else os.fsdecode(value)
 
 
 @dataclass(frozen=True)
@@ -163,7 +170,7 @@ class Surroundings:
         modules = {name.rpartition(".")[0] for name in touches} & sys.modules.keys()
         names = {m: frozenset(vars(sys.modules[m])) for m in modules}
         seen = {name: self._look(name, keep=True) for name in touches}
-        return Around(seen, names, dict(os.environ))
+        return Around(seen, names, _environment())
 
     def _look(self, name: str, *, keep: bool) -> _Seen:
         value = value_of(name)
@@ -225,13 +232,13 @@ class Surroundings:
                 if self._look(name, keep=False).differs(was):
                     lost.append(name)
         for variable in _changed(before.environment):
-            now_is = os.environ.get(variable)
-            if left is not None and left.environment.get(variable) != now_is:
+            if left is not None and left.variable(variable) != os.environ.get(variable):
                 continue
-            if variable in before.environment:
-                os.environ[variable] = before.environment[variable]
-            else:
+            was_set = before.variable(variable)
+            if was_set is None:
                 del os.environ[variable]
+            else:
+                os.environ[variable] = was_set
         return lost
 
     # -- restoring -------------------------------------------------------------------------
@@ -293,10 +300,18 @@ def _of_variable(name: str, value: str | None) -> str:
     return blake3.blake3(f"{name}={value}".encode(errors="surrogateescape")).hexdigest(8)
 
 
-def _changed(environment: Mapping[str, str]) -> set[str]:
+def _environment() -> dict[Any, Any]:
+    """The environment as the process has it, in bytes where it is not decoded yet: each cell
+    compares all of it."""
+    return dict(getattr(os.environ, "_data", os.environ))
+
+
+def _changed(environment: Mapping[Any, Any]) -> set[str]:
     """The variables that are not as they were in this environment."""
-    names = environment.keys() | os.environ.keys()
-    return {n for n in names if environment.get(n) != os.environ.get(n)}
+    now = _environment()
+    if now == environment:
+        return set()
+    return {os.fsdecode(n) for n in now.keys() | environment if environment.get(n) != now.get(n)}
 
 
 def _put(name: str, value: Any) -> None:

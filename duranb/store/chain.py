@@ -10,6 +10,7 @@ import contextlib
 import os
 import struct
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import blake3
 import msgspec
@@ -19,9 +20,13 @@ from duranb.record.events import ArtifactStored, Event, EventBody, decode
 from duranb.store import guarded
 from duranb.store.segments import HASH_BYTES
 
+if TYPE_CHECKING:  # cryptography is an extra
+    from duranb.store.cipher import Cipher
+
 GENESIS = bytes(HASH_BYTES)
 _LINKED = struct.Struct(f"<{HASH_BYTES}sQQ")
 _TAIL = struct.Struct(f"<Q{HASH_BYTES}s")
+_ABOUT = b"tail"
 
 
 def link(before: bytes, seq: int, ts: int, data: str) -> bytes:
@@ -72,31 +77,44 @@ def event(
     return Event(seq, ts, body, digest, at), link(before, seq, ts, covered(body, data)) == digest
 
 
-def read_tail(file: Path) -> tuple[int, bytes] | None:
+def read_tail(file: Path, cipher: Cipher | None = None) -> tuple[int, bytes] | None:
     """What :class:`Tail` wrote last, or None where there is no such thing."""
     try:
-        seq, digest = _TAIL.unpack(guarded.read(file))
-    except (OSError, struct.error):
+        data = guarded.read(file)
+        if cipher is not None and len(data) > _TAIL.size:  # else it was left before encrypting
+            data = cipher.decrypt(data, _ABOUT)
+        seq, digest = _TAIL.unpack(data)
+    except (OSError, struct.error, ValueError):
         return None
     return int(seq), bytes(digest)
 
 
+def packed(seq: int, digest: bytes, cipher: Cipher | None = None) -> bytes:
+    """The bytes of a tail."""
+    data = _TAIL.pack(seq, digest)
+    return data if cipher is None else cipher.encrypt(data, _ABOUT)
+
+
 class Tail:
-    """The number and hash of the last acknowledged event, in a file of 24 bytes.
+    """The number and hash of the last acknowledged event, in a file of 24 bytes; encrypted, of 52.
 
     Written after each commit without a sync: it survives the process, which is what is killed
     most. After a power cut it may be older, empty or gone, which only makes the comparison weaker:
     the log itself was synced.
     """
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, cipher: Cipher | None = None) -> None:
+        self._cipher = cipher
         self._descriptor = guarded.descriptor(file, os.O_RDWR | os.O_CREAT)
+        size = len(packed(0, GENESIS, cipher))
+        if os.fstat(self._descriptor).st_size > size:  # of an encrypted store that is plain now
+            os.ftruncate(self._descriptor, size)
 
     def write(self, seq: int, digest: bytes) -> None:
         """Set it."""
         # Where even this cannot be written, an older tail is as good as after a power cut.
         with contextlib.suppress(OSError):
-            os.pwrite(self._descriptor, _TAIL.pack(seq, digest), 0)
+            os.pwrite(self._descriptor, packed(seq, digest, self._cipher), 0)
 
     def close(self) -> None:
         """Close the file."""

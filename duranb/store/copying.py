@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from pathlib import Path
 
 from duranb.errors import StoreDamaged
-from duranb.store import guarded
-from duranb.store.paths import DATABASE, JOURNAL, LOG, TAIL, TRUST, WAL
+from duranb.store import encryption, guarded
+from duranb.store.paths import DATABASE, JOURNAL, LOG, TAIL, TRUST, WAL, current
 from duranb.store.segments import segment_name, segments
 
 
@@ -23,10 +24,12 @@ def copy_history(folder: Path, target: Path) -> None:
 
 def _copy(folder: Path, target: Path) -> None:
     # What moves on meanwhile moves in this order; the log is never behind the tail.
-    names = [TAIL, TRUST] if guarded.is_folder(folder / LOG) else [TAIL, JOURNAL, WAL, DATABASE]
+    log = current(folder, LOG)
+    names = [TAIL, TRUST] if guarded.is_folder(log) else [TAIL, JOURNAL, WAL, DATABASE]
     for name in names:
         with contextlib.suppress(FileNotFoundError):
             guarded.copy(folder / name, target / name)
-    for segment in segments(folder / LOG):
-        guarded.folder(target / LOG)
-        guarded.copy(folder / LOG / segment_name(segment), target / LOG / segment_name(segment))
+    for name in (*encryption.FILES, *map(segment_name, segments(log))):
+        if os.path.lexists(log / name):
+            guarded.folder(target / LOG)
+            guarded.copy(log / name, target / LOG / name)

@@ -27,6 +27,10 @@ CONFIG: dict[str, Any] = {
 }
 
 
+IN_MEMORY: dict[str, Any] = {**CONFIG, "max_temp_directory_size": "0KB"}
+"""Of one in memory: what does not fit is not written to the disk."""
+
+
 class Outdated(Exception):
     """A database that an earlier version made: it is made anew from the log."""
 
@@ -45,7 +49,9 @@ class Database:
         self._appender: duckdb.Appender | None = None
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
-        connection = duckdb.connect(str(self._file or ":memory:"), config=CONFIG)
+        connection = duckdb.connect(
+            str(self._file or ":memory:"), config=CONFIG if self._file else IN_MEMORY
+        )
         try:
             # It would be drawn in whatever cell is running.
             connection.execute("SET enable_progress_bar = false")

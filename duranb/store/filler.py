@@ -60,7 +60,8 @@ class _News:
 class Filler:
     """Owns the database of an open store. ``check()`` raises :class:`StoreError` where the folder
     is not the store's any more. ``fresh`` begins it anew. ``settled`` is the store that has this
-    place for good."""
+    place for good. One ``in_memory`` is only made when somebody asks: an encrypted store has no
+    plain rows on the disk."""
 
     def __init__(
         self,
@@ -71,6 +72,7 @@ class Filler:
         *,
         fresh: bool = False,
         settled: bool = True,
+        in_memory: bool = False,
     ) -> None:
         self._folder = folder
         self._log = log
@@ -83,6 +85,7 @@ class Filler:
         self._failures = 0  # in a row
         self._fresh = fresh
         self._settled = settled
+        self._in_memory = in_memory
         self._told = False
         self._latest = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="duranb-database", daemon=True)
@@ -91,7 +94,7 @@ class Filler:
     def news(self) -> None:
         """The log has new events; from the thread that appends them."""
         self._latest = time.monotonic()
-        if not self._told:
+        if not (self._told or self._rests):
             self._told = True
             self._queue.put(_News)
 
@@ -122,6 +125,11 @@ class Filler:
         self._queue.put(None)
         self._thread.join()
 
+    @property
+    def _rests(self) -> bool:
+        """Whether nothing is to be filled before somebody asks."""
+        return self._in_memory and self._database is None
+
     # -- on the thread ---------------------------------------------------------------------
 
     def _run(self) -> None:
@@ -136,15 +144,15 @@ class Filler:
                 break
             if isinstance(item, tuple):
                 self._serve(*item)
-        if self._log.last:
+        if self._log.last and not self._in_memory:
             self._try(self._catch_up)
         self._close(checkpoint=self._still_there())
 
     def _rest(self) -> float | None:
         """Seconds until the next piece of work, None where there is none."""
-        if self._filled >= self._log.last:
+        if self._rests or self._filled >= self._log.last:
             self._told = False
-            if self._filled >= self._log.last:  # nothing came in between
+            if self._rests or self._filled >= self._log.last:  # nothing came in between
                 return None
             self._told = True
         if self._failures:
@@ -251,6 +259,9 @@ class Filler:
         if self._database is not None:
             return self._database
         self._check()
+        if self._in_memory:
+            self._database, self._filled = Database(None), 0
+            return self._database
         file = self._folder / DATABASE
         for name in (DATABASE, WAL):
             if os.path.lexists(self._folder / name) and not guarded.is_file(self._folder / name):
@@ -322,7 +333,7 @@ class Filler:
         if self._database is not None:
             with contextlib.suppress(duckdb.Error):  # its own log stays, for the next time
                 self._database.close(checkpoint=checkpoint)
-                if checkpoint and self._settled:
+                if checkpoint and self._settled and not self._in_memory:
                     stamps.leave(self._folder)
         self._database = None
 

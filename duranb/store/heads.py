@@ -10,12 +10,15 @@ import contextlib
 import os
 import struct
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import blake3
 
 from duranb.store import guarded, keys
 from duranb.store.segments import HASH_BYTES, STORE_BYTES
+
+if TYPE_CHECKING:  # cryptography is an extra
+    from duranb.store.cipher import Cipher
 
 HEADS = "heads"
 _HEAD = struct.Struct(f"<{STORE_BYTES}sQ{HASH_BYTES}s")
@@ -55,6 +58,11 @@ class Heads:
     def close(self) -> None:
         """Close the file."""
         os.close(self._descriptor)
+
+
+def outside(digest: bytes, cipher: Cipher | None) -> bytes:
+    """The hash of an event as it is kept outside of its store."""
+    return digest if cipher is None else cipher.blind(digest)
 
 
 def place(folder: Path) -> Path:

@@ -11,6 +11,7 @@ from duranb.errors import StoreDamaged, Untrusted
 from duranb.record.events import ArtifactStored, Event, Redacted
 from duranb.record.numbers import Numbers
 from duranb.store import chain, files
+from duranb.store.artifacts import ArtifactFiles
 from duranb.store.log import LogReader
 from duranb.store.segments import Place
 
@@ -26,12 +27,13 @@ class Index:
     """The artifacts of one store by their digest: of each it is known which event of the ``log``
     stored it, and all else is read there.
 
-    ``foreign`` says why this user does not stand for the history that names them, or is empty. Safe
-    from any thread.
+    ``artifacts`` has those in files. ``foreign`` says why this user does not stand for the history
+    that names them, or is empty. Safe from any thread.
     """
 
-    def __init__(self, folder: Path, log: LogReader) -> None:
+    def __init__(self, folder: Path, artifacts: ArtifactFiles, log: LogReader) -> None:
         self.foreign = ""
+        self.files = artifacts
         self._folder = folder
         self._log = log
         self._stored = Numbers()
@@ -91,7 +93,7 @@ class Index:
         if known is None:
             raise StoreDamaged(f"the store {self._folder} has no artifact {digest[:12]}")
         if known.body.in_file:
-            return files.read(self._folder, digest, known.body.size, writable=writable)
+            return self.files.read(digest, known.body.size, writable=writable)
         return memoryview(self._log.read(known.place))
 
     def get(self, digest: str, *, writable: bool = False) -> memoryview:
@@ -115,7 +117,7 @@ class Index:
         with contextlib.suppress(OSError, StoreDamaged):
             known = self._known(digest)
             if known is not None and known.body.in_file:
-                files.set_aside(self._folder, digest)
+                self.files.set_aside(digest)
 
     def problem(self, digest: str) -> str:
         """What is wrong with an artifact, as a sentence, or an empty string."""

@@ -41,11 +41,13 @@ _sync = getattr(os, "fdatasync", os.fsync)  # macOS has only the one that syncs 
 
 
 class Line(NamedTuple):
-    """An event to be appended: its body, its JSON, and its payload."""
+    """An event to be appended: its body, its JSON, and its payload. ``at`` is when it happened,
+    where that was elsewhere and earlier: microseconds since the epoch, UTC; 0 for now."""
 
     body: EventBody
     data: str
     payload: bytes
+    at: int = 0
 
 
 class LogReader:
@@ -59,6 +61,7 @@ class LogReader:
         self.last = found.last
         self.segments = found.segments
         self.marks = found.marks
+        self.layout = found.layout
         self._folder = folder
         self._open: dict[int, int] = {}
         self._old: list[int] = []  # of files that others lie in the place of
@@ -90,7 +93,9 @@ class LogReader:
         try:
             segment = self.segments[number]
             descriptor = self._descriptor(segment)
-            return segments.record(lambda at, size: os.pread(descriptor, size, at), segment, offset)
+            return segments.record(
+                lambda at, size: os.pread(descriptor, size, at), segment, offset, self.layout
+            )
         except OSError as error:
             raise self._unreadable(at, error.strerror or str(error)) from error
         except (IndexError, struct.error, UnicodeDecodeError) as error:
@@ -120,7 +125,7 @@ class LogReader:
             path = self.path(first)
             with guarded.reading(path, MARK) as file:
                 size = os.fstat(file.fileno()).st_size
-                for frame in segments.frames(file, first, start, size):
+                for frame in segments.frames(file, first, start, size, self.layout):
                     if frame.records and frame.records[-1].seq > after:
                         yield frame
                         if frame.records[-1].seq >= upto:
@@ -132,12 +137,13 @@ class LogReader:
         if not place.size:
             return b""
         try:
-            return os.pread(self._descriptor(place.segment), place.size, place.offset)
+            data = os.pread(self._descriptor(place.segment), place.size, place.offset)
         except OSError as error:
             raise StoreDamaged(
                 f"the log {self.path(place.segment)} cannot be read ({error.strerror}). "
                 f"{files.REMEDY}"
             ) from error
+        return self.layout.read_payload(place.segment, place.offset, data)
 
     def _descriptor(self, segment: int) -> int:
         descriptor = self._open.get(segment)
@@ -178,8 +184,9 @@ class Log:
         self._key = key
         self._folder = folder
         self._end = found.end
-        if found.end and found.version == segments.VERSION:
-            self._writing = guarded.descriptor(self.reader.path(found.segments[-1]), os.O_RDWR)
+        if found.end and found.version == self.reader.layout.version:
+            self._path = str(self.reader.path(found.segments[-1]))
+            self._writing = guarded.descriptor(Path(self._path), os.O_RDWR)
             if os.fstat(self._writing).st_size > found.end:
                 os.ftruncate(self._writing, found.end)
             os.fsync(self._writing)  # a killed process may not have synced it
@@ -202,7 +209,9 @@ class Log:
             if os.fstat(descriptor).st_size > HEAD_SIZE:
                 raise FileExistsError(errno.EEXIST, "it holds events already", str(path))
             os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, segments.header(first, self.hash), 0)
+            layout = self.reader.layout
+            head = segments.header(first, layout.before(self.hash), layout.version)
+            os.pwrite(descriptor, head, 0)
             os.fsync(descriptor)
             files.sync_folder(self._folder)
         except FileExistsError:
@@ -213,7 +222,7 @@ class Log:
             path.unlink()
             raise
         self.reader.segments.append(first)
-        self._end = HEAD_SIZE
+        self._path, self._end = str(path), HEAD_SIZE
         return descriptor
 
     def turn(self) -> None:
@@ -228,7 +237,7 @@ class Log:
         Raises OSError where that cannot be told.
         """
         try:
-            found = os.stat(self.reader.path(self.reader.segments[-1]))
+            found = os.stat(self._path)
         except (FileNotFoundError, NotADirectoryError):
             return False
         own = os.fstat(self._writing)
@@ -245,10 +254,11 @@ class Log:
                 full, self._writing = self._writing, self._begin()
                 os.close(full)
             number, segment = len(self.reader.segments) - 1, self.reader.segments[-1]
-            writer = FrameWriter(segment, self._end, sealed=True)
+            layout = self.reader.layout
+            writer = FrameWriter(segment, self._end, sealed=True, layout=layout)
             stored, digest, hashes = [], self.hash, []
-            for seq, (body, data, payload) in enumerate(lines, self.last + 1):
-                ts = time.time_ns() // 1000
+            for seq, (body, data, payload, at) in enumerate(lines, self.last + 1):
+                ts = at or time.time_ns() // 1000
                 digest = chain.link(digest, seq, ts, chain.covered(body, data))
                 hashes.append(digest)
                 at = place_of(number, writer.add(seq, ts, digest, data.encode(), payload))

@@ -5,39 +5,49 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from duranb.errors import StoreEncrypted
 from duranb.record.fold import Fold
-from duranb.store import chain, files, guarded, heads, keys, segments, takeover, trust
+from duranb.store import chain, encryption, files, guarded, heads, keys, segments, takeover, trust
+from duranb.store.artifacts import ArtifactFiles
 from duranb.store.heads import Head
 from duranb.store.index import Index
 from duranb.store.log import Log, LogReader
-from duranb.store.paths import LOG, TAIL
+from duranb.store.paths import DATABASE, LOG, TAIL, WAL
 from duranb.store.reading import Reading
+from duranb.store.segments import Layout
+
+if TYPE_CHECKING:  # cryptography is an extra
+    from duranb.store.cipher import Cipher
 
 
 class Found(NamedTuple):
     """A log that was read through: the check, a reader of it, the artifacts in it, what is missing
-    from it according to the tail (as a sentence or an empty string), and what its events say."""
+    from it according to the tail (as a sentence or an empty string), what its events say, and what
+    decrypts it, where it is encrypted."""
 
     reading: Reading
     log: LogReader
     artifacts: Index
     missing: str
     folding: Fold
+    cipher: Cipher | None
 
 
 def find(folder: Path, log: Path, key: bytes, *, settled: bool = True) -> Found:
     """Read the log of a store through, and check it. Nothing is changed. What the events of a
     ``settled`` one say is read again from there when it is asked for.
 
-    Raises :class:`duranb.errors.StoreTooNew` or OSError.
+    Raises :class:`duranb.errors.StoreTooNew`, :class:`duranb.errors.StoreEncrypted` or OSError.
     """
-    head, tail = heads.read(folder), chain.read_tail(folder / TAIL)  # the log may grow meanwhile
-    seal = keys.derived(key, "seal")
-    reading = Reading(log, {tail[0] if tail else 0}, seal, trust.read(folder, key))
+    cipher = encryption.cipher_of(log)
+    # The log may grow meanwhile.
+    head, tail = heads.read(folder), chain.read_tail(folder / TAIL, cipher)
+    seal, wanted = keys.derived(key, "seal"), {tail[0] if tail else 0}
+    reading = Reading(log, wanted, seal, trust.read(folder, key), layout_of(cipher))
     reader = LogReader(log, reading)
-    artifacts = Index(folder, reader)
+    artifacts = Index(folder, ArtifactFiles(folder, cipher), reader)
     folding = Fold()
     folding.history.calls.reader = reader.event if settled else None
     for event in reading:
@@ -46,9 +56,18 @@ def find(folder: Path, log: Path, key: bytes, *, settled: bool = True) -> Found:
     reader.last = reading.last
     missing = reading.against(tail)
     artifacts.foreign = _foreign(folder, reading) or (
-        "" if missing else _older(folder, head, reading, reader)
+        "" if missing else _older(folder, head, reading, reader, cipher)
     )
-    return Found(reading, reader, artifacts, missing, folding)
+    return Found(reading, reader, artifacts, missing, folding, cipher)
+
+
+def layout_of(cipher: Cipher | None) -> Layout:
+    """How the frames of a log are laid out, encrypted or not."""
+    if cipher is None:
+        return segments.PLAIN
+    from duranb.store.encrypted import Encrypted
+
+    return Encrypted(cipher)
 
 
 def _foreign(folder: Path, reading: Reading) -> str:
@@ -63,9 +82,18 @@ def _foreign(folder: Path, reading: Reading) -> str:
     )
 
 
-def _older(folder: Path, head: Head | None, reading: Reading, reader: LogReader) -> str:
+def _older(
+    folder: Path,
+    head: Head | None,
+    reading: Reading,
+    reader: LogReader,
+    cipher: Cipher | None,
+) -> str:
     """Says that a store was further on, at this place, than it is now."""
-    if head is None or head.store != reading.store or reader.hash_of(head.seq) == head.hash:
+    if head is None or head.store != reading.store:
+        return ""
+    found = reader.hash_of(head.seq)
+    if head.hash in (found, heads.outside(found, cipher)):
         return ""
     return (
         f"the store {folder} is an older copy: it ends at event {reading.last}, and event "
@@ -74,20 +102,38 @@ def _older(folder: Path, head: Head | None, reading: Reading, reader: LogReader)
     )
 
 
-def open_log(folder: Path, key: bytes) -> tuple[Log, Found, str]:
+def open_log(folder: Path, key: bytes, *, settled: bool) -> tuple[Log, Found, str]:
     """Open the log in a store's folder, made if there is none; for the one who holds the lock.
-    With it what was found in it, and a sentence about what is damaged, or an empty one.
+    With it what was found in it, and a sentence about what is damaged, or an empty one. One that
+    is ``settled`` is encrypted where the user wants stores to be.
 
-    Raises :class:`StoreTooNew`, :class:`StoreDamaged`, :class:`StoreUnwritable` or OSError;
-    nothing is changed then.
+    Raises :class:`StoreTooNew`, :class:`StoreDamaged`, :class:`StoreEncrypted`,
+    :class:`StoreUnwritable` or OSError; nothing is changed then.
     """
     damage = takeover.take_over(folder)
     guarded.folder(folder / LOG)
+    if settled and encryption.is_wanted() and not encryption.is_encrypted(folder / LOG):
+        _encrypt(folder, folder / LOG)
     files.sync_folder(folder)
     found = find(folder, folder / LOG, key)
+    if found.cipher is not None:
+        encryption.heal(folder / LOG)
+        for name in (DATABASE, WAL):  # of before: there are no plain rows on the disk
+            (folder / name).unlink(missing_ok=True)
     damage = damage or _set_aside(folder, found.reading, found.missing)
     log = Log(folder / LOG, found.log, found.reading, keys.derived(key, "seal"))
     return log, found, damage
+
+
+def _encrypt(folder: Path, log: Path) -> None:
+    """Have a new log encrypted, and refuse to go on with a plain one."""
+    if segments.segments(log):
+        raise StoreEncrypted(
+            f"the store {folder} is not encrypted, and {encryption.WANTED} says that stores are to "
+            "be. Nothing was changed. Encrypt it: duranb encrypt NOTEBOOK; or go on without: "
+            f"{encryption.WANTED}=0"
+        )
+    encryption.begin(log)
 
 
 def _set_aside(folder: Path, reading: Reading, missing: str) -> str:

@@ -15,6 +15,12 @@ RUNS = ".runs"
 LOG = "log"
 """The folder of the log's segments: the history itself."""
 
+ARTIFACTS = "artifacts"
+"""The folder of larger artifacts, a file each."""
+
+REWRITTEN = "rewritten"
+"""A folder with the log and the artifacts that are to take the place of those there are."""
+
 TAIL = "tail"
 """The number and hash of the last acknowledged event."""
 
@@ -61,4 +67,13 @@ def check_folder(folder: Path) -> None:
 
 def is_store(folder: Path) -> bool:
     """Whether there is a store in a folder, of this version or an earlier one."""
-    return guarded.is_folder(folder / LOG) or guarded.is_file(folder / DATABASE)
+    return guarded.is_folder(current(folder, LOG)) or guarded.is_file(folder / DATABASE)
+
+
+def current(folder: Path, name: str) -> Path:
+    """The folder of a store's log, or of its artifacts. Where a process was killed while it put
+    rewritten ones in their place, those count."""
+    rewritten = folder / REWRITTEN / name
+    if guarded.is_folder(folder / REWRITTEN) and guarded.is_folder(rewritten):
+        return rewritten
+    return folder / name

@@ -10,7 +10,17 @@ from typing import BinaryIO
 
 from duranb.record.events import Event, Redacted
 from duranb.store import chain, guarded, segments
-from duranb.store.segments import HEAD_SIZE, MARK, Frame, Mark, Record, place_of
+from duranb.store.segments import (
+    ENCRYPTED,
+    HEAD_SIZE,
+    MARK,
+    PLAIN,
+    Frame,
+    Layout,
+    Mark,
+    Record,
+    place_of,
+)
 from duranb.store.trust import Trusted
 
 _REDACTED = '{"type":"history.redacted"'
@@ -34,9 +44,11 @@ class Reading:
         wanted: Iterable[int] = (),
         key: bytes = b"",
         trusted: Trusted | None = None,
+        layout: Layout = PLAIN,
     ) -> None:
         self.segments = segments.segments(folder)
-        self.version = segments.VERSION
+        self.layout = layout
+        self.version = layout.version
         self.last = 0
         self.hash = chain.GENESIS
         self.end = 0
@@ -61,13 +73,15 @@ class Reading:
 
     def _segment(self, file: BinaryIO, path: Path, number: int, size: int) -> Iterator[Event]:
         first, is_last = self.segments[number], number == len(self.segments) - 1
-        head = segments.read_header(file.read(HEAD_SIZE), path)
+        layout = self.layout
+        encrypted = layout.version == ENCRYPTED
+        head = segments.read_header(file.read(HEAD_SIZE), path, encrypted=encrypted)
         self.end = 0 if head is None else HEAD_SIZE
-        self.version = segments.VERSION if head is None else head.version
-        if head is not None and head[1:] != (first, self.hash):
+        self.version = layout.version if head is None else head.version
+        if head is not None and head[1:] != (first, layout.before(self.hash)):
             self._found(first, f"log/{path.name} does not follow the segment before it")
         doubtful: list[Frame] = []  # torn and never acknowledged, unless a whole one follows
-        for frame in segments.frames(file, first, HEAD_SIZE, size):
+        for frame in segments.frames(file, first, HEAD_SIZE, size, self.layout):
             if not frame.whole:
                 doubtful.append(frame)
                 continue
@@ -132,7 +146,7 @@ class Reading:
             path = self._folder / segments.segment_name(first)
             with guarded.reading(path, 1 << 20) as file:
                 size = os.fstat(file.fileno()).st_size
-                for frame in segments.frames(file, first, HEAD_SIZE, size):
+                for frame in segments.frames(file, first, HEAD_SIZE, size, self.layout):
                     ours = frame.whole and self._is_ours(frame)
                     for record in frame.records:
                         event = None

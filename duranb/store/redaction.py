@@ -20,7 +20,7 @@ from duranb.record import events as e
 from duranb.store import chain, files, guarded, segments
 from duranb.store.index import Index
 from duranb.store.log import LogReader
-from duranb.store.segments import Record
+from duranb.store.segments import HEAD_SIZE, Record
 
 Data = bytes | memoryview
 
@@ -89,18 +89,18 @@ def write_over(log: LogReader, plan: Plan) -> None:
             path = log.path(first)
             with guarded.reading(path, 1 << 20) as file:
                 data = bytearray(file.read())
-                for frame in segments.frames(file, first, segments.HEAD_SIZE, len(data)):
-                    segments.write_over(data, frame, plan.texts, plan.payloads)
+                for frame in segments.frames(file, first, HEAD_SIZE, len(data), log.layout):
+                    segments.write_over(data, frame, plan.texts, plan.payloads, first, log.layout)
             files.replace(path, bytes(data))
             log.renewed(first)
 
 
-def write_files(folder: Path, index: Index, plan: Plan, redaction: Redaction) -> None:
+def write_files(index: Index, plan: Plan, redaction: Redaction) -> None:
     """Write the larger artifacts of a plan over. Raises OSError."""
     for digest in plan.files:
         data = redaction.data(digest, index.raw(digest))
         if data is not None:
-            files.write_over(folder, digest, data)
+            index.files.write_over(digest, data)
 
 
 def clean(folder: Path, holds: Callable[[Data], object]) -> None:

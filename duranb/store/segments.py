@@ -18,11 +18,14 @@ from typing import BinaryIO, NamedTuple
 import blake3
 import msgspec
 
-from duranb.errors import StoreTooNew
+from duranb.errors import StoreDamaged, StoreTooNew
 from duranb.store import guarded
 
 VERSION = 2
 """Of this layout. A later one is refused, and left as it is. Version 1 had no seals."""
+
+ENCRYPTED = 3
+"""The version of the layout in which the content of frames is encrypted."""
 
 HASH_BYTES = 16
 STORE_BYTES = 16
@@ -34,7 +37,7 @@ _HEAD_MARK = b"durablog"
 _CHECK = struct.Struct("<I")
 HEAD_SIZE = _HEAD.size + _CHECK.size
 
-_FRAME = struct.Struct("<4sIQ")
+FRAME = struct.Struct("<4sIQ")
 """Of a frame: a mark, the CRC-32 of its body, the bytes of its body."""
 FRAME_MARK = b"\xd5fs\n"
 _UNSEALED_MARK = b"\xd5fr\n"
@@ -42,7 +45,7 @@ _MARKS = (FRAME_MARK, _UNSEALED_MARK)
 _MARK_START = b"\xd5f"
 
 _CODE_BYTES = 16
-_SEAL = struct.Struct(f"<{STORE_BYTES}s{HASH_BYTES}s{_CODE_BYTES}s")
+SEAL = struct.Struct(f"<{STORE_BYTES}s{HASH_BYTES}s{_CODE_BYTES}s")
 """At the beginning of a sealed frame's body: the store's id, the hash before, the seal itself."""
 
 _RECORD = struct.Struct(f"<QQ{HASH_BYTES}sII")
@@ -159,9 +162,9 @@ def segments(folder: Path) -> list[int]:
     )
 
 
-def header(first: int, before: bytes) -> bytes:
+def header(first: int, before: bytes, version: int = VERSION) -> bytes:
     """The first bytes of a segment."""
-    head = _HEAD.pack(_HEAD_MARK, VERSION, first, before)
+    head = _HEAD.pack(_HEAD_MARK, version, first, before)
     return head + _CHECK.pack(zlib.crc32(head))
 
 
@@ -174,10 +177,12 @@ class Header(NamedTuple):
     before: bytes
 
 
-def read_header(data: bytes, file: Path) -> Header | None:
-    """The header of a segment, or None for what is none.
+def read_header(data: bytes, file: Path, *, encrypted: bool = False) -> Header | None:
+    """The header of a segment; None for what is none, and for that of a plain one among encrypted
+    ones.
 
-    Raises :class:`StoreTooNew` for the header of a later layout.
+    Raises :class:`StoreTooNew` for the header of a later layout, and :class:`StoreDamaged` for
+    that of an encrypted one where no key is known of.
     """
     if len(data) != HEAD_SIZE or _CHECK.unpack_from(data, _HEAD.size)[0] != zlib.crc32(
         data[: _HEAD.size]
@@ -186,38 +191,114 @@ def read_header(data: bytes, file: Path) -> Header | None:
     mark, version, first, before = _HEAD.unpack_from(data)
     if mark != _HEAD_MARK:
         return None
-    if version > VERSION:
+    if version > ENCRYPTED:
         raise StoreTooNew(
             f"the log {file} was written by a later duranb (its layout is version {version}, this "
-            f"one knows {VERSION}). Nothing was touched: pip install -U duranb"
+            f"one knows {ENCRYPTED}). Nothing was touched: pip install -U duranb"
         )
-    return Header(version, first, before)
+    if version == ENCRYPTED and not encrypted:
+        raise StoreDamaged(
+            f"the log {file} is encrypted, and the file with its key, which should lie beside it, "
+            f"is gone: put a backup of {file.parent / 'encryption'} in its place"
+        )
+    return Header(version, first, before) if encrypted == (version == ENCRYPTED) else None
+
+
+class Front(NamedTuple):
+    """What is in front of an event's JSON: number, time, hash, and the bytes of the JSON and of
+    the payload as they are stored."""
+
+    seq: int
+    ts: int
+    hash: bytes
+    of_data: int
+    of_payload: int
+
+
+class Layout:
+    """How the content of frames is laid out: in plain form. :mod:`duranb.store.encrypted` has the
+    other one."""
+
+    version = VERSION
+
+    seal_size = SEAL.size
+
+    front_size = _RECORD.size
+
+    def before(self, digest: bytes) -> bytes:
+        """What a segment's header says of the hash of the event before it."""
+        return digest
+
+    def seal(self, seal: Seal, segment: int, at: int) -> bytes:
+        """A seal as it is stored at a place."""
+        return SEAL.pack(*seal)
+
+    def front(self, front: Front) -> bytes:
+        """What is in front of an event's JSON, as it is stored."""
+        return _RECORD.pack(*front)
+
+    def text(self, seq: int, data: bytes) -> bytes:
+        """The JSON of an event as it is stored."""
+        return data
+
+    def payload(self, segment: int, at: int, data: bytes) -> bytes:
+        """A payload as it is stored at a place."""
+        return data
+
+    def read_seal(self, data: bytes, segment: int, at: int) -> Seal:
+        """The seal at the beginning of some bytes. Raises ``struct.error`` where there is none."""
+        return Seal(*SEAL.unpack_from(data))
+
+    def read_front(self, data: bytes, at: int) -> Front:
+        """What is in front of the event that begins at an index. Raises ``struct.error``."""
+        return Front(*_RECORD.unpack_from(data, at))
+
+    def read_text(self, seq: int, data: bytes) -> str:
+        """The JSON of an event from what is stored; empty for what does not say what it was.
+        Raises UnicodeDecodeError."""
+        return data.decode()
+
+    def read_payload(self, segment: int, at: int, data: bytes) -> bytes:
+        """A payload from what is stored; anything for what was changed: its digest tells."""
+        return data
+
+
+PLAIN = Layout()
 
 
 class FrameWriter:
     """Collects the records of one frame, to be written at ``at`` in segment ``segment``."""
 
-    def __init__(self, segment: int, at: int, *, sealed: bool) -> None:
+    def __init__(self, segment: int, at: int, *, sealed: bool, layout: Layout = PLAIN) -> None:
         self._segment = segment
-        self._end = at + _FRAME.size + (_SEAL.size if sealed else 0)
+        self._layout = layout
+        self._begin = at + FRAME.size
+        self._end = self._begin + (layout.seal_size if sealed else 0)
         self._parts: list[bytes] = []
 
     def add(self, seq: int, ts: int, digest: bytes, data: bytes, payload: bytes) -> int:
         """Add an event; the offset in the segment at which it will begin."""
-        self._parts += (_RECORD.pack(seq, ts, digest, len(data), len(payload)), data, payload)
-        begin = self._end
-        self._end += _RECORD.size + len(data) + len(payload)
+        layout, begin = self._layout, self._end
+        data = layout.text(seq, data)
+        at = begin + layout.front_size + len(data)
+        if payload:
+            payload = layout.payload(self._segment, at, payload)
+        front = layout.front(Front(seq, ts, digest, len(data), len(payload)))
+        self._parts += (front, data, payload)
+        self._end = at + len(payload)
         return begin
 
     def frame(self, seal: Seal | None) -> bytes:
         """The whole frame; with a seal if it was begun as a sealed one."""
-        head = () if seal is None else (_SEAL.pack(*seal),)
+        head = () if seal is None else (self._layout.seal(seal, self._segment, self._begin),)
         body = b"".join((*head, *self._parts))
         mark = _UNSEALED_MARK if seal is None else FRAME_MARK
-        return _FRAME.pack(mark, zlib.crc32(body), len(body)) + body
+        return FRAME.pack(mark, zlib.crc32(body), len(body)) + body
 
 
-def frames(file: BinaryIO, segment: int, start: int, end: int) -> Iterator[Frame]:
+def frames(
+    file: BinaryIO, segment: int, start: int, end: int, layout: Layout = PLAIN
+) -> Iterator[Frame]:
     """What lies between two offsets of a segment, in order.
 
     After a frame that cannot be read, the next mark with a whole frame behind it is looked for.
@@ -225,91 +306,108 @@ def frames(file: BinaryIO, segment: int, start: int, end: int) -> Iterator[Frame
     file.seek(start)
     at = start
     while at < end:
-        found = _frame(file, segment, at, end)
+        found = _frame(file, segment, at, end, layout)
         if found is None:
-            found = Frame(at, _next_frame(file, segment, at + 1, end), (), whole=False)
+            behind = _next_frame(file, segment, at + 1, end, layout)
+            found = Frame(at, behind, (), whole=False)
             file.seek(found.end)
         yield found
         at = found.end
 
 
-def record(read: Callable[[int, int], bytes], segment: int, at: int) -> Record:
+def record(read: Callable[[int, int], bytes], segment: int, at: int, layout: Layout) -> Record:
     """The record that begins at an offset of a segment; ``read`` reads so many bytes at an offset.
 
     Raises ``struct.error`` or UnicodeDecodeError for what is none.
     """
     data = read(at, _LIKELY)
-    seq, ts, digest, of_data, of_payload = _RECORD.unpack_from(data)
-    end = _RECORD.size + of_data
+    front = layout.read_front(data, 0)
+    end = layout.front_size + front.of_data
     if end > len(data):
         data = read(at, end)
     if end > len(data):
         raise struct.error("it ends too early")
-    place = Place(segment, at + end, of_payload) if of_payload else NOWHERE
-    return Record(seq, ts, digest, data[_RECORD.size : end].decode(), place, at)
+    return _record(front, data[layout.front_size : end], segment, at, layout)
 
 
-def _frame(file: BinaryIO, segment: int, at: int, end: int) -> Frame | None:
+def _record(front: Front, data: bytes, segment: int, at: int, layout: Layout) -> Record:
+    seq, ts, digest, of_data, of_payload = front
+    behind = at + layout.front_size + of_data
+    place = Place(segment, behind, of_payload) if of_payload else NOWHERE
+    return Record(seq, ts, digest, layout.read_text(seq, data), place, at)
+
+
+def _frame(file: BinaryIO, segment: int, at: int, end: int, layout: Layout) -> Frame | None:
     """The frame that begins where ``file`` stands, which is ``at``; it stands at its end then."""
-    head = file.read(_FRAME.size)
-    if len(head) != _FRAME.size:
+    head = file.read(FRAME.size)
+    if len(head) != FRAME.size:
         return None
-    mark, checksum, size = _FRAME.unpack(head)
-    if mark not in _MARKS or size > min(end - at - _FRAME.size, LARGEST):
+    mark, checksum, size = FRAME.unpack(head)
+    if mark not in _MARKS or size > min(end - at - FRAME.size, LARGEST):
         return None
     body = file.read(size)
-    base = at + _FRAME.size
+    base = at + FRAME.size
     whole = zlib.crc32(body) == checksum
     if not whole and file.read(len(mark)) not in _MARKS:
         return None  # torn, or its length is wrong
     if not whole:
         file.seek(base + size)
     try:
-        seal = Seal(*_SEAL.unpack_from(body)) if mark == FRAME_MARK else None
-        records = _records(body, segment, base, _SEAL.size if seal else 0)
+        seal = layout.read_seal(body, segment, base) if mark == FRAME_MARK else None
+        records = [
+            _record(front, body[middle - front.of_data : middle], segment, base + start, layout)
+            for front, start, middle in _fronts(body, layout.seal_size if seal else 0, layout)
+        ]
         return Frame(at, base + size, records, whole, seal)
     except (struct.error, UnicodeDecodeError):
         return None
 
 
-def _records(body: bytes, segment: int, base: int, at: int) -> list[Record]:
-    found = []
+def _fronts(body: bytes, at: int, layout: Layout) -> Iterator[tuple[Front, int, int]]:
+    """What is in front of each event of a frame, where that begins in the frame's body, and where
+    the event's JSON ends. Raises ``struct.error``."""
     while at < len(body):
-        seq, ts, digest, of_data, of_payload = _RECORD.unpack_from(body, at)
-        begin, start = base + at, at + _RECORD.size
-        at = start + of_data
-        place = Place(segment, base + at, of_payload) if of_payload else NOWHERE
-        found.append(Record(seq, ts, digest, body[start:at].decode(), place, begin))
-        at += of_payload
+        front = layout.read_front(body, at)
+        middle = at + layout.front_size + front.of_data
+        yield front, at, middle
+        at = middle + front.of_payload
     if at > len(body):
         raise struct.error("a length is wrong")
-    return found
 
 
 def write_over(
-    data: bytearray, frame: Frame, texts: dict[int, bytes], payloads: dict[int, bytes]
+    data: bytearray,
+    frame: Frame,
+    texts: dict[int, bytes],
+    payloads: dict[int, bytes],
+    segment: int = 0,
+    layout: Layout = PLAIN,
 ) -> None:
     """Write the JSON and payloads of some events of a frame over, in the bytes of its segment: each
-    by as many as it has."""
-    mark, _, size = _FRAME.unpack_from(data, frame.start)
-    begin = frame.start + _FRAME.size
-    at = begin + (_SEAL.size if frame.seal else 0)
-    for _ in frame.records:
-        seq, _, _, of_data, of_payload = _RECORD.unpack_from(data, at)
-        start = at + _RECORD.size
-        at = start + of_data + of_payload
-        for there, end, new in (
-            (start, start + of_data, texts.get(seq)),
-            (start + of_data, at, payloads.get(seq)),
+    by as many as it has. A layout that is not plain needs to know which segment it is."""
+    mark, _, size = FRAME.unpack_from(data, frame.start)
+    begin = frame.start + FRAME.size
+    body = bytes(data[begin : frame.end])
+    records = _fronts(body, layout.seal_size if frame.seal else 0, layout) if frame.records else ()
+    for front, _, behind in records:
+        seq, middle = front.seq, begin + behind
+        for new, start, end in (
+            (texts.get(seq), middle - front.of_data, middle),
+            (payloads.get(seq), middle, middle + front.of_payload),
         ):
-            if new is not None:
-                if len(new) != end - there:
-                    raise ValueError(f"event {seq} cannot be written over by another length")
-                data[there:end] = new
-    _FRAME.pack_into(data, frame.start, mark, zlib.crc32(data[begin : frame.end]), size)
+            if new is None:
+                continue
+            if start == middle:
+                written = layout.payload(segment, start, new)
+            else:
+                written = layout.text(seq, new)
+            if len(written) != end - start:
+                raise ValueError(f"event {seq} cannot be written over by another length")
+            data[start:end] = written
+    FRAME.pack_into(data, frame.start, mark, zlib.crc32(data[begin : frame.end]), size)
 
 
-def _next_frame(file: BinaryIO, segment: int, at: int, end: int) -> int:
+def _next_frame(file: BinaryIO, segment: int, at: int, end: int, layout: Layout) -> int:
     """Where the next whole frame begins, at ``at`` or later; ``end`` if there is none.
 
     What looks like the beginning of a frame is read as one; where too much is, the rest of the file
@@ -325,7 +423,7 @@ def _next_frame(file: BinaryIO, segment: int, at: int, end: int) -> int:
             continue
         at += offset
         file.seek(at)
-        found = _frame(file, segment, at, end)
+        found = _frame(file, segment, at, end, layout)
         if found is not None and found.whole:
             return at
         patience -= file.tell() - at

@@ -16,12 +16,12 @@ from duranb.record import events as e
 from duranb.record.artifacts import Buffer
 from duranb.record.events import ArtifactStored, Event, EventBody
 from duranb.record.fold import Fold
-from duranb.store import chain, files, guarded, heads, keys, opening, redaction, trust
+from duranb.store import chain, files, guarded, heads, keys, opening, redaction, rewriting, trust
 from duranb.store.filler import Filler
 from duranb.store.heads import Head
 from duranb.store.lock import StoreLock
 from duranb.store.log import Line
-from duranb.store.paths import TAIL, check_folder
+from duranb.store.paths import ARTIFACTS, TAIL, check_folder
 from duranb.store.port import Listener, Receipt
 from duranb.store.redaction import Plan, Redaction
 from duranb.store.rows import Result
@@ -61,9 +61,10 @@ class Store:
         self._mutex = threading.Lock()
         self._unsent: dict[str, _Fresh] = {}  # to be appended with the next events
         self._sent: dict[str, _Fresh] = {}  # on their way to the log
-        self._log, found, self.damage = opening.open_log(path, self._key)
+        self._log, found, self.damage = opening.open_log(path, self._key, settled=settled)
         self._index, self._folding = found.artifacts, found.folding
-        self._tail = chain.Tail(path / TAIL)
+        self._files, self._cipher = found.artifacts.files, found.cipher
+        self._tail = chain.Tail(path / TAIL, self._cipher)
         self._tail.write(self._log.last, self._log.hash)
         self._heads = heads.Heads(path) if settled else None
         if not self.foreign:
@@ -76,6 +77,7 @@ class Store:
             self._check_folder,
             fresh=bool(self.foreign),
             settled=settled,
+            in_memory=self._cipher is not None,
         )
         self._filler.news()
         atexit.register(self.close)
@@ -85,19 +87,20 @@ class Store:
         """Open a store, made if there is none. A copy for a moment is not ``settled``: nobody has
         to notice when an older one lies in its place.
 
-        Raises :class:`StoreLocked`, :class:`StoreTooNew`, :class:`StoreDamaged` or
-        :class:`StoreUnwritable`; nothing is changed then.
+        Raises :class:`StoreLocked`, :class:`StoreTooNew`, :class:`StoreDamaged`,
+        :class:`StoreEncrypted` or :class:`StoreUnwritable`; nothing is changed then.
         """
         try:
             check_folder(path)
             guarded.folder(path, parents=True)
             with contextlib.suppress(PermissionError):  # somebody else's, who shares it
                 path.chmod(guarded.PRIVATE_FOLDER)  # earlier versions let everybody in
-            guarded.folder(path / "artifacts")
             lock = StoreLock(path / "lock")
         except OSError as error:
             raise files.unwritable(path, error) from error
         try:
+            rewriting.finish(path)
+            guarded.folder(path / ARTIFACTS)
             files.tidy(path)
             return cls(path, lock, settled=settled)
         except OSError as error:
@@ -133,10 +136,10 @@ class Store:
         if self._is_kept(digest, size, in_file):
             return digest
         if in_file and self._index.is_written_over(digest):
-            files.place(self.path, digest).unlink(missing_ok=True)  # it comes back whole
+            self._files.remove(digest)  # it comes back whole
         now = in_file and (size > LATER or not whole)
         if now:
-            files.write(self.path, digest, views)
+            self._files.write(digest, views)
         body = ArtifactStored(digest=digest, size=size, in_file=in_file)
         with self._mutex:
             if digest not in self._sent:
@@ -147,7 +150,7 @@ class Store:
         with self._mutex:
             if digest in self._unsent or digest in self._sent:
                 return True
-        return self._index.has(digest) and (not in_file or files.is_whole(self.path, digest, size))
+        return self._index.has(digest) and (not in_file or self._files.is_whole(digest, size))
 
     def get(self, digest: str) -> memoryview:
         """The bytes of a digest; see :class:`duranb.record.artifacts.Artifacts`."""
@@ -164,7 +167,7 @@ class Store:
         if fresh is not None:
             body, data = fresh
             if data is None:
-                return files.read(self.path, digest, body.size, writable=writable)
+                return self._files.read(digest, body.size, writable=writable)
             return memoryview(data)
         self._check_process()
         try:
@@ -192,8 +195,16 @@ class Store:
         Raises :class:`Untrusted` where the store is foreign. Whoever acts on a history first
         records that, so that nothing in it is acted on.
         """
+        return self._append([Line(*e.public(body), b"") for body in bodies], expected)
+
+    def take_in(self, events: Sequence[tuple[int, EventBody]]) -> Receipt:
+        """Append what happened elsewhere, each event with its time, as :meth:`append` does: it is
+        this user's from now on."""
+        return self._append([Line(*e.public(body), b"", at) for at, body in events], None)
+
+    def _append(self, made: Sequence[Line], expected: int | None) -> Receipt:
         self._check_process()
-        if bodies:
+        if made:
             self._index.check_ours()
         receipt = Receipt(self._writer.hurry)
         with self._mutex:
@@ -205,7 +216,7 @@ class Store:
                 lines.append(Line(body, e.encode(body)[1], payload))
                 if body.in_file and data is not None:
                     large.append((digest, data))
-            lines += [Line(*written, b"") for written in map(e.public, bodies)]
+            lines += made
 
             def undo() -> None:
                 """What was put and could not be written goes with the next events."""
@@ -269,7 +280,7 @@ class Store:
     def _write_over(self, plan: Plan, taking: Redaction) -> None:
         self._log.turn()
         redaction.write_over(self._log.reader, plan)
-        redaction.write_files(self.path, self._index, plan, taking)
+        redaction.write_files(self._index, plan, taking)
 
     def trust(self) -> int:
         """Stand for all that is in the store now; how many artifacts that are."""
@@ -295,12 +306,13 @@ class Store:
 
     def _keep_head(self) -> None:
         if self._heads is not None and self._log.last:
-            self._heads.write(Head(self._log.store, self._log.last, self._log.hash))
+            digest = heads.outside(self._log.hash, self._cipher)
+            self._heads.write(Head(self._log.store, self._log.last, digest))
 
     # -- on the writer's thread ------------------------------------------------------------
 
     def _keep(self, digest: str, data: bytes) -> None:
-        files.write(self.path, digest, [data])
+        self._files.write(digest, [data])
 
     def _stored(self, events: Sequence[Event]) -> None:
         self._tail.write(events[-1].seq, events[-1].hash)

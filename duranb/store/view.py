@@ -20,7 +20,7 @@ from duranb.record.events import Event
 from duranb.record.history import History
 from duranb.store import guarded, keys, opening, rows, takeover
 from duranb.store.lock import holder
-from duranb.store.paths import LOG, TAIL, check_folder, is_store
+from duranb.store.paths import LOG, TAIL, check_folder, current, is_store
 from duranb.store.rows import Result
 from duranb.store.tables import Tables
 
@@ -35,7 +35,7 @@ class StoreView:
 
     ``last`` is the number of the last event. ``problems`` are sentences about what is not as it was
     acknowledged, of the history and not of the artifacts. ``foreign`` says why this user does not
-    stand for the history, or is empty.
+    stand for the history, or is empty; ``is_encrypted`` that it lies on the disk encrypted.
     """
 
     def __init__(self, path: Path, log: Path, scratch: Path | None = None) -> None:
@@ -43,6 +43,7 @@ class StoreView:
         self._scratch = scratch
         self._database: Database | None = None
         found = opening.find(path, log, keys.user_key(), settled=scratch is None)
+        self.is_encrypted = found.cipher is not None
         self._log, self._index = found.log, found.artifacts
         if self.holder is None:
             found.folding.kernel_died()
@@ -63,9 +64,9 @@ class StoreView:
             if (path / TAIL).exists():
                 raise StoreDamaged(f"the store {path} has lost its log, {path / LOG}")
             raise StoreError(f"there is no store at {path}: no durable cell has run there yet")
-        if guarded.is_folder(path / LOG):
+        if guarded.is_folder(current(path, LOG)):
             try:
-                return cls(path, path / LOG)
+                return cls(path, current(path, LOG))
             except OSError as error:
                 raise StoreDamaged(f"the store {path} cannot be read: {error}") from error
         return cls._of_old(path)

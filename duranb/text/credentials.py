@@ -84,6 +84,7 @@ def public_query(query: str) -> str:
     )
 
 
+@functools.lru_cache(maxsize=512)
 def public_url(url: str) -> str:
     """A URL without its user, its fragment, and the values that may be credentials."""
     parts = urlsplit(url)

@@ -115,11 +115,12 @@ def load(
     # Loading a definition again would give the class that it made its methods anew.
     key = f"{id(into.live)} {fingerprint} {xxhash.xxh3_128_hexdigest(definition)}"
     takes_in = live is not None and name in into.in_place
-    for find in (lambda: [live, _loaded.get(key)], into.unbound):
+    for find in (lambda: [live, into.chosen.get(name), _loaded.get(key)], into.unbound):
         for known in find():
             if known is None or (takes_in and known is not live):
                 continue
             if _is_it(known, name, fingerprint):
+                into.chosen.setdefault(name, known)
                 return known
     before = dict(vars(live)) if live is not None else {}
     told = members.told(live) if live is not None and issubclass(live, enum.Enum) else {}
@@ -134,6 +135,7 @@ def load(
         _take_in(live, _defined(definition))
         loaded = live
     _loaded[key] = loaded
+    into.chosen.setdefault(name, loaded)
     if loaded is live and not into.owns(name):
         # An instance was stored when its class held something else: the class stays as it is.
         for later in identity.attributes(loaded).keys() - held_before:

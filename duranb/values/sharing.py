@@ -11,7 +11,7 @@ import functools
 import gc
 import sys
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from duranb.code import looking
@@ -58,15 +58,20 @@ def reached(inside: Mapping[int, object]) -> dict[int, Seal]:
     return {i: seals.get(i) for i in found}
 
 
+def types_of_records(met: Iterable[object], kinds: Iterable[type]) -> list[Any]:
+    """NumPy's types of records among objects that were ``met``, which are of these types."""
+    numpy = sys.modules.get("numpy")
+    if numpy is None:
+        return []
+    records = {k for k in kinds if issubclass(k, numpy.dtypes.VoidDType)}
+    return [obj for obj in met if type(obj) in records] if records else []
+
+
 def _fields(inside: Mapping[int, object], kinds: _Kinds) -> Iterator[int]:
     """The ids of what NumPy's types of records keep their fields in: it belongs to the type."""
-    numpy = sys.modules.get("numpy")
-    records = (
-        set() if numpy is None else {k for k in kinds if issubclass(k, numpy.dtypes.VoidDType)}
-    )
-    for obj in inside.values() if records else ():
-        if type(obj) in records and obj.fields is not None:  # type: ignore[attr-defined]
-            yield id(gc.get_referents(obj.fields)[0])  # type: ignore[attr-defined]
+    for obj in types_of_records(inside.values(), kinds):
+        if obj.fields is not None:
+            yield id(gc.get_referents(obj.fields)[0])
 
 
 def shared(one: Mapping[int, Seal], other: Mapping[int, Seal]) -> bool:

@@ -22,7 +22,9 @@ class Target:
 
     What a class of the notebook holds is only told by an artifact where the class is one of its
     ``own`` names (None: any). ``settled`` are classes by their names that are loaded already and
-    bound later; ``unbound`` gives the classes of live values, be they bound to a name or not. Those
+    bound later; ``unbound`` gives the classes of live values, be they bound to a name or not, and
+    ``chosen`` are those of them, by their names, that come before others of the same code: it grows
+    by what is found. Those
     named ``in_place`` were changed where they are: what is alive stays, and takes that in. What
     ``absent(type, where)`` gives stands for a secret that would have to be found there.
     """
@@ -31,6 +33,7 @@ class Target:
     own: Collection[str] | None = None
     settled: Mapping[str, type] = field(default_factory=lambda: MappingProxyType({}))
     unbound: Callable[[], Collection[type]] = tuple
+    chosen: dict[str, type] = field(default_factory=dict)
     in_place: Collection[str] = ()
     absent: Callable[[str, str], object] = _refuse
 

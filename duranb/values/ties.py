@@ -19,14 +19,16 @@ def ties(met: list[object], kinds: set[type]) -> str:
     memory meets them: the same one in every process. Empty where there are none."""
     kept = {k for k in kinds if not is_immutable_kind(k)}
     state = met if len(kept) == len(kinds) else [obj for obj in met if type(obj) in kept]
-    found = "" if len(set(map(id, state))) == len(state) else _again(state)
+    again = len(set(map(id, state))) < len(state)
+    found = _again(state, sharing.types_of_records(met, kinds)) if again else ""
     if any(map(views.is_array, kept)):
         found += _overlaps(state)
     return found
 
 
-def _again(state: list[object]) -> str:
-    """Where an object is met again, and where it was met first."""
+def _again(state: list[object], beside: list[object]) -> str:
+    """Where an object that is ``state`` is met again, and where it was met first. What is kept in
+    those ``beside`` is theirs."""
     first: dict[int, int] = {}
     again = []
     for at, obj in enumerate(state):
@@ -38,7 +40,7 @@ def _again(state: list[object]) -> str:
     for obj in descriptors:  # a part of a class's code, as its methods are
         twice.pop(id(obj), None)
         twice.pop(id(own(obj)), None)
-    reached = sharing.reached(twice)
+    reached = sharing.reached(twice | {id(obj): obj for obj in beside})
     again = [each for each in again if id(state[each[1]]) in reached]
     return f"again {again}" if again else ""
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import array as array_module
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from duranb.code import looking
@@ -24,12 +24,75 @@ Bounds = tuple[int, int]
 """The addresses between which a view's elements lie."""
 
 
+@dataclass(frozen=True)
+class Move:
+    """What lies between the addresses ``low`` and ``high`` lies ``by`` bytes further, in the memory
+    of ``owner``."""
+
+    low: int
+    high: int
+    by: int
+    owner: Any
+
+    @classmethod
+    def of(cls, array: Any, there: Any) -> Move | None:
+        """From where an array lies to where an equal one lies; None where that is laid out in
+        another way, or no view can be made of its owner."""
+        whole = owner(there)
+        (low, high), bounds = _bounds(array), _bounds(there)
+        alike = (array.strides, array.dtype, high - low) == (
+            there.strides,
+            there.dtype,
+            bounds[1] - bounds[0],
+        )
+        if not alike or _start(whole, bounds, there.dtype) is None:
+            return None
+        return cls(low, high, bounds[0] - low, whole)
+
+
+def _bounds(array: Any) -> Bounds:
+    import numpy
+
+    return numpy.lib.array_utils.byte_bounds(array)
+
+
+def moved(array: Any, moves: list[Move]) -> tuple[Any, ...] | None:
+    """The owner of the memory to which an array has moved, and how it lies in there, as
+    :func:`load` takes it; None where not all of it has."""
+    low, high = _bounds(array)
+    for move in moves:
+        if move.low <= low and high <= move.high:
+            start = _start(move.owner, (low + move.by, high + move.by), array.dtype)
+            if start is not None:
+                offset = array.__array_interface__["data"][0] + move.by - start
+                return move.owner, array.shape, array.dtype, offset, array.strides
+    return None
+
+
+def joined(moves: list[Move]) -> list[Move] | None:
+    """Moves that overlap as one; None where what they tell has not moved together: to one owner's
+    memory, and by one distance where two lie in the same place."""
+    found: list[Move] = []
+    for move in sorted(moves, key=lambda move: move.low):
+        if found and move.owner is not found[0].owner:
+            return None
+        if not found or move.low >= found[-1].high:
+            found.append(move)
+        elif move.by != found[-1].by:
+            return None
+        else:
+            found[-1] = replace(found[-1], high=max(move.high, found[-1].high))
+    return found
+
+
 @dataclass
 class Windows:
     """The views in one pickle that are pickled as what they show. ``whole`` are the ids of owners
-    that are to be pickled whole all the same."""
+    that are to be pickled whole all the same, ``moves`` say where views of others, by their ids,
+    have moved to."""
 
     whole: frozenset[int] = frozenset()
+    moves: Mapping[int, list[Move]] = field(default_factory=dict)
     found: dict[int, tuple[object, list[Bounds]]] = field(default_factory=dict)
 
     def note(self, owner: object, bounds: Bounds) -> None:
@@ -121,14 +184,19 @@ def beside(array: Any, its_owner: Any, other: Any) -> Any:
 
 def reduction(array: Any, windows: Windows) -> tuple[Any, ...] | None:
     """How an array is pickled that looks at another one's memory; None for what does not, or is
-    pickled as what it shows."""
+    pickled as what it shows. Raises LookupError for one of which a part only has moved."""
     import numpy
 
     kind = type(array)
     if not array.size or issubclass(kind, numpy.memmap) or array is numpy.ma.masked:
         return None
     whole, beyond = owners(array)
-    bounds = numpy.lib.array_utils.byte_bounds(array)
+    if id(whole) in windows.moves:
+        made = moved(array, windows.moves[id(whole)])
+        if made is None:
+            raise LookupError("some of the memory of an array is nowhere else")
+        return _view(array, made)
+    bounds = _bounds(array)
     if whole is not array:
         wide = whole.nbytes > _MOST * max(array.nbytes, _SMALL)
     elif beyond is not None:
@@ -142,7 +210,13 @@ def reduction(array: Any, windows: Windows) -> tuple[Any, ...] | None:
     if start is None:
         return None
     first = array.__array_interface__["data"][0]
-    made = (whole, array.shape, array.dtype, first - start, array.strides)
+    return _view(array, (whole, array.shape, array.dtype, first - start, array.strides))
+
+
+def _view(array: Any, made: tuple[Any, ...]) -> tuple[Any, ...]:
+    import numpy
+
+    kind = type(array)
     if kind is numpy.ndarray and array.flags.writeable:
         return load, made
     held = dict(looking.own(array))

@@ -16,7 +16,7 @@ from duranb.verbs.declaration import (
     Verb,
     parameters,
 )
-from duranb.verbs.headless import Resume, Run, Test
+from duranb.verbs.headless import Import, Resume, Run, Test
 
 Step = Annotated[str, Argument("STEP", "A step, or one execution of it: STEP@ID.")]
 Branch = Annotated[str, Argument("NAME", "The branch.")]
@@ -344,7 +344,7 @@ VERBS: dict[str, type[Verb]] = {
         *(Run, Resume, Status, Log, Show, Diff, Timeline),
         *(Rewind, Replay, Fork, Switch, Compensate, Resolve),
         *(Answer, Signal, Limits, Trust, Scan, Redact, Forget),
-        *(Adopt, Verify, Test, Export, ExportTraces),
+        *(Adopt, Import, Verify, Test, Export, ExportTraces),
     )
 }
 """Every verb by its word. Surfaces look a verb up here whenever they need it."""

@@ -45,6 +45,7 @@ from duranb.store import (
     store as stores,
     store_path,
 )
+from duranb.store.artifacts import ArtifactFiles
 from duranb.store.filler import Filler
 from duranb.store.paths import DATABASE, LOG, TAIL, TRUST
 from duranb.store.segments import HEAD_SIZE, Frame, Seal
@@ -153,7 +154,7 @@ class Forger:
         digest = files.digest_of([memoryview(self.value)])
         in_file = self.chance.random() < 0.5
         if in_file:
-            files.write(self.folder, digest, [self.value])
+            ArtifactFiles(self.folder).write(digest, [self.value])
         body = e.ArtifactStored(digest=digest, size=len(self.value), in_file=in_file)
         return [(1, e.encode(body)[1], b"" if in_file else self.value)]
 

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import genai_prices
+import msgspec
 import openai
 import pytest
 
@@ -367,5 +368,18 @@ def test_urls_are_stored_without_credentials() -> None:
         == "https://api.example.com/x?page=2&KEY=***&sig=***&q=a%20b"
     )
     assert private.public_headers(
-        [("Set-Cookie", "a=1"), ("Location", "/x?token=t"), ("X-Request-Id", "1")]
+        [("Set-Cookie", "a=1"), ("Location", "/x?token=t"), ("X-Request-Id", "1")],
+        "https://api.example.com/x",
     ) == [("Location", "/x?token=***"), ("X-Request-Id", "1")]
+
+
+def test_the_name_of_a_credential_is_found_however_it_is_written() -> None:
+    """What a request's content is looked through for is found in any case, with dashes and escaped;
+    content without such names is not looked through."""
+    for name in ("password", "pass\\u0077ord", "PASS-word", "X_Api_Key", "token"):
+        content = f'{{"a": [{{"{name}": "correct horse"}}]}}'.encode()
+        body = msgspec.json.decode(content)
+        assert private.learn("http://h/x", "h", {}, content, body)
+        assert b"correct" not in private.public_body("application/json", content, body)
+    plain = b'{"model": "m", "max_tokens": 5, "messages": [{"content": "my password is a b c"}]}'
+    assert not private.learn("http://h/x", "h", {}, plain, msgspec.json.decode(plain))

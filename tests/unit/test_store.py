@@ -31,7 +31,7 @@ from duranb.record.events import Answered, ArtifactStored, RunStarted
 from duranb.store import Store, StoreView, store_path
 from duranb.store.paths import DATABASE, LOG, TAIL
 from duranb.store.schema import VERSION
-from duranb.store.segments import FRAME_MARK, HEAD_SIZE, segment_name
+from duranb.store.segments import ENCRYPTED, FRAME_MARK, HEAD_SIZE, segment_name
 from duranb.store.store import INLINE
 from duranb.store.verify import verify
 
@@ -156,7 +156,7 @@ def test_later_layout_of_the_log_is_refused_untouched(folder: Path) -> None:
     Store.open(folder).close()
     (segment,) = (folder / LOG).iterdir()
     data = bytearray(segment.read_bytes())
-    data[8] += 1
+    data[8] = ENCRYPTED + 1
     data[HEAD_SIZE - 4 : HEAD_SIZE] = zlib.crc32(data[: HEAD_SIZE - 4]).to_bytes(4, "little")
     segment.write_bytes(data)
     for opened in (Store.open, StoreView.open):

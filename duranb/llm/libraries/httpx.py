@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from types import ModuleType
@@ -125,11 +125,12 @@ def _exchange(
 ) -> Flow[Any]:
     """A request of a step: its response, from the journal or from ``send``."""
     yield Act(getattr(request, colour.read))
-    if "upgrade" in request.headers:
+    headers = _by_name(request.headers)
+    if "upgrade" in headers:
         watch.note(How.WEBSOCKET, request.url.netloc.decode("ascii"))
         flight = None
     else:
-        flight = _take(step, request)
+        flight = _take(step, request, headers)
     if flight is None:
         return (yield from _sent(request, functools.partial(send, stream=stream)))
     if not flight.recorded:
@@ -146,7 +147,7 @@ def _exchange(
     try:
         if flight.recorded:
             yield from _show(client, response)
-        elif not (head := _head(response)).is_answer:
+        elif not (head := _head(response, headers.get("accept-encoding", ""))).is_answer:
             if not stream:
                 yield read
             flight.refused(head, response.content if response.is_stream_consumed else None)
@@ -181,23 +182,34 @@ def _sent(request: Any, send: Callable[[], Any]) -> Flow[Any]:
                 private.learn_sent(str(each.url), each.headers)
 
 
-def _take(step: StepContext, request: Any) -> Flight | None:
+def _by_name(headers: Any) -> dict[str, str]:
+    """Headers by their names in lower case, joined where there are several of one name. To look
+    one up in the library's own goes through all of them."""
+    raw = headers.raw
+    with contextlib.suppress(UnicodeDecodeError):
+        found = {name.decode("ascii").lower(): value.decode("ascii") for name, value in raw}
+        if len(found) == len(raw):
+            return found
+    return dict(headers.items())
+
+
+def _take(step: StepContext, request: Any, headers: Mapping[str, str]) -> Flight | None:
     url = request.url
     host = url.netloc.decode("ascii")
     method, content = request.method, request.content
-    return Flight.take(step, method, str(url), url.raw_path, host, request.headers, content)
+    return Flight.take(step, method, str(url), url.raw_path, host, headers, content)
 
 
-def _head(response: Any) -> Head:
+def _head(response: Any, accepted: str) -> Head:
     request = response.request
     return Head(
         status=response.status_code,
         reason=response.reason_phrase,
         version=response.http_version,
         headers=response.headers.multi_items(),
-        accepted=request.headers.get("accept-encoding", ""),
+        accepted=accepted,
         method=request.method,
-        url=str(request.url),
+        url=str(request.url) if response.history else "",
         hops=[
             hop(h.request.method, str(h.request.url), h.status_code, h.headers.multi_items())
             for h in response.history

@@ -1,0 +1,107 @@
+"""What a restored step made of a view or of an instance, when what these belong to is another by
+now: the array they look into has another size, the class was defined again."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.test_restoring import given
+from tests.unit.test_state import Kernel
+
+NUMPY = "import numpy as np\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "views", "step"),
+    [
+        ("np.arange(9)", "np.arange(12)", "v = a[2:7]; w = v[1:4]", "u = w[::-1]"),
+        ("np.arange(9)", "np.arange(8)", "v = a[2:7]; w = v[1:4]", "u = w[:2]; k = [u]"),
+        ("bytearray(9)", "bytearray(5)", "w = np.frombuffer(a, 'u1')[3:5]", "u = w[:1]"),
+        ("np.arange(20)", "np.arange(30)", "w = a[:20].reshape(4, 5)[::2, 3:]", "u = w.T"),
+        ("np.array([1, 2], object)", "np.array([1, 2, 3], object)", "w = a[1:2]", "u = w[:]"),
+        ("np.arange(9)", "np.arange(12)", "w = a[3:6]", "u = np.ma.array(w, copy=False)"),
+    ],
+)
+def test_a_view_of_a_view_is_linked_to_an_array_of_another_size(
+    before: str, now: str, views: str, step: str
+) -> None:
+    """The step read the inner view, which shows what it showed; a change by what it made is seen in
+    the array that lies around both."""
+    first = Kernel()
+    first.run(f"{NUMPY}a = {before}\n{views}")
+    delta = first.run(step)
+    second = Kernel(first.artifacts)
+    second.run(f"{NUMPY}a = {now}\n{views}")
+    assert given(second, delta, "u", reads={"w"}) == []
+    second.run("u[0] = 50")
+    assert 50 in list(second["a"]) and 50 in second["w"]
+
+
+def test_a_view_is_linked_to_the_one_that_was_read_wherever_that_lies_by_now() -> None:
+    """Other elements, of equal content: what is made of ``v`` lies where ``v`` does."""
+    first = Kernel()
+    first.run(f"{NUMPY}a = np.ones(9)\nv = a[1:4]")
+    delta = first.run("u = v[:2]")
+    second = Kernel(first.artifacts)
+    second.run(f"{NUMPY}a = np.ones(9)\nv = a[5:8]")
+    assert given(second, delta, "u", reads={"v"}) == []
+    second.run("u[0] = 50")
+    assert list(second["a"]).index(50) == 5 and second["v"][0] == 50
+
+
+def test_views_that_lie_otherwise_by_now_are_not_put_back() -> None:
+    """The step read both: they do not share what they shared, so neither is replaced, and the name
+    that cannot be linked is told."""
+    first = Kernel()
+    first.run(f"{NUMPY}a = np.ones(9)\nv = a[1:4]")
+    delta = first.run("u = [a[:2], v[:2]]")
+    second = Kernel(first.artifacts)
+    second.run(f"{NUMPY}a = np.ones(9)\nv = a[5:8]")
+    a, v = second["a"], second["v"]
+    assert given(second, delta, "u", reads={"a", "v"}) == ["u"]
+    assert second["a"] is a and second["v"] is v
+
+
+def test_the_fields_of_records_are_no_state_of_theirs() -> None:
+    """Arrays of one type of records have the version, taken together, that they have when each was
+    loaded with a type of its own."""
+    first = Kernel()
+    made = first.run(f"{NUMPY}a = np.zeros(3, [('x', 'i4'), ('y', 'f8')])\nv = a[:2]")
+    second = Kernel(first.artifacts)
+    given(second, made, *made.changed)
+    versions = {k.namespace.version_of([k["a"], k["v"]]) for k in (first, second)}
+    assert len(versions) == 1
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "class x:\n    n = 1\nx = x()",
+        "class Outer:\n    class Inner: n = 1\nx = Outer.Inner()",
+        "def make():\n    class Local: seen = []\n    return Local()\nx = make()",
+        "class A: pass\nclass B(A): pass\nx = B()\ndel A, B",
+    ],
+    ids=["its own name", "inner", "local", "deleted"],
+)
+def test_an_instance_is_of_the_class_of_what_it_was_made_of(code: str) -> None:
+    """Run All in the same kernel: the class was defined again, by the same code, and no name says
+    so; what is restored is of the class of the instance that the step reads."""
+    kernel = Kernel()
+    kernel.run(code)
+    made = kernel.run("import copy\ny = copy.deepcopy(x)")
+    kernel.run(code)
+    given(kernel, made, "y", reads={"x"})
+    assert type(kernel["y"]) is type(kernel["x"])
+
+
+def test_instances_of_one_class_are_so_again_though_it_has_no_name() -> None:
+    """Each was stored by another kernel, with a definition of its own."""
+    code = "class A: n = 1\nx = A()\ndel A"
+    first = Kernel()
+    first.run(code)
+    made = first.run("import copy\ny = copy.deepcopy(x)")
+    second = Kernel(first.artifacts)
+    again = second.run(code)
+    third = Kernel(first.artifacts)
+    third.namespace.restore({"x": again.changed["x"], "y": made.changed["y"]})
+    assert type(third["x"]) is type(third["y"])
