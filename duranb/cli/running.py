@@ -239,7 +239,7 @@ def check(verb: Export, notebook: Path) -> None:
     """Run the exported steps offline beside what is recorded of the notebook."""
     from duranb.runner import exported
 
-    with _progress(notebook) as hooks:
+    with progress(notebook) as hooks:
         done = exported.check(notebook, hooks=hooks, timeout=verb.timeout)
     for sentence in done.differs:
         click.echo(f"duranb: {sentence}", err=True)
