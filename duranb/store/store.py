@@ -156,6 +156,12 @@ class Store:
         """The bytes of a digest; see :class:`duranb.record.artifacts.Artifacts`."""
         return self._get(digest, writable=False)
 
+    def raw(self, digest: str) -> memoryview:
+        """The bytes of an artifact as they are, whoever wrote them: to be looked through, never to
+        be loaded. Raises :class:`StoreDamaged`."""
+        self.flush()
+        return self._index.raw(digest)
+
     def copy(self, digest: str) -> memoryview:
         """The bytes of a digest, to write to; see :class:`duranb.record.artifacts.Artifacts`."""
         data = self._get(digest, writable=True)

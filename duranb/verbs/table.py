@@ -185,11 +185,13 @@ class Trust(Changes, frozen=True):
 class Scan(Looks, frozen=True):
     """Find secrets that lie in the store, and say where: in which step, event or variable.
 
-    Looked for are the credentials of the environment, and keys of well-known forms. Nothing is
-    changed, and no secret is shown.
+    Looked for are the credentials of the environment, and keys of well-known forms; in the stores
+    of the notebook's many runs, too. Nothing is changed, and no secret is shown. Exit code 0: there
+    are none. 1: there are. 2: it could not be looked, or not at all of it.
     """
 
     handler = "duranb.views.verbs:scan"
+    refused = 2
 
 
 class Redact(Changes, frozen=True):
