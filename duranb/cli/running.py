@@ -1,5 +1,5 @@
-"""Verbs that run a notebook in a kernel of its own: ``run``, ``resume``, ``test`` and ``verify
---replay``."""
+"""Verbs that run a notebook in a kernel of its own: ``run``, ``resume``, ``test``, ``verify
+--replay`` and ``export --check``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from duranb.runner import headless, offline, verifying
 from duranb.session.places import has_store, left_behind, run_of
 from duranb.session.reader import open_reader
 from duranb.verbs.headless import Resume, Run, Test
-from duranb.verbs.table import Verify
+from duranb.verbs.table import Export, Verify
 from duranb.views.render import console_for
 from duranb.views.words import count, money
 
@@ -179,6 +179,30 @@ def verify(verb: Verify, notebook: Path) -> None:
     aside = f", but for ids and times that libraries draw (in {', '.join(done.aside)})"
     said = f"{done.steps} steps rerun offline, all as recorded"
     click.echo(said + (aside if done.aside else ""))
+
+
+def check(verb: Export, notebook: Path) -> None:
+    """Run the exported steps offline beside what is recorded of the notebook."""
+    from duranb.runner import exported
+
+    with progress(notebook) as hooks:
+        done = exported.check(notebook, hooks=hooks, timeout=verb.timeout)
+    for sentence in done.differs:
+        click.echo(f"duranb: {sentence}", err=True)
+    if done.differs:
+        click.echo(
+            f"duranb: the export of {notebook.name} does not do what the notebook did: run the "
+            "notebook once more as it is, and export it again; what differs then, record "
+            "(duranb.now, duranb.random, duranb.call) or put into a step",
+            err=True,
+        )
+        sys.exit(1)
+    said = f"{count(done.nodes, 'node')} run offline, all as recorded"
+    if done.aside:
+        said += f", but for ids and times that libraries draw (in {', '.join(done.aside)})"
+    if done.untold:
+        said += f"; nothing is recorded of what these make: {', '.join(done.untold)}"
+    click.echo(said)
 
 
 def test(verb: Test, notebook: Path) -> None:
