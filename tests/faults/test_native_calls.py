@@ -57,7 +57,7 @@ def traced(folder: Path, options: list[str]) -> subprocess.CompletedProcess[str]
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=600,
     )
 
 
