@@ -26,7 +26,8 @@ class Reader:
     every event, oldest first, and the columns and rows of an SQL query over the history.
     ``holder`` is the pid of the other process that has the store open, or None. Hold ``lock`` to
     iterate over the history, and ask for events and rows before: it keeps new ones out.
-    ``foreign`` says why this user does not stand for the history, or is empty.
+    ``foreign`` says why this user does not stand for the history, or is empty; ``is_encrypted``
+    that it lies on the disk encrypted.
     """
 
     notebook: Path
@@ -37,6 +38,7 @@ class Reader:
     query: Callable[[str], Result]
     holder: int | None = None
     foreign: str = ""
+    is_encrypted: bool = False
     lock: AbstractContextManager[Any] = field(default_factory=contextlib.nullcontext)
 
     def need_trust(self) -> None:
@@ -61,4 +63,5 @@ def open_reader(notebook: Path) -> Iterator[Reader]:
             query=view.query,
             holder=view.holder,
             foreign=view.foreign,
+            is_encrypted=view.is_encrypted,
         )

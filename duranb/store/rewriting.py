@@ -75,6 +75,21 @@ def rewrite(folder: Path, *, encrypted: bool) -> Rewritten:
         raise files.unwritable(folder, error) from error
 
 
+def change_key(folder: Path) -> None:
+    """Have another key open an encrypted store that nobody has open; see
+    :func:`duranb.store.encryption.rewrap`. Raises what :func:`rewrite` raises."""
+    try:
+        check_folder(folder)
+        lock = StoreLock(folder / "lock")
+        try:
+            finish(folder)
+            encryption.rewrap(folder / LOG, encryption.data_key(folder / LOG))
+        finally:
+            lock.release()
+    except OSError as error:
+        raise files.unwritable(folder, error) from error
+
+
 def finish(folder: Path) -> None:
     """Put a rewritten log and its artifacts in their place, if there are such, and remove what was
     there before; for the one who holds the lock. Raises OSError."""

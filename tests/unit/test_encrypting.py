@@ -1,0 +1,152 @@
+"""``duranb encrypt`` and ``decrypt``: what they say, do, and leave."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from duranb.cli.main import cli
+from duranb.engine import inbox
+from duranb.engine.runtime import Settings
+from duranb.record.events import Answered
+from duranb.session.session import Session
+from duranb.store import StoreView, encryption, store_path
+from duranb.store.paths import DATABASE, LOG, TAIL, runs_path
+from duranb.store.verify import verify
+
+KEY = "5a" * 32
+CANARY = "canary-3f9c1d77"
+
+
+@pytest.fixture(autouse=True)
+def own_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys of its own for each test, and no keyring."""
+    monkeypatch.setenv("DURANB_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv(encryption.KEY, KEY)
+    monkeypatch.setattr(encryption, "_keyring", lambda: None)
+
+
+def begun(notebook: Path) -> Session:
+    """An open session of a notebook, with something in its history."""
+    opened = Session.open(notebook, store_path(notebook), {}, Settings(check=False))
+    opened.runtime.record(Answered(call=1, value=CANARY))
+    return opened
+
+
+@pytest.fixture
+def notebook(tmp_path: Path) -> Path:
+    """A notebook with a store, and the store of one of many runs."""
+    made = tmp_path / "agent.ipynb"
+    made.write_text("{}")
+    for each in (made, made / "first"):
+        begun(each).close()
+    return made
+
+
+def said(*words: object, **more: str) -> Result:
+    """What the command line does with some words."""
+    return CliRunner().invoke(cli, [*map(str, words)], env=more)
+
+
+def plain(folder: Path) -> list[Path]:
+    """The files below a folder in which the canary is found."""
+    return [x for x in folder.rglob("*") if x.is_file() and CANARY.encode() in x.read_bytes()]
+
+
+def test_all_that_is_recorded_of_a_notebook_is_encrypted(notebook: Path, tmp_path: Path) -> None:
+    """First it is said what would be done, and what cannot be promised; also of its runs."""
+    assert plain(tmp_path)
+    refused = said("encrypt", notebook, "--dry-run")
+    assert "nothing was changed" in refused.output and plain(tmp_path)
+    assert "nothing can be read again" in refused.output and "backups" in refused.output
+    assert said("encrypt", notebook).exit_code == 1, "nobody was there to ask"
+    done = said("encrypt", notebook, "--yes")
+    assert done.exit_code == 0 and "in 2 stores" in done.output, done.output
+    assert not plain(tmp_path)
+    for each in (notebook, notebook / "first"):
+        assert not (store_path(each) / DATABASE).exists()
+        shown = said("status", each).output
+        assert "encrypted; readable without the key" in " ".join(shown.split())
+        checked = said("verify", each).output
+        assert "all as acknowledged" in checked and "readable without the key" in checked
+    assert "already" in said("encrypt", notebook, "--yes").output
+    done = said("decrypt", notebook, "--yes")
+    assert done.exit_code == 0 and len(plain(tmp_path)) >= 2
+    for each in (notebook, notebook / "first"):
+        with StoreView.open(store_path(each)) as view:
+            assert verify(view) == [] and not view.is_encrypted
+
+
+def test_a_store_in_use_is_left_alone(notebook: Path) -> None:
+    """The process that has it open is named, before anything is asked."""
+    opened = begun(notebook)
+    for word in ("encrypt", "encrypt --new-key"):
+        done = said(*word.split(), notebook, "--yes")
+        assert done.exit_code != 0
+    assert "in use by process" in said("encrypt", notebook, "--yes").output
+    opened.close()
+    assert plain(store_path(notebook))
+
+
+def test_without_a_key_nothing_is_encrypted(notebook: Path) -> None:
+    """It is said how to give one; a wrong one is refused before anything changes."""
+    done = said("encrypt", notebook, "--yes", **{encryption.KEY: ""})
+    assert done.exit_code == 1 and "64 hex digits" in done.output
+    assert not encryption.is_encrypted(store_path(notebook) / LOG)
+    with StoreView.open(store_path(notebook)) as view:
+        assert verify(view) == []
+    said("encrypt", notebook, "--yes")
+    for word in ("decrypt", "status", "log", "verify", "scan"):
+        done = said(word, notebook, *(["--yes"] * (word == "decrypt")), **{encryption.KEY: "x"})
+        assert done.exit_code != 0 and encryption.KEY in done.output, word
+
+
+def test_the_key_can_be_changed(notebook: Path) -> None:
+    """To a passphrase; the old key is of no use then."""
+    assert "not encrypted" in said("encrypt", notebook, "--new-key", "--yes").output
+    said("encrypt", notebook, "--yes")
+    done = said("encrypt", notebook, "--new-key", "--yes", **{encryption.NEW_KEY: "other words"})
+    assert done.exit_code == 0 and "copies made before" in done.output
+    assert "is not here" in said("status", notebook).output
+    assert said("verify", notebook, **{encryption.KEY: "other words"}).exit_code == 0
+
+
+def test_what_other_processes_leave_is_encrypted_too(notebook: Path, tmp_path: Path) -> None:
+    """What lay there before is; what comes later is; all of it is read, and stays signed."""
+    with StoreView.open(store_path(notebook)) as view:
+        history = view.history()
+    folder = store_path(notebook)
+
+    def signal() -> None:
+        inbox.post_signal(folder, history, "paid", CANARY, "somebody")
+
+    def found() -> list[object]:
+        return [x.value for x in inbox.posted_signals(folder, history)]
+
+    signal()
+    said("encrypt", notebook, "--yes")
+    assert not plain(tmp_path) and found() == [CANARY]
+    time.sleep(0.001)
+    signal()
+    assert not plain(tmp_path) and found() == [CANARY] * 2
+    first, second = sorted((folder / inbox.SIGNALS).iterdir())
+    whole = first.read_bytes()
+    first.write_bytes(second.read_bytes())
+    assert inbox.not_given(folder, history), "it is about the name of its file"
+    first.write_bytes(whole)
+    said("decrypt", notebook, "--yes")
+    assert len(plain(folder / inbox.SIGNALS)) == 2 and found() == [CANARY] * 2
+
+
+def test_the_older_tail_is_not_damage(notebook: Path) -> None:
+    """Encrypted and decrypted again, the store opens as the one it was."""
+    for word in ("encrypt", "decrypt", "encrypt"):
+        assert said(word, notebook, "--yes").exit_code == 0
+        opened = begun(notebook)
+        assert opened.store.damage == "" and opened.store.foreign == ""
+        opened.close()
+    assert len((store_path(notebook) / TAIL).read_bytes()) == 52
+    assert runs_path(notebook).is_dir()
