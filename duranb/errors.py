@@ -45,6 +45,7 @@ __all__ = [
     "InDoubt",
     "ItemFailed",
     "NoSuchStep",
+    "NotImported",
     "NotRestorable",
     "Reject",
     "StateError",
@@ -78,6 +79,10 @@ class DuranbError(Exception):
 
 class UsageError(DuranbError):
     """The user's words are off: an unknown option, a step name used twice, a bad argument."""
+
+
+class NotImported(UsageError):
+    """A step does not fit what was imported for it, or was not done there."""
 
 
 class StoreError(DuranbError):

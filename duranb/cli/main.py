@@ -21,6 +21,7 @@ _HANDLERS = {
     "run": "duranb.cli.running:run",
     "resume": "duranb.cli.running:resume",
     "test": "duranb.cli.running:test",
+    "import": "duranb.cli.importing:take",
     "verify": "duranb.cli.files:verify",
     "timeline": "duranb.cli.files:timeline",
     "export": "duranb.cli.files:export",
@@ -62,14 +63,19 @@ class Commands(click.Group):
         """Run a command; what duranb refuses is one sentence and an exit code."""
         try:
             return super().main(*args, **kwargs)
-        except DuranbError as error:
-            click.echo(f"duranb: {error.message}", err=True)
-            sys.exit(2 if isinstance(error, UsageError) else 1)
-        except OSError as error:
-            if error.filename is None:
+        except (DuranbError, OSError) as error:
+            said = refusal(error)
+            if said is None:
                 raise
-            click.echo(f"duranb: {error.filename}: {error.strerror}", err=True)
-            sys.exit(1)
+            click.echo(said, err=True)
+            sys.exit(2 if isinstance(error, UsageError) else 1)
+
+
+def refusal(error: DuranbError | OSError) -> str | None:
+    """What a command says of an error, as a sentence; None for one that is a fault of duranb's."""
+    if isinstance(error, DuranbError):
+        return f"duranb: {error.message}"
+    return None if error.filename is None else f"duranb: {error.filename}: {error.strerror}"
 
 
 def _offered() -> dict[str, type[Verb]]:

@@ -159,7 +159,7 @@ def resume(verb: Resume, notebook: Path) -> None:
 
 def _run(verb: Run | Resume, notebook: Path, parameters: dict[str, Any]) -> None:
     source, name = run_of(notebook)
-    with _progress(notebook) as hooks:
+    with progress(notebook) as hooks:
         result = headless.run(
             source,
             parameters=parameters,
@@ -176,7 +176,7 @@ def _run(verb: Run | Resume, notebook: Path, parameters: dict[str, Any]) -> None
 
 
 @contextlib.contextmanager
-def _progress(notebook: Path) -> Iterator[headless.Hooks]:
+def progress(notebook: Path) -> Iterator[headless.Hooks]:
     """Hooks that show on a terminal which cell is running."""
     with _bar(notebook.name) as (progress, task):
 
@@ -216,7 +216,7 @@ def _finish(result: headless.RunResult) -> None:
 
 def verify(verb: Verify, notebook: Path) -> None:
     """Rerun what is recorded in a store."""
-    with _progress(notebook) as hooks:
+    with progress(notebook) as hooks:
         done = verifying.verify(notebook, hooks=hooks, timeout=verb.timeout)
     for said in done.failed:
         click.echo(f"duranb: {said}: what it makes was not there", err=True)
@@ -238,7 +238,7 @@ def verify(verb: Verify, notebook: Path) -> None:
 def test(verb: Test, notebook: Path) -> None:
     """Run a notebook offline, against what was recorded of it."""
     with (
-        _progress(notebook) as hooks,
+        progress(notebook) as hooks,
         offline.rerun(notebook, hooks=hooks, kernel=verb.kernel, timeout=verb.timeout) as done,
     ):
         failure, cells = done.failure, done.document.cells

@@ -43,6 +43,10 @@ MOST = 2000
 DEEPEST = 50
 """How deep a description goes into functions that hold functions, and the like."""
 
+NOTEBOOKS = {"__main__"}
+"""The modules whose functions and classes are told by their code, and not by their names: those of
+a notebook, and of what it was exported to."""
+
 _SIMPLE = (str, int, float, complex, bytes, bool, type(None), type(Ellipsis))
 _CLASS_NOISE = frozenset(
     {"__module__", "__dict__", "__weakref__", "__firstlineno__", "__static_attributes__"}
@@ -173,11 +177,11 @@ def library(value: types.FunctionType | type) -> bool:
     description than that name."""
     if is_class(value):
         module, name = module_of(value), qualname_of(value)
-    elif home(cast(types.FunctionType, value)) == "__main__":  # it may wrap one, and say it is that
+    elif home(cast(types.FunctionType, value)) in NOTEBOOKS:  # it may wrap one, and say it is that
         return False
     else:
         module, name = value.__module__, value.__qualname__
-    if type(module) is not str or module == "__main__" or "<locals>" in name:
+    if type(module) is not str or module in NOTEBOOKS or "<locals>" in name:
         return False
     held = sys.modules.get(module)
     if held is None:

@@ -61,10 +61,11 @@ class Inputs:
     held: Held
 
 
-def decide(runtime: Runtime, spec: Spec, *, replay: bool = False) -> Decision:
+def decide(runtime: Runtime, spec: Spec, *, replay: bool = False, since: int = 0) -> Decision:
     """Bring the history up to date with the namespace, and decide on a step.
 
-    ``replay`` runs it whatever was recorded, as does a strict process.
+    ``replay`` runs it whatever was recorded, as does a strict process. Only executions later than
+    ``since`` are restored.
     """
     replay = replay or runtime.settings.strict
     start_clean(runtime, spec.name)
@@ -76,7 +77,7 @@ def decide(runtime: Runtime, spec: Spec, *, replay: bool = False) -> Decision:
     if not (spec.always or spec.fresh or replay):
         alike = partial(_can_be_given, runtime, spec, given)
         recorded = runtime.history.completed(spec.name, identity, alike)
-        if recorded is not None:
+        if recorded is not None and recorded.id > since:
             return Decision(found.values, found.uses, identity, before, recorded, "")
     _need_whole(runtime, spec, found)
     first = "first run"
@@ -142,7 +143,7 @@ def _can_be_given(
 ) -> bool:
     """Whether an execution with the same identity can be restored here."""
     return not (
-        _deletes_nothing(runtime, spec, recorded) or _unlike(runtime, recorded, given, spec.ignore)
+        _deletes_nothing(runtime, spec, recorded) or unlike(runtime, recorded, given, spec.ignore)
     )
 
 
@@ -160,10 +161,10 @@ def is_alike(
     runtime: Runtime, given: Mapping[str, str], ignore: Collection[str], recorded: Execution
 ) -> bool:
     """Whether an execution with the same identity can be restored here."""
-    return not _unlike(runtime, recorded, given, ignore)
+    return not unlike(runtime, recorded, given, ignore)
 
 
-def _unlike(
+def unlike(
     runtime: Runtime, recorded: Execution, given: Mapping[str, str], ignore: Collection[str]
 ) -> str:
     """Why an execution with the same identity cannot be restored here: something that no version of
@@ -349,9 +350,9 @@ def why(
     if last.status is Status.COMPLETED and last.id in runtime.history.partly_undone:
         return "an effect of its last execution was undone"
     if last.status is Status.COMPLETED:
-        unlike = _deletes_nothing(runtime, spec, last)
-        unlike = unlike or _unlike(runtime, last, given, spec.ignore)
-        return unlike or "an earlier execution of it cannot be restored here"
+        not_here = _deletes_nothing(runtime, spec, last)
+        not_here = not_here or unlike(runtime, last, given, spec.ignore)
+        return not_here or "an earlier execution of it cannot be restored here"
     if last.error is None:
         return f"its last execution is {last.status}"
     if last.error.type == "KernelDied":

@@ -104,8 +104,7 @@ class Journal:
             raise asyncio.CancelledError(f"an earlier attempt of step {self.step!r} started this")
         if self.stopped is not None:
             raise self.stopped
-        if self._scope:
-            key = blake3.blake3(f"{self._scope}\0{key}".encode()).hexdigest(16)
+        key = scoped(self._scope, key)
         place = attempt.take_place(key)
         claim = Claim(self, kind, key, place, name, self._find(attempt, kind, key, place), attempt)
         claim.within = tracing.here(where.step.span if here and where is not None else None)
@@ -123,6 +122,11 @@ class Journal:
         history = self._runtime.history
         where = attempt.item.key + key if attempt.item is not None else key
         found = history.recorded(self.step, where, place)
+        for scope in () if found is not None else self._imported:
+            here = scoped(scope, key)
+            found = history.recorded(self.step, where.removesuffix(key) + here, place)
+            if found is not None:
+                break
         if (
             found is None
             and kind.traits.anywhere
@@ -135,6 +139,17 @@ class Journal:
             with self._lock:
                 self._claimed[found.id] = attempt
         return found
+
+    @functools.cached_property
+    def _imported(self) -> list[str]:
+        """What set the calls apart that the step made elsewhere, as a function, the latest first:
+        they answer the cell too."""
+        history = self._runtime.history
+        if not history.imports or self._scope:
+            return []
+        found = [history.imports.of(x.id) for x in reversed(history.executions_of(self.step))]
+        scopes = [scope for each in found if each is not None for scope in each.scopes.values()]
+        return list(dict.fromkeys(filter(None, scopes)))
 
     def kept(self, attempt: Attempt) -> None:
         """An item's ``attempt`` is over, and what it was answered by stays claimed."""
@@ -302,3 +317,8 @@ class Journal:
 def _says(response: memoryview, needles: Sequence[bytes]) -> bool:
     data = bytes(response)
     return any(needle in data for needle in needles)
+
+
+def scoped(scope: str, key: str) -> str:
+    """The key of a call among those of all executions of its step; see :class:`Journal`."""
+    return blake3.blake3(f"{scope}\0{key}".encode()).hexdigest(16) if scope else key

@@ -58,7 +58,8 @@ class Settings:
     meanwhile; None where it cannot.
     ``visiting`` carries out a verb from outside of the notebook: this process has none of its
     variables, so nothing that changes in it is a change of the notebook's. ``display`` makes what
-    shows how far a map is. ``budget`` is what the whole run may cost.
+    shows how far a map is. ``budget`` is what the whole run may cost. ``importing`` runs no step:
+    each is given what was imported for it, or ends the run.
     """
 
     headless: bool = False
@@ -71,6 +72,7 @@ class Settings:
     visiting: bool = False
     display: Callable[[], Display] = Nowhere
     budget: Budget | None = None
+    importing: bool = False
 
 
 class Runtime:

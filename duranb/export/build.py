@@ -107,7 +107,11 @@ class _Builder:
         return Graph(
             title=title,
             source=source,
-            module=tuple(Block(p.cell.heading, tuple(p.module)) for p in self._placed if p.module),
+            module=tuple(
+                Block(p.cell.number, p.cell.heading, tuple(p.module))
+                for p in self._placed
+                if p.module
+            ),
             parameters=self._parameters,
             flow=flow,
             compensations=undos,
@@ -314,6 +318,7 @@ class _Builder:
         )
         return Unit(
             node=node,
+            cell=draft.cell.number,
             options=options,
             globals=tuple(sorted(clash)),
             shows=seen is not None and seen.shows,

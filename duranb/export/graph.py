@@ -18,19 +18,22 @@ from duranb.plan import Node, Parameter, Plan, edges_of
 
 @dataclass(frozen=True)
 class Block:
-    """Statements of one cell that belong to the shared module."""
+    """Statements of one cell, of this number, that belong to the shared module."""
 
+    cell: int
     heading: str
     body: tuple[Statement, ...]
 
 
 @dataclass(frozen=True)
 class Unit:
-    """A node with its code. ``options`` are those of a durable cell, None for a plain one.
+    """A node with its code, from the cell of this number. ``options`` are those of a durable cell,
+    None for a plain one.
     ``globals`` are names it gives a value that functions read as globals. ``shows``: its last
     expression is known to have a value."""
 
     node: Node
+    cell: int
     options: Options | None
     globals: tuple[str, ...]
     shows: bool

@@ -39,7 +39,7 @@ def module(
     futures, first, blocks = _blocks(graph, guard)
     functions: list[str] = []
     for unit in graph.flow:
-        functions.append(_function(graph, unit))
+        functions.append(function(graph, unit))
         functions += [_compensation(graph, c) for c in graph.compensations if c.step is unit]
     text = layout.docstring(graph.title or graph.source).removesuffix('"""')
     head = [
@@ -109,7 +109,8 @@ def _acts(statement: Statement) -> bool:
     return not _declares(statement) and (statement.value is None or bool(statement.mutates))
 
 
-def _function(graph: Graph, unit: Unit) -> str:
+def function(graph: Graph, unit: Unit) -> str:
+    """The function that carries a node out, not tidied yet."""
     node = unit.node
     declared = [f"global {', '.join(unit.globals)}"] if unit.globals else []
     renamed = [(n, p) for n, p in zip(node.reads, node.parameters, strict=True) if n != p]

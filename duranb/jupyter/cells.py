@@ -21,8 +21,8 @@ from IPython.core.error import InputRejected
 
 from duranb.code import dataflow, fingerprint, mentions
 from duranb.code.deep import deeply
-from duranb.engine import plain, restoring, saga
-from duranb.engine.decide import Decision, decide
+from duranb.engine import imported, plain, restoring, saga
+from duranb.engine.decide import Decision
 from duranb.engine.keeping import CellState
 from duranb.engine.options import Options, first_line, is_misplaced, parse
 from duranb.engine.runtime import Runtime
@@ -278,11 +278,16 @@ class Cells(ast.NodeTransformer):
         self._check_name(spec.name, cell)
         runtime = session.runtime
         saga.settle(runtime, runtime.history.last_carried_out(spec.name))
-        decision = decide(runtime, spec, replay=bool(cell.replays))
+        decision, elsewhere = imported.decide(runtime, spec, replay=bool(cell.replays))
         if decision.restore is not None:
             running.restoring = lambda: self._restore(session, spec, decision)
             return instrument.replaced(tree, "restore")
         need(runtime, tree)
+        if elsewhere is not None and not elsewhere.why:
+            running.restoring = lambda: self._give(session, spec, decision, elsewhere, tree)
+            return instrument.replaced(tree, "restore")
+        if elsewhere is not None:
+            notice(self._outputs, say.not_given(spec.name, elsewhere.came.run, elsewhere.why))
         state = CellState(runtime, spec, decision, instrument.NOTED)
         cell.unsure = state.unsure
         running.run = StepRun(
@@ -371,6 +376,20 @@ class Cells(ast.NodeTransformer):
         if missing or unset:
             text += say.not_set([*missing, *unset])
         notice(self._outputs, text)
+
+    def _give(
+        self,
+        session: Session,
+        spec: Spec,
+        decision: Decision,
+        found: imported.Elsewhere,
+        tree: ast.Module,
+    ) -> None:
+        """Stand in for the body: it ran elsewhere."""
+        messages = restoring.messages_of(session.runtime, found.execution)
+        missing = imported.give(session.runtime, spec, decision, found, tree)
+        self._outputs.replay(messages, self._shell.execution_count - 1, held=0)
+        notice(self._outputs, say.given(spec.name, found.came.run, missing))
 
     def _load_what_it_needs(self, tree: ast.Module) -> None:
         """Load the pending values that a plain cell could use. What cannot be loaded says so when

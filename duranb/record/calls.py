@@ -167,7 +167,7 @@ def of_call(b: e.OfCall) -> dict[str, Any]:
         "key": b.key,
         "occurrence": b.occurrence,
         "kind": _KINDS.get(b.kind, Kind.UNKNOWN),
-        "name": intern(b.name),
+        "name": b.name,
         "scope": b.scope,
         "item": b.item,
     }

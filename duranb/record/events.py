@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from duranb.record.imports import Imported as Imported
 from duranb.record.parts import Binding as Binding, Body, ErrorInfo as ErrorInfo, Usage as Usage
 from duranb.record.redacted import Redacted as Redacted
 from duranb.record.ways import Way
@@ -385,6 +386,7 @@ EventBody: TypeAlias = (
     | Redacted
     | Signalled
     | EntryAdded
+    | Imported
 )
 
 

@@ -399,4 +399,5 @@ _APPLY: dict[type, Callable[[Fold, int, Any], None]] = {
     e.Signalled: Fold._signalled,
     e.EntryAdded: Fold._entry_added,
     e.Redacted: Fold._redacted,
+    e.Imported: lambda fold, ts, b: fold.history.imports.add(b),
 }

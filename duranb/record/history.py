@@ -20,6 +20,7 @@ from duranb.record import events as e
 from duranb.record.calls import Calls
 from duranb.record.changes import Changes as Changes
 from duranb.record.costs import PAID, REJECTED, Costs, Sums, sums_of
+from duranb.record.imports import Imports
 from duranb.record.lineage import Tree
 from duranb.record.model import (
     Branch,
@@ -84,6 +85,7 @@ class History:
         self.differs: dict[str, dict[str, str]] = {}
         self.running: set[int] = set()
         self.trails = Trails()
+        self.imports = Imports()
         self._tree = Tree()
         self._recorded = RecordedCalls()
         self._asked = Numbers()

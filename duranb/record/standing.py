@@ -66,7 +66,9 @@ def standing(history: History) -> list[Execution]:
 
     What several executions relied on counts for the last of them. Of those without effects the last
     completed one of each step (with these arguments, of a function) is here: it may have an undo.
+    A cell takes the place of what was imported for it.
     """
+    imports = history.imports
     holders: dict[int, int] = {}
     last: dict[tuple[str, str], int] = {}
     for this in history.executions.values():
@@ -76,6 +78,8 @@ def standing(history: History) -> list[Execution]:
             continue
         if this.status in (Status.COMPLETED, Status.COMPENSATION_FAILED):
             arguments = repr(sorted(this.inputs.items())) if this.kind == "function" else ""
+            if imports.of(this.id) is not None and not this.parent:
+                arguments = ""  # the cell that takes its place has an undo of its own
             last[this.step, arguments] = this.id
         for call in history.intended(this):
             if call.kind.traits.effect and call.status in (CallStatus.COMPLETED, *_OPEN):

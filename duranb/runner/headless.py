@@ -31,6 +31,7 @@ from duranb.errors import UsageError
 from duranb.record.history import History
 from duranb.record.model import Origin, Status
 from duranb.runner import undoing
+from duranb.runner.ahead import PLAIN, WAITS, Waits
 from duranb.store import StoreView, is_store, store_path
 from duranb.views.status import differing
 
@@ -128,6 +129,7 @@ def run(
                 env=env,
                 on_failure=on_failure,
                 undo_first=bool(_history(notebook).to_undo),
+                history=lambda: _history(notebook),
                 ending=lambda client: _tell_values(client, notebook, wanted, values, untold),
             )
             result = _done(notebook, died, first) if not told else RunResult(FAILED, died, told)
@@ -195,15 +197,17 @@ def run_cells(
     env: Mapping[str, str] | None = None,
     on_failure: str | None = None,
     undo_first: bool = False,
+    history: Callable[[], History] = History,
     ending: Callable[[NotebookClient], None] = lambda client: None,
 ) -> str:
     """Run a document's cells in order in a fresh kernel of ``notebook``; outputs go into them.
+    While a step waits those go on that need nothing of it; ``history`` is what is recorded then.
 
     ``env`` is added to the kernel's environment. With ``undo_first`` the kernel undoes what is half
     undone instead of running any cell: what to tell the user of that, else an empty string. Raises
     nbclient's ``CellExecutionError`` at the first cell that fails (unless it is tagged
-    ``raises-exception``), with a note that says what ``on_failure`` undid, and its
-    ``DeadKernelError``.
+    ``raises-exception``), with a note that says what ``on_failure`` undid, at the end for those
+    that wait, and its ``DeadKernelError``.
     """
     manager = _manager(document, kernel)
     client = NotebookClient(document, km=manager, allow_errors=False)
@@ -224,13 +228,19 @@ def run_cells(
         hooks.on_kernel(int(manager.provisioner.pid))  # type: ignore[union-attr]
         if undo_first:
             return undoing.carry_on(client, document)
+        waits = Waits(document, history)
         for index, cell in enumerate(document.cells):
+            if not waits.may_go(index):
+                continue
             try:
                 client.execute_cell(cell, index)
             except CellExecutionError as error:
-                if on_failure and error.ename != "Waiting":
+                if waits.take(index, error):
+                    continue
+                if on_failure:
                     error.add_note(undoing.after_failure(client, document, index))
                 raise
+        waits.end()
         ending(client)
         run_sync(_finish)(client)
     return ""
@@ -351,7 +361,7 @@ def step_of(source: str) -> str:
 
 
 def _stopped(notebook: Path, error: CellExecutionError, died: int) -> RunResult:
-    if error.ename == "Waiting":
+    if error.ename == WAITS:
         return RunResult(WAITING, died, _ANSI.sub("", error.evalue))
     said = told(error)
     if error.ename == "StdinNotImplementedError":
@@ -359,7 +369,7 @@ def _stopped(notebook: Path, error: CellExecutionError, died: int) -> RunResult:
             "\n\nnobody is there to type: duranb.ask(…) in a step asks once, and waits for duranb "
             "answer"
         )
-    elif error.ename not in _PLAIN:
+    elif error.ename not in PLAIN:
         said += f"\n\nmend the cell; then duranb resume {notebook} goes on"
     for note in getattr(error, "__notes__", ()):
         said += f"\n\n{note}"
@@ -368,20 +378,8 @@ def _stopped(notebook: Path, error: CellExecutionError, died: int) -> RunResult:
 
 def told(error: CellExecutionError) -> str:
     """What a failed cell says: duranb's own errors their message, all others their traceback."""
-    text = error.evalue if error.ename in _PLAIN else str(error)
+    text = error.evalue if error.ename in PLAIN else str(error)
     return _ANSI.sub("", text).rstrip()
-
-
-_PLAIN = (
-    "UsageError",
-    "BudgetExceeded",
-    "InDoubt",
-    "StoreLocked",
-    "StoreUnwritable",
-    "StoreTooNew",
-    "Unrecorded",
-    "Untrusted",
-)
 
 
 def _history(notebook: Path, *, trusted: bool = False) -> History:

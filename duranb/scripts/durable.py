@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from duranb import llm
+from duranb.code import identity
 from duranb.engine import saga
 from duranb.engine.options import COMPENSATE
 from duranb.engine.progress import Display, Nowhere, Paced, Progress
@@ -86,6 +87,7 @@ def _globals(script: Path) -> dict[str, Any]:
     for module in list(sys.modules.values()):
         file = getattr(module, "__file__", None)
         if file and os.path.basename(file) == script.name and Path(file).resolve() == script:
+            identity.NOTEBOOKS.add(module.__name__)
             return vars(module)
     return {}
 

@@ -210,6 +210,7 @@ class Session:
             events=self.events,
             query=self.query,
             is_encrypted=self.store.is_encrypted,
+            raw=self.store.raw,
             lock=self.lock,
         )
 

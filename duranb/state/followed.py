@@ -87,12 +87,12 @@ class Followed:
         """Values that a function is given, to tell later what it did to them."""
         return inplace.Given.now(self._capture, values, versions)
 
-    def again(self, values: Mapping[str, Any], binding: Binding) -> Any:
-        """Do to values what a function did to equal ones; its result. Raises
-        :class:`duranb.state.inplace.NotAlike`, having done nothing."""
+    def again(self, values: Mapping[str, Any], binding: Binding, *, by_name: bool = False) -> Any:
+        """Do to values what a function did to equal ones; its result. ``by_name``: that was in an
+        imported module. Raises :class:`duranb.state.inplace.NotAlike`, having done nothing."""
         if not binding.artifact:
             return self.load_value(binding)
-        return inplace.again(self._capture, values, binding.artifact, self.live)
+        return inplace.again(self._capture, values, binding.artifact, self.live, by_name=by_name)
 
     @property
     def generators(self) -> randomness.Standing:

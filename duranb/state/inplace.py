@@ -100,9 +100,10 @@ class Given:
         return self.capture.binding(result, artifact, dump), bindings
 
 
-def numbered(values: Any, live: dict[str, Any]) -> list[object]:
-    """The parts of values, in order; what takes its state as a whole is one."""
-    return parts(values, live, _is_whole) if values else []
+def numbered(values: Any, live: dict[str, Any], *, by_name: bool = False) -> list[object]:
+    """The parts of values, in order; what takes its state as a whole is one. ``by_name``: see
+    :func:`duranb.state.linking.parts`."""
+    return parts(values, live, _is_whole, by_name=by_name) if values else []
 
 
 def _is_whole(value: object) -> bool:
@@ -117,9 +118,17 @@ def cannot_take(value: object) -> bool:
     return not is_immutable(value) and _content(value) is None
 
 
-def again(capture: Capture, values: Mapping[str, Any], artifact: str, live: dict[str, Any]) -> Any:
+def again(
+    capture: Capture,
+    values: Mapping[str, Any],
+    artifact: str,
+    live: dict[str, Any],
+    *,
+    by_name: bool = False,
+) -> Any:
     """Do to ``values`` what a function did to equal ones; the result. Its globals are bound in
-    ``live``, and the random generators are put where it left them.
+    ``live``, and the random generators are put where it left them. ``by_name``: it was done in an
+    imported module.
 
     Raises :class:`NotAlike`, having changed nothing, and what loading raises.
     """
@@ -128,7 +137,7 @@ def again(capture: Capture, values: Mapping[str, Any], artifact: str, live: dict
     if _PARTS not in loaded:
         return result
     found = {n: v for n, v in sorted(values.items()) if can_change(v)}
-    met = numbered(found, capture.live)
+    met = numbered(found, capture.live, by_name=by_name)
     count, its = loaded[_PARTS]
     if count != len(met):
         raise NotAlike

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from duranb.code.looking import is_class, own_failure
+from duranb.code.looking import is_class, own_failure, qualname_of
 from duranb.state import reconnect
 from duranb.state.capture import Capture
 from duranb.state.classes import whole
@@ -29,7 +29,7 @@ from duranb.state.placeholder import Placeholder, absent
 from duranb.values import codec, dispatched, frames, immutable, views
 from duranb.values.classes import carried, hold
 from duranb.values.immutable import ATOMS
-from duranb.values.target import Target, loading_into
+from duranb.values.target import Target, class_in, loading_into
 
 
 @dataclass
@@ -171,11 +171,17 @@ def _alike(one: Any, other: Any) -> bool:
 
 
 def parts(
-    values: object, live: dict[str, Any], is_whole: Callable[[object], bool] | None = None
+    values: object,
+    live: dict[str, Any],
+    is_whole: Callable[[object], bool] | None = None,
+    *,
+    by_name: bool = False,
 ) -> list[object]:
     """The parts of a value in the order in which pickling meets them, without what has no identity
-    of its own, nor what is inside of parts that ``is_whole`` says yes to."""
-    pickler = _Walking(io.BytesIO(), live, None, reconnect.reduction)
+    of its own, nor what is inside of parts that ``is_whole`` says yes to. With ``by_name`` as where
+    the namespace is an imported module, whose classes are told by their names."""
+    kind = _ByName if by_name else _Walking
+    pickler = kind(io.BytesIO(), live, None, reconnect.reduction)
     pickler.is_whole = is_whole
     return _met(pickler, values)
 
@@ -219,6 +225,14 @@ class _Walking(codec.NotebookPickler):
                 raise
             return _leaf, ()
         return found
+
+
+class _ByName(_Walking):
+    def reduction(self, obj: Any) -> Any:
+        """Of a class that its name stands for, that name."""
+        if is_class(obj) and class_in(self._namespace, qualname_of(obj)) is obj:
+            return NotImplemented
+        return super().reduction(obj)
 
 
 class _PastIndexes(_Walking):

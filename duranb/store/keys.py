@@ -34,7 +34,7 @@ def user_key() -> bytes:
     :class:`StoreError` where it cannot be had.
     """
     if shared := os.environ.get(KEY):
-        return _shared(shared)
+        return key_of(shared)
     file = home() / "key"
     try:
         if not file.exists():
@@ -54,8 +54,8 @@ def user_key() -> bytes:
     return key
 
 
-def _shared(text: str) -> bytes:
-    """The key that a text says."""
+def key_of(text: str) -> bytes:
+    """The key that a text says, in hex digits. Raises :class:`StoreError` where it says none."""
     try:
         key = bytes.fromhex(text.strip())
     except ValueError:

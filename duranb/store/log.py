@@ -41,11 +41,13 @@ _sync = getattr(os, "fdatasync", os.fsync)  # macOS has only the one that syncs 
 
 
 class Line(NamedTuple):
-    """An event to be appended: its body, its JSON, and its payload."""
+    """An event to be appended: its body, its JSON, and its payload. ``at`` is when it happened,
+    where that was elsewhere and earlier: microseconds since the epoch, UTC; 0 for now."""
 
     body: EventBody
     data: str
     payload: bytes
+    at: int = 0
 
 
 class LogReader:
@@ -255,8 +257,8 @@ class Log:
             layout = self.reader.layout
             writer = FrameWriter(segment, self._end, sealed=True, layout=layout)
             stored, digest, hashes = [], self.hash, []
-            for seq, (body, data, payload) in enumerate(lines, self.last + 1):
-                ts = time.time_ns() // 1000
+            for seq, (body, data, payload, at) in enumerate(lines, self.last + 1):
+                ts = at or time.time_ns() // 1000
                 digest = chain.link(digest, seq, ts, chain.covered(body, data))
                 hashes.append(digest)
                 at = place_of(number, writer.add(seq, ts, digest, data.encode(), payload))

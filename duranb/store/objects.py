@@ -15,6 +15,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from urllib.parse import quote, unquote
 
 from duranb.errors import StoreDamaged, StoreError, Superseded, UsageError
 from duranb.record import events as e
@@ -34,16 +35,31 @@ INLINE = 32 << 10
 Opening = Callable[[Sequence[Event]], Sequence[EventBody]]
 """What whoever opens a log has to say first, given what is in it."""
 
+RUNS = "runs"
+"""The folder of the logs of nodes."""
+
 TRIES = 50
 """How often a place is tried that others take first."""
 
 
-class ObjectArtifacts:
-    """Bytes by their content, an object each; those of all runs in a bucket are kept once."""
+OWN = b""
+"""Stands for the user's own key."""
 
-    def __init__(self, bucket: Bucket) -> None:
+
+def _sealing(key: bytes | None) -> bytes | None:
+    """The key that objects are sealed with; None where it does not matter with which."""
+    return None if key is None else keys.derived(key or keys.user_key(), "objects")
+
+
+class ObjectArtifacts:
+    """Bytes by their content, an object each; those of all runs in a bucket are kept once.
+
+    They are sealed with ``key``; those that anybody has sealed are read where it is None.
+    """
+
+    def __init__(self, bucket: Bucket, key: bytes | None = OWN) -> None:
         self._bucket = bucket
-        self._key = keys.derived(keys.user_key(), "objects")
+        self._key = _sealing(key)
 
     def put(self, parts: Sequence[Buffer]) -> str:
         """See :meth:`duranb.record.artifacts.Artifacts.put`."""
@@ -54,6 +70,7 @@ class ObjectArtifacts:
 
     def keep(self, digest: str, data: bytes) -> None:
         """Put the artifact with this digest, unless it is there."""
+        assert self._key is not None
         self._bucket.create(_place(digest), batches.seal_artifact(data, digest, self._key))
 
     def get(self, digest: str) -> memoryview:
@@ -165,10 +182,12 @@ class ObjectStore:
             listener(events)
 
 
-def read(bucket: Bucket, place: str) -> tuple[list[Event], dict[str, bytes]]:
-    """The events of a log and its short artifacts, by digest, to look at. Raises what opening it
-    does."""
-    log = _Log(bucket, place, 0)
+def read(
+    bucket: Bucket, place: str, key: bytes | None = OWN
+) -> tuple[list[Event], dict[str, bytes]]:
+    """The events of a log and its short artifacts, by digest, to look at: those sealed with
+    ``key``, or by anybody where that is None. Raises what opening it does."""
+    log = _Log(bucket, place, 0, key)
     log.read_on()
     return log.events, log.payloads
 
@@ -176,13 +195,13 @@ def read(bucket: Bucket, place: str) -> tuple[list[Event], dict[str, bytes]]:
 class _Log:
     """The numbered objects of one log. Only :meth:`append` is called on another thread."""
 
-    def __init__(self, bucket: Bucket, place: str, epoch: int) -> None:
+    def __init__(self, bucket: Bucket, place: str, epoch: int, key: bytes | None = OWN) -> None:
         if not place or place.startswith("/") or ".." in place.split("/"):
             raise UsageError(f"{place!r} is no place for a log")
         self.events: list[Event] = []
         self.payloads: dict[str, bytes] = {}
         self._bucket, self._place, self._epoch = bucket, place, epoch
-        self._key = keys.derived(keys.user_key(), "objects")
+        self._key = _sealing(key)
         self._writer = f"{os.getpid()}@{socket.gethostname()} {secrets.token_hex(8)}"
         self._next = 0
         self._seal = batches.GENESIS
@@ -259,6 +278,7 @@ class _Log:
 
     def _named(self, batch: Batch) -> tuple[str, bytes]:
         name = self._name(self._next)
+        assert self._key is not None
         return name, batches.encode(batch, self._key, name, self._seal)
 
     def _name(self, number: int) -> str:
@@ -281,9 +301,23 @@ def _line(body: EventBody, payload: bytes = b"") -> Line:
 
 def _short(lines: Sequence[Line]) -> Iterator[tuple[str, bytes]]:
     """The short artifacts among events to be appended."""
-    for body, _, payload in lines:
+    for body, _, payload, _ in lines:
         if isinstance(body, e.ArtifactStored) and not body.in_file:
             yield body.digest, payload
+
+
+def place_of(run: str, node: str) -> str:
+    """Where the log of a node of a run lies in a bucket."""
+    return f"{RUNS}/{quote(run, safe='')}/{quote(node, safe='')}"
+
+
+def places(bucket: Bucket, run: str = "") -> dict[str, list[str]]:
+    """The runs in a bucket (or the one called so), each with the nodes that have a log."""
+    found: dict[str, dict[str, None]] = {}
+    for name in bucket.names(f"{RUNS}/{quote(run, safe='')}/" if run else f"{RUNS}/"):
+        _, of, node, _ = name.split("/", 3)
+        found.setdefault(unquote(of), {})[unquote(node)] = None
+    return {of: [*nodes] for of, nodes in found.items()}
 
 
 def _place(digest: str) -> str:

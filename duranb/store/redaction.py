@@ -103,13 +103,24 @@ def write_files(index: Index, plan: Plan, redaction: Redaction) -> None:
             index.files.write_over(digest, data)
 
 
-def clean(folder: Path, holds: Callable[[Data], object]) -> None:
-    """Remove what was set aside, and other files of the store that are of no use to it, where it
-    holds what is to be taken out. Raises OSError."""
-    for place in ("quarantine", "takeover", "answers"):
+def held(folder: Path, holds: Callable[[Data], object]) -> list[Path]:
+    """Files of a store beside its history that hold something: what was set aside, and what others
+    have left there to be taken in. Raises OSError."""
+    found = []
+    for place in BESIDE:
         for path in (folder / place).rglob("*"):
             if guarded.is_file(path):
                 with guarded.reading(path) as file:
-                    data = file.read()
-                if holds(data):
-                    path.unlink()
+                    if holds(file.read()):
+                        found.append(path)
+    return found
+
+
+BESIDE = ("quarantine", "takeover", "answers", "signals")
+"""What is beside the history in a store's folder, and may be removed."""
+
+
+def clean(folder: Path, holds: Callable[[Data], object]) -> None:
+    """Remove such files. Raises OSError."""
+    for path in held(folder, holds):
+        path.unlink()

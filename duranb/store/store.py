@@ -156,6 +156,12 @@ class Store:
         """The bytes of a digest; see :class:`duranb.record.artifacts.Artifacts`."""
         return self._get(digest, writable=False)
 
+    def raw(self, digest: str) -> memoryview:
+        """The bytes of an artifact as they are, whoever wrote them: to be looked through, never to
+        be loaded. Raises :class:`StoreDamaged`."""
+        self.flush()
+        return self._index.raw(digest)
+
     def copy(self, digest: str) -> memoryview:
         """The bytes of a digest, to write to; see :class:`duranb.record.artifacts.Artifacts`."""
         data = self._get(digest, writable=True)
@@ -200,8 +206,16 @@ class Store:
         Raises :class:`Untrusted` where the store is foreign. Whoever acts on a history first
         records that, so that nothing in it is acted on.
         """
+        return self._append([Line(*e.public(body), b"") for body in bodies], expected)
+
+    def take_in(self, events: Sequence[tuple[int, EventBody]]) -> Receipt:
+        """Append what happened elsewhere, each event with its time, as :meth:`append` does: it is
+        this user's from now on."""
+        return self._append([Line(*e.public(body), b"", at) for at, body in events], None)
+
+    def _append(self, made: Sequence[Line], expected: int | None) -> Receipt:
         self._check_process()
-        if bodies:
+        if made:
             self._index.check_ours()
         receipt = Receipt(self._writer.hurry)
         with self._mutex:
@@ -213,7 +227,7 @@ class Store:
                 lines.append(Line(body, e.encode(body)[1], payload))
                 if body.in_file and data is not None:
                     large.append((digest, data))
-            lines += [Line(*written, b"") for written in map(e.public, bodies)]
+            lines += made
 
             def undo() -> None:
                 """What was put and could not be written goes with the next events."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from duranb.code import identity
 from duranb.code.fingerprint import Uses
 from duranb.errors import UsageError
 from duranb.plan import Node
@@ -117,5 +118,6 @@ def _imported(file: Path, name: str) -> ModuleType:
     sys.path.insert(0, str(file.parent))  # for modules of the project that lie beside it
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
+    identity.NOTEBOOKS.add(name)
     spec.loader.exec_module(module)
     return module

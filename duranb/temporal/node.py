@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
-from urllib.parse import quote
 
 import duranb
 from duranb.engine import saga
@@ -28,7 +27,7 @@ from duranb.record.kinds import Kind
 from duranb.record.model import Call, CallStatus, Status
 from duranb.state import Namespace, randomness
 from duranb.store.buckets import Bucket
-from duranb.store.objects import ObjectArtifacts, ObjectStore
+from duranb.store.objects import ObjectArtifacts, ObjectStore, place_of
 from duranb.temporal.board import Ref
 from duranb.temporal.modules import Steps
 from duranb.temporal.variables import Variables
@@ -177,7 +176,7 @@ class Nodes:
     @contextlib.contextmanager
     def _journal(self, order: Order) -> Iterator[Runtime]:
         """The engine over the node's journal, for the code in this block."""
-        where = place(order.run, order.node.name)
+        where = place_of(order.run, order.node.name)
         store = ObjectStore(self._bucket, where, order.epoch, opening=partial(_opening, order))
         try:
             live = vars(self._steps.module)
@@ -202,7 +201,9 @@ def _opening(order: Order, events: Sequence[e.Event]) -> list[e.EventBody]:
     if not history.run:
         name, version = order.node.name, duranb.__version__
         bodies.append(e.RunStarted(run=order.run, notebook=name, version=version))
-    bodies.append(e.SessionOpened(pid=os.getpid(), host=socket.gethostname()))
+    given = {v[1:]: ref["json"] for v, ref in order.takes.items() if v[0] == ":" and "json" in ref}
+    opened = e.SessionOpened(pid=os.getpid(), host=socket.gethostname(), parameters=given)
+    bodies.append(opened)
     for call, value in order.answers.items():
         if call in history.calls and call not in history.answers:
             bodies.append(e.Answered(call=call, value=value))
@@ -220,11 +221,6 @@ def _settle(runtime: Runtime, order: Order) -> None:
 
 
 _DOUBTFUL = (CallStatus.INTENDED, CallStatus.IN_DOUBT)
-
-
-def place(run: str, node: str) -> str:
-    """Where the log of a node's journal lies in the bucket."""
-    return f"runs/{quote(run, safe='')}/{quote(node, safe='')}"
 
 
 def _made(node: Node, result: Any) -> dict[str, Any]:

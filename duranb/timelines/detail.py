@@ -174,8 +174,10 @@ def detail(history: History, artifacts: Artifacts, number: int) -> Detail:
 
 def why(history: History, this: Execution) -> str:
     """Why it ran, or why it did not have to, as a sentence."""
-    if this.origin is Origin.RESTORED:
+    if this.origin is Origin.RESTORED and this.of:
         return f"nothing ran: code, inputs and options are those of execution {this.of}"
+    if this.origin is Origin.RESTORED:
+        return f"nothing ran: {this.reason}"
     if this.compensates:
         undone = history.executions.get(this.compensates)
         return f"undoes {undone.step if undone else 'a step'}, execution {this.compensates}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from duranb.verbs.declaration import Headless, Option
+from duranb.verbs.declaration import Argument, Headless, Option
 
 Seconds = Annotated[float | None, Option("--timeout", "Seconds for each cell.", "SECONDS")]
 Budget = Annotated[
@@ -108,6 +108,40 @@ class Resume(Headless, frozen=True):
     kernel: Kernel = ""
     out: Annotated[Path | None, Option("-o", "Write the executed notebook.", "FILE")] = None
     on_failure: OnFailure = None
+
+
+class Import(Headless, frozen=True):
+    """Take in a run that was carried out elsewhere: by workers on Temporal, or an exported graph.
+
+    All that was recorded there is in the notebook's history then, to be looked at, rewound and
+    replayed. The notebook runs once for that: its plain cells run, and each step is given what was
+    made there, as far as it is the same step; where it is not, that is said, and its calls are in
+    the journal. Import again to bring what is new. A run beside the notebook's own is a branch.
+    """
+
+    example = "s3://bucket/path --run licences-7"
+
+    source: Annotated[
+        str,
+        Argument(
+            "SOURCE", "A bucket (a folder or URL), or a script, notebook or store that has run."
+        ),
+    ]
+    run: Annotated[str, Option("--run", "Which run, where there are several.", "ID")] = ""
+    parameters: Annotated[
+        dict[str, Any],
+        Option("-p", "A parameter of the run that is not recorded there.", "NAME=VALUE"),
+    ] = {}
+    key: Annotated[
+        Path | None,
+        Option("--key", "A file with the workers' DURANB_KEY, where that is not yours.", "FILE"),
+    ] = None
+    trust: Annotated[
+        bool, Option("--trust", "Take what anybody has recorded: its values are code.")
+    ] = False
+    only_record: Annotated[
+        bool, Option("--only-record", "Run no cell now: Run All gives the steps what they made.")
+    ] = False
 
 
 class Test(Headless, frozen=True):

@@ -16,7 +16,7 @@ from duranb.verbs.declaration import (
     Verb,
     parameters,
 )
-from duranb.verbs.headless import Resume, Run, Test
+from duranb.verbs.headless import Import, Resume, Run, Test
 
 Step = Annotated[str, Argument("STEP", "A step, or one execution of it: STEP@ID.")]
 Branch = Annotated[str, Argument("NAME", "The branch.")]
@@ -185,11 +185,13 @@ class Trust(Changes, frozen=True):
 class Scan(Looks, frozen=True):
     """Find secrets that lie in the store, and say where: in which step, event or variable.
 
-    Looked for are the credentials of the environment, and keys of well-known forms. Nothing is
-    changed, and no secret is shown.
+    Looked for are the credentials of the environment, and keys of well-known forms; in the stores
+    of the notebook's many runs, too. Nothing is changed, and no secret is shown. Exit code 0: there
+    are none. 1: there are. 2: it could not be looked, or not at all of it.
     """
 
     handler = "duranb.views.verbs:scan"
+    refused = 2
 
 
 class Redact(Changes, frozen=True):
@@ -366,7 +368,7 @@ VERBS: dict[str, type[Verb]] = {
         *(Run, Resume, Status, Log, Show, Diff, Timeline),
         *(Rewind, Replay, Fork, Switch, Compensate, Resolve),
         *(Answer, Signal, Limits, Trust, Scan, Redact, Forget),
-        *(Adopt, Verify, Encrypt, Decrypt, Test, Export, ExportTraces),
+        *(Adopt, Import, Verify, Encrypt, Decrypt, Test, Export, ExportTraces),
     )
 }
 """Every verb by its word. Surfaces look a verb up here whenever they need it."""

@@ -42,6 +42,25 @@ def restored(
     return line
 
 
+def given(step: str, run: str, missing: Sequence[str]) -> str:
+    """Nothing ran: the step was carried out elsewhere, in ``run``."""
+    line = f"↺ {step}: imported from {run}, nothing ran"
+    if not missing:
+        return line
+    return (
+        f"{line} · {', '.join(missing)} was not kept there, as no other step takes it: %duranb "
+        f"replay {step} makes it, from the recorded calls"
+    )
+
+
+def not_given(step: str, run: str, why: str) -> str:
+    """A step was carried out elsewhere, and has to run here all the same."""
+    return (
+        f"! {step}: it was carried out in {run}, and does not fit here: {why}. It runs, and the "
+        "calls that it made there are answered from the journal"
+    )
+
+
 def behind(name: str, steps: Sequence[str]) -> str:
     """A cell that is not durable uses an object that lacks what restored steps had done to it."""
     if steps[0] == REWOUND:

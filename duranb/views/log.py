@@ -109,6 +109,9 @@ def sentence(history: History, body: e.EventBody) -> str:
         case e.Redacted():
             what = f"{len(body.events)} events and {len(body.artifacts)} artifacts written over"
             return _short(f"{body.reason} ({what})")
+        case e.Imported():
+            what = f"{body.run} {body.place}".rstrip()
+            return _short(f"{body.events} events of {what} are here, from {body.source}")
         case e.ArtifactStored():
             return f"artifact {body.digest[:12]} was stored ({body.size} bytes)"
 

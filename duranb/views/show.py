@@ -118,7 +118,8 @@ def _headline(history: History, this: Execution) -> Text:
     if this.of:
         text.append(f"\nrestored because {_as_recorded(this)}")
     elif this.reason:
-        text.append(f"\nran because: {this.reason}")
+        ran = "nothing ran" if this.origin is Origin.RESTORED else "ran because"
+        text.append(f"\n{ran}: {this.reason}")
     return text
 
 

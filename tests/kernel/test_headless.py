@@ -351,3 +351,39 @@ def test_a_run_that_fails_undoes_what_it_did_through_deaths(tmp_path: Path) -> N
     assert "Now it is: compensated pay, book" in failed.stderr
     assert ran(tmp_path) == ["book", "pay", "cancel", "cancel", "undo-book"]
     assert "did not come to its end" not in duranb(tmp_path, "status", path).stdout
+
+
+def test_what_needs_nothing_of_a_question_goes_on_while_it_waits(tmp_path: Path) -> None:
+    """Steps below that need no answer run, and ask their own questions, before the run ends with
+    75; what needs one, what changes the outside world, and what failed beside it come afterwards.
+    Each step runs once."""
+    cells = (
+        "import duranb\nfrom notes import note",
+        "%%durable gate\nimport json\nnote('asked')\ngo = duranb.ask('Go on?')",
+        "%%durable apart\nimport math\nnote('apart')\nx = math.sqrt(4)",
+        "%%durable after\nnote(f'after-{go}')\ny = go",
+        "print('shown', x)",
+        "print('not yet', json.dumps(y))",
+        "%%durable outside\nopen('sent.txt', 'w').write('mail')\nsent = True",
+        "%%durable more\nnote('more')\nhow = duranb.ask('How many?')",
+        "%%durable broken\nnote('broken')\nz = open('late.txt').read()",
+    )
+    (tmp_path / "notes.py").write_text(NOTE)
+    path = write(tmp_path, *cells)
+    waiting = duranb(tmp_path, "run", path, "-o", tmp_path / "done.ipynb")
+    assert waiting.returncode == 75, waiting.stderr
+    assert "Go on?" in waiting.stderr and "How many?" in waiting.stderr
+    assert "cell 9 failed meanwhile" in waiting.stderr and "late.txt" in waiting.stderr
+    assert ran(tmp_path) == ["asked", "apart", "more", "broken"]
+    assert not (tmp_path / "sent.txt").exists()
+    shown = nbformat.read(tmp_path / "done.ipynb", as_version=4).cells
+    assert shown[4].outputs[0].text == "shown 2.0\n" and not shown[5].outputs
+    (tmp_path / "late.txt").write_text("now")
+    numbers = re.findall(r"duranb answer \S+ipynb (\d+) VALUE", waiting.stderr)
+    for number in dict.fromkeys(numbers):
+        duranb(tmp_path, "answer", path, number, "7").check_returncode()
+    done = duranb(tmp_path, "resume", path, "-o", tmp_path / "done.ipynb")
+    assert done.returncode == 0, done.stderr
+    assert [word for word in ran(tmp_path) if word == "apart"] == ["apart"]
+    assert {"after-7", "broken"} <= set(ran(tmp_path)) and (tmp_path / "sent.txt").exists()
+    assert ran(tmp_path).count("after-7") == 1

@@ -1,0 +1,37 @@
+"""The verb ``import``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from duranb.cli.running import progress
+from duranb.runner import importing
+from duranb.session.change import listed
+from duranb.verbs.headless import Import
+from duranb.views.words import count, money
+
+
+def take(verb: Import, notebook: Path) -> None:
+    """Take in a run that was carried out elsewhere, and say what is here now."""
+    with progress(notebook) as hooks:
+        taken = importing.take(
+            notebook,
+            verb.source,
+            run=verb.run,
+            key=verb.key,
+            trust=verb.trust,
+            parameters=verb.parameters,
+            only_record=verb.only_record,
+            hooks=hooks,
+        )
+    made = f"{count(taken.executions, 'execution')} and {count(taken.calls, 'call')}"
+    cost = f" ({money(taken.cost)})" if taken.cost else ""
+    click.echo(f"imported {taken.run}: {made}{cost} are new here, on branch {taken.branch}")
+    if taken.given:
+        click.echo(f"steps that were given what they made there: {listed(taken.given)}")
+    if taken.stopped:
+        click.echo(f"duranb: {taken.stopped}", err=True)
+    sys.exit(1 if taken.failed else 0)
