@@ -162,7 +162,7 @@ def _read(file: Path, about: str) -> tuple[Any, bool] | None:
     """What a file says, and whether it says who said it: an earlier version's holds an answer and
     nothing else. None where this user has not signed it for this."""
     try:
-        posted = json.loads(letter(file))
+        posted = json.loads(encryption.letter(file))
         is_whole = "said" in posted
         text, signature = str(posted["said" if is_whole else "answer"]), str(posted["signature"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
@@ -170,16 +170,6 @@ def _read(file: Path, about: str) -> tuple[Any, bool] | None:
     if not hmac.compare_digest(signature, _sign(f"{about} said" if is_whole else about, text)):
         return None
     return json.loads(text), is_whole
-
-
-def letter(file: Path) -> bytes:
-    """What a file says that was left in a store, also in an encrypted one. Raises OSError, and
-    ValueError for what does not decrypt."""
-    data = guarded.read(file)
-    if not encryption.is_letter(data):
-        return data
-    cipher = encryption.cipher_of(current(file.parent.parent, LOG))
-    return encryption.opened(data, file.name, cipher)
 
 
 def _sign(about: str, text: str) -> str:

@@ -20,6 +20,7 @@ import msgspec
 
 from duranb.errors import StoreDamaged, StoreEncrypted, UsageError
 from duranb.store import files, guarded
+from duranb.store.paths import LOG, current
 from duranb.text.known import KNOWN
 
 if TYPE_CHECKING:  # cryptography is an extra, and takes 50 ms to import
@@ -84,6 +85,15 @@ def is_wanted() -> bool:
 def is_encrypted(log: Path) -> bool:
     """Whether the log in a folder is encrypted, as far as its names tell."""
     return any(os.path.lexists(log / name) for name in FILES)
+
+
+def refuse_where_wanted(what: str) -> None:
+    """Raise :class:`UsageError` where stores are to be encrypted: ``what`` cannot be."""
+    if is_wanted():
+        raise UsageError(
+            f"{WANTED}=1, and {what} is not encrypted by duranb: use the encryption that the "
+            f"storage itself has, and set {WANTED}=0 for what writes there"
+        )
 
 
 def cipher_of(log: Path) -> Cipher | None:
@@ -190,19 +200,23 @@ def shut(data: bytes, about: str, cipher: Cipher | None) -> bytes:
     return data if cipher is None else _LETTER + cipher.encrypt(data, about.encode())
 
 
-def is_letter(data: bytes) -> bool:
-    """Whether a small file is encrypted as a whole."""
-    return data.startswith(_LETTER)
-
-
 def opened(data: bytes, about: str, cipher: Cipher | None) -> bytes:
     """What :func:`shut` was given. What lies there in plain form is given as it is: that it is
     encrypted does not say who wrote it. Raises ValueError for what does not decrypt."""
-    if not is_letter(data):
+    if not data.startswith(_LETTER):
         return data
     if cipher is None:
         raise ValueError("it is encrypted, and the store is not")
     return cipher.decrypt(data[len(_LETTER) :], about.encode())
+
+
+def letter(file: Path) -> bytes:
+    """What a file says that another process has left in a folder of a store, also of an encrypted
+    one. Raises OSError, and ValueError for what does not decrypt."""
+    data = guarded.read(file)
+    if not data.startswith(_LETTER):
+        return data
+    return opened(data, file.name, cipher_of(current(file.parent.parent, LOG)))
 
 
 # -- the file ------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ from duranb.store.paths import (
     check_folder,
 )
 from duranb.store.reading import Reading
+from duranb.store.redaction import LETTERS
 from duranb.store.segments import HEAD_SIZE, FrameWriter, Layout
 
 if TYPE_CHECKING:  # cryptography is an extra
@@ -35,9 +36,6 @@ if TYPE_CHECKING:  # cryptography is an extra
 
 _MAKING = "rewriting"
 """The folder while it is being made; what is left of it is of no use."""
-
-_LETTERS = ("answers", "signals")
-"""Folders of small files that other processes leave."""
 
 _OLD = "old"
 
@@ -210,7 +208,7 @@ def _rewrite_head(folder: Path, head: heads.Head, digest: bytes) -> None:
 
 def _rewrite_letters(folder: Path, now: Cipher | None, then: Cipher | None) -> None:
     """Write what other processes have left anew, each in one step; what cannot be read stays."""
-    for name in _LETTERS:
+    for name in LETTERS:
         if not guarded.is_folder(folder / name):
             continue
         for path in sorted((folder / name).iterdir()):

@@ -11,10 +11,13 @@ from click.testing import CliRunner, Result
 from duranb.cli.main import cli
 from duranb.engine import inbox
 from duranb.engine.runtime import Settings
+from duranb.errors import UsageError
 from duranb.record.events import Answered
 from duranb.session.session import Session
 from duranb.store import StoreView, encryption, store_path
-from duranb.store.paths import DATABASE, LOG, TAIL, runs_path
+from duranb.store.buckets import open_bucket
+from duranb.store.objects import ObjectStore
+from duranb.store.paths import DATABASE, LOG, REWRITTEN, TAIL, runs_path
 from duranb.store.verify import verify
 
 KEY = "5a" * 32
@@ -150,3 +153,60 @@ def test_the_older_tail_is_not_damage(notebook: Path) -> None:
         opened.close()
     assert len((store_path(notebook) / TAIL).read_bytes()) == 52
     assert runs_path(notebook).is_dir()
+
+
+def test_what_is_taken_out_of_an_encrypted_store_is_gone(notebook: Path) -> None:
+    """From the history, and from what others have left there; it verifies after that."""
+    folder = store_path(notebook)
+    with StoreView.open(folder) as view:
+        inbox.post_signal(folder, view.history(), "paid", CANARY, "somebody")
+    said("encrypt", notebook, "--yes")
+    found = said("redact", notebook, CANARY, "--yes")
+    assert found.exit_code == 0, found.output
+    assert said("verify", notebook).exit_code == 0
+    assert said("decrypt", notebook, "--yes").exit_code == 0
+    assert not plain(folder)
+    assert said("verify", notebook).exit_code == 0
+
+
+def test_scan_finds_secrets_in_an_encrypted_store(notebook: Path) -> None:
+    """In the history, and in what others have left there."""
+    folder, secret = store_path(notebook), "sk-proj-" + "aB3dE5gH7j" * 5
+    with StoreView.open(folder) as view:
+        inbox.post_signal(folder, view.history(), "paid", secret, "somebody")
+    said("encrypt", notebook, "--yes")
+    shown = said("scan", notebook)
+    assert shown.exit_code == 1 and "signals/" in shown.output, shown.output
+
+
+def test_a_journal_in_object_storage_is_refused_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would not be encrypted, so it is not begun where stores are to be."""
+    monkeypatch.setenv(encryption.WANTED, "1")
+    with pytest.raises(UsageError, match="object storage is not encrypted"):
+        ObjectStore(open_bucket(str(tmp_path / "bucket")), "runs/a/b")
+    assert not (tmp_path / "bucket").exists()
+
+
+def test_links_in_the_place_of_rewritten_files_are_not_followed(
+    notebook: Path, tmp_path: Path
+) -> None:
+    """What somebody else put there is neither moved into the store nor read."""
+    folder = store_path(notebook)
+    elsewhere = tmp_path / "elsewhere"
+    (elsewhere / LOG).mkdir(parents=True)
+    (elsewhere / "kept").write_text("kept")
+    (folder / REWRITTEN).symlink_to(elsewhere)
+    with StoreView.open(folder) as view:
+        assert verify(view) == []
+    begun(notebook).close()
+    (folder / REWRITTEN).unlink()
+    (folder / REWRITTEN).mkdir()
+    (folder / REWRITTEN / LOG).symlink_to(elsewhere)
+    with StoreView.open(folder) as view:
+        assert verify(view) == []
+    begun(notebook).close()
+    assert (elsewhere / "kept").read_text() == "kept"
+    with StoreView.open(folder) as view:
+        assert verify(view) == []
