@@ -44,6 +44,8 @@ class ProjectModules:
         self._fingerprint = fingerprint
         self.patched: Callable[[str], object] = lambda name: None
         """Changes with the time at which a module was brought up to date without being loaded."""
+        self.given: set[str] = set()
+        """The attributes of installed modules, and of their classes, that steps have set."""
         self._read: dict[str, _Source] = {}
         self._own: dict[str, bool] = {}
         self._loaded = (0, "")

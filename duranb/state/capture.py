@@ -164,13 +164,15 @@ class Capture:
         """Store a dump; its digest."""
         return dump.put(self._artifacts, self._known)
 
-    def version(self, value: object, described: Descriptions | None = None) -> str:
+    def version(
+        self, value: object, described: Descriptions | None = None, *, has_sets: bool = False
+    ) -> str:
         """The version of a value: equal content, equal version, in every process."""
         if pending.is_pending(value):
             value = pending.itself(value)
         if value is self.live:
             value = codec.LIVE  # whoever reads it reads names, which are inputs of their own
-        return canonical.version(value, self.live, told, described)
+        return canonical.version(value, self.live, told, described, has_sets=has_sets)
 
     def binding(self, value: object, artifact: str, dump: codec.Dump) -> Binding:
         """What is recorded of a stored value, with what of it is missing."""
@@ -180,7 +182,7 @@ class Capture:
             why = "without its " + "; ".join(parts[:3])
         if registered.is_registered(value):
             why = registered.WHY
-        version = self.version(value, self.described)
+        version = self.version(value, self.described, has_sets=dump.has_sets)
         if self._is_unsettled(value, version, dump):
             why = why or _UNSETTLED_WHY
             version = UNSETTLED + type_name(value)

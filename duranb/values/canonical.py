@@ -21,6 +21,7 @@ from duranb.values import held
 from duranb.values.codec import NotebookPickler, Reducer, own_way, special
 from duranb.values.immutable import is_atom
 from duranb.values.missing import Missing
+from duranb.values.ordinary import is_ordinary
 from duranb.values.sink import Sink, TooLarge
 from duranb.values.ties import ties
 from duranb.values.tokens import BY_NAME, Told, array_of, dispatching, token_of
@@ -76,10 +77,11 @@ class _Canonical(NotebookPickler):
             token, held_by_it = token_of(obj), []
         if token is not None:
             return NotImplemented if token == BY_NAME else (_Tag, (token, *held_by_it))
-        found = special(obj) or array_of(obj)
+        ordinary = is_ordinary(type(obj))
+        found = None if ordinary else special(obj) or array_of(obj)
         if found is None and self._reducer is not None:
             found = self._reducer(obj)
-        if found is None:
+        if found is None and not ordinary:
             found = own_way(obj)
         return NotImplemented if found is None else found
 
@@ -120,6 +122,8 @@ def version(
     live: dict[str, Any],
     reducer: Reducer | None = None,
     described: Descriptions | None = None,
+    *,
+    has_sets: bool = False,
 ) -> str:
     """The digest of a value's content: 32 hex characters, or ``unstorable:TYPE``.
 
@@ -127,10 +131,10 @@ def version(
     too: another one of the type does as well. What can be pickled and is too deep or too entangled
     for the walk is told by its bytes: a change is never missed, at the price of one seen where
     another process pickles the same another way. ``described`` is what serves for several values
-    that nothing changes in between.
+    that nothing changes in between. ``has_sets`` is known of some: it spares a try.
     """
     described = Descriptions() if described is None else described
-    found = _version(value, live, reducer, None, described)
+    found = _version(value, live, reducer, None, described, has_sets=has_sets)
     if found is not None:
         return found
     told = _bytes(value, live, reducer, None)
@@ -192,6 +196,8 @@ def _version(
     reducer: Reducer | None,
     missing: Missing | None,
     described: Descriptions,
+    *,
+    has_sets: bool = False,
 ) -> str | None:
     kind = type(value)
     if is_atom(value) and not issubclass(kind, types.ModuleType):
@@ -199,7 +205,7 @@ def _version(
         return xxhash.xxh3_128_hexdigest(text.encode(errors="replace"))
     told = Told()
     try:
-        found = _pickled(value, live, reducer, missing, told)
+        found = None if has_sets else _pickled(value, live, reducer, missing, told)
         return found or _pickled(value, live, reducer, missing, told, _Sets(live, reducer, told))
     except (ValueError, RecursionError, TooLarge, pickle.PicklingError):
         pass  # a cycle, or too much shared: the walk below numbers what it has seen

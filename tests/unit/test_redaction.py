@@ -315,7 +315,8 @@ def test_a_secret_in_a_compressed_answer_is_taken_out_with_it(notebook: Path) ->
     """It cannot be masked in there: the answer goes as a whole, and is not answered from again."""
     secret = canary()
     session = filled(notebook, "nothing")
-    artifact = session.store.put([exchange(f"answered {secret}", "gzip")])
+    answer = exchange(f"answered {secret}", "gzip")
+    artifact = session.store.put([answer])
     made = e.CallCompleted(
         call=session.runtime.next_id("call"),
         execution=1,
@@ -329,12 +330,12 @@ def test_a_secret_in_a_compressed_answer_is_taken_out_with_it(notebook: Path) ->
     )
     session.runtime.record(made)
     assert session.history.recorded("ask", "packed", 0) is not None
-    assert b"\x1f\x8b" in everything(session.store_path)
+    assert answer[-40:] in everything(session.store_path)
     change = session.redact(secret)
     assert "1 answer" in str(change)
     asyncio.run(change.apply())
     path = session.store_path
-    assert b"\x1f\x8b" not in everything(path)
+    assert answer[-40:] not in everything(path)
     session.close()
     with StoreView.open(path) as view:
         assert verify(view) == []
