@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from pathlib import Path
 
@@ -11,13 +12,14 @@ from click.testing import CliRunner, Result
 from duranb.cli.main import cli
 from duranb.engine import inbox
 from duranb.engine.runtime import Settings
-from duranb.errors import UsageError
+from duranb.errors import StoreEncrypted, UsageError
 from duranb.record.events import Answered
 from duranb.session.session import Session
 from duranb.store import StoreView, encryption, store_path
 from duranb.store.buckets import open_bucket
+from duranb.store.lines import Lines
 from duranb.store.objects import ObjectStore
-from duranb.store.paths import DATABASE, LOG, REWRITTEN, TAIL, runs_path
+from duranb.store.paths import DATABASE, LOG, OUTCOMES, REWRITTEN, TAIL, runs_path
 from duranb.store.verify import verify
 
 KEY = "5a" * 32
@@ -81,6 +83,41 @@ def test_all_that_is_recorded_of_a_notebook_is_encrypted(notebook: Path, tmp_pat
     for each in (notebook, notebook / "first"):
         with StoreView.open(store_path(each)) as view:
             assert verify(view) == [] and not view.is_encrypted
+
+
+def test_what_came_out_of_many_runs_is_encrypted_too(
+    notebook: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What lay there before, and lines that are added; a plain file is not added to where what is
+    recorded is to be encrypted."""
+    file, line = runs_path(notebook) / OUTCOMES, b'{"word":"%s"}' % CANARY.encode()
+    Lines(file).append(line)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(encryption.WANTED, "1")
+        with pytest.raises(StoreEncrypted, match="duranb encrypt"):
+            Lines(file).begin()
+    said("encrypt", notebook, "--yes")
+    Lines(file).append(line)
+    with file.open("ab") as out:
+        out.write(b"cut o")
+    assert not plain(tmp_path) and list(Lines(file)) == [line, line]
+    done = said("encrypt", notebook, "--new-key", "--yes", **{encryption.NEW_KEY: "77" * 32})
+    assert done.exit_code == 0
+    with pytest.raises(StoreEncrypted):
+        Lines(file)
+    monkeypatch.setenv(encryption.KEY, "77" * 32)
+    assert said("decrypt", notebook, "--yes").exit_code == 0
+    assert file.read_bytes() == line + b"\n" + line + b"\n"
+    shutil.rmtree(store_path(notebook))
+    done = said("encrypt", notebook, "--yes")
+    assert "in 1 store" in done.output and not plain(tmp_path), "also where there are only runs"
+    assert said("decrypt", notebook, "--yes").exit_code == 0
+    file.unlink()
+    monkeypatch.setenv(encryption.WANTED, "1")
+    begun_anew = Lines(file)
+    begun_anew.begin()
+    begun_anew.append(line)
+    assert list(Lines(file)) == [line] and file not in plain(tmp_path)
 
 
 def test_a_store_in_use_is_left_alone(notebook: Path) -> None:
