@@ -23,7 +23,14 @@ def timeline(verb: Timeline, notebook: Path) -> None:
 
 
 def export(verb: Export, notebook: Path) -> None:
-    """Write what the notebook is exported to."""
+    """Write what the notebook is exported to, or check it."""
+    if verb.check:
+        from duranb.cli.running import check
+
+        check(verb, notebook)
+        return
+    if verb.target is None:
+        raise UsageError("say what to write: --target script, langgraph, temporal, json, …")
     if verb.target == "temporal":
         from duranb.temporal.export import write
 
@@ -33,7 +40,7 @@ def export(verb: Export, notebook: Path) -> None:
     from duranb.export import graph_of, rendered
 
     graph = graph_of(notebook)
-    _write(rendered(graph, verb.target or ""), verb.out)
+    _write(rendered(graph, verb.target), verb.out)
     for note in graph.notes:
         click.echo(f"duranb: {note}", err=True)
 

@@ -13,6 +13,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 
 from duranb.engine.options import Options, first_line, parse
 from duranb.errors import UsageError
+from duranb.export.chunks import as_main
 from duranb.export.errors import ExportError
 from duranb.export.shell import plain_python
 from duranb.text import sources
@@ -150,7 +151,7 @@ def _cell(number: int, source: str, heading: str) -> Cell:
         raise ExportError(
             f"{label}, line {error.lineno}: {error.msg}: {(error.text or '').strip()}"
         ) from error
-    python = plain_python(transformed, label)
+    python = as_main(plain_python(transformed, label))
     return Cell(
         number=number,
         kind=kind,

@@ -77,6 +77,10 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         return STATUSES[self.exit]
 
 
+Ended = Callable[[Outcome, bool], None]
+"""Is told of each row what came out, and whether it had been done before."""
+
+
 @dataclass(frozen=True)
 class How:
     """How each row is run; see :func:`duranb.runner.headless.run`. ``wanted`` are the variables of
@@ -154,7 +158,7 @@ def over(
     how: How,
     *,
     workers: int,
-    ended: Callable[[Outcome, bool], None] = lambda outcome, before: None,
+    ended: Ended = lambda outcome, before: None,
 ) -> dict[str, Outcome]:
     """Run a notebook once for each row, ``workers`` at a time; what came out, by the run's name.
 
@@ -164,7 +168,7 @@ def over(
     """
     document = headless.read(notebook)
     headless.check_names(document, notebook)
-    code = _code(document)
+    code = code_of(document)
     folder = runs_path(notebook)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     found = {}
@@ -269,7 +273,7 @@ def carry_out(notebook: Path, row: Row, how: How) -> Outcome:
     headless.check_names(document, notebook)
     folder = runs_path(notebook)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    outcome = _one(notebook, row, how, _code(document))
+    outcome = _one(notebook, row, how, code_of(document))
     with (folder / OUTCOMES).open("ab") as file:
         _keep(file, outcome)
     return outcome
@@ -291,7 +295,8 @@ def kept(file: Path) -> Iterator[Outcome]:
             continue  # its row is run again: everything in it is restored
 
 
-def _code(document: nbformat.NotebookNode) -> str:
+def code_of(document: nbformat.NotebookNode) -> str:
+    """The digest of a notebook's cells, by which it is known whether a row was done by these."""
     cells = [[c.source, c.get("metadata", {}).get("tags", [])] for c in document.cells]
     return blake3.blake3(json.dumps(cells).encode()).hexdigest(16)
 

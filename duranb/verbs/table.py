@@ -305,9 +305,20 @@ class Export(OnFiles, frozen=True):
 
     target: Annotated[
         Literal["script", "steps", "langgraph", "temporal", "json", "mermaid", "dot"] | None,
-        Option("--target", "What to write.", required=True),
+        Option("--target", "What to write."),
     ] = None
     out: Out = None
+    check: Annotated[
+        bool,
+        Option(
+            "--check",
+            "Write nothing: run the exported steps offline, with the recorded answers, and say "
+            "what they make otherwise than the notebook did. Exit code 1: something.",
+        ),
+    ] = False
+    timeout: Annotated[
+        float | None, Option("--timeout", "With --check: seconds for each node.", "SECONDS")
+    ] = None
 
 
 class ExportTraces(OnFiles, frozen=True):
