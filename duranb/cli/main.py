@@ -27,6 +27,8 @@ _HANDLERS = {
     "export": "duranb.cli.files:export",
     "export-traces": "duranb.cli.files:export_traces",
     "adopt": "duranb.cli.files:adopt",
+    "encrypt": "duranb.cli.files:encrypt",
+    "decrypt": "duranb.cli.files:encrypt",
     "answer": "duranb.cli.changing:answer",
     "signal": "duranb.cli.changing:signal",
     Looks: "duranb.cli.looking:look",
@@ -61,14 +63,19 @@ class Commands(click.Group):
         """Run a command; what duranb refuses is one sentence and an exit code."""
         try:
             return super().main(*args, **kwargs)
-        except DuranbError as error:
-            click.echo(f"duranb: {error.message}", err=True)
-            sys.exit(2 if isinstance(error, UsageError) else 1)
-        except OSError as error:
-            if error.filename is None:
+        except (DuranbError, OSError) as error:
+            said = refusal(error)
+            if said is None:
                 raise
-            click.echo(f"duranb: {error.filename}: {error.strerror}", err=True)
-            sys.exit(1)
+            click.echo(said, err=True)
+            sys.exit(2 if isinstance(error, UsageError) else 1)
+
+
+def refusal(error: DuranbError | OSError) -> str | None:
+    """What a command says of an error, as a sentence; None for one that is a fault of duranb's."""
+    if isinstance(error, DuranbError):
+        return f"duranb: {error.message}"
+    return None if error.filename is None else f"duranb: {error.filename}: {error.strerror}"
 
 
 def _offered() -> dict[str, type[Verb]]:

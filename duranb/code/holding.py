@@ -2,7 +2,9 @@
 
 What a module holds is no variable of the notebook, and yet what a step reads there decides what it
 does. So code is followed from the cell through the notebook's functions into those of the project's
-own modules; of installed modules only what the notebook's own code names counts.
+own modules; of installed modules only what the notebook's own code names counts. What a step has
+set there (``json.JSONEncoder.default = f``) counts wherever code names that attribute, or anything
+of that package: who knows what of it is called.
 """
 
 from __future__ import annotations
@@ -72,6 +74,22 @@ def value(name: str) -> object:
     """What a variable ``module.name`` or ``module.Class.name`` is bound to, or :data:`GONE`."""
     holder, own = owner(name)
     return GONE if holder is None else held_by(holder).get(own, GONE)
+
+
+def place(chain: Chain, scope: Mapping[str, Any]) -> str:
+    """The attribute of a module, or of a class that is not the notebook's, that a chain of names
+    means, as ``module.name`` or ``module.Class.name``; empty where it means no such thing."""
+    holder: Any = scope.get(chain[0], GONE)
+    for part in chain[1:-1]:
+        if not (is_a(holder, types.ModuleType) or is_class(holder)):
+            return ""
+        holder = held_by(holder).get(part, GONE)
+    if is_a(holder, types.ModuleType):
+        return "" if chain[-1].startswith("__") else f"{module_name(holder)}.{chain[-1]}"
+    if not is_class(holder) or module_of(holder) in ("", "__main__"):
+        return ""
+    name = f"{module_of(holder)}.{qualname_of(holder)}.{chain[-1]}"
+    return name if owner(name)[0] is holder else ""
 
 
 def held(
@@ -158,6 +176,24 @@ class _Walk:
             self._chain(chain, scope, reads=True, by_text=told.by_text)
         for chain in told.sets:
             self._chain(chain, scope, reads=False)
+            name = place(chain, scope)
+            if name and not self._owns(owner_module(name)):
+                self.found.touches.add(name)
+                self.found.sets.add(name)
+        if self._modules_of.given:
+            self._what_was_given(told, scope)
+
+    def _what_was_given(self, told: Mentions, scope: Mapping[str, Any]) -> None:
+        """What steps have set in installed modules, and this code may use."""
+        roots = {chain[0] for chain in told.chains}
+        packages = {_home_of(scope.get(root)) for root in roots}
+        packages |= {name.partition(".")[0] for name in told.imports}
+        for name in self._modules_of.given:
+            package, own = name.partition(".")[0], name.rpartition(".")[2]
+            builtin = package == "builtins" and own in roots
+            if builtin or own in told.attributes or package in packages:
+                self.found.touches.add(name)
+                self.found.reads.add(name)
 
     def resolve(self, chain: Chain, scope: Mapping[str, Any]) -> list[str]:
         """The variable of a module that a chain leads to, if it leads to one."""
@@ -279,6 +315,25 @@ class _Walk:
             for own, value in list(vars(module).items()):
                 if id(value) in wanted:
                     self._variable(home, module, own, reads=False)
+
+
+def owner_module(name: str) -> str:
+    """The module in the name of a variable, without the classes in it."""
+    holder = owner(name)[0]
+    return module_of(holder) if is_class(holder) else name.rpartition(".")[0]
+
+
+def _home_of(value: object) -> str:
+    """The package that a module, class or function is from."""
+    if is_a(value, types.ModuleType):
+        home = module_name(value)
+    elif is_class(value):
+        home = module_of(value)
+    elif type(value) is types.FunctionType:
+        home = identity.home(value)
+    else:
+        home = module_of(type(value))
+    return home.partition(".")[0] if home != "builtins" else ""
 
 
 _ONLY_EQUAL = (str, int, float, bool, type(None), bytes, complex, *_NO_DATA)

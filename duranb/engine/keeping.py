@@ -159,7 +159,7 @@ class CellState:
         reads = set(spec.reads) | set(spec.inputs)
         reach = runtime.namespace.uses.of(reads | set(spec.writes), spec.imports)
         found = touched(runtime, spec, reach, reads, whole=bool(spec.blind or reach.opaque))
-        return runtime.surroundings.changes(self._around, found.touches)
+        return runtime.surroundings.changes(self._around, found.touches, found.sets)
 
     def _drawn(self) -> dict[str, str]:
         """The random generators that the step drew from, and where each stood before."""

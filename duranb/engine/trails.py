@@ -22,6 +22,7 @@ from duranb.engine.runtime import Runtime, needed
 from duranb.errors import UsageError
 from duranb.record.events import EntryAdded
 from duranb.store.port import Receipt
+from duranb.store.redaction import Data
 
 T = TypeVar("T")
 
@@ -84,7 +85,8 @@ class Trail:
             if what is None or (new[-1].parent if new else self.end) != at:  # it stands elsewhere
                 what, new = make(), list(self._back_to(""))
             for entry in reversed(new):
-                take(what, entry.data)
+                if any(entry.data):  # else it was forgotten
+                    take(what, entry.data)
             _made[self] = self.end, what
             made: T = what
             return made
@@ -96,6 +98,13 @@ class Trail:
             found = _decoder.decode(store.get(at))
             yield found
             at = found.parent
+
+
+def blanked(entry: Data) -> bytes:
+    """An entry as it lies in the store, with nothing of what was written down: the way past it
+    stays."""
+    found = _decoder.decode(entry)
+    return _encoder.encode(_Entry(found.parent, bytes(len(found.data))))
 
 
 _made: WeakKeyDictionary[Trail, tuple[str, Any]] = WeakKeyDictionary()

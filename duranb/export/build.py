@@ -206,17 +206,24 @@ class _Builder:
                         "imports under that name: give it another one"
                     )
         bound: set[str] = set()
+        every = {n for placed in self._placed for s in placed.module for n in s.names.writes}
         for placed in self._placed:
             for statement in placed.module:
                 if statement.names.opaque.startswith("from "):
                     bound.add("*")
-                self._check_known(placed.cell, statement.names.reads, bound)
+                # A function may name what is only there when it is called.
+                known = every if statement.is_definition else bound
+                self._check_known(placed.cell, statement.names.reads, known | bound)
                 bound |= set(statement.names.writes)
 
     def _check_known(self, cell: Cell, reads: frozenset[str], known: set[str]) -> None:
         if "*" in known:
             return  # from module import *: who knows
-        for name in sorted(reads - known - _GIVEN):
+        # A query may name tables of a database, which look like variables to it.
+        written = {n.id for n in ast.walk(cell.tree) if isinstance(n, ast.Name)}
+        if cell.options is not None:
+            written |= expression(cell.options.validate).reads
+        for name in sorted((reads & written) - known - _GIVEN):
             if not hasattr(builtins, name):
                 raise ExportError(f"{cell.label} reads {name!r}, which no cell above it assigns")
 
@@ -306,6 +313,7 @@ class _Builder:
             writes=draft.outputs,
             changes=tuple(n for n in draft.inputs if n in draft.changes),
             observed=seen is not None,
+            looks=doing.looks,
             draws=doing.draws,
             alone=doing.acts,
             policy=_policy(options) if options is not None else None,

@@ -68,6 +68,33 @@ def replaced(source: str, edits: list[tuple[ast.AST, str]]) -> str:
     return data.decode()
 
 
+def as_main(source: str) -> str:
+    """A source without ``if __name__ == "__main__":`` around statements: a notebook is always the
+    main module, and what it is exported to may be imported."""
+    edits: list[tuple[ast.AST, str]] = []
+    for node in ast.parse(source).body:
+        match node:
+            case ast.If(test=ast.Compare(left=one, ops=[ast.Eq()], comparators=[other])):
+                if {ast.unparse(one), ast.unparse(other)} == {"__name__", "'__main__'"}:
+                    edits.append((node, _body(source, node)))
+    return replaced(source, edits) if edits else source
+
+
+def _body(source: str, node: ast.If) -> str:
+    """The text of its body, moved to the left, but for lines that begin inside of a string."""
+    first, last = node.body[0], node.body[-1]
+    lines = source.split("\n")[first.lineno - 1 : last.end_lineno]
+    lines[-1] = lines[-1].encode()[: last.end_col_offset].decode()
+    left = first.col_offset
+    lines[0] = lines[0].encode()[left:].decode()
+    inside = _inside_strings("\n".join(lines))
+    moved = [
+        line[left:] if number not in inside and not line[:left].strip() else line
+        for number, line in enumerate(lines[1:], 2)
+    ]
+    return "\n".join([lines[0], *moved])
+
+
 def indented(text: str, prefix: str = "    ") -> str:
     """A text moved to the right, but for lines that begin inside of a string."""
     inside = _inside_strings(text)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from duranb.export import layout, steps
 from duranb.export.chunks import indented
-from duranb.export.errors import ExportError
 from duranb.export.graph import Graph
 from duranb.plan import Node, Plan
 
@@ -12,46 +11,49 @@ _ABOUT = """{about}
 
 A graph for LangGraph: compile it and run it where its store, beside this file, is open::
 
-    graph = builder.compile(checkpointer=...)
+    graph = {builder}.compile(checkpointer=...)
     with duranb.durable(THIS_FILE, headless=True):
         graph.invoke({{}}, {{"configurable": {{"thread_id": "1"}}}})
 
 Steps are journaled; a question without a default interrupts. Give a checkpointer on disk
 ``serde=duranb.langgraph.Serializer()``: it keeps what LangGraph's own would change."""
 
-_OURS = ("builder", "State", "state_graph", "START", "TypedDict", "node")
-_IMPORTS = (
-    "from typing import Any, TypedDict",
-    "from langgraph.graph import START",
-    "from duranb.langgraph import node, state_graph",
-)
+_OURS = {
+    "TypedDict": "typing",
+    "START": "langgraph.graph",
+    "node": "duranb.langgraph",
+    "state_graph": "duranb.langgraph",
+    "builder": "",
+    "State": "",
+}
+"""Names of the module's own, and where they are imported from."""
 
 
 def render(graph: Graph) -> str:
-    """The module's text. Raises :class:`ExportError` where the notebook has one of our names."""
-    taken = sorted(set(_OURS) & graph.taken)
-    if taken:
-        raise ExportError(
-            f"{graph.source} has a variable {taken[0]}, which a LangGraph module needs for its "
-            "own: give it another name"
-        )
+    """The module's text. A name of ours that the notebook has too gets a ``_``."""
+    own = {n: f"{n}_" if n in graph.taken else n for n in _OURS}
+    imports = ["from typing import Any"]
+    for name, module in _OURS.items():
+        alias = f" as {own[name]}" if own[name] != name else ""
+        imports += [f"from {module} import {name}{alias}"] if module else []
     plan = graph.plan
     keys = _Keys(plan)
     state = [f"{key}: {graph.types.annotation(name)}" for key, name in keys.all.items()]
     fields = "\n".join(state) or "pass"
     ending = [
-        f'class State(TypedDict, total=False):\n    """What nodes give each other."""\n\n'
-        f"{indented(fields)}",
+        f"class {own['State']}({own['TypedDict']}, total=False):\n"
+        f'    """What nodes give each other."""\n\n{indented(fields)}',
         "\n".join(
             [
-                "builder = state_graph(State)",
-                *(_node(keys, n) for n in plan.nodes),
-                *(_edge(plan, n) for n in plan.nodes),
+                f"{own['builder']} = {own['state_graph']}({own['State']})",
+                *(_node(own, keys, n) for n in plan.nodes),
+                *(_edge(own, plan, n) for n in plan.nodes),
             ]
         ),
     ]
-    about = _ABOUT.format(about=steps.ABOUT.format(source=graph.source))
-    return steps.module(graph, about, ending=ending, imports=_IMPORTS)
+    source = steps.ABOUT.format(source=graph.source)
+    about = _ABOUT.format(about=source, builder=own["builder"])
+    return steps.module(graph, about, ending=ending, imports=imports)
 
 
 class _Keys:
@@ -88,7 +90,7 @@ class _Keys:
         return not self._plan.sources[node.name][name] and name not in self._parameters
 
 
-def _node(keys: _Keys, node: Node) -> str:
+def _node(own: dict[str, str], keys: _Keys, node: Node) -> str:
     given = [f'"{node.name}"']
     reads = [f'"{keys.read(node, n)}"' for n in node.reads]
     inner = [node.function]
@@ -107,17 +109,17 @@ def _node(keys: _Keys, node: Node) -> str:
         inner.append(f"changes=[{', '.join(map(_quoted, changed))}]")
     if node.draws or node.alone:
         inner.append("alone=True")
-    given.append(layout.call("node", inner))
-    return layout.call("builder.add_node", given)
+    given.append(layout.call(own["node"], inner))
+    return layout.call(f"{own['builder']}.add_node", given)
 
 
 def _quoted(text: str) -> str:
     return f'"{text}"'
 
 
-def _edge(plan: Plan, node: Node) -> str:
+def _edge(own: dict[str, str], plan: Plan, node: Node) -> str:
     sources = plan.before_in_order(node.name)
-    if not sources:
-        return f'builder.add_edge(START, "{node.name}")'
-    start = f'"{sources[0]}"' if len(sources) == 1 else f"[{', '.join(map(_quoted, sources))}]"
-    return f'builder.add_edge({start}, "{node.name}")'
+    start = f"[{', '.join(map(_quoted, sources))}]"
+    if len(sources) < 2:
+        start = _quoted(sources[0]) if sources else own["START"]
+    return f'{own["builder"]}.add_edge({start}, "{node.name}")'

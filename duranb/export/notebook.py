@@ -13,6 +13,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 
 from duranb.engine.options import Options, first_line, parse
 from duranb.errors import UsageError
+from duranb.export.chunks import as_main
 from duranb.export.errors import ExportError
 from duranb.export.shell import plain_python
 from duranb.text import sources
@@ -59,13 +60,45 @@ def read(path: Path) -> tuple[str, list[Cell]]:
     Raises :class:`ExportError` for a file that is no notebook, and for a cell that is no Python.
     """
     try:
-        notebook = nbformat.read(path, as_version=4)
+        notebook = document(path)
     except OSError as error:
         raise ExportError(f"cannot read {path}: {error.strerror}") from error
-    except Exception as error:  # nbformat raises as many types as there are ways to be damaged
+    except ValueError as error:
         raise ExportError(f"{path} is no notebook: {error}") from error
     tags = [frozenset(c.metadata.get("tags", ())) for c in notebook.cells]
     return cells_of([(c.cell_type, c.source) for c in notebook.cells], tags)
+
+
+def document(path: Path) -> nbformat.NotebookNode:
+    """What is in a notebook's file. Of what the format demands only that is checked which is used:
+    many a tool that writes notebooks leaves something out.
+
+    Raises OSError, and ValueError that says why for a file that is no notebook.
+    """
+    try:
+        found: nbformat.NotebookNode = nbformat.read(path, as_version=4)
+    except OSError:
+        raise
+    except Exception as error:  # nbformat raises as many types as there are ways to be damaged
+        raise ValueError(str(error)) from error
+    cells = found.get("cells")
+    if not isinstance(cells, list) or not isinstance(found.get("metadata"), dict):
+        raise ValueError("it has no cells, or no metadata")
+    for number, cell in enumerate(cells, 1):
+        if not _is_cell(cell):
+            raise ValueError(f"its cell {number} has no type, no source, or no metadata")
+    return found
+
+
+def _is_cell(cell: object) -> bool:
+    if not isinstance(cell, dict) or not isinstance(cell.get("metadata"), dict):
+        return False
+    tags = cell["metadata"].get("tags", [])
+    texts = [cell.get("cell_type"), cell.get("source"), *(tags if type(tags) is list else [None])]
+    is_code = cell.get("cell_type") == "code"
+    return all(isinstance(x, str) for x in texts) and (
+        not is_code or isinstance(cell.get("outputs"), list)
+    )
 
 
 def cells_of(
@@ -118,7 +151,7 @@ def _cell(number: int, source: str, heading: str) -> Cell:
         raise ExportError(
             f"{label}, line {error.lineno}: {error.msg}: {(error.text or '').strip()}"
         ) from error
-    python = plain_python(transformed, label)
+    python = as_main(plain_python(transformed, label))
     return Cell(
         number=number,
         kind=kind,

@@ -17,11 +17,45 @@ from duranb.export.statements import Statement
 _DRAWS_NOTHING = frozenset({"Random", "SystemRandom", "default_rng", "Generator", "RandomState"})
 _RANDOM = ("random.", "numpy.random.", "torch.random.")
 _EFFECTS = (
-    *("duranb.call", "subprocess.", "shutil.", "smtplib.", "os.system", "os.remove", "os.unlink"),
-    *("os.rename", "os.replace", "os.makedirs", "os.mkdir", "os.rmdir", "requests.post"),
-    *("requests.put", "requests.patch", "requests.delete", "httpx.post", "httpx.put"),
-    *("httpx.patch", "httpx.delete", "sqlite3.connect", "duckdb.connect"),
+    *("duranb.call", "subprocess.", "shutil.", "smtplib.", "os.system", "os.popen", "os.exec"),
+    *("os.spawn", "os.remove", "os.unlink", "os.rename", "os.replace", "os.mkdir", "os.makedirs"),
+    *("os.rmdir", "os.removedirs", "os.symlink", "os.link", "os.truncate", "os.mkfifo", "os.kill"),
+    *("os.chmod", "os.utime", "os.write", "tempfile.mk", "tempfile.NamedTemporaryFile"),
+    *("tempfile.TemporaryDirectory", "zipfile.ZipFile", "tarfile.open", "shelve.", "dbm."),
+    *("requests.post", "requests.put", "requests.patch", "requests.delete", "httpx.post"),
+    *("httpx.put", "httpx.patch", "httpx.delete", "sqlite3.", "duckdb.", "psycopg.", "sqlalchemy."),
+    *("pickle.dump.", "json.dump.", "yaml.dump.", "joblib.dump.", "torch.save.", "numpy.save"),
+    "csv.writer",
 )
+"""Functions that change what lies outside of the process, or may, by the beginning of their names;
+a dot ends a name."""
+
+_LOOKS = (
+    *(
+        "os.listdir",
+        "os.scandir",
+        "os.walk",
+        "os.stat",
+        "os.path.exists",
+        "os.path.is",
+        "os.access",
+    ),
+    *("os.path.get", "os.path.samefile", "os.read", "glob.", "fnmatch.", "linecache.", "filecmp."),
+    *("requests.get", "requests.head", "httpx.get", "httpx.head", "urllib.request."),
+    *("pandas.read_", "polars.read_", "polars.scan_", "numpy.load", "numpy.fromfile"),
+    *(
+        "numpy.genfromtxt",
+        "pickle.load.",
+        "json.load.",
+        "joblib.load.",
+        "torch.load.",
+        "csv.reader",
+    ),
+    *("fileinput.", "importlib.import_module", "runpy.", "PIL.Image.open", "yaml.load"),
+    *("tomllib.load.", "configparser.", "nbformat.read"),
+)
+"""Those that only look at it."""
+
 _SETTING = re.compile(
     r"\.(set|chdir|putenv|environ|path|basicConfig|filterwarnings|simplefilter|use$|rc|install)"
 )
@@ -34,18 +68,26 @@ _ASKING = re.compile(
 """How SDKs call a model."""
 
 _WRITING_METHODS = frozenset(
-    {"write_text", "write_bytes", "to_csv", "to_parquet", "to_excel", "to_sql", "savefig"}
-    | {"unlink", "mkdir", "rmdir", "commit", "executemany"}
+    {"write_text", "write_bytes", "write", "writelines", "writerow", "writerows", "writestr"}
+    | {"to_csv", "to_parquet", "to_excel", "to_sql", "to_pickle", "to_feather", "to_hdf", "tofile"}
+    | {"savefig", "save", "save_pretrained", "dump", "write_csv", "write_parquet", "write_json"}
+    | {"unlink", "mkdir", "rmdir", "touch", "symlink_to", "hardlink_to", "chmod"}
+    | {"commit", "execute", "executemany", "executescript", "extractall"}
+)
+_READING_METHODS = frozenset(
+    {"read_text", "read_bytes", "read", "readline", "readlines", "exists", "is_file", "is_dir"}
+    | {"iterdir", "glob", "rglob", "stat", "samefile", "fetchall", "fetchone", "fetchmany"}
 )
 
 
 @dataclass(frozen=True)
 class Doing:
-    """What some code visibly does: ``effects`` by name, whether it ``draws`` random numbers,
-    whether it does something to the process that others could notice (``acts``), and whether it
-    ``asks`` a model."""
+    """What some code visibly does: ``effects`` by name, whether it ``looks`` at what lies outside
+    of the process (files, say), ``draws`` random numbers, does something to the process that others
+    could notice (``acts``), and ``asks`` a model."""
 
     effects: frozenset[str] = frozenset()
+    looks: bool = False
     draws: bool = False
     acts: bool = False
     asks: bool = False
@@ -53,6 +95,7 @@ class Doing:
     def __or__(self, other: Doing) -> Doing:
         return Doing(
             self.effects | other.effects,
+            self.looks or other.looks,
             self.draws or other.draws,
             self.acts or other.acts,
             self.asks or other.asks,
@@ -119,22 +162,28 @@ class Outside:
 
     def _own(self, node: ast.AST) -> Doing:
         effects: set[str] = set()
-        draws = asks = False
+        looks = draws = asks = False
         for each in ast.walk(node):
             if not isinstance(each, ast.Call):
                 continue
             name = self._dotted(each.func)
-            if name.startswith(_EFFECTS):
+            method = name.rpartition(".")[2]
+            if f"{name}.".startswith(_EFFECTS):
                 effects.add(name)
-            elif name == "open" or name.endswith(".open"):
-                if _opens_for_writing(each):
-                    effects.add("open")
-            elif name.rpartition(".")[2] in _WRITING_METHODS:
-                effects.add(name.rpartition(".")[2])
-            if name.startswith(_RANDOM) and name.rpartition(".")[2] not in _DRAWS_NOTHING:
+            elif name in _OPENING or name.endswith(".open"):
+                writes = _opens_for_writing(each)
+                effects |= {"open"} if writes else set()
+                looks = looks or not writes
+            elif f"{name}.".startswith(_LOOKS):
+                looks = True
+            elif isinstance(each.func, ast.Attribute) and _writes(each, method):
+                effects.add(method)
+            elif method in _READING_METHODS and isinstance(each.func, ast.Attribute):
+                looks = True
+            if name.startswith(_RANDOM) and method not in _DRAWS_NOTHING:
                 draws = True
             asks = asks or _ASKING.search(name) is not None
-        return Doing(frozenset(effects), draws, asks=asks)
+        return Doing(frozenset(effects), looks, draws, asks=asks)
 
     def _acts(self, statement: Statement, data: set[str], *, step: bool) -> bool:
         """Whether a statement is there for what it does to something that is no variable of the
@@ -182,6 +231,16 @@ def _imported(node: ast.stmt) -> dict[str, str]:
     if isinstance(node, ast.ImportFrom):
         return {a.asname or a.name: f"{node.module}.{a.name}" for a in node.names}
     return {}
+
+
+_OPENING = frozenset({"open", "io.open", "codecs.open", "gzip.open", "bz2.open", "lzma.open"})
+
+
+def _writes(call: ast.Call, method: str) -> bool:
+    """Whether a method is one that writes. A frame's ``rename(columns=…)`` is not a path's."""
+    if method == "rename":
+        return len(call.args) == 1 and not call.keywords
+    return method in _WRITING_METHODS
 
 
 def _opens_for_writing(call: ast.Call) -> bool:

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import ast
 import functools
+import inspect
 import os
 import sys
-from typing import Any
+import types
+from collections.abc import Callable
+from typing import Any, cast
 
 from duranb.engine.context import current
 from duranb.engine.runtime import active
@@ -63,9 +66,35 @@ def _refuse(host: str) -> None:
     )
 
 
-def compare(execution: int) -> None:
-    """Show, for ``duranb verify --replay``, which outputs of the latest rerun of an execution
-    differ from the recorded ones only in what libraries drew themselves."""
+def as_in_a_cell(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of ``steps.py`` whose body is called what it was called as a cell: functions made
+    in it have no ``f.<locals>.`` before their name, by which their calls are known."""
+    inner = cast(types.FunctionType, inspect.unwrap(fn))
+    return types.FunctionType(
+        _renamed(inner.__code__, f"{inner.__qualname__}.<locals>."),
+        inner.__globals__,
+        inner.__name__,
+        inner.__defaults__,
+        inner.__closure__,
+    )
+
+
+def _renamed(code: types.CodeType, prefix: str) -> types.CodeType:
+    constants = tuple(
+        _renamed(c, prefix)
+        if isinstance(c, types.CodeType)
+        else c.removeprefix(prefix)
+        if isinstance(c, str)
+        else c
+        for c in code.co_consts
+    )
+    return code.replace(co_consts=constants, co_qualname=code.co_qualname.removeprefix(prefix))
+
+
+def compare(execution: int, step: str = "") -> None:
+    """Show which outputs of the latest rerun of an execution differ from the recorded ones only in
+    what libraries drew themselves, for ``duranb verify --replay``; or, for ``duranb export
+    --check``, those of the latest execution of a ``step``, under its name."""
     from IPython import get_ipython
     from IPython.display import publish_display_data
 
@@ -73,5 +102,7 @@ def compare(execution: int) -> None:
     assert runtime is not None
     recorded = runtime.history.executions[execution]
     tree = ast.parse(get_ipython().transform_cell(recorded.source))
-    aside = comparing.set_aside(runtime, recorded, tree)
+    rerun = next(reversed(runtime.history.executions_of(step)), None) if step else None
+    aside: Any = comparing.set_aside(runtime, recorded, tree, rerun)
+    aside = {step: aside} if step else aside
     publish_display_data({comparing.COMPARED: aside, "text/plain": ""})

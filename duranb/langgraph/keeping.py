@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Set
 from typing import Any
 
 from langgraph.config import get_config
 
 from duranb.code.looking import own_failure
+from duranb.engine.printed import notice
 from duranb.errors import StepError
 from duranb.langgraph import carried
 from duranb.langgraph.serializer import Serializer
@@ -95,19 +96,24 @@ class Keeping:
                 raise
             return {id(value): None}
 
-    def check_stored(self, name: str, update: Mapping[str, Any], beside: Mapping[str, Any]) -> None:
+    def check_stored(
+        self, name: str, update: dict[str, Any], beside: Mapping[str, Any], taken: Set[str]
+    ) -> None:
         """Raise :class:`StepError` for a value that the graph's checkpointer would not give back as
-        it is; nothing where there is none."""
+        it is; nothing where there is none. What no node has ``taken`` is left out, and told."""
         saver = get_config()["configurable"].get(_CHECKPOINTER)
         serde = getattr(saver, "serde", None)
         if serde is None:
             return
         own = isinstance(serde, Serializer)
-        for key, value in update.items():
+        for key, value in list(update.items()):
             if type(value) in _PLAIN or value is None:
                 continue
             why = self._lost(value, serde, own=own)
-            if why:
+            if why and key not in taken:
+                del update[key]
+                notice(f"{name} gives {key}, which no node takes and no checkpoint keeps: {why}")
+            elif why:
                 raise StepError(
                     f"{name} gives {key}, and a checkpoint would not give it back as it is ({why})"
                     + ("" if own else _SAY)

@@ -257,7 +257,8 @@ class _Work:
             beside["begun"] = get_config()["metadata"]["langgraph_step"]
         if moved := self._drawn():
             beside["random"] = moved
-        self._keeping.check_stored(self._node.name, update, beside)
+        taken = {k for peer in self._node.peers for k in (*peer.reads, *peer.uses.values())}
+        self._keeping.check_stored(self._node.name, update, beside, taken)
         return {**update, carried.KEY: beside}
 
     def _now(self, name: str) -> Any:

@@ -25,6 +25,7 @@ class _Builder:
         self._readers: dict[str, list[str]] = {}
         self._users: dict[str, list[str]] = {}
         self._last: dict[str, str] = {}
+        self._looking: list[str] = []
         self._barrier = ""
         self._since_barrier: list[str] = []
 
@@ -53,8 +54,15 @@ class _Builder:
             self._readers.setdefault(name, []).append(node.name)
         for name in node.uses:
             self._users.setdefault(name, []).append(node.name)
+        if node.looks and "effects" in self._last:
+            self._edge(self._last["effects"], node, "order")
         if node.effects:
             self._after_last("effects", node, "effect")
+            for other in self._looking:  # it saw the world as it was before
+                self._edge(other, node, "order")
+            self._looking = []
+        if node.looks:
+            self._looking.append(node.name)
         if not node.is_step:
             self._after_last("cells", node, "order")
         if node.draws:

@@ -33,8 +33,8 @@ that they may fan out, or wait for long."""
 Why = Literal["data", "in place", "effect", "order"]
 """Why a node comes after another: it gets a value that the other one made (``data``) or changed
 (``in place``), or changes in place what the other one reads; both change the outside world
-(``effect``); or one could notice the other in another way, such as by random numbers or by
-variables that functions read (``order``)."""
+(``effect``); or one could notice the other in another way, such as by a file that the other one
+writes, by random numbers or by variables that functions read (``order``)."""
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -68,7 +68,8 @@ class Node(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ``parameters`` is how it calls its ``reads``. ``uses`` are variables of ``steps.py`` that it
     reads through functions. ``changes`` are those of ``reads`` and ``uses`` that it changes in
     place; ``observed`` says that this was recorded in a run, and not only read from the code.
-    ``effects`` are the ways in which it changes the outside world, as far as known; ``draws`` says
+    ``effects`` are the ways in which it changes the outside world, as far as known; ``looks`` says
+    that it looks at what lies there (files, databases, the web), ``draws``
     that it draws from the process's random generators or seeds them, ``alone`` that it changes
     something else of the process, such as a setting: nothing runs beside it. ``unstorable``
     are outputs that a recorded run could not store, and why. ``label`` and ``doc`` are for people:
@@ -85,6 +86,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     writes: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
     observed: bool = False
+    looks: bool = False
     draws: bool = False
     alone: bool = False
     policy: Policy | None = None

@@ -46,7 +46,7 @@ def take_out(history: History, body: Redacted) -> None:
     for call in map(history.calls.__getitem__, list(history.calls)):
         if call.execution in ids:
             history.answers.pop(call.id, None)
-        changed = left.call(call, forgotten=call.execution in ids)
+        changed = left.call(call, forgotten=call.execution in ids or call.response in gone)
         if changed is not call:
             history.put_call(changed)
     for snapshot in list(history.snapshots.values()):

@@ -28,6 +28,7 @@ from nbclient.util import ensure_async, run_sync
 
 from duranb.engine.options import first_line, parse
 from duranb.errors import UsageError
+from duranb.export.notebook import document as document_of
 from duranb.record.history import History
 from duranb.record.model import Origin, Status
 from duranb.runner import undoing
@@ -163,12 +164,13 @@ def run(
 def read(notebook: Path) -> nbformat.NotebookNode:
     """The notebook's document. Raises :class:`UsageError` when there is none."""
     try:
-        document: nbformat.NotebookNode = nbformat.read(notebook, as_version=4)
+        return document_of(notebook)
     except FileNotFoundError:
         raise UsageError(f"there is no notebook {notebook}") from None
-    except Exception as error:
+    except OSError as error:
+        raise UsageError(f"cannot read {notebook}: {error.strerror}") from error
+    except ValueError as error:
         raise UsageError(f"{notebook} is not a notebook: {error}") from error
-    return document
 
 
 def check_names(document: nbformat.NotebookNode, notebook: Path) -> None:

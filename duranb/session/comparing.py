@@ -25,9 +25,11 @@ SLACK = 10_000_000
 event that says that it began."""
 
 
-def set_aside(runtime: Runtime, recorded: Execution, tree: ast.Module) -> list[str]:
-    """The outputs of the latest rerun of an execution that differ from the recorded ones only in
-    ids and times that libraries drew.
+def set_aside(
+    runtime: Runtime, recorded: Execution, tree: ast.Module, rerun: Execution | None = None
+) -> list[str]:
+    """The outputs of a ``rerun`` of an execution (None: of the latest one) that differ from the
+    recorded ones only in ids and times that libraries drew.
 
     ``tree`` is the step's code, as IPython runs it. Where that may draw some itself, only what lies
     in the objects of libraries is taken for theirs.
@@ -37,9 +39,10 @@ def set_aside(runtime: Runtime, recorded: Execution, tree: ast.Module) -> list[s
     foreign = names.opaque or any(n.startswith("module:") for n in recorded.uses)
     asks = bool(foreign or asking.asks(tree, names.loads, namespace.live))
     reruns = [x for x in history.executions.values() if x.replays == execution]
-    if not reruns or reruns[-1].status is not Status.COMPLETED:
+    rerun = rerun or next(reversed(reruns), None)
+    if rerun is None or rerun.status is not Status.COMPLETED:
         return []
-    rerun, made = reruns[-1], history.executions.get(recorded.of, recorded)
+    made = history.executions.get(recorded.of, recorded)
     drawn = Drawn(_window(made), _window(rerun))
 
     def is_free(kind: type) -> bool | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from duranb.errors import StoreLocked, UsageError
+from duranb.store import guarded
 from duranb.store.lock import holder
 from duranb.store.paths import TAIL, is_store, runs_path, store_path
 
@@ -15,6 +16,7 @@ __all__ = [
     "left_behind",
     "process_with",
     "run_of",
+    "runs_of",
     "store_path",
 ]
 
@@ -47,6 +49,14 @@ def run_of(path: Path) -> tuple[Path, str]:
     """The notebook and the run that a path is about: ``agent.ipynb/RUN`` is one of many runs, and a
     path without it is the notebook's own, whose name is empty."""
     return (path.parent, path.name) if path.parent.suffix == ".ipynb" else (path, "")
+
+
+def runs_of(notebook: Path) -> list[str]:
+    """The names of a notebook's many runs that have stores. Empty for one of them."""
+    folder = runs_path(notebook)
+    if notebook.parent.suffix == ".ipynb" or not guarded.is_folder(folder):
+        return []
+    return sorted(each.name for each in folder.iterdir() if is_store(each))
 
 
 def process_with(notebook: Path) -> int | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from duranb.errors import Untrusted
-from duranb.record.artifacts import Artifacts
+from duranb.record.artifacts import Artifacts, Buffer
 from duranb.record.events import Event
 from duranb.record.history import History
 from duranb.session.places import find_store
@@ -24,9 +24,11 @@ class Reader:
 
     Reading changes nothing and unpickles nothing. ``events`` and ``query`` are asked when needed:
     every event, oldest first, and the columns and rows of an SQL query over the history.
+    ``raw`` gives an artifact as it is, whoever wrote it: to be looked through, never to be loaded.
     ``holder`` is the pid of the other process that has the store open, or None. Hold ``lock`` to
     iterate over the history, and ask for events and rows before: it keeps new ones out.
-    ``foreign`` says why this user does not stand for the history, or is empty.
+    ``foreign`` says why this user does not stand for the history, or is empty; ``is_encrypted``
+    that it lies on the disk encrypted.
     """
 
     notebook: Path
@@ -35,8 +37,10 @@ class Reader:
     artifacts: Artifacts
     events: Callable[[], Iterable[Event]]
     query: Callable[[str], Result]
+    raw: Callable[[str], Buffer]
     holder: int | None = None
     foreign: str = ""
+    is_encrypted: bool = False
     lock: AbstractContextManager[Any] = field(default_factory=contextlib.nullcontext)
 
     def need_trust(self) -> None:
@@ -59,6 +63,8 @@ def open_reader(notebook: Path) -> Iterator[Reader]:
             artifacts=view,
             events=view.events,
             query=view.query,
+            raw=view.raw,
             holder=view.holder,
             foreign=view.foreign,
+            is_encrypted=view.is_encrypted,
         )

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from duranb.errors import StoreError, UsageError
+from duranb.engine import trails
+from duranb.errors import StoreDamaged, StoreError, UsageError
+from duranb.llm.exchange import MAGIC, decode
 from duranb.record import events as e
 from duranb.record.history import History
 from duranb.record.model import Status
 from duranb.session.change import Change, count, listed
+from duranb.session.places import runs_of
 from duranb.session.session import Session
-from duranb.store.redaction import Data, Redaction
+from duranb.store.redaction import Data, Redaction, held
 from duranb.text.known import KNOWN, Known
 from duranb.values import codec
 from duranb.verbs.table import Forget, Redact
+
+_ELSEWHERE = (
+    "not in what has left the store: exported files, timelines, bundles, traces, buckets, and what "
+    "a provider was sent"
+)
 
 _ROTATE = (
     "change the secret where it is used: whoever had a copy of the store, a backup or a git commit "
@@ -39,24 +48,66 @@ def redact(session: Session, given: Redact) -> Change:
         known.learn(value, "redact", plain=True)
         KNOWN.learn(value, "redact", plain=True)
 
+    packed = dict[str, None]()
+
     def masked(data: Data) -> bytes | None:
         return known.masked(bytes(data)) if known.find(data) else None
 
-    redaction = Redaction(lambda seq, text: masked(text), lambda digest, data: masked(data))
+    def without(digest: str, data: Data) -> bytes | None:
+        if digest in packed or _is_within(known, data):
+            packed[digest] = None
+            return bytes(len(data)) if any(data) else None
+        return masked(data)
+
+    redaction = Redaction(lambda seq, text: masked(text), without)
     plan = session.store.planned(redaction)
     title = "redact what scan finds" if given.found else "redact a value"
 
     async def apply() -> str:
         reason = "redacted: a secret was taken out"
-        done = session.store.redact(redaction, e.Redacted(reason=reason), known.find)
+        tombstone = e.Redacted(reason=reason, forgotten=[*packed])
+        done = session.store.redact(redaction, tombstone, known.find)
         _look_again(session, masked)
         return f"taken out of {_places(len(done.events), len(done.artifacts))}"
 
     lines = [f"masks it in {_places(len(plan.events), len(plan.artifacts))}"]
+    if packed:
+        lines.append(
+            f"{count(len(packed), 'answer')} of which a compressed part holds it: gone as a whole, "
+            "and asked for again when needed"
+        )
     steps = sorted(_steps(session.history, {seq for seq, _ in plan.events}, set(plan.artifacts)))
     if steps:
         lines.append(f"of what {listed(steps)} recorded")
-    return Change("redact", title, tuple(lines), apply, (_ROTATE,))
+    lines += _left_files(session.store_path, known.find)
+    warnings = (*_runs(session, "redact"), _ELSEWHERE, _ROTATE)
+    return Change("redact", title, tuple(lines), apply, warnings)
+
+
+def _is_within(known: Known, data: Data) -> bool:
+    """Whether a secret is in the compressed body of a recorded exchange: it cannot be masked."""
+    if bytes(data[:4]) != MAGIC:
+        return False
+    exchange = decode(data)
+    plain = exchange.plain
+    return plain is not exchange.body and bool(known.find(plain)) and not known.find(exchange.body)
+
+
+def _left_files(folder: Path, holds: Callable[[Data], object]) -> list[str]:
+    """What is said of other files in a store's folder that hold something."""
+    found = [path.relative_to(folder) for path in held(folder, holds)]
+    return [f"removes {path}, which holds it" for path in found]
+
+
+def _runs(session: Session, verb: str) -> Iterator[str]:
+    """What is said of the stores of a notebook's many runs: each is one of its own."""
+    names = runs_of(session.notebook)
+    if names:
+        file = session.notebook.name
+        yield (
+            f"not in the stores of its {count(len(names), 'run')} ({listed(names)}): "
+            f"duranb {verb} {file}/RUN …, for each of them"
+        )
 
 
 _SHORTEST = 4
@@ -72,9 +123,12 @@ def forget(session: Session, given: Forget) -> Change:
         raise UsageError(f"{found.step!r} is running: interrupt it first")
     ids = {x.id for x in chosen} | {o for x in chosen for o in history.restored_from(x.id)}
     gone = _only_theirs(session, ids)
-    told = _TextsOf(history, ids, gone)
+    told = _TextsOf(session, ids, gone)
 
     def emptied(digest: str, data: Data) -> bytes | None:
+        if digest in told.entries:
+            blank = trails.blanked(data)
+            return None if blank == data else blank
         return bytes(len(data)) if digest in gone and any(data) else None
 
     redaction = Redaction(told.blanked, emptied)
@@ -90,9 +144,11 @@ def forget(session: Session, given: Forget) -> Change:
     lines = (
         f"{count(len(ids), 'execution')}: their code, outputs, messages and calls are written over",
         f"{count(len(gone), 'artifact')} that nothing else uses are gone",
+        *([f"{count(len(told.entries), 'note')} in memories are blank"] if told.entries else []),
         "that they were, when, and what they cost stays in the history",
     )
     warnings = ["it cannot be brought back, and is not restored or answered from any more"]
+    warnings += [*_runs(session, "forget"), _ELSEWHERE]
     effects = [c for i in ids for c in history.intended_calls_of(i) if c.kind.traits.effect]
     if effects:
         warnings.append(f"{count(len(effects), 'effect')} cannot be compensated afterwards")
@@ -151,49 +207,72 @@ def _steps(history: History, events: set[int], artifacts: set[str]) -> set[str]:
 
 
 class _TextsOf:
-    """Blanks what events of some executions tell in words, by as many bytes."""
+    """Blanks what events of some executions tell in words, by as many bytes.
 
-    def __init__(self, history: History, ids: set[int], gone: set[str]) -> None:
+    ``entries`` are what they have written down in memories.
+    """
+
+    def __init__(self, session: Session, ids: set[int], gone: set[str]) -> None:
+        history = session.history
         self._ids = ids
         self._gone = gone
         self._calls = {c.id for i in ids for c in history.calls_of(i) if c.execution == i}
+        self.entries = set[str]()
+        self._signals = set[str]()
+        came: dict[str, list[str]] = {}
+        for event in session.events():
+            match event.body:
+                case e.EntryAdded(execution=execution, entry=entry) if execution in ids:
+                    self.entries.add(entry)
+                case e.RunStarted():
+                    came = {}
+                case e.Signalled(name=name, id=number):
+                    known = came.setdefault(name, [])
+                    known += [number] if number not in known else []
+                case e.Answered(call=call, signal=nth) if nth and call in self._calls:
+                    self._signals.add(came[history.calls[call].preview][nth - 1])
 
     def blanked(self, seq: int, text: bytes) -> bytes | None:
-        """The JSON of an event without what it tells, None where it stays."""
+        """The JSON of an event without what it tells, None where it stays. Raises
+        :class:`StoreDamaged` for one that duranb has not written so."""
         try:
             body = msgspec.json.decode(text)
         except (msgspec.DecodeError, RecursionError):
             return None
-        whole = body.get("execution") in self._ids or (
-            body.get("call") in self._calls and body["type"] in _OF_CALLS
+        whole = (
+            body.get("execution") in self._ids
+            or (body.get("call") in self._calls and body["type"] in _OF_CALLS)
+            or (body["type"] == "signal.received" and body["id"] in self._signals)
         )
-        told = dict.fromkeys(_words(body, self._gone, whole=whole))
-        made = text
-        for name, words in told:
-            encoded = msgspec.json.encode(words)
-            field = b'"%s":' % name.encode()
-            star = b'"' + b"*" * (len(encoded) - 2) + b'"'
-            made = made.replace(field + encoded, field + star)
-        return None if made == text else made
+        blank = _blank(body, self._gone, tells=whole)
+        if blank == body:
+            return None
+        made = msgspec.json.encode(blank)
+        if len(made) != len(text):
+            raise StoreDamaged(f"event {seq} is not as duranb writes it: see duranb verify")
+        return made
 
 
 _OF_CALLS = frozenset({"call.rejected", "call.resolved", "question.answered"})
 
 
-def _words(part: Any, gone: set[str], *, whole: bool) -> Iterator[tuple[str, str]]:
-    """Each field that tells something in words: of the whole event, or of bindings to what is
-    gone."""
+def _blank(part: Any, gone: set[str], *, tells: bool) -> Any:
+    """Decoded JSON with stars, by as many bytes, for each field that tells something in words: of
+    the whole event where it ``tells``, and of bindings to what is gone."""
     if isinstance(part, list):
-        for each in part:
-            yield from _words(each, gone, whole=whole)
-    elif isinstance(part, dict):
-        tells = whole or part.get("artifact") in gone
-        for name, value in part.items():
-            if isinstance(value, str):
-                if tells and name in _TOLD and value.strip("*"):
-                    yield name, value
-            else:
-                yield from _words(value, gone, whole=whole)
+        return [_blank(each, gone, tells=tells) for each in part]
+    if not isinstance(part, dict):
+        return part
+    tells = tells or part.get("artifact") in gone
+    return {
+        name: _stars(value) if tells and name in _TOLD else _blank(value, gone, tells=tells)
+        for name, value in part.items()
+    }
+
+
+def _stars(value: Any) -> Any:
+    encoded = msgspec.json.encode(value)
+    return "*" * (len(encoded) - 2) if value is not None and len(encoded) > 1 else value
 
 
 # -- what this process has in memory ---------------------------------------------------------------

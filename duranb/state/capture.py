@@ -33,6 +33,7 @@ from duranb.values import cached, canonical, codec
 from duranb.values.buffers import Known
 from duranb.values.missing import Missing
 from duranb.values.target import Target, live_namespace
+from duranb.values.walks import Descriptions
 
 NONE: Mapping[str, type] = MappingProxyType({})
 
@@ -108,6 +109,8 @@ class Capture:
         self._artifacts = artifacts
         self._classes = classes
         self._known = Known()
+        self.described: Descriptions | None = None
+        """What is known of parts of values, where nothing changes them for a while."""
 
     def dump(self, names: Iterable[str]) -> codec.Dump:
         """The values of some names, together; without those parts of them that cannot be pickled.
@@ -161,13 +164,15 @@ class Capture:
         """Store a dump; its digest."""
         return dump.put(self._artifacts, self._known)
 
-    def version(self, value: object) -> str:
+    def version(
+        self, value: object, described: Descriptions | None = None, *, has_sets: bool = False
+    ) -> str:
         """The version of a value: equal content, equal version, in every process."""
         if pending.is_pending(value):
             value = pending.itself(value)
         if value is self.live:
             value = codec.LIVE  # whoever reads it reads names, which are inputs of their own
-        return canonical.version(value, self.live, told)
+        return canonical.version(value, self.live, told, described, has_sets=has_sets)
 
     def binding(self, value: object, artifact: str, dump: codec.Dump) -> Binding:
         """What is recorded of a stored value, with what of it is missing."""
@@ -177,7 +182,7 @@ class Capture:
             why = "without its " + "; ".join(parts[:3])
         if registered.is_registered(value):
             why = registered.WHY
-        version = self.version(value)
+        version = self.version(value, self.described, has_sets=dump.has_sets)
         if self._is_unsettled(value, version, dump):
             why = why or _UNSETTLED_WHY
             version = UNSETTLED + type_name(value)

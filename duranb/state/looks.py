@@ -7,6 +7,7 @@ from collections.abc import Collection
 from duranb.state.capture import Capture
 from duranb.text.known import KNOWN
 from duranb.values.codec import Dump
+from duranb.values.walks import Descriptions
 
 _MOST = 1 << 24
 """Bytes of pickles that are held on to. (The buffers beside them are the values' own memory.)"""
@@ -24,9 +25,11 @@ class Looks:
 
     def __enter__(self) -> None:
         self._begin(_MOST)
+        self._capture.described = Descriptions()
 
     def __exit__(self, *error: object) -> None:
         self._begin(0)
+        self._capture.described = None
 
     def _begin(self, most: int) -> None:
         self._dumps.clear()

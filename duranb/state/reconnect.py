@@ -62,7 +62,8 @@ def _register(
 
 
 def _factory_of(kind: type) -> Factory | None:
-    return _named(_name_of(kind))
+    name = _name_of(kind)
+    return _named(name) if name else None
 
 
 def _name_of(kind: type) -> str:

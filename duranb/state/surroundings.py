@@ -22,7 +22,7 @@ from typing import Any
 import blake3
 import msgspec
 
-from duranb.code.holding import GONE, held_by, owner, value as value_of
+from duranb.code.holding import GONE, held_by, owner, owner_module, value as value_of
 from duranb.code.looking import own_failure
 from duranb.errors import StoreError
 from duranb.record.events import Binding
@@ -91,6 +91,7 @@ class Surroundings:
     def __init__(self, namespace: Namespace) -> None:
         self._namespace = namespace
         self._assumed: dict[str, _Assumed] = {}
+        self._first: dict[str, object] = {}
         self._process = process.Process(namespace.uses.modules.root)
 
     # -- asking ----------------------------------------------------------------------------
@@ -186,21 +187,35 @@ class Surroundings:
             return _Seen(value, version, shown, lambda: value)
         return _Seen(value, version, shown, lambda: copy.deepcopy(kept))
 
-    def changes(self, before: Around, touches: Iterable[str]) -> dict[str, Binding]:
-        """What differs from ``before``, stored as far as it can be."""
+    def changes(
+        self, before: Around, touches: Iterable[str], sets: Collection[str] = ()
+    ) -> dict[str, Binding]:
+        """What differs from ``before``, stored as far as it can be; ``sets`` are those of what is
+        touched that the step's own code sets."""
         found = {}
         for name in sorted({*touches, *before.seen}):
             was, now = before.seen.get(name), self._look(name, keep=False)
             if was is None:
-                differs = self._is_set_since(name, now.version, before)
+                differs = self._is_set_since(name, now.version, before) or name in sets
             else:
                 differs = now.differs(was)
             if differs:
                 found[name] = self._binding(name, now)
+                self._note(name, GONE if was is None else was.value)
         for variable in sorted(_changed(before.environment)):
             version = _of_variable(variable, os.environ.get(variable))
             found[f"${variable}"] = Binding("", version, "variable", "it may hold a credential")
         return found
+
+    def _note(self, name: str, before: object) -> None:
+        """Note that a step has set what is, as far as known, the attribute of an installed module,
+        which was ``before``."""
+        modules = self._namespace.uses.modules
+        if name.startswith("$") or name in process.NAMES or modules.owns(owner_module(name)):
+            return
+        if name not in modules.given:
+            modules.given.add(name)
+            self._first[name] = before
 
     def _is_set_since(self, name: str, version: str, before: Around) -> bool:
         """Whether one that nobody knew to be touched was set."""
@@ -253,6 +268,7 @@ class Surroundings:
         actual = self._actual(name)
         if name.startswith("$") and not binding.version:
             return name[1:] in os.environ  # whatever credential it is
+        self._note(name, value_of(name))
         if binding.version and actual == binding.version:
             return True
         done = self._set(name, binding)
@@ -283,7 +299,9 @@ class Surroundings:
         lost = [n for n, (b, step) in there.items() if not self._restored(n, b, step)]
         for name in {name for x in before for name in x.around} - there.keys():
             value = GONE if name.startswith("$") else self._literal(name)
-            if value is not GONE and owner(name)[0] is not None:
+            if name in self._first:
+                _put(name, self._first[name])
+            elif value is not GONE and owner(name)[0] is not None:
                 _put(name, copy.deepcopy(value))
             elif value is GONE:
                 lost.append(name)

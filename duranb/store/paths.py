@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from duranb.store import guarded
@@ -11,6 +12,9 @@ STORES = ".duranb"
 
 RUNS = ".runs"
 """What the folder of many runs' stores is called, after the notebook's name."""
+
+OUTCOMES = "outcomes.jsonl"
+"""In that folder: what came out of each run, a line each."""
 
 LOG = "log"
 """The folder of the log's segments: the history itself."""
@@ -44,7 +48,7 @@ def store_path(notebook: Path) -> Path:
     the two do not share a history. A link to a notebook is that notebook. One of many runs of a
     notebook is called ``<notebook>.ipynb/<run>``, and lies in ``.duranb/<name>.runs/<run>/``.
     """
-    notebook = notebook.resolve()
+    notebook = _real(notebook)
     if notebook.parent.suffix == ".ipynb":
         return runs_path(notebook.parent) / notebook.name
     name = notebook.stem if notebook.suffix in ("", ".ipynb") else notebook.name
@@ -53,8 +57,14 @@ def store_path(notebook: Path) -> Path:
 
 def runs_path(notebook: Path) -> Path:
     """The folder of the stores of a notebook's many runs."""
-    notebook = notebook.resolve()
+    notebook = _real(notebook)
     return notebook.parent / STORES / f"{notebook.stem}{RUNS}"
+
+
+def _real(path: Path) -> Path:
+    """A path without links. One that leads to itself stays as it is, in every Python: whoever opens
+    it says so."""
+    return Path(os.path.realpath(path))
 
 
 def check_folder(folder: Path) -> None:

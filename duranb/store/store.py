@@ -156,6 +156,12 @@ class Store:
         """The bytes of a digest; see :class:`duranb.record.artifacts.Artifacts`."""
         return self._get(digest, writable=False)
 
+    def raw(self, digest: str) -> memoryview:
+        """The bytes of an artifact as they are, whoever wrote them: to be looked through, never to
+        be loaded. Raises :class:`StoreDamaged`."""
+        self.flush()
+        return self._index.raw(digest)
+
     def copy(self, digest: str) -> memoryview:
         """The bytes of a digest, to write to; see :class:`duranb.record.artifacts.Artifacts`."""
         data = self._get(digest, writable=True)
@@ -187,6 +193,11 @@ class Store:
     def foreign(self) -> str:
         """Why this user does not stand for what is in the store, as a sentence, or empty."""
         return self._index.foreign
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether what is in the store lies on the disk encrypted."""
+        return self._cipher is not None
 
     def append(self, *bodies: EventBody, expected: int | None = None) -> Receipt:
         """Append events; see :meth:`duranb.store.port.Port.append`. The receipt raises

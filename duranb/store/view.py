@@ -110,6 +110,11 @@ class StoreView:
         """The bytes of an artifact; see :class:`duranb.record.artifacts.Artifacts`."""
         return self._index.get(digest)
 
+    def raw(self, digest: str) -> memoryview:
+        """The bytes of an artifact as they are, whoever wrote them: to be looked through, never to
+        be loaded. Raises :class:`StoreDamaged`."""
+        return self._index.raw(digest)
+
     def copy(self, digest: str) -> memoryview:
         """The bytes of an artifact, to write to."""
         return memoryview(bytearray(self.get(digest)))

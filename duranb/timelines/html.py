@@ -19,6 +19,7 @@ from duranb.record.artifacts import Artifacts
 from duranb.record.history import History
 from duranb.text.known import KNOWN
 from duranb.timelines.bundle import bundled
+from duranb.timelines.columns import packed, sent
 from duranb.timelines.detail import detail
 from duranb.timelines.exchange import exchange
 from duranb.timelines.model import Model
@@ -55,7 +56,7 @@ def timeline_html(history: History, artifacts: Artifacts, title: str) -> str:
         f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; "
         "img-src data:; base-uri 'none'; form-action 'none'"
     )
-    data = [_data("id", "duranb-rows", msgspec.json.encode(update))]
+    data = [_rows(msgspec.json.encode(sent(update)))]
     data += _details(history, artifacts)
     return _PAGE.format(
         policy=policy,
@@ -81,6 +82,15 @@ def _details(history: History, artifacts: Artifacts) -> Iterator[str]:
         if left < 0:
             return
         yield from elements
+
+
+def _rows(json: bytes) -> str:
+    """The rows, packed where there are many."""
+    small = packed(KNOWN.masked(json))
+    if small is None:
+        return _data("id", "duranb-rows", json)
+    text = base64.b64encode(small).decode()
+    return f'<script type="application/octet-stream" id="duranb-rows">{text}</script>'
 
 
 def _data(attribute: str, value: str, json: bytes) -> str:

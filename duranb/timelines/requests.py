@@ -16,6 +16,7 @@ import msgspec
 
 from duranb.errors import DuranbError, UsageError
 from duranb.session.change import Change
+from duranb.timelines.columns import sent
 from duranb.timelines.detail import detail
 from duranb.timelines.exchange import exchange
 from duranb.timelines.model import Model
@@ -60,7 +61,7 @@ class Requests:
             reply({"id": number, "result": result})
 
     def _rows(self, request: dict[str, Any]) -> object:
-        return self._model.since(int(request.get("since", -1)))
+        return sent(self._model.since(int(request.get("since", -1))))
 
     def _detail(self, request: dict[str, Any]) -> object:
         with self._host.lock:

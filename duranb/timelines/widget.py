@@ -1,7 +1,7 @@
 """The live timeline: a thin anywidget shell over the front end, which owns what is on the page.
 
 Messages are JSON in one buffer each: they are encoded by msgspec at once, where ipywidgets would
-walk through every value first.
+walk through every value first. A large answer is packed.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from IPython.core.getipython import get_ipython
 from IPython.display import DisplayHandle, display
 
 from duranb.timelines.bundle import bundled
+from duranb.timelines.columns import packed, sent
 from duranb.timelines.kernel import carrier, set_apart
 from duranb.timelines.model import Model, Update
 from duranb.timelines.protocol import Host
@@ -73,10 +74,12 @@ class Timeline(anywidget.AnyWidget):
         self._requests.answer(content, self._reply)
 
     def _reply(self, answer: dict[str, Any]) -> None:
-        self.send({"id": answer["id"]}, [msgspec.json.encode(answer)])
+        data = msgspec.json.encode(answer)
+        small = packed(data)
+        self.send({"id": answer["id"], "packed": small is not None}, [small or data])
 
     def _push(self, update: Update) -> None:
-        self.send({"push": "rows"}, [msgspec.json.encode(update)])
+        self.send({"push": "rows"}, [msgspec.json.encode(sent(update))])
 
     # -- display ---------------------------------------------------------------------------
 

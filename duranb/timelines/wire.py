@@ -18,6 +18,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import msgspec
 
 from duranb.record.model import Ledger
+from duranb.timelines.columns import Sent
 from duranb.timelines.detail import Detail
 from duranb.timelines.exchange import Exchange
 from duranb.timelines.model import Update
@@ -28,7 +29,7 @@ from duranb.verbs.table import VERBS
 
 FILE = Path(__file__).parents[2] / "widgets" / "src" / "wire.ts"
 
-SENT = (Update, Detail, Exchange, Preview)
+SENT = (Update, Sent, Detail, Exchange, Preview)
 """What Python sends. What these are made of follows from them."""
 
 FILLED = (Row, Detail, Ledger)
@@ -68,11 +69,13 @@ def _verbs(name: str, about: str, verbs: Iterable[type[Verb]], kind: type[Verb])
 def _reached(roots: Iterable[type]) -> list[type]:
     """The structs and enums that types are made of, each after those that it needs."""
     found: dict[type, None] = {}
+    seen: set[type] = set()  # one may be made of itself
 
     def visit(kind: Any) -> None:
-        if kind in found:
+        if kind in found or kind in seen:
             return
         if _is_struct(kind):
+            seen.add(kind)
             for each in get_type_hints(kind).values():
                 visit(each)
             found[kind] = None
@@ -103,6 +106,8 @@ def fields_of(kind: Any) -> Iterator[str]:
     hints = get_type_hints(kind)
     # What the front end sends may leave out whatever has a default; Python only if told so.
     optional = kind.__struct_config__.omit_defaults or kind.__struct_config__.forbid_unknown_fields
+    if kind.__struct_config__.tag:
+        yield f'{kind.__struct_config__.tag_field}: "{kind.__struct_config__.tag}"'
     for field in msgspec.structs.fields(kind):
         mark = "?" if optional and not field.required else ""
         yield f"{field.encode_name}{mark}: {_type(hints[field.name])}"

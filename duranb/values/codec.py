@@ -24,6 +24,7 @@ import types
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import compress
 from types import MappingProxyType
 from typing import Any
 
@@ -35,6 +36,7 @@ from duranb.code import compiled, registered
 from duranb.code.looking import module_of, qualname_of
 from duranb.record.artifacts import Artifacts, Buffer
 from duranb.values import (
+    attributes,
     classes,
     definitions,
     dispatched,
@@ -59,6 +61,7 @@ from duranb.values.buffers import LARGE, Entry, Known, assembled, hashes
 from duranb.values.classes import load as _load_class  # noqa: F401 older stores name it so
 from duranb.values.immutable import is_leaf
 from duranb.values.missing import Missing
+from duranb.values.ordinary import is_ordinary
 from duranb.values.sink import Pieces
 from duranb.values.target import Target, live_namespace, loading_into
 from duranb.values.unpickling import loads
@@ -80,6 +83,8 @@ class Dump:
     buffers: list[memoryview]
     pickler: NotebookPickler
     value: object
+    has_sets: bool = False
+    """Whether sets were met in it, as far as :attr:`reached` has told."""
 
     @property
     def missing(self) -> Missing | None:
@@ -109,12 +114,15 @@ class Dump:
             if type(obj) is not str and type(obj) is not tuple and obj is not LIVE
         }
         memo.clear()
-        while made := [i for i, count in _references(inside) if count == _ONE]:
+        while made := _held_by_nothing_else(inside):
             for i in made:
                 del inside[i]
         inside.pop(id(self.value), None)
         inside |= {i: obj for i, (obj, _) in self.pickler.windows.found.items()}
-        return sharing.reached(inside)
+        kinds = sharing.Kinds()
+        found = sharing.reached(inside, kinds)
+        self.has_sets = set in kinds or frozenset in kinds
+        return found
 
     @functools.cached_property
     def _hashes(self) -> list[list[bytes]]:
@@ -146,13 +154,17 @@ class Dump:
         return artifacts.put([_HEAD.pack(len(head)) + head, *self.body, *small])
 
 
-def _references(objects: dict[int, object]) -> Iterator[tuple[int, int]]:
+def _references(objects: dict[int, object]) -> Iterator[int]:
     """How many references there are to each of some objects, those of this function included."""
-    return ((i, sys.getrefcount(obj)) for i, obj in objects.items())
+    return map(sys.getrefcount, objects.values())
 
 
-_ONE = next(_references({0: object()}))[1]
+_ONE = next(_references({0: object()}))
 """What that says of an object that nothing else holds."""
+
+
+def _held_by_nothing_else(objects: dict[int, object]) -> list[int]:
+    return list(compress(objects, map(_ONE.__eq__, _references(objects))))
 
 
 @dataclass
@@ -229,13 +241,16 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
             if reduced is not None:
                 return reduced
         else:
+            ordinary = is_ordinary(kind)
             found = dispatched.registry(obj) if kind is MappingProxyType else None
-            found = found or special(obj)
+            found = found or (None if ordinary else special(obj))
             if found is None and self._reducer is not None:
                 found = self._reducer(obj)
                 if found is not None:
                     self.met.described.append(obj)
-            found = newborn.reduction(obj, own_way(obj) if found is None else found)
+            if not ordinary:
+                found = newborn.reduction(obj, own_way(obj) if found is None else found)
+            found = attributes.reduction(obj, found, self._namespace)
             if found is not None:
                 return found
             return NotImplemented  # cloudpickle would take the word of a proxy for a function

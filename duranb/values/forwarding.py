@@ -19,7 +19,7 @@ def reduction(obj: Any) -> tuple[Any, ...] | None:
     """How an instance with a ``__getattr__`` is pickled, its state given to it without asking it;
     None for others, and for those whose class says itself how they are made again."""
     kind: Any = type(obj)
-    if not _forwards(kind):
+    if not forwards(kind):
         return None
     found = obj.__reduce_ex__(5)
     if type(found) is not tuple or len(found) < 3 or found[0] is not _NEW:
@@ -41,7 +41,7 @@ def put(obj: Any, state: Any) -> None:
 
 
 @lru_cache(maxsize=4096)
-def _forwards(kind: Any) -> bool:
+def forwards(kind: Any) -> bool:
     bases = [base for base in mro_of(kind) if base is not object]
     asked = any("__getattr__" in dict_of(base) for base in bases)
     return asked and not any("__setstate__" in dict_of(base) for base in bases)

@@ -16,9 +16,10 @@ import sys
 import sysconfig
 import types
 from collections.abc import Callable, Iterable, Mapping
+from itertools import compress
 from typing import Any
 
-from duranb.code.looking import module_of as home_of, own as own_of
+from duranb.code.looking import module_of as home_of, own as own_of, which
 from duranb.text.credentials import is_secret_field
 from duranb.values.immutable import ATOMS, is_immutable_kind, is_imported
 
@@ -40,9 +41,9 @@ _PLAIN = frozenset(
 _UNIQUE = (object, contextvars.ContextVar)
 """Those of them that are told apart by ``is``: no copy will do."""
 
-# By their ids: a class's own hash, which its metaclass may define, is not asked for.
-_PLAIN_IDS = frozenset(map(id, _PLAIN))
-_UNIQUE_IDS = frozenset(map(id, _UNIQUE))
+# By what tells them: a class's own hash, which its metaclass may define, is not asked for.
+_PLAIN_IDS = frozenset(map(which, _PLAIN))
+_UNIQUE_IDS = frozenset(map(which, _UNIQUE))
 
 
 class _Index:
@@ -98,7 +99,8 @@ class _Index:
 
 def _plain_ones(module: str, names: _Names) -> list[str]:
     kinds = _PLAIN_IDS if installed(module) else _UNIQUE_IDS
-    return [name for name, value in list(names.items()) if id(type(value)) in kinds]
+    found = dict(names)
+    return list(compress(found, map(kinds.__contains__, map(which, map(type, found.values())))))
 
 
 _plain = _Index(_plain_ones)
@@ -106,17 +108,24 @@ _plain = _Index(_plain_ones)
 
 @functools.cache
 def _of_package(package: str) -> _Index:
-    known: dict[int, tuple[type, bool]] = {}  # it keeps the types, or their ids would be others'
+    kept: dict[int, type] = {}  # or others would be told by their numbers
+    own: set[int] = set()
 
-    def is_own(kind: type) -> bool:
-        if id(kind) not in known:
-            home = home_of(kind).partition(".")[0]
-            known[id(kind)] = kind, home == package and not is_immutable_kind(kind)
-        return known[id(kind)][1]
+    def learn(kind: type) -> None:
+        kept[which(kind)] = kind
+        if home_of(kind).partition(".")[0] == package and not is_immutable_kind(kind):
+            own.add(which(kind))
 
     def own_ones(module: str, names: _Names) -> list[str]:
-        found = list(names.items())
-        return [name for name, value in found if is_own(type(value)) and not is_imported(value)]
+        found = dict(names)
+        kinds = list(map(type, found.values()))
+        numbers = list(map(which, kinds))
+        if not kept.keys() >= set(numbers):
+            for number, kind in zip(numbers, kinds, strict=True):
+                if number not in kept:
+                    learn(kind)
+        names_of_own = compress(found, map(own.__contains__, numbers))
+        return [name for name in names_of_own if not is_imported(found[name])]
 
     return _Index(own_ones, package)
 
@@ -135,7 +144,7 @@ def place(obj: object) -> tuple[str, str] | None:
 
 
 def _index(kind: type) -> _Index | None:
-    if id(kind) in _PLAIN_IDS:
+    if which(kind) in _PLAIN_IDS:
         return _plain
     module = home_of(kind)
     if module in _NO_LIBRARY or not installed(module):
@@ -157,7 +166,7 @@ def by_classes(kinds: Iterable[type]) -> set[int]:
 def _in_classes(kind: type) -> tuple[tuple[type, tuple[str, ...]], ...]:
     found = []
     for cls in kind.__mro__:
-        names = tuple(n for n, v in vars(cls).items() if id(type(v)) in _PLAIN_IDS)
+        names = tuple(n for n, v in vars(cls).items() if which(type(v)) in _PLAIN_IDS)
         if not installed(home_of(cls)):
             of_pandas = any(home_of(base).startswith("pandas.") for base in cls.__mro__)
             names = _HANDED_OUT if of_pandas and _HANDED_OUT[0] in names else ()
@@ -187,7 +196,7 @@ def is_global(obj: Any) -> bool:
 def reduction(obj: object) -> tuple[Any, ...] | None:
     """How an object is pickled that a library holds: by where it is, with what it holds where that
     is plain data (``matplotlib.rcParams``). None for any other."""
-    if id(type(obj)) in _PLAIN_IDS and id(type(obj)) not in _UNIQUE_IDS:
+    if which(type(obj)) in _PLAIN_IDS and which(type(obj)) not in _UNIQUE_IDS:
         return None  # a copy of it is as good
     found = place(obj)
     if found is None:

@@ -29,7 +29,7 @@ def reduction(obj: Any, found: Any) -> Any:
     """How an instance is pickled, where it is otherwise pickled as ``found`` says (None: as its own
     class does)."""
     kind: Any = type(obj)
-    if not _has_own(kind):
+    if not has_own(kind):
         return found
     if found is None:
         found = obj.__reduce_ex__(5)
@@ -44,7 +44,7 @@ def make(kind: Any, *arguments: Any) -> Any:
 
 
 @lru_cache(maxsize=4096)
-def _has_own(kind: Any) -> bool:
+def has_own(kind: Any) -> bool:
     """Whether making an instance runs code of the notebook's, and no other code in Python, and the
     class leaves it to Python how that is done."""
     if not _in_python(_news(kind)[0]) or any(

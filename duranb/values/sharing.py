@@ -23,7 +23,7 @@ Seal = tuple[str, int] | None
 not shared. None: nothing does."""
 
 
-class _Kinds(dict[type, Mapping[int, object] | None]):
+class Kinds(dict[type, Mapping[int, object] | None]):
     """For each type, where an object of it may be found that a library holds; None for a type whose
     values are no state. Asked once for a type: a value may hold a million objects."""
 
@@ -39,9 +39,10 @@ _OF_CODE = (types.FunctionType, types.CellType, functools.partial)
 again. (A library's function is global: :func:`duranb.values.held.is_global`.)"""
 
 
-def reached(inside: Mapping[int, object]) -> dict[int, Seal]:
-    """Of the objects met while a value was pickled, by id, those that are state of its own."""
-    kinds = _Kinds()
+def reached(inside: Mapping[int, object], kinds: Kinds | None = None) -> dict[int, Seal]:
+    """Of the objects met while a value was pickled, by id, those that are state of its own. Their
+    types are put into ``kinds``."""
+    kinds = Kinds() if kinds is None else kinds
     found = {}
     for i, obj in inside.items():
         places = kinds[type(obj)]
@@ -67,7 +68,7 @@ def types_of_records(met: Iterable[object], kinds: Iterable[type]) -> list[Any]:
     return [obj for obj in met if type(obj) in records] if records else []
 
 
-def _fields(inside: Mapping[int, object], kinds: _Kinds) -> Iterator[int]:
+def _fields(inside: Mapping[int, object], kinds: Kinds) -> Iterator[int]:
     """The ids of what NumPy's types of records keep their fields in: it belongs to the type."""
     for obj in types_of_records(inside.values(), kinds):
         if obj.fields is not None:

@@ -24,7 +24,7 @@ def reduction(obj: Any) -> Any:
     """What an instance's own code says of how it is pickled, its attributes then put back; None
     where there is no such code, or nothing that it could change."""
     kind: Any = type(obj)
-    if not _has_hooks(kind):
+    if not has_hooks(kind):
         return None
     held: Any = own(obj)
     if type(held) is not dict or kind in cloudpickle.Pickler.dispatch_table:
@@ -43,7 +43,7 @@ def reduction(obj: Any) -> Any:
 
 
 @lru_cache(maxsize=4096)
-def _has_hooks(kind: Any) -> bool:
+def has_hooks(kind: Any) -> bool:
     """Whether pickling an instance of a class runs code in Python of its own."""
     found = (dict_of(base).get(name) for base in mro_of(kind) for name in _HOOKS)
     return any(type(each) is types.FunctionType for each in found)

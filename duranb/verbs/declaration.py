@@ -75,7 +75,10 @@ class Looks(Verb, frozen=True):
     """Only looks: works on any store, also one that another process holds.
 
     Its handler takes a :class:`duranb.session.reader.Reader` and the verb, and returns a view.
+    ``refused`` is the code that the command ends with where it could not look.
     """
+
+    refused: ClassVar[int] = 1
 
 
 class Changes(Verb, frozen=True):

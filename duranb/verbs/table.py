@@ -185,11 +185,13 @@ class Trust(Changes, frozen=True):
 class Scan(Looks, frozen=True):
     """Find secrets that lie in the store, and say where: in which step, event or variable.
 
-    Looked for are the credentials of the environment, and keys of well-known forms. Nothing is
-    changed, and no secret is shown.
+    Looked for are the credentials of the environment, and keys of well-known forms; in the stores
+    of the notebook's many runs, too. Nothing is changed, and no secret is shown. Exit code 0: there
+    are none. 1: there are. 2: it could not be looked, or not at all of it.
     """
 
     handler = "duranb.views.verbs:scan"
+    refused = 2
 
 
 class Redact(Changes, frozen=True):
@@ -296,6 +298,39 @@ class Verify(OnFiles, frozen=True):
     ] = None
 
 
+DryRun = Annotated[bool, Option("--dry-run", "Only say what it would do.")]
+Yes = Annotated[bool, Option("--yes", "Do not ask.")]
+
+
+class Encrypt(OnFiles, frozen=True):
+    """Encrypt all that the store holds, and those of the notebook's many runs.
+
+    The key is in DURANB_ENCRYPTION_KEY: a passphrase, or 64 hex digits; else one is made in the
+    platform's keyring. Without it nothing can be read again. New stores are encrypted from their
+    first byte where DURANB_ENCRYPT=1 is set. The kernel has to be shut down meanwhile.
+
+    With --new-key only the key is changed: to the one in DURANB_NEW_ENCRYPTION_KEY, or to another
+    one in the keyring. What lies in the notebook's own file, and what was exported, stays plain.
+    """
+
+    example = "--yes"
+
+    new_key: Annotated[bool, Option("--new-key", "Have another key open what is encrypted.")] = (
+        False
+    )
+    dry_run: DryRun = False
+    yes: Yes = False
+
+
+class Decrypt(OnFiles, frozen=True):
+    """Write the store, and those of the notebook's many runs, in plain form again."""
+
+    example = "--yes"
+
+    dry_run: DryRun = False
+    yes: Yes = False
+
+
 class Export(OnFiles, frozen=True):
     """The notebook as a graph: a script that runs durably on its own, data, or a picture."""
 
@@ -303,9 +338,20 @@ class Export(OnFiles, frozen=True):
 
     target: Annotated[
         Literal["script", "steps", "langgraph", "temporal", "json", "mermaid", "dot"] | None,
-        Option("--target", "What to write.", required=True),
+        Option("--target", "What to write."),
     ] = None
     out: Out = None
+    check: Annotated[
+        bool,
+        Option(
+            "--check",
+            "Write nothing: run the exported steps offline, with the recorded answers, and say "
+            "what they make otherwise than the notebook did. Exit code 1: something.",
+        ),
+    ] = False
+    timeout: Annotated[
+        float | None, Option("--timeout", "With --check: seconds for each node.", "SECONDS")
+    ] = None
 
 
 class ExportTraces(OnFiles, frozen=True):
@@ -333,7 +379,7 @@ VERBS: dict[str, type[Verb]] = {
         *(Run, Resume, Status, Log, Show, Diff, Timeline),
         *(Rewind, Replay, Fork, Switch, Compensate, Resolve),
         *(Answer, Signal, Limits, Trust, Scan, Redact, Forget),
-        *(Adopt, Import, Verify, Test, Export, ExportTraces),
+        *(Adopt, Import, Verify, Encrypt, Decrypt, Test, Export, ExportTraces),
     )
 }
 """Every verb by its word. Surfaces look a verb up here whenever they need it."""

@@ -21,10 +21,14 @@ _CONTROLS = {code: None for code in (*range(0x20), *range(0x7F, 0xA0)) if code n
 
 
 class View:
-    """Something to look at: prints in a shell, shows itself in a notebook."""
+    """Something to look at: prints in a shell, shows itself in a notebook.
 
-    def __init__(self, *parts: RenderableType) -> None:
+    ``code`` is what the command ends with.
+    """
+
+    def __init__(self, *parts: RenderableType, code: int = 0) -> None:
         self.parts = parts
+        self.code = code
 
     def text(self, width: int = WIDTH) -> str:
         """As plain text without colours."""

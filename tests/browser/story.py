@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from random import Random
 from typing import Any
 
 from duranb.llm.exchange import Header, encode
@@ -465,11 +466,11 @@ def ticket(s: Story, execution: int, package: str) -> int:
 
 def long(steps: int) -> Story:
     """A long history of small steps, each with a call."""
-    s = Story()
+    s, chance = Story(), Random(0)
     s.tell(e.RunStarted(run="a1b2c3d4", notebook="/home/ada/long.ipynb"))
     s.session()
     for i in range(steps):
-        number = s.start(f"step_{i}", f"%%durable step_{i}\nx = {i}", after=0.4)
-        s.llm(number, f"step_{i}", f"question {i}", seconds=0.5)
+        number = s.start(f"step_{i}", f"%%durable step_{i}\nx = {i}", after=0.4 + chance.random())
+        s.llm(number, f"step_{i}", f"question {i}", seconds=0.5 + chance.random())
         s.complete(number, {"x": bound("x", "int", str(i), 28, str(i))})
     return s

@@ -159,6 +159,11 @@ VERBS = {
     "compensate": ["compensate", "a.ipynb", "two", "--yes"],
     "resolve": ["resolve", "a.ipynb", "two", "--not-happened", "--yes"],
     "answer": ["answer", "a.ipynb", "3", "yes"],
+    "signal": ["signal", "a.ipynb", "paid", "3"],
+    "scan": ["scan", "a.ipynb"],
+    "redact": ["redact", "a.ipynb", "--found", "--yes"],
+    "forget": ["forget", "a.ipynb", "one", "--yes"],
+    "export-traces": ["export-traces", "a.ipynb", "-o", "a.json"],
     "by its folder": ["status", ".duranb/a"],
     "load_ext": [],
     "cells": [],
@@ -251,7 +256,7 @@ def case(base: Path, place: str, how: Callable[[Path, Path], None], verb: str) -
         if "Traceback" in said:
             problems.append(f"a traceback was shown: {said[-1500:]}")
         after = outside(at)
-        for made in ("n/a.html", "n/a.py"):
+        for made in ("n/a.html", "n/a.py", "n/a.json"):
             after.pop(made, None)
         if after != before:
             problems.append(f"changed outside of the store: {sorted({*after} ^ {*before})}")

@@ -147,15 +147,17 @@ def run_magics(lines: list[str]) -> list[str]:
 
 def run_command(words: list[str]) -> list[str]:
     """Run a command of the shell. Its code is 0, or 1 or 2 with a sentence."""
-    said = io.StringIO()
+    said, shown = io.StringIO(), io.StringIO()
     try:
-        with contextlib.redirect_stderr(said):
+        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(shown):
             sys.stdin = io.StringIO("y\n")
             cli(args=words, prog_name="duranb")
     except SystemExit as ended:
-        print(said.getvalue())
+        print(said.getvalue(), shown.getvalue())
         if ended.code in (0, None):
             return [""]
+        if words[0] == "scan" and re.search("Not looked at|To take them out", shown.getvalue()):
+            return ["it was not clean"]
         if ended.code in (1, 2) and re.search("duranb: .|changed|problem|Aborted", said.getvalue()):
             return [said.getvalue().strip()]
         return [f"{UNNAMED}: it ended with {ended.code}: {said.getvalue()!r}"]

@@ -30,7 +30,7 @@ from duranb.export.notebook import cells_of
 from duranb.langgraph import Serializer
 from tests.servers import postgres
 from tests.targets.adversarial import CASES, Case
-from tests.targets.test_script import plain, written
+from tests.targets.test_script import NOTEBOOKS, plain, written
 
 _numbers = itertools.count()
 PAID: list[int] = []
@@ -212,14 +212,14 @@ def _soak(names: Collection[str], but: Collection[str]) -> list[Any]:
     return [n if n in but else pytest.param(n, marks=pytest.mark.soak) for n in names]
 
 
-@pytest.mark.parametrize("name", _soak(CASES, KILLED))
+@pytest.mark.parametrize("name", _soak(NOTEBOOKS, KILLED))
 def test_a_graph_is_killed_and_goes_on_with_sqlite(name: str, tmp_path: Path) -> None:
     """LangGraph's own checkpointer in a file: the process dies after some nodes, the next one goes
     on, and two more begin again. What cannot be so is refused and says which value it is."""
-    check(CASES[name], tmp_path, f"sqlite:{tmp_path / 'checkpoints.db'}")
+    check(NOTEBOOKS[name], tmp_path, f"sqlite:{tmp_path / 'checkpoints.db'}")
 
 
-@pytest.mark.parametrize("name", _soak(CASES, KILLED[:1]))
+@pytest.mark.parametrize("name", _soak(NOTEBOOKS, KILLED[:1]))
 def test_a_graph_is_killed_and_goes_on_with_postgres(
     name: str, tmp_path: Path, database: str
 ) -> None:
@@ -229,7 +229,11 @@ def test_a_graph_is_killed_and_goes_on_with_postgres(
     own = f"d{abs(hash(name))}"
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute(f"create database {own}".encode())
-    check(CASES[name], tmp_path, f"postgres:{database.replace('dbname=postgres', f'dbname={own}')}")
+    check(
+        NOTEBOOKS[name],
+        tmp_path,
+        f"postgres:{database.replace('dbname=postgres', f'dbname={own}')}",
+    )
 
 
 def check(case: Case, folder: Path, saver: str) -> None:

@@ -21,7 +21,9 @@ import duranb
 from duranb.export import ExportError, export
 from duranb.export.notebook import cells_of
 from tests.targets.adversarial import CASES, Case
+from tests.targets.styles import STYLES
 
+NOTEBOOKS = CASES | STYLES
 SAMPLE = [
     *("alias between steps", "a closure", "a frame in place", "seeded numbers"),
     *("a variable that functions read", "main and run", "an unstorable value between steps"),
@@ -84,12 +86,12 @@ def start(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(
-    "name", [n if n in SAMPLE else pytest.param(n, marks=pytest.mark.soak) for n in CASES]
+    "name", [n if n in SAMPLE else pytest.param(n, marks=pytest.mark.soak) for n in NOTEBOOKS]
 )
 def test_a_script_does_what_its_notebook_does(name: str, tmp_path: Path) -> None:
     """Killed in the middle and run again it prints what the notebook prints, and once more when
     all is restored; what cannot be so is refused, or fails and says which value it is."""
-    case = CASES[name]
+    case = NOTEBOOKS[name]
     notebook = written(case, tmp_path)
     if case.refused:
         with pytest.raises(ExportError, match=case.refused):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from ruff import find_ruff_bin
 
-from duranb.export import ExportError, Graph, build, graph_of, script, steps
+from duranb.export import ExportError, Graph, build, graph_of, langgraph, script, steps
 from duranb.export.lint import tidy
 from duranb.export.notebook import cells_of, read
 
@@ -164,6 +164,24 @@ def test_names_of_the_notebook_are_left_alone() -> None:
     assert "with duranb.flow(__file__) as go:" in text
     with pytest.raises(ExportError, match="duranb"):
         script.render(graph("duranb = 1", "%%durable a\nx = duranb"))
+
+
+def test_what_a_notebook_may_write_an_export_may_too() -> None:
+    """A query names tables, a function names what is made below it, ``__name__`` is ``__main__``
+    whoever imports the module, and a name of the module's own may be the notebook's."""
+    found = graph(
+        "import sqlite3\nfrom typing import TypedDict\ndb = sqlite3.connect(':memory:')",
+        "total = db.execute('select sum(n) from t')",
+        "import functools\n@functools.lru_cache\ndef f(x):\n    return x * k\nk = 2",
+        'if __name__ == "__main__":\n    text = """a\n    b"""\n    y = f(3)',
+        "%%durable a\nbuilder = y",
+        "print(builder, text)",
+    )
+    text = steps.render(found)
+    assert "__main__" not in text and '"""a\n    b"""\n' in text and "\ny = f(3)" in text
+    module = langgraph.render(found)
+    assert "TypedDict as TypedDict_" in module and "class State(TypedDict_, total" in module
+    assert "builder_ = state_graph(State)" in module and "builder_.add_node" in module
 
 
 def test_the_tutorial_is_a_third_longer_at_most() -> None:

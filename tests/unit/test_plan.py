@@ -85,6 +85,29 @@ def test_effects_random_numbers_and_plain_cells_keep_their_order() -> None:
     }
 
 
+def test_what_looks_at_files_waits_for_what_writes_them() -> None:
+    """A reader follows the last writer, and the next writer follows all readers; readers do not
+    wait for each other. Functions of the notebook count with what they do."""
+    found = plan(
+        "import sqlite3, pandas as pd\nfrom pathlib import Path\nfile = Path('f')\n"
+        "def load(): return [line for line in open(file)]",
+        "%%durable a\nfile.write_text('1')",
+        "%%durable b\nx = load()",
+        "%%durable c\ny = pd.read_csv('f')",
+        "%%durable d\nwith open('f', 'a') as out:\n    n = out.write('2')",
+        "%%durable e\nz = file.read_text()",
+        "%%durable f\nw = 1",
+    )
+    assert edges(found) == {
+        ("a", "b"): "order",
+        ("a", "c"): "order",
+        ("b", "d"): "order",
+        ("c", "d"): "order",
+        ("d", "e"): "order",
+    }
+    assert found.by_name["b"].looks and not found.by_name["f"].looks
+
+
 def test_a_variable_that_functions_read_is_one_at_a_time() -> None:
     """It is given its next value only when those are done that read the one before."""
     found = plan(

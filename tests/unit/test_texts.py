@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from duranb.values import canonical, texts
+from duranb.values import texts, walks
 from duranb.values.canonical import version
 
 
@@ -66,13 +66,13 @@ def test_numbers_that_look_like_sets_are_none(monkeypatch: Any) -> None:
     """A value is walked in Python only for a set that cannot be sorted, whatever bytes its numbers
     have."""
     walked: list[object] = []
-    walk = canonical._Walk.value
+    walk = walks.Walk.value
 
     def noted(self: Any, value: Any, depth: int) -> None:
         walked.append(value)
         walk(self, value, depth)
 
-    monkeypatch.setattr(canonical._Walk, "value", noted)
+    monkeypatch.setattr(walks.Walk, "value", noted)
     numbers = [0x8F, 0x91, 0x8F91, 1.1e-300, *range(70_000)]
     assert version(numbers, {}) == version(list(numbers), {}) and not walked
     assert version([0x8F, {"b", "a"}], {}) == version([0x8F, {"a", "b"}], {}) and not walked

@@ -54,7 +54,7 @@ def test_file_has_a_bounded_size(monkeypatch: pytest.MonkeyPatch) -> None:
     page = timeline_html(Fold(told.events).history, told, "long")
     assert 'data-execution="200"' in page
     assert 'data-execution="1"' not in page
-    assert '"step":"step_0"' in page
+    assert '"values":["step_0",' in page
 
 
 def test_missing_front_end_is_one_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

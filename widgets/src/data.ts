@@ -6,6 +6,9 @@ import type * as wire from "./wire.js";
 export type * from "./wire.js";
 export type { AttemptRow as Attempt, CallLine as Call, Preview as Plan } from "./wire.js";
 
+/** Values of one field of many rows. */
+export type Column = wire.Sent["columns"];
+
 export type Row = Required<wire.Row>;
 export type Detail = Required<wire.Detail>;
 

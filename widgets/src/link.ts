@@ -1,6 +1,7 @@
 // How the page reaches the history: a kernel, or data inlined in the file.
 
-import type { Update } from "./data.js";
+import { toUpdate, unpack } from "./columns.js";
+import type { Sent, Update } from "./data.js";
 
 /** Whether the kernel answers: "file" never has one. */
 export type Liveness = "live" | "lost" | "file";
@@ -24,9 +25,15 @@ export class FileLink implements Link {
       detail: `[data-execution="${body["execution"]}"]`,
       call: `[data-call="${body["call"]}"]`,
     }[verb];
-    const found = selector && this.page.querySelector(`script[type="application/json"]${selector}`);
+    const found = selector && this.page.querySelector(`script${selector}`);
     if (!found) return Promise.reject(new Error("this is not in the file, which would have become too large"));
-    return Promise.resolve(JSON.parse(found.textContent ?? "null") as T);
+    return this.read(found).then((said) => (verb === "rows" ? toUpdate(said as Sent) : said) as T);
+  }
+
+  private async read(found: Element): Promise<unknown> {
+    const text = found.textContent ?? "null";
+    if (found.getAttribute("type") === "application/json") return JSON.parse(text);
+    return unpack(Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)));
   }
 
   onUpdate(): void {}
@@ -78,6 +85,18 @@ const ANSWER_WITHIN = 20_000;
 const ended = ({ kernel }: Manager): boolean =>
   kernel === null || kernel?.isDisposed === true || kernel?.status === "dead";
 
+interface Answer {
+  result?: unknown;
+  error?: string;
+}
+
+/** What a message is: the answer to a request, perhaps packed, or rows that changed. */
+interface Content {
+  id?: string;
+  push?: string;
+  packed?: boolean;
+}
+
 interface Pending {
   resolve(value: unknown): void;
   reject(error: Error): void;
@@ -112,13 +131,14 @@ export class KernelLink implements Link {
   request<T>(verb: string, body: Record<string, unknown> = {}): Promise<T> {
     if (this.liveness === "lost") return Promise.reject(new Error("the kernel is not connected"));
     const id = `${this.prefix}-${this.nextId++}`;
-    return new Promise<T>((resolve, reject) => {
-      this.pending.set(id, { resolve: resolve as (value: unknown) => void, reject });
+    const answered = new Promise<unknown>((resolve, reject) => {
+      this.pending.set(id, { resolve, reject });
       // What changes the notebook waits for the running cell, however long that takes.
       if (verb !== "apply")
         setTimeout(() => this.settle(id, { error: "the kernel has not answered in time: is it busy?" }), ANSWER_WITHIN);
       this.current.send({ ...body, id, verb });
     });
+    return answered.then((result) => (verb === "rows" ? toUpdate(result as Sent) : result) as T);
   }
 
   onUpdate(callback: (update: Update) => void): void {
@@ -133,16 +153,24 @@ export class KernelLink implements Link {
     model.on("msg:custom", this.receive);
   }
 
-  private readonly receive = (content: { id?: string; push?: string }, buffers: DataView[] = []): void => {
+  private readonly receive = (content: Content, buffers: DataView[] = []): void => {
     const buffer = buffers[0];
     if (!buffer) return;
     const bytes = new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+    if (content.packed) {
+      const { id = "" } = content;
+      unpack(bytes).then(
+        (message) => this.settle(id, message as Answer),
+        () => this.settle(id, { error: "what the kernel sent cannot be read" }),
+      );
+      return;
+    }
     const message: unknown = JSON.parse(new TextDecoder().decode(bytes));
-    if (content.push) this.updated(message as Update);
-    else if (content.id) this.settle(content.id, message as { result?: unknown; error?: string });
+    if (content.push) this.updated(toUpdate(message as Sent));
+    else if (content.id) this.settle(content.id, message as Answer);
   };
 
-  private settle(id: string, answer: { result?: unknown; error?: string }): void {
+  private settle(id: string, answer: Answer): void {
     const pending = this.pending.get(id);
     this.pending.delete(id);
     if (answer.error !== undefined) pending?.reject(new Error(answer.error));

@@ -44,11 +44,14 @@ export class State {
   private readonly latest = new Map<string, number>();
   private readonly callbacks = new Set<() => void>();
   private loading = false;
+  /** Whether rows changed while others were on their way. */
+  private missed = false;
 
   constructor(readonly link: Link) {
     link.onUpdate((update) => {
-      if (update.since > this.seq) void this.load();
-      else this.take(update);
+      if (update.since <= this.seq) this.take(update);
+      else if (this.loading) this.missed = true;
+      else void this.load();
     });
     link.onLiveness((liveness) => {
       if (liveness === "lost") this.stopped = this.now();
@@ -76,6 +79,7 @@ export class State {
   async load(): Promise<void> {
     if (this.loading) return;
     this.loading = true;
+    this.missed = false;
     try {
       this.take(await this.link.request<Update>("rows", { since: this.seq }));
       this.problem = "";
@@ -85,6 +89,7 @@ export class State {
     } finally {
       this.loading = false;
     }
+    if (this.missed && !this.problem) await this.load();
   }
 
   private take(update: Update): void {

@@ -148,6 +148,63 @@ export interface Update {
   totals: Totals;
 }
 
+/** Every value is this one. */
+export interface Same {
+  type: "same";
+  value: unknown;
+}
+
+/** Whole numbers, each as the difference to the one before it; the first to 0. */
+export interface Steps {
+  type: "steps";
+  by: number[];
+}
+
+/** Values of which there are few: each as its place among `words`. */
+export interface Words {
+  type: "words";
+  words: unknown[];
+  at: number[];
+}
+
+/** The values as they are. */
+export interface Plain {
+  type: "plain";
+  values: unknown[];
+}
+
+/**
+ * Objects: a column for each field. Of those that omit defaults on the wire, a field that is
+ * left out has its default in all of them.
+ */
+export interface Records {
+  type: "records";
+  fields: Record<string, Same | Steps | Words | Plain | Lists | Tuples | Records>;
+}
+
+/** Lists of the same length: a column for each place. */
+export interface Tuples {
+  type: "tuples";
+  places: (Same | Steps | Words | Plain | Lists | Tuples | Records)[];
+}
+
+/** Lists: how long each is, and what is in them all, one after the other. */
+export interface Lists {
+  type: "lists";
+  lengths: Same | Steps | Words | Plain | Lists | Tuples | Records;
+  items: Same | Steps | Words | Plain | Lists | Tuples | Records;
+}
+
+/**
+ * An :class:`Update` as it is sent: its `count` rows are `columns`, its other fields are
+ * `about` all of them.
+ */
+export interface Sent {
+  count: number;
+  columns: Same | Steps | Words | Plain | Lists | Tuples | Records;
+  about: Record<string, unknown>;
+}
+
 /**
  * A variable or parameter. `moved` says that it has another version now; `by` is the
  * execution it came from; `why` is set where the value could not be stored.

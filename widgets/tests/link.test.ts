@@ -1,12 +1,25 @@
 import assert from "node:assert/strict";
+import { deflateSync } from "node:zlib";
 import { mock, test } from "node:test";
 import type { TestContext } from "node:test";
-import type { Update } from "../src/data.js";
+import type { Column, Sent as SentUpdate, Update } from "../src/data.js";
 import { FileLink, KernelLink } from "../src/link.js";
 import type { Liveness, Model } from "../src/link.js";
-import { update } from "./made.js";
+import { sent, update } from "./made.js";
 
 type Sent = Record<string, unknown>;
+
+/** An update as Python sends it. */
+function inColumns({ rows, ...about }: Update): SentUpdate {
+  const fields: Record<string, Column> = {
+    id: { type: "plain", values: rows.map((row) => row.id) },
+    step: { type: "plain", values: rows.map((row) => row.step) },
+  };
+  return { count: rows.length, columns: { type: "records", fields }, about };
+}
+
+/** JSON, packed. */
+const deflated = (value: unknown): Uint8Array => Uint8Array.from(deflateSync(JSON.stringify(value)));
 type Receive = (content: unknown, buffers: DataView[]) => void;
 
 /** A widget's model whose kernel is the test. */
@@ -94,7 +107,7 @@ test("news arrive without having been asked for", (t) => {
   const { model, link } = linked(t);
   const heard: Update[] = [];
   link.onUpdate((news) => heard.push(news));
-  model.say({ push: "rows" }, update(3, []));
+  model.say({ push: "rows" }, inColumns(update(3, [])));
   assert.deepEqual(heard.map((news) => news.seq), [3]);
 });
 
@@ -126,25 +139,44 @@ test("after a restart the new kernel's model is used, and the old one is not hea
   found.model = fresh;
   await look();
   assert.equal(link.liveness, "live");
-  const asked = link.request("rows");
+  const asked = link.request("detail");
   assert.deepEqual([model.sent.length, model.receivers.size], [0, 0]);
   fresh.answer("from the new one");
   assert.equal(await asked, "from the new one");
 });
 
-/** A page with these elements, by selector. */
+/** A page with these elements, by selector: bytes are packed data. */
 const page = (elements: Record<string, unknown>): Document =>
   ({
     querySelector: (selector: string) => {
-      const found = elements[selector.replace('script[type="application/json"]', "")];
-      return found === undefined ? null : { textContent: JSON.stringify(found) };
+      const found = elements[selector.replace("script", "")];
+      if (found === undefined) return null;
+      const packed = found instanceof Uint8Array;
+      return {
+        textContent: packed ? btoa(String.fromCharCode(...found)) : JSON.stringify(found),
+        getAttribute: () => (packed ? "application/octet-stream" : "application/json"),
+      };
     },
   }) as unknown as Document;
 
 test("a file answers from the data that is inlined in it", async () => {
-  const link = new FileLink(page({ "#duranb-rows": "rows", '[data-execution="3"]': "three", '[data-call="5"]': "five" }));
-  const asked = [link.request("rows"), link.request("detail", { execution: 3 }), link.request("call", { call: 5 })];
-  assert.deepEqual(await Promise.all(asked), ["rows", "three", "five"]);
+  const rows = inColumns(update(3, [sent(1)]));
+  const link = new FileLink(page({ "#duranb-rows": rows, '[data-execution="3"]': "three", '[data-call="5"]': "five" }));
+  const asked = [link.request<Update>("rows"), link.request("detail", { execution: 3 }), link.request("call", { call: 5 })] as const;
+  const [found, ...others] = await Promise.all(asked);
+  assert.deepEqual([found.seq, found.rows.map((row) => row.id), others], [3, [1], ["three", "five"]]);
+});
+
+test("rows that are packed are read, from a file and from a kernel", async (t) => {
+  const rows = inColumns(update(3, [sent(1), sent(2)]));
+  const inFile = new FileLink(page({ "#duranb-rows": deflated(rows) }));
+  const { model, link } = linked(t);
+  const asked = link.request<Update>("rows");
+  const { id } = model.sent[0]!;
+  const bytes = deflated({ id, result: rows });
+  for (const receive of model.receivers) receive({ id, packed: true }, [new DataView(bytes.buffer)]);
+  for (const found of [await asked, await inFile.request<Update>("rows")])
+    assert.deepEqual(found.rows.map((row) => row.step), ["step_1", "step_2"]);
 });
 
 test("what was left out of a file is said to be", async () => {

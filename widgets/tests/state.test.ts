@@ -75,6 +75,16 @@ test("an update that leaves a gap is asked for whole", async () => {
   assert.deepEqual(listed(state), [1]);
 });
 
+test("an update that comes while rows are on their way is not lost", async () => {
+  const link = new TestLink("live", [update(10, [sent(1)]), update(30, [sent(2)], { since: 10 })]);
+  const state = new State(link);
+  const loading = state.load();
+  link.push(update(30, [sent(2)], { since: 20 }));
+  await loading;
+  await settled();
+  assert.deepEqual(listed(state), [1, 2]);
+});
+
 test("another history than the one on the page replaces it", async () => {
   const link = new TestLink("live", [update(10, [sent(1), sent(2)]), update(3, [sent(1, { step: "new" })])]);
   const state = new State(link);

@@ -1,0 +1,76 @@
+"""``duranb export --check``: the exported steps beside what the notebook's own run recorded."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from duranb.runner.exported import order
+from tests.servers import forks
+from tests.unit.test_plan import plan
+
+
+def duranb(folder: Path, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """The command, in the notebook's folder."""
+    return forks.run(
+        [sys.executable, "-m", "duranb", *words],
+        cwd=folder,
+        env={**os.environ, "DURANB_HOME": str(folder / "home"), **env},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> Path:
+    """A notebook that has run once: calls, a change in place, drawn numbers, plain cells."""
+    cells = [
+        "import random, os, duranb\nrandom.seed(3)\nlog = []\ndef pay(n):\n    return n + 7",
+        "%%durable a\nxs = [random.random()]\nfee = duranb.call(lambda: pay(1))",
+        "ys = [*xs, fee]\nlog.append('cell')",
+        "%%durable b\nys.append(random.random())\nlog.append('b')",
+        "%%durable c\nkind = os.environ.get('KIND', 'one')",
+        "%%durable d\nn = (len(ys), log, kind)",
+        "print(n)",
+    ]
+    path = tmp_path / "notebook.ipynb"
+    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
+    nbformat.write(made, path)
+    ran = duranb(tmp_path, "run", path.name)
+    assert ran.returncode == 0, ran.stderr
+    return path
+
+
+def test_an_export_is_checked_against_the_recorded_run(recorded: Path) -> None:
+    """Nothing differs, and no call is made; then a node gives another value, then one asks for what
+    was never recorded: each is named, and what comes after it."""
+    folder = recorded.parent
+    same = duranb(folder, "export", recorded.name, "--check")
+    assert same.returncode == 0, same.stderr
+    assert same.stdout.startswith("6 nodes run offline, all as recorded")
+    other = duranb(folder, "export", recorded.name, "--check", KIND="two")
+    assert other.returncode == 1
+    assert "step 'c': kind was 'one' (version" in other.stderr and "is now 'two'" in other.stderr
+    recorded.write_text(recorded.read_text().replace("pay(1)", "pay(2)), duranb.call(max, 1, 2"))
+    asked = duranb(folder, "export", recorded.name, "--check")
+    assert asked.returncode == 1
+    assert "step 'a' failed" in asked.stderr and "never recorded: max" in asked.stderr
+    assert "not run because of that" in asked.stderr and "step 'd'" in asked.stderr
+
+
+def test_the_order_is_as_unlike_the_notebooks_as_the_edges_allow() -> None:
+    """So that what has no edge and needs one gives another result. A name that is bound twice is
+    one variable here: then it is the notebook's order."""
+    found = plan(
+        "%%durable a\nx = 1", "%%durable b\ny = 2", "%%durable c\nz = x", "%%durable d\nw = z + y"
+    )
+    assert [node.name for node in order(found)] == ["b", "a", "c", "d"]
+    again = plan("%%durable a\nx = 1", "%%durable b\ny = x", "%%durable c\nx = 2", "print(x, y)")
+    assert [node.name for node in order(again)][:3] == ["a", "b", "c"]
