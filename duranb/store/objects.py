@@ -14,14 +14,15 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from urllib.parse import quote, unquote
 
 from duranb.errors import StoreDamaged, StoreError, Superseded, UsageError
 from duranb.record import events as e
 from duranb.record.artifacts import Buffer
 from duranb.record.events import Event, EventBody
-from duranb.store import batches, files, keys
+from duranb.store import batches, encryption, files, keys
 from duranb.store.batches import Batch
 from duranb.store.buckets import Bucket
 from duranb.store.log import Line
@@ -38,9 +39,14 @@ Opening = Callable[[Sequence[Event]], Sequence[EventBody]]
 RUNS = "runs"
 """The folder of the logs of nodes."""
 
+SHARES = "shares"
+"""The folder of the logs of shares; what is in them is in the node's log too once it goes on."""
+
 TRIES = 50
 """How often a place is tried that others take first."""
 
+
+NOTHING: Mapping[str, bytes] = MappingProxyType({})
 
 OWN = b""
 """Stands for the user's own key."""
@@ -96,20 +102,28 @@ class ObjectStore:
     """
 
     def __init__(
-        self, bucket: Bucket, place: str, epoch: int = 0, *, opening: Opening = lambda events: ()
+        self,
+        bucket: Bucket,
+        place: str,
+        epoch: int = 0,
+        *,
+        opening: Opening = lambda events: (),
+        beside: Mapping[str, bytes] = NOTHING,
     ) -> None:
         """Read the log, and take its next number; with it goes what ``opening`` makes of the events
-        that were read.
+        that were read. ``beside`` are short artifacts of another log, by digest.
 
         Raises :class:`Superseded` where a writer of a later epoch has it,
         :class:`duranb.errors.Untrusted`, or another :class:`duranb.errors.StoreError`.
         """
+        encryption.refuse_where_wanted("a journal in object storage")
         self.listeners: list[Listener] = []
         self._artifacts = ObjectArtifacts(bucket)
         self._mutex = threading.Lock()
         self._unsent: dict[str, bytes] = {}
         self._sent: dict[str, bytes] = {}
         self._log = _Log(bucket, place, epoch)
+        self._beside = beside
         self._log.take_over(opening)
         self._writer = Writer(self._log, self._artifacts.keep, self._stored, self._log.check)
 
@@ -129,6 +143,7 @@ class ObjectStore:
         with self._mutex:
             here = self._unsent.get(digest, self._sent.get(digest))
         here = self._log.payloads.get(digest) if here is None else here
+        here = self._beside.get(digest) if here is None else here
         return self._artifacts.get(digest) if here is None else memoryview(here)
 
     def copy(self, digest: str) -> memoryview:
@@ -309,6 +324,11 @@ def _short(lines: Sequence[Line]) -> Iterator[tuple[str, bytes]]:
 def place_of(run: str, node: str) -> str:
     """Where the log of a node of a run lies in a bucket."""
     return f"{RUNS}/{quote(run, safe='')}/{quote(node, safe='')}"
+
+
+def share_of(run: str, node: str, share: str) -> str:
+    """Where the log lies of a worker that carries out a share of a map in a node."""
+    return f"{SHARES}/{quote(run, safe='')}/{quote(node, safe='')}/{quote(share, safe='')}"
 
 
 def places(bucket: Bucket, run: str = "") -> dict[str, list[str]]:
