@@ -22,8 +22,8 @@ import blake3
 from duranb.errors import Untrusted
 from duranb.record import events as e
 from duranb.record.history import History
-from duranb.store import files, guarded, keys
-from duranb.store.paths import check_folder
+from duranb.store import encryption, files, guarded, keys
+from duranb.store.paths import LOG, check_folder, current
 
 PREVIEW = 200
 """Characters of a question that are kept with the call, and that an answer is signed for."""
@@ -154,14 +154,15 @@ def _post(store: Path, kind: str, name: str, about: str, told: dict[str, Any]) -
     except OSError as error:
         raise files.unwritable(store, error) from error
     signed = json.dumps({"said": text, "signature": _sign(f"{about} said", text)})
-    files.replace(folder / name, signed.encode())
+    letter = encryption.shut(signed.encode(), name, encryption.cipher_of(current(store, LOG)))
+    files.replace(folder / name, letter)
 
 
 def _read(file: Path, about: str) -> tuple[Any, bool] | None:
     """What a file says, and whether it says who said it: an earlier version's holds an answer and
     nothing else. None where this user has not signed it for this."""
     try:
-        posted = json.loads(guarded.read(file))
+        posted = json.loads(encryption.letter(file))
         is_whole = "said" in posted
         text, signature = str(posted["said" if is_whole else "answer"]), str(posted["signature"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError):

@@ -75,10 +75,12 @@ _LEFT_OUT = (types.ModuleType, types.FunctionType, types.BuiltinFunctionType, st
 def runs_beside(live: dict[str, Any]) -> bool:
     """Whether code of the notebook runs now, or waits to, on another thread or in a task."""
     here = threading.get_ident()
-    if any(_stack_is_of(f, live) for i, f in sys._current_frames().items() if i != here):
-        return True
-    if any(isinstance(t, threading.Timer) and not t.finished.is_set() for t in _threads()):
-        return True
+    for thread, frame in sys._current_frames().items():
+        if thread != here and _stack_is_of(frame, live):
+            return True
+    for each in _threads():
+        if isinstance(each, threading.Timer) and not each.finished.is_set():
+            return True
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:

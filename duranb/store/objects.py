@@ -24,7 +24,7 @@ from duranb.errors import StoreDamaged, StoreError, Superseded, UsageError
 from duranb.record import events as e
 from duranb.record.artifacts import Buffer
 from duranb.record.events import Event, EventBody
-from duranb.store import batches, files, keys
+from duranb.store import batches, encryption, files, keys
 from duranb.store.batches import Batch
 from duranb.store.buckets import Bucket
 from duranb.store.log import Line
@@ -127,6 +127,7 @@ class ObjectStore:
         Raises :class:`Superseded` where a writer of a later epoch has it,
         :class:`duranb.errors.Untrusted`, or another :class:`duranb.errors.StoreError`.
         """
+        encryption.refuse_where_wanted("a journal in object storage")
         self.listeners: list[Listener] = []
         self._artifacts = ObjectArtifacts(bucket)
         self._mutex = threading.Lock()

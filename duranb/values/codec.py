@@ -36,6 +36,7 @@ from duranb.code import compiled, registered
 from duranb.code.looking import module_of, qualname_of
 from duranb.record.artifacts import Artifacts, Buffer
 from duranb.values import (
+    attributes,
     classes,
     definitions,
     dispatched,
@@ -249,6 +250,7 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
                     self.met.described.append(obj)
             if not ordinary:
                 found = newborn.reduction(obj, own_way(obj) if found is None else found)
+            found = attributes.reduction(obj, found, self._namespace)
             if found is not None:
                 return found
             return NotImplemented  # cloudpickle would take the word of a proxy for a function
