@@ -18,7 +18,7 @@ from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import blake3
 import msgspec
@@ -28,7 +28,8 @@ from duranb.errors import DuranbError, UsageError
 from duranb.record.history import History
 from duranb.runner import headless
 from duranb.store import StoreView, is_store, store_path
-from duranb.store.paths import runs_path
+from duranb.store.lines import Lines
+from duranb.store.paths import OUTCOMES as OUTCOMES, runs_path
 from duranb.text import given
 
 STATUSES = {
@@ -37,8 +38,6 @@ STATUSES = {
     headless.WAITING: "waiting",
     headless.INTERRUPTED: "interrupted",
 }
-OUTCOMES = "outcomes.jsonl"
-"""The file beside the runs' stores with what came out of each."""
 
 
 @dataclass(frozen=True)
@@ -172,6 +171,8 @@ def over(
     folder = runs_path(notebook)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     found = {}
+    lines = Lines(folder / OUTCOMES)
+    lines.begin()
     for outcome in kept(folder / OUTCOMES):
         found[outcome.run] = outcome
     done = {n: o for n, o in found.items() if o.is_all(code, how.wanted)}
@@ -183,11 +184,10 @@ def over(
             ended(done[row.run], True)
         else:
             left.append(row)
-    with (folder / OUTCOMES).open("ab") as file:
-        for outcome in _all(notebook, left, how, code, min(workers, len(left))):
-            _keep(file, outcome)
-            outcomes[outcome.run] = outcome
-            ended(outcome, False)
+    for outcome in _all(notebook, left, how, code, min(workers, len(left))):
+        lines.append(msgspec.json.encode(outcome))
+        outcomes[outcome.run] = outcome
+        ended(outcome, False)
     return outcomes
 
 
@@ -273,22 +273,16 @@ def carry_out(notebook: Path, row: Row, how: How) -> Outcome:
     headless.check_names(document, notebook)
     folder = runs_path(notebook)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lines = Lines(folder / OUTCOMES)
+    lines.begin()
     outcome = _one(notebook, row, how, code_of(document))
-    with (folder / OUTCOMES).open("ab") as file:
-        _keep(file, outcome)
+    lines.append(msgspec.json.encode(outcome))
     return outcome
-
-
-def _keep(file: BinaryIO, outcome: Outcome) -> None:
-    file.write(msgspec.json.encode(outcome) + b"\n")
-    file.flush()
 
 
 def kept(file: Path) -> Iterator[Outcome]:
     """What came out of rows earlier; the last line may have been cut off by a kill."""
-    if not file.exists():
-        return
-    for line in file.read_bytes().splitlines():
+    for line in Lines(file):
         try:
             yield msgspec.json.decode(line, type=Outcome)
         except msgspec.MsgspecError:
