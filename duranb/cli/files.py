@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import click
 from duranb.errors import UsageError
 from duranb.session import places
 from duranb.session.reader import open_reader
-from duranb.verbs.table import Adopt, Export, ExportTraces, Timeline, Verify
+from duranb.verbs.table import Adopt, Decrypt, Encrypt, Export, ExportTraces, Timeline, Verify
 
 
 def timeline(verb: Timeline, notebook: Path) -> None:
@@ -75,6 +76,10 @@ def verify(verb: Verify, notebook: Path) -> None:
     if checked.problems:
         sys.exit(1)
     click.echo(f"{checked.events} events, all as acknowledged")
+    if checked.is_encrypted:
+        from duranb.session.encrypting import READABLE
+
+        click.echo(f"encrypted; {READABLE}")
 
 
 def adopt(verb: Adopt, notebook: Path) -> None:
@@ -83,6 +88,21 @@ def adopt(verb: Adopt, notebook: Path) -> None:
         raise UsageError(f"there is no notebook {notebook}")
     folder = places.adopt(notebook.resolve(), verb.name)
     click.echo(f"{notebook} goes on with the history of {verb.name}: {folder}")
+
+
+def encrypt(verb: Encrypt | Decrypt, notebook: Path) -> None:
+    """Encrypt what is recorded of a notebook, or decrypt it: said first, and done when that is
+    confirmed."""
+    from duranb.session import encrypting
+
+    change = encrypting.planned(notebook, verb)
+    click.echo(str(change))
+    if verb.dry_run:
+        click.echo("nothing was changed (--dry-run)")
+    elif verb.yes or click.confirm("go on?"):
+        click.echo(asyncio.run(change.apply()))
+    else:
+        click.echo("nothing was changed; --yes does it without asking")
 
 
 def _write(text: str, out: Path | None) -> None:

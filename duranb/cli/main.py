@@ -27,6 +27,8 @@ _HANDLERS = {
     "export": "duranb.cli.files:export",
     "export-traces": "duranb.cli.files:export_traces",
     "adopt": "duranb.cli.files:adopt",
+    "encrypt": "duranb.cli.files:encrypt",
+    "decrypt": "duranb.cli.files:encrypt",
     "answer": "duranb.cli.changing:answer",
     "signal": "duranb.cli.changing:signal",
     Looks: "duranb.cli.looking:look",

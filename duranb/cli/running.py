@@ -6,7 +6,6 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -27,8 +26,12 @@ from duranb.views.words import count, money
 def run(verb: Run, notebook: Path) -> None:
     """Run a notebook headless."""
     if verb.over:
-        _over(verb, notebook)
+        from duranb.cli import rows
+
+        rows.run(verb, notebook)
         return
+    if verb.on or verb.queue or verb.export:
+        raise UsageError("--on, --queue and --export say where the rows of --over FILE are run")
     if verb.every or verb.at or verb.next or verb.crontab:
         _scheduled(verb, notebook)
         return
@@ -93,63 +96,6 @@ def _words(verb: Run) -> list[str]:
     return words
 
 
-def _over(verb: Run, notebook: Path) -> None:
-    """Run it for each row of a table, and show what came out."""
-    from duranb.runner import over
-
-    rows = over.read_rows(Path(verb.over), verb.parameters)
-    names = tuple(n.strip() for n in verb.result.split(",") if n.strip())
-    wrong = [n for n in names if not n.isidentifier()]
-    if wrong:
-        raise UsageError(f"--result takes names of variables, not {wrong[0]!r}")
-    suffix = verb.out.suffix if verb.out is not None else ".csv"
-    over.written([], suffix)  # what cannot be written is said before anything runs
-    how = over.How(
-        timeout=verb.timeout,
-        budget=verb.budget,
-        restarts=verb.restarts,
-        kernel=verb.kernel,
-        on_failure=verb.on_failure,
-        wanted=names or None,
-    )
-    counts: Counter[str] = Counter()
-    cost = 0.0
-    with _bar(notebook.name) as (progress, task):
-        progress.update(task, total=len(rows))
-
-        def ended(outcome: over.Outcome, before: bool) -> None:
-            nonlocal cost
-            counts[outcome.status] += 1
-            cost += outcome.cost
-            said = ", ".join(f"{n} {status}" for status, n in counts.items() if status != "done")
-            about = f"{notebook.name} · {money(cost)}{f' · {said}' if said else ''}"
-            progress.update(task, advance=1, description=about)
-            last = outcome.error.strip().splitlines()[-1:]
-            if last and outcome.exit in (headless.DONE, headless.FAILED):
-                progress.console.print(
-                    f"run {outcome.run} {outcome.status}: {last[0]}", markup=False
-                )
-
-        outcomes = over.over(notebook, rows, how, workers=verb.workers, ended=ended)
-    made = over.written(over.table(rows, outcomes), suffix)
-    if verb.out is None:
-        click.echo(made, nl=False)
-    else:
-        verb.out.write_text(made, encoding="utf-8")
-    left = len(rows) - len(outcomes)
-    said = ", ".join([f"{n} {s}" for s, n in counts.items()] + [f"{left} not run"] * bool(left))
-    click.echo(f"{count(len(rows), 'row')}: {said}; {money(cost)}", err=True)
-    if counts["done"] < len(rows):
-        example = next((r for r in rows if r.run in outcomes and outcomes[r.run].exit), None)
-        if example is not None:
-            click.echo(f"look at one: duranb show {notebook}/{example.run} STEP", err=True)
-        click.echo("the same command goes on with those that are not done", err=True)
-    for code in (headless.FAILED, headless.INTERRUPTED, headless.WAITING):
-        if counts[over.STATUSES[code]]:
-            sys.exit(code)
-    sys.exit(headless.INTERRUPTED if left else headless.DONE)
-
-
 def resume(verb: Resume, notebook: Path) -> None:
     """Go on with a notebook that has run before."""
     with open_reader(notebook) as reader:
@@ -178,7 +124,7 @@ def _run(verb: Run | Resume, notebook: Path, parameters: dict[str, Any]) -> None
 @contextlib.contextmanager
 def progress(notebook: Path) -> Iterator[headless.Hooks]:
     """Hooks that show on a terminal which cell is running."""
-    with _bar(notebook.name) as (progress, task):
+    with bar(notebook.name) as (progress, task):
 
         def on_cell(number: int, total: int, label: str) -> None:
             description = f"{notebook.name} · {label}" if label else notebook.name
@@ -191,7 +137,7 @@ def progress(notebook: Path) -> Iterator[headless.Hooks]:
 
 
 @contextlib.contextmanager
-def _bar(what: str) -> Iterator[tuple[Any, Any]]:
+def bar(what: str) -> Iterator[tuple[Any, Any]]:
     """A bar on a terminal, and nothing where there is none."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 

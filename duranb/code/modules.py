@@ -48,6 +48,7 @@ class ProjectModules:
         """The attributes of installed modules, and of their classes, that steps have set."""
         self._read: dict[str, _Source] = {}
         self._own: dict[str, bool] = {}
+        self._real: dict[str, str] = {}
         self._loaded = (0, "")
         self._present: list[str] = []
         self._searched: tuple[tuple[str, ...], list[Path]] = ((), [])
@@ -110,7 +111,7 @@ class ProjectModules:
         if loaded is not None:
             folder = os.path.dirname(loaded)  # resolving a thousand files one by one takes 30 ms
             if folder not in self._own:
-                self._own[folder] = self._is_own(Path(folder).resolve())
+                self._own[folder] = self._is_below(self._resolved(folder))
             return Path(loaded) if self._own[folder] and loaded.endswith(".py") else None
         return None if name in sys.modules else self._search(name)
 
@@ -134,6 +135,24 @@ class ProjectModules:
             folders = dict.fromkeys([self.root, *(Path(p).resolve() for p in search)])
             self._searched = (search, [f for f in folders if self._is_own(f)])
         return self._searched[1]
+
+    def _resolved(self, folder: str) -> str:
+        """A folder without links in its path; what is above it is looked at once for all."""
+        found = self._real.get(folder)
+        if found is None:
+            above, name = os.path.split(folder)
+            plain = os.path.isabs(folder) and name not in ("", ".", "..")
+            if plain and not os.path.islink(folder):
+                found = os.path.join(self._resolved(above), name)
+            else:
+                found = os.path.realpath(folder)
+            self._real[folder] = found
+        return found
+
+    def _is_below(self, folder: str) -> bool:
+        """Whether a folder is the project's own; most are not even below its root."""
+        root, case = str(self.root), os.path.normcase
+        return case(folder).startswith(case(root)) and self._is_own(Path(folder))
 
     def _is_own(self, file: Path) -> bool:
         if not file.is_relative_to(self.root):

@@ -32,6 +32,7 @@ from duranb.engine.flows import TICK, Flow, Pause
 from duranb.engine.retry import Policy, cause_of
 from duranb.engine.rounds import Desk, PutOff
 from duranb.engine.runtime import Runtime
+from duranb.engine.spread import Share, SharedOut
 from duranb.errors import BudgetExceeded, StoreError, UsageError, ValidationFailed
 from duranb.record.kinds import Kind
 from duranb.record.model import Cause
@@ -162,13 +163,23 @@ class Items:
         self._scope = attempt.here()
         self._budgets = budgets.in_force() + ((purse,) if purse is not None else ())
         around = attempt.item.key if attempt.item is not None else ""
-        self._base = f"{around}\0{work.label}\0{attempt.next_map(work.label)}\0"
+        self.nth = attempt.next_map(work.label)
+        self.is_outermost = attempt.item is None
+        self._base = f"{around}\0{work.label}\0{self.nth}\0"
         self._seen = Numbers()
         self._again: defaultdict[int, int] = defaultdict(int)
+
+    share: Share | None = None
+    """The items that are carried out, if not all: the others are other workers'."""
 
     def block_in(self, pool: ThreadPoolExecutor) -> None:
         """Run what does not await in ``pool``, where an event loop drives the items."""
         self._pool = pool
+
+    def stop_after_share(self, count: int) -> None:
+        """Raise :class:`duranb.engine.spread.SharedOut` where only a share was carried out."""
+        if self.share is not None and self._here is not None:
+            raise self._here.journal.stop(SharedOut((self._work.label, self.nth), count))
 
     def stop(self) -> None:
         """Make no more calls; those on their way are still recorded."""
@@ -205,6 +216,9 @@ class Items:
         Raises what ends the whole map: an interrupt, a store that refuses, an effect in doubt, a
         question that waits.
         """
+        share = self.share
+        if share is not None and not share.first <= pulled.index < share.last:
+            return Outcome(served=True)
         while True:
             yield from self._pause(self._pace.wait())
             outcome, answered, tries = yield from self._try(pulled)

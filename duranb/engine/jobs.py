@@ -16,12 +16,14 @@ from dataclasses import dataclass, replace
 from typing import Any, Generic, Literal, TypeVar, cast
 
 from duranb.engine import budgets, context as ctx, rounds
+from duranb.engine.context import StepContext
 from duranb.engine.crew import IDLE, NOT_YET, OVER, Line, LoopThread, Source, Tasks, Threads
 from duranb.engine.flows import Flow, arun, run
 from duranb.engine.items import Check, Failure, Items, Outcome, Pace, Work
 from duranb.engine.progress import Display, Nowhere, Progress
 from duranb.engine.retry import Policy
 from duranb.engine.rounds import MOST_PUT_OFF, Desk
+from duranb.engine.spread import Share
 from duranb.errors import ItemFailed, UsageError
 from duranb.state import preview
 
@@ -158,6 +160,8 @@ class Job(Generic[R]):
         pace = Pace(settings.rate)
         items = Items(here, settings.work, settings.policy, settings.check, pace, purse, desk)
         total = len(self._items) if isinstance(self._items, Sized) else None
+        if here is not None and total is not None and ahead is None:
+            items.share = self._share(here, items, total)
         stops = settings.on_error == "raise"
         line = Line(Progress(label, total), None if desk is not None else ahead, stops=stops)
         given = self._items
@@ -165,6 +169,15 @@ class Job(Generic[R]):
         workers = settings.workers if total is None else max(1, min(settings.workers, total))
         display = here.runtime.settings.display() if here is not None else Nowhere()
         return _Going(items, line, pulled, workers, display, desk)
+
+    def _share(self, here: StepContext, items: Items, total: int) -> Share | None:
+        """The items that this process is to carry out, where that is not all of them. What holds
+        for all together (a rate, a budget, a batch) has to be kept by one process."""
+        settings, spread = self._settings, here.runtime.settings.spread
+        limited = settings.rate is not None or settings.batch or budgets.in_force()
+        if spread is None or limited or settings.budget is not None or not items.is_outermost:
+            return None
+        return spread.meets(here, (settings.work.label, items.nth), total)
 
     def _each(self, ahead: int | None) -> Iterator[R]:
         """Each result, in this thread."""
@@ -184,6 +197,7 @@ class Job(Generic[R]):
                     crew.stop()
                 if outcome is IDLE:
                     run(going.next_round())
+            going.stop_after_share()
         finally:
             going.end()
 
@@ -210,6 +224,7 @@ class Job(Generic[R]):
                     await crew.stop()
                 if outcome is IDLE:
                     await arun(going.next_round())
+            going.stop_after_share()
         finally:
             going.end()
 
@@ -262,6 +277,10 @@ class _Going:
             yield from self._desk.wait(self._tell)
             self._tell("")
             self._source.again()
+
+    def stop_after_share(self) -> None:
+        """Where this process was to carry out a share alone, the step ends here."""
+        self._items.stop_after_share(self.line.progress.total or 0)
 
     def _tell(self, waiting: str) -> None:
         self.line.progress.waiting = waiting

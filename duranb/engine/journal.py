@@ -162,6 +162,7 @@ class Journal:
         keeps its calls."""
         item = attempt.item
         own = item.key if item is not None else ""
+        code = scoped(self._scope, item.code) if item is not None else ""
         history = self._runtime.history
         with self._lock, self._runtime.lock:
             for call in history.asked(self.step, key):
@@ -170,7 +171,7 @@ class Journal:
                     continue
                 if by is not None and not by.over:
                     continue
-                if item and call.item and history.recorded(self.step, call.item + item.code, 0):
+                if item and call.item and history.recorded(self.step, call.item + code, 0):
                     continue
                 return call
         return None

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from duranb.engine.budgets import Budget
     from duranb.engine.context import StepContext
     from duranb.engine.forms import Form
+    from duranb.engine.spread import Spread
 
 
 class Shown(Protocol):
@@ -59,7 +60,8 @@ class Settings:
     ``visiting`` carries out a verb from outside of the notebook: this process has none of its
     variables, so nothing that changes in it is a change of the notebook's. ``display`` makes what
     shows how far a map is. ``budget`` is what the whole run may cost. ``importing`` runs no step:
-    each is given what was imported for it, or ends the run.
+    each is given what was imported for it, or ends the run. ``spread`` has several workers carry
+    out the items of maps.
     """
 
     headless: bool = False
@@ -73,6 +75,7 @@ class Settings:
     display: Callable[[], Display] = Nowhere
     budget: Budget | None = None
     importing: bool = False
+    spread: Spread | None = None
 
 
 class Runtime:

@@ -15,11 +15,13 @@ from duranb.views.status import differing
 @dataclass(frozen=True)
 class Checked:
     """What a look at a store found, as sentences: ``problems`` of the store, and in ``differing``
-    values that do not come back as they were, although the store is whole."""
+    values that do not come back as they were, although the store is whole. ``is_encrypted`` says
+    that it lies on the disk encrypted."""
 
     events: int
     problems: tuple[str, ...]
     differing: tuple[str, ...]
+    is_encrypted: bool = False
 
 
 def check(notebook: Path) -> Checked:
@@ -27,4 +29,4 @@ def check(notebook: Path) -> Checked:
     with StoreView.open(find_store(notebook)) as view:
         history = view.history()
         problems = (*problems_of(view), *inbox.not_given(view.path, history))
-        return Checked(view.last, problems, tuple(differing(history)))
+        return Checked(view.last, problems, tuple(differing(history)), view.is_encrypted)

@@ -18,7 +18,7 @@ from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import blake3
 import msgspec
@@ -28,7 +28,8 @@ from duranb.errors import DuranbError, UsageError
 from duranb.record.history import History
 from duranb.runner import headless
 from duranb.store import StoreView, is_store, store_path
-from duranb.store.paths import runs_path
+from duranb.store.lines import Lines
+from duranb.store.paths import OUTCOMES as OUTCOMES, runs_path
 from duranb.text import given
 
 STATUSES = {
@@ -37,8 +38,6 @@ STATUSES = {
     headless.WAITING: "waiting",
     headless.INTERRUPTED: "interrupted",
 }
-OUTCOMES = "outcomes.jsonl"
-"""The file beside the runs' stores with what came out of each."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +74,10 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     def status(self) -> str:
         """How it ended, in a word."""
         return STATUSES[self.exit]
+
+
+Ended = Callable[[Outcome, bool], None]
+"""Is told of each row what came out, and whether it had been done before."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +157,7 @@ def over(
     how: How,
     *,
     workers: int,
-    ended: Callable[[Outcome, bool], None] = lambda outcome, before: None,
+    ended: Ended = lambda outcome, before: None,
 ) -> dict[str, Outcome]:
     """Run a notebook once for each row, ``workers`` at a time; what came out, by the run's name.
 
@@ -164,10 +167,12 @@ def over(
     """
     document = headless.read(notebook)
     headless.check_names(document, notebook)
-    code = _code(document)
+    code = code_of(document)
     folder = runs_path(notebook)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     found = {}
+    lines = Lines(folder / OUTCOMES)
+    lines.begin()
     for outcome in kept(folder / OUTCOMES):
         found[outcome.run] = outcome
     done = {n: o for n, o in found.items() if o.is_all(code, how.wanted)}
@@ -179,11 +184,10 @@ def over(
             ended(done[row.run], True)
         else:
             left.append(row)
-    with (folder / OUTCOMES).open("ab") as file:
-        for outcome in _all(notebook, left, how, code, min(workers, len(left))):
-            _keep(file, outcome)
-            outcomes[outcome.run] = outcome
-            ended(outcome, False)
+    for outcome in _all(notebook, left, how, code, min(workers, len(left))):
+        lines.append(msgspec.json.encode(outcome))
+        outcomes[outcome.run] = outcome
+        ended(outcome, False)
     return outcomes
 
 
@@ -269,29 +273,24 @@ def carry_out(notebook: Path, row: Row, how: How) -> Outcome:
     headless.check_names(document, notebook)
     folder = runs_path(notebook)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    outcome = _one(notebook, row, how, _code(document))
-    with (folder / OUTCOMES).open("ab") as file:
-        _keep(file, outcome)
+    lines = Lines(folder / OUTCOMES)
+    lines.begin()
+    outcome = _one(notebook, row, how, code_of(document))
+    lines.append(msgspec.json.encode(outcome))
     return outcome
-
-
-def _keep(file: BinaryIO, outcome: Outcome) -> None:
-    file.write(msgspec.json.encode(outcome) + b"\n")
-    file.flush()
 
 
 def kept(file: Path) -> Iterator[Outcome]:
     """What came out of rows earlier; the last line may have been cut off by a kill."""
-    if not file.exists():
-        return
-    for line in file.read_bytes().splitlines():
+    for line in Lines(file):
         try:
             yield msgspec.json.decode(line, type=Outcome)
         except msgspec.MsgspecError:
             continue  # its row is run again: everything in it is restored
 
 
-def _code(document: nbformat.NotebookNode) -> str:
+def code_of(document: nbformat.NotebookNode) -> str:
+    """The digest of a notebook's cells, by which it is known whether a row was done by these."""
     cells = [[c.source, c.get("metadata", {}).get("tags", [])] for c in document.cells]
     return blake3.blake3(json.dumps(cells).encode()).hexdigest(16)
 

@@ -27,7 +27,8 @@ class Reader:
     ``raw`` gives an artifact as it is, whoever wrote it: to be looked through, never to be loaded.
     ``holder`` is the pid of the other process that has the store open, or None. Hold ``lock`` to
     iterate over the history, and ask for events and rows before: it keeps new ones out.
-    ``foreign`` says why this user does not stand for the history, or is empty.
+    ``foreign`` says why this user does not stand for the history, or is empty; ``is_encrypted``
+    that it lies on the disk encrypted.
     """
 
     notebook: Path
@@ -39,6 +40,7 @@ class Reader:
     raw: Callable[[str], Buffer]
     holder: int | None = None
     foreign: str = ""
+    is_encrypted: bool = False
     lock: AbstractContextManager[Any] = field(default_factory=contextlib.nullcontext)
 
     def need_trust(self) -> None:
@@ -64,4 +66,5 @@ def open_reader(notebook: Path) -> Iterator[Reader]:
             raw=view.raw,
             holder=view.holder,
             foreign=view.foreign,
+            is_encrypted=view.is_encrypted,
         )

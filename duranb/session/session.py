@@ -209,6 +209,7 @@ class Session:
             artifacts=self.artifacts,
             events=self.events,
             query=self.query,
+            is_encrypted=self.store.is_encrypted,
             raw=self.store.raw,
             lock=self.lock,
         )

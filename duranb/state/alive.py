@@ -56,6 +56,8 @@ def taken(
         return Taken(dict(values))  # they shared what they do not share now
     states = {n: State.of(values[n]) for n in alive}
     rest = {n: v for n, v in values.items() if n not in alive}
+    # Somebody may hold the dict of its attributes: vars(agent).
+    stand_for |= {id(looking.own(values[n])): looking.own(a) for n, a in alive.items()}
     if any(id(part) in stand_for for part in parts([rest, states], capture.live)):
         stand_for |= {id(each): each for each in beside}
         rest, states = copied(capture, [rest, states], stand_for)

@@ -20,6 +20,7 @@ import msgspec
 
 from duranb.errors import StoreDamaged, StoreEncrypted, UsageError
 from duranb.store import files, guarded
+from duranb.store.paths import LOG, current
 from duranb.text.known import KNOWN
 
 if TYPE_CHECKING:  # cryptography is an extra, and takes 50 ms to import
@@ -27,6 +28,9 @@ if TYPE_CHECKING:  # cryptography is an extra, and takes 50 ms to import
 
 KEY = "DURANB_ENCRYPTION_KEY"
 """The variable of the environment with the outer key: 64 hex digits, or else a passphrase."""
+
+NEW_KEY = "DURANB_NEW_ENCRYPTION_KEY"
+"""The same for the key that is to take its place."""
 
 WANTED = "DURANB_ENCRYPT"
 """The variable that says that stores are to be encrypted: 1, or 0 as without it."""
@@ -36,6 +40,12 @@ FILES = ("encryption", "encryption.copy")
 
 SERVICE = "duranb"
 """Under which the keyring keeps outer keys, each by a name of its own."""
+
+READABLE = (
+    "readable without the key stay: that there is a store, the names of its files, their sizes and "
+    "times, and with these the numbers of events and of large values"
+)
+"""What an encrypted store tells whoever has it and not the key."""
 
 _CURRENT = "current"
 """What the keyring calls the name of the key that new stores get."""
@@ -77,6 +87,15 @@ def is_encrypted(log: Path) -> bool:
     return any(os.path.lexists(log / name) for name in FILES)
 
 
+def refuse_where_wanted(what: str) -> None:
+    """Raise :class:`UsageError` where stores are to be encrypted: ``what`` cannot be."""
+    if is_wanted():
+        raise UsageError(
+            f"{WANTED}=1, and {what} is not encrypted by duranb: use the encryption that the "
+            f"storage itself has, and set {WANTED}=0 for what writes there"
+        )
+
+
 def cipher_of(log: Path) -> Cipher | None:
     """What decrypts the log in a folder, and all that belongs to it; None where it is plain.
 
@@ -111,7 +130,7 @@ def begin(log: Path) -> Cipher:
     from duranb.store.cipher import Cipher
 
     key = secrets.token_bytes(_BYTES)
-    _write(log, _wrapped(key))
+    _write(log, _wrapped(key, os.environ.get(KEY, "")))
     return Cipher(key)
 
 
@@ -128,15 +147,13 @@ def data_key(log: Path) -> bytes:
     raise StoreEncrypted(f"the store {log.parent} is not encrypted")
 
 
-def rewrap(log: Path, key: bytes, *, anew: bool = False) -> str:
-    """Encrypt a data key under the outer key that there is now; where that lies, in words. With
-    ``anew`` one in the keyring is made anew. What it was encrypted with before is of no use then.
+def rewrap(log: Path, key: bytes) -> None:
+    """Encrypt a data key under another outer key: the one in ``NEW_KEY``, else one that is made in
+    the keyring. The one before is of no use for this store then.
 
     Raises :class:`StoreEncrypted` or :class:`duranb.errors.StoreUnwritable`.
     """
-    wrapped = _wrapped(key, anew=anew)
-    _write(log, wrapped)
-    return where(wrapped)
+    _write(log, _wrapped(key, os.environ.get(NEW_KEY, ""), anew=True))
 
 
 def heal(log: Path) -> None:
@@ -160,8 +177,19 @@ def described(log: Path) -> str:
 def where(wrapped: Wrapped) -> str:
     """Where an outer key lies, in words."""
     if wrapped.salt:
-        return f"a passphrase in {KEY}"
-    return f"{KEY} or the keyring ({SERVICE} {wrapped.keyring})" if wrapped.keyring else KEY
+        return f"the passphrase in {KEY}"
+    if wrapped.keyring:
+        return f"the key {wrapped.keyring} that the keyring has for {SERVICE}"
+    return f"the key in {KEY}"
+
+
+def planned(name: str = KEY) -> str:
+    """Where the outer key lies that is used next, in words; ``name`` is the variable that may hold
+    it."""
+    given = os.environ.get(name, "")
+    if not given:
+        return "a key in the keyring"
+    return f"the passphrase in {name}" if _hex(given) is None else f"the key in {name}"
 
 
 # -- small files ---------------------------------------------------------------------------------
@@ -180,6 +208,15 @@ def opened(data: bytes, about: str, cipher: Cipher | None) -> bytes:
     if cipher is None:
         raise ValueError("it is encrypted, and the store is not")
     return cipher.decrypt(data[len(_LETTER) :], about.encode())
+
+
+def letter(file: Path) -> bytes:
+    """What a file says that another process has left in a folder of a store, also of an encrypted
+    one. Raises OSError, and ValueError for what does not decrypt."""
+    data = guarded.read(file)
+    if not data.startswith(_LETTER):
+        return data
+    return opened(data, file.name, cipher_of(current(file.parent.parent, LOG)))
 
 
 # -- the file ------------------------------------------------------------------------------------
@@ -203,9 +240,8 @@ def _write(log: Path, wrapped: Wrapped) -> None:
         files.replace(log / name, msgspec.json.encode(wrapped))
 
 
-def _wrapped(key: bytes, *, anew: bool = False) -> Wrapped:
-    """A data key, encrypted under the outer key that there is."""
-    given = os.environ.get(KEY, "")
+def _wrapped(key: bytes, given: str, *, anew: bool = False) -> Wrapped:
+    """A data key, encrypted under the outer key that is given, or else one in the keyring."""
     if given and (outer := _hex(given)) is None:
         salt = secrets.token_hex(_SALT)
         made, outer = Wrapped(_FORMAT, "", salt=salt), _of_passphrase(given, salt)

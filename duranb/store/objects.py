@@ -14,14 +14,17 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from urllib.parse import quote, unquote
+
+import msgspec
 
 from duranb.errors import StoreDamaged, StoreError, Superseded, UsageError
 from duranb.record import events as e
 from duranb.record.artifacts import Buffer
 from duranb.record.events import Event, EventBody
-from duranb.store import batches, files, keys
+from duranb.store import batches, encryption, files, keys
 from duranb.store.batches import Batch
 from duranb.store.buckets import Bucket
 from duranb.store.log import Line
@@ -38,9 +41,23 @@ Opening = Callable[[Sequence[Event]], Sequence[EventBody]]
 RUNS = "runs"
 """The folder of the logs of nodes."""
 
+SHARES = "shares"
+"""The folder of the logs of shares; what is in them is in the node's log too once it goes on."""
+
+COMPACTED = "compacted"
+"""The folder of objects that have the first batches of a log in one."""
+
+COMPACT = 256
+"""Batches that were read one by one, from which on they are put into one object."""
+
+LARGEST = 256 << 20
+"""Bytes of such an object at most: it is held in memory while it is put."""
+
 TRIES = 50
 """How often a place is tried that others take first."""
 
+
+NOTHING: Mapping[str, bytes] = MappingProxyType({})
 
 OWN = b""
 """Stands for the user's own key."""
@@ -96,20 +113,28 @@ class ObjectStore:
     """
 
     def __init__(
-        self, bucket: Bucket, place: str, epoch: int = 0, *, opening: Opening = lambda events: ()
+        self,
+        bucket: Bucket,
+        place: str,
+        epoch: int = 0,
+        *,
+        opening: Opening = lambda events: (),
+        beside: Mapping[str, bytes] = NOTHING,
     ) -> None:
         """Read the log, and take its next number; with it goes what ``opening`` makes of the events
-        that were read.
+        that were read. ``beside`` are short artifacts of another log, by digest.
 
         Raises :class:`Superseded` where a writer of a later epoch has it,
         :class:`duranb.errors.Untrusted`, or another :class:`duranb.errors.StoreError`.
         """
+        encryption.refuse_where_wanted("a journal in object storage")
         self.listeners: list[Listener] = []
         self._artifacts = ObjectArtifacts(bucket)
         self._mutex = threading.Lock()
         self._unsent: dict[str, bytes] = {}
         self._sent: dict[str, bytes] = {}
         self._log = _Log(bucket, place, epoch)
+        self._beside = beside
         self._log.take_over(opening)
         self._writer = Writer(self._log, self._artifacts.keep, self._stored, self._log.check)
 
@@ -129,6 +154,7 @@ class ObjectStore:
         with self._mutex:
             here = self._unsent.get(digest, self._sent.get(digest))
         here = self._log.payloads.get(digest) if here is None else here
+        here = self._beside.get(digest) if here is None else here
         return self._artifacts.get(digest) if here is None else memoryview(here)
 
     def copy(self, digest: str) -> memoryview:
@@ -206,6 +232,8 @@ class _Log:
         self._next = 0
         self._seal = batches.GENESIS
         self._latest: Batch | None = None
+        self._raw: list[bytes] = []
+        self._singly = 0
         self._lost: StoreError | None = None
 
     @property
@@ -230,17 +258,50 @@ class _Log:
             name, raw = self._named(claim)
             if self._bucket.create(name, raw) or self._bucket.get(name) == raw:
                 self._take(claim, raw[: batches.SEAL])
+                self._compact()
                 return
         raise Superseded(f"{self._place}: others have taken each of {TRIES} places first")
 
     def read_on(self) -> None:
         """Take in what was appended since."""
-        names = self._bucket.names(f"{self._place}/")[self._next :]
+        if not self._next:
+            self._read_compacted()
+        last = self._name(self._next - 1) if self._next else ""
+        names = self._bucket.names(f"{self._place}/", after=last)
         for name, raw in zip(names, self._bucket.get_many(names), strict=True):
             if name != self._name(self._next) or raw is None:
                 raise StoreDamaged(f"{self._name(self._next)} is missing from the bucket")
-            batch, seal = batches.decode(raw, self._key, name, self._seal)
-            self._take(batch, seal)
+            self._take_in(raw)
+            self._singly += 1
+
+    def _read_compacted(self) -> None:
+        """Take in the first batches from the object that has most of them, if there is one."""
+        names = self._bucket.names(f"{COMPACTED}/{self._place}/")
+        whole = self._bucket.get(names[-1]) if names else None
+        if whole is None:
+            return
+        try:
+            found = msgspec.msgpack.decode(whole, type=list[bytes])
+        except msgspec.MsgspecError as error:
+            raise StoreDamaged(
+                f"{names[-1]} is damaged: all that is in it lies in {self._place} too, so delete it"
+            ) from error
+        for raw in found:
+            self._take_in(raw)
+
+    def _take_in(self, raw: bytes) -> None:
+        batch, seal = batches.decode(raw, self._key, self._name(self._next), self._seal)
+        self._take(batch, seal)
+        self._raw.append(raw)
+
+    def _compact(self) -> None:
+        """Put all batches that were read into one object as well, where they were many: whoever
+        opens the log next reads that and what came after. Each keeps its own seal."""
+        size = sum(map(len, self._raw))
+        if self._singly >= COMPACT and size <= LARGEST:
+            whole = msgspec.msgpack.encode(self._raw)
+            self._bucket.create(f"{COMPACTED}/{self._place}/{len(self._raw):08d}", whole)
+        self._raw = []
 
     def append(self, lines: Sequence[Line]) -> list[Event]:
         """Put a batch under the next number; its events, durable."""
@@ -309,6 +370,11 @@ def _short(lines: Sequence[Line]) -> Iterator[tuple[str, bytes]]:
 def place_of(run: str, node: str) -> str:
     """Where the log of a node of a run lies in a bucket."""
     return f"{RUNS}/{quote(run, safe='')}/{quote(node, safe='')}"
+
+
+def share_of(run: str, node: str, share: str) -> str:
+    """Where the log lies of a worker that carries out a share of a map in a node."""
+    return f"{SHARES}/{quote(run, safe='')}/{quote(node, safe='')}/{quote(share, safe='')}"
 
 
 def places(bucket: Bucket, run: str = "") -> dict[str, list[str]]:

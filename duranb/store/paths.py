@@ -13,6 +13,9 @@ STORES = ".duranb"
 RUNS = ".runs"
 """What the folder of many runs' stores is called, after the notebook's name."""
 
+OUTCOMES = "outcomes.jsonl"
+"""In that folder: what came out of each run, a line each."""
+
 LOG = "log"
 """The folder of the log's segments: the history itself."""
 

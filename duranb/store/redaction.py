@@ -17,9 +17,10 @@ from typing import NamedTuple
 
 from duranb.errors import StoreDamaged
 from duranb.record import events as e
-from duranb.store import chain, files, guarded, segments
+from duranb.store import chain, encryption, files, guarded, segments
 from duranb.store.index import Index
 from duranb.store.log import LogReader
+from duranb.store.paths import LOG, current
 from duranb.store.segments import HEAD_SIZE, Record
 
 Data = bytes | memoryview
@@ -105,18 +106,31 @@ def write_files(index: Index, plan: Plan, redaction: Redaction) -> None:
 
 def held(folder: Path, holds: Callable[[Data], object]) -> list[Path]:
     """Files of a store beside its history that hold something: what was set aside, and what others
-    have left there to be taken in. Raises OSError."""
+    have left there to be taken in. What was set aside of an encrypted store cannot be looked
+    through, and may hold it. Raises OSError."""
     found = []
+    encrypted = encryption.is_encrypted(current(folder, LOG))
     for place in BESIDE:
         for path in (folder / place).rglob("*"):
-            if guarded.is_file(path):
-                with guarded.reading(path) as file:
-                    if holds(file.read()):
-                        found.append(path)
+            if guarded.is_file(path) and _holds(path, holds, encrypted):
+                found.append(path)
     return found
 
 
-BESIDE = ("quarantine", "takeover", "answers", "signals")
+def _holds(path: Path, holds: Callable[[Data], object], encrypted: bool) -> bool:
+    if not encrypted:
+        with guarded.reading(path) as file:
+            return bool(holds(file.read()))
+    try:
+        return path.parent.name not in LETTERS or bool(holds(encryption.letter(path)))
+    except ValueError:
+        return True
+
+
+LETTERS = ("answers", "signals")
+"""Folders of what other processes leave in a store."""
+
+BESIDE = ("quarantine", "takeover", *LETTERS)
 """What is beside the history in a store's folder, and may be removed."""
 
 

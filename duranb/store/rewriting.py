@@ -28,6 +28,7 @@ from duranb.store.paths import (
     check_folder,
 )
 from duranb.store.reading import Reading
+from duranb.store.redaction import LETTERS
 from duranb.store.segments import HEAD_SIZE, FrameWriter, Layout
 
 if TYPE_CHECKING:  # cryptography is an extra
@@ -35,9 +36,6 @@ if TYPE_CHECKING:  # cryptography is an extra
 
 _MAKING = "rewriting"
 """The folder while it is being made; what is left of it is of no use."""
-
-_LETTERS = ("answers", "signals")
-"""Folders of small files that other processes leave."""
 
 _OLD = "old"
 
@@ -69,6 +67,21 @@ def rewrite(folder: Path, *, encrypted: bool) -> Rewritten:
             files.sync_folder(folder)
             finish(folder)
             return done
+        finally:
+            lock.release()
+    except OSError as error:
+        raise files.unwritable(folder, error) from error
+
+
+def change_key(folder: Path) -> None:
+    """Have another key open an encrypted store that nobody has open; see
+    :func:`duranb.store.encryption.rewrap`. Raises what :func:`rewrite` raises."""
+    try:
+        check_folder(folder)
+        lock = StoreLock(folder / "lock")
+        try:
+            finish(folder)
+            encryption.rewrap(folder / LOG, encryption.data_key(folder / LOG))
         finally:
             lock.release()
     except OSError as error:
@@ -195,7 +208,7 @@ def _rewrite_head(folder: Path, head: heads.Head, digest: bytes) -> None:
 
 def _rewrite_letters(folder: Path, now: Cipher | None, then: Cipher | None) -> None:
     """Write what other processes have left anew, each in one step; what cannot be read stays."""
-    for name in _LETTERS:
+    for name in LETTERS:
         if not guarded.is_folder(folder / name):
             continue
         for path in sorted((folder / name).iterdir()):

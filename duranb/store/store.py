@@ -194,6 +194,11 @@ class Store:
         """Why this user does not stand for what is in the store, as a sentence, or empty."""
         return self._index.foreign
 
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether what is in the store lies on the disk encrypted."""
+        return self._cipher is not None
+
     def append(self, *bodies: EventBody, expected: int | None = None) -> Receipt:
         """Append events; see :meth:`duranb.store.port.Port.append`. The receipt raises
         :class:`StoreUnwritable` where they cannot be written.

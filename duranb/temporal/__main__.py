@@ -9,14 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sys
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import click
-from temporalio.client import Client
-from temporalio.envconfig import ClientConfig
 
 from duranb.errors import DuranbError
 from duranb.temporal import runs, worker
@@ -25,12 +22,6 @@ from duranb.text import given as typed
 
 FOLDER = click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 QUEUE = click.option("--queue", default="", help="Task queue; by default the notebook's name.")
-
-
-async def _client() -> Client:
-    config = ClientConfig.load_client_connect_config()
-    config.setdefault("target_host", "127.0.0.1:7233")
-    return await Client.connect(**config)
 
 
 @click.group(help=__doc__)
@@ -47,7 +38,7 @@ def work(folder: Path, queue: str, bucket: str, at_once: int) -> None:
     """Run nodes of the export in FOLDER until SIGTERM."""
 
     async def go() -> None:
-        await worker.work(await _client(), folder, bucket, queue=queue, at_once=at_once)
+        await worker.work(await runs.connected(), folder, bucket, queue=queue, at_once=at_once)
 
     asyncio.run(go())
 
@@ -79,7 +70,7 @@ def start(
 
     async def go() -> Any:
         handle = await runs.start(
-            await _client(),
+            await runs.connected(),
             folder,
             run,
             given,
@@ -98,7 +89,7 @@ def status(run: str) -> None:
     """How far RUN is, what it asks, and what it cost so far."""
 
     async def go() -> Any:
-        return await (await _client()).get_workflow_handle(run).query(Notebook.status)
+        return await (await runs.connected()).get_workflow_handle(run).query(Notebook.status)
 
     _show(asyncio.run(go()))
 
@@ -111,7 +102,7 @@ def answer(run: str, question: str, value: str) -> None:
     """Answer QUESTION of RUN (see status) with VALUE: JSON, or else text."""
 
     async def go() -> Any:
-        handle = (await _client()).get_workflow_handle(run)
+        handle = (await runs.connected()).get_workflow_handle(run)
         return await handle.execute_update(Notebook.answer, args=[question, typed.value(value)])
 
     _show(asyncio.run(go()))
@@ -121,19 +112,11 @@ def _show(found: Any) -> None:
     print(found if isinstance(found, str) else json.dumps(found, indent=2))
 
 
-def _end(code: int) -> NoReturn:
-    """End the process here: Temporal's own threads may still run, and Python, when it is being
-    finalised, does not bear that."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
-
-
 if __name__ == "__main__":
     try:
         main(prog_name="python -m duranb.temporal")
     except DuranbError as error:
         print(f"duranb: {error}", file=sys.stderr)
-        _end(1)
+        runs.end(1)
     except SystemExit as end:
-        _end(end.code if isinstance(end.code, int) else 1)
+        runs.end(end.code if isinstance(end.code, int) else 1)

@@ -20,8 +20,9 @@ from temporalio.exceptions import ApplicationError
 
 from duranb.errors import StoreError
 from duranb.temporal.modules import OtherExport
-from duranb.temporal.node import Held, Nodes, Order
-from duranb.temporal.workflow import NODE, UNDO
+from duranb.temporal.node import Held, NodeFailed, Nodes, Order
+from duranb.temporal.shares import ForWorkers
+from duranb.temporal.workflow import ITEMS, NODE, TELL, UNDO
 
 BEATS = 3
 """Signs of life within the time after which a worker is taken for dead."""
@@ -41,7 +42,7 @@ class Activities:
 
     def all(self) -> list[Callable[..., Any]]:
         """The activities, to be given to Temporal's own ``Worker``."""
-        return [self.node, self.undo]
+        return [self.node, self.items, self.undo, self.tell]
 
     @activity.defn(name=NODE)
     async def node(self, given: dict[str, Any]) -> dict[str, Any]:
@@ -51,13 +52,30 @@ class Activities:
             done = await self._alive(lambda call: self._nodes.run(order, call.execute))
         except Held as held:
             return {"held": {"opens": [asdict(each) for each in held.opens], "until": held.until}}
+        except ForWorkers as out:
+            return {"shared": asdict(out.shared)}
         return asdict(done)
+
+    @activity.defn(name=ITEMS)
+    async def items(self, given: dict[str, Any]) -> dict[str, Any]:
+        """Carry out a share of a map; its name, and whether it came to its end."""
+        order = _order(given)
+        assert order.share is not None
+        whole = await self._alive(lambda call: self._nodes.share(order, call.execute))
+        return {"share": order.share.name, "whole": whole}
 
     @activity.defn(name=UNDO)
     async def undo(self, given: dict[str, Any]) -> dict[str, Any]:
         """Undo a node."""
         order = _order(given)
         return {"undone": await self._alive(lambda call: self._nodes.undo(order))}
+
+    @activity.defn(name=TELL)
+    async def tell(self, given: dict[str, Any]) -> dict[str, Any]:
+        """The values of a result, as JSON."""
+        asked = given["takes"], given["names"], given["variables"]
+        found: dict[str, Any] = await self._alive(lambda call: self._nodes.tell(*asked))
+        return found
 
     async def _alive(self, work: Callable[[_Call], Any]) -> Any:
         """What ``work`` gives, in a thread, with signs of life until it ends."""
@@ -76,8 +94,16 @@ class Activities:
             with contextlib.suppress(BaseException):  # what it raises is that it was cancelled
                 await asyncio.shield(running)
             raise
-        except (Held, StoreError, OtherExport):
+        except (Held, ForWorkers, StoreError, OtherExport):
             raise  # another try, or another worker, may get on
+        except NodeFailed as failed:
+            raise ApplicationError(
+                str(failed.error),
+                asdict(failed.spent),
+                *getattr(failed.error, "__notes__", ()),
+                type=type(failed.error).__name__,
+                non_retryable=True,
+            ) from failed.error
         except Exception as error:
             raise ApplicationError(
                 str(error),

@@ -73,8 +73,7 @@ def write(notebook: Path, folder: Path | None) -> list[Path]:
     """
     if folder is None:
         raise UsageError("--target temporal writes several files: -o FOLDER says where")
-    plan = graph_of(notebook).plan
-    _check(plan)
+    plan = planned(notebook)
     texts = {
         f"{plan.module}.py": exported(notebook, "steps"),
         PLAN: dump(plan).decode(),
@@ -90,6 +89,14 @@ def write(notebook: Path, folder: Path | None) -> list[Path]:
             file.write_text(text, encoding="utf-8")
             written.append(file)
     return written
+
+
+def planned(notebook: Path) -> Plan:
+    """The plan of a notebook as it is now. Raises :class:`duranb.export.ExportError` for what
+    cannot leave the notebook."""
+    plan = graph_of(notebook).plan
+    _check(plan)
+    return plan
 
 
 def _check(plan: Plan) -> None:

@@ -7,29 +7,35 @@ log of its journal says what was done, and whoever opens it later takes it over.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
 
 import duranb
+from duranb.code.looking import said
 from duranb.engine import saga
 from duranb.engine.claim import now_us
 from duranb.engine.runtime import Runtime, Settings, using
-from duranb.errors import InDoubt, Waiting
+from duranb.engine.spread import SharedOut, Spread
+from duranb.errors import InDoubt, StoreError, Waiting
 from duranb.plan import Node
 from duranb.record import events as e, standing
 from duranb.record.fold import Fold
 from duranb.record.history import History
 from duranb.record.kinds import Kind
 from duranb.record.model import Call, CallStatus, Status
+from duranb.runner.told import told
 from duranb.state import Namespace, randomness
 from duranb.store.buckets import Bucket
-from duranb.store.objects import ObjectArtifacts, ObjectStore, place_of
+from duranb.store.objects import ObjectArtifacts, ObjectStore, place_of, read, share_of
+from duranb.temporal import shares
 from duranb.temporal.board import Ref
 from duranb.temporal.modules import Steps
+from duranb.temporal.shares import SpreadMap
 from duranb.temporal.variables import Variables
 
 Execute = Callable[[Callable[..., Any], list[Any]], Any]
@@ -43,7 +49,8 @@ class Order:
 
     ``epoch`` counts how often the node was given to a worker. ``answers`` are those to questions of
     the node, by the number of the call, ``verdicts`` what became of effects in doubt: ``[True,
-    result]`` or ``[False]``.
+    result]`` or ``[False]``. Maps of ``least`` items and more are for several workers (0: none
+    are), ``maps`` are those that they have carried out, and ``share`` is what this one is to do.
     """
 
     run: str
@@ -54,19 +61,39 @@ class Order:
     epoch: int = 0
     answers: dict[int, Any] = field(default_factory=dict)
     verdicts: dict[int, list[Any]] = field(default_factory=dict)
+    least: int = 0
+    maps: list[SpreadMap] = field(default_factory=list)
+    share: SpreadMap | None = None
 
 
 @dataclass
-class Done:
-    """What became of a node: the ``values`` it made or changed, by reference, where the random
-    generators stand, how many ``calls`` to models it made, and their ``cost`` in US dollars.
-    ``undoable``: something undoes what it did."""
+class Spent:
+    """What a node has cost over all its tries: how many ``calls`` to models it made, their ``cost``
+    in US dollars and their ``tokens``; what ``unpriced`` of them cost is not known."""
+
+    calls: int = 0
+    cost: float = 0.0
+    tokens: int = 0
+    unpriced: int = 0
+
+
+@dataclass
+class Done(Spent):
+    """What became of a node: the ``values`` it made or changed, by reference, and where the random
+    generators stand. ``undoable``: something undoes what it did."""
 
     values: dict[str, Ref] = field(default_factory=dict)
     random: str = ""
-    calls: int = 0
-    cost: float = 0.0
     undoable: bool = False
+
+
+class NodeFailed(Exception):
+    """A node's own code raised ``error``, once its retries were spent."""
+
+    def __init__(self, error: Exception, spent: Spent) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.spent = spent
 
 
 @dataclass
@@ -99,32 +126,56 @@ class Nodes:
     def run(self, order: Order, execute: Execute) -> Done:
         """Carry a node out.
 
-        Raises :class:`Held` where it has to wait, :class:`duranb.errors.Superseded` once another
-        worker has it, another :class:`duranb.errors.StoreError` where the bucket fails, and what
-        the node's own code raises once its retries are spent.
+        Raises :class:`Held` where it has to wait, :class:`duranb.temporal.shares.ForWorkers` where
+        several are to carry out a map of it, :class:`duranb.errors.Superseded` once another
+        worker has it, another :class:`duranb.errors.StoreError` where the bucket fails, and
+        :class:`NodeFailed` for what the node's own code raises once its retries are spent.
         """
         node = order.node
         fn = self._steps.function(node)
-        variables = Variables(self._artifacts)
-        variables.take(order.takes)
-        given = {name: self._given(order, variables, name) for name in (*node.reads, *node.uses)}
-        variables.watch()
+        variables, given = self._variables(order)
         used = {n: variables[given[n]] for n in node.uses}
         with self._alone(order), self._steps.having(used), self._steps.watching(node, fn):
             with self._journal(order) as runtime:
                 try:
                     result = execute(fn, [variables[given[name]] for name in node.reads])
+                except SharedOut as out:
+                    runtime.flush()
+                    raise shares.for_workers(runtime, out) from out
                 except (Waiting, InDoubt) as error:
                     held = _held(runtime.history, node)
                     if held is None:
                         raise
                     raise held from error
+                except StoreError:
+                    raise
+                except Exception as error:
+                    raise NodeFailed(error, _spent(runtime)) from error
                 runtime.flush()
                 done = _summary(runtime)
             random = self._random_after(node)
         variables.give(_made(node, result))
         done.values, done.random = variables.keep(), random
         return done
+
+    def share(self, order: Order, execute: Execute) -> bool:
+        """Carry out the share of a map that an order names, recorded in a log of its own; whether
+        it came to its end. What made it fail shows when the node goes on. Raises what :meth:`run`
+        does of stores."""
+        assert order.share is not None
+        fn = self._steps.function(order.node)
+        variables, given = self._variables(order)
+        with self._steps.watching(order.node, fn), self._share_journal(order) as runtime:
+            try:
+                execute(fn, [variables[given[name]] for name in order.node.reads])
+            except SharedOut as out:
+                runtime.flush()
+                return out.which == order.share.which
+            except StoreError:
+                raise
+            except Exception:
+                runtime.flush()
+        return False
 
     def undo(self, order: Order) -> int:
         """Undo what a node did, latest first; how many executions are undone by now. What an
@@ -142,7 +193,36 @@ class Nodes:
             undone = [x for x in history.executions.values() if x.status is Status.COMPENSATED]
         return len(undone)
 
+    def tell(
+        self, takes: dict[str, Ref], names: Sequence[str], variables: dict[str, str]
+    ) -> dict[str, dict[str, Any]]:
+        """What JSON can tell of the variables called ``names``, as ``told``, and why it cannot of
+        the others, as ``untold``. ``takes`` are their values by name, ``variables`` which variable
+        each is. Raises :class:`duranb.errors.StoreError` where the bucket fails."""
+        found: dict[str, dict[str, Any]] = {"told": {}, "untold": {}}
+        for name in names:
+            if name not in takes:
+                found["untold"][name] = "no node of the run gives it"
+                continue
+            loaded = Variables(self._artifacts)
+            try:
+                loaded.take({variables[name]: takes[name]})
+                found["told"][name] = json.loads(told(loaded[variables[name]]))
+            except StoreError:
+                raise
+            except Exception as error:  # of any kind: it is the value's own code
+                found["untold"][name] = said(error)
+        return found
+
     # -- its values ------------------------------------------------------------------------
+
+    def _variables(self, order: Order) -> tuple[Variables, dict[str, str]]:
+        """What a node takes, loaded, and which variable each of its names is."""
+        node, variables = order.node, Variables(self._artifacts)
+        variables.take(order.takes)
+        given = {name: self._given(order, variables, name) for name in (*node.reads, *node.uses)}
+        variables.watch()
+        return variables, given
 
     def _given(self, order: Order, variables: Variables, name: str) -> str:
         """The variable that a name of the node stands for. One that no node gave, and that is no
@@ -178,13 +258,40 @@ class Nodes:
         """The engine over the node's journal, for the code in this block."""
         where = place_of(order.run, order.node.name)
         store = ObjectStore(self._bucket, where, order.epoch, opening=partial(_opening, order))
+        done = frozenset(each.which for each in order.maps)
+        spread = Spread(order.least, done=done) if order.least else None
+        with self._over(store, Fold(store.events()), spread) as runtime:
+            shares.merge(runtime, self._bucket, order.run, order.node.name, order.maps)
+            _settle(runtime, order)
+            yield runtime
+
+    @contextlib.contextmanager
+    def _share_journal(self, order: Order) -> Iterator[Runtime]:
+        """The engine over what the node had recorded when its map was shared out, with what is
+        recorded now in the share's own log."""
+        mine, name = order.share, order.node.name
+        assert mine is not None
+        before, short = read(self._bucket, place_of(order.run, name))
+        folding = Fold(before[: mine.upto])
+        where = share_of(order.run, name, mine.name)
+        opened = e.SessionOpened(pid=os.getpid(), host=socket.gethostname())
+        store = ObjectStore(
+            self._bucket, where, order.epoch, opening=lambda events: [opened], beside=short
+        )
+        for event in store.events():
+            folding.apply(event)
+        done = frozenset(each.which for each in order.maps)
+        spread = Spread(order.least, mine.share, done)
+        with self._over(store, folding, spread) as runtime:
+            yield runtime
+
+    @contextlib.contextmanager
+    def _over(self, store: ObjectStore, folding: Fold, spread: Spread | None) -> Iterator[Runtime]:
         try:
-            live = vars(self._steps.module)
-            namespace = Namespace(live, store, self._steps.uses)
-            settings = Settings(headless=True, check=False)
-            runtime = Runtime(store, Fold(store.events()), namespace, settings)
+            namespace = Namespace(vars(self._steps.module), store, self._steps.uses)
+            settings = Settings(headless=True, check=False, spread=spread)
+            runtime = Runtime(store, folding, namespace, settings)
             try:
-                _settle(runtime, order)
                 with using(runtime):
                     yield runtime
             finally:
@@ -229,13 +336,21 @@ def _made(node: Node, result: Any) -> dict[str, Any]:
     return {f"{node.name}:{name}": value for name, value in named}
 
 
-def _summary(runtime: Runtime) -> Done:
-    answered = [c for c in runtime.history.calls.values() if c.kind.traits.answer]
-    return Done(
+def _spent(runtime: Runtime) -> Spent:
+    history = runtime.history
+    answered = [c for c in history.calls.values() if c.kind.traits.answer]
+    ledgers = [history.ledger(number) for number in history.executions]
+    return Spent(
         calls=len(answered),
         cost=sum(c.usage.cost for c in answered if c.usage is not None),
-        undoable=any(saga.undoing(runtime, x).possible for x in standing.standing(runtime.history)),
+        tokens=sum(x.tokens for x in ledgers),
+        unpriced=sum(x.unpriced for x in ledgers),
     )
+
+
+def _summary(runtime: Runtime) -> Done:
+    undoable = any(saga.undoing(runtime, x).possible for x in standing.standing(runtime.history))
+    return Done(**asdict(_spent(runtime)), undoable=undoable)
 
 
 BATCH = 300.0

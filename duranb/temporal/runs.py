@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ast
 import json
+import os
+import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 from temporalio.client import Client, WorkflowHandle
 from temporalio.common import WorkflowIDReusePolicy
+from temporalio.envconfig import ClientConfig
 
 from duranb.errors import UsageError
 from duranb.plan import Plan, dump
@@ -33,6 +36,28 @@ def parameters_of(plan: Plan, given: dict[str, Any]) -> dict[str, Any]:
     return found | given
 
 
+def told(
+    plan: Plan,
+    parameters: dict[str, Any] | None = None,
+    *,
+    on_failure: str = "",
+    heartbeat: float | None = None,
+    continue_after: int | None = None,
+) -> dict[str, Any]:
+    """The input of a run of a plan: see :class:`duranb.temporal.workflow.Notebook`. Raises
+    :class:`UsageError`."""
+    given = {
+        "on_failure": on_failure or None,
+        "heartbeat": heartbeat,
+        "continue_after": continue_after,
+    }
+    return {
+        "plan": json.loads(dump(plan)),
+        "parameters": parameters_of(plan, parameters or {}),
+        **{name: value for name, value in given.items() if value is not None},
+    }
+
+
 async def start(
     client: Client,
     folder: Path,
@@ -53,22 +78,35 @@ async def start(
     Raises :class:`UsageError`, or ``temporalio.exceptions.WorkflowAlreadyStartedError``.
     """
     plan = load_plan(folder)
-    told: dict[str, Any] = {
-        "plan": json.loads(dump(plan)),
-        "parameters": parameters_of(plan, parameters or {}),
-    }
-    if on_failure:
-        told["on_failure"] = on_failure
-    if heartbeat is not None:
-        told["heartbeat"] = heartbeat
-    if continue_after is not None:
-        told["continue_after"] = continue_after
+    given = told(
+        plan,
+        parameters,
+        on_failure=on_failure,
+        heartbeat=heartbeat,
+        continue_after=continue_after,
+    )
     handle: WorkflowHandle[Any, dict[str, Any]] = await client.start_workflow(
         Notebook.run,
-        told,
+        given,
         id=identifier,
         task_queue=queue or queue_of(plan),
         id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
         static_summary=plan.title or plan.notebook,
     )
     return handle
+
+
+async def connected() -> Client:
+    """A connection to where Temporal's own configuration says that it is: the environment
+    (``TEMPORAL_ADDRESS``, …), or a profile in its file."""
+    config = ClientConfig.load_client_connect_config()
+    config.setdefault("target_host", "127.0.0.1:7233")
+    return await Client.connect(**config)
+
+
+def end(code: int) -> NoReturn:
+    """End the process here: Temporal's own threads may still run, and Python, when it is being
+    finalised, does not bear that."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

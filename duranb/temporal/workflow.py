@@ -27,8 +27,14 @@ with workflow.unsafe.imports_passed_through():
 NODE = "duranb_node"
 """The activity that runs a node."""
 
+ITEMS = "duranb_items"
+"""The activity that carries out a share of a node's map."""
+
 UNDO = "duranb_undo"
 """The activity that undoes one."""
+
+TELL = "duranb_tell"
+"""The activity that tells values of variables as JSON."""
 
 COMPENSATE = "compensate"
 
@@ -37,6 +43,26 @@ HEARTBEAT = 10.0
 
 LONGEST = timedelta(days=365)
 """What a node may take at most; it is heartbeats that tell a dead worker."""
+
+SPREAD = 200
+"""Items of a map from which on several workers carry it out."""
+
+SHARE = 50
+"""Items that a worker is given at least."""
+
+SHARES = 64
+"""Shares of a map at most: the history stays short however many items there are."""
+
+AT_ONCE = 16
+"""Shares that are given to workers at once."""
+
+TELLING = timedelta(minutes=10)
+"""What loading the values for a result may take."""
+
+SUMS = ("calls", "cost", "tokens", "unpriced")
+"""What is added up over the nodes of a run (:class:`duranb.temporal.node.Spent`)."""
+
+_SUMMARIES = {NODE: "", ITEMS: "items of ", UNDO: "undo "}
 
 _AGAIN = RetryPolicy(
     initial_interval=timedelta(seconds=1),
@@ -54,8 +80,12 @@ class Notebook:
     Its input is a dict: ``plan``, as its JSON says; ``parameters``, by name, as JSON; and where
     they are not the usual, ``on_failure`` (``"compensate"`` undoes all that a failed run did),
     ``heartbeat`` (seconds) and ``continue_after`` (nodes after which it continues as new; else it
-    does when Temporal suggests so). Its result has the ``values`` of all variables, by reference,
-    and what it ``cost``.
+    does when Temporal suggests so). ``run`` is a name for its journals in the bucket, under which
+    it goes on with what an earlier try of it has done; else it has journals of its own. With
+    Maps of ``spread`` items and more (0: none) are carried out by several workers. With
+    ``wanted`` (names, or None for what the last step made) its result has what JSON can tell of
+    those as ``told``, and why not of the others as ``untold``. Its result has the ``values`` of all
+    variables, by reference, and what it ``cost``.
     """
 
     @workflow.init
@@ -66,11 +96,15 @@ class Notebook:
         given = {f":{n}": [[-1, {"json": v}]] for n, v in start.get("parameters", {}).items()}
         self._board = Board(self._plan, carried.get("board") or {"versions": given})
         info = workflow.info()
-        self._run: str = carried.get("run") or f"{info.workflow_id}/{info.first_execution_run_id}"
+        own = f"{info.workflow_id}/{info.first_execution_run_id}"
+        self._run: str = carried.get("run") or start.get("run") or own
+        # Later than the epochs of an earlier try under that name.
+        self._first_turn = int(info.start_time.timestamp()) if start.get("run") else 0
         self._turns: dict[str, int] = carried.get("turns", {})
         self._said: dict[str, dict[str, dict[str, Any]]] = carried.get("said", {})
-        self._totals: dict[str, Any] = carried.get("totals", {"calls": 0, "cost": 0.0})
+        self._totals: dict[str, Any] = dict.fromkeys(SUMS, 0) | carried.get("totals", {})
         self._undoable: list[str] = carried.get("undoable", [])
+        self._maps: dict[str, list[dict[str, Any]]] = carried.get("maps", {})
         self._questions: dict[str, dict[str, Any]] = {}
         self._states: dict[str, str] = {}
         self._errors: dict[str, str] = {}
@@ -90,7 +124,8 @@ class Notebook:
         if self._errors:
             await self._fail()
         values = {v.rpartition(":")[2]: found[-1][1] for v, found in self._board.latest()}
-        return {"values": values, **self._totals}
+        result = {"values": values, **self._totals}
+        return result | await self._tell() if "wanted" in start else result
 
     # -- what people ask and say -----------------------------------------------------------
 
@@ -173,6 +208,7 @@ class Notebook:
             "said": self._said,
             "totals": self._totals,
             "undoable": self._undoable,
+            "maps": self._maps,
         }
 
     async def _node(self, node: Node) -> None:
@@ -181,14 +217,19 @@ class Notebook:
             while True:
                 self._states[node.name] = "running"
                 found = await self._activity(NODE, node, self._order(node))
-                if "held" not in found:
+                if "shared" in found:
+                    await self._share(node, found["shared"])
+                elif "held" in found:
+                    await self._hold(node, found["held"])
+                else:
                     break
-                await self._hold(node, found["held"])
             self._board.finish(node, found["values"], found["random"])
         except ActivityError as error:
             if is_cancelled_exception(error):
                 raise
             self._note(node, _said(error))
+            for spent in getattr(error.cause, "details", ())[:1]:
+                self._spent(spent)
             return
         except Conflict as error:
             self._note(node, str(error))
@@ -196,10 +237,33 @@ class Notebook:
         finally:
             self._states.pop(node.name, None)
         self._finished_here += 1
-        self._totals["calls"] += found["calls"]
-        self._totals["cost"] += found["cost"]
+        self._spent(found)
         if found["undoable"]:
             self._undoable.append(node.name)
+
+    def _spent(self, sums: dict[str, Any]) -> None:
+        """Take in what a node has cost, done or failed."""
+        for name in SUMS:
+            self._totals[name] += sums.get(name, 0)
+
+    async def _tell(self) -> dict[str, Any]:
+        """The values that were asked for, as the last to give each name has left it."""
+        wanted = self._start["wanted"]
+        if wanted is None:
+            last = next((n for n in reversed(self._plan.nodes) if n.is_step), None)
+            wanted = last.writes if last is not None else ()
+        latest = {v: found[-1][1] for v, found in self._board.latest()}
+        by_name = {v.rpartition(":")[2]: v for v in latest}
+        takes = {n: latest[by_name[n]] for n in wanted if n in by_name}
+        order = {"takes": takes, "names": list(wanted), "variables": by_name}
+        told: dict[str, Any] = await workflow.execute_activity(
+            TELL,
+            order,
+            start_to_close_timeout=TELLING,
+            retry_policy=_AGAIN,
+            summary="tells results",
+        )
+        return told
 
     def _note(self, node: Node, error: str) -> None:
         self._errors[node.name] = error
@@ -208,7 +272,7 @@ class Notebook:
 
     def _order(self, node: Node) -> dict[str, Any]:
         """What the activity is told; see :class:`duranb.temporal.node.Order`."""
-        turn = self._turns[node.name] = self._turns.get(node.name, 0) + 1
+        turn = self._turns[node.name] = self._turns.get(node.name, self._first_turn) + 1
         said = self._said.get(node.name, {})
         return {
             "run": self._run,
@@ -219,7 +283,30 @@ class Notebook:
             "epoch": turn,
             "answers": said.get("answers", {}),
             "verdicts": said.get("verdicts", {}),
+            "least": self._start.get("spread", SPREAD) if _can_be_spread(node) else 0,
+            "maps": self._maps.get(node.name, []),
         }
+
+    async def _share(self, node: Node, shared: dict[str, Any]) -> None:
+        """Have workers carry out the items of a map. A share that fails ends it early: the node
+        goes on with what is there, and fails as it would have by itself."""
+        count = shared["count"]
+        size = max(SHARE, -(-count // SHARES))
+        gate, failed = asyncio.Semaphore(AT_ONCE), False
+
+        async def one(first: int) -> str:
+            nonlocal failed
+            async with gate:
+                if failed:
+                    return ""
+                mine = {**shared, "first": first, "last": min(first + size, count)}
+                found = await self._activity(ITEMS, node, {**self._order(node), "share": mine})
+                failed = failed or not found["whole"]
+                return str(found["share"])
+
+        names = await asyncio.gather(*(one(first) for first in range(0, count, size)))
+        done = {**shared, "done": [name for name in names if name]}
+        self._maps.setdefault(node.name, []).append(done)
 
     async def _hold(self, node: Node, held: dict[str, Any]) -> None:
         """Wait until one of a node's questions is answered, or its time has come."""
@@ -249,7 +336,7 @@ class Notebook:
             heartbeat_timeout=timedelta(seconds=beats),
             retry_policy=_AGAIN,
             cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-            summary=node.name if name == NODE else f"undo {node.name}",
+            summary=f"{_SUMMARIES[name]}{node.name}",
         )
         return found
 
@@ -276,6 +363,14 @@ class Notebook:
             self._states[name] = "undone"
             undone += [name] if found["undone"] else []
         return f"what the run had done was undone, latest first: {', '.join(undone) or 'nothing'}"
+
+
+def _can_be_spread(node: Node) -> bool:
+    """Whether items of its maps may be carried out in several processes: what they do beside their
+    results would stay there, and a budget is one for all."""
+    beside = node.changes or node.uses or node.draws or node.alone
+    budget = node.policy is not None and node.policy.budget is not None
+    return node.kind == "map" and not (beside or budget)
 
 
 def _said(error: ActivityError) -> str:

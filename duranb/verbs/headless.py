@@ -72,6 +72,21 @@ class Run(Headless, frozen=True):
             "a,b",
         ),
     ] = ""
+    on: Annotated[
+        Literal["temporal"] | None,
+        Option(
+            "--on",
+            "With --over: send the rows to a cluster, whose workers have the notebook's export. "
+            "TEMPORAL_ADDRESS says where it is.",
+        ),
+    ] = None
+    queue: Annotated[
+        str, Option("--queue", "With --on: the workers' task queue, if not the usual.", "NAME")
+    ] = ""
+    export: Annotated[
+        Path | None,
+        Option("--export", "With --on: the export that the workers have.", "FOLDER"),
+    ] = None
     every: Annotated[
         str,
         Option(

@@ -298,6 +298,39 @@ class Verify(OnFiles, frozen=True):
     ] = None
 
 
+DryRun = Annotated[bool, Option("--dry-run", "Only say what it would do.")]
+Yes = Annotated[bool, Option("--yes", "Do not ask.")]
+
+
+class Encrypt(OnFiles, frozen=True):
+    """Encrypt all that the store holds, and those of the notebook's many runs.
+
+    The key is in DURANB_ENCRYPTION_KEY: a passphrase, or 64 hex digits; else one is made in the
+    platform's keyring. Without it nothing can be read again. New stores are encrypted from their
+    first byte where DURANB_ENCRYPT=1 is set. The kernel has to be shut down meanwhile.
+
+    With --new-key only the key is changed: to the one in DURANB_NEW_ENCRYPTION_KEY, or to another
+    one in the keyring. What lies in the notebook's own file, and what was exported, stays plain.
+    """
+
+    example = "--yes"
+
+    new_key: Annotated[bool, Option("--new-key", "Have another key open what is encrypted.")] = (
+        False
+    )
+    dry_run: DryRun = False
+    yes: Yes = False
+
+
+class Decrypt(OnFiles, frozen=True):
+    """Write the store, and those of the notebook's many runs, in plain form again."""
+
+    example = "--yes"
+
+    dry_run: DryRun = False
+    yes: Yes = False
+
+
 class Export(OnFiles, frozen=True):
     """The notebook as a graph: a script that runs durably on its own, data, or a picture."""
 
@@ -346,7 +379,7 @@ VERBS: dict[str, type[Verb]] = {
         *(Run, Resume, Status, Log, Show, Diff, Timeline),
         *(Rewind, Replay, Fork, Switch, Compensate, Resolve),
         *(Answer, Signal, Limits, Trust, Scan, Redact, Forget),
-        *(Adopt, Import, Verify, Test, Export, ExportTraces),
+        *(Adopt, Import, Verify, Encrypt, Decrypt, Test, Export, ExportTraces),
     )
 }
 """Every verb by its word. Surfaces look a verb up here whenever they need it."""

@@ -22,8 +22,9 @@ from duranb.record.artifacts import Buffer
 from duranb.record.history import History
 from duranb.session.places import runs_of
 from duranb.session.reader import Reader, open_reader
-from duranb.store import guarded
+from duranb.store import encryption, guarded
 from duranb.store.paths import LOG
+from duranb.store.redaction import LETTERS
 from duranb.text.known import KNOWN, MASK
 from duranb.views.render import View
 
@@ -85,10 +86,12 @@ def _found(reader: Reader, unseen: list[str]) -> Iterator[tuple[str, str]]:
             yield from ((where, what) for what in _in_artifact(data))
     for path in _files(reader.store_path, looked_at):
         try:
-            for data in _pieces(path):
+            for data in _pieces(path) if not reader.is_encrypted else _decrypted(path):
                 yield from ((str(path.relative_to(reader.store_path)), what) for what in _in(data))
         except OSError as error:
             unseen.append(f"{path}: {error.strerror}")
+        except ValueError as error:
+            unseen.append(f"{path}: {error}")
 
 
 _MOST = 1 << 30
@@ -96,6 +99,15 @@ _MOST = 1 << 30
 
 _PIECE, _OVERLAP = 16 << 20, 64 << 10
 """Bytes that are read at once, and of the ones before that are looked at again."""
+
+
+def _decrypted(path: Path) -> Iterator[bytes]:
+    """What another process has left in an encrypted store. Of all else there only pieces are left
+    that were damaged, and nobody can look through. Raises OSError or ValueError."""
+    if path.parent.name in LETTERS:
+        yield encryption.letter(path)
+    elif path.parent.parent.name == "quarantine":
+        raise ValueError("it was set aside encrypted, and damaged")
 
 
 def _pieces(path: Path) -> Iterator[bytes]:

@@ -14,13 +14,21 @@ from duranb.record.kinds import Kind
 from duranb.record.model import Call, CallStatus, Execution, Origin, Status
 from duranb.record.staleness import latest, stale
 from duranb.record.ways import account
+from duranb.store.encryption import READABLE
 from duranb.views.lines import REMEDY
 from duranb.views.render import View
 from duranb.views.words import MARKS, STYLES, clock, cost, count, duration, money, tokens
 
 
-def view(history: History, holder: int | None = None, answered: Collection[int] = ()) -> View:
-    """Every step with its latest execution, and what waits for the user.
+def view(
+    history: History,
+    holder: int | None = None,
+    answered: Collection[int] = (),
+    *,
+    is_encrypted: bool = False,
+) -> View:
+    """Every step with its latest execution, and what waits for the user. Of an encrypted store it
+    is said what can be read of it without its key.
 
     ``holder`` is the pid of the kernel that has the store open, where that is not this process.
     ``answered`` are the questions whose answers the notebook has not found yet.
@@ -33,6 +41,8 @@ def view(history: History, holder: int | None = None, answered: Collection[int] 
     if rows:
         parts.append(_table(history, shown, old))
     parts += [Text(line) for line in left(history)]
+    if is_encrypted:
+        parts.append(Text(f"encrypted; {READABLE}", style="dim"))
     lines = [*needs(history, answered), *differing(history), *unrecorded(history)]
     parts += [Text(line, style="yellow") for line in lines]
     return View(*parts)

@@ -16,7 +16,8 @@ def status(reader: Reader, given: Status) -> View:
     from duranb.views.status import view
 
     with reader.lock:
-        return view(reader.history, reader.holder, answered(reader.store_path))
+        left = answered(reader.store_path)
+        return view(reader.history, reader.holder, left, is_encrypted=reader.is_encrypted)
 
 
 def log(reader: Reader, given: Log) -> View:

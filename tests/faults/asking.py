@@ -73,7 +73,8 @@ def by_messages_stream(url: str, question: str) -> str:
 def by_genai(url: str, question: str) -> str:
     from google import genai
 
-    client = genai.Client(api_key="k", http_options={"base_url": url})
+    options = {"base_url": url, "api_version": "v1beta"}
+    client = genai.Client(api_key="k", http_options=options)
     made = client.models.generate_content(model="gemini-2.5-flash", contents=question)
     return str(made.text)
 

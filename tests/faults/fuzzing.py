@@ -1,14 +1,11 @@
 """Bytes of any kind for whatever reads what others wrote: each is read, or refused by name.
 
-    python -m tests.faults.fuzzing NAME [--seconds 60]
-
-Coverage-guided, with atheris, which is no dependency: ``pip install atheris``. The same readers
-meet mutated samples in :mod:`tests.faults.test_fuzzing`.
+Mutated samples meet them in :mod:`tests.faults.test_fuzzing`, and what coverage leads to in
+:mod:`tests.faults.guided`.
 """
 
 from __future__ import annotations
 
-import argparse
 import ast
 import contextlib
 import io
@@ -200,25 +197,3 @@ SAMPLES: dict[str, list[bytes]] = {
     "resealed": [_log()[segments.HEAD_SIZE + segments.FRAME.size :]],
 }
 """What each reader reads well."""
-
-
-def main() -> None:
-    """See above."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("name", choices=READERS)
-    parser.add_argument("--seconds", type=int, default=60)
-    given = parser.parse_args()
-    import atheris  # type: ignore[import-not-found]
-
-    reader = READERS[given.name]
-    with tempfile.TemporaryDirectory(prefix="corpus-") as corpus:
-        for number, sample in enumerate(SAMPLES[given.name]):
-            (Path(corpus) / str(number)).write_bytes(sample)
-        atheris.instrument_all()
-        limits = [f"-max_total_time={given.seconds}", "-max_len=4096", "-timeout=20"]
-        atheris.Setup(["fuzzing", *limits, corpus], reader)
-        atheris.Fuzz()
-
-
-if __name__ == "__main__":
-    main()

@@ -68,6 +68,6 @@ def meet(name: str, examples: int) -> None:
 @pytest.mark.parametrize("name", READERS)
 def test_readers_are_fuzzed_by_coverage(name: str) -> None:
     """A minute each, from the samples."""
-    command = [sys.executable, "-m", "tests.faults.fuzzing", name, "--seconds", "60"]
+    command = [sys.executable, "-m", "tests.faults.guided", name, "--seconds", "60"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]

@@ -46,7 +46,7 @@ class Cluster:
         self.bucket = str(folder / "bucket")
         self.port = free_port()
         self.workers: list[subprocess.Popen[bytes]] = []
-        self._environment = {
+        self.environment = {
             **os.environ,
             "PYTHONPATH": str(ROOT),
             "TEMPORAL_ADDRESS": f"127.0.0.1:{self.port}",
@@ -95,7 +95,7 @@ class Cluster:
                 [sys.executable, *words],
                 stdout=log,
                 stderr=log,
-                env={**self._environment, **environment},
+                env={**self.environment, **environment},
                 cwd=self.folder,
             )
 

@@ -19,7 +19,7 @@ from duranb.plan import Node, Plan, edges_of
 from duranb.store.buckets import Folder
 from duranb.temporal.board import Board, Conflict
 from duranb.temporal.modules import OtherExport, Steps
-from duranb.temporal.node import Held, Nodes, Order
+from duranb.temporal.node import Held, NodeFailed, Nodes, Order
 
 HEAD = """
 import duranb
@@ -304,5 +304,5 @@ def test_a_run_of_another_export_is_told_so(tmp_path: Path) -> None:
 def test_a_step_on_a_worker_has_no_session(tmp_path: Path) -> None:
     """The verbs are a notebook's: a step that asks for them is told so, whoever's process it is."""
     run = Run(tmp_path, "@duranb.step\ndef a():\n    return duranb.current()\n", node("a"))
-    with pytest.raises(UsageError, match="runs on a worker"):
+    with pytest.raises(NodeFailed, match="runs on a worker"):
         run.node("a")

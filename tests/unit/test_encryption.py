@@ -225,8 +225,9 @@ def test_another_key_takes_the_place_of_the_first(
     """The old one does not open the store any more, and nothing else of it is written anew."""
     before = files(encrypted / LOG)
     key = encryption.data_key(encrypted / LOG)
-    monkeypatch.setenv(encryption.KEY, "11" * 32)
+    monkeypatch.setenv(encryption.NEW_KEY, "11" * 32)
     encryption.rewrap(encrypted / LOG, key)
+    monkeypatch.setenv(encryption.KEY, "11" * 32)
     with StoreView.open(encrypted) as view:
         assert verify(view) == []
     now = files(encrypted / LOG)

@@ -132,6 +132,20 @@ ANTHROPIC: dict[str, Callable[[anthropic.Anthropic], Any]] = {
 }
 
 
+def offered(ways: dict[str, Any]) -> list[Any]:
+    """The names of ways, of which some came with later versions than the oldest that is taken."""
+    client = openai.OpenAI(api_key="none")
+    chat = client.chat.completions
+    has = {
+        "responses": hasattr(client, "responses"),
+        "chat parse": hasattr(chat, "parse"),
+        "chat stream helper": hasattr(chat, "stream"),
+    }
+    lacks = [name for name, there in has.items() if not there]
+    skip = pytest.mark.skip(f"openai {openai.__version__} has no such method")
+    return [pytest.param(w, marks=[skip] if w.startswith(tuple(lacks)) else []) for w in ways]
+
+
 def twice(notebook: Notebook, server: CountingServer, ask: Callable[[], Any]) -> None:
     """Ask in a step, and again after a restart: an equal result, and nothing reached the server."""
     with notebook.step():
@@ -147,14 +161,17 @@ def twice(notebook: Notebook, server: CountingServer, ask: Callable[[], Any]) ->
     assert not notebook.failed
 
 
-@pytest.mark.parametrize("way", OPENAI)
+@pytest.mark.parametrize("way", offered(OPENAI))
 def test_openai(way: str, notebook: Notebook, server: CountingServer) -> None:
     """Each way of calling the OpenAI client is sent once and then replays."""
     with openai.OpenAI(base_url=f"{server.url}/v1", api_key="test") as client:
         twice(notebook, server, lambda: OPENAI[way](client))
 
 
-@pytest.mark.parametrize("way", ["chat", "chat stream", "chat raw", "responses stream"])
+OLDER = {way: OPENAI[way] for way in ("chat", "chat stream", "chat raw", "responses stream")}
+
+
+@pytest.mark.parametrize("way", offered(OLDER))
 def test_openai_on_the_older_httpx(way: str, notebook: Notebook, server: CountingServer) -> None:
     """The OpenAI client on a client of the older httpx is recorded and replayed as well."""
     with openai.OpenAI(
@@ -163,7 +180,7 @@ def test_openai_on_the_older_httpx(way: str, notebook: Notebook, server: Countin
         twice(notebook, server, lambda: OPENAI[way](client))
 
 
-@pytest.mark.parametrize("way", ASYNC_OPENAI)
+@pytest.mark.parametrize("way", offered(ASYNC_OPENAI))
 def test_async_openai(way: str, notebook: Notebook, server: CountingServer) -> None:
     """Each way of calling the asynchronous OpenAI client is sent once and then replays."""
 
@@ -217,5 +234,7 @@ def test_a_closed_client_still_refuses(notebook: Notebook, server: CountingServe
     with notebook.step():
         client.chat.completions.create(**CHAT)
     client.close()
-    with notebook.step(), pytest.raises(RuntimeError, match="closed"):
+    refused = (RuntimeError, openai.APIConnectionError)  # as its version says it
+    with notebook.step(), pytest.raises(refused) as raised:
         client.chat.completions.create(**CHAT)
+    assert "closed" in str(raised.value.__cause__ or raised.value)

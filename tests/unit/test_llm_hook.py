@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import httpx2
 import openai
 import pytest
@@ -204,17 +205,19 @@ def test_a_hook_on_top_of_ours_survives_uninstalling(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Where somebody wrapped our hook, theirs stays, and ours does nothing until it is back."""
-    ours = httpx2.Client.send
+    made: Any = client._client
+    library: Any = httpx2.Client if isinstance(made, httpx2.Client) else httpx.Client
+    ours = library.send
     seen = []
 
-    def theirs(self: httpx2.Client, request: httpx2.Request, **options: Any) -> httpx2.Response:
+    def theirs(self: Any, request: Any, **options: Any) -> Any:
         seen.append(request.url.path)
         return ours(self, request, **options)
 
     with monkeypatch.context() as patched:
-        patched.setattr(httpx2.Client, "send", theirs)
+        patched.setattr(library, "send", theirs)
         llm.uninstall()
-        assert httpx2.Client.send is theirs
+        assert library.send is theirs
         with notebook.step():
             client.chat.completions.create(**ASK)
         assert not notebook.calls()

@@ -218,9 +218,10 @@ def test_strict_replay_sends_nothing(
         client.chat.completions.create(**ASK)
     with notebook.step(strict=True) as step:
         client.chat.completions.create(**ASK)
-        with pytest.raises(Unrecorded, match="chat gpt-4o-mini"):
+        with pytest.raises((Unrecorded, openai.APIConnectionError)):  # as its version says it
             client.chat.completions.create(**{**ASK, "seed": 1})
         assert isinstance(step.journal.stopped, Unrecorded)
+        assert "chat gpt-4o-mini" in str(step.journal.stopped)
     assert server.count == 1
 
 

@@ -105,3 +105,53 @@ def test_instances_of_one_class_are_so_again_though_it_has_no_name() -> None:
     third = Kernel(first.artifacts)
     third.namespace.restore({"x": again.changed["x"], "y": made.changed["y"]})
     assert type(third["x"]) is type(third["y"])
+
+
+@pytest.mark.parametrize(
+    ("setup", "step", "change", "look"),
+    [
+        ("class C: pass\no = C()\no.n = 1", "d = vars(o)", "d['n'] = 2", "o.n"),
+        ("class C: pass\no = C()\no.n = 1", "d = [o.__dict__]", "o.n = 2", "d[0]['n']"),
+        (
+            "class C:\n    all = {}\n    def __init__(self): self.__dict__ = self.all\no = C()",
+            "p = C()",
+            "p.n = 2",
+            "o.n",
+        ),
+        (
+            "class C(dict):\n    def __init__(self): self.__dict__ = self\no = C()",
+            "o.n = 1",
+            "o['n'] = 2",
+            "o.n",
+        ),
+    ],
+    ids=["a name", "in a list", "of all instances", "a dict that is its own"],
+)
+def test_the_attributes_that_something_else_holds_are_the_same_dict(
+    setup: str, step: str, change: str, look: str
+) -> None:
+    """``vars(o)`` and the instance show the same, in a new kernel and after a change that a step
+    made is restored upon what the cells above have made anew."""
+    first = Kernel()
+    deltas = [first.run(code) for code in (setup, step)]
+    changed = first.run(change)
+    second = Kernel(first.artifacts)
+    for delta in deltas:
+        given(second, delta, *delta.changed)
+    second.run(change)
+    assert eval(look, second.live) == 2
+    third = Kernel(first.artifacts)
+    third.run(setup)
+    third.run(step)
+    given(third, changed, *changed.changed, in_place=set(changed.changed))
+    assert eval(look, third.live) == 2
+    third.run(change.replace("2", "3"))
+    assert eval(look, third.live) == 3
+
+
+def test_a_namespace_whose_attributes_have_a_name_is_refused() -> None:
+    """It cannot be given a dict; one whose dict nobody else holds is stored."""
+    kernel = Kernel()
+    stored = kernel.run("import types\nn = types.SimpleNamespace(a=1)").changed["n"]
+    held = kernel.run("d = vars(n)\nd['a'] = 2").changed["n"]
+    assert stored.artifact and not held.artifact and "vars()" in held.why

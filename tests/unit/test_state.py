@@ -647,6 +647,10 @@ def test_an_array_of_strings_comes_back(kernel: Kernel, strings: list[Any]) -> N
     assert later(kernel)[0]["words"].tolist() == [*strings[:7], "changed", *strings[8:]]
 
 
+@pytest.mark.skipif(
+    int(pd.__version__.partition(".")[0]) < 3,
+    reason="before pandas 3 strings are objects, and are stored with the table",
+)
 def test_a_column_of_strings_is_kept_once(kernel: Kernel) -> None:
     """What changes beside it in a table does not store it again."""
     words = list(map(str, range(100_000)))

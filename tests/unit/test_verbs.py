@@ -180,7 +180,7 @@ def test_answers_are_json_or_text(given: str, value: object) -> None:
     ("verb", "given", "said"),
     [
         ("fork", [], "Missing argument 'NAME'"),
-        ("rewind", ["one", "--bad"], "No such option '--bad'"),
+        ("rewind", ["one", "--bad"], "No such option:? '?--bad"),
         ("replay", ["one", "--with", "3=4"], "--with takes NAME=EXPR"),
         ("log", ["-n", "0"], "not in the range"),
     ],

@@ -23,12 +23,11 @@ Pull = Callable[[], Awaitable[Sequence[bytes] | None]]
 
 
 def hook(module: ModuleType) -> None:
-    """Journal what this library sends. A version without middlewares (before 3.12) is left alone:
-    its connections are named as not recorded."""
+    """Journal what this library sends. A version without middlewares, or whose payloads do not give
+    their bytes (before 3.12.4), is left alone: its connections are named as not recorded."""
     found: Any = module
-    session = found.ClientSession
-    if "middlewares" in inspect.signature(session._request).parameters:
-        patch(session, "_request", functools.partial(_session, _Library(found)))
+    if hasattr(found.payload.Payload, "as_bytes"):
+        patch(found.ClientSession, "_request", functools.partial(_session, _Library(found)))
 
 
 class _Library:

@@ -1,0 +1,101 @@
+"""A file of lines beside the stores of many runs; encrypted where the stores are.
+
+Its folder has a key of its own, kept like that of an encrypted log.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from duranb.errors import StoreDamaged, StoreEncrypted
+from duranb.store import encryption, files, guarded
+
+if TYPE_CHECKING:  # cryptography is an extra
+    from duranb.store.cipher import Cipher
+
+_PLAIN = b"{"
+"""How a plain line begins: it is a JSON object. An encrypted one is base64."""
+
+
+class Lines:
+    """The lines of one file, each a JSON object; appended by one process at a time."""
+
+    def __init__(self, file: Path) -> None:
+        """Raises :class:`StoreEncrypted` where the key is not here."""
+        self._file = file
+        self._cipher = encryption.cipher_of(file.parent)
+
+    def begin(self) -> None:
+        """Before lines are appended: have them encrypted, where stores are to be.
+
+        Raises :class:`StoreEncrypted`, also where there are plain ones already.
+        """
+        if self._cipher is not None or not encryption.is_wanted():
+            return
+        if self._raw():
+            raise StoreEncrypted(
+                f"{self._file} is not encrypted, and {encryption.WANTED} says that what is "
+                "recorded is to be. Encrypt it: duranb encrypt NOTEBOOK; or go on without: "
+                f"{encryption.WANTED}=0"
+            )
+        self._cipher = encryption.begin(self._file.parent)
+
+    def __iter__(self) -> Iterator[bytes]:
+        for line in self._raw():
+            found = self._decrypted(line)
+            if found:
+                yield found
+
+    def append(self, line: bytes) -> None:
+        """Add a line. Raises OSError."""
+        data = _encrypted(line, self._cipher) + b"\n"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        with os.fdopen(guarded.descriptor(self._file, flags), "ab", buffering=0) as out:
+            files.write_all(out, data)
+
+    def rewrite(self, *, encrypted: bool) -> None:
+        """Write all of them encrypted, or in plain form. Done again after a kill, it goes on.
+
+        Raises :class:`StoreEncrypted` or :class:`duranb.errors.StoreUnwritable`.
+        """
+        if encrypted and self._cipher is None:
+            self._cipher = encryption.begin(self._file.parent)
+        kept = [line for line in self if line]
+        cipher = self._cipher if encrypted else None
+        if self._file.exists():
+            data = b"".join(_encrypted(line, cipher) + b"\n" for line in kept)
+            files.replace(self._file, data)
+        if not encrypted:
+            for name in encryption.FILES:
+                (self._file.parent / name).unlink(missing_ok=True)
+            self._cipher = None
+
+    def change_key(self) -> None:
+        """Have another key open them; see :func:`duranb.store.encryption.rewrap`."""
+        encryption.rewrap(self._file.parent, encryption.data_key(self._file.parent))
+
+    def _raw(self) -> list[bytes]:
+        if not os.path.lexists(self._file):
+            return []
+        try:
+            with guarded.reading(self._file) as file:
+                return file.read().splitlines()
+        except OSError as error:
+            raise StoreDamaged(f"{self._file} cannot be read: {error}") from error
+
+    def _decrypted(self, line: bytes) -> bytes:
+        """A line in plain form; empty for what a kill has cut off, or somebody changed."""
+        if line.startswith(_PLAIN) or self._cipher is None:
+            return line
+        with contextlib.suppress(ValueError):
+            return self._cipher.decrypt(base64.b64decode(line, validate=True), b"line")
+        return b""
+
+
+def _encrypted(line: bytes, cipher: Cipher | None) -> bytes:
+    return line if cipher is None else base64.b64encode(cipher.encrypt(line, b"line"))

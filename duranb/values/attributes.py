@@ -1,0 +1,81 @@
+"""Instances whose ``vars()`` something else holds too: ``d = vars(o)``, a state of several.
+
+Pickle gives a new instance what its dict holds, in a dict of its own: a change of the one that
+somebody holds would no longer be seen in the instance. Here it gets that very dict.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from sys import getrefcount
+from typing import Any
+
+import cloudpickle
+
+from duranb.code.looking import dict_of, mro_of
+
+
+def reduction(obj: Any, found: Any, names: Mapping[str, Any]) -> Any:
+    """How an instance is pickled, where it is otherwise pickled as ``found`` says (None: as its own
+    class does). ``names`` are those of the live namespace. Raises TypeError where an instance
+    cannot be given the dict that one of these is bound to."""
+    kind: Any = type(obj)
+    get = _getter(kind)
+    if get is None or getrefcount(get(obj)) <= _ALONE:
+        return found
+    own = get(obj)
+    if issubclass(kind, types.SimpleNamespace):
+        if any(value is own for name, value in names.items() if name[:1] != "_"):
+            raise TypeError(f"cannot pickle a {kind.__name__} whose vars() has a name of its own")
+        return found
+    if found is None:
+        found = obj.__reduce_ex__(5)
+    if type(found) is not tuple or len(found) > 5:
+        return found
+    make, arguments, state, items, pairs = (*found, None, None, None)[:5]
+    attributes, slots = state if type(state) is tuple else (state, None)
+    if attributes is not None and attributes is not own:  # it is None where the dict is empty
+        return found
+    return make, arguments, (own, slots), items, pairs, give
+
+
+def give(obj: Any, state: tuple[dict[str, Any], dict[str, Any] | None]) -> None:
+    """Give an instance a dict, and what is in its slots."""
+    object.__setattr__(obj, "__dict__", state[0])
+    for name, value in (state[1] or {}).items():
+        object.__setattr__(obj, name, value)
+
+
+@lru_cache(maxsize=4096)
+def _getter(kind: Any) -> Callable[[Any], Any] | None:
+    """What gives the dict of an instance; None for classes whose instances have none, or that say
+    themselves how they are pickled."""
+    is_made = kind.__flags__ & _MADE or kind is types.SimpleNamespace
+    if not is_made or issubclass(kind, (type, types.ModuleType)):
+        return None
+    if kind in cloudpickle.Pickler.dispatch_table:
+        return None
+    says = {name for base in mro_of(kind)[:-1] for name in _SAYS if name in dict_of(base)}
+    if says != ({"__reduce__"} if issubclass(kind, types.SimpleNamespace) else set()):
+        return None
+    found = next((d["__dict__"] for d in map(dict_of, mro_of(kind)) if "__dict__" in d), None)
+    return found.__get__ if found is not None and type(found) in _SLOTS else None
+
+
+_SLOTS = (types.GetSetDescriptorType, types.MemberDescriptorType)
+
+
+_MADE = 1 << 9
+"""The flag of types that a ``class`` statement made (Py_TPFLAGS_HEAPTYPE)."""
+
+_SAYS = ("__reduce_ex__", "__reduce__", "__getstate__", "__setstate__")
+
+
+class _Alone:
+    pass
+
+
+_ALONE = (lambda get, obj: getrefcount(get(obj)))(vars(_Alone)["__dict__"].__get__, _Alone())
+"""How many references there are to the dict of an instance that nothing else holds."""
