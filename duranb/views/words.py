@@ -43,9 +43,11 @@ def duration(seconds: float) -> str:
 
 
 def money(dollars: float) -> str:
-    """``$0.0031``, ``$1.20``; an empty string for nothing."""
+    """``$0.0031``, ``$1.20``, ``<$0.0001``; an empty string for nothing."""
     if not dollars:
         return ""
+    if 0 < dollars < 0.00005:
+        return "<$0.0001"
     return f"${dollars:.4f}" if dollars < 0.1 else f"${dollars:.2f}"
 
 
