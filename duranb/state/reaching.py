@@ -18,7 +18,7 @@ from duranb.code.bytecode import code_names
 from duranb.code.fingerprint import Uses
 from duranb.code.looking import dict_of, is_a, is_class, module_name, module_of
 from duranb.state import pending, reconnect
-from duranb.values.codec import Met
+from duranb.values.met import Met
 
 NOTHING: frozenset[str] = frozenset()
 
