@@ -104,4 +104,4 @@ matrix: $(ENV)
 	@$(BIN)/python -m tests.matrix $(NAMES) -- -n 2 --dist loadfile $(ARGS)
 
 clean:
-	@rm -rf .venv .frameworks .rivals .matrix .lab .duranb-demo dist build widgets/node_modules duranb/timelines/static .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf .venv .frameworks .rivals .matrix .lab .duranb-demo dist build widgets/node_modules tests/servers/aimock/node_modules duranb/timelines/static .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -19,11 +19,12 @@ from typing import Any
 
 import blake3
 
-from duranb.errors import Untrusted
+from duranb.errors import Untrusted, UsageError
 from duranb.record import events as e
 from duranb.record.history import History
 from duranb.store import encryption, files, guarded, keys
 from duranb.store.paths import LOG, check_folder, current
+from duranb.text.known import KNOWN
 
 PREVIEW = 200
 """Characters of a question that are kept with the call, and that an answer is signed for."""
@@ -41,6 +42,19 @@ def who() -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # a container's user may have no name
         return ""
+
+
+def check_public(what: str, *said: Any) -> None:
+    """Refuse what holds a secret that is known: it would be recorded with a mask in its place, and
+    the step would go on with that. ``what`` tells people what it is. Raises :class:`UsageError`."""
+    KNOWN.look_around()
+    data = json.dumps(said, default=str).encode()
+    for start, end in KNOWN.find(data):
+        whose = KNOWN.said(data[start:end])
+        raise UsageError(
+            f"{what} holds a secret{f' ({whose})' if whose else ''}, which is never recorded: have "
+            "the step read it from the environment or the keyring instead"
+        )
 
 
 def post_answer(store: Path, history: History, answer: e.Answered) -> None:

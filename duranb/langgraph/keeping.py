@@ -77,8 +77,8 @@ class Keeping:
         self, name: str, values: Mapping[str, Any], update: Mapping[str, Any]
     ) -> dict[str, Any]:
         """What is to be carried beside an ``update``, where these are the ``values`` that a node
-        could reach."""
-        made: dict[str, Any] = {"keys": list(update)}
+        could reach; nothing where a checkpoint has it all, and what was carried stays."""
+        made: dict[str, Any] = {}
         found = components({k: self._reached(v) for k, v in values.items() if not is_atom(v)})
         groups = [{k: values[k] for k in sorted(g)} for g in found if len(g) > 1]
         if groups := [g for g in groups if any(k in update for k in g)]:
@@ -86,6 +86,8 @@ class Keeping:
         exact = {k: v for k, v in update.items() if isinstance(v, _ATOMS) and type(v) not in _PLAIN}
         if exact:
             made["exact"] = exact
+        if any(key in update for part in (*self._groups, self._exact) for key in part) or made:
+            made["keys"] = list(update)
         return made
 
     def _reached(self, value: Any) -> dict[int, Seal]:

@@ -65,6 +65,9 @@ def made_of(run: object) -> NodeOf | None:
     return _made.get(run) if inspect.isfunction(run) else None
 
 
+_seeding: dict[str, bool] = {}
+"""Whether a module seeds: each is read once."""
+
 _made: WeakKeyDictionary[Any, NodeOf] = WeakKeyDictionary()
 
 
@@ -123,14 +126,14 @@ class NodeOf:
         self.uses = uses
         self.writes = writes
         self.changes = changes
-        self._seeds: bool | None = None
 
     @property
     def seeds(self) -> bool:
         """Whether the module seeds a random generator anywhere: then where it stands matters."""
-        if self._seeds is None:
-            self._seeds = seeding.in_file(str(self.variables.get("__file__", "")))
-        return self._seeds
+        file = str(self.variables.get("__file__", ""))
+        if file not in _seeding:
+            _seeding[file] = seeding.in_file(file)
+        return _seeding[file]
 
     @contextmanager
     def working(self, state: Mapping[str, Any], its: Turn) -> Iterator[_Work]:
@@ -259,7 +262,7 @@ class _Work:
             beside["random"] = moved
         taken = {k for peer in self._node.peers for k in (*peer.reads, *peer.uses.values())}
         self._keeping.check_stored(self._node.name, update, beside, taken)
-        return {**update, carried.KEY: beside}
+        return {**update, carried.KEY: beside} if beside else update
 
     def _now(self, name: str) -> Any:
         if name in self._values:

@@ -29,6 +29,7 @@ PLAIN = (
     "UsageError",
     "BudgetExceeded",
     "InDoubt",
+    "StoreEncrypted",
     "StoreLocked",
     "StoreUnwritable",
     "StoreTooNew",

@@ -59,6 +59,7 @@ def made(call: Call, given: Answer, artifacts: Artifacts) -> e.Answered:
 
 def _answered(call: Call, given: Answer, value: object) -> e.Answered:
     by = given.by or inbox.who()
+    inbox.check_public(f"the answer to question {call.id}", value, given.why)
     return e.Answered(call=call.id, value=value, by=by, why=given.why, at=now_us())
 
 
@@ -97,6 +98,7 @@ def open_question(history: History, number: int) -> Call:
 def signal(session: Session, given: Signal) -> str:
     """Tell the notebook what happened outside."""
     by = given.by or inbox.who()
+    inbox.check_public(f"the signal {given.name!r}", given.value)
     session.runtime.record(
         e.Signalled(name=given.name, value=given.value, by=by, at=now_us(), id=secrets.token_hex(8))
     )

@@ -48,6 +48,7 @@ def send(notebook: Path, given: Signal) -> Sent:
         reader.need_trust()
         history = reader.history
         by = given.by or inbox.who()
+        inbox.check_public(f"the signal {given.name!r}", given.value)
         inbox.post_signal(reader.store_path, history, given.name, given.value, by)
         waiting = [
             call

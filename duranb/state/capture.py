@@ -31,6 +31,7 @@ from duranb.state.previews import preview, type_name
 from duranb.state.unstorable import UNSTORABLE
 from duranb.values import cached, canonical, codec
 from duranb.values.buffers import Known
+from duranb.values.met import Definitions
 from duranb.values.missing import Missing
 from duranb.values.target import Target, live_namespace
 from duranb.values.walks import Descriptions
@@ -111,6 +112,8 @@ class Capture:
         self._known = Known()
         self.described: Descriptions | None = None
         """What is known of parts of values, where nothing changes them for a while."""
+        self.definitions: Definitions | None = None
+        """The same of the definitions of classes."""
 
     def dump(self, names: Iterable[str]) -> codec.Dump:
         """The values of some names, together; without those parts of them that cannot be pickled.
@@ -125,7 +128,8 @@ class Capture:
     def dump_values(self, values: dict[str, Any]) -> codec.Dump:
         """The same for values that are not bound in the live namespace."""
         try:
-            return codec.dump(self._whole(values), self.live, reduction)
+            stored = self._whole(values)
+            return codec.dump(stored, self.live, reduction, definitions=self.definitions)
         except BaseException as error:  # of any kind: pickling runs the values' own code
             if not own_failure(error):
                 raise

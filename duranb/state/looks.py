@@ -25,11 +25,11 @@ class Looks:
 
     def __enter__(self) -> None:
         self._begin(_MOST)
-        self._capture.described = Descriptions()
+        self._capture.described, self._capture.definitions = Descriptions(), {}
 
     def __exit__(self, *error: object) -> None:
         self._begin(0)
-        self._capture.described = None
+        self._capture.described = self._capture.definitions = None
 
     def _begin(self, most: int) -> None:
         self._dumps.clear()
@@ -40,6 +40,7 @@ class Looks:
         """The values of some names, together (:meth:`Capture.dump`)."""
         if self._dumps and self._known != KNOWN.learned:
             self._begin(_MOST)  # what was learned since may stand in them
+            self._capture.definitions = {}
         group = frozenset(names)
         found = self._dumps.get(group)
         if found is None:

@@ -18,7 +18,7 @@ from duranb.code.bytecode import code_names
 from duranb.code.fingerprint import Uses
 from duranb.code.looking import dict_of, is_a, is_class, module_name, module_of
 from duranb.state import pending, reconnect
-from duranb.values.codec import Met
+from duranb.values.met import Met
 
 NOTHING: frozenset[str] = frozenset()
 
@@ -74,10 +74,11 @@ _LEFT_OUT = (types.ModuleType, types.FunctionType, types.BuiltinFunctionType, st
 
 def runs_beside(live: dict[str, Any]) -> bool:
     """Whether code of the notebook runs now, or waits to, on another thread or in a task."""
-    here = threading.get_ident()
-    for thread, frame in sys._current_frames().items():
-        if thread != here and _stack_is_of(frame, live):
-            return True
+    stacks = sys._current_frames()
+    # A frame that holds itself would keep all that its callers hold.
+    stacks.pop(threading.get_ident(), None)
+    if any(_stack_is_of(frame, live) for frame in stacks.values()):
+        return True
     for each in _threads():
         if isinstance(each, threading.Timer) and not each.finished.is_set():
             return True

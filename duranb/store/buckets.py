@@ -39,8 +39,9 @@ class Bucket(Protocol):
     def get_many(self, names: Sequence[str]) -> Iterable[bytes | None]:
         """The same for several, in their order."""
 
-    def names(self, prefix: str) -> list[str]:
-        """The names of the objects in the folder ``prefix`` and those in it, sorted."""
+    def names(self, prefix: str, after: str = "") -> list[str]:
+        """The names of the objects in the folder ``prefix`` and those in it, sorted: those that
+        come after the name ``after``."""
 
 
 def open_bucket(url: str) -> Bucket:
@@ -110,13 +111,13 @@ class Folder:
         """See :meth:`Bucket.get_many`."""
         return map(self.get, names)
 
-    def names(self, prefix: str) -> list[str]:
+    def names(self, prefix: str, after: str = "") -> list[str]:
         """See :meth:`Bucket.names`."""
         found = []
         for at, _, within in os.walk(self._root / prefix):
             folder = Path(at).relative_to(self._root).as_posix()
             found += [f"{folder}/{name}" for name in within if not name.endswith(files.PART)]
-        return sorted(found)
+        return sorted(name for name in found if name > after)
 
 
 class Remote:
@@ -167,10 +168,10 @@ class Remote:
         """See :meth:`Bucket.get_many`."""
         return _pool().map(self.get, names)
 
-    def names(self, prefix: str) -> list[str]:
+    def names(self, prefix: str, after: str = "") -> list[str]:
         """See :meth:`Bucket.names`."""
         try:
-            batches = self._obstore.list(self._store, prefix=prefix)
+            batches = self._obstore.list(self._store, prefix=prefix, offset=after or None)
             return sorted(meta["path"] for batch in batches for meta in batch)
         except self._failed as error:
             raise StoreError(f"{self._url} cannot be listed: {_first_line(error)}") from error

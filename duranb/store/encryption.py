@@ -362,7 +362,7 @@ def _keep(name: str, value: str) -> None:
 
 def _missing(log: Path, wrapped: Wrapped) -> str:
     """What is said where no key decrypts."""
-    store = log.parent
+    store = log.parent if log.name == LOG else log
     given = os.environ.get(KEY)
     if given and (wrapped.salt or _hex(given) is not None):
         what = f"{KEY} is not the key that it was encrypted with"

@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from urllib.parse import quote, unquote
 
+import msgspec
+
 from duranb.errors import StoreDamaged, StoreError, Superseded, UsageError
 from duranb.record import events as e
 from duranb.record.artifacts import Buffer
@@ -41,6 +43,15 @@ RUNS = "runs"
 
 SHARES = "shares"
 """The folder of the logs of shares; what is in them is in the node's log too once it goes on."""
+
+COMPACTED = "compacted"
+"""The folder of objects that have the first batches of a log in one."""
+
+COMPACT = 256
+"""Batches that were read one by one, from which on they are put into one object."""
+
+LARGEST = 256 << 20
+"""Bytes of such an object at most: it is held in memory while it is put."""
 
 TRIES = 50
 """How often a place is tried that others take first."""
@@ -221,6 +232,8 @@ class _Log:
         self._next = 0
         self._seal = batches.GENESIS
         self._latest: Batch | None = None
+        self._raw: list[bytes] = []
+        self._singly = 0
         self._lost: StoreError | None = None
 
     @property
@@ -245,17 +258,50 @@ class _Log:
             name, raw = self._named(claim)
             if self._bucket.create(name, raw) or self._bucket.get(name) == raw:
                 self._take(claim, raw[: batches.SEAL])
+                self._compact()
                 return
         raise Superseded(f"{self._place}: others have taken each of {TRIES} places first")
 
     def read_on(self) -> None:
         """Take in what was appended since."""
-        names = self._bucket.names(f"{self._place}/")[self._next :]
+        if not self._next:
+            self._read_compacted()
+        last = self._name(self._next - 1) if self._next else ""
+        names = self._bucket.names(f"{self._place}/", after=last)
         for name, raw in zip(names, self._bucket.get_many(names), strict=True):
             if name != self._name(self._next) or raw is None:
                 raise StoreDamaged(f"{self._name(self._next)} is missing from the bucket")
-            batch, seal = batches.decode(raw, self._key, name, self._seal)
-            self._take(batch, seal)
+            self._take_in(raw)
+            self._singly += 1
+
+    def _read_compacted(self) -> None:
+        """Take in the first batches from the object that has most of them, if there is one."""
+        names = self._bucket.names(f"{COMPACTED}/{self._place}/")
+        whole = self._bucket.get(names[-1]) if names else None
+        if whole is None:
+            return
+        try:
+            found = msgspec.msgpack.decode(whole, type=list[bytes])
+        except msgspec.MsgspecError as error:
+            raise StoreDamaged(
+                f"{names[-1]} is damaged: all that is in it lies in {self._place} too, so delete it"
+            ) from error
+        for raw in found:
+            self._take_in(raw)
+
+    def _take_in(self, raw: bytes) -> None:
+        batch, seal = batches.decode(raw, self._key, self._name(self._next), self._seal)
+        self._take(batch, seal)
+        self._raw.append(raw)
+
+    def _compact(self) -> None:
+        """Put all batches that were read into one object as well, where they were many: whoever
+        opens the log next reads that and what came after. Each keeps its own seal."""
+        size = sum(map(len, self._raw))
+        if self._singly >= COMPACT and size <= LARGEST:
+            whole = msgspec.msgpack.encode(self._raw)
+            self._bucket.create(f"{COMPACTED}/{self._place}/{len(self._raw):08d}", whole)
+        self._raw = []
 
     def append(self, lines: Sequence[Line]) -> list[Event]:
         """Put a batch under the next number; its events, durable."""

@@ -3,6 +3,7 @@ found; the rest is in use."""
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -110,10 +111,13 @@ def open_log(folder: Path, key: bytes, *, settled: bool) -> tuple[Log, Found, st
     Raises :class:`StoreTooNew`, :class:`StoreDamaged`, :class:`StoreEncrypted`,
     :class:`StoreUnwritable` or OSError; nothing is changed then.
     """
+    begun = settled and encryption.is_wanted() and not encryption.is_encrypted(folder / LOG)
+    if begun:
+        _check_new(folder)
     damage = takeover.take_over(folder)
     guarded.folder(folder / LOG)
-    if settled and encryption.is_wanted() and not encryption.is_encrypted(folder / LOG):
-        _encrypt(folder, folder / LOG)
+    if begun:
+        encryption.begin(folder / LOG)
     files.sync_folder(folder)
     found = find(folder, folder / LOG, key)
     if found.cipher is not None:
@@ -125,15 +129,14 @@ def open_log(folder: Path, key: bytes, *, settled: bool) -> tuple[Log, Found, st
     return log, found, damage
 
 
-def _encrypt(folder: Path, log: Path) -> None:
-    """Have a new log encrypted, and refuse to go on with a plain one."""
-    if segments.segments(log):
+def _check_new(folder: Path) -> None:
+    """Raise :class:`StoreEncrypted` where there is a plain store already."""
+    if segments.segments(folder / LOG) or os.path.lexists(folder / DATABASE):
         raise StoreEncrypted(
             f"the store {folder} is not encrypted, and {encryption.WANTED} says that stores are to "
             "be. Nothing was changed. Encrypt it: duranb encrypt NOTEBOOK; or go on without: "
             f"{encryption.WANTED}=0"
         )
-    encryption.begin(log)
 
 
 def _set_aside(folder: Path, reading: Reading, missing: str) -> str:

@@ -15,7 +15,7 @@ import enum
 import functools
 import types
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import cloudpickle.cloudpickle as cloudpickle
@@ -29,15 +29,18 @@ from duranb.values.target import class_in, target
 from duranb.values.unpickling import loads
 
 
-def reduction(
-    cls: type, live: Mapping[str, Any], define: Callable[[object], bytes]
-) -> tuple[Any, ...]:
-    """How a class of the notebook is pickled; ``define`` pickles its definition."""
+def definition(cls: type) -> object:
+    """What the definition of a class is pickled as."""
     # Pickling an instance notes these in its class, which would look like a change of it.
     copyreg._slotnames(cls)  # type: ignore[attr-defined]
-    definition = define((cls, members.told(cls)) if issubclass(cls, enum.Enum) else cls)
+    return (cls, members.told(cls)) if issubclass(cls, enum.Enum) else cls
+
+
+def reduction(cls: type, live: Mapping[str, Any], defined: bytes, code: str) -> tuple[Any, ...]:
+    """How a class of the notebook is pickled: with its pickled definition, and the identity of its
+    code."""
     name, names = qualname_of(cls), tuple(identity.attributes(cls))
-    reduced = load, (name, identity.of_class(cls), definition, names)
+    reduced = load, (name, code, defined, names)
     held = carried(cls, live)
     return (*reduced, held, None, None, hold) if held else reduced
 

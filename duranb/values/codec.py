@@ -23,7 +23,7 @@ import sys
 import types
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import compress
 from types import MappingProxyType
 from typing import Any
@@ -32,7 +32,7 @@ import cloudpickle
 import msgspec
 import xxhash
 
-from duranb.code import compiled, registered
+from duranb.code import compiled, identity, registered
 from duranb.code.looking import module_of, qualname_of
 from duranb.record.artifacts import Artifacts, Buffer
 from duranb.values import (
@@ -60,6 +60,7 @@ from duranb.values import (
 from duranb.values.buffers import LARGE, Entry, Known, assembled, hashes
 from duranb.values.classes import load as _load_class  # noqa: F401 older stores name it so
 from duranb.values.immutable import is_leaf
+from duranb.values.met import Defined, Definitions, Met
 from duranb.values.missing import Missing
 from duranb.values.ordinary import is_ordinary
 from duranb.values.sink import Pieces
@@ -167,15 +168,6 @@ def _held_by_nothing_else(objects: dict[int, object]) -> list[int]:
     return list(compress(objects, map(_ONE.__eq__, _references(objects))))
 
 
-@dataclass
-class Met:
-    """What pickling met that can run code: functions and classes, and values that were described by
-    a reducer, of which nobody knows what they hold."""
-
-    code: list[types.FunctionType | type] = field(default_factory=list)
-    described: list[object] = field(default_factory=list)
-
-
 class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
     """cloudpickle that knows the live namespace."""
 
@@ -197,6 +189,7 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         self._namespace = live
         self._reducer = reducer
         self._inside = inside
+        self.definitions: Definitions = {}
         self._variables: set[int] = set()
 
     def reducer_override(self, obj: Any) -> Any:
@@ -227,7 +220,7 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
             if registered.is_registered(obj):
                 return classes.by_name, (qualname_of(obj),)
             if module_of(obj) == "__main__" and id(obj) not in self._inside:
-                return classes.reduction(obj, self._namespace, self._define(obj))
+                return classes.reduction(obj, self._namespace, *self._definition(obj))
             made = definitions.whole(obj, skeletons.quiet(obj, super().reducer_override(obj)))
             return members.without_aliases(obj, made) if issubclass(obj, enum.Enum) else made
         if kind is types.CellType:
@@ -285,18 +278,24 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         """What fills a variable, which is empty until its function, which it may hold, is there."""
         return types.CellType(*definitions.content(variable))
 
-    def _define(self, cls: type) -> Callable[[object], bytes]:
-        """What pickles the definition of a class, in a pickle of its own."""
-
-        def define(definition: object) -> bytes:
+    def _definition(self, cls: type) -> tuple[bytes, str]:
+        """The definition of a class, in a pickle of its own, and the identity of its code; worked
+        out once for all dumps that have the same :attr:`definitions`."""
+        known = self.definitions.get(id(cls))
+        if known is None:
+            met = Met()
             sink = io.BytesIO()
             inside = self._inside | {id(cls)}
-            type(self)(
-                sink, self._namespace, None, self._reducer, inside, self.missing, self.met
-            ).dump(definition)
-            return sink.getvalue()
-
-        return define
+            inner = type(self)(
+                sink, self._namespace, None, self._reducer, inside, self.missing, met
+            )
+            inner.dump(classes.definition(cls))
+            known = Defined(cls, sink.getvalue(), identity.of_class(cls), met)
+            if not self._inside and self.missing is None:
+                self.definitions[id(cls)] = known
+        self.met.code += known.met.code
+        self.met.described += known.met.described
+        return known.pickle, known.identity
 
 
 class _Referring(secreted.Referring, NotebookPickler):
@@ -388,9 +387,11 @@ def dump(
     live: dict[str, Any],
     reducer: Reducer | None = None,
     missing: Missing | None = None,
+    definitions: Definitions | None = None,
 ) -> Dump:
     """A value as bytes, with references to the secrets in it; with ``missing``, without its parts
-    that cannot be pickled. Raises whatever pickling it raises."""
+    that cannot be pickled. ``definitions`` serve for several values that nothing changes in
+    between. Raises whatever pickling it raises."""
     whole: frozenset[int] = frozenset()
     kind = NotebookPickler
     while True:
@@ -398,6 +399,8 @@ def dump(
         beside: list[pickle.PickleBuffer] = []
         windows = views.Windows(whole)
         pickler = kind(sink, live, beside.append, reducer, missing=missing, windows=windows)
+        if kind is NotebookPickler and definitions is not None:
+            pickler.definitions = definitions
         pickler.dump(value)
         torn = windows.torn(pickler.memo.copy()) if windows.found else frozenset()
         if not torn <= whole:

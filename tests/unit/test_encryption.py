@@ -341,6 +341,12 @@ def test_a_plain_store_is_not_gone_on_with_where_encryption_is_wanted(
     assert files(folder) == before
     with StoreView.open(folder) as view:
         assert verify(view) == []
+    shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    (folder / DATABASE).write_bytes(b"of an earlier version")
+    with pytest.raises(StoreEncrypted, match="duranb encrypt"):
+        Store.open(folder)
+    assert (folder / DATABASE).read_bytes() == b"of an earlier version"
     monkeypatch.setenv(encryption.WANTED, "yes")
     with pytest.raises(UsageError, match="1 or 0"):
         Store.open(folder)

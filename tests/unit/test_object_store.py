@@ -297,3 +297,41 @@ def test_what_is_no_bucket_is_said() -> None:
     pytest.importorskip("obstore", reason="needs duranb[temporal]")
     with pytest.raises(UsageError, match="s3://BUCKET"):
         open_bucket("gopher://x")
+
+
+class Counted(Folder):
+    """A folder that counts the objects that are read from it."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.gets = 0
+
+    def get(self, name: str) -> bytes | None:
+        self.gets += 1
+        return super().get(name)
+
+
+def test_a_long_log_is_opened_by_few_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once somebody has read many batches one by one, whoever comes next reads them as one; all
+    that was appended is there, also to who only looks, and a batch that was changed is not taken
+    from there either."""
+    monkeypatch.setattr(objects, "COMPACT", 10)
+    for epoch in range(3):
+        store = ObjectStore(Counted(tmp_path), "a", epoch)
+        for call in range(12):
+            store.append(Answered(call=epoch * 12 + call, value="")).wait()
+        store.close()
+    bucket = Counted(tmp_path)
+    heir = ObjectStore(bucket, "a", epoch=3)
+    assert answers(heir) == list(range(36)) and bucket.gets <= 1 + 14
+    heir.append(Answered(call=36, value="")).wait()
+    heir.close()
+    bucket = Counted(tmp_path)
+    events, _ = objects.read(bucket, "a")
+    assert [x.body.call for x in events] == list(range(37)) and bucket.gets <= 1 + 14
+    (whole,) = sorted((tmp_path / "compacted" / "a").iterdir())[-1:]
+    data = bytearray(whole.read_bytes())
+    data[len(data) // 2] ^= 1
+    whole.write_bytes(data)
+    with pytest.raises((Untrusted, StoreDamaged)):
+        objects.read(bucket, "a")

@@ -19,6 +19,7 @@ from click.testing import CliRunner
 from duranb.cli.main import cli
 from duranb.engine.runtime import Settings
 from duranb.engine.trails import Trail, _encoder, _Entry
+from duranb.errors import UsageError
 from duranb.llm.exchange import Header, encode
 from duranb.record import events as e
 from duranb.record.redacted import FORGOTTEN, MASKED, replace
@@ -406,6 +407,35 @@ def test_what_a_step_wrote_into_a_memory_or_took_from_a_signal_is_forgotten(note
     session.close()
     with StoreView.open(path) as view:
         assert verify(view) == []
+
+
+def test_a_secret_is_not_taken_for_an_answer_or_a_signal(
+    notebook: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The step would go on with a mask: it is refused, and what to do is said. No file holds it."""
+    secret = canary()
+    session = filled(notebook, "nothing")
+    call = session.runtime.next_id("call")
+    about = {"call": call, "execution": 1, "attempt": 1, "step": "ask", "key": "q"}
+    session.runtime.record(
+        e.CallIntended(**about, occurrence=0, kind="ask", name="ask", preview="The key?")
+    )
+    monkeypatch.setenv("LATE_API_KEY", secret)
+    for refused in (
+        lambda: session.signal("paid", {"key": [secret]}),
+        lambda: session.answer(call, f"use {secret}"),
+    ):
+        with pytest.raises(UsageError, match=r"\$LATE_API_KEY.*environment"):
+            refused()
+    session.close()
+    for words in (
+        ["signal", str(notebook), "paid", secret],
+        ["answer", str(notebook), str(call), secret],
+    ):
+        done = CliRunner().invoke(cli, words)
+        assert done.exit_code == 2 and "never recorded" in done.stderr, done.output
+    assert secret.encode() not in everything(store_path(notebook))
+    assert CliRunner().invoke(cli, ["signal", str(notebook), "paid", "3"]).exit_code == 0
 
 
 def test_a_value_to_redact_comes_through_a_pipe(notebook: Path) -> None:

@@ -8,6 +8,7 @@ It is installed beside this file when a test first wants it, at the version and 
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import time
@@ -15,11 +16,15 @@ import urllib.request
 from collections import Counter
 from pathlib import Path
 from typing import Any, Self
+from unittest import mock
 
 import hatch_build
 
 FOLDER = Path(__file__).parent
 OLDEST_NODE = 20
+
+PATIENCE = {"npm_config_fetch_retries": "1", "npm_config_fetch_timeout": "30000"}
+"""npm's settings, so that it gives up within the time that a test has."""
 
 FIXTURES = {
     "fixtures": [
@@ -91,7 +96,8 @@ class Aimock:
 def _node() -> str:
     """Node, with aimock installed."""
     try:
-        node = hatch_build.install(FOLDER, development=False)
+        with mock.patch.dict(os.environ, PATIENCE):
+            node = hatch_build.install(FOLDER, development=False)
     except (RuntimeError, OSError, subprocess.CalledProcessError) as error:
         raise Unavailable(f"npm does not give aimock: {error}") from error
     said = subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout

@@ -1,0 +1,29 @@
+"""The code that pickling a value meets."""
+
+from __future__ import annotations
+
+import types
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Met:
+    """What pickling met that can run code: functions and classes, and values that were described by
+    a reducer, of which nobody knows what they hold."""
+
+    code: list[types.FunctionType | type] = field(default_factory=list)
+    described: list[object] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Defined:
+    """A class with its pickled definition, the identity of its code, and what was met in it."""
+
+    cls: type
+    pickle: bytes
+    identity: str
+    met: Met
+
+
+Definitions = dict[int, Defined]
+"""By its id, what is known of a class, for as long as no code runs that could change it."""
