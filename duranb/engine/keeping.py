@@ -15,7 +15,7 @@ from duranb.engine.spec import Spec
 from duranb.errors import StoreError
 from duranb.record.events import Binding, EventBody
 from duranb.record.model import ABSENT
-from duranb.state import Code, seeding
+from duranb.state import Code, Mark, seeding
 from duranb.state.randomness import OWN, UNSEEDED
 
 
@@ -175,6 +175,7 @@ class CellState:
 
     def commit(self, snapshot: int) -> None:
         self._runtime.at = snapshot
+        self._mark = Mark({}, {})  # what the cell let go of is gone then: weak references tell
 
     def abandon(self) -> int:
         self._noted()

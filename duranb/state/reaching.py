@@ -74,10 +74,11 @@ _LEFT_OUT = (types.ModuleType, types.FunctionType, types.BuiltinFunctionType, st
 
 def runs_beside(live: dict[str, Any]) -> bool:
     """Whether code of the notebook runs now, or waits to, on another thread or in a task."""
-    here = threading.get_ident()
-    for thread, frame in sys._current_frames().items():
-        if thread != here and _stack_is_of(frame, live):
-            return True
+    stacks = sys._current_frames()
+    # A frame that holds itself would keep all that its callers hold.
+    stacks.pop(threading.get_ident(), None)
+    if any(_stack_is_of(frame, live) for frame in stacks.values()):
+        return True
     for each in _threads():
         if isinstance(each, threading.Timer) and not each.finished.is_set():
             return True

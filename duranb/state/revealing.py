@@ -52,8 +52,8 @@ def look(name: str, value: object) -> None:
 def _text(name: str, value: str | bytes) -> None:
     if is_secret_field(name) and len(value) >= 8:
         KNOWN.learn(value, f"{name} in the notebook", sure=not name.lower().endswith("token"))
-    elif type(value) is str and len(value) <= _LONGEST and ("://" in value or "=" in value):
-        for found in secretive.in_text(value):
+    elif type(value) is str and len(value) <= _LONGEST:
+        for found in secretive.passwords(value):
             KNOWN.learn(found, f"{name} in the notebook")
 
 

@@ -165,9 +165,12 @@ def in_variable(name: str, value: str) -> Iterator[str]:
     yield from in_text(value)
 
 
-def in_text(text: str) -> Iterator[str]:
-    """The passwords in a URL or another text that says how to connect, and the keys that look like
-    one; with a password the whole of such a text too."""
+def passwords(text: str) -> Iterator[str]:
+    """The passwords in a URL or another text that says how to connect; with one the whole of such a
+    text too. Of one that says nothing of that this is found in no time."""
+    lower = text.lower()
+    if not ("@" in text and "://" in text) and not any(word in lower for word in _GIVING):
+        return
     found = [m for m in _WITH_PASSWORD.finditer(text) if not _STANDS_FOR.search(m[2])]
     for match in found:
         user, password = match.groups()
@@ -179,6 +182,15 @@ def in_text(text: str) -> Iterator[str]:
         yield from {password, password.partition("&")[0].rstrip(",)")}
     if (found or given) and " " not in text.strip():
         yield text
+
+
+_GIVING = ("password", "pwd", "accountkey", "identified")
+
+
+def in_text(text: str) -> Iterator[str]:
+    """The passwords in a URL or another text that says how to connect, what it gives under names
+    that say so, and the keys that look like one; with a password the whole of such a text too."""
+    yield from passwords(text)
     for name, value in _NAMED.findall(text):
         if _says(name) and _LOOKS.fullmatch(value.encode()):
             yield value

@@ -548,3 +548,13 @@ def test_a_function_step_in_a_plain_cell_is_durable(kernel: Kernel) -> None:
     kernel.restart()
     assert "ran" not in kernel.run(cell).stdout
     assert kernel.value("y") == "1"
+
+
+def test_what_a_step_lets_go_of_is_gone_for_weak_references(kernel: Kernel) -> None:
+    """Once it has completed: the steps after it see what they see in a plain notebook."""
+    kernel.run(
+        "%%durable a\nimport gc, weakref\nclass C: pass\none, two, three = C(), C(), C()\n"
+        "known = weakref.WeakValueDictionary(a=one, b=two, c=three)"
+    )
+    kernel.run("%%durable b\ngc.disable()\ndel two\nthree = 5")
+    assert kernel.value("sorted(known)") == "['a']"

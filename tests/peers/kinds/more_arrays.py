@@ -20,6 +20,7 @@ def more_arrays() -> list[Kind]:
         Kind("subclass of ndarray with __array_finalize__", f"{_NP}class A(np.ndarray):\n    def __new__(cls, v, unit):\n        o = np.asarray(v).view(cls); o.unit = unit; return o\n    def __array_finalize__(self, o):\n        self.unit = getattr(o, 'unit', None)\nx = A([1, 2], 'm')", "x[0] = 5", "(x.tolist(), x.unit)"),
         Kind("subclass of a matrix", f"{_NP}class M(np.matrix):\n    pass\nx = M([[1, 2]])", "x[0, 0] = 5", "(x.tolist(), type(x).__name__)"),
         Kind("subclass of a record array with attributes", f"{_NP}class R(np.recarray):\n    pass\nx = np.rec.array([(1, 2.0)], names='a,b').view(R); x.note = [1]", "x.a[0] = 5", "(x.a.tolist(), x.note)"),
+        Kind("views of records", f"{_NP}a = np.zeros(3, [('i', 'i4'), ('f', 'f8')])\nx = [a, a['f'], a[1:]]", "x[1][2] = 5", "(x[0].tolist(), np.shares_memory(x[1], x[2]))"),
         Kind("record", f"{_NP}x = np.rec.array([(1, 2.0)], names='a,b')[0]", show="(int(x.a), float(x.b))"),
         Kind("void scalar", f"{_NP}x = np.zeros(1, [('a', 'i4')])[0]", show="x.tolist()"),
         Kind("structured array with an offset", f"{_NP}x = np.zeros(2, {{'names': ['a', 'b'], 'formats': ['i1', 'f8'], 'offsets': [0, 8]}})", "x['b'][1] = 3", "(x.dtype.itemsize, x.tolist())"),
