@@ -32,6 +32,8 @@ def take(verb: Import, notebook: Path) -> None:
     click.echo(f"imported {taken.run}: {made}{cost} are new here, on branch {taken.branch}")
     if taken.given:
         click.echo(f"steps that were given what they made there: {listed(taken.given)}")
+    for note in taken.notes:
+        click.echo(f"duranb: {note}", err=True)
     if taken.stopped:
         click.echo(f"duranb: {taken.stopped}", err=True)
     sys.exit(1 if taken.failed else 0)

@@ -19,6 +19,7 @@ from typing import Any
 import blake3
 import msgspec
 
+from duranb.code import dataflow
 from duranb.code.looking import said
 from duranb.engine import decide as decisions
 from duranb.engine.decide import Decision, unlike
@@ -41,12 +42,14 @@ _GLOBAL = " (global)"
 @dataclass(frozen=True)
 class Elsewhere:
     """An execution that a cell can be given, and what it was imported with. ``why`` says why it
-    cannot, or is empty."""
+    cannot, or is empty. ``missing``: once it was given, the names that the cell would have bound,
+    and that no step there took, so that they are not here."""
 
     execution: Execution
     came: Imported
     fit: Fit | None
     why: str = ""
+    missing: tuple[str, ...] = ()
 
 
 def shape_of(fingerprint: str, validate: str, outputs: Iterable[str]) -> str:
@@ -66,17 +69,20 @@ def decide(runtime: Runtime, spec: Spec, *, replay: bool) -> tuple[Decision, Els
     decision = decisions.decide(runtime, spec, replay=replay, since=came)
     found = None if replay else _find(runtime, spec, decision)
     if runtime.settings.importing and decision.restore is None and (found is None or found.why):
-        why = found.why if found is not None else "it was not carried out there"
-        raise NotImported(
-            f"step {spec.name!r} was not taken over: {why}. Run All carries it out; calls that it "
-            "made there are answered from the journal"
-        )
+        raise _refused(spec, found.why if found is not None else "it was not carried out there")
     if found is not None and found.why:
         decision = decisions.decide(runtime, spec)
         if decision.restore is not None:
             return decision, None
         decision = replace(decision, reason=f"imported, but {found.why}")
     return decision, found
+
+
+def _refused(spec: Spec, why: str) -> NotImported:
+    return NotImported(
+        f"step {spec.name!r} was not taken over: {why}. Run All carries it out; calls that it made "
+        "there are answered from the journal"
+    )
 
 
 def _latest(history: History, step: str) -> int:
@@ -142,34 +148,35 @@ def _version(runtime: Runtime, name: str) -> str:
 
 def give(
     runtime: Runtime, spec: Spec, decision: Decision, found: Elsewhere, tree: ast.Module
-) -> list[str]:
+) -> Elsewhere:
     """Give the namespace what an execution elsewhere made, and record that as the cell's. Of its
-    ``tree`` only imports and definitions are carried out. The names that the cell would have bound,
-    and that no step there took, so that they are not here.
+    ``tree`` only imports and definitions are carried out. With a ``why`` where it turned out that
+    it cannot be given, since the values are built otherwise; nothing but definitions changed then.
 
-    Raises :class:`NotImported`, having changed nothing, where the values are not built as they were
-    there, and :class:`duranb.errors.StoreError`.
+    Raises :class:`NotImported` for that in a process that only imports, and
+    :class:`duranb.errors.StoreError`.
     """
     this, fit = found.execution, found.fit
     assert fit is not None
     namespace, live = runtime.namespace, runtime.namespace.live
     noted: dict[str, bool] = {}
     state = CellState(runtime, spec, decision, noted)
-    _define(tree, spec.name, live)
-    values = dict(_values(this, fit, live))
     result: Any = None
-    if this.result is not None:
-        with standing_in(found.came.modules, live):
-            try:
+    try:
+        defined = _define(tree, spec.name, live)
+        values = dict(_values(this, fit, live))
+        if this.result is not None:
+            with standing_in(found.came.modules, live):
                 result = _done(namespace, values, this.result)
-            except NotAlike as error:
-                raise NotImported(
-                    f"step {spec.name!r} was imported from {found.came.source}, and cannot be "
-                    "given here: its inputs are built otherwise than they were there. With "
-                    "--always on its first line it runs, and its calls are answered from there"
-                ) from error
+    except _NotGiven as error:
+        if runtime.settings.importing:
+            raise _refused(spec, str(error)) from error
+        return replace(found, why=str(error))
     made = result if len(fit.writes) > 1 else [result] if fit.writes else []
     live.update(zip(fit.writes, made, strict=True))
+    missing = sorted({*spec.writes} - {*fit.writes} - defined)
+    for name in missing:  # what it is bound to here is not what the cell would have made
+        live.pop(name, None)
     noted.update(dict.fromkeys(state.unsure & set(fit.writes), True))
     done = state.capture()
     number, history = runtime.next_id("execution"), runtime.history
@@ -209,20 +216,22 @@ def give(
     )
     state.commit(done.snapshot)
     runtime.record(started, *done.bodies, completed)
-    return sorted(spec.sure - set(fit.writes) - live.keys())
+    return replace(found, missing=tuple(missing))
 
 
-def _define(tree: ast.Module, step: str, live: dict[str, Any]) -> None:
-    """Carry out the imports and definitions of a cell, which were its module's there."""
-    kept: list[ast.stmt] = [node for node in tree.body if isinstance(node, _DEFINITIONS)]
+class _NotGiven(Exception):
+    """It turned out that a cell cannot be given what was made elsewhere."""
+
+
+def _define(tree: ast.Module, step: str, live: dict[str, Any]) -> set[str]:
+    """Carry out the imports and definitions of a cell, which were its module's there; the names
+    that they bind."""
+    kept = ast.Module([n for n in tree.body if isinstance(n, _DEFINITIONS)], tree.type_ignores)
     try:
-        exec(compile(ast.Module(kept, tree.type_ignores), f"<step {step}>", "exec"), live)
+        exec(compile(kept, f"<step {step}>", "exec"), live)
     except Exception as error:
-        raise NotImported(
-            f"step {step!r} was imported, and cannot be given here: what it imports or defines "
-            f"itself raised {said(error)}. With --always on its first line it runs, and its calls "
-            "are answered from there"
-        ) from error
+        raise _NotGiven(f"what it imports or defines itself raised {said(error)}") from error
+    return set(dataflow.analyse(kept).writes)
 
 
 _DEFINITIONS = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -233,7 +242,11 @@ def _done(namespace: Namespace, values: Mapping[str, Any], result: Binding) -> A
     try:
         return namespace.again(values, result, by_name=True)
     except NotAlike:
+        pass
+    try:
         return namespace.again(values, result)
+    except NotAlike as error:
+        raise _NotGiven("its inputs are built otherwise than they were there") from error
 
 
 def _values(this: Execution, fit: Fit, live: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

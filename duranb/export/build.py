@@ -31,7 +31,8 @@ _GIVEN = frozenset({"display", "__name__", "__file__", "__doc__"})
 class _Draft:
     """A cell of the flow while its place is found. ``needs`` are names that it takes from outside
     of itself, ``reads`` those that it cannot do without, ``changes`` those it changes in place,
-    ``made`` those that functions read which it makes for others, ``sure`` those that it assigns on
+    ``made`` those that functions read which it makes for others, ``today`` functions that it asks
+    for by their name when it runs, ``sure`` those that it assigns on
     every way through it."""
 
     placed: Placed
@@ -48,6 +49,7 @@ class _Draft:
     outputs: tuple[str, ...] = ()
     uses: tuple[str, ...] = ()
     made: set[str] = field(default_factory=set)
+    today: set[str] = field(default_factory=set)
 
     @property
     def cell(self) -> Cell:
@@ -229,8 +231,20 @@ class _Builder:
 
     # -- cells together --------------------------------------------------------------------
 
+    def _ask_for_today(self, drafts: list[_Draft]) -> None:
+        """What retries the items of a map calls the function of that name as it is then."""
+        retrying = [d for d in drafts if any(map(_retries, d.flow))]
+        made = {n for d in drafts for s in d.flow for n in s.makes} if retrying else set()
+        for draft in retrying:
+            draft.today = made - {*draft.writes, *draft.loads}
+            draft.needs |= draft.today
+        if made:
+            for draft in drafts:
+                draft.made |= made & set(draft.writes)
+
     def _link(self, drafts: list[_Draft]) -> None:
         self._share_functions(drafts)
+        self._ask_for_today(drafts)
         bound: dict[str, None] = dict.fromkeys(p.name for p in self._parameters)
         for draft, later in zip(drafts, self._later(drafts), strict=True):
             known = self._shared.bound | bound.keys()
@@ -248,7 +262,7 @@ class _Builder:
             kept = known & (set(draft.outputs) - draft.sure)
             needs = draft.needs | kept
             again = [n for n in changed if n in needs & known and n not in bound]
-            draft.inputs = (*(n for n in bound if n in needs), *again)
+            draft.inputs = tuple(n for n in (*bound, *again) if n in needs - draft.today)
             bound.update(dict.fromkeys(draft.outputs))
 
     def _later(self, drafts: list[_Draft]) -> list[set[str]]:
@@ -390,6 +404,12 @@ def _kind(draft: _Draft) -> Kind:
                     if called in _KINDS:
                         return _KINDS[called]
     return "step"
+
+
+def _retries(statement: Statement) -> bool:
+    """Whether a statement retries the items of a map that failed."""
+    calls = (n.func for n in ast.walk(statement.node) if isinstance(n, ast.Call))
+    return any(isinstance(f, ast.Attribute) and f.attr == "retry_failed" for f in calls)
 
 
 def _policy(options: Options) -> Policy:

@@ -284,8 +284,10 @@ class Cells(ast.NodeTransformer):
             return instrument.replaced(tree, "restore")
         need(runtime, tree)
         if elsewhere is not None and not elsewhere.why:
-            running.restoring = lambda: self._give(session, spec, decision, elsewhere, tree)
-            return instrument.replaced(tree, "restore")
+            elsewhere = imported.give(runtime, spec, decision, elsewhere, tree)
+            running.restoring = lambda: self._given(session, elsewhere)
+            if not elsewhere.why:
+                return instrument.replaced(tree, "restore")
         if elsewhere is not None:
             notice(self._outputs, say.not_given(spec.name, elsewhere.came.run, elsewhere.why))
         state = CellState(runtime, spec, decision, instrument.NOTED)
@@ -377,19 +379,11 @@ class Cells(ast.NodeTransformer):
             text += say.not_set([*missing, *unset])
         notice(self._outputs, text)
 
-    def _give(
-        self,
-        session: Session,
-        spec: Spec,
-        decision: Decision,
-        found: imported.Elsewhere,
-        tree: ast.Module,
-    ) -> None:
-        """Stand in for the body: it ran elsewhere."""
+    def _given(self, session: Session, found: imported.Elsewhere) -> None:
+        """Stand in for the body: it ran elsewhere, and what it made is here."""
         messages = restoring.messages_of(session.runtime, found.execution)
-        missing = imported.give(session.runtime, spec, decision, found, tree)
         self._outputs.replay(messages, self._shell.execution_count - 1, held=0)
-        notice(self._outputs, say.given(spec.name, found.came.run, missing))
+        notice(self._outputs, say.given(found.execution.step, found.came.run, found.missing))
 
     def _load_what_it_needs(self, tree: ast.Module) -> None:
         """Load the pending values that a plain cell could use. What cannot be loaded says so when

@@ -17,8 +17,12 @@ from duranb.record.model import Call, CallStatus
 LATELY = 2048
 """Calls that are held although they could be read again: the latest, and those asked for last."""
 
-_GAP = 1 << 20
-"""How far an id may be ahead of all others for there to be room for those in between."""
+HIGHEST = 1 << 63
+"""Ids are below this."""
+
+_GAP = 1 << 16
+"""How far an id may be ahead of as many as there are, for there to be room for those in between. In
+a history that somebody else wrote it may be anything."""
 
 Reader = Callable[[int], e.Event]
 """Reads the event that lies at a place of the log. Raises :class:`StoreDamaged`."""
@@ -42,12 +46,13 @@ class Calls(Mapping[int, Call]):
 
     def put(self, call: Call, event: e.Event | None = None) -> None:
         """Add a call, or put it in the place of what was known of it. ``event`` tells all that
-        is known of it."""
+        is known of it. Raises ValueError for an id that is none."""
         number = call.id
+        check(number)
         # What changes the outside world, and what is waited for, is asked for often.
         may_go = event is not None and self.reader is not None and not call.kind.traits.intent
         at = event.at if event is not None and may_go else 0
-        if at and 0 <= number < len(self._at) + _GAP:
+        if at and number < 2 * len(self) + _GAP:
             if number >= len(self._at):
                 self._at.frombytes(bytes(8 * (number + 1 - len(self._at))))
             self._away += not self._at[number]
@@ -120,6 +125,12 @@ class Calls(Mapping[int, Call]):
     def latest(self) -> Iterator[Call]:
         """The calls, those with the highest ids first."""
         return map(self.__getitem__, self.__reversed__())
+
+
+def check(number: int) -> None:
+    """Raise ValueError unless this can be a call's id."""
+    if not 0 <= number < HIGHEST:
+        raise ValueError(f"{number} is no id of a call")
 
 
 def call_of(ts: int, b: e.CallCompleted | e.CallFailed, before: Call | None = None) -> Call:

@@ -17,7 +17,7 @@ import msgspec
 
 from duranb.errors import NoSuchStep
 from duranb.record import events as e
-from duranb.record.calls import Calls
+from duranb.record.calls import Calls, check
 from duranb.record.changes import Changes as Changes
 from duranb.record.costs import PAID, REJECTED, Costs, Sums, sums_of
 from duranb.record.imports import Imports
@@ -118,7 +118,8 @@ class History:
 
     def put_call(self, call: Call, event: e.Event | None = None) -> None:
         """Add a call, or put it in the place of what was known of it. ``event`` is the one that
-        tells all that is known of it, where one does."""
+        tells all that is known of it, where one does. Raises ValueError for an id that is none."""
+        check(call.id)
         before = self.calls.get(call.id)
         if before is None:
             self._seen("call", call.id)

@@ -86,6 +86,10 @@ class Numbers:
 
 
 def packed(numbers: Iterable[int]) -> Sequence[int]:
-    """The same numbers, from 0 to 2**64 - 1, in as little memory as is worth it."""
+    """The same numbers, from 0 to 2**64 - 1, in as little memory as is worth it. Raises ValueError
+    for others."""
     found = tuple(numbers)
-    return found if len(found) <= FEW else array("Q", found)
+    try:
+        return found if len(found) <= FEW else array("Q", found)
+    except OverflowError as error:
+        raise ValueError(str(error)) from error

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from duranb.session.session import Session
 from duranb.store import StoreView, is_store, objects
 from duranb.store.buckets import Bucket, open_bucket
 from duranb.store.keys import key_of
+from duranb.views.lines import NOT_KEPT
 
 MODULE = "steps"
 """What workers import an export's functions as."""
@@ -52,7 +53,8 @@ class Journal:
 @dataclass
 class Taken:
     """What came of an import: the run and the branch it is on now, what is new here, and the names
-    of steps that cells were given. ``stopped`` says at which cell it went no further, and why."""
+    of steps that cells were given. ``stopped`` says at which cell it went no further, and why;
+    ``notes`` are what cells said of what they were given."""
 
     run: str
     branch: str
@@ -61,6 +63,7 @@ class Taken:
     cost: float = 0.0
     given: list[str] = field(default_factory=list)
     stopped: str = ""
+    notes: tuple[str, ...] = ()
     failed: bool = False
 
 
@@ -265,9 +268,18 @@ def _give(
         taken.failed = error.ename != "NotImported"
     except (DeadKernelError, CellTimeoutError):
         taken.stopped, taken.failed = "the kernel died in a plain cell", True
+    taken.notes = tuple(n for cell in document.cells for n in _notes(cell.get("outputs", ())))
     executions = _history(notebook).executions
     done = [executions[x.of or x.id] for x in executions.values() if x.id > before]
     taken.given = [x.step for x in done if x.origin is Origin.RESTORED]
+
+
+def _notes(outputs: Sequence[Any]) -> Iterator[str]:
+    """What a cell said of a step that was given, beside that it was."""
+    for output in outputs:
+        text = output.get("data", {}).get("text/plain", "")
+        if output.get("output_type") == "display_data" and NOT_KEPT in text:
+            yield text
 
 
 def _history(notebook: Path) -> Any:

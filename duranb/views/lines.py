@@ -42,14 +42,18 @@ def restored(
     return line
 
 
+NOT_KEPT = "was not kept there"
+"""Of a name that an imported step would have bound."""
+
+
 def given(step: str, run: str, missing: Sequence[str]) -> str:
     """Nothing ran: the step was carried out elsewhere, in ``run``."""
     line = f"↺ {step}: imported from {run}, nothing ran"
     if not missing:
         return line
     return (
-        f"{line} · {', '.join(missing)} was not kept there, as no other step takes it: %duranb "
-        f"replay {step} makes it, from the recorded calls"
+        f"{line} · {', '.join(missing)} {NOT_KEPT}, as no other step takes it: %duranb replay "
+        f"{step} makes it, from the recorded calls"
     )
 
 

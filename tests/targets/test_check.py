@@ -10,8 +10,10 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from duranb.export import ExportError, export
 from duranb.runner.exported import order
 from tests.servers import forks
+from tests.targets.test_script import NOTEBOOKS, plain, start, written
 from tests.unit.test_plan import plan
 
 
@@ -74,3 +76,26 @@ def test_the_order_is_as_unlike_the_notebooks_as_the_edges_allow() -> None:
     assert [node.name for node in order(found)] == ["b", "a", "c", "d"]
     again = plan("%%durable a\nx = 1", "%%durable b\ny = x", "%%durable c\nx = 2", "print(x, y)")
     assert [node.name for node in order(again)][:3] == ["a", "b", "c"]
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("name", [n for n, case in NOTEBOOKS.items() if not case.refused])
+def test_an_export_of_a_notebook_that_has_run_does_the_same(name: str, tmp_path: Path) -> None:
+    """What was recorded corrects the plan: the check finds no difference, and the script prints
+    what the notebook prints, twice; or the value that cannot be so is named."""
+    case = NOTEBOOKS[name]
+    notebook = written(case, tmp_path)
+    ran = duranb(tmp_path, "run", notebook.name)
+    assert ran.returncode == 0, ran.stderr
+    try:
+        (tmp_path / "script.py").write_text(export(notebook, "script"))
+    except ExportError as error:
+        if not case.loud or case.loud not in str(error):
+            raise
+        return
+    checked = duranb(tmp_path, "export", notebook.name, "--check")
+    assert checked.returncode == 0, checked.stderr
+    for _ in range(2):
+        done = start(tmp_path, "script.py")
+        if not (case.loud and done.returncode == 1 and case.loud in done.stderr):
+            assert done.stdout == plain(case), done.stderr

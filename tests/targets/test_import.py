@@ -155,6 +155,8 @@ def test_a_run_of_workers_goes_on_in_the_notebook(folder: Path) -> None:
     assert (taken.run, taken.executions, taken.calls) == ("agent-7/once", 2, 6)
     assert taken.given == ["parts", "mark"], taken.stopped
     assert not taken.failed and ran(folder) == []
+    names = [note.partition(" was not kept there")[0].split()[-1] for note in taken.notes]
+    assert names == ["unused", "part"]
     assert "step 'gate' was not taken over: it was not carried out there" in taken.stopped
     history = history_of(path)
     assert sum(history.ledger(i).cost for i in history.executions) == taken.cost > 0
@@ -200,9 +202,11 @@ def test_run_all_alone_gives_the_steps_what_they_made(folder: Path) -> None:
     try:
         kernel.run("limit = 3")
         kernel.run(CELLS[1])
+        kernel.run("unused = 'of another time'")
         first = kernel.run(CELLS[2])
         assert "parts: imported from agent-7/once, nothing ran" in first.notices
         assert "unused was not kept there" in first.notices
+        assert kernel.run("unused").status == "error", "it is not what the cell would have made"
         kernel.run(CELLS[3])
         kernel.run("parts[0].notes.append('mine')")
         changed = kernel.run(CELLS[4])

@@ -192,6 +192,25 @@ def test_a_log_that_was_changed_under_an_open_store_is_named(
         assert 1 in history.calls
 
 
+def test_ids_that_are_none_cost_nothing(folder: Path) -> None:
+    """In a history that anybody may have written ids may be anything: what cannot be one is left
+    out, and those far apart take no room for all in between."""
+    far = [item(number * 1_000_000) for number in range(1, 200)]
+    none = [item(-1), item(1 << 70)]
+    filled(folder, *BEGUN, item(1), *none, *far).close()
+    tracemalloc.start()
+    try:
+        view = StoreView.open(folder)
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    history = view.history()
+    assert taken < 8 << 20
+    assert list(history.calls) == [1, *(each.call for each in far)]
+    assert len(history.unread) == len(none) and history.next_id("call") == far[-1].call + 1
+    view.close()
+
+
 @given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), max_size=600))
 def test_numbers_are_a_multiset_by_hash(entries: list[tuple[int, int]]) -> None:
     """Each hash gives its numbers in the order in which they were added, and no others, though

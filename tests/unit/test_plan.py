@@ -108,6 +108,26 @@ def test_what_looks_at_files_waits_for_what_writes_them() -> None:
     assert found.by_name["b"].looks and not found.by_name["f"].looks
 
 
+def test_what_retries_items_takes_the_function_of_today() -> None:
+    """A function that was mended since is the one that a map's items are retried with, so it comes
+    first, and lies where it is looked for."""
+    made = build(
+        *cells_of(
+            [
+                ("code", "import duranb\ndef read(x): return 1 / x"),
+                ("code", "%%durable a\nfound = duranb.map(read, [0, 1], on_error='collect')"),
+                ("code", "def read(x): return x"),
+                ("code", "%%durable b\nagain = found.retry_failed()"),
+            ]
+        )
+    )
+    assert made.plan.by_name["b"].uses == ("read",)
+    mended = made.plan.sources["b"]["read"]
+    assert made.plan.by_name[mended].label == "code cell 3"
+    assert edges(made.plan)[mended, "b"] == "data read"
+    assert "    global read\n" in steps.render(made)
+
+
 def test_a_variable_that_functions_read_is_one_at_a_time() -> None:
     """It is given its next value only when those are done that read the one before."""
     found = plan(
