@@ -220,7 +220,8 @@ def test_changes_have_dry_run_and_yes_on_the_command_line() -> None:
         if made is None:
             continue
         flags = {flag for each in made.params for flag in each.opts}
-        assert issubclass(verb, Changes) == {"--dry-run", "--yes"}.issubset(flags)
+        tried = {"--dry-run", "--yes"} & flags
+        assert len(tried) == 2 if issubclass(verb, Changes) else len(tried) != 1
 
 
 def test_fields_that_are_no_words_are_refused() -> None:
