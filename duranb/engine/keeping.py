@@ -52,6 +52,9 @@ class Keeping(Protocol):
     def commit(self, snapshot: int) -> None:
         """The live namespace is at this snapshot."""
 
+    def release(self) -> None:
+        """What was done is on record: nothing of the state before is needed any more."""
+
     def abandon(self) -> int:
         """After failure for good: remember what was left, so that the next run starts clean; its
         snapshot, 0 where nothing was."""
@@ -175,7 +178,9 @@ class CellState:
 
     def commit(self, snapshot: int) -> None:
         self._runtime.at = snapshot
-        self._mark = Mark({}, {})  # what the cell let go of is gone then: weak references tell
+
+    def release(self) -> None:
+        self._mark = Mark({}, {})  # what the cell let go of is gone now: weak references tell
 
     def abandon(self) -> int:
         self._noted()
@@ -223,6 +228,9 @@ class NoState:
 
     def commit(self, snapshot: int) -> None:
         """Nothing moved."""
+
+    def release(self) -> None:
+        """Nothing is held."""
 
     def abandon(self) -> int:
         return 0

@@ -344,6 +344,7 @@ class StepRun:
         except StoreError:
             self.runtime.append(*done.bodies)
             raise
+        self._keeping.release()
         if said := late.told(self.runtime, self.id):
             self._host.notice(f"{self.spec.name}: {said}")
         self._host.completed(self.id)

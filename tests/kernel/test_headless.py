@@ -366,19 +366,19 @@ def test_what_needs_nothing_of_a_question_goes_on_while_it_waits(tmp_path: Path)
         "print('not yet', json.dumps(y))",
         "%%durable outside\nopen('sent.txt', 'w').write('mail')\nsent = True",
         "%%durable more\nnote('more')\nhow = duranb.ask('How many?')",
-        "%%durable broken\nnote('broken')\nz = open('late.txt').read()",
+        "%%durable broken\nimport late\nnote('broken')\nz = late.value",
     )
     (tmp_path / "notes.py").write_text(NOTE)
     path = write(tmp_path, *cells)
     waiting = duranb(tmp_path, "run", path, "-o", tmp_path / "done.ipynb")
     assert waiting.returncode == 75, waiting.stderr
     assert "Go on?" in waiting.stderr and "How many?" in waiting.stderr
-    assert "cell 9 failed meanwhile" in waiting.stderr and "late.txt" in waiting.stderr
-    assert ran(tmp_path) == ["asked", "apart", "more", "broken"]
+    assert "cell 9 failed meanwhile" in waiting.stderr and "'late'" in waiting.stderr
+    assert ran(tmp_path) == ["asked", "apart", "more"]
     assert not (tmp_path / "sent.txt").exists()
     shown = nbformat.read(tmp_path / "done.ipynb", as_version=4).cells
     assert shown[4].outputs[0].text == "shown 2.0\n" and not shown[5].outputs
-    (tmp_path / "late.txt").write_text("now")
+    (tmp_path / "late.py").write_text("value = 'now'")
     numbers = re.findall(r"duranb answer \S+ipynb (\d+) VALUE", waiting.stderr)
     for number in dict.fromkeys(numbers):
         duranb(tmp_path, "answer", path, number, "7").check_returncode()

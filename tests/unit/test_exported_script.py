@@ -91,26 +91,33 @@ def test_parameters_are_options_and_help_runs_nothing(tmp_path: Path) -> None:
     assert done.stdout == "setup\n12\n", done.stderr
 
 
-MEET = """
+MEETING = """
+import threading
+from pathlib import Path
+
+HERE = {'left': threading.Event(), 'right': threading.Event()}
+
+
 def meet(mine, other):
-    Path(mine).touch(exist_ok=False)
-    for _ in range(1000):
-        if os.path.exists(other):
-            return 1
-        time.sleep(0.01)
-    return 0
+    if Path('again').exists():
+        if mine == 'right':
+            raise RuntimeError('right has run before')
+        return 1
+    HERE[mine].set()
+    return int(HERE[other].wait(30))
 """
 
 
 def test_independent_steps_run_at_once_and_print_in_their_order(tmp_path: Path) -> None:
     """Each of two steps waits for the other to begin; no Jupyter is imported for it."""
     made = graph(
-        f"import os, time\nfrom pathlib import Path\n{MEET}",
+        "import time\nfrom meeting import meet",
         "%%durable left\na = meet('left', 'right')\ntime.sleep(0.3)\nprint('left', a)",
         "%%durable right\nb = meet('right', 'left')\nprint('right', b)",
         "print('sum', a + b)",
     )
     (tmp_path / "script.py").write_text(script.render(made))
+    (tmp_path / "meeting.py").write_text(MEETING)
     jupyter = ["IPython", "ipykernel", "jupyter_client", "nbformat", "traitlets", "ipywidgets"]
     told = f"print([m for m in {jupyter!r} if m in sys.modules])"
     done = run(tmp_path, after=told)
@@ -138,16 +145,16 @@ def test_a_change_in_place_beside_a_reader_stops_the_script(tmp_path: Path) -> N
 def test_what_fails_lets_the_rest_end_and_is_raised(tmp_path: Path) -> None:
     """The other steps that were running are recorded: they do not run again."""
     made = graph(
-        f"import os, time\nfrom pathlib import Path\n{MEET}",
-        "%%durable bad --retries 0\na = meet('left', 'right')\nif not os.path.exists('ok'): 1 / 0",
+        "import os, time\nfrom meeting import meet",
+        "%%durable bad --retries 0\na = meet('left', 'right')\n1 / os.path.exists('again')",
         "%%durable good\nb = meet('right', 'left')\ntime.sleep(0.3)",
         "print(a + b)",
     )
     (tmp_path / "script.py").write_text(script.render(made))
+    (tmp_path / "meeting.py").write_text(MEETING)
     assert "ZeroDivisionError" in run(tmp_path).stderr
-    (tmp_path / "ok").touch()
-    (tmp_path / "left").unlink()
-    assert run(tmp_path).stdout == "2\n"  # good would fail: its file is there
+    (tmp_path / "again").touch()
+    assert run(tmp_path).stdout == "2\n"  # good would fail
 
 
 def test_names_of_the_notebook_are_left_alone() -> None:
