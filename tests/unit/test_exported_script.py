@@ -146,7 +146,7 @@ def test_what_fails_lets_the_rest_end_and_is_raised(tmp_path: Path) -> None:
     """The other steps that were running are recorded: they do not run again."""
     made = graph(
         "import os, time\nfrom meeting import meet",
-        "%%durable bad --retries 0\na = meet('left', 'right')\n1 / os.path.exists('again')",
+        "%%durable bad --retries 0\na = meet('left', 'right')\nc = 1 / os.path.exists('again')",
         "%%durable good\nb = meet('right', 'left')\ntime.sleep(0.3)",
         "print(a + b)",
     )
