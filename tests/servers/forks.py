@@ -287,6 +287,8 @@ def _fork(connection: socket.socket) -> int | Birth:
     pid = os.fork()
     if not pid:
         os.setsid()  # before anybody asks for its group, to signal it
+        # Whoever runs the tests in the background may have it ignored.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         connection.sendall(os.getpid().to_bytes(8, "big"))
         connection.close()
         for number, file in enumerate(files):
