@@ -23,6 +23,9 @@ NAMES = (
 )
 FEW = "HOW_MANY = 60"
 
+SAMPLE = ("approval", "langgraph_agent", "remembering_agent")
+"""The others take longer: ``pytest -m soak tests/browser``."""
+
 OUTPUTS = """() => window.jupyterapp.shell.currentWidget.content.widgets
   .filter(cell => cell.model.type === 'code')
   .filter(cell => !(cell.model.getMetadata('tags') ?? []).includes('raises-exception'))
@@ -62,7 +65,10 @@ def answer(page: Page) -> None:
     page.click(".db-form button:has-text('Approve')")
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name",
+    [n if n in SAMPLE else pytest.param(n, marks=pytest.mark.soak) for n in NAMES],
+)
 def test_a_notebook_runs_as_it_is_and_again_after_a_restart(
     lab: Lab, new_page: NewPage, name: str
 ) -> None:
