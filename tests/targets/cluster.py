@@ -81,9 +81,9 @@ class Cluster:
             self._server.wait()
             self._server = None
 
-    def start_worker(self, **environment: str) -> subprocess.Popen[bytes]:
+    def start_worker(self, *options: str, **environment: str) -> subprocess.Popen[bytes]:
         """One more worker."""
-        words = ["-m", "duranb.temporal", "worker", str(self.export)]
+        words = ["-m", "duranb.temporal", "worker", str(self.export), *options]
         worker = self.start_command(*words, **environment)
         self.workers.append(worker)
         return worker

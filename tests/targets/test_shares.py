@@ -104,6 +104,7 @@ def test_items_that_fail_stand_where_they_are(tmp_path: Path) -> None:
 
 PLAIN = """
 import os
+import time
 import duranb
 
 
@@ -120,7 +121,16 @@ def one(x):
 def work(x):
     with open("made.txt", "a") as file:
         file.write(f"{x} {os.getpid()}\\n")
+    wait_for_others()
     return x * x
+
+
+def wait_for_others():
+    # The first worker does not do it all while the others are still starting.
+    open(f"started {os.getpid()}", "a").close()
+    end = time.monotonic() + 60
+    while sum(x.startswith("started ") for x in os.listdir()) < WORKERS and time.monotonic() < end:
+        time.sleep(0.05)
 """
 
 
@@ -136,11 +146,11 @@ async def spread(folder: Path, count: int, workers: int, kills: int = 0) -> tupl
     nodes = (step("many", ("n",), "found", kind="map"),)
     plan = Plan(notebook="m.ipynb", nodes=nodes, parameters=(Parameter(name="n", default="1"),))
     (export / "plan.json").write_bytes(dump(plan))
-    (export / "steps.py").write_text(PLAIN)
+    (export / "steps.py").write_text(PLAIN.replace("WORKERS", str(workers)))
     with Cluster(folder, export) as cluster:
         client = await cluster.client()
         for _ in range(workers):
-            cluster.start_worker()
+            cluster.start_worker("--at-once", "2")
         handle = await runs.start(client, export, "many", {"n": count}, heartbeat=HEARTBEAT * 5)
         for _ in range(kills):
             await asyncio.sleep(8)
