@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import random
@@ -35,6 +36,10 @@ def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])
+
+
+PATIENCE = 300
+"""Seconds that a busy machine may take for what takes a moment on an idle one."""
 
 
 class Cluster:
@@ -108,13 +113,14 @@ class Cluster:
 
     async def client(self) -> Client:
         """A connection, once the server answers."""
-        end = time.monotonic() + 30
+        end = time.monotonic() + PATIENCE
         while True:
             try:
                 return await Client.connect(f"127.0.0.1:{self.port}")
             except (RuntimeError, RPCError):
                 if time.monotonic() > end:
                     raise
+                await asyncio.sleep(0.1)
 
     @contextlib.contextmanager
     def stopped(self, worker: subprocess.Popen[bytes]) -> Iterator[None]:
