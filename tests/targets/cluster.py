@@ -38,7 +38,7 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
-PATIENCE = 300
+PATIENCE = 120
 """Seconds that a busy machine may take for what takes a moment on an idle one."""
 
 
