@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,8 @@ import urllib.request
 from pathlib import Path
 
 from playwright.sync_api import Locator, Page
+
+from tests.servers.ports import free_port
 
 READY = """async () => {
   const panel = window.jupyterapp?.shell.currentWidget;
@@ -66,7 +67,7 @@ class Lab:
         settings.mkdir(parents=True)
         quiet = {"fetchNews": "false", "checkForUpdates": False}
         (settings / "notification.jupyterlab-settings").write_text(json.dumps(quiet))
-        port = _free_port()
+        port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         own = {
             "JUPYTER_CONFIG_DIR": "config",
@@ -218,9 +219,3 @@ class Notebook:
         self.page.click(".jp-Dialog button.jp-mod-warn")
         self.page.wait_for_function("() => window.restarted")
         self.wait_ready()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -112,6 +112,7 @@ def test_documents_are_paid_for_once(
     server.configure(
         per_second=count / 2 if count < 1000 else 400,
         burst=20,
+        refusing=5,  # a busy client does not reach the limit by itself
         failing=20,
         slow=20,
         malformed="document 11",

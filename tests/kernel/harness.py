@@ -7,6 +7,7 @@ import os
 import signal
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,14 @@ from jupyter_client.manager import KernelManager
 from tests.servers import forks
 
 forks.install()
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for something to come true."""
+    end = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < end, "it did not come true"
+        time.sleep(0.02)
 
 
 @dataclass

@@ -132,7 +132,7 @@ def durable(cells: Iterable[str]) -> list[str]:
 @dataclass
 class Lives:
     """A notebook's messages in a plain kernel, in a first durable one, and in one that restores;
-    and the cells that were not restored."""
+    and the cells that were not restored, with what was said instead."""
 
     cells: list[str]
     plain: list[list[Message]]
@@ -156,7 +156,9 @@ def live(kernels: Callable[..., Kernel], cells: list[str], timeout: float = 120)
     first = _run(kernels("durable").start(), steps, timeout)
     again = _run(kernels("durable").start(), steps, timeout)
     ran = [
-        cell for cell, result in zip(cells, again, strict=True) if "restored" not in result.notices
+        f"{cell}\n{result.notices}"
+        for cell, result in zip(cells, again, strict=True)
+        if "restored" not in result.notices
     ]
     return Lives(cells, *([*map(Seen().of, results)] for results in (plain, first, again)), ran)
 

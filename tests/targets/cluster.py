@@ -8,7 +8,6 @@ import os
 import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,8 @@ from typing import Any, Self
 
 from temporalio.client import Client
 from temporalio.service import RPCError
+
+from tests.servers.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,13 +30,6 @@ def dev_server() -> str:
     """The command of Temporal's development server, as the package from PyPI has it."""
     beside = Path(sys.executable).with_name("temporal")
     return str(beside) if beside.exists() else shutil.which("temporal") or ""
-
-
-def free_port() -> int:
-    """A port of this machine that nobody has now."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 PATIENCE = 120

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import time
 import urllib.request
@@ -19,6 +18,7 @@ from typing import Any, Self
 from unittest import mock
 
 import hatch_build
+from tests.servers.ports import free_port
 
 FOLDER = Path(__file__).parent
 OLDEST_NODE = 20
@@ -52,8 +52,7 @@ class Aimock:
         cli = FOLDER / "node_modules" / "@copilotkit" / "aimock" / "dist" / "cli.js"
         fixtures = folder / "fixtures.json"
         fixtures.write_text(json.dumps(FIXTURES))
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+        port = free_port()
         command = [_node(), str(cli), "--host", "127.0.0.1", "--port", str(port)]
         command += ["--fixtures", str(fixtures), "--strict", "--log-level", "warn"]
         command += ["--journal-max", "0", "--latency", str(pause), "--chunk-size", "6"]
