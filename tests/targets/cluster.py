@@ -114,6 +114,8 @@ class Cluster:
             except (RuntimeError, RPCError):
                 if time.monotonic() > end:
                     raise
+                if self._server is not None and self._server.poll() is not None:
+                    self.start_server()  # one of its own ports was taken
                 await asyncio.sleep(0.1)
 
     @contextlib.contextmanager
