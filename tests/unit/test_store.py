@@ -685,7 +685,7 @@ def test_a_database_that_holds_much_memory_lets_go_of_it(
         store.append(RunStarted(run=f"r{number}"))
     count = "SELECT count(*), count(DISTINCT seq) FROM events"
     assert store.query(count)[1] == [(60, 60)]
-    assert len(opened) > 3
+    assert len(opened) >= 2
     store.close()
 
 
