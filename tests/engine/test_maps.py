@@ -444,5 +444,5 @@ def test_what_a_map_takes_is_said(options: dict[str, Any]) -> None:
     (name,) = options
     with pytest.raises(UsageError, match=f"duranb.map: {name} is .*: it takes"):
         duranb.map(str, [1], **options)
-    with pytest.raises(UsageError, match="duranb.map: 5 cannot be called"):
+    with pytest.raises(UsageError, match=r"duranb\.map: 5 cannot be called"):
         duranb.map(5, [1])  # type: ignore[call-overload]
