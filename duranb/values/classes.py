@@ -164,6 +164,10 @@ def _defined(definition: bytes) -> type:
 def _take_in(live: type, loaded: type) -> None:
     """Give a live class the attributes of the loaded one, where its own are others."""
     has, gets = identity.attributes(live), identity.attributes(loaded)
+    if issubclass(live, enum.Enum) and issubclass(loaded, enum.Enum):
+        # Its members are compared by ``is``: they stay, and get what the loaded ones hold.
+        has, gets = members.without(live, has), members.without(loaded, gets)
+        members.complete(live, members.told(loaded))
     for name in has.keys() - gets.keys():
         type.__delattr__(live, name)
     for name, value in gets.items():

@@ -16,11 +16,13 @@ import copyreg
 import functools
 import gc
 import queue
+import re
 import threading
 import types
 import typing
 import weakref
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 from duranb.values import held
@@ -201,6 +203,33 @@ def context_variable(name: str, told: dict[str, Any]) -> contextvars.ContextVar[
     return made
 
 
+# -- matches -------------------------------------------------------------------------------------
+
+
+def _match(match: Any) -> Reduction:
+    """By where the same search finds it again. Raises TypeError where that is nowhere near."""
+    given = match.re, match.string, match.pos, match.endpos
+    for how in ("match", "fullmatch"):
+        found = getattr(match.re, how)(*given[1:])
+        if found is not None and found.regs == match.regs:
+            return found_again, (*given, how)
+    for number, each in enumerate(islice(match.re.finditer(*given[1:]), _MATCHES)):
+        if each.regs == match.regs:
+            return found_again, (*given, number)
+    raise TypeError("cannot pickle a match that a new search does not find")
+
+
+_MATCHES = 10_000
+"""Matches that are gone through at most."""
+
+
+def found_again(pattern: Any, string: Any, start: int, end: int, how: str | int) -> Any:
+    """What a pattern matches in a string: by this method, or the n-th that is found."""
+    if isinstance(how, str):
+        return getattr(pattern, how)(string, start, end)
+    return next(islice(pattern.finditer(string, start, end), how, None))
+
+
 # -- threads and event loops ---------------------------------------------------------------------
 
 
@@ -269,6 +298,7 @@ _RECIPES: dict[type, Callable[[Any], Reduction | None]] = {
     weakref.WeakValueDictionary: _weak_dict,
     weakref.WeakSet: _weak_set,
     contextvars.ContextVar: _context_variable,
+    re.Match: _match,
     threading.local: _thread_local,
     type(functools.cmp_to_key(lambda a, b: 0)): _compared,
     queue.SimpleQueue: _simple_queue,

@@ -104,3 +104,27 @@ def test_another_attempt_begins_with_the_settings_of_the_first(kernel: Kernel) -
     )
     kernel.run("import numpy")
     assert kernel.run(step).stdout == "8 False\n8 False\n"
+
+
+def test_what_cells_import_from_the_future_holds_for_those_below(kernel: Kernel) -> None:
+    """A cell below a restored ``from __future__ import annotations`` is compiled with it, and the
+    steps below run again, with the reason, where an edit takes it away."""
+    cells = [
+        "%%durable a\nfrom __future__ import annotations",
+        "%%durable b\ndef f(x: Later) -> Later: return x\nkinds = f.__annotations__",
+        "%%durable c\nn = 1",
+    ]
+    for cell in cells:
+        assert kernel.run(cell).error is None
+    kernel.kill()
+    kernel.start()
+    assert "restored" in kernel.run(cells[0]).notices
+    below = [kernel.run(cell) for cell in cells[1:]]
+    assert all("restored" in each.notices for each in below)
+    assert kernel.run(cells[1] + "\nlen(kinds)").error is None
+    kernel.kill()
+    kernel.start()
+    kernel.run("%%durable a\nLater = int")
+    assert kernel.run(cells[1]).error is None
+    assert kernel.value("kinds['x'] is int") == "True"
+    assert "restored" in kernel.run(cells[2]).notices

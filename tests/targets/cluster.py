@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import random
@@ -29,6 +30,10 @@ def dev_server() -> str:
     """The command of Temporal's development server, as the package from PyPI has it."""
     beside = Path(sys.executable).with_name("temporal")
     return str(beside) if beside.exists() else shutil.which("temporal") or ""
+
+
+PATIENCE = 120
+"""Seconds that a busy machine may take for what takes a moment on an idle one."""
 
 
 class Cluster:
@@ -102,13 +107,16 @@ class Cluster:
 
     async def client(self) -> Client:
         """A connection, once the server answers."""
-        end = time.monotonic() + 30
+        end = time.monotonic() + PATIENCE
         while True:
             try:
                 return await Client.connect(f"127.0.0.1:{self.port}")
             except (RuntimeError, RPCError):
                 if time.monotonic() > end:
                     raise
+                if self._server is not None and self._server.poll() is not None:
+                    self.start_server()  # one of its own ports was taken
+                await asyncio.sleep(0.1)
 
     @contextlib.contextmanager
     def stopped(self, worker: subprocess.Popen[bytes]) -> Iterator[None]:

@@ -47,7 +47,7 @@ def repeats(server: CountingServer) -> int:
 
 
 async def round_of_kills(folder: Path, moments: random.Random, server: CountingServer) -> None:
-    async with asyncio.timeout(120):
+    async with asyncio.timeout(600):
         await _round_of_kills(folder, moments, server)
 
 
@@ -161,7 +161,7 @@ async def the_tutorial(folder: Path, moments: random.Random, kills: int) -> None
                     if "COMPLETED" in str((await handle.describe()).status):
                         break
                 cluster.kill_worker(cluster.some(moments))
-            async with asyncio.timeout(90):
+            async with asyncio.timeout(600):
                 result = await handle.result()
             status = await handle.query(Notebook.status)
         requests = Counter(r.digest for r in standin.requests())

@@ -208,6 +208,21 @@ def test_a_member_of_an_enum_has_what_it_had_and_no_more() -> None:
     assert not hasattr(kernel["P"].R, "seen")
 
 
+def test_a_member_of_an_enum_that_was_defined_again_is_given_what_a_step_gave_it() -> None:
+    """The cell of the enum ran again, and the step that changed a member in place is restored: the
+    member stays the one there is, and holds what the step gave it."""
+    code = "import enum\nclass P(enum.Enum):\n    R = 1\n    W = 2"
+    first = Kernel()
+    first.run(code)
+    changed = first.run("P.R.seen = [1]")
+    second = Kernel(first.artifacts)
+    second.run(code)
+    alive, member = second["P"], second["P"].R
+    given(second, changed, "P", in_place={"P"})
+    assert second["P"] is alive and alive.R is alive(1) is member and member.seen == [1]
+    assert not hasattr(alive.W, "seen")
+
+
 def test_a_class_defines_what_its_base_defines_too() -> None:
     """What both define alike is the class's own when it comes back."""
     _, second = recorded("class A: rate = 1\nclass B(A): rate = 1", "A.rate = 2")
