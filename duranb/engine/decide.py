@@ -302,6 +302,8 @@ def touched(
         whole=whole,
     )
     found.mentions |= {type(runtime.namespace.live.get(n)).__name__ for n in names}
+    if spec.mentions.annotates:
+        found.mentions.add(process.ANNOTATIONS)
     reads = found.reads | {f"${n}" for n in found.environment} | process.used(found.mentions)
     found.reads = {n for n in reads - found.first if not is_ignored(n, spec.ignore)}
     return found

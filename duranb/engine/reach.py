@@ -205,14 +205,7 @@ def _seeded(runtime: Runtime) -> set[str]:
     return {"random", "numpy", "torch"}
 
 
-_sources: dict[str, bool] = {}
-
-
 def _seeds_anything(live: Mapping[str, Any]) -> bool:
     """Whether the script that has these globals seeds a generator anywhere."""
     file = live.get("__file__")
-    if not isinstance(file, str):
-        return False
-    if file not in _sources:
-        _sources[file] = seeding.in_file(file)
-    return _sources[file]
+    return isinstance(file, str) and seeding.in_file(file)

@@ -10,10 +10,12 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, cast
 
 from traitlets.config import Config
+
+from duranb.values import held
 
 Values = dict[str, Any]
 
@@ -190,14 +192,30 @@ def _logging() -> Values:
     named = logging.Logger.manager.loggerDict.items()
     loggers = [(name, each) for name, each in named if isinstance(each, logging.Logger)]
     levels = {_LEVEL + name: each.level for name, each in loggers if each.level}
+    own = [(name, each) for name, each in loggers if not _is_librarys(name)]
+    handlers = {_HANDLERS + n: found for n, each in own if (found := _handlers(each))}
     return {
         **levels,
+        **handlers,
+        **{_QUIET + name: True for name, each in own if not each.propagate},
         _LEVEL: root.level,
-        "handlers": [*map(_handler, root.handlers)],
+        "handlers": _handlers(root),
     }
 
 
 _LEVEL = "level of "
+_HANDLERS = "handlers of "
+_QUIET = "no propagation of "
+
+
+def _is_librarys(name: str) -> bool:
+    """Whether a logger is that of an installed package, which sets it up when it is imported."""
+    top = name.partition(".")[0]
+    return top in sys.modules and held.installed(top)
+
+
+def _handlers(logger: logging.Logger) -> list[Any]:
+    return [_handler(h) for h in logger.handlers if type(h) is not logging.NullHandler]
 
 
 def _handler(handler: logging.Handler) -> Any:
@@ -210,16 +228,23 @@ def _handler(handler: logging.Handler) -> Any:
 
 
 def _write_logging(values: Values) -> None:
-    root = logging.getLogger()
     for key, level in values.items():
         if key.startswith(_LEVEL):
             logging.getLogger(key.removeprefix(_LEVEL)).setLevel(level)
-    for name, level, form, date in values.get("handlers", ()):
-        if (name, level, form, date) not in map(_handler, root.handlers):
+        elif key.startswith(_HANDLERS):
+            _add_handlers(logging.getLogger(key.removeprefix(_HANDLERS)), level)
+        elif key.startswith(_QUIET):
+            logging.getLogger(key.removeprefix(_QUIET)).propagate = False
+    _add_handlers(logging.getLogger(), values.get("handlers", ()))
+
+
+def _add_handlers(logger: logging.Logger, told: Iterable[tuple[str, int, str, str | None]]) -> None:
+    for name, level, form, date in told:
+        if (name, level, form, date) not in map(_handler, logger.handlers):
             handler = logging.StreamHandler(getattr(sys, name))
             handler.setLevel(level)
             handler.setFormatter(logging.Formatter(form, date))
-            root.addHandler(handler)
+            logger.addHandler(handler)
 
 
 LIBRARIES = {

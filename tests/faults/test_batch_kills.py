@@ -29,7 +29,7 @@ from duranb.llm.batches import batch
 
 batch.SETTLING, batch._BEGINS = 1.0, 0.1
 URL, PATH, COUNT = sys.argv[1], sys.argv[2], int(sys.argv[3])
-client = httpx2.Client(timeout=10)
+client = httpx2.Client(timeout=60)
 
 def ask(text):
     messages = [{"role": "user", "content": text}]
@@ -87,7 +87,7 @@ class Run:
 
     def wait(self) -> list[str] | None:
         """What it printed in the end, None where it was killed."""
-        out, err = self.process.communicate(timeout=120)
+        out, err = self.process.communicate(timeout=600)
         if self.process.returncode == -signal.SIGKILL:
             return None
         assert self.process.returncode == 0, err

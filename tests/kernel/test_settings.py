@@ -15,7 +15,9 @@ CELLS = [
     "warnings.filterwarnings('ignore', message='x.*')\n"
     "warnings.simplefilter('ignore', DeprecationWarning)",
     "import logging, sys\nlogging.basicConfig(level=logging.INFO, format='%(message)s!')\n"
-    "logging.getLogger('chatty').setLevel(logging.ERROR)",
+    "logging.getLogger('chatty').setLevel(logging.ERROR)\n"
+    "logging.getLogger('mine').addHandler(logging.StreamHandler(sys.stdout))\n"
+    "logging.getLogger('mine').propagate = False",
     "os.makedirs('sub', exist_ok=True)\nopen('sub/below.py', 'w').write('n = 3')\n"
     "sys.path.insert(0, os.path.abspath('sub'))\nimport below",
     "!exit 4",
@@ -36,7 +38,8 @@ print(
     shell.display_formatter.formatters['text/plain'].float_format,
     dict(shell.alias_manager.aliases)['greet'], _exit_code, below.n,
     [h.formatter._fmt for h in logging.getLogger().handlers], logging.getLogger().level,
-    logging.getLogger('chatty').level, decimal.getcontext().prec,
+    logging.getLogger('chatty').level, logging.getLogger('mine').propagate,
+    [h.stream is sys.stdout for h in logging.getLogger('mine').handlers], decimal.getcontext().prec,
 )
 """
 
@@ -82,7 +85,9 @@ def test_settings_that_are_not_kept_are_named(kernel: Kernel) -> None:
     step = (
         "%%durable s\nimport os\nimport numpy as np\n"
         "os.environ['MY_TOKEN'] = 'sesame-' + 'street'\n"
-        "np.set_printoptions(formatter={'float': lambda value: 'f'})"
+        "np.set_printoptions(formatter={'float': lambda value: 'f'})\n"
+        "import logging\nclass Keeping(logging.Handler): pass\n"
+        "logging.getLogger('mine').addHandler(Keeping())"
     )
     kernel.run(step)
     kernel.kill()
@@ -92,6 +97,7 @@ def test_settings_that_are_not_kept_are_named(kernel: Kernel) -> None:
     kernel.start()
     notices = kernel.run(step).notices
     assert "restored" in notices and "$MY_TOKEN" in notices and "numpy: formatter" in notices
+    assert "logging: handlers of mine" in notices
 
 
 def test_another_attempt_begins_with_the_settings_of_the_first(kernel: Kernel) -> None:
@@ -104,3 +110,27 @@ def test_another_attempt_begins_with_the_settings_of_the_first(kernel: Kernel) -
     )
     kernel.run("import numpy")
     assert kernel.run(step).stdout == "8 False\n8 False\n"
+
+
+def test_what_cells_import_from_the_future_holds_for_those_below(kernel: Kernel) -> None:
+    """A cell below a restored ``from __future__ import annotations`` is compiled with it, and the
+    steps below run again, with the reason, where an edit takes it away."""
+    cells = [
+        "%%durable a\nfrom __future__ import annotations",
+        "%%durable b\ndef f(x: Later) -> Later: return x\nkinds = f.__annotations__",
+        "%%durable c\nn = 1",
+    ]
+    for cell in cells:
+        assert kernel.run(cell).error is None
+    kernel.kill()
+    kernel.start()
+    assert "restored" in kernel.run(cells[0]).notices
+    below = [kernel.run(cell) for cell in cells[1:]]
+    assert all("restored" in each.notices for each in below)
+    assert kernel.run(cells[1] + "\nlen(kinds)").error is None
+    kernel.kill()
+    kernel.start()
+    kernel.run("%%durable a\nLater = int")
+    assert kernel.run(cells[1]).error is None
+    assert kernel.value("kinds['x'] is int") == "True"
+    assert "restored" in kernel.run(cells[2]).notices

@@ -51,6 +51,30 @@ CASES = [
         again="import functools, dataclasses",
     ),
     Case(
+        "errors whose __init__ takes something else than their args",
+        "class Coded(Exception):\n"
+        "    def __init__(self, code, **more):\n"
+        "        super().__init__(f'code {code}'); self.code, self.more = code, more\n"
+        "class Named(Coded):\n"
+        "    def __init__(self, *, name): super().__init__(7, name=name)\n"
+        "class Lost(OSError):\n"
+        "    def __init__(self, path): super().__init__(2, 'gone', path)\n"
+        "class Silent(ValueError):\n"
+        "    def __init__(self, one, two): self.two = two\n"
+        "errors = [Coded(3, at='x'), Named(name='n'), Lost('f'), Silent(1, 2)]\n"
+        "errors[0].__cause__ = errors[1]; errors[1].add_note('noted')",
+        "([(repr(e), vars(e)) for e in errors], errors[2].filename, errors[2].errno,"
+        " errors[0].__cause__ is errors[1])",
+    ),
+    Case(
+        "matches, as each kind of search found them",
+        "import re\np = re.compile(r'(?P<n>\\d+)(?<=5)?(x)?')\ntext = 'a1 25x 5 37'\n"
+        "found = [re.search('b*', text), p.search(text, 3), p.match(text, 1), *p.finditer(text),"
+        " p.fullmatch(text, 3, 5), re.search('(?=5)', text)]",
+        "[(m.regs, m.pos, m.endpos, m.string, m.groupdict(), m.lastgroup) for m in found]",
+        again="import re",
+    ),
+    Case(
         "an instance that a library compares by identity",
         "import traitlets, openai, os\n"
         "got = {'u': traitlets.Undefined, 'n': openai.NOT_GIVEN, 'env': os.environ}",
