@@ -34,8 +34,13 @@ client = httpx2.Client(timeout=60)
 def ask(text):
     messages = [{"role": "user", "content": text}]
     body = {"model": "gpt-4o-mini", "max_tokens": 10, "messages": messages}
+    if PATH.endswith(":generateContent"):
+        body = {"contents": [{"role": "user", "parts": [{"text": text}]}]}
     reply = client.post(URL + PATH, json=body).raise_for_status().json()
-    said = reply["content"][0]["text"] if "content" in reply else None
+    if "candidates" in reply:
+        said = reply["candidates"][0]["content"]["parts"][0]["text"]
+    else:
+        said = reply["content"][0]["text"] if "content" in reply else None
     return json.loads(said or reply["choices"][0]["message"]["content"])["about"]
 
 def twice(n):
@@ -90,6 +95,9 @@ class Run:
         return found
 
 
+AZURE = "/openai/deployments/batches/chat/completions?api-version=2024-10-21"
+GEMINI = "/v1beta/models/gemini-2.5-flash:generateContent"
+
 SOAK = [pytest.mark.soak, pytest.mark.timeout(3600)]
 
 
@@ -98,8 +106,12 @@ SOAK = [pytest.mark.soak, pytest.mark.timeout(3600)]
     [
         pytest.param("/v1/chat/completions", 4, id="openai"),
         pytest.param("/v1/messages", 1, id="anthropic"),
+        pytest.param(AZURE, 1, id="azure"),
+        pytest.param(GEMINI, 1, id="gemini"),
         pytest.param("/v1/chat/completions", 50, id="openai whole", marks=SOAK),
         pytest.param("/v1/messages", 50, id="anthropic whole", marks=SOAK),
+        pytest.param(AZURE, 50, id="azure whole", marks=SOAK),
+        pytest.param(GEMINI, 50, id="gemini whole", marks=SOAK),
     ],
 )
 def test_no_request_is_submitted_twice(
