@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from tests.matrix import pythons
 from tests.matrix.__main__ import matrix, outcome_of, table
 from tests.matrix.environments import ENDS, Outcome, read
 
+ROOT = Path(__file__).parents[2]
 THIS = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
@@ -50,3 +53,16 @@ def test_an_environment_in_which_nothing_ran_is_not_green(tmp_path: Path) -> Non
     assert (found.passed, found.skipped, found.failed) == (1, 1, ("tests.unit.test_x::test_c",))
     assert not found.green and not Outcome().green
     assert "RED" in table({"3.12-newest": found}) and "green" in table({"x": Outcome(passed=1)})
+
+
+@pytest.mark.parametrize("environment", ["frameworks", "rivals"])
+def test_environments_that_are_made_of_a_list_have_what_duranb_needs(environment: str) -> None:
+    """They are installed without looking for dependencies, so all of duranb's are listed."""
+    needed = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    listed = (ROOT / "tests" / environment / "requirements.txt").read_text().splitlines()
+    names = {_normal(re.split("[=<>;[ ]", line)[0]) for line in listed}
+    assert {_normal(re.split("[=<>;[ ]", each)[0]) for each in needed} <= names
+
+
+def _normal(name: str) -> str:
+    return re.sub("[-_.]+", "-", name).lower()
