@@ -315,6 +315,8 @@ class _Builder:
         doing = self._outside.doing(draft.flow, data, step=options is not None)
         if seen is not None:
             doing |= Doing(effects=seen.effects, acts=seen.acts)
+        # A class or function that it changes in place is no value that could be handed on.
+        doing |= Doing(acts=bool(draft.changes & self._shared.definitions))
         function = self._function(draft)
         node = Node(
             kind=_kind(draft),

@@ -27,7 +27,7 @@ from duranb.langgraph.turns import Turn, turn, turn_async
 from duranb.record import events as e
 from duranb.record.kinds import Kind
 from duranb.state import randomness, seeding
-from duranb.state.untold import Untold
+from duranb.state.untold import ADVICE, Untold
 from duranb.values.immutable import is_atom
 
 
@@ -293,10 +293,12 @@ class _Work:
     def _check_module(self, changed: list[str], update: dict[str, Any]) -> None:
         """Variables of the module are the same in each process: a change has to be the state's."""
         node = self._node
+        altered = [n for n in self._untold.altered() if n not in update]
+        if altered:
+            raise StepError(f"{node.name} changed {', '.join(altered)} in place: {ADVICE}")
         lost = [n for n in changed if n in self._globals]
         own = [n for n in changed if n in self._copied]
         lost += [n for n in own if n not in node.changes and n not in update]
-        lost += [n for n in self._untold.altered() if n not in update]
         if lost:
             raise StepError(
                 f"{node.name} changed {', '.join(sorted(lost))} in place, which a plain cell above "

@@ -16,6 +16,12 @@ from duranb.code import identity
 from duranb.code.fingerprint import Reach, Uses
 from duranb.code.looking import is_a
 
+ADVICE = (
+    "it holds state itself (attributes, defaults, or how far it has come), which no other process "
+    "sees. Keep that in a variable that a step makes"
+)
+"""What to tell of one where a node may run anywhere."""
+
 
 @dataclass
 class Untold:

@@ -21,7 +21,7 @@ from duranb.errors import UsageError
 from duranb.plan import Node
 from duranb.state import randomness, seeding
 from duranb.state.capture import told
-from duranb.state.untold import Untold
+from duranb.state.untold import ADVICE, Untold
 from duranb.values import canonical
 
 GONE = object()
@@ -106,7 +106,10 @@ class Steps:
         untold = Untold.now(self.uses, inner, reach)
         yield
         changed = [n for n in names if canonical.version(live.get(n), live, told) != before[n]]
-        changed += [n for n in untold.altered() if n not in own]
+        altered = [n for n in untold.altered() if n not in own]
+        if altered:
+            importlib.reload(self.module)
+            raise UsageError(f"step {node.name!r} changed {', '.join(altered)} in place: {ADVICE}")
         if changed:
             importlib.reload(self.module)
             raise UsageError(
