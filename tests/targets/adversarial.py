@@ -219,7 +219,7 @@ CASES: dict[str, Case] = {
         "%%durable a\nx = Tally.add(2)",
         "%%durable b\ny = Tally.add(3)",
         "print(Tally.total, x, y)",
-        loud="Tally was changed in place",
+        apart="Tally in place",
     ),
     "a default that grows": case(
         "def remember(x, seen=[]):\n    seen.append(x)\n    return len(seen)",
