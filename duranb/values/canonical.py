@@ -24,7 +24,7 @@ from duranb.values.missing import Missing
 from duranb.values.ordinary import is_ordinary
 from duranb.values.sink import Sink, TooLarge
 from duranb.values.ties import ties
-from duranb.values.tokens import BY_NAME, Told, array_of, dispatching, token_of
+from duranb.values.tokens import BY_NAME, Told, array_of, dispatching, token_of, variable_of
 from duranb.values.walks import Descriptions, Graph, Walk, is_plain
 
 Reduce: TypeAlias = Callable[[object], Any]
@@ -78,7 +78,7 @@ class _Canonical(NotebookPickler):
         if token is not None:
             return NotImplemented if token == BY_NAME else (_Tag, (token, *held_by_it))
         ordinary = is_ordinary(type(obj))
-        found = None if ordinary else special(obj) or array_of(obj)
+        found = None if ordinary else variable_of(obj) or special(obj) or array_of(obj)
         if found is None and self._reducer is not None:
             found = self._reducer(obj)
         if found is None and not ordinary:

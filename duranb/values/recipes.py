@@ -21,11 +21,14 @@ import threading
 import types
 import typing
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import Any
 
+import cloudpickle.cloudpickle as cloudpickle
+
 from duranb.values import held
+from duranb.values.target import live_namespace
 
 Reduction = tuple[Any, ...]
 
@@ -75,7 +78,7 @@ def new_type(name: str, of: Any) -> Any:
     make: Any = typing.NewType
     made = make(name, of)
     made.__module__ = "__main__"
-    return made
+    return _alive(made, name, "__supertype__")
 
 
 def _parameters(kind: Any) -> Reduction | None:
@@ -86,7 +89,54 @@ def parameters(kind: Any, name: str) -> Any:
     """A ``typing.ParamSpec`` or ``TypeVarTuple`` of the notebook's."""
     made = kind(name)
     made.__module__ = "__main__"
-    return made
+    return _alive(made, name)
+
+
+def _type_variable(kind: Any) -> Reduction | None:
+    """With cloudpickle's number of it, by which those in several pickles become one again."""
+    if not _is_notebooks(kind):
+        return None
+    return type_variable, cloudpickle._decompose_typevar(kind)
+
+
+def type_variable(name: str, *told: Any) -> Any:
+    """A ``typing.TypeVar`` of the notebook's."""
+    made = cloudpickle._make_typevar(name, *told)
+    if made.__module__ != "__main__":  # it was made just now, by cloudpickle
+        made.__module__ = "__main__"
+    return _alive(made, name, *_OF_VARIABLE)
+
+
+_OF_VARIABLE = ("__bound__", "__constraints__", "__covariant__", "__contravariant__")
+
+
+def content(kind: Any) -> tuple[Any, ...]:
+    """What a ``typing.TypeVar`` is, whichever object it is."""
+    return kind.__name__, *(getattr(kind, name) for name in _OF_VARIABLE)
+
+
+def _alive(made: Any, name: str, *told: str) -> Any:
+    """What the notebook has under this name, where that says the same: its generic classes and
+    functions are compared by ``is`` with what is in them."""
+    now = live_namespace().get(name)
+    return now if _is_same(now, made, told) else made
+
+
+def is_made_anew(variable: Any, live: Mapping[str, Any]) -> bool:
+    """Whether a type variable is another object by now, which says the same."""
+    now = live.get(variable.__name__)
+    told = _OF_VARIABLE if type(variable) is typing.TypeVar else ()
+    return now is not variable and _is_same(now, variable, told)
+
+
+def _is_same(one: Any, other: Any, told: Iterable[str]) -> bool:
+    if type(one) is not type(other) or not _is_notebooks(one):
+        return False
+    return all(getattr(one, n) == getattr(other, n) for n in told)
+
+
+VARIABLES = (typing.TypeVar, typing.ParamSpec, typing.TypeVarTuple)
+"""The types of type variables."""
 
 
 def _is_notebooks(kind: Any) -> bool:
@@ -288,6 +338,7 @@ _RECIPES: dict[type, Callable[[Any], Reduction | None]] = {
     types.MethodType: _method,
     types.MappingProxyType: _read_only,
     typing.NewType: _new_type,
+    typing.TypeVar: _type_variable,
     typing.ParamSpec: _parameters,
     typing.TypeVarTuple: _parameters,
     weakref.ref: _weak,

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import sys
 import types
+import typing
 from typing import Any
 
 from duranb.code import compiled, identity
 from duranb.code.looking import full_name, is_a, module_name
-from duranb.values import held, texts, views
+from duranb.values import held, recipes, texts, views
 from duranb.values.immutable import is_imported
 
 
@@ -20,6 +21,13 @@ def array_of(obj: Any) -> tuple[Any, ...] | None:
     if numpy is None or type(obj) is not numpy.ndarray:
         return None
     return texts.content(obj) or (views.fixed(obj) or ())[:3] or None
+
+
+def variable_of(obj: Any) -> tuple[Any, ...] | None:
+    """A type variable of the notebook's by its content: which object it is, is no part of that."""
+    if type(obj) is not typing.TypeVar or obj.__module__ != "__main__":
+        return None
+    return recipes.content, recipes.content(obj)
 
 
 BY_NAME = ""

@@ -104,10 +104,10 @@ class Lab:
             process.wait()
 
     def _wait(self) -> None:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while time.monotonic() < deadline:
             try:
-                urllib.request.urlopen(f"{self.url}/api/status", timeout=2).close()
+                urllib.request.urlopen(f"{self.url}/api/status", timeout=30).close()
                 return
             except (urllib.error.URLError, OSError):
                 assert self._process is not None
@@ -117,12 +117,12 @@ class Lab:
 
     def move_to(self, name: str) -> None:
         """Go on in a new folder, and leave no kernel behind."""
-        with urllib.request.urlopen(f"{self.url}/api/sessions", timeout=60) as reply:
+        with urllib.request.urlopen(f"{self.url}/api/sessions", timeout=300) as reply:
             sessions = json.load(reply)
         for session in sessions:
             ended = f"{self.url}/api/sessions/{session['id']}"
             urllib.request.urlopen(
-                urllib.request.Request(ended, method="DELETE"), timeout=60
+                urllib.request.Request(ended, method="DELETE"), timeout=300
             ).close()
         self.folder = self._root / name
         self.folder.mkdir()

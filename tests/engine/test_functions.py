@@ -346,7 +346,7 @@ def test_what_changes_while_steps_run_at_once_is_said(
     world.plain(
         HEAD + "import threading\nfrom concurrent.futures import ThreadPoolExecutor\n"
         "log, meet = [], threading.Barrier(2)\n"
-        "@duranb.step\ndef work(n):\n    meet.wait(9)\n    log.append(n)\n    meet.wait(9)\n"
+        "@duranb.step\ndef work(n):\n    meet.wait(60)\n    log.append(n)\n    meet.wait(60)\n"
     )
     world.plain("with ThreadPoolExecutor() as pool: list(pool.map(work, [1, 2]))")
     assert "work: log changed while other steps ran that could" in capsys.readouterr().out

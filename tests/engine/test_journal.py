@@ -226,14 +226,14 @@ def test_a_thread_that_was_there_before_belongs_to_the_cell(world: World) -> Non
     go, done = threading.Event(), threading.Event()
 
     def work() -> None:
-        go.wait(5)
+        go.wait(60)
         world_ask("x")
         done.set()
 
     threading.Thread(target=work).start()
     with world.inside("s"):
         go.set()
-        done.wait(5)
+        done.wait(60)
     assert [c.name for c in world.calls("s")] == ["ask x"]
 
 

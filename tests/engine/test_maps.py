@@ -6,6 +6,7 @@ import asyncio
 import random
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -433,3 +434,16 @@ def test_an_item_without_content_needs_a_key(world: World) -> None:
     assert world.live["got"] == [1, 2]
     world.cell("s", "got = duranb.map(len, ['a', 'bb'], key=lambda each: 'one')\nmore = 1")
     assert world.live["got"] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"workers": "4"}, {"workers": 2.5}, {"retries": None}, {"rate": "fast"}, {"backoff": "1"}],
+)
+def test_what_a_map_takes_is_said(options: dict[str, Any]) -> None:
+    """An option of another type is named before anything runs; so is what cannot be called."""
+    (name,) = options
+    with pytest.raises(UsageError, match=f"duranb.map: {name} is .*: it takes"):
+        duranb.map(str, [1], **options)
+    with pytest.raises(UsageError, match=r"duranb\.map: 5 cannot be called"):
+        duranb.map(5, [1])  # type: ignore[call-overload]

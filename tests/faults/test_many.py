@@ -28,7 +28,7 @@ import httpx2
 import duranb
 
 URL, COUNT, WORKERS = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-client = httpx2.Client(timeout=10)
+client = httpx2.Client(timeout=60)
 
 def documents():
     for n in range(COUNT):

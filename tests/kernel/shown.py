@@ -149,7 +149,7 @@ class Lives:
         return _compared(self.cells, self.first, self.restored)
 
 
-def live(kernels: Callable[..., Kernel], cells: list[str], timeout: float = 120) -> Lives:
+def live(kernels: Callable[..., Kernel], cells: list[str], timeout: float = 300) -> Lives:
     """Run a notebook plain, then with every cell durable; kill the kernel, and run all again."""
     steps = durable(cells)
     plain = _run(kernels("plain").start(extension=False), cells, timeout)

@@ -65,7 +65,7 @@ def test_every_stays_and_goes_on_as_soon_as_a_run_is_answered(tmp_path: Path) ->
     until(lambda: "done" in told())
     assert ran(tmp_path)[-1] == "False"
     running.send_signal(signal.SIGINT)
-    assert running.wait(30) == 130
+    assert running.wait(300) == 130
 
 
 def test_crontab_prints_the_line_that_does_it(tmp_path: Path) -> None:

@@ -15,7 +15,9 @@ CELLS = [
     "warnings.filterwarnings('ignore', message='x.*')\n"
     "warnings.simplefilter('ignore', DeprecationWarning)",
     "import logging, sys\nlogging.basicConfig(level=logging.INFO, format='%(message)s!')\n"
-    "logging.getLogger('chatty').setLevel(logging.ERROR)",
+    "logging.getLogger('chatty').setLevel(logging.ERROR)\n"
+    "logging.getLogger('mine').addHandler(logging.StreamHandler(sys.stdout))\n"
+    "logging.getLogger('mine').propagate = False",
     "os.makedirs('sub', exist_ok=True)\nopen('sub/below.py', 'w').write('n = 3')\n"
     "sys.path.insert(0, os.path.abspath('sub'))\nimport below",
     "!exit 4",
@@ -36,7 +38,8 @@ print(
     shell.display_formatter.formatters['text/plain'].float_format,
     dict(shell.alias_manager.aliases)['greet'], _exit_code, below.n,
     [h.formatter._fmt for h in logging.getLogger().handlers], logging.getLogger().level,
-    logging.getLogger('chatty').level, decimal.getcontext().prec,
+    logging.getLogger('chatty').level, logging.getLogger('mine').propagate,
+    [h.stream is sys.stdout for h in logging.getLogger('mine').handlers], decimal.getcontext().prec,
 )
 """
 
@@ -82,7 +85,9 @@ def test_settings_that_are_not_kept_are_named(kernel: Kernel) -> None:
     step = (
         "%%durable s\nimport os\nimport numpy as np\n"
         "os.environ['MY_TOKEN'] = 'sesame-' + 'street'\n"
-        "np.set_printoptions(formatter={'float': lambda value: 'f'})"
+        "np.set_printoptions(formatter={'float': lambda value: 'f'})\n"
+        "import logging\nclass Keeping(logging.Handler): pass\n"
+        "logging.getLogger('mine').addHandler(Keeping())"
     )
     kernel.run(step)
     kernel.kill()
@@ -92,6 +97,7 @@ def test_settings_that_are_not_kept_are_named(kernel: Kernel) -> None:
     kernel.start()
     notices = kernel.run(step).notices
     assert "restored" in notices and "$MY_TOKEN" in notices and "numpy: formatter" in notices
+    assert "logging: handlers of mine" in notices
 
 
 def test_another_attempt_begins_with_the_settings_of_the_first(kernel: Kernel) -> None:
@@ -128,3 +134,32 @@ def test_what_cells_import_from_the_future_holds_for_those_below(kernel: Kernel)
     assert kernel.run(cells[1]).error is None
     assert kernel.value("kinds['x'] is int") == "True"
     assert "restored" in kernel.run(cells[2]).notices
+
+
+def test_what_was_told_of_the_notebooks_classes_and_functions_is_named(kernel: Kernel) -> None:
+    """A registration with a library, and a function that the shell was given, come from the step
+    alone: where it is restored in another kernel they are named, and in its own they are there."""
+    step = (
+        "%%durable s\nimport collections.abc, gc, socket, sqlite3\n"
+        "class Row:\n    pass\n"
+        "collections.abc.Sized.register(Row)\n"
+        "sqlite3.register_adapter(Row, str)\nsqlite3.register_adapter(Row, lambda row: 'r')\n"
+        "get_ipython().register_magic_function(lambda line: line, 'line', 'mine')\n"
+        "get_ipython().events.register('pre_execute', lambda: None)\n"
+        "get_ipython().set_custom_exc((KeyError,), lambda *all: None)\n"
+        "gc.disable()\nsocket.setdefaulttimeout(7)"
+    )
+    assert kernel.run(step).error is None
+    assert "also set" not in kernel.run(step).notices
+    kernel.kill()
+    kernel.start()
+    notices = kernel.run(step).notices
+    for name in (
+        "registrations: collections.abc.Sized.register(Row)",
+        "registrations: sqlite3.adapters[Row]",
+        "hooks: %mine",
+        "hooks: pre_execute",
+        "hooks: errors of builtins.KeyError",
+    ):
+        assert name in notices
+    assert kernel.value("(gc.isenabled(), socket.getdefaulttimeout())") == "(False, 7.0)"

@@ -92,7 +92,7 @@ def elsewhere(folder: Path, *words: str, **env: str) -> None:
         env={**os.environ, "PYTHONPATH": str(ROOT), **env},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stderr

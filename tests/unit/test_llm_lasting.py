@@ -26,7 +26,7 @@ def test_a_call_that_lasts_is_in_the_history_while_it_is_on_its_way(
     """Whoever looks sees it, and who asks the same meanwhile, in another execution, asks by himself
     and is told nothing of it."""
     monkeypatch.setattr(lasting, "AFTER", 0.05)
-    server.configure(delay=60)
+    server.configure(delay=300)
     ask: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "slowly"}]}
 
     def answer_both() -> None:
@@ -56,7 +56,7 @@ def test_a_call_that_nobody_waits_for_any_more_is_not_on_its_way(
 
     async def ask() -> None:
         url = f"{server.url}/v1/chat/completions"
-        async with httpx2.AsyncClient(timeout=60) as http:
+        async with httpx2.AsyncClient(timeout=300) as http:
             await http.post(url, json={"model": "m", "messages": []})
 
     async def give_up() -> None:
@@ -67,7 +67,7 @@ def test_a_call_that_nobody_waits_for_any_more_is_not_on_its_way(
         await task
 
     with notebook.step() as step:
-        server.configure(delay=60)
+        server.configure(delay=300)
         with pytest.raises(asyncio.CancelledError):
             asyncio.run(give_up())
         server.configure(delay=0)

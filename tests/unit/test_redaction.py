@@ -22,6 +22,7 @@ from duranb.engine.trails import Trail, _encoder, _Entry
 from duranb.errors import UsageError
 from duranb.llm.exchange import Header, encode
 from duranb.record import events as e
+from duranb.record.fold import Fold
 from duranb.record.redacted import FORGOTTEN, MASKED, replace
 from duranb.session.session import Session
 from duranb.store import Store, StoreView, chain, segments, store_path
@@ -243,6 +244,55 @@ def test_what_is_forgotten_is_gone_and_used_by_nothing(notebook: Path) -> None:
     more = again.history.executions_of("rest")[0].outputs["more"]
     assert again.runtime.namespace.load_value(more, "more") == "harmless"
     again.close()
+
+
+def test_the_undo_of_what_is_forgotten_is_forgotten_with_it(notebook: Path) -> None:
+    """The code that would undo a step, what that did, and what was asked in it, go with the step's
+    executions; those of another step stay. Steps inside of it are named, since they stay."""
+    secret = canary()
+    session = filled(notebook, "nothing")
+    runtime, history, path = session.runtime, session.history, session.store_path
+    session.register_compensation("ask", f"refund({secret!r})")
+    session.register_compensation("rest", "refund('kept')")
+    (ask,) = history.executions_of("ask")
+    call = runtime.next_id("call")
+    question = session.store.put([secret.encode()])
+    of_call = {"call": call, "execution": ask.id, "attempt": 1, "step": "ask", "key": "q"}
+    runtime.record(
+        e.CallIntended(**of_call, occurrence=0, kind="ask", name="ask", question=question)
+    )
+    about = {"run": history.run, "branch": history.branch}
+    undone, inner = runtime.next_id("execution"), runtime.next_id("execution")
+    runtime.record(
+        e.ExecutionStarted(
+            execution=undone,
+            step="compensate ask",
+            kind="compensation",
+            compensates=ask.id,
+            source=f"refund({secret!r})",
+            **about,
+        ),
+        e.ExecutionEnded(
+            execution=undone,
+            status="failed",
+            attempts=1,
+            error=e.ErrorInfo(type="KeyError", message=secret, traceback=secret),
+        ),
+        e.ExecutionStarted(execution=inner, step="part", parent=ask.id, source="", **about),
+    )
+    session.query("SELECT * FROM executions")
+    assert everything(path).count(secret.encode()) >= 5
+    change = session.forget("ask")
+    assert "not what part recorded" in str(change)
+    asyncio.run(change.apply())
+    assert secret.encode() not in everything(path)
+    assert history.compensations == {"rest": "refund('kept')"}
+    session.register_compensation("ask", "refund('anew')")
+    session.close()
+    with StoreView.open(path) as view:
+        assert verify(view) == []
+        found = Fold(view.events()).history
+    assert found.compensations == {"rest": "refund('kept')", "ask": "refund('anew')"}
 
 
 def test_scan_says_where_and_shows_nothing(notebook: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,7 +62,7 @@ class Aimock:
 
     def __enter__(self) -> Self:
         """Wait until it answers."""
-        end = time.monotonic() + 60
+        end = time.monotonic() + 300
         while True:
             try:
                 self.journal()
@@ -79,7 +79,7 @@ class Aimock:
 
     def journal(self) -> list[dict[str, Any]]:
         """Every request that reached it, in order."""
-        with urllib.request.urlopen(f"{self.url}/__aimock/journal", timeout=30) as answer:
+        with urllib.request.urlopen(f"{self.url}/__aimock/journal", timeout=300) as answer:
             found: list[dict[str, Any]] = json.load(answer)
         return found
 
