@@ -135,6 +135,22 @@ def _write_pandas(values: Values) -> None:
         set_option(key, value)
 
 
+def _asked(library: str, get: str, write: str) -> Group:
+    """The settings of a library that gives and takes them all by a function."""
+
+    def read() -> Values | None:
+        found = getattr(sys.modules.get(library), get, None)
+        return None if found is None else dict(found())
+
+    def fresh() -> Values:
+        return dict(getattr(sys.modules.get(f"{library}._config"), "_global_config", {}))
+
+    def set_again(values: Values) -> None:
+        getattr(importlib.import_module(library), write)(**values)
+
+    return Group(read, fresh, set_again)
+
+
 def _warnings() -> Values:
     return {"filters": [*map(_as_told, warnings.filters)]}
 
@@ -260,6 +276,8 @@ LIBRARIES = {
         _write_matplotlib,
     ),
     "numpy": Group(_numpy, lambda: _FRESH_NUMPY, _write_numpy),
+    "sklearn": _asked("sklearn", "get_config", "set_config"),
+    "xarray": _asked("xarray", "get_options", "set_options"),
     "pandas": Group(_pandas, _fresh_pandas, _write_pandas, _changed_leaf),
     "warnings": Group(
         _if_another(lambda: list(warnings.filters), _warnings),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import abc
 import collections.abc
 import numbers
+import signal
 import sys
 import types
 from typing import Any
@@ -40,7 +41,21 @@ def registered() -> Any:
         abc.get_cache_token(),
         [len(getattr(getattr(pandas, kind, None), "_accessors", ())) for kind in _ACCESSORS],
         [dict(getattr(sqlite, name, {})) for name in _OF_SQLITE],
+        _signals(),
     )
+
+
+_SIGNALS = {
+    name: getattr(signal, name)
+    for name in ("SIGUSR1", "SIGUSR2", "SIGALRM", "SIGHUP", "SIGTERM", "SIGINT")
+    if hasattr(signal, name)
+}
+
+
+def _signals() -> dict[str, Any]:
+    """What handles each signal that is handled by a function."""
+    found = {name: signal.getsignal(number) for name, number in _SIGNALS.items()}
+    return {name: f for name, f in found.items() if type(f) is types.FunctionType}
 
 
 def registrations() -> dict[str, Any]:
@@ -61,6 +76,8 @@ def registrations() -> dict[str, Any]:
             if getattr(function, "__module__", "") == "__main__":
                 kind = name_of(key[0]) if name == "adapters" else key
                 found.add(f"sqlite3.{name}[{kind}]")
+    handlers = _signals().items()
+    found |= {f"handler of {name}" for name, f in handlers if f.__module__ == "__main__"}
     return dict.fromkeys(sorted(found), TOLD)
 
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+import types
+
 import pytest
 
+from duranb.jupyter.settable import LIBRARIES
+from duranb.jupyter.settings import Settings
 from tests.kernel.harness import Kernel
 
 CELLS = [
@@ -147,6 +152,7 @@ def test_what_was_told_of_the_notebooks_classes_and_functions_is_named(kernel: K
         "get_ipython().register_magic_function(lambda line: line, 'line', 'mine')\n"
         "get_ipython().events.register('pre_execute', lambda: None)\n"
         "get_ipython().set_custom_exc((KeyError,), lambda *all: None)\n"
+        "import signal\nold = signal.signal(signal.SIGUSR1, lambda *all: None)\n"
         "gc.disable()\nsocket.setdefaulttimeout(7)"
     )
     assert kernel.run(step).error is None
@@ -157,9 +163,28 @@ def test_what_was_told_of_the_notebooks_classes_and_functions_is_named(kernel: K
     for name in (
         "registrations: collections.abc.Sized.register(Row)",
         "registrations: sqlite3.adapters[Row]",
+        "registrations: handler of SIGUSR1",
         "hooks: %mine",
         "hooks: pre_execute",
         "hooks: errors of builtins.KeyError",
     ):
         assert name in notices
     assert kernel.value("(gc.isenabled(), socket.getdefaulttimeout())") == "(False, 7.0)"
+
+
+def test_settings_that_a_library_gives_by_a_function_are_set_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As those of scikit-learn are: what a step changed of them, and nothing else."""
+    now = {"output": "arrays", "display": "text"}
+    library = types.ModuleType("sklearn")
+    library.get_config = lambda: dict(now)  # type: ignore[attr-defined]
+    library.set_config = lambda **given: now.update(given)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "sklearn", library)
+    settings = Settings({"sklearn": LIBRARIES["sklearn"]})
+    settings.begin()
+    now["output"] = "frames"
+    kept = settings.changes([])
+    now |= {"output": "arrays", "display": "diagram"}
+    assert settings.apply(kept) == []
+    assert now == {"output": "frames", "display": "diagram"}
