@@ -89,7 +89,7 @@ class Watched:
         found: dict[str, str] = {}
         for index in self._beside[node.index]:
             other = self._nodes[index]
-            for name in self._names(reach) & self._globals(other):
+            for name in (self._names(reach) | self._handed(node)) & self._globals(other):
                 found.setdefault(name, other.name)
         return found
 
@@ -99,8 +99,16 @@ class Watched:
         key = (fn, len(given))
         if key not in self._reached:
             values = [self._value_of(v) for v in given]
-            self._reached[key] = self._names(self._namespace.uses.of_object(fn, values))
+            reach = self._namespace.uses.of_object(fn, values)
+            self._reached[key] = self._names(reach) | self._handed(node)
         return self._reached[key]
+
+    def _handed(self, node: Node) -> frozenset[str]:
+        """The variables of the module that a node is given as they are."""
+        there = [a for a in node.args if not isinstance(a, Promise) or self._is_there(a)]
+        values = [self._value_of(a) if isinstance(a, Promise) else a for a in there]
+        given = {id(v) for v in values if not is_atom(v)}
+        return frozenset(n for n, v in self._namespace.live.items() if given and id(v) in given)
 
     def _names(self, reach: Reach) -> frozenset[str]:
         return frozenset(

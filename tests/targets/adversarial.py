@@ -265,7 +265,7 @@ CASES: dict[str, Case] = {
         "@show.register\ndef show_int(x: int): return 'int'",
         "%%durable b\ny = show(1)",
         "print(x, y, show('s'))",
-        apart="show in place",
+        loud="show was changed in place",
     ),
     # -- random state --------------------------------------------------------------------------
     "seeded numbers": case(
