@@ -6,7 +6,7 @@ import types
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any
 
 from duranb.code import registered
 from duranb.code.looking import (
@@ -198,7 +198,7 @@ class Capture:
         content tells nothing then, and must not make steps run again for ever."""
         if dump.size > _LOOKED_AT_TWICE:
             return False
-        met = (cast(type, each) for each in dump.met.code if is_class(each))
+        met = (each for each in dump.met.code if is_class(each))
         own = [k for k in met if which(k) not in self._settled and _pickles_itself(k)]
         if dump.size > _SMALL:  # of a library's classes those that do so are known to be few
             own = [kind for kind in own if module_of(kind) == "__main__"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter, OrderedDict, defaultdict
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -22,19 +23,18 @@ def made(rng: random.Random, depth: int, there: list[Any]) -> Any:
         return rng.choice(there)
     parts = [made(rng, depth - 1, there) for _ in range(rng.randrange(4))]
     keys = [(str(rng.random()), rng.randrange(9)) for _ in parts]
-    found: Any = rng.choice(
-        [
-            lambda: parts,
-            lambda: tuple(parts),
-            lambda: dict(zip(map(str, keys), parts, strict=True)),
-            lambda: dict(zip(keys, parts, strict=True)),
-            lambda: OrderedDict(zip(keys, parts, strict=True)),
-            lambda: defaultdict(list, zip(keys, parts, strict=True)),
-            lambda: Counter(keys),
-            lambda: set(keys),
-            lambda: frozenset(keys),
-        ]
-    )()
+    ways: list[Callable[[], Any]] = [
+        lambda: parts,
+        lambda: tuple(parts),
+        lambda: dict(zip(map(str, keys), parts, strict=True)),
+        lambda: dict(zip(keys, parts, strict=True)),
+        lambda: OrderedDict(zip(keys, parts, strict=True)),
+        lambda: defaultdict(list, zip(keys, parts, strict=True)),
+        lambda: Counter(keys),
+        lambda: set(keys),
+        lambda: frozenset(keys),
+    ]
+    found = rng.choice(ways)()
     there.append(found)
     return found
 
@@ -44,7 +44,8 @@ def test_they_are_those_that_the_pickler_meets(monkeypatch: pytest.MonkeyPatch) 
     and in circles: so what shares state is the same either way."""
     for seed in range(60):
         rng = random.Random(seed)
-        value = made(rng, 5, there := [])
+        there: list[Any] = []
+        value = made(rng, 5, there)
         for each in there:
             if type(each) is list and rng.random() < 0.1:
                 each.append(value)
@@ -65,7 +66,15 @@ def test_what_holds_anything_else_is_left_to_the_pickler() -> None:
 
     counter = Counter("text")
     counter.more = []  # type: ignore[attr-defined]
-    odd = (object(), bytearray(), Own(), defaultdict(lambda: [1]), counter, len, complex(1))
+    odd: tuple[Any, ...] = (
+        object(),
+        bytearray(),
+        Own(),
+        defaultdict(lambda: [1]),
+        counter,
+        len,
+        complex(1),
+    )
     for each in odd:
         assert containers([[each]], MOST) is None
         assert containers([{("key", 1): (each,)}], MOST) is None
