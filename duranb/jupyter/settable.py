@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import decimal
 import functools
+import gc
 import importlib
 import locale
 import logging
 import os
+import socket
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any, NamedTuple, cast
 
 from traitlets.config import Config
 
+from duranb.jupyter import told
 from duranb.values import held
 
 Values = dict[str, Any]
@@ -131,11 +135,27 @@ def _write_pandas(values: Values) -> None:
         set_option(key, value)
 
 
+def _asked(library: str, get: str, write: str) -> Group:
+    """The settings of a library that gives and takes them all by a function."""
+
+    def read() -> Values | None:
+        found = getattr(sys.modules.get(library), get, None)
+        return None if found is None else dict(found())
+
+    def fresh() -> Values:
+        return dict(getattr(sys.modules.get(f"{library}._config"), "_global_config", {}))
+
+    def set_again(values: Values) -> None:
+        getattr(importlib.import_module(library), write)(**values)
+
+    return Group(read, fresh, set_again)
+
+
 def _warnings() -> Values:
-    return {"filters": [*map(_told, warnings.filters)]}
+    return {"filters": [*map(_as_told, warnings.filters)]}
 
 
-def _told(found: Any) -> tuple[Any, ...]:
+def _as_told(found: Any) -> tuple[Any, ...]:
     action, message, category, module, line = found
     kind = f"{category.__module__}:{category.__qualname__}"
     return action, getattr(message, "pattern", ""), kind, getattr(module, "pattern", ""), line
@@ -256,6 +276,8 @@ LIBRARIES = {
         _write_matplotlib,
     ),
     "numpy": Group(_numpy, lambda: _FRESH_NUMPY, _write_numpy),
+    "sklearn": _asked("sklearn", "get_config", "set_config"),
+    "xarray": _asked("xarray", "get_options", "set_options"),
     "pandas": Group(_pandas, _fresh_pandas, _write_pandas, _changed_leaf),
     "warnings": Group(
         _if_another(lambda: list(warnings.filters), _warnings),
@@ -274,6 +296,8 @@ def _python() -> Values:
         "precision": context.prec,
         "rounding": context.rounding,
         "locale": locale.setlocale(locale.LC_ALL),
+        "garbage collection": gc.isenabled(),
+        "timeout of sockets": socket.getdefaulttimeout(),
     }
 
 
@@ -282,11 +306,20 @@ def _write_python(values: Values) -> None:
     sys.setrecursionlimit(values.get("recursion limit", sys.getrecursionlimit()))
     if "locale" in values:
         locale.setlocale(locale.LC_ALL, values["locale"])
+    if "garbage collection" in values:
+        (gc.enable if values["garbage collection"] else gc.disable)()
+    if "timeout of sockets" in values:
+        socket.setdefaulttimeout(values["timeout of sockets"])
     context.prec = values.get("precision", context.prec)
     context.rounding = values.get("rounding", context.rounding)
 
 
+def _nothing(values: Values) -> None:
+    """What is only told of cannot be set."""
+
+
 LIBRARIES["Python"] = Group(_python, dict, _write_python)
+LIBRARIES["registrations"] = Group(_if_another(told.registered, told.registrations), dict, _nothing)
 
 
 # -- the shell ---------------------------------------------------------------------------------
@@ -340,6 +373,9 @@ def _of_shell(shell: Any) -> dict[str, Group]:
         return {} if found is None else {"_exit_code": found}
 
     return {
+        "hooks": Group(
+            _if_another(partial(told.given, shell), partial(told.hooks, shell)), dict, _nothing
+        ),
         "exit code": Group(code, dict, shell.user_ns.update),
         "aliases": Group(_if_another(line_magics, aliases), dict, define),
         "extensions": Group(extensions, dict, load),

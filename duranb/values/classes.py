@@ -168,6 +168,10 @@ def _take_in(live: type, loaded: type) -> None:
         # Its members are compared by ``is``: they stay, and get what the loaded ones hold.
         has, gets = members.without(live, has), members.without(loaded, gets)
         members.complete(live, members.told(loaded))
+    known = set(map(id, identity.virtual(live)))
+    for cls in identity.virtual(loaded):
+        if id(cls) not in known:
+            abc.ABCMeta.register(live, cls)  # type: ignore[arg-type]
     for name in has.keys() - gets.keys():
         type.__delattr__(live, name)
     for name, value in gets.items():

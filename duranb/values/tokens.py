@@ -10,7 +10,7 @@ from typing import Any
 
 from duranb.code import compiled, identity
 from duranb.code.looking import full_name, is_a, module_name
-from duranb.values import held, recipes, texts, views
+from duranb.values import held, recipes, skeletons, texts, views
 from duranb.values.immutable import is_imported
 
 
@@ -33,6 +33,10 @@ def variable_of(obj: Any) -> tuple[Any, ...] | None:
 BY_NAME = ""
 """The token of what a library holds under its own name: pickle tells it by that."""
 
+GENERIC = "generic"
+"""The token of what pydantic made of a library's generic model: the model and its arguments tell
+it. It says that it is from whoever first asked for it, and may lie there under its name."""
+
 
 def token_of(obj: Any) -> str | None:
     """What tells code, a module or a bare ``object()``; None for anything else."""
@@ -42,6 +46,8 @@ def token_of(obj: Any) -> str | None:
             return BY_NAME
         return f"function {identity.of_function(obj)}"
     if issubclass(kind, type):
+        if (generic := skeletons.of_generic(obj)) and identity.library(generic[1][0]):
+            return GENERIC
         if identity.library(obj):
             # types.MethodType says it is builtins.method, which is not there.
             return BY_NAME if _is_there(obj) else f"class {full_name(obj)}"

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+import types
+
 import pytest
 
+from duranb.jupyter.settable import LIBRARIES
+from duranb.jupyter.settings import Settings
 from tests.kernel.harness import Kernel
 
 CELLS = [
@@ -134,3 +139,52 @@ def test_what_cells_import_from_the_future_holds_for_those_below(kernel: Kernel)
     assert kernel.run(cells[1]).error is None
     assert kernel.value("kinds['x'] is int") == "True"
     assert "restored" in kernel.run(cells[2]).notices
+
+
+def test_what_was_told_of_the_notebooks_classes_and_functions_is_named(kernel: Kernel) -> None:
+    """A registration with a library, and a function that the shell was given, come from the step
+    alone: where it is restored in another kernel they are named, and in its own they are there."""
+    step = (
+        "%%durable s\nimport collections.abc, gc, socket, sqlite3\n"
+        "class Row:\n    pass\n"
+        "collections.abc.Sized.register(Row)\n"
+        "sqlite3.register_adapter(Row, str)\nsqlite3.register_adapter(Row, lambda row: 'r')\n"
+        "get_ipython().register_magic_function(lambda line: line, 'line', 'mine')\n"
+        "get_ipython().events.register('pre_execute', lambda: None)\n"
+        "get_ipython().set_custom_exc((KeyError,), lambda *all: None)\n"
+        "import signal\nold = signal.signal(signal.SIGUSR1, lambda *all: None)\n"
+        "gc.disable()\nsocket.setdefaulttimeout(7)"
+    )
+    assert kernel.run(step).error is None
+    assert "also set" not in kernel.run(step).notices
+    kernel.kill()
+    kernel.start()
+    notices = kernel.run(step).notices
+    for name in (
+        "registrations: collections.abc.Sized.register(Row)",
+        "registrations: sqlite3.adapters[Row]",
+        "registrations: handler of SIGUSR1",
+        "hooks: %mine",
+        "hooks: pre_execute",
+        "hooks: errors of builtins.KeyError",
+    ):
+        assert name in notices
+    assert kernel.value("(gc.isenabled(), socket.getdefaulttimeout())") == "(False, 7.0)"
+
+
+def test_settings_that_a_library_gives_by_a_function_are_set_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As those of scikit-learn are: what a step changed of them, and nothing else."""
+    now = {"output": "arrays", "display": "text"}
+    library = types.ModuleType("sklearn")
+    library.get_config = lambda: dict(now)  # type: ignore[attr-defined]
+    library.set_config = lambda **given: now.update(given)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "sklearn", library)
+    settings = Settings({"sklearn": LIBRARIES["sklearn"]})
+    settings.begin()
+    now["output"] = "frames"
+    kept = settings.changes([])
+    now |= {"output": "arrays", "display": "diagram"}
+    assert settings.apply(kept) == []
+    assert now == {"output": "frames", "display": "diagram"}

@@ -7,6 +7,7 @@ import importlib.util
 import pytest
 
 from duranb.code import identity
+from duranb.values.canonical import version
 from tests.unit.fresh import Case, Said, look
 from tests.unit.test_state import Kernel
 
@@ -317,3 +318,17 @@ def test_what_a_class_has_in_common_with_its_base_is_its_own() -> None:
     for name in ("Point", "Named"):
         assert identity.of_class(second[name]) == identity.of_class(first[name])
         assert "__hash__" in vars(second[name])
+
+
+def test_a_generic_of_a_librarys_model_is_the_same_wherever_it_was_first_asked_for() -> None:
+    """pydantic puts it into the module of whoever asks at the top level, and nowhere for others:
+    its version is that of the model and what it is of."""
+    from openai.types.chat import parsed_chat_completion as library
+
+    exec("made = ParsedChatCompletion[bytes]", found := vars(library))
+    made = found.pop("made")
+    name = made.__qualname__
+    assert made.__module__ == library.__name__ and found[name] is made
+    there = version(made, {})
+    del found[name]
+    assert version(made, {}) == there != version(library.ParsedChatCompletion[int], {})

@@ -324,7 +324,7 @@ def test_scan_tells_scripts_what_it_found_and_what_it_could_not_look_at(
 
     def scan() -> tuple[int, str]:
         done = CliRunner().invoke(cli, ["scan", str(notebook)])
-        return done.exit_code, done.output + done.stderr
+        return done.exit_code, done.output
 
     assert scan()[0] == 2
     secret, run = canary(), notebook.with_name("agent.ipynb") / "monday"
@@ -483,7 +483,7 @@ def test_a_secret_is_not_taken_for_an_answer_or_a_signal(
         ["answer", str(notebook), str(call), secret],
     ):
         done = CliRunner().invoke(cli, words)
-        assert done.exit_code == 2 and "never recorded" in done.stderr, done.output
+        assert done.exit_code == 2 and "never recorded" in done.output, done.output
     assert secret.encode() not in everything(store_path(notebook))
     assert CliRunner().invoke(cli, ["signal", str(notebook), "paid", "3"]).exit_code == 0
 

@@ -223,6 +223,26 @@ def test_a_member_of_an_enum_that_was_defined_again_is_given_what_a_step_gave_it
     assert not hasattr(alive.W, "seen")
 
 
+@pytest.mark.parametrize("anew", [False, True], ids=["as it was", "defined again"])
+def test_an_abstract_class_knows_what_a_step_told_it_of(anew: bool) -> None:
+    """``register`` changes the abstract class, which the restored step had as its output."""
+    code = "import abc\nclass B(abc.ABC): pass\nclass C: pass"
+    first = Kernel()
+    made = first.run(code)
+    told = first.run("B.register(C); B.register(int)")
+    assert "B" in told.changed
+    second = Kernel(first.artifacts)
+    if anew:
+        second.run(code)
+    else:
+        given(second, made, "abc", "B", "C")
+    alive = second["B"]
+    given(second, told, "B", in_place={"B"})
+    assert second["B"] is alive
+    assert issubclass(second["C"], alive) and issubclass(int, alive)
+    assert not issubclass(str, alive)
+
+
 def test_a_class_defines_what_its_base_defines_too() -> None:
     """What both define alike is the class's own when it comes back."""
     _, second = recorded("class A: rate = 1\nclass B(A): rate = 1", "A.rate = 2")
