@@ -10,6 +10,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from duranb.text import grammars
+
+grammars.when_needed()  # each worker would read it
+
 # A change is judged by what it does, not by chance: examples are drawn anew only elsewhere.
 settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):

@@ -11,9 +11,12 @@ import click
 
 import duranb
 from duranb.errors import DuranbError, UsageError
+from duranb.text import grammars
 from duranb.verbs.declaration import Changes, Live, Looks, Verb
 from duranb.verbs.parser import command
 from duranb.verbs.table import VERBS
+
+grammars.when_needed()
 
 DEMO_FOLDER = Path(".duranb-demo")
 

@@ -9,6 +9,7 @@ digest them.
 
 from __future__ import annotations
 
+import abc
 import contextlib
 import dataclasses
 import enum
@@ -151,6 +152,14 @@ def attributes(cls: type) -> dict[str, Any]:
     """What a class defines itself, without Python's and pydantic's bookkeeping."""
     found = {k: v for k, v in dict_of(cls).items() if not _noise(k, v)}
     return registered.told(cls, found) if registered.is_registered(cls) else found
+
+
+def virtual(cls: type) -> list[type]:
+    """The classes that an abstract one was told of (``Shape.register(Square)``)."""
+    if "_abc_impl" not in dict_of(cls):
+        return []
+    references, *_ = abc._get_dump(cls)  # type: ignore[attr-defined]
+    return [found for each in references if (found := each()) is not None]
 
 
 def parts(value: object) -> Iterator[object]:
@@ -336,6 +345,7 @@ class _Tokens:
             # Sorted: a stored class gets its attributes back in another order.
             [(k, self.token(v)) for k, v in sorted(told.items())],
             *_options(cls),
+            *(f"registered {name}" for name in sorted(map(full_name, virtual(cls)))),
         )
         self._inside.pop()
         return token

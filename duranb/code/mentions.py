@@ -35,7 +35,8 @@ class Mentions:
     them. ``environment`` are the variables of the environment that it reads, as far as their
     names are written there. ``by_text`` says that it reaches attributes whose names are not.
     ``first`` are the chains, and the variables of the environment as ``("$", NAME)``, that a cell
-    sets before it does anything else.
+    sets before it does anything else. ``annotates`` says that a cell has annotations, and that a
+    ``from __future__ import annotations`` of a cell above decides on what they are.
     """
 
     chains: frozenset[Chain] = frozenset()
@@ -45,6 +46,7 @@ class Mentions:
     environment: frozenset[str] = frozenset()
     by_text: bool = False
     first: frozenset[Chain] = frozenset()
+    annotates: bool = False
 
 
 NONE = Mentions()
@@ -57,7 +59,19 @@ def of_cell(tree: ast.Module) -> Mentions:
         code = compile(tree, "<cell>", "exec", flags, dont_inherit=True)
     except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
         return NONE
-    return replace(of_code(code), first=frozenset(_first(tree)))
+    return replace(of_code(code), first=frozenset(_first(tree)), annotates=_annotates(tree))
+
+
+def _annotates(tree: ast.Module) -> bool:
+    future = (n for n in tree.body if isinstance(n, ast.ImportFrom) and n.module == "__future__")
+    if any(alias.name == "annotations" for node in future for alias in node.names):
+        return False
+    return any(
+        isinstance(node, ast.AnnAssign)
+        or getattr(node, "annotation", None) is not None
+        or getattr(node, "returns", None) is not None
+        for node in ast.walk(tree)
+    )
 
 
 def _first(tree: ast.Module) -> Iterator[Chain]:

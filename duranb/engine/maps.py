@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import numbers
 import weakref
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
 from typing import Any, Literal, TypeVar, cast, overload
@@ -119,8 +120,13 @@ def map(
     and ``results.failures`` lists them. Raises :class:`duranb.errors.UsageError` for options that
     make no sense.
     """
-    if rate is not None and rate <= 0:
-        raise UsageError(f"duranb.map: rate is {rate}: it takes tries a second, above 0")
+    if not callable(fn):
+        raise UsageError(f"duranb.map: {preview(fn)} cannot be called: it takes a function first")
+    if rate is not None and not (_is_number(rate) and rate > 0):
+        raise UsageError(f"duranb.map: rate is {rate!r}: it takes tries a second, above 0")
+    for name, number in (("backoff", backoff), ("budget", budget)):
+        if number is not None and not (_is_number(number) and number >= 0):
+            raise UsageError(f"duranb.map: {name} is {number!r}: it takes a number, 0 or more")
     if batch not in (False, True, "only"):
         raise UsageError(f'duranb.map: batch is {batch!r}: it takes True, False or "only"')
     settings = Settings(
@@ -171,9 +177,13 @@ def gather(
 
 
 def _checked(name: str, value: int, *, least: int) -> int:
-    if value < least:
-        raise UsageError(f"duranb.map: {name} is {value}: it takes {least} or more")
+    if not isinstance(value, int) or value < least:
+        raise UsageError(f"duranb.map: {name} is {value!r}: it takes {least} or more")
     return value
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, numbers.Real)
 
 
 def _known(on_error: str) -> OnError:

@@ -25,10 +25,10 @@ def messages_of(runtime: Runtime, source: Execution) -> list[dict[str, Any]]:
 
 def restore(
     runtime: Runtime, spec: Spec, decision: Decision
-) -> tuple[object, list[str], list[str]]:
+) -> tuple[object, dict[str, bool], list[str]]:
     """Give the namespace the outputs of ``decision.restore``; nothing runs. Returns the result of
-    that execution, or NOTHING, the names that are not as the step had left them, and those of what
-    it had changed beside them."""
+    that execution, or NOTHING, the names that are not as the step had left them, with whether it is
+    only that they share otherwise with others, and the names of what it had changed beside them."""
     source = decision.restore
     assert source is not None
     namespace = runtime.namespace
@@ -45,7 +45,8 @@ def restore(
     unset = runtime.surroundings.restore(source.around, spec.name)
     not_here = gone(runtime, source)
     outputs = {n: b for n, b in source.outputs.items() if n not in not_here}
-    lost = namespace.restore(outputs, delete=source.deleted, random=random, step=step)
+    names = namespace.restore(outputs, delete=source.deleted, random=random, step=step)
+    lost = {name: namespace.is_there(name) for name in names}
     delta = namespace.sync()
     result: object = NOTHING
     if source.result_name:

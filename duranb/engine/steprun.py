@@ -12,7 +12,6 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextvars import Token
-from functools import partial
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -290,7 +289,8 @@ class StepRun:
         else:
             yield from self._end(Status.FAILED, error)
             if self._failed is not None:
-                self._failed(self.id, partial(self._tell, error))
+                # With the error, so that it is said once, and wherever that goes.
+                self._failed(self.id, lambda text: error.add_note(f"duranb: {text}"))
             return False
         self._wait = wait
         at_once = "asking again" if cause is Cause.CONTENT else "again at once"
@@ -300,11 +300,6 @@ class StepRun:
             f"{type(error).__name__}: {_first_line(error)}), {when}"
         )
         return True
-
-    def _tell(self, error: BaseException, text: str) -> None:
-        """Say what was done about a failure, and with the error wherever that goes."""
-        self._host.notice(text)
-        error.add_note(f"duranb: {text}")
 
     # -- endings ---------------------------------------------------------------------------
 

@@ -273,6 +273,7 @@ class Cells(ast.NodeTransformer):
         if jump is not None:
             # IPython itself says that it is a syntax error, and where. Alone, so that nothing runs.
             return ast.Module([jump], tree.type_ignores)
+        self._shell.compile.flags |= instrument.future_flags(tree)
         need(session.runtime, tree, to_run=False)
         spec = self._spec(cell, tree, options)
         self._check_name(spec.name, cell)
@@ -439,6 +440,7 @@ class Cells(ast.NodeTransformer):
 
     def run_body(self, source: str, namespace: dict[str, Any]) -> Any:
         """Run a cell's source in a namespace of its own."""
-        flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-        code = compile(self._shell.transform_cell(source), "<%%compensate>", "exec", flags=flags)
+        flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT | self._shell.compile.flags
+        text = self._shell.transform_cell(source)
+        code = compile(text, "<%%compensate>", "exec", flags, dont_inherit=True)
         return eval(code, namespace)

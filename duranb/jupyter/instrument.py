@@ -6,9 +6,12 @@ by another; the last expression is displayed as IPython would.
 """
 
 from __future__ import annotations
+import __future__
 
 import ast
 import builtins
+import functools
+import operator
 from collections.abc import Collection
 from typing import Any
 
@@ -43,7 +46,7 @@ def attempts(
 ) -> ast.Module:
     """The body in a loop over attempts. ``unsure`` are the names whose binding it is to note,
     ``interactivity`` is IPython's setting of what to show."""
-    future = [n for n in tree.body if isinstance(n, ast.ImportFrom) and n.module == "__future__"]
+    future = _future(tree)
     # A cell's statements are compiled one by one: there, ``global`` says nothing about the others.
     body = [n for n in tree.body if n not in future and not isinstance(n, ast.Global)]
     with deeply():
@@ -56,6 +59,18 @@ def attempts(
     else:
         block = ast.For(target, run, [ast.With([guard], inner)], [])
     return _module([*future, block], tree)
+
+
+def _future(tree: ast.Module) -> list[ast.ImportFrom]:
+    return [n for n in tree.body if isinstance(n, ast.ImportFrom) and n.module == "__future__"]
+
+
+def future_flags(tree: ast.Module) -> int:
+    """What a cell imports from ``__future__``, as flags of the compiler: all cells below are
+    compiled with these, be the cell itself restored or not."""
+    names = {alias.name for node in _future(tree) for alias in node.names}
+    found = (getattr(__future__, n).compiler_flag for n in names & {*__future__.all_feature_names})
+    return functools.reduce(operator.or_, found, 0)
 
 
 def replaced(tree: ast.Module, method: str) -> ast.Module:

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import decimal
 import functools
+import gc
 import importlib
 import locale
 import logging
 import os
+import socket
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any, NamedTuple, cast
 
 from traitlets.config import Config
+
+from duranb.jupyter import told
+from duranb.values import held
 
 Values = dict[str, Any]
 
@@ -129,11 +135,27 @@ def _write_pandas(values: Values) -> None:
         set_option(key, value)
 
 
+def _asked(library: str, get: str, write: str) -> Group:
+    """The settings of a library that gives and takes them all by a function."""
+
+    def read() -> Values | None:
+        found = getattr(sys.modules.get(library), get, None)
+        return None if found is None else dict(found())
+
+    def fresh() -> Values:
+        return dict(getattr(sys.modules.get(f"{library}._config"), "_global_config", {}))
+
+    def set_again(values: Values) -> None:
+        getattr(importlib.import_module(library), write)(**values)
+
+    return Group(read, fresh, set_again)
+
+
 def _warnings() -> Values:
-    return {"filters": [*map(_told, warnings.filters)]}
+    return {"filters": [*map(_as_told, warnings.filters)]}
 
 
-def _told(found: Any) -> tuple[Any, ...]:
+def _as_told(found: Any) -> tuple[Any, ...]:
     action, message, category, module, line = found
     kind = f"{category.__module__}:{category.__qualname__}"
     return action, getattr(message, "pattern", ""), kind, getattr(module, "pattern", ""), line
@@ -190,14 +212,30 @@ def _logging() -> Values:
     named = logging.Logger.manager.loggerDict.items()
     loggers = [(name, each) for name, each in named if isinstance(each, logging.Logger)]
     levels = {_LEVEL + name: each.level for name, each in loggers if each.level}
+    own = [(name, each) for name, each in loggers if not _is_librarys(name)]
+    handlers = {_HANDLERS + n: found for n, each in own if (found := _handlers(each))}
     return {
         **levels,
+        **handlers,
+        **{_QUIET + name: True for name, each in own if not each.propagate},
         _LEVEL: root.level,
-        "handlers": [*map(_handler, root.handlers)],
+        "handlers": _handlers(root),
     }
 
 
 _LEVEL = "level of "
+_HANDLERS = "handlers of "
+_QUIET = "no propagation of "
+
+
+def _is_librarys(name: str) -> bool:
+    """Whether a logger is that of an installed package, which sets it up when it is imported."""
+    top = name.partition(".")[0]
+    return top in sys.modules and held.installed(top)
+
+
+def _handlers(logger: logging.Logger) -> list[Any]:
+    return [_handler(h) for h in logger.handlers if type(h) is not logging.NullHandler]
 
 
 def _handler(handler: logging.Handler) -> Any:
@@ -210,16 +248,23 @@ def _handler(handler: logging.Handler) -> Any:
 
 
 def _write_logging(values: Values) -> None:
-    root = logging.getLogger()
     for key, level in values.items():
         if key.startswith(_LEVEL):
             logging.getLogger(key.removeprefix(_LEVEL)).setLevel(level)
-    for name, level, form, date in values.get("handlers", ()):
-        if (name, level, form, date) not in map(_handler, root.handlers):
+        elif key.startswith(_HANDLERS):
+            _add_handlers(logging.getLogger(key.removeprefix(_HANDLERS)), level)
+        elif key.startswith(_QUIET):
+            logging.getLogger(key.removeprefix(_QUIET)).propagate = False
+    _add_handlers(logging.getLogger(), values.get("handlers", ()))
+
+
+def _add_handlers(logger: logging.Logger, told: Iterable[tuple[str, int, str, str | None]]) -> None:
+    for name, level, form, date in told:
+        if (name, level, form, date) not in map(_handler, logger.handlers):
             handler = logging.StreamHandler(getattr(sys, name))
             handler.setLevel(level)
             handler.setFormatter(logging.Formatter(form, date))
-            root.addHandler(handler)
+            logger.addHandler(handler)
 
 
 LIBRARIES = {
@@ -231,6 +276,8 @@ LIBRARIES = {
         _write_matplotlib,
     ),
     "numpy": Group(_numpy, lambda: _FRESH_NUMPY, _write_numpy),
+    "sklearn": _asked("sklearn", "get_config", "set_config"),
+    "xarray": _asked("xarray", "get_options", "set_options"),
     "pandas": Group(_pandas, _fresh_pandas, _write_pandas, _changed_leaf),
     "warnings": Group(
         _if_another(lambda: list(warnings.filters), _warnings),
@@ -249,6 +296,8 @@ def _python() -> Values:
         "precision": context.prec,
         "rounding": context.rounding,
         "locale": locale.setlocale(locale.LC_ALL),
+        "garbage collection": gc.isenabled(),
+        "timeout of sockets": socket.getdefaulttimeout(),
     }
 
 
@@ -257,11 +306,20 @@ def _write_python(values: Values) -> None:
     sys.setrecursionlimit(values.get("recursion limit", sys.getrecursionlimit()))
     if "locale" in values:
         locale.setlocale(locale.LC_ALL, values["locale"])
+    if "garbage collection" in values:
+        (gc.enable if values["garbage collection"] else gc.disable)()
+    if "timeout of sockets" in values:
+        socket.setdefaulttimeout(values["timeout of sockets"])
     context.prec = values.get("precision", context.prec)
     context.rounding = values.get("rounding", context.rounding)
 
 
+def _nothing(values: Values) -> None:
+    """What is only told of cannot be set."""
+
+
 LIBRARIES["Python"] = Group(_python, dict, _write_python)
+LIBRARIES["registrations"] = Group(_if_another(told.registered, told.registrations), dict, _nothing)
 
 
 # -- the shell ---------------------------------------------------------------------------------
@@ -315,6 +373,9 @@ def _of_shell(shell: Any) -> dict[str, Group]:
         return {} if found is None else {"_exit_code": found}
 
     return {
+        "hooks": Group(
+            _if_another(partial(told.given, shell), partial(told.hooks, shell)), dict, _nothing
+        ),
         "exit code": Group(code, dict, shell.user_ns.update),
         "aliases": Group(_if_another(line_magics, aliases), dict, define),
         "extensions": Group(extensions, dict, load),

@@ -16,6 +16,7 @@ from typing import Any
 import blake3
 
 from duranb.jupyter.settable import Group, Values
+from duranb.jupyter.told import TOLD
 
 SETTINGS = "settings"
 """The type under which they are kept among a step's outputs."""
@@ -111,8 +112,14 @@ class Settings:
                 return self._apply(message["content"])
         return []
 
+    def _is_there(self, lost: str) -> bool:
+        """Whether what could not be kept of a setting is so here: no other kernel was started."""
+        name, _, key = lost.partition(": ")
+        now = self._read(name) if name in self._groups else None
+        return now is not None and now.get(key) is TOLD
+
     def _apply(self, content: dict[str, Any]) -> list[str]:
-        missing = [f"the setting {name}" for name in content["lost"]]
+        missing = [f"the setting {name}" for name in content["lost"] if not self._is_there(name)]
         # Older stores have the names of variables of the environment here.
         missing += [f"${n}" for n in content.get("environment", ()) if n not in os.environ]
         for name, changed in content["changes"].items():

@@ -30,13 +30,15 @@ class _Graph(StateGraph[Any, Any, Any, Any]):
         own = {name: made for name in self.nodes if (made := self._made(name)) is not None}
         given = {key for made in own.values() for key in made.writes}
         above = self._above()
+        taken = frozenset(key for made in own.values() for key in made.takes)
         for name, made in own.items():
+            made.taken = taken
             made.peers = tuple(own.values())
             made.first = (START, name) in self.edges
             fixed = {key for key in self.schemas[self.state_schema] if key not in given}
             for other, its in own.items():
                 if other != name and not (other in above[name] or name in above[other]):
-                    fixed |= {*its.reads, *its.uses.values()}
+                    fixed |= its.takes
             made.fixed = frozenset(fixed)
 
     def _made(self, name: str) -> NodeOf | None:

@@ -16,7 +16,7 @@ from duranb.state import Namespace
 from duranb.state.capture import reduction
 from duranb.state.groups import components
 from duranb.values import codec
-from duranb.values.immutable import is_atom
+from duranb.values.immutable import ATOMS, is_atom
 from duranb.values.sharing import Seal
 
 _CHECKPOINTER = "__pregel_checkpointer"
@@ -90,7 +90,9 @@ class Keeping:
             made["keys"] = list(update)
         return made
 
-    def _reached(self, value: Any) -> dict[int, Seal]:
+    def _reached(self, value: Any) -> Mapping[int, Seal]:
+        if (containers := _containers(value)) is not None:
+            return containers
         try:
             return codec.dump([value], self._namespace.live, reduction).reached
         except BaseException as error:  # of any kind: pickling runs the values' own code
@@ -141,5 +143,24 @@ class Keeping:
         return "" if own or version(back) == version(value) else "its content is another then"
 
 
+def _containers(value: Any) -> Mapping[int, Seal] | None:
+    """The lists and dicts of a value that is made of little else; None for any other: looking at a
+    few of them here costs a quarter of pickling them."""
+    found: dict[int, Seal] = {}
+    stack = [value]
+    for each in stack:
+        kind = type(each)
+        if kind in ATOMS or id(each) in found:
+            continue
+        if (kind is not list and kind is not dict) or len(stack) + len(each) > _FEW:
+            return None
+        found[id(each)] = None
+        stack += each
+        if kind is dict:
+            stack += each.values()
+    return found
+
+
+_FEW = 200
 _PLAIN = frozenset({str, int, float, bool})
 _SAY = ": set `saver.serde = duranb.langgraph.Serializer()`, which keeps it"

@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from langgraph.config import get_config
 from langgraph.types import interrupt
 
+from duranb.code.fingerprint import Reach
 from duranb.code.looking import own_failure
+from duranb.engine.printed import heard
 from duranb.engine.runtime import Runtime, needed
 from duranb.errors import StepError, UsageError, Waiting
 from duranb.langgraph import carried
@@ -27,6 +27,7 @@ from duranb.langgraph.turns import Turn, turn, turn_async
 from duranb.record import events as e
 from duranb.record.kinds import Kind
 from duranb.state import randomness, seeding
+from duranb.state.untold import ADVICE, Untold
 from duranb.values.immutable import is_atom
 
 
@@ -55,55 +56,66 @@ def node(
     """
     made = NodeOf(fn, tuple(reads), dict(uses or {}), module, tuple(writes), frozenset(changes))
     made.alone = alone or bool(uses)
-    run = _run_async(made, fn) if inspect.iscoroutinefunction(fn) else _run(made, fn)
-    _made[run] = made
-    return run
+    return _Async(made, fn) if inspect.iscoroutinefunction(fn) else _Sync(made, fn)
 
 
 def made_of(run: object) -> NodeOf | None:
     """What :func:`node` has made a function of; None if it has not."""
-    return _made.get(run) if inspect.isfunction(run) else None
+    return run.made if isinstance(run, _Called) else None
 
 
-_seeding: dict[str, bool] = {}
-"""Whether a module seeds: each is read once."""
+class _Called:
+    """A node as LangGraph calls it. It is no function, because LangGraph walks through the code of
+    each function, to see whether it reaches another graph, at half a millisecond a node."""
 
-_made: WeakKeyDictionary[Any, NodeOf] = WeakKeyDictionary()
-
-
-def _run_async(made: NodeOf, fn: Callable[..., Any]) -> Callable[[Mapping[str, Any]], Any]:
-    async def run_async(state: Mapping[str, Any]) -> dict[str, Any]:
-        async with turn_async(alone=made.alone) as its:
-            with made.working(state, its) as work:
-                while True:
-                    try:
-                        return work.given(await fn(*work.args))
-                    except Waiting as waiting:
-                        made.ask(waiting)
-
-    return run_async
+    def __init__(self, made: NodeOf, fn: Callable[..., Any]) -> None:
+        self.made = made
+        self._fn = fn
+        self.__signature__ = _TAKES_STATE
 
 
-def _run(made: NodeOf, fn: Callable[..., Any]) -> Callable[[Mapping[str, Any]], Any]:
-    def run(state: Mapping[str, Any]) -> dict[str, Any]:
-        with turn(alone=made.alone) as its, made.working(state, its) as work:
+_TAKES_STATE = inspect.Signature([inspect.Parameter("state", inspect.Parameter.POSITIONAL_ONLY)])
+"""Said at once: LangGraph asks several times for each node, and working it out is slow."""
+
+
+class _Sync(_Called):
+    """One that is called."""
+
+    def __call__(self, state: Any) -> dict[str, Any]:
+        made = self.made
+        with turn(alone=made.alone) as its, heard():
+            work = made.work(state, its)
             while True:
                 try:
-                    return work.given(fn(*work.args))
+                    return work.given(self._fn(*work.args))
                 except Waiting as waiting:
                     made.ask(waiting)
 
-    return run
+
+class _Async(_Called):
+    """One that is awaited."""
+
+    async def __call__(self, state: Any) -> dict[str, Any]:
+        made = self.made
+        async with turn_async(alone=made.alone) as its:
+            with heard():
+                work = made.work(state, its)
+                while True:
+                    try:
+                        return work.given(await self._fn(*work.args))
+                    except Waiting as waiting:
+                        made.ask(waiting)
 
 
 class NodeOf:
     """What is known of a node before it runs. Its graph tells it: ``peers`` are all its nodes,
-    ``first`` are those that a run begins with, and ``fixed`` are values that it must not change
-    without returning them: nodes that come neither surely before nor after it read them, or later
-    runs do."""
+    ``taken`` is what any of them reads of the state, ``first`` are those that a run begins with,
+    and ``fixed`` are values that it must not change without returning them: nodes that come neither
+    surely before nor after it read them, or later runs do."""
 
     fixed: frozenset[str] | None = None
     peers: Sequence[NodeOf] = ()
+    taken: frozenset[str] = frozenset()
     first: bool = False
     alone: bool = False
 
@@ -124,26 +136,23 @@ class NodeOf:
         self.random = randomness.state()
         self.reads = reads
         self.uses = uses
+        self.takes = frozenset((*reads, *uses.values()))
         self.writes = writes
         self.changes = changes
 
     @property
     def seeds(self) -> bool:
         """Whether the module seeds a random generator anywhere: then where it stands matters."""
-        file = str(self.variables.get("__file__", ""))
-        if file not in _seeding:
-            _seeding[file] = seeding.in_file(file)
-        return _seeding[file]
+        return seeding.in_file(str(self.variables.get("__file__", "")))
 
-    @contextmanager
-    def working(self, state: Mapping[str, Any], its: Turn) -> Iterator[_Work]:
-        """Around a call in the store that is open."""
+    def work(self, state: Mapping[str, Any], its: Turn) -> _Work:
+        """A call in the store that is open."""
         if self.fixed is None:
             raise UsageError(
                 f"{self.name} is a node of duranb's in a graph that is not: make it with "
                 "`builder = duranb.langgraph.state_graph(State)`"
             )
-        yield _Work(self, self._runtime(), state, its)
+        return _Work(self, self._runtime(), state, its)
 
     def ask(self, waiting: Waiting) -> None:
         """Interrupt the graph for the question that a step waits for; record the answer. Raises
@@ -194,9 +203,11 @@ class _Work:
             # Later runs of the thread find it as it was given.
             self._values[key] = self._copy(key, self._values[key])
         node.variables.update({n: self._value(key) for n, key in node.uses.items()})
-        self._globals = self._reached()
-        self._before = self._versions()
         self.args = [self._value(key) for key in node.reads]
+        reach = self._namespace.uses.of_object(node.fn, self.args)
+        self._globals = self._reached(reach)
+        self._untold = Untold.now(self._namespace.uses, node.fn, reach)
+        self._before = self._versions()
 
     # -- what it is given ------------------------------------------------------------------
 
@@ -221,12 +232,11 @@ class _Work:
                 raise
             return value
 
-    def _reached(self) -> dict[str, Any]:
+    def _reached(self, reach: Reach) -> dict[str, Any]:
         """The module's variables that its functions read, and that it is not given."""
         node = self._node
         own = {*node.reads, *node.uses, *node.writes}
-        names = self._namespace.uses.of_object(node.fn).data - own
-        return {n: node.variables[n] for n in names if n in node.variables}
+        return {n: node.variables[n] for n in reach.data - own if n in node.variables}
 
     def _versions(self) -> dict[str, str]:
         watched = {**self._globals, **self._copied, **self._values}
@@ -260,8 +270,7 @@ class _Work:
             beside["begun"] = get_config()["metadata"]["langgraph_step"]
         if moved := self._drawn():
             beside["random"] = moved
-        taken = {k for peer in self._node.peers for k in (*peer.reads, *peer.uses.values())}
-        self._keeping.check_stored(self._node.name, update, beside, taken)
+        self._keeping.check_stored(self._node.name, update, beside, self._node.taken)
         return {**update, carried.KEY: beside} if beside else update
 
     def _now(self, name: str) -> Any:
@@ -284,6 +293,9 @@ class _Work:
     def _check_module(self, changed: list[str], update: dict[str, Any]) -> None:
         """Variables of the module are the same in each process: a change has to be the state's."""
         node = self._node
+        altered = [n for n in self._untold.altered() if n not in update]
+        if altered:
+            raise StepError(f"{node.name} changed {', '.join(altered)} in place: {ADVICE}")
         lost = [n for n in changed if n in self._globals]
         own = [n for n in changed if n in self._copied]
         lost += [n for n in own if n not in node.changes and n not in update]

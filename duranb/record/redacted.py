@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from duranb.record.parts import Binding, Body
+from duranb.record.parts import Binding, Body, ErrorInfo
 
 if TYPE_CHECKING:  # the history knows this event
     from duranb.record.history import History
@@ -33,14 +34,32 @@ class Redacted(Body, frozen=True, tag="history.redacted"):
     forgotten: list[str] = []
 
 
+def forgotten_steps(history: History, executions: Set[int]) -> set[str]:
+    """The steps of which no other execution is known: how to undo one is forgotten with them."""
+    steps = {history.executions[i].step for i in executions if i in history.executions}
+    return {s for s in steps if all(x.id in executions for x in history.executions_of(s))}
+
+
 def take_out(history: History, body: Redacted) -> None:
     """Have a history name nothing that is gone, and restore or answer from nothing forgotten."""
     gone, ids = frozenset(body.forgotten), frozenset(body.executions)
+    for step in forgotten_steps(history, ids):
+        history.compensations.pop(step, None)
+        history.mended_undos.pop(step, None)
     left = _Left(gone, frozenset(body.artifacts) - gone)
     for this in list(history.executions.values()):
         made = left.execution(this)
         if this.id in ids:
-            made = replace(made, identity="", source="", messages="", arguments="")
+            made = replace(
+                made,
+                identity="",
+                source="",
+                messages="",
+                arguments="",
+                reason="",
+                error=_without_words(this.error),
+                attempts=tuple(replace(x, error=_without_words(x.error)) for x in this.attempts),
+            )
         if made is not this:
             history.put_execution(made)
     for call in map(history.calls.__getitem__, list(history.calls)):
@@ -53,6 +72,11 @@ def take_out(history: History, body: Redacted) -> None:
         now = left.bindings(snapshot.changed)
         if now is not snapshot.changed:
             history.amend_snapshot(replace(snapshot, changed=now))
+
+
+def _without_words(error: ErrorInfo | None) -> ErrorInfo | None:
+    """That there was an error, of its type."""
+    return None if error is None else ErrorInfo(type=error.type, message="")
 
 
 class _Left:
@@ -88,7 +112,16 @@ class _Left:
         result = None if call.result is None else self.binding(call.result)
         if not forgotten:
             return call if result is call.result else replace(call, result=result)
-        made = replace(call, result=result, preview="", arguments="", compensate="", response="")
+        made = replace(
+            call,
+            result=result,
+            preview="",
+            arguments="",
+            compensate="",
+            response="",
+            question="",
+            error=_without_words(call.error),
+        )
         if call.kind.traits.effect:
             return made  # it was done, and is not done again
         return replace(made, status=type(call.status).REJECTED, reason=FORGOTTEN)

@@ -83,13 +83,14 @@ def _undoing(session: Session) -> Iterator[None]:
 
 
 def _globals(script: Path) -> dict[str, Any]:
-    """The globals of a script that is running or imported: what its functions see."""
+    """The globals of a script that is running or imported: what its functions see. Where the store
+    lies beside another file, the script is the one that runs."""
     for module in list(sys.modules.values()):
         file = getattr(module, "__file__", None)
         if file and os.path.basename(file) == script.name and Path(file).resolve() == script:
             identity.NOTEBOOKS.add(module.__name__)
             return vars(module)
-    return {}
+    return vars(sys.modules["__main__"])
 
 
 def _at_the_terminal() -> Display:

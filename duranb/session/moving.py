@@ -215,8 +215,11 @@ def _placeholders(session: Session, lost: list[str]) -> str:
     namespace = session.runtime.namespace
     beside = [n for n in lost if not n.isidentifier()]
     stayed = [n for n in lost if namespace.behind(n)]
-    gone = [n for n in lost if n not in stayed and n not in beside]
+    apart = [n for n in lost if n not in stayed and n not in beside and namespace.is_there(n)]
+    gone = [n for n in lost if n not in stayed and n not in beside and n not in apart]
     text = f"; {listed(gone)} could not be brought back and say so when used" if gone else ""
+    if apart:
+        text += f"; {listed(apart)} no longer share with others what they shared then"
     if stayed:
         text += f"; {listed(stayed)} cannot be stored, and could not be rewound: as it is now"
     if beside:

@@ -15,6 +15,7 @@ from duranb.llm.exchange import MAGIC, decode
 from duranb.record import events as e
 from duranb.record.history import History
 from duranb.record.model import Status
+from duranb.record.redacted import forgotten_steps
 from duranb.session.change import Change, count, listed
 from duranb.session.places import runs_of
 from duranb.session.session import Session
@@ -122,6 +123,8 @@ def forget(session: Session, given: Forget) -> Change:
     if running:
         raise UsageError(f"{found.step!r} is running: interrupt it first")
     ids = {x.id for x in chosen} | {o for x in chosen for o in history.restored_from(x.id)}
+    # What undid them ran with what they had recorded, and its code is recorded with it.
+    ids |= {x.id for x in history.executions.values() if x.compensates in ids}
     gone = _only_theirs(session, ids)
     told = _TextsOf(session, ids, gone)
 
@@ -148,6 +151,10 @@ def forget(session: Session, given: Forget) -> Change:
         "that they were, when, and what they cost stays in the history",
     )
     warnings = ["it cannot be brought back, and is not restored or answered from any more"]
+    inside = sorted({x.step for x in history.executions.values() if x.parent in ids} - {found.step})
+    inside = [step for step in inside if any(x.id not in ids for x in history.executions_of(step))]
+    if inside:
+        warnings.append(f"not what {listed(inside)} recorded, inside of it: forget them too")
     warnings += [*_runs(session, "forget"), _ELSEWHERE]
     effects = [c for i in ids for c in history.intended_calls_of(i) if c.kind.traits.effect]
     if effects:
@@ -164,7 +171,7 @@ def _places(events: int, artifacts: int) -> str:
 
 def _artifacts_of(value: Any) -> Iterator[str]:
     """The artifacts that something of the history names."""
-    for field in ("messages", "response", "arguments", "compensate"):
+    for field in ("messages", "response", "arguments", "compensate", "question"):
         if found := getattr(value, field, ""):
             yield found
     result = getattr(value, "result", None)
@@ -216,6 +223,7 @@ class _TextsOf:
         history = session.history
         self._ids = ids
         self._gone = gone
+        self._steps = forgotten_steps(history, ids)
         self._calls = {c.id for i in ids for c in history.calls_of(i) if c.execution == i}
         self.entries = set[str]()
         self._signals = set[str]()
@@ -243,6 +251,7 @@ class _TextsOf:
             body.get("execution") in self._ids
             or (body.get("call") in self._calls and body["type"] in _OF_CALLS)
             or (body["type"] == "signal.received" and body["id"] in self._signals)
+            or (body["type"] == _UNDO and body["step"] in self._steps)
         )
         blank = _blank(body, self._gone, tells=whole)
         if blank == body:
@@ -253,6 +262,7 @@ class _TextsOf:
         return made
 
 
+_UNDO = e.CompensationRegistered.__struct_config__.tag
 _OF_CALLS = frozenset({"call.rejected", "call.resolved", "question.answered"})
 
 

@@ -14,6 +14,7 @@ from duranb.state.capture import NO_NAME, Capture
 from duranb.state.groups import Holders
 from duranb.state.looks import Looks
 from duranb.state.names import Names
+from duranb.state.placeholder import Placeholder
 from duranb.state.tracked import Mark, sharing_of
 from duranb.state.unstorable import Ran
 
@@ -107,6 +108,11 @@ class Followed:
     def behind(self, name: str) -> tuple[str, ...]:
         """The restored steps whose change to a name's object did not come back."""
         return self._tracked[name].behind if name in self._tracked else ()
+
+    def is_there(self, name: str) -> bool:
+        """Whether a name's object holds all that it did, be it shared with others or not."""
+        seen = self._tracked.get(name)
+        return seen is not None and type(seen.value) is not Placeholder and not seen.behind
 
     def mark(self) -> Mark:
         """The state now, to come back to. Call it right after a sync."""

@@ -25,6 +25,7 @@ from duranb.state.reaching import runs_beside
 from duranb.state.tracked import GONE, Mark, Restored, Tracked, could_change
 from duranb.state.tracking import Tracking
 from duranb.state.unstorable import is_unstorable, look
+from duranb.values.classes import has_old_variables
 from duranb.values.immutable import is_atom
 from duranb.values.target import class_in
 
@@ -162,7 +163,10 @@ class Namespace(Tracking):
         seen = self._tracked[name]
         if type(seen.value) is Placeholder and binding.artifact:
             return False
-        if any(self._is_defined_anew(cls, chosen) for cls in seen.classes):
+        if any(
+            self._is_defined_anew(cls, chosen) or has_old_variables(cls, self.live)
+            for cls in seen.classes
+        ):
             return False
         return seen.binding.artifact == binding.artifact
 

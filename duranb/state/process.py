@@ -1,20 +1,26 @@
-"""Settings of the process that decide on what code does: the folder, the locale, decimal numbers.
+"""Settings of the process that decide on what code does: the folder, the locale, decimal numbers,
+and whether annotations are evaluated.
 
 Each is told by what it is now, as far as that is the notebook's doing, and counts for code that
 mentions what goes by it.
 """
 
 from __future__ import annotations
+import __future__
 
 import decimal
 import locale
 import re
+import sys
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import NamedTuple
 
 FIRST = "as at first"
 """The version of one that is as it was when the notebook's process began."""
+
+ANNOTATIONS = ":annotations"
+"""What a cell mentions that has annotations, and does not itself say whether they are evaluated."""
 
 
 class _Setting(NamedTuple):
@@ -44,6 +50,14 @@ def _decimal(root: Path) -> str:
     return f"{context.prec} {context.rounding} {context.Emin} {context.Emax} {context.clamp}"
 
 
+def _annotations(root: Path) -> str:
+    """Cells below one that has ``from __future__ import annotations`` are compiled with it."""
+    shell = sys.modules.get("IPython.core.getipython")
+    compiler = getattr(shell.get_ipython(), "compile", None) if shell is not None else None
+    as_text = getattr(compiler, "flags", 0) & __future__.annotations.compiler_flag
+    return "text" if as_text else "evaluated"
+
+
 _SETTINGS = {
     "the folder": _Setting(
         _folder,
@@ -62,6 +76,9 @@ _SETTINGS = {
         _decimal,
         re.compile("decimal|Decimal"),
         re.compile("getcontext|setcontext"),
+    ),
+    "whether annotations are evaluated": _Setting(
+        _annotations, re.compile(ANNOTATIONS), re.compile(r"(?!)")
     ),
 }
 

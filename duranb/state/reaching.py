@@ -79,9 +79,8 @@ def runs_beside(live: dict[str, Any]) -> bool:
     stacks.pop(threading.get_ident(), None)
     if any(_stack_is_of(frame, live) for frame in stacks.values()):
         return True
-    for each in _threads():
-        if isinstance(each, threading.Timer) and not each.finished.is_set():
-            return True
+    if any(isinstance(each, threading.Timer) and _may_call_notebook(each) for each in _threads()):
+        return True
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:
@@ -92,6 +91,14 @@ def runs_beside(live: dict[str, Any]) -> bool:
 
 def _threads() -> Iterable[threading.Thread]:
     return threading.enumerate()
+
+
+def _may_call_notebook(timer: threading.Timer) -> bool:
+    """Whether a timer is still to call what may be, or may call, code of the notebook. Those of
+    duranb's own (for how long a process may read a store, or a step may take) do not."""
+    module = getattr(timer.function, "__module__", None)
+    own = type(module) is str and module.partition(".")[0] == __name__.partition(".")[0]
+    return not own and not timer.finished.is_set()
 
 
 def _stack_is_of(frame: types.FrameType | None, live: dict[str, Any]) -> bool:

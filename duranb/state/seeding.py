@@ -11,12 +11,14 @@ import ast
 import re
 import types
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from duranb.code.looking import dict_of, is_class, module_of
 
 _SEEDS = re.compile(r"(^|_)(seed|seeds|setstate|set_state|set_rng_state|manual_seed)(_|$)")
+_MENTIONED = re.compile(rb"seed|set_?state|set_rng_state")
 _PACKAGES = {"random": "random", "numpy": "numpy", "torch": "torch"}
 
 
@@ -31,10 +33,15 @@ def calls(tree: ast.AST) -> tuple[tuple[str, ...], ...]:
     return tuple(found)
 
 
+@cache
 def in_file(path: str) -> bool:
-    """Whether a script's source seeds a generator anywhere; one that cannot be read does."""
+    """Whether a script's source seeds a generator anywhere; one that cannot be read does. A file is
+    read once in a process: its code is what was loaded."""
     try:
-        return bool(calls(ast.parse(Path(path).read_bytes())))
+        source = Path(path).read_bytes()
+        # To Python, other letters than ASCII's may be the same name.
+        may = not source.isascii() or _MENTIONED.search(source)
+        return bool(may and calls(ast.parse(source)))
     except (OSError, SyntaxError, ValueError):
         return True
 

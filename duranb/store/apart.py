@@ -116,7 +116,7 @@ class Apart:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        self._timer = threading.Timer(self._seconds, self._process.kill)
+        self._timer = threading.Timer(self._seconds, self._end)
         self._timer.daemon = True
         self._timer.start()
         try:
@@ -159,10 +159,13 @@ class Apart:
             raise Unreadable(problem)
         return None
 
+    def _end(self) -> None:
+        self._process.kill()
+
     def close(self) -> None:
         """End the process."""
         self._timer.cancel()
-        self._process.kill()
+        self._end()
         self._process.communicate()
 
     def __enter__(self) -> Apart:

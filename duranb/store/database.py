@@ -12,23 +12,33 @@ import duckdb
 from duranb.errors import StoreDamaged, StoreError, StoreTooNew, StoreUnwritable, UsageError
 from duranb.store import schema
 from duranb.store.rows import Result, Row
-from duranb.store.tables import Tables
+from duranb.store.tables import AT_ONCE, Tables
 
 CONFIG: dict[str, Any] = {
     "threads": 1,  # commits are 13 to 20 % faster than with more
     # A new file begins with three blocks. With those of 256 KiB it is 2 to 3 times as large as with
     # these, for a history of a few steps; with those of 32 KiB a checkpoint takes 2 times as long.
     "default_block_size": 64 * 1024,
-    # A query, and a view in a file from elsewhere, reach this file alone.
-    "enable_external_access": False,
     "python_enable_replacements": False,
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
 }
 
 
+HELD = 24 << 20
+"""Bytes that one in a file may hold in memory. It keeps what it has read and written: up to four
+fifths of the machine's memory, and a checkpoint that has no room for itself kills it where it is
+told to keep less. So it is opened anew."""
+
+_LOOK = 4000
+"""Rows after which it is looked how much that is."""
+
 IN_MEMORY: dict[str, Any] = {**CONFIG, "max_temp_directory_size": "0KB"}
 """Of one in memory: what does not fit is not written to the disk."""
+
+_ROWS = 8192
+"""Rows of a group, which a checkpoint writes anew as long as it is not full. With DuckDB's 122,880
+that takes 50 MB more, as much processor time, and the file is as large."""
 
 
 class Outdated(Exception):
@@ -47,16 +57,22 @@ class Database:
         self._connection = self._connect()
         # An INSERT is parsed, bound and planned each time: 1.6 times the cost for five rows.
         self._appender: duckdb.Appender | None = None
+        self._written = 0
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
-        connection = duckdb.connect(
-            str(self._file or ":memory:"), config=CONFIG if self._file else IN_MEMORY
-        )
+        connection = duckdb.connect(":memory:", config=CONFIG if self._file else IN_MEMORY)
         try:
+            if self._file is not None:
+                name = str(self._file).replace("'", "''")
+                options = f"TYPE duckdb, ROW_GROUP_SIZE {_ROWS}"
+                connection.execute(f"ATTACH '{name}' AS store ({options})")
+                connection.execute("USE store")
+            # A query, and a view in a file from elsewhere, reach this file alone.
+            connection.execute("SET enable_external_access = false")
             # It would be drawn in whatever cell is running.
             connection.execute("SET enable_progress_bar = false")
-            # Each checkpoint writes tables anew: at the default of 16 MB a long run pays for many.
-            connection.execute("SET checkpoint_threshold = '64MB'")
+            # What is in its own log it holds in memory too. Checkpoints of less cost no more.
+            connection.execute("SET checkpoint_threshold = '16MB'")
             found = schema.version(connection)
             check_version(found, self._file)
             if 0 < found < schema.VERSION:
@@ -69,7 +85,7 @@ class Database:
         return connection
 
     def reopen(self) -> None:
-        """Connect again after an error that killed the connection."""
+        """Connect again: after an error that killed the connection, or to let go of memory."""
         self._appender = None
         with contextlib.suppress(duckdb.Error):
             self._connection.close()
@@ -92,14 +108,28 @@ class Database:
         except BaseException:
             self._appender = None  # it keeps the rows it failed with
             raise
+        self._wrote(len(rows))
+
+    def _wrote(self, rows: int) -> None:
+        """Let go of memory, if it holds much by now."""
+        self._written += rows
+        if self._file is None or self._written < _LOOK:
+            return
+        self._written = 0
+        found = self._connection.execute("SELECT sum(memory_usage_bytes) FROM duckdb_memory()")
+        if found.fetchall()[0][0] > HELD:
+            self.reopen()
 
     def fill(self, following: Tables) -> None:
         """Bring the history's tables up to the history."""
-        following.fill(self._connection)
+        while not self.fill_some(following, AT_ONCE):
+            pass
 
     def fill_some(self, following: Tables, most: int) -> bool:
         """Do a part of that, for up to ``most`` objects of each kind; whether all is done."""
-        return following.fill_some(self._connection, most)
+        is_all = following.fill_some(self._connection, most)
+        self._wrote(most)
+        return is_all
 
     def query(self, sql: str, parameters: Sequence[object]) -> Result:
         """A read-only query. Raises :class:`UsageError` for anything else, and for its errors;

@@ -43,6 +43,9 @@ REST = 0.05
 PIECE = 200
 """Events in a piece of work, about: 1 to 3 ms."""
 
+IDLE = 30.0
+"""Seconds after which a database that nobody needs is closed: an open one holds some 50 MB."""
+
 LONGEST = 30.0
 """Seconds, at most, until a database that could not be written is tried again."""
 
@@ -137,7 +140,9 @@ class Filler:
             try:
                 item = self._queue.get(timeout=self._rest())
             except Empty:
-                if self._is_far() or not self._is_busy():
+                if self._filled >= self._log.last:
+                    self._close(checkpoint=self._still_there())  # nobody needs it
+                elif self._is_far() or not self._is_busy():
                     self._try(self._fill_some)
                 continue
             if item is None:
@@ -153,7 +158,8 @@ class Filler:
         if self._rests or self._filled >= self._log.last:
             self._told = False
             if self._rests or self._filled >= self._log.last:  # nothing came in between
-                return None
+                stays = self._in_memory or not self._settled or self._database is None
+                return None if stays else IDLE
             self._told = True
         if self._failures:
             return min(QUIET * 2.0**self._failures, LONGEST)

@@ -17,6 +17,9 @@ Result = tuple[list[str], list[tuple[Any, ...]]]
 BULK = 4000
 """Events that are read at once when nobody else needs the processor."""
 
+LARGE = 4 << 20
+"""Bytes of events, about, at which no more are read at once, however few they are."""
+
 
 class Row(NamedTuple):
     """A line of the ``events`` table. ``payload`` is None for what is not queried: recorded
@@ -33,12 +36,15 @@ class Row(NamedTuple):
 
 
 def read(log: LogReader, after: int, most: int) -> list[Row]:
-    """The rows of the events above a number: whole frames, until there are ``most`` or more."""
+    """The rows of the events above a number: whole frames, until there are ``most`` or more, or
+    enough to fill memory."""
     found: list[Row] = []
+    size = 0
     for frame in log.frames(after):
         records = [record for record in frame.records if record.seq > after]
         found += _rows(log, records)
-        if len(found) >= most:
+        size += frame.end - frame.start
+        if len(found) >= most or size >= LARGE:
             break
     return found
 

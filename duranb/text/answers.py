@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from duranb.errors import UsageError
+from duranb.text import grammars
 
 Schema = Mapping[str, Any]
 
@@ -36,6 +37,7 @@ def fitting(schema: Schema | None, value: Any) -> Any:
 
 def _problem(schema: Schema, value: Any) -> str:
     """What is wrong with a value, and what is expected there; an empty string where it fits."""
+    grammars.when_needed()
     from jsonschema import Draft202012Validator, FormatChecker
     from jsonschema.exceptions import best_match
 

@@ -6,6 +6,7 @@ somebody holds would no longer be seen in the instance. Here it gets that very d
 
 from __future__ import annotations
 
+import gc
 import types
 from collections.abc import Callable, Mapping
 from functools import lru_cache
@@ -15,20 +16,21 @@ from typing import Any
 import cloudpickle
 
 from duranb.code.looking import dict_of, mro_of
+from duranb.values.within import within
 
 
 def reduction(obj: Any, found: Any, names: Mapping[str, Any]) -> Any:
     """How an instance is pickled, where it is otherwise pickled as ``found`` says (None: as its own
     class does). ``names`` are those of the live namespace. Raises TypeError where an instance
-    cannot be given the dict that one of these is bound to."""
+    cannot be given the dict that one of these is bound to, or holds."""
     kind: Any = type(obj)
     get = _getter(kind)
     if get is None or getrefcount(get(obj)) <= _ALONE:
         return found
     own = get(obj)
     if issubclass(kind, types.SimpleNamespace):
-        if any(value is own for name, value in names.items() if name[:1] != "_"):
-            raise TypeError(f"cannot pickle a {kind.__name__} whose vars() has a name of its own")
+        if _is_held(own, obj, names):
+            raise TypeError(f"cannot pickle a {kind.__name__} whose vars() something else holds")
         return found
     if found is None:
         found = obj.__reduce_ex__(5)
@@ -39,6 +41,20 @@ def reduction(obj: Any, found: Any, names: Mapping[str, Any]) -> Any:
     if attributes is not None and attributes is not own:  # it is None where the dict is empty
         return found
     return make, arguments, (own, slots), items, pairs, give
+
+
+def _is_held(own: dict[str, Any], obj: object, names: Mapping[str, Any]) -> bool:
+    """Whether a name is bound to an instance's dict, or a value of one holds it."""
+    values = [value for name, value in names.items() if name[:1] != "_"]
+    if any(value is own for value in values):
+        return True
+    holders = {id(each) for each in gc.get_referrers(own) if each is not obj}
+    inside = within(values, _MOST, names) or set()
+    return not holders.isdisjoint(inside | set(map(id, values)))
+
+
+_MOST = 100_000
+"""Objects that are gone through at most."""
 
 
 def give(obj: Any, state: tuple[dict[str, Any], dict[str, Any] | None]) -> None:

@@ -17,14 +17,22 @@ from typing import Any, TypeAlias
 import xxhash
 
 from duranb.code.looking import full_name, module_of, own_failure, written
-from duranb.values import held
+from duranb.values import held, skeletons
 from duranb.values.codec import NotebookPickler, Reducer, own_way, special
 from duranb.values.immutable import is_atom
 from duranb.values.missing import Missing
 from duranb.values.ordinary import is_ordinary
 from duranb.values.sink import Sink, TooLarge
 from duranb.values.ties import ties
-from duranb.values.tokens import BY_NAME, Told, array_of, dispatching, token_of
+from duranb.values.tokens import (
+    BY_NAME,
+    GENERIC,
+    Told,
+    array_of,
+    dispatching,
+    token_of,
+    variable_of,
+)
 from duranb.values.walks import Descriptions, Graph, Walk, is_plain
 
 Reduce: TypeAlias = Callable[[object], Any]
@@ -75,10 +83,12 @@ class _Canonical(NotebookPickler):
             token, held_by_it = self.told.of(obj)
         else:
             token, held_by_it = token_of(obj), []
+        if token == GENERIC:
+            return skeletons.of_generic(obj)
         if token is not None:
             return NotImplemented if token == BY_NAME else (_Tag, (token, *held_by_it))
         ordinary = is_ordinary(type(obj))
-        found = None if ordinary else special(obj) or array_of(obj)
+        found = None if ordinary else variable_of(obj) or special(obj) or array_of(obj)
         if found is None and self._reducer is not None:
             found = self._reducer(obj)
         if found is None and not ordinary:

@@ -23,7 +23,7 @@ import xxhash
 
 from duranb.code import identity
 from duranb.code.looking import dict_of, is_class, module_of, mro_of, qualname_of
-from duranb.values import definitions, members
+from duranb.values import definitions, members, recipes
 from duranb.values.immutable import is_immutable
 from duranb.values.target import class_in, target
 from duranb.values.unpickling import loads
@@ -164,6 +164,14 @@ def _defined(definition: bytes) -> type:
 def _take_in(live: type, loaded: type) -> None:
     """Give a live class the attributes of the loaded one, where its own are others."""
     has, gets = identity.attributes(live), identity.attributes(loaded)
+    if issubclass(live, enum.Enum) and issubclass(loaded, enum.Enum):
+        # Its members are compared by ``is``: they stay, and get what the loaded ones hold.
+        has, gets = members.without(live, has), members.without(loaded, gets)
+        members.complete(live, members.told(loaded))
+    known = set(map(id, identity.virtual(live)))
+    for cls in identity.virtual(loaded):
+        if id(cls) not in known:
+            abc.ABCMeta.register(live, cls)  # type: ignore[arg-type]
     for name in has.keys() - gets.keys():
         type.__delattr__(live, name)
     for name, value in gets.items():
@@ -211,7 +219,17 @@ def _is_current(cls: type) -> bool:
             continue
         if identity.of_class(now) == identity.of_class(part):
             return False
-    return True
+    return not has_old_variables(cls, into.live)
+
+
+def has_old_variables(cls: type, live: Mapping[str, Any]) -> bool:
+    """Whether a class has a type variable that is another object by now, which says the same."""
+    parts = [*dict_of(cls).get("__parameters__", ())]
+    for value in identity.attributes(cls).values():
+        if type(value) is types.FunctionType:
+            parts += value.__annotations__.values()
+    parts += dict_of(cls).get("__annotations__", {}).values()
+    return any(type(p) in recipes.VARIABLES and recipes.is_made_anew(p, live) for p in parts)
 
 
 def _is_built_otherwise(cls: type, fingerprint: str) -> bool:

@@ -28,6 +28,11 @@ def told(cls: type[enum.Enum]) -> Told:
     return found
 
 
+def without(cls: type[enum.Enum], attributes: dict[str, Any]) -> dict[str, Any]:
+    """Attributes of the class that are not members."""
+    return {n: v for n, v in attributes.items() if n not in cls.__members__}
+
+
 def without_aliases(cls: type[enum.Enum], found: Any) -> Any:
     """What cloudpickle makes of the class, without the aliases that it takes for attributes, and
     with all members: iterating over a flag, as it does, gives those of one bit."""

@@ -1,8 +1,12 @@
-"""Instances that are made again without their class's own ``__new__`` running.
+"""Instances that are made again without their class's own ``__new__``, or errors' ``__init__``.
 
 Pickle calls the class's ``__new__`` for an empty instance and then gives it all of its state. A
 ``__new__`` of the notebook's may note each instance in a list of the class, count them, or give out
 the one there is: what it did is stored where it did it, and is not to be done again.
+
+An error is made again by calling its class with the error's ``args``. A class whose ``__init__``
+takes something else (``AppError(3)``, whose text is "code 3") would make another one of these, or
+none. As all that such an error is lies in its ``args`` and attributes, it gets those.
 """
 
 from __future__ import annotations
@@ -29,6 +33,10 @@ def reduction(obj: Any, found: Any) -> Any:
     """How an instance is pickled, where it is otherwise pickled as ``found`` says (None: as its own
     class does)."""
     kind: Any = type(obj)
+    if issubclass(kind, BaseException) and has_own_init(kind):
+        found = obj.__reduce_ex__(5) if found is None else found
+        told = type(found) is tuple and found[0] is kind
+        return (error, (kind, *found[1]), *found[2:]) if told else found
     if not has_own(kind):
         return found
     if found is None:
@@ -40,14 +48,29 @@ def reduction(obj: Any, found: Any) -> Any:
 
 def make(kind: Any, *arguments: Any) -> Any:
     """An instance as the built-in class makes it that this one is built upon."""
-    return next(new for new in _news(kind) if not _in_python(new))(kind, *arguments)
+    return next(new for new in _all(kind, "__new__") if not _in_python(new))(kind, *arguments)
+
+
+def error(kind: Any, *args: Any) -> Any:
+    """An error with these ``args``, as the built-in class makes it that this one is built upon."""
+    made = make(kind, *args)
+    next(init for init in _all(kind, "__init__") if not _in_python(init))(made, *args)
+    return made
+
+
+@lru_cache(maxsize=4096)
+def has_own_init(kind: Any) -> bool:
+    """Whether making an error runs an ``__init__`` in Python, and the class leaves it to Python how
+    that is done."""
+    own = any(_in_python(dict_of(base).get(name)) for base in mro_of(kind) for name in _SAYS)
+    return _in_python(_all(kind, "__init__")[0]) and not own
 
 
 @lru_cache(maxsize=4096)
 def has_own(kind: Any) -> bool:
     """Whether making an instance runs code of the notebook's, and no other code in Python, and the
     class leaves it to Python how that is done."""
-    if not _in_python(_news(kind)[0]) or any(
+    if not _in_python(_all(kind, "__new__")[0]) or any(
         _in_python(dict_of(base).get(name)) for base in mro_of(kind) for name in _SAYS
     ):
         return False
@@ -58,8 +81,9 @@ def has_own(kind: Any) -> bool:
     )
 
 
-def _news(kind: Any) -> list[Any]:
-    return [dict_of(base)["__new__"] for base in mro_of(kind) if "__new__" in dict_of(base)]
+def _all(kind: Any, name: str) -> list[Any]:
+    """A method as each of a class's bases has it that has one of its own."""
+    return [dict_of(base)[name] for base in mro_of(kind) if name in dict_of(base)]
 
 
 def _in_python(method: Any) -> bool:

@@ -16,14 +16,19 @@ import copyreg
 import functools
 import gc
 import queue
+import re
 import threading
 import types
 import typing
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
 from typing import Any
 
+import cloudpickle.cloudpickle as cloudpickle
+
 from duranb.values import held
+from duranb.values.target import live_namespace
 
 Reduction = tuple[Any, ...]
 
@@ -73,7 +78,7 @@ def new_type(name: str, of: Any) -> Any:
     make: Any = typing.NewType
     made = make(name, of)
     made.__module__ = "__main__"
-    return made
+    return _alive(made, name, "__supertype__")
 
 
 def _parameters(kind: Any) -> Reduction | None:
@@ -84,7 +89,54 @@ def parameters(kind: Any, name: str) -> Any:
     """A ``typing.ParamSpec`` or ``TypeVarTuple`` of the notebook's."""
     made = kind(name)
     made.__module__ = "__main__"
-    return made
+    return _alive(made, name)
+
+
+def _type_variable(kind: Any) -> Reduction | None:
+    """With cloudpickle's number of it, by which those in several pickles become one again."""
+    if not _is_notebooks(kind):
+        return None
+    return type_variable, cloudpickle._decompose_typevar(kind)
+
+
+def type_variable(name: str, *told: Any) -> Any:
+    """A ``typing.TypeVar`` of the notebook's."""
+    made = cloudpickle._make_typevar(name, *told)
+    if made.__module__ != "__main__":  # it was made just now, by cloudpickle
+        made.__module__ = "__main__"
+    return _alive(made, name, *_OF_VARIABLE)
+
+
+_OF_VARIABLE = ("__bound__", "__constraints__", "__covariant__", "__contravariant__")
+
+
+def content(kind: Any) -> tuple[Any, ...]:
+    """What a ``typing.TypeVar`` is, whichever object it is."""
+    return kind.__name__, *(getattr(kind, name) for name in _OF_VARIABLE)
+
+
+def _alive(made: Any, name: str, *told: str) -> Any:
+    """What the notebook has under this name, where that says the same: its generic classes and
+    functions are compared by ``is`` with what is in them."""
+    now = live_namespace().get(name)
+    return now if _is_same(now, made, told) else made
+
+
+def is_made_anew(variable: Any, live: Mapping[str, Any]) -> bool:
+    """Whether a type variable is another object by now, which says the same."""
+    now = live.get(variable.__name__)
+    told = _OF_VARIABLE if type(variable) is typing.TypeVar else ()
+    return now is not variable and _is_same(now, variable, told)
+
+
+def _is_same(one: Any, other: Any, told: Iterable[str]) -> bool:
+    if type(one) is not type(other) or not _is_notebooks(one):
+        return False
+    return all(getattr(one, n) == getattr(other, n) for n in told)
+
+
+VARIABLES = (typing.TypeVar, typing.ParamSpec, typing.TypeVarTuple)
+"""The types of type variables."""
 
 
 def _is_notebooks(kind: Any) -> bool:
@@ -201,6 +253,33 @@ def context_variable(name: str, told: dict[str, Any]) -> contextvars.ContextVar[
     return made
 
 
+# -- matches -------------------------------------------------------------------------------------
+
+
+def _match(match: Any) -> Reduction:
+    """By where the same search finds it again. Raises TypeError where that is nowhere near."""
+    given = match.re, match.string, match.pos, match.endpos
+    for how in ("match", "fullmatch"):
+        found = getattr(match.re, how)(*given[1:])
+        if found is not None and found.regs == match.regs:
+            return found_again, (*given, how)
+    for number, each in enumerate(islice(match.re.finditer(*given[1:]), _MATCHES)):
+        if each.regs == match.regs:
+            return found_again, (*given, number)
+    raise TypeError("cannot pickle a match that a new search does not find")
+
+
+_MATCHES = 10_000
+"""Matches that are gone through at most."""
+
+
+def found_again(pattern: Any, string: Any, start: int, end: int, how: str | int) -> Any:
+    """What a pattern matches in a string: by this method, or the n-th that is found."""
+    if isinstance(how, str):
+        return getattr(pattern, how)(string, start, end)
+    return next(islice(pattern.finditer(string, start, end), how, None))
+
+
 # -- threads and event loops ---------------------------------------------------------------------
 
 
@@ -259,6 +338,7 @@ _RECIPES: dict[type, Callable[[Any], Reduction | None]] = {
     types.MethodType: _method,
     types.MappingProxyType: _read_only,
     typing.NewType: _new_type,
+    typing.TypeVar: _type_variable,
     typing.ParamSpec: _parameters,
     typing.TypeVarTuple: _parameters,
     weakref.ref: _weak,
@@ -269,6 +349,7 @@ _RECIPES: dict[type, Callable[[Any], Reduction | None]] = {
     weakref.WeakValueDictionary: _weak_dict,
     weakref.WeakSet: _weak_set,
     contextvars.ContextVar: _context_variable,
+    re.Match: _match,
     threading.local: _thread_local,
     type(functools.cmp_to_key(lambda a, b: 0)): _compared,
     queue.SimpleQueue: _simple_queue,

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import sys
 import types
+import typing
 from typing import Any
 
 from duranb.code import compiled, identity
 from duranb.code.looking import full_name, is_a, module_name
-from duranb.values import held, texts, views
+from duranb.values import held, recipes, skeletons, texts, views
 from duranb.values.immutable import is_imported
 
 
@@ -22,8 +23,19 @@ def array_of(obj: Any) -> tuple[Any, ...] | None:
     return texts.content(obj) or (views.fixed(obj) or ())[:3] or None
 
 
+def variable_of(obj: Any) -> tuple[Any, ...] | None:
+    """A type variable of the notebook's by its content: which object it is, is no part of that."""
+    if type(obj) is not typing.TypeVar or obj.__module__ != "__main__":
+        return None
+    return recipes.content, recipes.content(obj)
+
+
 BY_NAME = ""
 """The token of what a library holds under its own name: pickle tells it by that."""
+
+GENERIC = "generic"
+"""The token of what pydantic made of a library's generic model: the model and its arguments tell
+it. It says that it is from whoever first asked for it, and may lie there under its name."""
 
 
 def token_of(obj: Any) -> str | None:
@@ -34,6 +46,8 @@ def token_of(obj: Any) -> str | None:
             return BY_NAME
         return f"function {identity.of_function(obj)}"
     if issubclass(kind, type):
+        if (generic := skeletons.of_generic(obj)) and identity.library(generic[1][0]):
+            return GENERIC
         if identity.library(obj):
             # types.MethodType says it is builtins.method, which is not there.
             return BY_NAME if _is_there(obj) else f"class {full_name(obj)}"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
+from types import MappingProxyType
 
 from duranb.record.events import ValuesDiffer
 from duranb.record.history import History
@@ -11,6 +12,8 @@ from duranb.record.model import REWOUND, Execution, Origin, Status
 from duranb.record.staleness import latest
 from duranb.record.ways import not_recorded, sentence, told
 from duranb.views.words import clock, count, saved
+
+NONE: Mapping[str, bool] = MappingProxyType({})
 
 AS_IT_IS = "mathjax_ignore tex2jax_ignore"
 """Classes of HTML in which a notebook's MathJax leaves dollars and what is between them alone."""
@@ -25,21 +28,28 @@ def quiet_html(text: str) -> str:
 
 
 def restored(
-    history: History, source: Execution, restored_as: int, lost: Sequence[str] = ()
+    history: History, source: Execution, restored_as: int, lost: Mapping[str, bool] = NONE
 ) -> str:
     """Nothing ran: where the step's values came from, what that saved, and the names that are not
-    as the step had left them."""
+    as the step had left them, with whether that is so only for what they share with others."""
     kept = saved(history.ledger(restored_as))
     line = f"↺ {source.step}: restored from {clock(source.ended)}, nothing ran"
     line = f"{line} · {kept}" if kept else line
     if left := not_recorded(source.unrecorded):
         line += f" · when it ran: {told(left)}, not recorded"
-    for name in lost:
-        line += (
-            f"\n! {source.step}: {name} cannot be stored, and is not as the step left it. A step "
-            "that needs it, and has to run, says so"
-        )
+    for name, apart in lost.items():
+        line += f"\n! {source.step}: {name} {_APART if apart else _BEHIND}"
     return line
+
+
+_BEHIND = (
+    "cannot be stored, and is not as the step left it. A step that needs it, and has to run, says "
+    "so"
+)
+_APART = (
+    "holds what it did, and no longer shares that with the other variables that it shared it with: "
+    "a later change of one does not show in the others. %duranb replay brings that back"
+)
 
 
 NOT_KEPT = "was not kept there"

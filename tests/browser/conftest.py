@@ -14,7 +14,7 @@ from tests.browser.lab import Lab
 ROOT = Path(__file__).parents[2]
 
 # A machine may be busy; what does come to pass is not waited for any longer than it takes.
-expect.set_options(timeout=30_000)
+expect.set_options(timeout=180_000)
 
 LABS_OWN = "Canceled future for "
 """How JupyterLab's own rejections begin that nobody handles, when a kernel it asked has died."""
@@ -52,7 +52,7 @@ def new_page(browser: Browser) -> Iterator[NewPage]:
         size = {"width": width, "height": height}
         page = browser.new_page(viewport=size, **options)  # type: ignore[arg-type]
         page.on("pageerror", note)
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(180_000)
         pages.append(page)
         return page
 

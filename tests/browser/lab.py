@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,8 @@ import urllib.request
 from pathlib import Path
 
 from playwright.sync_api import Locator, Page
+
+from tests.servers.ports import free_port
 
 READY = """async () => {
   const panel = window.jupyterapp?.shell.currentWidget;
@@ -66,7 +67,7 @@ class Lab:
         settings.mkdir(parents=True)
         quiet = {"fetchNews": "false", "checkForUpdates": False}
         (settings / "notification.jupyterlab-settings").write_text(json.dumps(quiet))
-        port = _free_port()
+        port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         own = {
             "JUPYTER_CONFIG_DIR": "config",
@@ -103,10 +104,10 @@ class Lab:
             process.wait()
 
     def _wait(self) -> None:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while time.monotonic() < deadline:
             try:
-                urllib.request.urlopen(f"{self.url}/api/status", timeout=2).close()
+                urllib.request.urlopen(f"{self.url}/api/status", timeout=30).close()
                 return
             except (urllib.error.URLError, OSError):
                 assert self._process is not None
@@ -116,12 +117,12 @@ class Lab:
 
     def move_to(self, name: str) -> None:
         """Go on in a new folder, and leave no kernel behind."""
-        with urllib.request.urlopen(f"{self.url}/api/sessions", timeout=60) as reply:
+        with urllib.request.urlopen(f"{self.url}/api/sessions", timeout=300) as reply:
             sessions = json.load(reply)
         for session in sessions:
             ended = f"{self.url}/api/sessions/{session['id']}"
             urllib.request.urlopen(
-                urllib.request.Request(ended, method="DELETE"), timeout=60
+                urllib.request.Request(ended, method="DELETE"), timeout=300
             ).close()
         self.folder = self._root / name
         self.folder.mkdir()
@@ -218,9 +219,3 @@ class Notebook:
         self.page.click(".jp-Dialog button.jp-mod-warn")
         self.page.wait_for_function("() => window.restarted")
         self.wait_ready()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -35,8 +35,9 @@ OUTPUTS = """() => window.jupyterapp.shell.currentWidget.content.widgets
 
 DONE = """() => window.jupyterapp.shell.currentWidget.content.widgets
   .filter(cell => cell.model.type === 'code')
-  .every(cell => /\\[\\d+\\]/.test(cell.promptNode.textContent))"""
-"""Running all cells is over for JupyterLab's command as soon as one of them has failed."""
+  .every(cell => cell.model.executionCount !== null)"""
+"""Running all cells is over for JupyterLab's command as soon as one of them has failed. Cells that
+are out of sight have no prompt on the page."""
 
 # The stand-in outlives whoever starts it, on purpose.
 pytestmark = pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")

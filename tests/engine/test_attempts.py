@@ -321,7 +321,8 @@ def test_a_cancelled_async_step_is_cancelled(world: World) -> None:
     async def main() -> None:
         body = "import asyncio\nTries.count()\nawait asyncio.sleep(9)\ny = 1"
         task = asyncio.create_task(world.acell("s", body))
-        await asyncio.sleep(0.01)
+        while not Tries.found:
+            await asyncio.sleep(0.01)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -335,8 +336,8 @@ def test_a_cancelled_async_step_is_cancelled(world: World) -> None:
 def test_a_timeout_is_transport(world: World, colour: str) -> None:
     """``--timeout`` ends an attempt that takes too long, and another one follows."""
     body = f"import asyncio, time\nn = Tries.count()\nif n == 1: {colour}\ny = n"
-    world.cell("s --timeout 0.2 --backoff 0", body)
-    assert world.live["y"] == 2
+    world.cell("s --timeout 0.2 --backoff 0 --retries 50", body)  # a busy machine takes long, too
+    assert world.live["y"] >= 2
     assert world.last("s").attempts[0].error is not None
     assert world.last("s").attempts[0].error.type == "StepTimeout"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from duranb.record.model import CallStatus
@@ -50,6 +52,29 @@ WAYS = {
         "got = sorted([await t for t in asyncio.as_completed([aread(n) for n in range(40)])])"
     ),
 }
+
+
+class Held:
+    """A thread that waits at its beginning until it is let, and is then waited for. In this module,
+    not in the notebook."""
+
+    gates = {n: (threading.Event(), threading.Event()) for n in (1, 2)}
+
+    def __init__(self, number: int) -> None:
+        self._go, self._done = self.gates[number]
+
+    def __enter__(self) -> None:
+        self._go.wait(60)
+
+    def __exit__(self, *error: object) -> None:
+        self._done.set()
+
+    @classmethod
+    def let(cls, number: int) -> None:
+        """The thread with that number goes on, to its end."""
+        go, done = cls.gates[number]
+        go.set()
+        assert done.wait(60)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -122,14 +147,16 @@ def test_a_task_of_a_failed_attempt_makes_no_more_calls(world: World, model: Mod
 def test_a_thread_of_a_failed_attempt_makes_no_more_calls(world: World, model: Model) -> None:
     """A thread cannot be cancelled, but what it asks for after its attempt failed is not sent."""
     model.answers["bad"] = [ConnectionResetError("500"), "fine"]
-    world.plain("import threading\ngo = None\ndef work(go):\n    go.wait(0.02)\n    ask('late')\n")
+    world.plain("import threading\nfrom tests.engine.test_owners import Held\n")
+    world.plain("def work(n):\n    with Held(n): ask('late')\n")
     world.cell(
         "crowd --backoff 0",
-        "go = threading.Event()\n"
-        "thread = threading.Thread(target=work, args=(go,), daemon=True)\n"
+        "n = duranb.context().attempt\n"
+        "thread = threading.Thread(target=work, args=(n,), daemon=True)\n"
         "thread.start()\n"
+        "if n == 2: Held.let(1)\n"
         "got = ask('bad')\n"
-        "go.set()\nthread.join()\ndel thread\ngo = None",
+        "Held.let(n)\ndel thread",
     )
     assert model.paid == ["bad", "bad", "late"]
 

@@ -100,6 +100,15 @@ def test_each_way_out_of_a_step_is_named(world: World, port: int) -> None:
     assert not counts(world, "effect")
 
 
+def test_what_is_not_as_the_step_left_it_is_said_by_what_it_lacks(world: World) -> None:
+    """A name whose object is not stored is told from one that only shares otherwise."""
+    world.cell("step", "a = 1")
+    step = world.last("step")
+    text = lines.restored(world.history, step, step.id, {"client": False, "view": True})
+    assert "! step: client cannot be stored" in text
+    assert "! step: view holds what it did" in text and "view cannot be stored" not in text
+
+
 def test_it_is_said_wherever_the_step_is_shown(world: World, port: int) -> None:
     """By the line of the first run and of a restore (nothing ran, and that does not hide it), by
     show, status and log."""

@@ -60,7 +60,7 @@ def live(script: str, url: str, idempotent: bool, declines: bool) -> None:
             data=json.dumps({"name": name, "pid": os.getpid()}).encode(),
             headers={"Idempotency-Key": where.idempotency_key},
         )
-        with urllib.request.urlopen(request, timeout=60) as reply:
+        with urllib.request.urlopen(request, timeout=300) as reply:
             return str(json.load(reply)["receipt"])
 
     @duranb.tool(idempotent=idempotent)

@@ -29,13 +29,18 @@ from duranb.llm.batches import batch
 
 batch.SETTLING, batch._BEGINS = 1.0, 0.1
 URL, PATH, COUNT = sys.argv[1], sys.argv[2], int(sys.argv[3])
-client = httpx2.Client(timeout=10)
+client = httpx2.Client(timeout=60)
 
 def ask(text):
     messages = [{"role": "user", "content": text}]
     body = {"model": "gpt-4o-mini", "max_tokens": 10, "messages": messages}
+    if PATH.endswith(":generateContent"):
+        body = {"contents": [{"role": "user", "parts": [{"text": text}]}]}
     reply = client.post(URL + PATH, json=body).raise_for_status().json()
-    said = reply["content"][0]["text"] if "content" in reply else None
+    if "candidates" in reply:
+        said = reply["candidates"][0]["content"]["parts"][0]["text"]
+    else:
+        said = reply["content"][0]["text"] if "content" in reply else None
     return json.loads(said or reply["choices"][0]["message"]["content"])["about"]
 
 def twice(n):
@@ -82,13 +87,16 @@ class Run:
 
     def wait(self) -> list[str] | None:
         """What it printed in the end, None where it was killed."""
-        out, err = self.process.communicate(timeout=120)
+        out, err = self.process.communicate(timeout=600)
         if self.process.returncode == -signal.SIGKILL:
             return None
         assert self.process.returncode == 0, err
         found: list[str] = json.loads(out)
         return found
 
+
+AZURE = "/openai/deployments/batches/chat/completions?api-version=2024-10-21"
+GEMINI = "/v1beta/models/gemini-2.5-flash:generateContent"
 
 SOAK = [pytest.mark.soak, pytest.mark.timeout(3600)]
 
@@ -98,8 +106,12 @@ SOAK = [pytest.mark.soak, pytest.mark.timeout(3600)]
     [
         pytest.param("/v1/chat/completions", 4, id="openai"),
         pytest.param("/v1/messages", 1, id="anthropic"),
+        pytest.param(AZURE, 1, id="azure"),
+        pytest.param(GEMINI, 1, id="gemini"),
         pytest.param("/v1/chat/completions", 50, id="openai whole", marks=SOAK),
         pytest.param("/v1/messages", 50, id="anthropic whole", marks=SOAK),
+        pytest.param(AZURE, 50, id="azure whole", marks=SOAK),
+        pytest.param(GEMINI, 50, id="gemini whole", marks=SOAK),
     ],
 )
 def test_no_request_is_submitted_twice(

@@ -28,7 +28,7 @@ import httpx2
 import duranb
 
 URL, COUNT, WORKERS = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-client = httpx2.Client(timeout=10)
+client = httpx2.Client(timeout=60)
 
 def documents():
     for n in range(COUNT):
@@ -112,6 +112,7 @@ def test_documents_are_paid_for_once(
     server.configure(
         per_second=count / 2 if count < 1000 else 400,
         burst=20,
+        refusing=5,  # a busy client does not reach the limit by itself
         failing=20,
         slow=20,
         malformed="document 11",

@@ -85,7 +85,7 @@ def run(folder: Path, *words: str, killed: bool) -> str:
     )
     if killed and "before" in words:
         (folder / "kill").write_text(str(process.pid))
-    printed, _ = process.communicate(timeout=240)
+    printed, _ = process.communicate(timeout=600)
     assert process.returncode == (-signal.SIGKILL if killed else 0), printed
     return printed
 

@@ -67,7 +67,7 @@ def _run(folder: Path, until: float) -> int:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     assert done.returncode in (0, -signal.SIGKILL), done.stderr

@@ -31,7 +31,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.server.asked += 1
         if self.server.kills:
-            os.kill(self.server.victim.get(timeout=30), signal.SIGKILL)
+            os.kill(self.server.victim.get(timeout=300), signal.SIGKILL)
             return
         body = f"answer {self.server.asked}".encode()
         self.send_response(200)

@@ -7,6 +7,7 @@ import os
 import signal
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,14 @@ from jupyter_client.manager import KernelManager
 from tests.servers import forks
 
 forks.install()
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for something to come true."""
+    end = time.monotonic() + 300
+    while not condition():
+        assert time.monotonic() < end, "it did not come true"
+        time.sleep(0.02)
 
 
 @dataclass
@@ -78,7 +87,7 @@ class Kernel:
         )
         self.client = self._manager.client()
         self.client.start_channels()
-        self.client.wait_for_ready(timeout=60)
+        self.client.wait_for_ready(timeout=300)
         return self
 
     def _wires(self) -> dict[str, str]:
@@ -112,11 +121,11 @@ class Kernel:
         self.client.shell_channel.send(message)
         return str(message["header"]["msg_id"])
 
-    def run(self, code: str, cell_id: str = "", timeout: float = 60) -> Result:
+    def run(self, code: str, cell_id: str = "", timeout: float = 300) -> Result:
         """Run a cell to its end. Raises :class:`KernelDied` when the kernel dies in it."""
         return self.collect(self.submit(code, cell_id), timeout)
 
-    def collect(self, message_id: str, timeout: float = 60) -> Result:
+    def collect(self, message_id: str, timeout: float = 300) -> Result:
         """Wait for a submitted cell's outputs."""
         assert self.client is not None
         result = Result()

@@ -132,7 +132,7 @@ def durable(cells: Iterable[str]) -> list[str]:
 @dataclass
 class Lives:
     """A notebook's messages in a plain kernel, in a first durable one, and in one that restores;
-    and the cells that were not restored."""
+    and the cells that were not restored, with what was said instead."""
 
     cells: list[str]
     plain: list[list[Message]]
@@ -149,14 +149,16 @@ class Lives:
         return _compared(self.cells, self.first, self.restored)
 
 
-def live(kernels: Callable[..., Kernel], cells: list[str], timeout: float = 120) -> Lives:
+def live(kernels: Callable[..., Kernel], cells: list[str], timeout: float = 300) -> Lives:
     """Run a notebook plain, then with every cell durable; kill the kernel, and run all again."""
     steps = durable(cells)
     plain = _run(kernels("plain").start(extension=False), cells, timeout)
     first = _run(kernels("durable").start(), steps, timeout)
     again = _run(kernels("durable").start(), steps, timeout)
     ran = [
-        cell for cell, result in zip(cells, again, strict=True) if "restored" not in result.notices
+        f"{cell}\n{result.notices}"
+        for cell, result in zip(cells, again, strict=True)
+        if "restored" not in result.notices
     ]
     return Lives(cells, *([*map(Seen().of, results)] for results in (plain, first, again)), ran)
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 
-from tests.kernel.harness import Kernel
+from tests.kernel.harness import Kernel, until
 from tests.servers.process import CountingServer
 
 CALLS, AT_ONCE, FAILURES = 200, 16, 4
@@ -70,11 +68,11 @@ def test_a_call_that_was_on_its_way_when_the_kernel_died_is_named(
         )
         kernel.run(head)
         kernel.submit(ONE_OF_TWO)
-        wait(lambda: server.count == 1)
+        until(lambda: server.count == 1)
         server.configure(delay=60)
         (tmp_path / "go").touch()
         log = tmp_path / ".duranb"
-        wait(lambda: any(b"call.intended" in p.read_bytes() for p in log.rglob("*.seg")))
+        until(lambda: any(b"call.intended" in p.read_bytes() for p in log.rglob("*.seg")))
         kernel.kill()
         server.configure(delay=0)
         kernel.start()
@@ -85,11 +83,3 @@ def test_a_call_that_was_on_its_way_when_the_kernel_died_is_named(
         restored = kernel.run(ONE_OF_TWO)
         assert "↺ reply" in restored.text and server.count == 3
         assert "sent again" not in restored.text and "not recorded" not in restored.text
-
-
-def wait(until: Callable[[], bool]) -> None:
-    """For something that comes."""
-    end = time.monotonic() + 30
-    while not until():
-        assert time.monotonic() < end
-        time.sleep(0.05)

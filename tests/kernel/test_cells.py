@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kernel.harness import Kernel
+from tests.kernel.harness import Kernel, until
 
 BODIES = {
     "print": "print('a'); x = 1",
@@ -331,16 +331,16 @@ def test_timeout_interrupts_sync_and_async(kernel: Kernel) -> None:
 
 def test_interrupt_cancels_like_a_plain_cell(kernel: Kernel) -> None:
     """Stop raises KeyboardInterrupt in a sync and in an async durable cell; the kernel goes on."""
-    import time
-
+    begun = kernel.notebook.parent / "begun"
     for name, body in (
         ("a", "import time\ntime.sleep(30)"),
         ("b", "import asyncio\nawait asyncio.sleep(30)"),
     ):
-        sent = kernel.submit(f"%%durable {name}\nx = 1\n{body}")
-        time.sleep(1.0)
+        sent = kernel.submit(f"%%durable {name}\nx = 1\nopen('begun', 'w').close()\n{body}")
+        until(begun.exists)
+        begun.unlink()
         kernel.interrupt()
-        result = kernel.collect(sent, timeout=15)
+        result = kernel.collect(sent)
         assert result.error is not None
         assert result.error[0] in ("KeyboardInterrupt", "CancelledError")
         assert f"{name}" in kernel.run("%duranb status").text

@@ -55,4 +55,4 @@ def test_a_forked_process_is_waited_for(tmp_path: Path) -> None:
         os.kill(process.pid, signal.SIGSTOP)
         assert process.poll() is None
         process.kill()
-        assert process.wait(timeout=60) == -signal.SIGKILL
+        assert process.wait(timeout=300) == -signal.SIGKILL

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
-from tests.kernel.harness import Kernel
+from tests.kernel.harness import Kernel, until
 
 HEAD = """
 import asyncio, duranb
@@ -14,6 +13,7 @@ def note(n): Path("ran.txt").open("a").write(f"{n}\\n")
 async def item(n):
     note(n)
     await asyncio.sleep(0.03)
+    while n == 40 and not Path("killed").exists(): await asyncio.sleep(0.01)
     return duranb.random() if n else 0.5
 """
 MAP = "%%durable numbers\ngot = await duranb.map(item, range(80), workers=2)\nsum(got)"
@@ -25,9 +25,9 @@ def test_a_map_goes_on_where_its_kernel_was_killed(kernel: Kernel, tmp_path: Pat
     kernel.run(HEAD)
     kernel.submit(MAP)
     ran = tmp_path / "ran.txt"
-    while not ran.exists() or len(ran.read_text().split()) < 30:
-        time.sleep(0.02)
+    until(lambda: ran.exists() and len(ran.read_text().split()) >= 30)
     kernel.kill()
+    (tmp_path / "killed").touch()
     kernel.start()
     kernel.run(HEAD)
     done = kernel.run(MAP)

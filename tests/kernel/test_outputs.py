@@ -101,22 +101,23 @@ def test_what_is_written_to_descriptors_is_the_cells(
 def test_a_task_of_another_cell_is_not_this_steps(kernel: Kernel) -> None:
     """What an earlier cell's task prints while a step runs is shown there and not recorded here;
     what the step's own task prints before it ends is, and after it goes where Jupyter sends it."""
-    kernel.run(
-        "import asyncio\nasync def say(what, after):\n    await asyncio.sleep(after)\n"
-        "    print(what)\nother = asyncio.create_task(say('of the cell above', 0.2))"
+    head = (
+        "import asyncio\nfrom pathlib import Path\n"
+        "async def come(sign):\n    while not Path(sign).exists(): await asyncio.sleep(0.01)\n"
+        "async def say(what, sign):\n    await come(sign)\n    print(what)\n"
+        "    Path(what).touch()\n"
     )
+    kernel.run(head + "other = asyncio.create_task(say('of the cell above', 'now'))")
     step = (
-        "%%durable s --outputs x\nown = asyncio.create_task(say('own', 0.1))\n"
-        "late = asyncio.create_task(say('late', 0.8))\nawait asyncio.sleep(0.4)\nx = 1"
+        "%%durable s --outputs x\nown = asyncio.create_task(say('own', 'now'))\n"
+        "late = asyncio.create_task(say('late', 'later'))\nPath('now').touch()\n"
+        "await own\nawait come('of the cell above')\nx = 1"
     )
     assert kernel.run(step).stdout == "own\n"
-    kernel.run("await late")
+    kernel.run("Path('later').touch()\nawait late")
     kernel.kill()
     kernel.start()
-    kernel.run(
-        "import asyncio\nasync def say(what, after):\n    await asyncio.sleep(after)\n"
-        "    print(what)"
-    )
+    kernel.run(head)
     again = kernel.run(step)
     assert "restored" in again.notices
     assert again.stdout == "own\n"

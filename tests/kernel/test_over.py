@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from duranb.errors import UsageError
 from duranb.runner.over import Outcome, Row, read_rows, table, written
 from duranb.store import store_path
 from duranb.store.paths import runs_path
+from tests.kernel.harness import until
 from tests.kernel.test_headless import duranb, ran, write
 
 PLAIN = "import duranb\ndef note(word):\n    open('ran.txt', 'a').write(word + '\\n')"
@@ -83,7 +83,10 @@ def test_a_row_that_waits_is_answered_by_itself(tmp_path: Path) -> None:
 
 def test_killed_it_goes_on_row_by_row(tmp_path: Path) -> None:
     """What was done is not done again; what a row had recorded is kept."""
-    slow = "%%durable slow\nimport time\nnote(f'{n}')\ntime.sleep(1.0 if n > 2 else 0)\nx = n"
+    slow = (
+        "%%durable slow\nimport os, time\nnote(f'{n}')\n"
+        "while n > 2 and not os.path.exists('killed'): time.sleep(0.01)\nx = n"
+    )
     path = write(tmp_path, PLAIN, slow)
     rows = tmp_path / "rows.csv"
     rows.write_text("n\n1\n2\n3\n4\n")
@@ -94,12 +97,10 @@ def test_killed_it_goes_on_row_by_row(tmp_path: Path) -> None:
         start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     outcomes = runs_path(path) / "outcomes.jsonl"
-    for _ in range(600):
-        if outcomes.exists() and outcomes.read_bytes().count(b"\n") >= 2:
-            break
-        time.sleep(0.1)
+    until(lambda: outcomes.exists() and outcomes.read_bytes().count(b"\n") >= 2)
     os.killpg(running.pid, signal.SIGKILL)
     running.wait()
+    (tmp_path / "killed").touch()
     with outcomes.open("ab") as file:
         file.write(b'{"run": "cut o')  # as a kill leaves it
     done = duranb(tmp_path, *words)

@@ -8,7 +8,6 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import pytest
 
 from duranb.errors import UsageError
 from duranb.runner import schedule
+from tests.kernel.harness import until
 from tests.kernel.test_headless import duranb, ran, write
 from tests.servers import forks
 
@@ -26,14 +26,6 @@ def note(text):
         out.write(f'{text}\\n')
 """
 GATE = "%%durable gate\nnote('before')\ngo = duranb.ask('Go on?', bool)\nnote(go)"
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for something to come true."""
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end, "it did not come true"
-        time.sleep(0.05)
 
 
 def test_next_goes_on_with_a_run_that_waits_and_then_begins_another(tmp_path: Path) -> None:
@@ -73,7 +65,7 @@ def test_every_stays_and_goes_on_as_soon_as_a_run_is_answered(tmp_path: Path) ->
     until(lambda: "done" in told())
     assert ran(tmp_path)[-1] == "False"
     running.send_signal(signal.SIGINT)
-    assert running.wait(30) == 130
+    assert running.wait(300) == 130
 
 
 def test_crontab_prints_the_line_that_does_it(tmp_path: Path) -> None:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+import types
+
 import pytest
 
+from duranb.jupyter.settable import LIBRARIES
+from duranb.jupyter.settings import Settings
 from tests.kernel.harness import Kernel
 
 CELLS = [
@@ -15,7 +20,9 @@ CELLS = [
     "warnings.filterwarnings('ignore', message='x.*')\n"
     "warnings.simplefilter('ignore', DeprecationWarning)",
     "import logging, sys\nlogging.basicConfig(level=logging.INFO, format='%(message)s!')\n"
-    "logging.getLogger('chatty').setLevel(logging.ERROR)",
+    "logging.getLogger('chatty').setLevel(logging.ERROR)\n"
+    "logging.getLogger('mine').addHandler(logging.StreamHandler(sys.stdout))\n"
+    "logging.getLogger('mine').propagate = False",
     "os.makedirs('sub', exist_ok=True)\nopen('sub/below.py', 'w').write('n = 3')\n"
     "sys.path.insert(0, os.path.abspath('sub'))\nimport below",
     "!exit 4",
@@ -36,7 +43,8 @@ print(
     shell.display_formatter.formatters['text/plain'].float_format,
     dict(shell.alias_manager.aliases)['greet'], _exit_code, below.n,
     [h.formatter._fmt for h in logging.getLogger().handlers], logging.getLogger().level,
-    logging.getLogger('chatty').level, decimal.getcontext().prec,
+    logging.getLogger('chatty').level, logging.getLogger('mine').propagate,
+    [h.stream is sys.stdout for h in logging.getLogger('mine').handlers], decimal.getcontext().prec,
 )
 """
 
@@ -82,7 +90,9 @@ def test_settings_that_are_not_kept_are_named(kernel: Kernel) -> None:
     step = (
         "%%durable s\nimport os\nimport numpy as np\n"
         "os.environ['MY_TOKEN'] = 'sesame-' + 'street'\n"
-        "np.set_printoptions(formatter={'float': lambda value: 'f'})"
+        "np.set_printoptions(formatter={'float': lambda value: 'f'})\n"
+        "import logging\nclass Keeping(logging.Handler): pass\n"
+        "logging.getLogger('mine').addHandler(Keeping())"
     )
     kernel.run(step)
     kernel.kill()
@@ -92,6 +102,7 @@ def test_settings_that_are_not_kept_are_named(kernel: Kernel) -> None:
     kernel.start()
     notices = kernel.run(step).notices
     assert "restored" in notices and "$MY_TOKEN" in notices and "numpy: formatter" in notices
+    assert "logging: handlers of mine" in notices
 
 
 def test_another_attempt_begins_with_the_settings_of_the_first(kernel: Kernel) -> None:
@@ -104,3 +115,76 @@ def test_another_attempt_begins_with_the_settings_of_the_first(kernel: Kernel) -
     )
     kernel.run("import numpy")
     assert kernel.run(step).stdout == "8 False\n8 False\n"
+
+
+def test_what_cells_import_from_the_future_holds_for_those_below(kernel: Kernel) -> None:
+    """A cell below a restored ``from __future__ import annotations`` is compiled with it, and the
+    steps below run again, with the reason, where an edit takes it away."""
+    cells = [
+        "%%durable a\nfrom __future__ import annotations",
+        "%%durable b\ndef f(x: Later) -> Later: return x\nkinds = f.__annotations__",
+        "%%durable c\nn = 1",
+    ]
+    for cell in cells:
+        assert kernel.run(cell).error is None
+    kernel.kill()
+    kernel.start()
+    assert "restored" in kernel.run(cells[0]).notices
+    below = [kernel.run(cell) for cell in cells[1:]]
+    assert all("restored" in each.notices for each in below)
+    assert kernel.run(cells[1] + "\nlen(kinds)").error is None
+    kernel.kill()
+    kernel.start()
+    kernel.run("%%durable a\nLater = int")
+    assert kernel.run(cells[1]).error is None
+    assert kernel.value("kinds['x'] is int") == "True"
+    assert "restored" in kernel.run(cells[2]).notices
+
+
+def test_what_was_told_of_the_notebooks_classes_and_functions_is_named(kernel: Kernel) -> None:
+    """A registration with a library, and a function that the shell was given, come from the step
+    alone: where it is restored in another kernel they are named, and in its own they are there."""
+    step = (
+        "%%durable s\nimport collections.abc, gc, socket, sqlite3\n"
+        "class Row:\n    pass\n"
+        "collections.abc.Sized.register(Row)\n"
+        "sqlite3.register_adapter(Row, str)\nsqlite3.register_adapter(Row, lambda row: 'r')\n"
+        "get_ipython().register_magic_function(lambda line: line, 'line', 'mine')\n"
+        "get_ipython().events.register('pre_execute', lambda: None)\n"
+        "get_ipython().set_custom_exc((KeyError,), lambda *all: None)\n"
+        "import signal\nold = signal.signal(signal.SIGUSR1, lambda *all: None)\n"
+        "gc.disable()\nsocket.setdefaulttimeout(7)"
+    )
+    assert kernel.run(step).error is None
+    assert "also set" not in kernel.run(step).notices
+    kernel.kill()
+    kernel.start()
+    notices = kernel.run(step).notices
+    for name in (
+        "registrations: collections.abc.Sized.register(Row)",
+        "registrations: sqlite3.adapters[Row]",
+        "registrations: handler of SIGUSR1",
+        "hooks: %mine",
+        "hooks: pre_execute",
+        "hooks: errors of builtins.KeyError",
+    ):
+        assert name in notices
+    assert kernel.value("(gc.isenabled(), socket.getdefaulttimeout())") == "(False, 7.0)"
+
+
+def test_settings_that_a_library_gives_by_a_function_are_set_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As those of scikit-learn are: what a step changed of them, and nothing else."""
+    now = {"output": "arrays", "display": "text"}
+    library = types.ModuleType("sklearn")
+    library.get_config = lambda: dict(now)  # type: ignore[attr-defined]
+    library.set_config = lambda **given: now.update(given)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "sklearn", library)
+    settings = Settings({"sklearn": LIBRARIES["sklearn"]})
+    settings.begin()
+    now["output"] = "frames"
+    kept = settings.changes([])
+    now |= {"output": "arrays", "display": "diagram"}
+    assert settings.apply(kept) == []
+    assert now == {"output": "frames", "display": "diagram"}

@@ -1,7 +1,8 @@
 """A model server with batches, at half the price: ``python -m tests.servers.batching PORT``.
 
-It speaks the batch APIs of OpenAI and of Anthropic, and the live ones, and has a few words on each
-text that it is sent. ``POST /__config`` says what goes wrong; ``GET /__stats`` what reached it.
+It speaks the batch APIs of OpenAI, Azure OpenAI, Anthropic and Gemini, and the live ones, and has a
+few words on each text that it is sent. ``POST /__config`` says what goes wrong; ``GET /__stats``
+what reached it.
 """
 
 from __future__ import annotations
@@ -57,6 +58,7 @@ class World:
     def reset(self) -> None:
         """Forget what reached it."""
         self.files: dict[str, bytes] = {}
+        self.processed: set[str] = set()
         self.batches: list[Batch] = []
         self.submitted: Counter[str] = Counter()
         self.live: Counter[str] = Counter()
@@ -96,6 +98,14 @@ class World:
                 "stop_reason": "end_turn",
                 "usage": usage,
             }
+        if path.endswith(":generateContent"):
+            counted = dict(zip(("promptTokenCount", "candidatesTokenCount"), TOKENS, strict=True))
+            content = {"role": "model", "parts": [{"text": said}]}
+            return {
+                "candidates": [{"content": content, "finishReason": "STOP"}],
+                "usageMetadata": {**counted, "totalTokenCount": sum(TOKENS)},
+                "modelVersion": path.rpartition("/")[2].partition(":")[0],
+            }
         message = {"role": "assistant", "content": said}
         usage = {"prompt_tokens": TOKENS[0], "completion_tokens": TOKENS[1]}
         return {
@@ -120,7 +130,11 @@ class World:
 
     def results(self, batch: Batch) -> list[Any]:
         """A line for each request, in an order of the server's own."""
-        one = self._message if batch.path.endswith("/messages") else self._completion
+        one = self._completion
+        if batch.path.endswith("/messages"):
+            one = self._message
+        elif batch.path.endswith(":generateContent"):
+            one = self._generated
         return [one(batch, name) for name in reversed(batch.requests)]
 
     def _completion(self, batch: Batch, name: str) -> Any:
@@ -148,9 +162,22 @@ class World:
             result["message"] = self.answer(batch.path, body)
         return {"custom_id": name, "result": result}
 
+    def _generated(self, batch: Batch, name: str) -> Any:
+        body = batch.requests[name]
+        line: Any = {"metadata": {"key": name}}
+        if text_of(body) in self.expired:
+            line["error"] = {"code": 4, "message": "not made within 24 hours"}
+        elif text_of(body) in self.rejected:
+            line["error"] = {"code": 3, "message": "this text is rejected"}
+        else:
+            line["response"] = self.answer(batch.path, body)
+        return line
+
 
 def text_of(body: Any) -> str:
     """The text that a request is about."""
+    if "contents" in body:
+        return str(body["contents"][-1]["parts"][0]["text"])
     return str(body["messages"][-1]["content"])
 
 
@@ -162,8 +189,12 @@ class Api:
 
     def serve(self, method: str, path: str, kind: str, content: bytes) -> tuple[int, Any] | None:
         """Answer one request."""
-        world, (path, _, _) = self.world, path.partition("?")
+        world, (path, _, query) = self.world, path.partition("?")
         world.asked[f"{method} {path}"] += 1
+        if path.startswith("/openai/"):
+            return self._azure(method, path.removeprefix("/openai"), query, kind, content)
+        if path.startswith("/v1beta/") and not path.endswith(":generateContent"):
+            return self._gemini(method, path.removeprefix("/v1beta/"), content)
         if path == "/v1/files":
             world.files[f"file_{len(world.files)}"] = file_in(kind, content)
             return 200, {"id": f"file_{len(world.files) - 1}", "object": "file"}
@@ -185,18 +216,74 @@ class Api:
             return 400, {"error": {"message": "this text is rejected"}}
         return 200, world.answer(path, body)
 
+    def _azure(
+        self, method: str, path: str, query: str, kind: str, content: bytes
+    ) -> tuple[int, Any] | None:
+        """As OpenAI, but that each request names a version, that deployments are in paths and not
+        in batches, and that a file takes its time."""
+        world = self.world
+        if "api-version=" not in query:
+            return 404, {"error": {"code": "404", "message": "Resource not found"}}
+        if path == "/files":
+            status, told = self.serve(method, "/v1/files", kind, content) or (500, None)
+            return status, {**told, "status": "pending"}
+        if path.startswith("/files/") and not path.endswith("/content"):
+            world.processed.add(name := path.split("/")[2])
+            return 200, {"id": name, "object": "file", "status": "processed"}
+        if path == "/batches" and method == "POST":
+            asked = json.loads(content)
+            given = [*map(json.loads, world.files[asked["input_file_id"]].splitlines())]
+            wrong = {asked["endpoint"], *(line["url"] for line in given)} - {"/chat/completions"}
+            if wrong or {line["body"]["model"] for line in given} != {"batches"}:
+                return 400, {"error": {"message": f"no such endpoint or deployment: {wrong}"}}
+            if asked["input_file_id"] not in world.processed:
+                return 400, {"error": {"message": "the file is not processed yet"}}
+        if path.startswith("/deployments/"):
+            path = "/" + path.split("/", 3)[3]
+        return self.serve(method, f"/v1{path}", kind, content)
+
+    def _gemini(self, method: str, path: str, content: bytes) -> tuple[int, Any] | None:
+        """Its batches; long-running operations as Google has them."""
+        world = self.world
+        if method == "GET" and path == "batches":
+            shown = [self._operation(batch, whole=False) for batch in reversed(world.batches)]
+            return 200, {"operations": shown} if shown else {}
+        if method == "GET":
+            batch = next((b for b in world.batches if path == f"batches/{b.id}"), None)
+            if batch is None:
+                return 404, {"error": {"code": 404, "message": "no such batch", "status": "NOT"}}
+            return 200, self._operation(batch, whole=True)
+        if (ends := self._ends_before()) is not None:
+            return ends[0]
+        asked = json.loads(content)["batch"]
+        given = asked["inputConfig"]["requests"]["requests"]
+        requests = {one["metadata"]["key"]: one["request"] for one in given}
+        named = "/v1beta/" + path.replace(":batchGenerateContent", ":generateContent")
+        batch = world.submit(named, requests, asked["displayName"])
+        return self._taken(batch, self._operation(batch, whole=False))
+
+    def _operation(self, batch: Batch, *, whole: bool) -> Any:
+        ended, count = self.world.has_ended(batch), str(len(batch.requests))
+        state = "BATCH_STATE_SUCCEEDED" if ended else "BATCH_STATE_RUNNING"
+        stats = {"requestCount": count, **({"successfulRequestCount": count} if ended else {})}
+        found: Any = {
+            "name": f"batches/{batch.id}",
+            "metadata": {"displayName": batch.tag, "state": state, "batchStats": stats},
+        }
+        if ended:
+            found["done"] = True
+        if ended and whole:
+            inlined = {"inlinedResponses": self.world.results(batch)}
+            found["response"] = {"inlinedResponses": inlined}
+        return found
+
     def _batches(self, path: str, method: str, content: bytes) -> tuple[int, Any] | None:
         world = self.world
         if method == "GET":
             shown = [self._shown(batch) for batch in reversed(world.batches)]
             return 200, {"data": shown, "has_more": False}
-        if world.refusing:
-            return world.refusing, {"error": {"message": "no batches here"}}
-        if world.dropped:
-            world.dropped -= 1
-            return None
-        if world.victim and world.moment == "before":
-            return self._kill()
+        if (ends := self._ends_before()) is not None:
+            return ends[0]
         asked = json.loads(content)
         if path == "/v1/batches":
             given = map(json.loads, world.files[asked["input_file_id"]].splitlines())
@@ -205,12 +292,31 @@ class Api:
         else:
             requests = {one["custom_id"]: one["params"] for one in asked["requests"]}
             batch = world.submit("/v1/messages", requests, next(iter(requests)).rpartition("-")[0])
+        return self._taken(batch, self._shown(batch))
+
+    def _ends_before(self) -> tuple[tuple[int, Any] | None] | None:
+        """What a submission ends in that is not taken; None for one that is."""
+        world = self.world
+        if world.refusing:
+            return ((world.refusing, {"error": {"message": "no batches here"}}),)
+        if world.dropped:
+            world.dropped -= 1
+            return (None,)
+        if world.victim and world.moment == "before":
+            self._kill()
+            return (None,)
+        return None
+
+    def _taken(self, batch: Batch, shown: Any) -> tuple[int, Any] | None:
+        """What a submission ends in that was taken."""
+        world = self.world
         if world.victim:
-            return self._kill()
+            self._kill()
+            return None
         if world.lost:
             world.lost -= 1
             return None
-        return 200, self._shown(batch)
+        return 200, shown
 
     def _kill(self) -> None:
         victim, self.world.victim = self.world.victim, 0

@@ -32,7 +32,9 @@ from tests.servers import answers
 class Config:
     """What goes how, and what goes wrong.
 
-    ``delay`` and ``chunk_delay`` are seconds before an answer and before each event of a stream.
+    ``delay`` and ``chunk_delay`` are seconds before an answer and before each event of a stream. A
+    new ``delay`` also holds for requests that wait for their answers: a test can hold one back
+    until something else has happened.
     ``schedule`` maps the ordinal of a request (from 1) to what goes wrong with it, ``each`` is what
     every distinct request meets in turn before it is answered:
 
@@ -76,6 +78,7 @@ class World:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
+        self.changed = threading.Condition(self.lock)
         self.reset()
 
     def reset(self) -> None:
@@ -86,6 +89,21 @@ class World:
             self.seen: Counter[str] = Counter()
             self.effects: Counter[str] = Counter()
             self.undone: Counter[str] = Counter()
+            self.changed.notify_all()
+
+    def configure(self, settings: dict[str, Any]) -> Config:
+        """Change some settings; all of them."""
+        with self.changed:
+            self.config = dataclasses.replace(self.config, **settings)
+            self.changed.notify_all()
+            return self.config
+
+    def pause(self) -> None:
+        """Wait for as long as an answer is delayed."""
+        begun = time.monotonic()
+        with self.changed:
+            while (left := begun + self.config.delay - time.monotonic()) > 0:
+                self.changed.wait(left)
 
     def arrived(self, path: str, body: Any) -> Request:
         """Note a request to a model."""
@@ -133,9 +151,7 @@ class Handler(BaseHTTPRequestHandler):
         path = urlsplit(self.path).path
         world = self.server.world
         if path == "/__config":
-            with world.lock:
-                world.config = dataclasses.replace(world.config, **body)
-            self._json(dataclasses.asdict(world.config))
+            self._json(dataclasses.asdict(world.configure(body)))
         elif path == "/__reset":
             world.reset()
             self._json({})
@@ -152,7 +168,7 @@ class Handler(BaseHTTPRequestHandler):
         key = self.headers.get("Idempotency-Key", "")
         with self.server.world.lock:
             counts[key] += 1
-        time.sleep(self.server.world.config.delay)
+        self.server.world.pause()
         self._json({"key": key, "count": counts[key]})
 
     def _ask(self, path: str, body: Any) -> None:
@@ -223,7 +239,10 @@ class Handler(BaseHTTPRequestHandler):
     def _goes_wrong(self, request: Request) -> bool:
         """Whether ``request`` was answered, or not, with what went wrong."""
         config = self.server.world.config
-        time.sleep(3.0 if request.failure == "slow" else config.delay)
+        if request.failure == "slow":
+            time.sleep(3.0)
+        else:
+            self.server.world.pause()
         if request.failure == "drop":
             self._break_off()
             return True

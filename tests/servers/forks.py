@@ -28,7 +28,7 @@ import subprocess
 import sys
 import tempfile
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -117,15 +117,35 @@ def install() -> None:
     for name in ("duranb.engine.selfcheck", "duranb.jupyter.magics"):
         forking = types.SimpleNamespace(**{**vars(subprocess), "Popen": Popen, "run": run})
         _once_imported(name, "subprocess", forking)
+    _when_imported("multiprocessing.spawn", _also_in_pools)
 
 
 def _once_imported(module: str, name: str, value: Any) -> None:
+    _when_imported(module, lambda found: setattr(found, name, value))
+
+
+def _when_imported(module: str, do: Callable[[Any], None]) -> None:
     if module in sys.modules:
-        setattr(sys.modules[module], name, value)
+        do(sys.modules[module])
     else:
         import wrapt
 
-        wrapt.when_imported(module)(lambda found: setattr(found, name, value))
+        wrapt.when_imported(module)(do)
+
+
+def _also_in_pools(spawn: Any) -> None:
+    """Have the processes that ``python -m duranb`` spawns install this, too: they would import no
+    main module, and are given this one."""
+    told = spawn.get_preparation_data
+
+    def preparation(name: str) -> dict[str, Any]:
+        found: dict[str, Any] = told(name)
+        if found.get("init_main_from_name", "").endswith(".__main__"):
+            del found["init_main_from_name"]
+            found["init_main_from_path"] = __file__
+        return found
+
+    spawn.get_preparation_data = preparation
 
 
 def _kind(args: Any) -> str:
@@ -332,3 +352,5 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+elif __name__ == "__mp_main__":  # in a process of a pool
+    install()

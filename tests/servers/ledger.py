@@ -128,7 +128,7 @@ class Client:
 
     def _ask(self, path: str, body: Any = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
-        with urllib.request.urlopen(self.url + path, data=data, timeout=60) as reply:
+        with urllib.request.urlopen(self.url + path, data=data, timeout=300) as reply:
             return json.load(reply)
 
 

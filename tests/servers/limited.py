@@ -20,8 +20,9 @@ class World:
     """What the server does, and what it remembers.
 
     ``per_second`` requests are answered, with bursts of ``burst``; the others are refused with 429
-    and a Retry-After (0: no limit). ``failing`` and ``slow`` are parts of a thousand documents:
-    the first request for such a one gets a 500, or is answered ``slowness`` seconds later.
+    and a Retry-After (0: no limit), and so are the first ``refusing``. ``failing`` and ``slow`` are
+    parts of a thousand documents: the first request for such a one gets a 500, or is answered
+    ``slowness`` seconds later.
     ``malformed`` is the document whose first answer is no JSON. ``delay`` is in seconds.
     ``tokens`` are those that an answer is said to have on average; some have up to twice as many.
     """
@@ -29,6 +30,7 @@ class World:
     def __init__(self) -> None:
         self.per_second = 0.0
         self.burst = 1.0
+        self.refusing = 0
         self.failing = 0
         self.slow = 0
         self.slowness = 0.5
@@ -48,6 +50,8 @@ class World:
 
     def refusal(self) -> float:
         """Seconds until the limit allows a request; 0: now."""
+        if self.statuses[429] < self.refusing:
+            return 0.05
         if not self.per_second:
             return 0.0
         now = time.monotonic()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from tests.servers.ports import free_port
 
 USER = "nobody"
 """PostgreSQL does not run as root."""
@@ -29,9 +30,7 @@ def serving() -> Iterator[str]:
     folder = Path(tempfile.mkdtemp(prefix="duranb-pg-"))
     if os.getuid() == 0:
         shutil.chown(folder, USER)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     options = f"-c listen_addresses=127.0.0.1 -p {port} -c unix_socket_directories={folder}"
     data, log = str(folder / "data"), str(folder / "log")
     try:

@@ -56,7 +56,7 @@ class ModelServer:
 
     def _ask(self, request: str | urllib.request.Request) -> bytes:
         """What the tests ask is no request of the step in which they ask it."""
-        with ways.part_of(ways.Recorded()), urllib.request.urlopen(request, timeout=10) as reply:
+        with ways.part_of(ways.Recorded()), urllib.request.urlopen(request, timeout=300) as reply:
             found: bytes = reply.read()
         return found
 

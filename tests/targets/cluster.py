@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +17,8 @@ from typing import Any, Self
 
 from temporalio.client import Client
 from temporalio.service import RPCError
+
+from tests.servers.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,11 +32,8 @@ def dev_server() -> str:
     return str(beside) if beside.exists() else shutil.which("temporal") or ""
 
 
-def free_port() -> int:
-    """A port of this machine that nobody has now."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+PATIENCE = 120
+"""Seconds that a busy machine may take for what takes a moment on an idle one."""
 
 
 class Cluster:
@@ -108,13 +107,16 @@ class Cluster:
 
     async def client(self) -> Client:
         """A connection, once the server answers."""
-        end = time.monotonic() + 30
+        end = time.monotonic() + PATIENCE
         while True:
             try:
                 return await Client.connect(f"127.0.0.1:{self.port}")
             except (RuntimeError, RPCError):
                 if time.monotonic() > end:
                     raise
+                if self._server is not None and self._server.poll() is not None:
+                    self.start_server()  # one of its own ports was taken
+                await asyncio.sleep(0.1)
 
     @contextlib.contextmanager
     def stopped(self, worker: subprocess.Popen[bytes]) -> Iterator[None]:

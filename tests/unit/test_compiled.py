@@ -174,7 +174,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
             capture_output=True,
             text=True,
             check=False,
-            timeout=280,
+            timeout=600,
         )
         assert done.returncode == 0, done.stderr[-3000:]
         found.append(json.loads(done.stdout.splitlines()[-1]))

@@ -120,7 +120,7 @@ def test_killed_at_any_point_of_being_taken_over_it_loses_nothing(kept: Path) ->
     with StoreView.open(kept) as view:
         last = view.last
     done = subprocess.run(
-        [sys.executable, "-c", KILLED, str(kept)], stdout=subprocess.PIPE, text=True, timeout=240
+        [sys.executable, "-c", KILLED, str(kept)], stdout=subprocess.PIPE, text=True, timeout=600
     )
     assert done.returncode == 0
     seen = done.stdout.split()

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import anthropic
+import httpx2
 import openai
 import pytest
 
@@ -18,6 +21,7 @@ from duranb.errors import BudgetExceeded, ItemFailed, UsageError, Waiting
 from duranb.llm.batches import batch as batches, desk
 from duranb.record.kinds import Kind
 from duranb.record.model import CallStatus
+from tests.kernel import routes
 from tests.servers.process import BatchServer
 from tests.servers.steps import Notebook
 
@@ -50,12 +54,16 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Clients:
-    """Both SDKs, at the server."""
+    """The SDKs, and Gemini by its own HTTP, at the server."""
 
     def __init__(self, url: str) -> None:
         self.openai = openai.OpenAI(base_url=f"{url}/v1", api_key="sk-secret", max_retries=0)
         self.awaited = openai.AsyncOpenAI(base_url=f"{url}/v1", api_key="sk-secret", max_retries=0)
         self.anthropic = anthropic.Anthropic(base_url=url, api_key="sk-secret", max_retries=0)
+        self.azure = openai.AzureOpenAI(
+            azure_endpoint=url, api_key="sk-secret", api_version="2024-10-21", max_retries=0
+        )
+        self.gemini = httpx2.Client(base_url=url, headers={"x-goog-api-key": "sk-secret"})
 
     def chat(self, text: object) -> str:
         """What OpenAI's says."""
@@ -70,6 +78,19 @@ class Clients:
         messages: Any = [{"role": "user", "content": str(text)}]
         made = await self.awaited.chat.completions.create(model="gpt-4o-mini", messages=messages)
         return str(json.loads(made.choices[0].message.content or "")["about"])
+
+    def deployed(self, text: object) -> str:
+        """What Azure's deployment says."""
+        messages: Any = [{"role": "user", "content": str(text)}]
+        made = self.azure.chat.completions.create(model="batches", messages=messages)
+        return str(json.loads(made.choices[0].message.content or "")["about"])
+
+    def generated(self, text: object) -> str:
+        """What Gemini's says."""
+        asked = {"contents": [{"role": "user", "parts": [{"text": str(text)}]}]}
+        path = "/v1beta/models/gemini-2.5-flash:generateContent"
+        made = self.gemini.post(path, json=asked).raise_for_status().json()
+        return str(json.loads(made["candidates"][0]["content"]["parts"][0]["text"])["about"])
 
     def message(self, text: object) -> str:
         """What Anthropic's says."""
@@ -87,8 +108,8 @@ def clients(server: BatchServer) -> Iterator[Clients]:
     """The SDKs, and their connections closed."""
     made = Clients(server.url)
     yield made
-    made.openai.close()
-    made.anthropic.close()
+    for each in (made.openai, made.anthropic, made.azure, made.gemini):
+        each.close()
 
 
 def of_kind(notebook: Notebook, kind: Kind, status: CallStatus = CallStatus.COMPLETED) -> int:
@@ -107,6 +128,8 @@ WAYS: dict[str, Callable[[Clients, Any], Any]] = {
     "awaited": lambda c, n: asyncio.run(_awaited(c, n)),
     "waited for": lambda c, n: duranb.map(c.achat, n, batch=True).wait(),
     "anthropic": lambda c, n: duranb.map(c.message, n, batch=True),
+    "azure": lambda c, n: duranb.map(c.deployed, n, batch=True),
+    "gemini": lambda c, n: duranb.map(c.generated, n, batch=True),
 }
 
 
@@ -128,14 +151,42 @@ def test_a_batch_answers_all_items_at_half_the_price(
     assert stats["batches"] == 1 and set(stats["submitted"].values()) == {1} and not stats["live"]
     calls = [c for c in notebook.calls() if c.kind is Kind.LLM]
     assert len(calls) == 30 and len({c.item for c in calls}) == 30
-    usual = (20 * 0.15 + 10 * 0.60) / 1e6 if way != "anthropic" else (20 * 0.8 + 10 * 4.0) / 1e6
-    assert price(notebook) == pytest.approx(30 * usual / 2)
+    usual = {"anthropic": (20 * 0.8 + 10 * 4.0) / 1e6, "gemini": (20 * 0.3 + 10 * 2.5) / 1e6}
+    paid = usual.get(way, (20 * 0.15 + 10 * 0.60) / 1e6)
+    assert price(notebook) == pytest.approx(
+        0 if way == "azure" else 30 * paid / 2
+    )  # no price known
     assert of_kind(notebook, Kind.BATCH) == 1 and of_kind(notebook, Kind.MAP) == 30
     assert b"sk-secret" not in b"".join(f.read_bytes() for f in _files(notebook))
 
 
 def _files(notebook: Notebook) -> list[Path]:
     return [f for f in notebook.session.runtime.store.path.rglob("*") if f.is_file()]
+
+
+@pytest.mark.parametrize("sdk", ["chat", "message", "deployed", "generated"])
+def test_what_a_batch_uploads_is_not_in_the_store(
+    notebook: Notebook,
+    server: BatchServer,
+    clients: Clients,
+    sdk: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A secret in the requests of a batch reaches the provider, and comes back with its answers; no
+    byte of it is stored, and a second time all is answered from there."""
+    secret = f"canary{secrets.token_hex(14)}"
+    monkeypatch.setenv("BATCHED_API_KEY", secret)
+
+    def ask(number: int) -> bool:
+        return secret in getattr(clients, sdk)(f"{os.environ['BATCHED_API_KEY']} {number}")
+
+    for _ in range(2):
+        with notebook.step():
+            assert duranb.map(ask, range(3), batch=True) == [True] * 3
+    stats = server.stats
+    assert set(stats["submitted"]) == {f"{secret} {n}" for n in range(3)} and not stats["live"]
+    stored = b"\0".join(f.read_bytes() for f in _files(notebook))
+    assert routes.leaks(stored, [secret]) == set() and b"duranb-batch-" in stored
 
 
 def test_several_calls_take_several_rounds(

@@ -76,7 +76,7 @@ def test_the_first_calls_of_a_process_may_be_made_at_once(
             capture_output=True,
             text=True,
             check=True,
-            timeout=60,
+            timeout=600,
         )
         assert done.stdout == f"{CALLS} recorded;\n"
         assert "no price" not in done.stderr

@@ -41,7 +41,7 @@ class Asking:
 
     def __init__(self, url: str, model: str = "gpt-4o-mini") -> None:
         self._url = f"{url}/v1/chat/completions"
-        self._client = httpx2.Client(timeout=30)
+        self._client = httpx2.Client(timeout=300)
         self._model = model
 
     def body(self, text: object) -> dict[str, Any]:
@@ -178,7 +178,7 @@ def test_a_limit_that_is_used_up_is_waited_for(notebook: Notebook) -> None:
 def _requests(url: str, body: Any) -> int:
     import requests
 
-    return requests.post(url, json=body, timeout=30).status_code
+    return requests.post(url, json=body, timeout=300).status_code
 
 
 def _urllib3(url: str, body: Any) -> int:
@@ -193,7 +193,7 @@ def _urllib(url: str, body: Any) -> int:
 
     asked = urllib.request.Request(url, json.dumps(body).encode(), method="POST")
     asked.add_header("Content-Type", "application/json")
-    with urllib.request.urlopen(asked, timeout=30) as reply:
+    with urllib.request.urlopen(asked, timeout=300) as reply:
         return int(reply.status)
 
 

@@ -22,6 +22,7 @@ from duranb.engine.trails import Trail, _encoder, _Entry
 from duranb.errors import UsageError
 from duranb.llm.exchange import Header, encode
 from duranb.record import events as e
+from duranb.record.fold import Fold
 from duranb.record.redacted import FORGOTTEN, MASKED, replace
 from duranb.session.session import Session
 from duranb.store import Store, StoreView, chain, segments, store_path
@@ -245,6 +246,55 @@ def test_what_is_forgotten_is_gone_and_used_by_nothing(notebook: Path) -> None:
     again.close()
 
 
+def test_the_undo_of_what_is_forgotten_is_forgotten_with_it(notebook: Path) -> None:
+    """The code that would undo a step, what that did, and what was asked in it, go with the step's
+    executions; those of another step stay. Steps inside of it are named, since they stay."""
+    secret = canary()
+    session = filled(notebook, "nothing")
+    runtime, history, path = session.runtime, session.history, session.store_path
+    session.register_compensation("ask", f"refund({secret!r})")
+    session.register_compensation("rest", "refund('kept')")
+    (ask,) = history.executions_of("ask")
+    call = runtime.next_id("call")
+    question = session.store.put([secret.encode()])
+    of_call = {"call": call, "execution": ask.id, "attempt": 1, "step": "ask", "key": "q"}
+    runtime.record(
+        e.CallIntended(**of_call, occurrence=0, kind="ask", name="ask", question=question)
+    )
+    about = {"run": history.run, "branch": history.branch}
+    undone, inner = runtime.next_id("execution"), runtime.next_id("execution")
+    runtime.record(
+        e.ExecutionStarted(
+            execution=undone,
+            step="compensate ask",
+            kind="compensation",
+            compensates=ask.id,
+            source=f"refund({secret!r})",
+            **about,
+        ),
+        e.ExecutionEnded(
+            execution=undone,
+            status="failed",
+            attempts=1,
+            error=e.ErrorInfo(type="KeyError", message=secret, traceback=secret),
+        ),
+        e.ExecutionStarted(execution=inner, step="part", parent=ask.id, source="", **about),
+    )
+    session.query("SELECT * FROM executions")
+    assert everything(path).count(secret.encode()) >= 5
+    change = session.forget("ask")
+    assert "not what part recorded" in str(change)
+    asyncio.run(change.apply())
+    assert secret.encode() not in everything(path)
+    assert history.compensations == {"rest": "refund('kept')"}
+    session.register_compensation("ask", "refund('anew')")
+    session.close()
+    with StoreView.open(path) as view:
+        assert verify(view) == []
+        found = Fold(view.events()).history
+    assert found.compensations == {"rest": "refund('kept')", "ask": "refund('anew')"}
+
+
 def test_scan_says_where_and_shows_nothing(notebook: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What stands in the environment now, and lies in a store from before, is found: in the code,
     the output, the variable and the answer; the store is as it was."""
@@ -274,7 +324,7 @@ def test_scan_tells_scripts_what_it_found_and_what_it_could_not_look_at(
 
     def scan() -> tuple[int, str]:
         done = CliRunner().invoke(cli, ["scan", str(notebook)])
-        return done.exit_code, done.output + done.stderr
+        return done.exit_code, done.output
 
     assert scan()[0] == 2
     secret, run = canary(), notebook.with_name("agent.ipynb") / "monday"
@@ -433,7 +483,7 @@ def test_a_secret_is_not_taken_for_an_answer_or_a_signal(
         ["answer", str(notebook), str(call), secret],
     ):
         done = CliRunner().invoke(cli, words)
-        assert done.exit_code == 2 and "never recorded" in done.stderr, done.output
+        assert done.exit_code == 2 and "never recorded" in done.output, done.output
     assert secret.encode() not in everything(store_path(notebook))
     assert CliRunner().invoke(cli, ["signal", str(notebook), "paid", "3"]).exit_code == 0
 

@@ -208,6 +208,41 @@ def test_a_member_of_an_enum_has_what_it_had_and_no_more() -> None:
     assert not hasattr(kernel["P"].R, "seen")
 
 
+def test_a_member_of_an_enum_that_was_defined_again_is_given_what_a_step_gave_it() -> None:
+    """The cell of the enum ran again, and the step that changed a member in place is restored: the
+    member stays the one there is, and holds what the step gave it."""
+    code = "import enum\nclass P(enum.Enum):\n    R = 1\n    W = 2"
+    first = Kernel()
+    first.run(code)
+    changed = first.run("P.R.seen = [1]")
+    second = Kernel(first.artifacts)
+    second.run(code)
+    alive, member = second["P"], second["P"].R
+    given(second, changed, "P", in_place={"P"})
+    assert second["P"] is alive and alive.R is alive(1) is member and member.seen == [1]
+    assert not hasattr(alive.W, "seen")
+
+
+@pytest.mark.parametrize("anew", [False, True], ids=["as it was", "defined again"])
+def test_an_abstract_class_knows_what_a_step_told_it_of(anew: bool) -> None:
+    """``register`` changes the abstract class, which the restored step had as its output."""
+    code = "import abc\nclass B(abc.ABC): pass\nclass C: pass"
+    first = Kernel()
+    made = first.run(code)
+    told = first.run("B.register(C); B.register(int)")
+    assert "B" in told.changed
+    second = Kernel(first.artifacts)
+    if anew:
+        second.run(code)
+    else:
+        given(second, made, "abc", "B", "C")
+    alive = second["B"]
+    given(second, told, "B", in_place={"B"})
+    assert second["B"] is alive
+    assert issubclass(second["C"], alive) and issubclass(int, alive)
+    assert not issubclass(str, alive)
+
+
 def test_a_class_defines_what_its_base_defines_too() -> None:
     """What both define alike is the class's own when it comes back."""
     _, second = recorded("class A: rate = 1\nclass B(A): rate = 1", "A.rate = 2")
@@ -307,6 +342,38 @@ def test_a_class_is_built_on_the_classes_that_were_defined_again(
     given(kernel, made, "B")
     given(kernel, instance, "b", step="c")
     assert eval(shown, kernel.live) and type(kernel["b"]) is kernel["B"]
+
+
+VARIABLES = """
+from typing import Generic, NewType, ParamSpec, TypeVar
+T, P, U = TypeVar("T", bound=str), ParamSpec("P"), NewType("U", int)
+"""
+
+GENERIC = """
+class Stack(Generic[T, P]):
+    def push(self, item): pass
+    push.__annotations__ = {"item": T, "return": U}
+"""
+
+
+@pytest.mark.parametrize("anew", [False, True], ids=["new kernel", "same kernel"])
+def test_what_is_generic_has_the_type_variables_that_were_made_again(anew: bool) -> None:
+    """The cell of the variables ran again: they are what they were, and what is restored below is
+    generic in the very ones there are now."""
+    first = Kernel()
+    before = first.run(VARIABLES)
+    made, alias = first.run(GENERIC), first.run("alias, held = Stack[T, P], [T, P, U]")
+    second = first if anew else Kernel(first.artifacts)
+    second.run(VARIABLES, {"T", "P", "U"})
+    for name in ("T", "P", "U"):
+        assert second.namespace.version(name) == before.changed[name].version
+    given(second, made, "Stack", reads={"T", "P", "U"})
+    given(second, alias, "alias", "held", reads={"T", "P", "U", "Stack"})
+    shown = "T is Stack.__parameters__[0] is alias.__args__[0] is held[0]"
+    shown += " is Stack.push.__annotations__['item']"
+    shown += " and P is Stack.__parameters__[1] is held[1]"
+    shown += " and U is held[2] is Stack.push.__annotations__['return']"
+    assert eval(shown, second.live)
 
 
 def test_a_class_without_its_name_is_state_of_its_instances() -> None:

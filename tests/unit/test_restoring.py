@@ -355,3 +355,18 @@ def test_an_object_that_passes_on_what_it_is_asked_comes_back() -> None:
         second = Kernel(first.artifacts)
         assert second.namespace.restore(delta.changed) == []
         assert second["w"].client == [3, 1] and second["w"].count(3) == 1
+
+
+def test_what_can_share_no_more_is_told_from_what_is_not_there() -> None:
+    """The live object, which a third name holds, was changed by code that nobody has seen: what is
+    restored beside it holds what it did, in an object of its own."""
+    first = Kernel()
+    first.run("x = [1]")
+    delta = first.run("y = {'inner': x}")
+    second = Kernel(first.artifacts)
+    second.run("x = [1]\nz = [x]")
+    second["x"].append([2])
+    assert given(second, delta, "y") == ["y"]
+    assert second["y"] == {"inner": [1]} and second.namespace.is_there("y")
+    lost = first.run("lines = (n for n in [1])")
+    assert given(second, lost, "lines") == ["lines"] and not second.namespace.is_there("lines")

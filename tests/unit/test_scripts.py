@@ -128,3 +128,48 @@ def test_a_script_and_a_notebook_of_one_name_have_two_histories(tmp_path: Path) 
     assert run(tmp_path).stdout == "4 6 2 receipt tea\n"
     notebook.close()
     assert left_behind(tmp_path / "renamed.ipynb") == ["script"]
+
+
+BESIDE = """
+import sys
+import duranb
+RATE = int(sys.argv[1])
+
+def priced(n):
+    if RATE < 3:
+        raise ValueError("too cheap")
+    return RATE * n
+
+@duranb.step
+def rated():
+    return RATE
+
+@duranb.step
+def tried():
+    return duranb.map(priced, [1, 2], on_error="collect")
+
+with duranb.durable("results"):
+    print(rated(), [getattr(r, "type", r) for r in tried()])
+"""
+
+
+def test_a_store_beside_another_file_knows_what_the_functions_read(tmp_path: Path) -> None:
+    """A global that a step reads is one of its inputs, whatever ``durable`` is given as a name."""
+    (tmp_path / "job.py").write_text(BESIDE)
+    shown = {rate: said(tmp_path, rate) for rate in ("1", "4", "1")}
+    assert shown == {"1": "1 ['ValueError', 'ValueError']", "4": "4 [4, 8]"}
+    assert (tmp_path / ".duranb" / "results").is_dir()
+
+
+def said(folder: Path, *words: str) -> str:
+    """The last line that the script prints."""
+    done = subprocess.run(
+        [sys.executable, "job.py", *words],
+        cwd=folder,
+        env={**os.environ, "DURANB_HOME": str(folder / "home")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()[-1]

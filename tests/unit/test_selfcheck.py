@@ -286,6 +286,8 @@ class Failed(Exception):
     def __init__(self, a, b):
         super().__init__(a)
         self.b = b
+    def __reduce__(self):
+        return Failed, self.args
 x = Failed(1, 2)
 """
 
@@ -312,7 +314,7 @@ def test_what_does_not_come_back_is_named(
 
 
 def test_an_exception_that_cannot_be_made_again_is_named(checked: Checked) -> None:
-    """An exception's class that calls its base with other arguments than it takes itself."""
+    """An exception's class that says it is made of other arguments than it takes itself."""
     (told,) = checked.run(ERROR).values()
     assert told.startswith("loading it raises TypeError")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import gc
 import random
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from duranb.record.artifacts import Buffer
 from duranb.record.events import Binding
 from duranb.state import Delta, Namespace
 from duranb.state.alone import Alone
+from duranb.store.apart import Apart
 from duranb.values import canonical
 
 
@@ -176,6 +178,21 @@ def test_what_a_module_of_the_project_holds_is_changed_by_it(
     assert set(kernel.run("add(1)", loads={"add"}).changed) == {"items", "r"}
     assert set(kernel.run("m.add(1)", loads={"m"}).changed) == {"items", "r"}
     del sys.modules["registry_of_mine"]
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["duranb's", "somebody's"])
+def test_a_timer_may_call_anything_unless_it_is_our_own(kernel: Kernel, own: bool) -> None:
+    """While one waits, every name is looked at; not for the one that ends a process of duranb's
+    which reads a store for too long."""
+    kernel.run("import threading\ndata, one = [], 1")
+    ends = Apart._end if own else print
+    timer = threading.Timer(3600, ends)
+    timer.start()
+    try:
+        kernel.live["data"].append(1)
+        assert ("data" in kernel.run("one += 1", loads={"one"}).changed) is not own
+    finally:
+        timer.cancel()
 
 
 def test_code_beside_the_cells_may_change_anything(kernel: Kernel) -> None:

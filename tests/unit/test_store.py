@@ -10,9 +10,11 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -628,6 +630,63 @@ def test_folder_of_another_store_in_its_place_is_not_written_to(
     moved = Store.open(tmp_path / "moved")
     assert moved.damage == "" and bodies(moved) == [RunStarted(run="mine")]
     moved.close()
+
+
+def test_a_database_that_nobody_needs_is_closed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another program may open it then, and it is opened again when something is to be done."""
+    monkeypatch.setattr("duranb.store.filler.QUIET", 0.1)
+    monkeypatch.setattr("duranb.store.filler.IDLE", 0.1)
+    store = Store.open(folder)
+    for number in (1, 2):
+        store.append(RunStarted(run=f"r{number}")).wait()
+        until = time.monotonic() + 60
+        while time.monotonic() < until and count_beside(folder) != number:
+            time.sleep(0.05)
+        assert count_beside(folder) == number
+    assert store.query("SELECT count(*) FROM events")[1] == [(2,)]
+    store.close()
+    assert not (folder / "quarantine").exists()
+
+
+def count_beside(folder: Path) -> int:
+    """The events in a store's database for a program that knows nothing of duranb; -1 while it is
+    not to be had."""
+    if not (folder / DATABASE).exists() or (folder / f"{DATABASE}.wal").exists():
+        return -1
+    script = "import duckdb, sys\nprint(len(duckdb.connect(sys.argv[1]).sql('FROM events')))"
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(folder / DATABASE)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return int(done.stdout) if done.returncode == 0 else -1
+
+
+def test_a_database_that_holds_much_memory_lets_go_of_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is opened anew between two rows, and none is lost or there twice."""
+    monkeypatch.setattr("duranb.store.database.HELD", 0)
+    monkeypatch.setattr("duranb.store.database._LOOK", 10)
+    monkeypatch.setattr("duranb.store.rows.BULK", 15)
+    opened = []
+    connect = duckdb.connect
+
+    def counting(*given: Any, **options: Any) -> duckdb.DuckDBPyConnection:
+        opened.append(given)
+        return connect(*given, **options)
+
+    monkeypatch.setattr(duckdb, "connect", counting)
+    store = Store.open(folder)
+    for number in range(60):
+        store.append(RunStarted(run=f"r{number}"))
+    count = "SELECT count(*), count(DISTINCT seq) FROM events"
+    assert store.query(count)[1] == [(60, 60)]
+    assert len(opened) >= 2
+    store.close()
 
 
 def test_read_only_folder_can_be_looked_at(folder: Path) -> None:

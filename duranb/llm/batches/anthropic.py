@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from duranb.llm.batches.openai import SKEW
-from duranb.llm.batches.providers import JSON, Line, NotYet, Place, State, Wire, message_of
+from duranb.llm.batches.providers import FULL, JSON, Line, NotYet, Place, State, Wire, message_of
 from duranb.llm.identity import Asked
 from duranb.llm.shapes.common import record
 
@@ -50,6 +50,7 @@ class Anthropic:
     """Requests to ``/v1/messages``, for any models, in one batch."""
 
     most = 100_000
+    largest = FULL
 
     def place(self, asked: Asked) -> tuple[str, str] | None:
         """See :class:`Provider`."""

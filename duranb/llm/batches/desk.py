@@ -14,7 +14,7 @@ import secrets
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NoReturn
 
@@ -28,16 +28,13 @@ from duranb.engine.waits import LONGEST, notebook_of
 from duranb.errors import BatchFailed, BudgetExceeded, Waiting
 from duranb.llm.batches import PROVIDERS
 from duranb.llm.batches.batch import Batch
-from duranb.llm.batches.providers import SHARE, Line, Place, place_of
+from duranb.llm.batches.providers import SHARE, Line, Place, Provider, place_of
 from duranb.llm.identity import Asked
 from duranb.llm.passage import Passage
 from duranb.record.events import EventBody
 from duranb.record.model import CallStatus
 
 _log = logging.getLogger(__name__)
-
-FULL = 64 * 1024 * 1024
-"""Bytes of requests that are collected before they are submitted."""
 
 _TAG = "duranb-batch-"
 
@@ -53,6 +50,18 @@ class _Lot:
 
     requests: list[tuple[Claim, bytes, Held]] = field(default_factory=list)
     size: int = 0
+
+    def parts(self, provider: Provider) -> Iterator[list[tuple[Claim, bytes, Held]]]:
+        """The requests, so many that a provider takes them in one batch."""
+        part: list[tuple[Claim, bytes, Held]] = []
+        size = 0
+        for each in self.requests:
+            size += len(each[1])
+            if part and (size > provider.largest or len(part) == provider.most):
+                yield part
+                part, size = [], len(each[1])
+            part.append(each)
+        yield part
 
 
 class BatchDesk:
@@ -202,7 +211,8 @@ class BatchDesk:
         with self._lock:
             lots = list(self._lots.items())
         return self._crowded or any(
-            lot.size >= FULL or len(lot.requests) >= place.provider.most for place, lot in lots
+            lot.size >= place.provider.largest or len(lot.requests) >= place.provider.most
+            for place, lot in lots
         )
 
     def submit(self) -> Flow[None]:
@@ -213,8 +223,8 @@ class BatchDesk:
                 self._release(batch.tag)
         lots, self._lots = self._lots, {}
         for place, lot in lots.items():
-            for at in range(0, len(lot.requests), place.provider.most):
-                yield from self._submit(place, lot.requests[at : at + place.provider.most])
+            for requests in lot.parts(place.provider):
+                yield from self._submit(place, requests)
 
     def _release(self, tag: str) -> None:
         for name in [n for n in self._held if n.startswith(f"{tag}-")]:

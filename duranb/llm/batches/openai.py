@@ -9,7 +9,16 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from duranb.llm.batches.providers import JSON, Line, Place, State, Wire, message_of, on_one_line
+from duranb.llm.batches.providers import (
+    FULL,
+    JSON,
+    Line,
+    Place,
+    State,
+    Wire,
+    message_of,
+    on_one_line,
+)
 from duranb.llm.identity import Asked
 
 _PATH = re.compile(r"(.+?)(/(?:chat/completions|completions|responses|embeddings|moderations))$")
@@ -43,6 +52,7 @@ class OpenAI:
     """Requests for one model and one endpoint in a batch; found again by its metadata."""
 
     most = 50_000
+    largest = FULL
 
     def place(self, asked: Asked) -> tuple[str, str] | None:
         """See :class:`Provider`."""
@@ -54,14 +64,15 @@ class OpenAI:
 
     def prepare(self, wire: Wire, place: Place, tag: str, requests: Mapping[str, bytes]) -> bytes:
         """See :class:`Provider`."""
-        endpoint = f"/v1{place.path}"
+        endpoint = self._endpoint(place)
         head = b'{"custom_id":"%b","method":"POST","url":"%b","body":%b}'
         lines = (
-            head % (name.encode(), endpoint.encode(), on_one_line(body))
+            head % (name.encode(), endpoint.encode(), on_one_line(self._body(place, body)))
             for name, body in requests.items()
         )
         file = (f"{tag}.jsonl", b"\n".join(lines), "application/jsonl")
         uploaded = wire.ask("POST", "/files", data={"purpose": "batch"}, files={"file": file})
+        self._await(wire, uploaded)
         asked = {
             "input_file_id": uploaded["id"],
             "endpoint": endpoint,
@@ -69,6 +80,17 @@ class OpenAI:
             "metadata": {"duranb": tag},
         }
         return msgspec.json.encode(asked)
+
+    def _endpoint(self, place: Place) -> str:
+        """What is asked, as the batch names it."""
+        return f"/v1{place.path}"
+
+    def _body(self, place: Place, body: bytes) -> bytes:
+        """A request's body, as the batch wants it."""
+        return body
+
+    def _await(self, wire: Wire, uploaded: dict[str, Any]) -> None:
+        """Wait until an uploaded file can be used."""
 
     def submit(self, wire: Wire, prepared: bytes) -> str:
         """See :class:`Provider`."""

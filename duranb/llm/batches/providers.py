@@ -11,10 +11,14 @@ import msgspec
 import xxhash
 
 from duranb.engine import ways
+from duranb.llm.endpoints import model_asked
 from duranb.llm.identity import Asked
 
 TIMEOUT = 120.0
 """Seconds that a provider may take for one answer. A batch of 60 MB has to arrive in them."""
+
+FULL = 64 * 1024 * 1024
+"""Bytes of requests that are collected before they are submitted, where that many are taken."""
 
 SHARE = 0.5
 """What a batch costs of the usual price, where the list of prices does not say."""
@@ -47,9 +51,10 @@ class NotYet(Exception):
 
 @dataclass(frozen=True)
 class Place:
-    """Where requests go that can be in one batch. ``base`` is the URL below which the API is,
-    ``path`` what is asked there. ``account`` tells the senders apart, whose ``headers`` hold their
-    credentials, and are never stored."""
+    """Where requests go that can be in one batch. ``base`` is the URL below which the API is, with
+    a query that goes with each of its requests, if there is one; ``path`` is what is asked there.
+    ``account`` tells the senders apart, whose ``headers`` hold their credentials, and are never
+    stored."""
 
     provider: Provider
     base: str
@@ -93,11 +98,12 @@ class Line:
 class Provider(Protocol):
     """A batch API. Its methods block; each may raise :class:`Refused` and :class:`Lost`.
 
-    ``most`` requests are taken in one batch. ``tag`` names a batch, and begins the id of each of
-    its requests (``TAG-NUMBER``), so that it can be found again.
+    ``most`` requests are taken in one batch, and ``largest`` bytes of them. ``tag`` names a batch,
+    and begins the id of each of its requests (``TAG-NUMBER``), so that it can be found again.
     """
 
     most: int
+    largest: int
 
     def place(self, asked: Asked) -> tuple[str, str] | None:
         """``base`` and ``path`` of a request that could be in a batch; None for any other."""
@@ -152,9 +158,9 @@ def place_of(providers: list[Provider], asked: Asked, headers: Mapping[str, str]
         for name, value in sent.items()
         if name not in _OWN and not name.startswith("x-stainless-")
     }
-    model = asked.body.get("model") if isinstance(asked.body, dict) else None
+    model = model_asked(urlsplit(asked.url).path, asked.body)
     account = xxhash.xxh3_64_intdigest("\0".join(f"{n}: {kept[n]}" for n in sorted(kept)).encode())
-    return Place(provider, *found, str(model), account, kept)
+    return Place(provider, *found, model, account, kept)
 
 
 class Wire:
@@ -165,7 +171,8 @@ class Wire:
         # It is the one HTTP client that is sure to be here, with the user's proxies in force.
         from openai import DefaultHttpxClient
 
-        self._base = place.base
+        self.place = place
+        self._base, _, self._query = place.base.partition("?")
         self._headers = dict(place.headers)
         self._client: Any = DefaultHttpxClient(timeout=TIMEOUT)
 
@@ -184,7 +191,10 @@ class Wire:
                 yield line
 
     def _sent(self, method: str, path: str, options: dict[str, Any]) -> bytes:
-        url = path if "://" in path else self._base + path
+        url = path
+        if "://" not in path:
+            joint = "&" if "?" in path else "?"
+            url = f"{self._base}{path}{self._query and joint + self._query}"
         headers = {**self._headers, **options.pop("headers", {})}
         if urlsplit(url).netloc != urlsplit(self._base).netloc:
             headers = {}  # credentials are for whom they were given

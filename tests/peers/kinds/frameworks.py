@@ -40,7 +40,7 @@ def frameworks() -> list[Kind]:
             ("response of the Responses API", "from openai.types.responses import Response as R\nx = R.model_construct(id='i', output=[], model='m')", "x.output.append(1)", "(x.id, x.output)"),
             ("embedding", "from openai.types import Embedding\nx = Embedding(embedding=[0.1], index=0, object='embedding')", "x.embedding.append(0.2)", "x.model_dump()"),
             ("value that is not given", "import openai\nx = openai.NOT_GIVEN", "", "type(x).__name__"),
-            ("status error", "import openai, httpx2\nx = openai.RateLimitError('m', response=httpx2.Response(429, request=httpx2.Request('GET', 'http://127.0.0.1')), body={'a': 1})", "", "type(x).__name__", "refused"),
+            ("status error", "import openai, httpx2\nx = openai.RateLimitError('m', response=httpx2.Response(429, request=httpx2.Request('GET', 'http://127.0.0.1')), body={'a': 1})", "", "type(x).__name__"),
             ("timeout of a client", "import httpx2\nx = httpx2.Timeout(5.0)", "", "x.read"),
             ("chat interface of a client", "import openai\nc = openai.OpenAI(api_key='sk-none', base_url='http://127.0.0.1:1/v1'); x = c.chat.completions", "", "type(x).__name__"),
             ("client in an agent", "import openai\nclass A:\n    def __init__(self):\n        self.client = openai.OpenAI(api_key='sk-none', base_url='http://127.0.0.1:1/v1'); self.messages = []\nx = A()", "x.messages.append({'role': 'user'})", "(x.messages, str(x.client.base_url))"),

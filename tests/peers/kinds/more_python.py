@@ -24,6 +24,7 @@ def classes() -> list[Kind]:
         Kind("instance and its attributes", "class C: pass\no = C(); o.n = 1\nx = [o, vars(o)]", "x[1]['n'] = 2", "(x[0].n, vars(x[0]) is x[1])"),
         Kind("instances that share their attributes", "class C:\n    all = {}\n    def __init__(self):\n        self.__dict__ = self.all\nx = [C(), C()]\nx[0].n = 1", "x[1].n = 2", "(x[0].n, vars(x[0]) is vars(x[1]))"),
         Kind("dict that is its own attributes", "class C(dict):\n    def __init__(self):\n        self.__dict__ = self\nx = C(); x.a = 1", "x.a = 2", "(x['a'], vars(x) is x)"),
+        Kind("namespace whose attributes a list holds", "import types; x = types.SimpleNamespace(a=1); held = [vars(x)]", "held[0]['a'] = 2", "x.a", fate="refused"),
         Kind("namespace whose attributes have a name", "import types; x = types.SimpleNamespace(a=1); d = vars(x)", "d['a'] = 2", fate="refused"),
         Kind("instances of a class without a name", "class C: pass\nx = [C(), C()]; x[0].n = 1\ndel C", "x[0].n = 2", "(x[0].n, type(x[0]) is type(x[1]))"),
         Kind("flags of an enum", f"{_ENUM}class F(enum.Flag):\n    A = 1\n    B = 2\nx = F.A | F.B", show="(x == F.A | F.B, x.value)"),

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import time
 import urllib.request
@@ -19,6 +18,7 @@ from typing import Any, Self
 from unittest import mock
 
 import hatch_build
+from tests.servers.ports import free_port
 
 FOLDER = Path(__file__).parent
 OLDEST_NODE = 20
@@ -52,8 +52,7 @@ class Aimock:
         cli = FOLDER / "node_modules" / "@copilotkit" / "aimock" / "dist" / "cli.js"
         fixtures = folder / "fixtures.json"
         fixtures.write_text(json.dumps(FIXTURES))
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+        port = free_port()
         command = [_node(), str(cli), "--host", "127.0.0.1", "--port", str(port)]
         command += ["--fixtures", str(fixtures), "--strict", "--log-level", "warn"]
         command += ["--journal-max", "0", "--latency", str(pause), "--chunk-size", "6"]
@@ -63,7 +62,7 @@ class Aimock:
 
     def __enter__(self) -> Self:
         """Wait until it answers."""
-        end = time.monotonic() + 60
+        end = time.monotonic() + 300
         while True:
             try:
                 self.journal()
@@ -80,7 +79,7 @@ class Aimock:
 
     def journal(self) -> list[dict[str, Any]]:
         """Every request that reached it, in order."""
-        with urllib.request.urlopen(f"{self.url}/__aimock/journal", timeout=30) as answer:
+        with urllib.request.urlopen(f"{self.url}/__aimock/journal", timeout=300) as answer:
             found: list[dict[str, Any]] = json.load(answer)
         return found
 
