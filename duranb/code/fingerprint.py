@@ -125,10 +125,13 @@ class Uses:
             walk.found.uses.update(self.modules.reach(module))
         return walk.found
 
-    def of_object(self, value: object) -> Reach:
-        """What a function or class reaches, itself left out."""
+    def of_object(self, value: object, given: Iterable[object] = ()) -> Reach:
+        """What a function or class reaches, itself left out; called with ``given``, if that is
+        told: their classes have code as well."""
         walk = _Walk(self)
         walk.inside(value)
+        for each in given:
+            walk.value(each)
         return walk.found
 
     def fingerprint(self, value: object) -> str:

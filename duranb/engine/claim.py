@@ -54,6 +54,7 @@ class Claim:
         self._journal = journal
         self._started = now_us()
         self._made = False
+        self._came: Sequence[Buffer] = ()
 
     @property
     def place_key(self) -> str:
@@ -75,7 +76,10 @@ class Claim:
         return None if call.result is None else self._journal.values.load_value(call.result)
 
     def response(self) -> memoryview:
-        """Replay: the bytes of the recorded response."""
+        """Replay: the bytes of the recorded response; those of one that has just been taken in are
+        as they came, with what is masked in the record."""
+        if self._made and self._came:
+            return memoryview(b"".join(self._came))
         found = self.recorded if self._made else self._journal._replays(self)
         assert found is not None
         return self._journal.read(found)
@@ -105,6 +109,8 @@ class Claim:
         Raises :class:`duranb.errors.StoreError`.
         """
         journal, runtime = self._journal, self._journal._runtime
+        if self.attempt.desk is not None:
+            self._came = response
         try:
             receipt = runtime.append(
                 CallCompleted(

@@ -20,7 +20,7 @@ from duranb.engine.cleaning import start_clean
 from duranb.engine.runtime import Runtime
 from duranb.engine.spec import Spec
 from duranb.errors import NotRestorable
-from duranb.record.model import ABSENT, CONTESTED, REWOUND, Execution, Status
+from duranb.record.model import ABSENT, CONTESTED, REWOUND, UNTOLD, Execution, Status
 from duranb.state import Namespace, process, randomness
 from duranb.state.randomness import OWN, UNSEEDED
 
@@ -172,8 +172,8 @@ def unlike(
     namespace = runtime.namespace
     counted = {n: v for n, v in recorded.given.items() if not is_ignored(n, ignore)}
     for name, binding in recorded.outputs.items():
-        if binding.why == CONTESTED:
-            return f"{name} {CONTESTED}"
+        if binding.why in (CONTESTED, UNTOLD):
+            return f"{name} {binding.why}"
         made = name in namespace.live and namespace.version(name) == binding.version
         if binding.why == registered.WHY and not made:
             return f"class {name} is not there, and {registered.WHY}"

@@ -33,6 +33,7 @@ from duranb.record import events as e, ways
 from duranb.record.history import History
 from duranb.record.model import ABSENT, Execution
 from duranb.state.inplace import NotAlike
+from duranb.state.untold import Untold
 from duranb.values.immutable import is_atom
 
 P = ParamSpec("P")
@@ -211,7 +212,7 @@ class _Step:
             fresh=self.fresh,
             on_failure=self.on_failure,
         )
-        reach = namespace.uses.of_object(self.fn)
+        reach = namespace.uses.of_object(self.fn, bound.arguments.values())
         uses = dict(reach.uses)
         live = namespace.live
         given = {n: v for n, v in inputs.items() if n not in self.ignore}
@@ -239,7 +240,9 @@ class _Step:
         arguments = bound.arguments
         values = values_of(self.fn, arguments, reach, live)
         kept = {n: v for n, v in values.items() if n not in self.ignore}
-        return spec, decision, _Reached(arguments, kept, frozenset(reach.data | reach.stores))
+        names = frozenset(reach.data | reach.stores)
+        untold = Untold.now(namespace.uses, self.fn, reach)
+        return spec, decision, _Reached(arguments, kept, names, untold)
 
     def _given(self, runtime: Runtime, spec: Spec, reach: Reach) -> dict[str, str]:
         """What the function reads beside arguments and variables. What it binds itself is left out,
@@ -285,12 +288,13 @@ def _key(arguments: dict[str, str]) -> tuple[tuple[str, str], ...]:
 
 @dataclass(frozen=True)
 class _Reached:
-    """What a call can reach: its ``arguments``, all ``values`` by how inputs are called, and the
-    names of globals."""
+    """What a call can reach: its ``arguments``, all ``values`` by how inputs are called, the names
+    of globals, and what it could change that no value shows."""
 
     arguments: dict[str, Any]
     values: dict[str, Any]
     globals: frozenset[str]
+    untold: Untold
 
 
 @contextlib.contextmanager
@@ -305,7 +309,8 @@ def _running(
     kept = namespace.capture_value(arguments).artifact if spec.name in saga.functions else ""
     host = _FunctionHost(runtime)
     given = namespace.given(reached.values, decision.inputs)
-    state = FunctionState(runtime, spec.name, host, given, reached.globals, arguments, parent)
+    names, untold = reached.globals, reached.untold
+    state = FunctionState(runtime, spec.name, host, given, untold, names, arguments, parent)
     run = StepRun(
         runtime,
         spec,

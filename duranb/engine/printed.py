@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from typing import Any
+from threading import Lock
+from typing import Any, TextIO
 
 listening: ContextVar[Callable[[], str] | None] = ContextVar("duranb_printed", default=None)
 """Gives all that the current thread or task has printed so far; None where nobody listens. In a
@@ -33,6 +36,75 @@ def again(messages: list[dict[str, Any]]) -> None:
     if listening.get() is not None:
         for message in messages:
             print(message["content"]["text"], end="")
+
+
+@contextlib.contextmanager
+def heard() -> Iterator[None]:
+    """What the current thread or task prints in this block, and what it calls from there, is kept
+    with the steps that print it; it is shown too."""
+    texts: list[str] = []
+    token, told = _kept.set(texts), listening.set(lambda: "".join(texts))
+    _Ear.put_on()
+    try:
+        yield
+    finally:
+        _Ear.take_off()
+        listening.reset(told)
+        _kept.reset(token)
+
+
+_kept: ContextVar[list[str] | None] = ContextVar("duranb_heard", default=None)
+
+
+class _Ear(io.TextIOBase):
+    """Stands for ``sys.stdout`` while anybody listens in this way, and passes all on."""
+
+    _lock = Lock()
+    _users = 0
+    _worn: _Ear | None = None
+
+    def __init__(self, below: TextIO) -> None:
+        self._below = below
+
+    @classmethod
+    def put_on(cls) -> None:
+        """One more listens."""
+        with cls._lock:
+            cls._users += 1
+            if cls._worn is None:
+                cls._worn = cls(sys.stdout)
+                sys.stdout = cls._worn
+
+    @classmethod
+    def take_off(cls) -> None:
+        """One less does; after the last one everything is as it was."""
+        with cls._lock:
+            cls._users -= 1
+            if not cls._users and cls._worn is not None:
+                if sys.stdout is cls._worn:
+                    sys.stdout = cls._worn._below
+                cls._worn = None
+
+    def write(self, text: str) -> int:
+        if (kept := _kept.get()) is not None:
+            kept.append(text)
+        return self._below.write(text)
+
+    def flush(self) -> None:
+        self._below.flush()
+
+    def isatty(self) -> bool:
+        return self._below.isatty()
+
+    def fileno(self) -> int:
+        return self._below.fileno()
+
+    def writable(self) -> bool:
+        return True
+
+    def __getattr__(self, name: str) -> Any:
+        """What is asked of a stream but seldom: its encoding, its buffer."""
+        return getattr(self._below, name)
 
 
 def notice(text: str) -> None:

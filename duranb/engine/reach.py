@@ -15,9 +15,10 @@ from duranb.code.fingerprint import Reach
 from duranb.engine.keeping import Captured, NoState
 from duranb.errors import UsageError
 from duranb.record.events import Binding
-from duranb.record.model import CONTESTED
+from duranb.record.model import CONTESTED, UNTOLD
 from duranb.state import inplace, randomness, seeding
 from duranb.state.randomness import UNSEEDED
+from duranb.state.untold import Untold
 
 if TYPE_CHECKING:
     from duranb.engine.runtime import Runtime
@@ -72,6 +73,7 @@ class FunctionState(NoState):
         step: str,
         host: Host,
         given: inplace.Given,
+        untold: Untold,
         names: Iterable[str],
         arguments: Iterable[str],
         parent: int,
@@ -80,6 +82,7 @@ class FunctionState(NoState):
         self._step = step
         self._host = host
         self._given = given
+        self._untold = untold
         self._live = runtime.namespace.live
         self._names = {n: global_name(n, arguments) for n in names}
         self._bound = {n: self._live.get(n, _GONE) for n in self._names}
@@ -158,13 +161,27 @@ class FunctionState(NoState):
             {n: v for n, v in rebound.items() if n not in contested},
             {n: now[n] for n in moved if n not in contested},
         )
-        if kept is None and not contested:
+        altered = self._altered()
+        if kept is None and not contested and not altered:
             return Captured(self._runtime.at)
         binding, stored = kept if kept is not None else (None, {})
         drawn = {n: before.get(n, UNSEEDED) if n in seeded else UNSEEDED for n in moved}
         outputs = {self._names.get(n, n) if n in rebound else n: b for n, b in stored.items()}
         outputs |= {n: Binding("", "", why=CONTESTED) for n in contested}
+        outputs |= {n: Binding("", "", why=UNTOLD) for n in altered}
         return Captured(self._runtime.at, outputs=outputs, drawn=drawn, result=binding)
+
+    def _altered(self) -> list[str]:
+        """The classes, functions and generators that it changed."""
+        found = self._untold.altered()
+        if found:
+            self._host.notice(
+                f"{self._step}: it changed {', '.join(found)}, and a record cannot hold that (the "
+                "attributes or defaults of a class or function, or how far a generator has come), "
+                "so this step cannot be restored and runs again the next time. Its calls are "
+                "answered from the journal"
+            )
+        return found
 
     def _contested(
         self, changed: Iterable[str], rebound: Iterable[str], moved: Iterable[str]

@@ -52,7 +52,7 @@ def rendered(graph: Graph, target: str) -> str:
 def graph_of(notebook: Path) -> Graph:
     """The graph of a notebook file, corrected by what its store has recorded."""
     title, cells = read(notebook)
-    graph = build(title, cells, _history(notebook), notebook.name)
+    graph = build(title, cells, _history(notebook), notebook.name, notebook.parent)
     if not graph.steps:
         raise ExportError(f"{notebook} has no durable cell: there is no step to export")
     return graph

@@ -6,6 +6,7 @@ import ast
 import builtins
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from duranb.code import dataflow
 from duranb.engine.options import Options
@@ -14,7 +15,7 @@ from duranb.export.graph import Block, Compensation, Graph, Unit
 from duranb.export.naming import Names
 from duranb.export.notebook import COMPENSATION, Cell
 from duranb.export.observed import Observed, observed
-from duranb.export.outside import Doing, Outside
+from duranb.export.outside import Doing, Helpers, Outside
 from duranb.export.parameters import parameters_of
 from duranb.export.place import Placed, place
 from duranb.export.shared import Shared
@@ -61,18 +62,22 @@ class _Draft:
 
 
 def build(
-    title: str, cells: list[Cell], history: History | None = None, source: str = "notebook.ipynb"
+    title: str,
+    cells: list[Cell],
+    history: History | None = None,
+    source: str = "notebook.ipynb",
+    folder: Path | None = None,
 ) -> Graph:
     """The graph of a notebook; ``history`` corrects what its code lets one expect, ``source`` is
-    its file's name.
+    its file's name, and the project's own modules lie in ``folder``.
 
     Raises :class:`ExportError` for what cannot leave the notebook.
     """
-    return _Builder(cells, history).graph(title, source)
+    return _Builder(cells, history, folder).graph(title, source)
 
 
 class _Builder:
-    def __init__(self, cells: list[Cell], history: History | None) -> None:
+    def __init__(self, cells: list[Cell], history: History | None, folder: Path | None) -> None:
         self._history = history
         self._parameters = parameters_of(cells)
         given = frozenset(p.name for p in self._parameters)
@@ -82,7 +87,7 @@ class _Builder:
             n: needed(together(statements(c.source))) for n, c in self._undos.items()
         }
         every = [s for p in self._placed for s in (*p.module, *p.flow)]
-        self._outside = Outside(every)
+        self._outside = Outside(every, Helpers(folder))
         module = [s for p in self._placed for s in p.module]
         self._shared = Shared(module, self._outside.generators)
         self._names = Names(cells)
@@ -315,6 +320,8 @@ class _Builder:
         doing = self._outside.doing(draft.flow, data, step=options is not None)
         if seen is not None:
             doing |= Doing(effects=seen.effects, acts=seen.acts)
+        # A class or function that it changes in place is no value that could be handed on.
+        doing |= Doing(acts=bool(draft.changes & self._shared.definitions))
         function = self._function(draft)
         node = Node(
             kind=_kind(draft),

@@ -51,8 +51,7 @@ def render(graph: Graph) -> str:
             ]
         ),
     ]
-    source = steps.ABOUT.format(source=graph.source)
-    about = _ABOUT.format(about=source, builder=own["builder"])
+    about = _ABOUT.format(about=steps.about(graph), builder=own["builder"])
     return steps.module(graph, about, ending=ending, imports=imports)
 
 

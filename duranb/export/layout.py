@@ -54,9 +54,20 @@ def function(
     return f"{head}\n{indented(body)}"
 
 
+def line(text: str) -> str:
+    """A text on one line, and of printable characters only. A file's name, or a heading of somebody
+    else's notebook, may be anything: nothing of it is to begin a line of code."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+def inside(text: str) -> str:
+    """What stands for a text of one line in a literal with three double quotes."""
+    return line(text).replace("\\", "\\\\").replace('"', '\\"')
+
+
 def docstring(text: str) -> str:
     """A literal for a text of one line."""
-    safe = text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+    safe = line(text).replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
     end = "" if safe.endswith((".", "!", "?", ":")) else "."
     return f'"""{safe}{end}"""'
 
@@ -80,7 +91,7 @@ def sequence(names: Sequence[str], *, start: str, end: str, indent: int = 0) -> 
 
 def comment(heading: str) -> str:
     """A heading of the notebook as a comment line, or nothing."""
-    return f"# {heading}\n" if heading else ""
+    return f"# {line(heading)}\n" if heading else ""
 
 
 def shown(statements: Sequence[Statement], *, surely: bool = False) -> list[Statement]:

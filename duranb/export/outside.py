@@ -9,10 +9,11 @@ from __future__ import annotations
 import ast
 import builtins
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
-from duranb.export.statements import Statement
+from duranb.export.statements import Statement, statements
 
 _DRAWS_NOTHING = frozenset({"Random", "SystemRandom", "default_rng", "Generator", "RandomState"})
 _RANDOM = ("random.", "numpy.random.", "torch.random.")
@@ -102,11 +103,44 @@ class Doing:
         )
 
 
-class Outside:
-    """What the statements of a notebook do, through the functions that they call."""
+class Helpers:
+    """The project's own modules, which lie in the notebook's ``folder``, by what they do. Without
+    a folder there are none."""
 
-    def __init__(self, every: Iterable[Statement]) -> None:
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder
+        self._known: dict[str, Outside | None] = {}
+
+    def module(self, name: str) -> Outside | None:
+        """One by its name; None if it is another's, or cannot be read."""
+        if name not in self._known:
+            found = self._statements(name)
+            self._known[name] = Outside(found, self) if found is not None else None
+        return self._known[name]
+
+    def _statements(self, name: str) -> list[Statement] | None:
+        parts = name.split(".")
+        if self._folder is None or not all(p.isidentifier() for p in parts):
+            return None
+        base = self._folder.joinpath(*parts)
+        for file in (base.with_suffix(".py"), base / "__init__.py"):
+            if file.is_file():
+                try:
+                    return statements(file.read_text(encoding="utf-8"))
+                except (OSError, SyntaxError, ValueError):
+                    return None  # importing it will say so
+        return None
+
+
+class Outside:
+    """What the statements of a notebook do, through the functions and methods that they call, those
+    of ``helpers`` included."""
+
+    def __init__(self, every: Iterable[Statement], helpers: Helpers | None = None) -> None:
+        self._helpers = helpers or Helpers()
         self._modules: dict[str, str] = {}
+        self._stars: list[str] = []
+        self._methods: dict[str, list[ast.AST]] = {}
         self._functions: dict[str, list[Statement]] = {}
         self._tools: set[str] = set()
         self.generators: set[str] = set()
@@ -114,7 +148,11 @@ class Outside:
         self._known: dict[str, Doing] = {}
         for statement in every:
             if statement.is_import:
-                self._modules.update(_imported(statement.node))
+                imported = _imported(statement.node)
+                self._stars += [m.removesuffix(".*") for n, m in imported.items() if n == "*"]
+                self._modules.update(imported)
+            for each in _methods(statement.node):
+                self._methods.setdefault(each.name, []).append(each)
             if self._makes_generator(statement.value):
                 self.generators |= set(statement.names.writes)
             for name in statement.makes:
@@ -163,6 +201,7 @@ class Outside:
     def _own(self, node: ast.AST) -> Doing:
         effects: set[str] = set()
         looks = draws = asks = False
+        through = Doing()
         for each in ast.walk(node):
             if not isinstance(each, ast.Call):
                 continue
@@ -183,7 +222,41 @@ class Outside:
             if name.startswith(_RANDOM) and method not in _DRAWS_NOTHING:
                 draws = True
             asks = asks or _ASKING.search(name) is not None
-        return Doing(frozenset(effects), looks, draws, asks=asks)
+            through |= self._of_helper(name)
+            if isinstance(each.func, ast.Attribute):
+                through |= self._of_method(method)
+        return Doing(frozenset(effects), looks, draws, asks=asks) | through
+
+    def _of_helper(self, name: str) -> Doing:
+        """What a function or class of one of the project's modules does."""
+        module, _, called = name.rpartition(".")
+        for where in [module] if module else self._stars:
+            found = self._helpers.module(where)
+            if found is not None and called in found._functions:
+                return found._of_function(called)
+        return Doing()
+
+    def _of_method(self, name: str) -> Doing:
+        """What any method of that name does: whose it is, the code does not say."""
+        found = self._of_own_method(name)
+        for module in {m for each in self._modules.values() for m in (each, _above(each))}:
+            helper = self._helpers.module(module)
+            if helper is not None and helper is not self:
+                found |= helper._of_own_method(name)
+        return found
+
+    def _of_own_method(self, name: str) -> Doing:
+        key = f".{name}"
+        if key not in self._known:
+            self._known[key] = Doing()  # for those that call themselves
+            found = Doing()
+            for method in self._methods.get(name, ()):
+                found |= self._own(method)
+                named = {n.id for n in ast.walk(method) if isinstance(n, ast.Name)}
+                for other in named & self._functions.keys():
+                    found |= self._of_function(other)
+            self._known[key] = found
+        return self._known[key]
 
     def _acts(self, statement: Statement, data: set[str], *, step: bool) -> bool:
         """Whether a statement is there for what it does to something that is no variable of the
@@ -219,6 +292,19 @@ class Outside:
             if self._dotted(called) == "duranb.tool":
                 return True
         return False
+
+
+def _methods(node: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """The methods of the classes that a statement makes."""
+    for each in ast.walk(node):
+        if isinstance(each, ast.ClassDef):
+            for inner in each.body:
+                if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef):
+                    yield inner
+
+
+def _above(module: str) -> str:
+    return module.rpartition(".")[0]
 
 
 def _imported(node: ast.stmt) -> dict[str, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from duranb.export.layout import line
 from duranb.plan import Edge, Node, Plan, Undo
 
 _MERMAID = {
@@ -23,7 +24,7 @@ _DOT = {"step": "box", "cell": "oval", "map": "box3d", "ask": "hexagon", "sleep"
 def mermaid(plan: Plan) -> str:
     """A mermaid flowchart's text."""
     numbers = {node.name: f"n{i}" for i, node in enumerate(plan.nodes)}
-    lines = [f"%% {plan.title or plan.notebook}", "flowchart TD"]
+    lines = [f"%% {line(plan.title or plan.notebook)}", "flowchart TD"]
     for node in plan.nodes:
         label = _escaped("<br/>".join(_label(node)))
         lines.append(f"    {numbers[node.name]}{_MERMAID[node.kind].format(label)}")
@@ -86,7 +87,7 @@ def _label(node: Node) -> list[str]:
 
 
 def _escaped(text: str) -> str:
-    return '"' + text.replace('"', "#quot;") + '"'
+    return '"' + line(text).replace('"', "#quot;") + '"'
 
 
 def _quoted(text: str) -> str:

@@ -43,11 +43,15 @@ class _Placer:
         self._cells = cells
         self._binders: dict[str, set[str]] = {}
         self._mutated: set[str] = set()
+        self._made: dict[str, list[Statement]] = {}
         self._flow_bound: set[str] = set(parameters)
         self._started = False
         for _, found in cells:
             for number, statement in enumerate(found):
                 self._mutated |= statement.mutates
+                if not statement.is_import:
+                    for name in statement.names.writes:
+                        self._made.setdefault(name, []).append(statement)
                 for name, binder in _binders(statement, number, id(found)):
                     self._binders.setdefault(name, set()).add(binder)
 
@@ -75,7 +79,7 @@ class _Placer:
 
     def _durable(self, placed: Placed, its: list[Statement]) -> None:
         self._started = True
-        declared = [s for s in its if s.is_definition or s.is_import]
+        declared = [s for s in its if s.is_import or (s.is_definition and not self._is_noted(s))]
         moving = [s for s in declared if self._can_move(s) and self._bound_once(s)]
         while True:
             staying = [s for s in its if s not in moving]
@@ -98,9 +102,38 @@ class _Placer:
         self._flow_bound |= {n for s in placed.flow for n in s.names.writes}
 
     def _declares(self, statement: Statement) -> bool:
-        if statement.is_definition or statement.is_import:
+        if statement.is_definition:
+            return self._bound_once(statement) and not self._is_noted(statement)
+        if statement.is_import:
             return self._bound_once(statement)
         return self._is_constant(statement)
+
+    def _is_noted(self, statement: Statement) -> bool:
+        """Whether something of the notebook's own may take note of a definition while it is made,
+        such as a table of tools: who looks at that before the definition must not find it."""
+        node = statement.node
+        for asked in getattr(node, "decorator_list", ()):
+            for each in ast.walk(asked):
+                if isinstance(each, ast.Attribute) and self._made_of(each.value):
+                    return True
+                if isinstance(each, ast.Name) and self._notes(each.id, set()):
+                    return True
+        if not isinstance(node, ast.ClassDef):
+            return False
+        bases = {n.id for b in node.bases for n in ast.walk(b) if isinstance(n, ast.Name)}
+        above = [s.node for name in bases for s in self._made.get(name, ())]
+        return any(map(_looks_at_subclasses, above))
+
+    def _made_of(self, value: ast.expr) -> list[Statement]:
+        return self._made.get(value.id, []) if isinstance(value, ast.Name) else []
+
+    def _notes(self, name: str, seen: set[str]) -> bool:
+        """Whether calling what the notebook made under this name visibly changes something."""
+        seen.add(name)
+        return any(
+            s.mutates or any(self._notes(n, seen) for n in s.names.loads - seen)
+            for s in self._made.get(name, ())
+        )
 
     def _is_constant(self, statement: Statement) -> bool:
         names = set(statement.names.writes)
@@ -128,6 +161,13 @@ def _binders(statement: Statement, number: int, cell: int) -> list[tuple[str, st
         ]
     here = f"{cell} {number}"
     return [(name, here) for name in (*statement.names.writes, *statement.names.deletes)]
+
+
+def _looks_at_subclasses(node: ast.stmt) -> bool:
+    if not isinstance(node, ast.ClassDef):
+        return False
+    methods = {s.name for s in node.body if isinstance(s, ast.FunctionDef)}
+    return "__init_subclass__" in methods or any(k.arg == "metaclass" for k in node.keywords)
 
 
 def _only_computes(statement: Statement) -> bool:

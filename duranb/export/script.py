@@ -18,7 +18,7 @@ def render(graph: Graph) -> str:
     defaults = [f"{p.name}={p.default}" for p in graph.parameters]
     return steps.module(
         graph,
-        _ABOUT.format(about=steps.ABOUT.format(source=graph.source)),
+        _ABOUT.format(about=steps.about(graph)),
         guard=_when_run(layout.call("duranb.options", defaults, indent=4)),
         ending=[_main(graph), _when_run(f"duranb.command({graph.main})")],
     )

@@ -10,16 +10,17 @@ from duranb.export.statements import Statement
 class Shared:
     """The statements that every step can see the results of.
 
-    ``bound`` are the names they bind, ``fixed`` those among them that are no data (imports,
-    functions, classes), ``read_by_functions`` the names their functions read when called. Whoever
-    draws from one of the ``generators`` changes it in place.
+    ``bound`` are the names they bind, ``fixed`` those among them that are no data: imports, and
+    the ``definitions`` of functions and classes. ``read_by_functions`` are the names their
+    functions read when called. Whoever draws from one of the ``generators`` changes it in place.
     """
 
     def __init__(self, module: list[Statement], generators: Set[str] = frozenset()) -> None:
         self._generators = generators
         self.bound = {n for s in module for n in s.names.writes}
         self.fixed = {n for s in module if s.is_import for n in s.names.writes}
-        self.fixed |= {n for s in module if s.is_definition for n in s.makes}
+        self.definitions = {n for s in module if s.is_definition for n in s.makes}
+        self.fixed |= self.definitions
         self.star = {"*" for s in module if s.names.opaque.startswith("from ")}
         self._reads: dict[str, set[str]] = {}
         self._changes: dict[str, set[str]] = {}

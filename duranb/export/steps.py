@@ -16,22 +16,25 @@ from duranb.export.graph import Compensation, Graph, Unit
 from duranb.export.lint import tidy
 from duranb.export.statements import Statement
 
-ABOUT = "Exported by duranb from {source}."
+
+def about(graph: Graph) -> str:
+    """What every target's docstring says."""
+    return f"Exported by duranb from {layout.inside(graph.source)}."
 
 
 def render(graph: Graph) -> str:
     """The module's text, as it is imported."""
-    return module(graph, ABOUT.format(source=graph.source))
+    return module(graph, about(graph))
 
 
 def module(
     graph: Graph,
-    about: str,
+    told: str,
     guard: str = "",
     ending: Sequence[str] = (),
     imports: Sequence[str] = (),
 ) -> str:
-    """The module with ``about`` in its docstring, and with ``imports`` of the target's. ``guard``
+    """The module with ``told`` in its docstring, and with ``imports`` of the target's. ``guard``
     stands before the first statement that does anything, and ``ending`` after the functions.
 
     Raises :class:`ExportError` for what cannot be kept when it runs."""
@@ -43,7 +46,7 @@ def module(
         functions += [_compensation(graph, c) for c in graph.compensations if c.step is unit]
     text = layout.docstring(graph.title or graph.source).removesuffix('"""')
     head = [
-        f'{text}\n\n{about}\n"""',
+        f'{text}\n\n{told}\n"""',
         "\n".join(futures),
         "\n".join([*first, *_own(graph), *imports]),
     ]

@@ -27,6 +27,7 @@ from duranb.record.question import Question
 from duranb.session import places
 from duranb.session.session import Session
 from duranb.timelines import asked, kernel as timeline_kernel
+from duranb.values import held
 from duranb.views import lines as say
 
 
@@ -167,6 +168,7 @@ class Extension:
     # -- checking what was stored ----------------------------------------------------------
 
     def _look(self) -> bool:
+        held.look_around()
         return self._check is not None and self._check.look()
 
     def _news(self) -> str:

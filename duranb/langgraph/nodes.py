@@ -16,7 +16,9 @@ from typing import Any
 from langgraph.config import get_config
 from langgraph.types import interrupt
 
+from duranb.code.fingerprint import Reach
 from duranb.code.looking import own_failure
+from duranb.engine.printed import heard
 from duranb.engine.runtime import Runtime, needed
 from duranb.errors import StepError, UsageError, Waiting
 from duranb.langgraph import carried
@@ -25,6 +27,7 @@ from duranb.langgraph.turns import Turn, turn, turn_async
 from duranb.record import events as e
 from duranb.record.kinds import Kind
 from duranb.state import randomness, seeding
+from duranb.state.untold import ADVICE, Untold
 from duranb.values.immutable import is_atom
 
 
@@ -80,7 +83,7 @@ class _Sync(_Called):
 
     def __call__(self, state: Any) -> dict[str, Any]:
         made = self.made
-        with turn(alone=made.alone) as its:
+        with turn(alone=made.alone) as its, heard():
             work = made.work(state, its)
             while True:
                 try:
@@ -95,12 +98,13 @@ class _Async(_Called):
     async def __call__(self, state: Any) -> dict[str, Any]:
         made = self.made
         async with turn_async(alone=made.alone) as its:
-            work = made.work(state, its)
-            while True:
-                try:
-                    return work.given(await self._fn(*work.args))
-                except Waiting as waiting:
-                    made.ask(waiting)
+            with heard():
+                work = made.work(state, its)
+                while True:
+                    try:
+                        return work.given(await self._fn(*work.args))
+                    except Waiting as waiting:
+                        made.ask(waiting)
 
 
 class NodeOf:
@@ -199,9 +203,11 @@ class _Work:
             # Later runs of the thread find it as it was given.
             self._values[key] = self._copy(key, self._values[key])
         node.variables.update({n: self._value(key) for n, key in node.uses.items()})
-        self._globals = self._reached()
-        self._before = self._versions()
         self.args = [self._value(key) for key in node.reads]
+        reach = self._namespace.uses.of_object(node.fn, self.args)
+        self._globals = self._reached(reach)
+        self._untold = Untold.now(self._namespace.uses, node.fn, reach)
+        self._before = self._versions()
 
     # -- what it is given ------------------------------------------------------------------
 
@@ -226,12 +232,11 @@ class _Work:
                 raise
             return value
 
-    def _reached(self) -> dict[str, Any]:
+    def _reached(self, reach: Reach) -> dict[str, Any]:
         """The module's variables that its functions read, and that it is not given."""
         node = self._node
         own = {*node.reads, *node.uses, *node.writes}
-        names = self._namespace.uses.of_object(node.fn).data - own
-        return {n: node.variables[n] for n in names if n in node.variables}
+        return {n: node.variables[n] for n in reach.data - own if n in node.variables}
 
     def _versions(self) -> dict[str, str]:
         watched = {**self._globals, **self._copied, **self._values}
@@ -288,6 +293,9 @@ class _Work:
     def _check_module(self, changed: list[str], update: dict[str, Any]) -> None:
         """Variables of the module are the same in each process: a change has to be the state's."""
         node = self._node
+        altered = [n for n in self._untold.altered() if n not in update]
+        if altered:
+            raise StepError(f"{node.name} changed {', '.join(altered)} in place: {ADVICE}")
         lost = [n for n in changed if n in self._globals]
         own = [n for n in changed if n in self._copied]
         lost += [n for n in own if n not in node.changes and n not in update]

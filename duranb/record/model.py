@@ -27,6 +27,10 @@ CONTESTED = "changed while other steps ran that could have changed it too"
 """Why something was not recorded with the result of a function step: that is never restored."""
 
 
+UNTOLD = "holds what no record can: attributes, defaults, or how far it has come"
+"""The same of a class, a function or a generator that a function step changed."""
+
+
 class Status(StrEnum):
     """Where an execution stands."""
 

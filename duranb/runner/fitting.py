@@ -54,7 +54,7 @@ def _graphs(notebook: Path, title: str, cells: list[Cell]) -> Iterator[Graph]:
     with contextlib.suppress(ExportError):
         yield graph_of(notebook)
     with contextlib.suppress(ExportError):
-        yield build(title, cells, None, notebook.name)
+        yield build(title, cells, None, notebook.name, notebook.parent)
 
 
 def _fit(unit: Unit, shape: str) -> Fit:

@@ -12,11 +12,13 @@ import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from duranb.code.fingerprint import Reach
 from duranb.code.looking import own_failure
 from duranb.errors import StepError
 from duranb.scripts.nodes import Node, Promise
 from duranb.session.session import Session
 from duranb.state.capture import reduction
+from duranb.state.untold import Untold
 from duranb.values import codec
 from duranb.values.immutable import is_atom
 
@@ -34,29 +36,32 @@ class Watched:
         self._value_of = value_of
         self._beside = _beside(nodes)
         self._nodes = nodes
-        self._reached: dict[Callable[..., Any], frozenset[str]] = {}
+        self._reached: dict[tuple[Callable[..., Any], int], frozenset[str]] = {}
         self._inside: dict[Promise, frozenset[int]] = {}
 
     @contextlib.contextmanager
     def while_running(self, node: Node, given: dict[str, Any]) -> Iterator[None]:
         """Around the call of a node with arguments by name. Raises :class:`StepError` where it has
         changed one that others read at the same time."""
+        if not self._beside[node.index]:
+            yield
+            return
         shared = self._shared(node, given)
-        common = self._common(node)
+        reach = self._namespace.uses.of_object(inspect.unwrap(node.fn), given.values())
+        common = self._common(node, reach)
+        untold = Untold.now(self._namespace.uses, inspect.unwrap(node.fn), reach)
         before = {n: self._namespace.version_of(given[n]) for n in shared}
         live = self._namespace.live
-        before |= {n: self._namespace.version_of(live.get(n)) for n in common}
+        data = common.keys() - reach.uses.keys()
+        before |= {n: self._namespace.version_of(live.get(n)) for n in data}
         yield
         for name, version in before.items():
             value = given[name] if name in shared else live.get(name)
             if self._namespace.version_of(value) != version:
-                other = shared.get(name) or common[name]
-                raise StepError(
-                    f"{name} was changed in place while {node.name} ran, and {other} reads "
-                    "it too (or what shares state with it), neither surely before nor after. "
-                    "Run the notebook once with duranb and export it again to have it known. Or "
-                    f"have {node.name} return {name}, and {other} take it."
-                )
+                raise _unordered(name, node.name, shared.get(name) or common[name])
+        for name in untold.altered():
+            if name in common:
+                raise _unordered(name, node.name, common[name])
 
     def _shared(self, node: Node, given: dict[str, Any]) -> dict[str, str]:
         """The arguments that nodes beside it read too, with the name of such a node."""
@@ -78,22 +83,44 @@ class Watched:
                     break
         return found
 
-    def _common(self, node: Node) -> dict[str, str]:
-        """The variables of the module that nodes beside it reach too, with the name of such one."""
+    def _common(self, node: Node, reach: Reach) -> dict[str, str]:
+        """The variables of the module that nodes beside it reach too, its classes and functions
+        included, with the name of such a node."""
         found: dict[str, str] = {}
         for index in self._beside[node.index]:
             other = self._nodes[index]
-            for name in self._globals(node) & self._globals(other):
+            for name in (self._names(reach) | self._handed(node)) & self._globals(other):
                 found.setdefault(name, other.name)
         return found
 
     def _globals(self, node: Node) -> frozenset[str]:
         fn = inspect.unwrap(node.fn)
-        if fn not in self._reached:
-            reach = self._namespace.uses.of_object(fn)
-            names = (reach.data | reach.stores) & self._namespace.live.keys()
-            self._reached[fn] = frozenset(names)
-        return self._reached[fn]
+        given = [v for v in node.promises() if self._is_there(v)]
+        key = (fn, len(given))
+        if key not in self._reached:
+            values = [self._value_of(v) for v in given]
+            reach = self._namespace.uses.of_object(fn, values)
+            self._reached[key] = self._names(reach) | self._handed(node)
+        return self._reached[key]
+
+    def _handed(self, node: Node) -> frozenset[str]:
+        """The variables of the module that a node is given as they are."""
+        there = [a for a in node.args if not isinstance(a, Promise) or self._is_there(a)]
+        values = [self._value_of(a) if isinstance(a, Promise) else a for a in there]
+        given = {id(v) for v in values if not is_atom(v)}
+        return frozenset(n for n, v in self._namespace.live.items() if given and id(v) in given)
+
+    def _names(self, reach: Reach) -> frozenset[str]:
+        return frozenset(
+            (reach.data | reach.stores | reach.uses.keys()) & self._namespace.live.keys()
+        )
+
+    def _is_there(self, promise: Promise) -> bool:
+        try:
+            self._value_of(promise)
+        except KeyError:
+            return False
+        return True
 
     def _parts(self, promise: Promise) -> frozenset[int]:
         """The objects in a value that more than one could change; none if it is not there yet."""
@@ -110,6 +137,14 @@ class Watched:
                 reached = {id(value): None}
             self._inside[promise] = frozenset(reached)
         return self._inside[promise]
+
+
+def _unordered(name: str, node: str, other: str) -> StepError:
+    return StepError(
+        f"{name} was changed in place while {node} ran, and {other} reads it too (or what shares "
+        "state with it), neither surely before nor after. Run the notebook once with duranb and "
+        f"export it again to have it known. Or have {node} return {name}, and {other} take it."
+    )
 
 
 def _beside(nodes: list[Node]) -> list[list[int]]:

@@ -6,7 +6,7 @@ import types
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any
 
 from duranb.code import registered
 from duranb.code.looking import (
@@ -18,6 +18,7 @@ from duranb.code.looking import (
     name_of,
     own_failure,
     said,
+    which,
 )
 from duranb.errors import StoreError
 from duranb.record.artifacts import Artifacts
@@ -29,7 +30,7 @@ from duranb.state.hidden import is_hidden
 from duranb.state.placeholder import Placeholder, absent, part
 from duranb.state.previews import preview, type_name
 from duranb.state.unstorable import UNSTORABLE
-from duranb.values import cached, canonical, codec
+from duranb.values import cached, canonical, codec, held
 from duranb.values.buffers import Known
 from duranb.values.met import Definitions
 from duranb.values.missing import Missing
@@ -81,10 +82,8 @@ def is_unsettled(version: str) -> bool:
     return version.startswith(UNSETTLED)
 
 
-def _pickles_itself(code: types.FunctionType | type) -> bool:
+def _pickles_itself(code: type) -> bool:
     """Whether pickling an instance of this class runs code in Python of its own."""
-    if not is_class(code):
-        return False
     own = (dict_of(kind).get(name) for kind in mro_of(code) for name in _OWN)
     return any(type(each) is types.FunctionType for each in own)
 
@@ -114,6 +113,8 @@ class Capture:
         """What is known of parts of values, where nothing changes them for a while."""
         self.definitions: Definitions | None = None
         """The same of the definitions of classes."""
+        self._settled: dict[int, type] = {}
+        """Classes of installed libraries whose instances stayed as they were when looked at."""
 
     def dump(self, names: Iterable[str]) -> codec.Dump:
         """The values of some names, together; without those parts of them that cannot be pickled.
@@ -197,10 +198,17 @@ class Capture:
         content tells nothing then, and must not make steps run again for ever."""
         if dump.size > _LOOKED_AT_TWICE:
             return False
-        own = [kind for kind in dump.met.code if _pickles_itself(kind)]
+        met = (each for each in dump.met.code if is_class(each))
+        own = [k for k in met if which(k) not in self._settled and _pickles_itself(k)]
         if dump.size > _SMALL:  # of a library's classes those that do so are known to be few
-            own = [kind for kind in own if module_of(cast(type, kind)) == "__main__"]
-        return bool(own) and self.version(value) != version
+            own = [kind for kind in own if module_of(kind) == "__main__"]
+        if not own:
+            return False
+        if self.version(value) != version:
+            return True
+        seen = dump.kinds.keys()  # a class that is only named says nothing of its instances
+        self._settled |= {which(k): k for k in own if k in seen and held.installed(module_of(k))}
+        return False
 
     @staticmethod
     def refusal(value: object, error: BaseException) -> Binding:

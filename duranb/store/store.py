@@ -121,6 +121,7 @@ class Store:
         after this returns, at once.
         """
         self._check_process()
+        KNOWN.look_around()  # a body may have set what it sends, or prints
         views = [memoryview(p).cast("B") for p in parts]
         size = sum(map(len, views))
         whole = all(isinstance(p, bytes) for p in parts)
@@ -206,6 +207,7 @@ class Store:
         Raises :class:`Untrusted` where the store is foreign. Whoever acts on a history first
         records that, so that nothing in it is acted on.
         """
+        KNOWN.look_around()
         return self._append([Line(*e.public(body), b"") for body in bodies], expected)
 
     def take_in(self, events: Sequence[tuple[int, EventBody]]) -> Receipt:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from duranb.errors import UsageError
 from duranb.export import ExportError, export as exported, graph_of
+from duranb.export.layout import line
 from duranb.plan import Plan, dump
 from duranb.temporal.worker import PLAN
 
@@ -77,7 +78,7 @@ def write(notebook: Path, folder: Path | None) -> list[Path]:
     texts = {
         f"{plan.module}.py": exported(notebook, "steps"),
         PLAN: dump(plan).decode(),
-        "compose.yaml": _COMPOSE.format(title=plan.title or notebook.name),
+        "compose.yaml": _COMPOSE.format(title=line(plan.title or notebook.name)),
         "Dockerfile": _DOCKERFILE.format(python=".".join(platform.python_version_tuple()[:2])),
         "requirements.txt": _REQUIREMENTS,
     }

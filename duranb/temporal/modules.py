@@ -10,7 +10,7 @@ import inspect
 import random
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,6 +21,7 @@ from duranb.errors import UsageError
 from duranb.plan import Node
 from duranb.state import randomness, seeding
 from duranb.state.capture import told
+from duranb.state.untold import ADVICE, Untold
 from duranb.values import canonical
 
 GONE = object()
@@ -92,15 +93,23 @@ class Steps:
                     live[name] = value
 
     @contextlib.contextmanager
-    def watching(self, node: Node, fn: Callable[..., Any]) -> Iterator[None]:
-        """Raise :class:`UsageError` where a node has changed a variable of the module in place that
-        the plan knows nothing of: other workers would not see it."""
+    def watching(self, node: Node, fn: Callable[..., Any], given: Sequence[Any]) -> Iterator[None]:
+        """Raise :class:`UsageError` where a node, called with ``given``, has changed a variable of
+        the module in place that the plan knows nothing of, or a class or function of it: other
+        workers would not see it."""
         live = vars(self.module)
         own = {*node.reads, *node.uses, *node.writes}
-        names = sorted(n for n in self.uses.of_object(inspect.unwrap(fn)).data - own if n in live)
+        inner = inspect.unwrap(fn)
+        reach = self.uses.of_object(inner, given)
+        names = sorted(n for n in reach.data - own if n in live)
         before = {n: canonical.version(live[n], live, told) for n in names}
+        untold = Untold.now(self.uses, inner, reach)
         yield
         changed = [n for n in names if canonical.version(live.get(n), live, told) != before[n]]
+        altered = [n for n in untold.altered() if n not in own]
+        if altered:
+            importlib.reload(self.module)
+            raise UsageError(f"step {node.name!r} changed {', '.join(altered)} in place: {ADVICE}")
         if changed:
             importlib.reload(self.module)
             raise UsageError(

@@ -19,6 +19,7 @@ import duranb
 from duranb.code.looking import said
 from duranb.engine import saga
 from duranb.engine.claim import now_us
+from duranb.engine.printed import heard
 from duranb.engine.runtime import Runtime, Settings, using
 from duranb.engine.spread import SharedOut, Spread
 from duranb.errors import InDoubt, StoreError, Waiting
@@ -135,10 +136,11 @@ class Nodes:
         fn = self._steps.function(node)
         variables, given = self._variables(order)
         used = {n: variables[given[n]] for n in node.uses}
-        with self._alone(order), self._steps.having(used), self._steps.watching(node, fn):
-            with self._journal(order) as runtime:
+        takes = [variables[given[n]] for n in node.reads]
+        with self._alone(order), self._steps.having(used), self._steps.watching(node, fn, takes):
+            with self._journal(order) as runtime, heard():
                 try:
-                    result = execute(fn, [variables[given[name]] for name in node.reads])
+                    result = execute(fn, takes)
                 except SharedOut as out:
                     runtime.flush()
                     raise shares.for_workers(runtime, out) from out
@@ -165,9 +167,10 @@ class Nodes:
         assert order.share is not None
         fn = self._steps.function(order.node)
         variables, given = self._variables(order)
-        with self._steps.watching(order.node, fn), self._share_journal(order) as runtime:
+        takes = [variables[given[n]] for n in order.node.reads]
+        with self._steps.watching(order.node, fn, takes), self._share_journal(order) as runtime:
             try:
-                execute(fn, [variables[given[name]] for name in order.node.reads])
+                execute(fn, takes)
             except SharedOut as out:
                 runtime.flush()
                 return out.which == order.share.which

@@ -112,13 +112,12 @@ class Known:
         """Learn what stands in the environment by now."""
         raw = getattr(os.environ, "_data", os.environ)  # not decoded to be compared, often
         if raw != self._raw:
-            self._raw = dict(raw)
-            now = dict(os.environ)
-            before, self._environment = self._environment, now
+            seen, now, before = dict(raw), dict(os.environ), self._environment
             for name, value in now.items():
                 if before.get(name) != value:
                     for found in secretive.in_variable(name, value):
                         self.learn(found, f"${name}")
+            self._raw, self._environment = seen, now  # last: others look at the same time
 
     def __len__(self) -> int:
         """How many are known."""

@@ -22,9 +22,8 @@ import struct
 import sys
 import types
 import weakref
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from itertools import compress
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -47,6 +46,7 @@ from duranb.values import (
     members,
     newborn,
     recipes,
+    remembered,
     secreted,
     sharing,
     skeletons,
@@ -84,8 +84,13 @@ class Dump:
     buffers: list[memoryview]
     pickler: NotebookPickler
     value: object
-    has_sets: bool = False
-    """Whether sets were met in it, as far as :attr:`reached` has told."""
+    kinds: sharing.Kinds = field(default_factory=sharing.Kinds)
+    """The types of what was met in it, as far as :attr:`reached` has told."""
+
+    @property
+    def has_sets(self) -> bool:
+        """Whether sets were met in it, as far as :attr:`reached` has told."""
+        return set in self.kinds or frozenset in self.kinds
 
     @property
     def missing(self) -> Missing | None:
@@ -107,23 +112,9 @@ class Dump:
         """The objects inside of the value that others could change too, by id. What pickling made
         on the way, and nothing holds but the memo, is none of them: it is let go of here, and its
         id is soon another's."""
-        memo = self.pickler.memo
-        inside = {
-            i: obj
-            for i, (_, obj) in memo.copy().items()
-            # Most of a large value, and no state.
-            if type(obj) is not str and type(obj) is not tuple and obj is not LIVE
-        }
-        memo.clear()
-        while made := _held_by_nothing_else(inside):
-            for i in made:
-                del inside[i]
-        inside.pop(id(self.value), None)
+        inside = remembered.inside(self.pickler, self.value, LIVE)
         inside |= {i: obj for i, (obj, _) in self.pickler.windows.found.items()}
-        kinds = sharing.Kinds()
-        found = sharing.reached(inside, kinds)
-        self.has_sets = set in kinds or frozenset in kinds
-        return found
+        return sharing.reached(inside, self.kinds)
 
     @functools.cached_property
     def _hashes(self) -> list[list[bytes]]:
@@ -153,19 +144,6 @@ class Dump:
                 small.append(buffer)
         head = msgspec.msgpack.encode(table)
         return artifacts.put([_HEAD.pack(len(head)) + head, *self.body, *small])
-
-
-def _references(objects: dict[int, object]) -> Iterator[int]:
-    """How many references there are to each of some objects, those of this function included."""
-    return map(sys.getrefcount, objects.values())
-
-
-_ONE = next(_references({0: object()}))
-"""What that says of an object that nothing else holds."""
-
-
-def _held_by_nothing_else(objects: dict[int, object]) -> list[int]:
-    return list(compress(objects, map(_ONE.__eq__, _references(objects))))
 
 
 class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]

@@ -7,9 +7,10 @@ differ; so do two views of the same array that show equal rows.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import compress
 from typing import Any
 
-from duranb.code.looking import own
+from duranb.code.looking import own, which
 from duranb.values import sharing, views
 from duranb.values.immutable import is_immutable_kind
 
@@ -18,8 +19,11 @@ def ties(met: list[object], kinds: set[type]) -> str:
     """The ties among objects, which are of these types, in the order in which a walk without a
     memory meets them: the same one in every process. Empty where there are none."""
     kept = {k for k in kinds if not is_immutable_kind(k)}
-    state = met if len(kept) == len(kinds) else [obj for obj in met if type(obj) in kept]
-    again = len(set(map(id, state))) < len(state)
+    state = met
+    if len(kept) < len(kinds):
+        numbers = frozenset(map(which, kept))
+        state = list(compress(met, map(numbers.__contains__, map(which, map(type, met)))))
+    again = len(set(map(which, state))) < len(state)
     found = _again(state, sharing.types_of_records(met, kinds)) if again else ""
     if any(map(views.is_array, kept)):
         found += _overlaps(state)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import compress
 from typing import Any
 
-from duranb.code.looking import dict_of, module_of, own
+from duranb.code.looking import dict_of, module_of, own, which
 from duranb.values import texts, views
 from duranb.values.immutable import ATOMS, is_immutable_kind, is_imported
 
@@ -56,13 +56,13 @@ def _held(objects: list[object], kinds: _Kinds) -> list[Any]:
         odd = list(map(kinds.parts.__contains__, told))
         found = gc.get_referents(*compress(objects, map(operator.not_, odd)))
         for obj in compress(objects, odd):
-            found += kinds.parts[id(type(obj))](obj)
+            found += kinds.parts[which(type(obj))](obj)
     return found
 
 
 class _Kinds:
-    """What is known of types, by their ids: a class's own hash, which its metaclass may define, is
-    not asked for."""
+    """What is known of types, by their numbers: a class's own hash, which its metaclass may define,
+    is not asked for."""
 
     def __init__(self) -> None:
         self._kept: dict[int, type] = {}
@@ -72,14 +72,14 @@ class _Kinds:
         self.change: dict[int, bool] = {}
 
     def of(self, objects: list[Any]) -> list[int]:
-        """The ids of the objects' types, which are known from then on."""
-        ids = list(map(id, map(type, objects)))
-        if not self._kept.keys() >= set(ids):
-            for number, obj in zip(ids, objects, strict=True):
+        """The numbers of the objects' types, which are known from then on."""
+        numbers = list(map(which, map(type, objects)))
+        if not self._kept.keys() >= set(numbers):
+            for number, obj in zip(numbers, objects, strict=True):
                 if number not in self._kept:
                     self._kept[number] = type(obj)
                     self._learn(number, type(obj))
-        return ids
+        return numbers
 
     def _learn(self, number: int, kind: type) -> None:
         self.has_parts[number] = number not in _NOTHING
@@ -91,8 +91,8 @@ class _Kinds:
             self.parts[number] = _of_array
 
 
-_NOTHING = frozenset(map(id, ATOMS | {types.CodeType, types.FrameType}))
-_CHANGE = frozenset(map(id, (types.FunctionType, types.CellType, functools.partial)))
+_NOTHING = frozenset(map(which, ATOMS | {types.CodeType, types.FrameType}))
+_CHANGE = frozenset(map(which, (types.FunctionType, types.CellType, functools.partial)))
 
 
 def _of_function(function: Any) -> Iterable[object]:

@@ -350,3 +350,64 @@ def test_what_changes_while_steps_run_at_once_is_said(
     )
     world.plain("with ThreadPoolExecutor() as pool: list(pool.map(work, [1, 2]))")
     assert "work: log changed while other steps ran that could" in capsys.readouterr().out
+
+
+ALTERED = {
+    "a class": ("class Kept:\n    n = 0\n", "Kept.n += 1\n    return Kept.n"),
+    "a class's list": ("class Kept:\n    xs = []\n", "Kept.xs.append(1)\n    return len(Kept.xs)"),
+    "a default": (
+        "def keep(x, seen=[]):\n    seen.append(x)\n    return len(seen)\n",
+        "return keep(1)",
+    ),
+    "an attribute of a function": (
+        "def keep():\n    keep.n += 1\n    return keep.n\nkeep.n = 0\n",
+        "return keep()",
+    ),
+    "a generator": ("kept = (n for n in range(1, 9))\n", "return next(kept)"),
+}
+
+
+@pytest.mark.parametrize("name", ALTERED)
+def test_what_no_record_holds_is_done_again(
+    world: World, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A step that changes a class, a function or a generator in place says so, and runs again when
+    it is called after a restart: what comes after it finds what it would have found."""
+    head, body = ALTERED[name]
+    source = HEAD + head
+    for step in "one", "two":
+        source += f"@duranb.step\ndef {step}():\n    ran('{step}')\n    {body}\n"
+    for life in 1, 2:
+        world.plain(source)
+        assert [world.live["one"](), world.live["two"]()] == [1, 2], life
+        world.start()
+    assert Ran.found == ["one", "two"] * 2
+    assert "one: it changed " in capsys.readouterr().out
+
+
+def test_classes_and_functions_that_stay_as_they_are_cost_nothing(world: World) -> None:
+    """A step that only uses them is restored, whatever they hold."""
+    world.plain(
+        HEAD + "import functools\nclass Kept:\n    xs = [1]\n    @functools.cached_property\n"
+        "    def n(self): return len(self.xs)\n@functools.cache\ndef twice(n): return 2 * n\n"
+        "@duranb.step\ndef work():\n    ran(1)\n    return twice(Kept().n)\n"
+    )
+    assert world.live["work"]() == world.live["work"]() == 2
+    assert Ran.found == [1]
+
+
+def test_what_the_class_of_an_argument_reads_is_read(world: World) -> None:
+    """Through a property or a method: a step depends on it, and what it changes is recorded."""
+    world.plain(
+        HEAD + "log = []\nclass Box:\n    @property\n    def size(self): return len(log)\n"
+        "    def put(self, x): log.append(x)\n"
+        "@duranb.step\ndef look(box):\n    ran('look')\n    return box.size\n"
+        "@duranb.step\ndef put(box):\n    ran('put')\n    box.put(1)\n"
+    )
+    live = world.live
+    assert live["look"](live["Box"]()) == 0
+    live["put"](live["Box"]())
+    assert live["look"](live["Box"]()) == 1
+    live["log"].clear()
+    live["put"](live["Box"]())
+    assert live["log"] == [1] and Ran.found == ["look", "put", "look"]

@@ -83,3 +83,13 @@ def test_a_headless_run_says_it_at_its_end(tmp_path: Path, monkeypatch: pytest.M
     verified = CliRunner().invoke(cli, ["verify", str(notebook)])
     assert verified.exit_code == 0
     assert "w.unit was 'lb'" in verified.output
+
+
+def test_modules_are_gone_through_while_nothing_goes_on(kernel: Kernel) -> None:
+    """What the first value that is stored has to know of the libraries that are loaded is found out
+    before there is one."""
+    kernel.run("from duranb.values import held\nbefore = held._plain._loaded")
+    until = time.monotonic() + 60
+    while kernel.value("held._plain._loaded") == kernel.value("before"):
+        assert time.monotonic() < until
+        time.sleep(1.5)

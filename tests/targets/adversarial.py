@@ -1,8 +1,8 @@
 """Notebooks whose state goes ways that their code hardly shows, each for every target of export.
 
 The last cell prints what there is in the end. ``refused`` is part of the message of an export that
-is refused, ``loud`` of that of a run that fails by naming the value; all others print what the
-notebook prints.
+is refused, ``loud`` of that of a run that fails by naming the value, ``apart`` of one where each
+node may run in another process; all others print what the notebook prints.
 """
 
 from __future__ import annotations
@@ -18,11 +18,14 @@ class Case:
     parameters: int = -1
     refused: str = ""
     loud: str = ""
+    apart: str = ""
 
 
-def case(*cells: str, parameters: int = -1, refused: str = "", loud: str = "") -> Case:
+def case(
+    *cells: str, parameters: int = -1, refused: str = "", loud: str = "", apart: str = ""
+) -> Case:
     """A notebook of these cells, each text with its first line ``%%durable NAME`` if durable."""
-    return Case(cells, parameters, refused, loud)
+    return Case(cells, parameters, refused, loud, apart)
 
 
 CASES: dict[str, Case] = {
@@ -159,6 +162,110 @@ CASES: dict[str, Case] = {
         "xs.append(3)",
         "%%durable c\nm = len(xs)",
         "print(xs, n, m)",
+    ),
+    "values of a dict": case(
+        "%%durable a\nd = {'a': [], 'b': []}",
+        "%%durable b\nfor v in d.values():\n    v.append(1)\nn = 1",
+        "%%durable c\nm = sum(map(len, d.values()))",
+        "print(d, n, m)",
+    ),
+    "functions of a library": case(
+        "import heapq, operator",
+        "%%durable a\nheap = [3, 5]\nd = {}",
+        "%%durable b\nheapq.heappush(heap, 1)\noperator.setitem(d, 'k', 1)\nlist.append(heap, 9)",
+        "%%durable c\nm = (heap[0], len(d))",
+        "print(heap, d, m)",
+    ),
+    "a read that adds": case(
+        "from collections import defaultdict",
+        "%%durable a\ndd = defaultdict(list)",
+        "%%durable b\nn = len(dd['missing'])",
+        "%%durable c\nm = len(dd)",
+        "print(dict(dd), n, m)",
+        loud="dd was changed in place",
+    ),
+    "parts of a match": case(
+        "%%durable a\nrows = [[1], [2]]",
+        "%%durable b\nmatch rows:\n    case [first, *rest]:\n        first.append(9)\nn = 1",
+        "%%durable c\nm = sum(map(sum, rows))",
+        "print(rows, n, m)",
+        loud="rows was changed in place",
+    ),
+    "a method that is kept": case(
+        "%%durable a\nxs = []\nput = xs.append",
+        "%%durable b\nput(1)\nn = 1",
+        "%%durable c\nput(2)\nm = len(xs)",
+        "print(xs, n, m)",
+        loud="was changed in place",
+    ),
+    "an iterator": case(
+        "%%durable a\nit = iter([1, 2, 3, 4])",
+        "%%durable b\nx = next(it)",
+        "%%durable c\ny = next(it)",
+        "print(x, y, list(it))",
+        loud="it was changed in place",
+    ),
+    # -- state of definitions ------------------------------------------------------------------
+    "a class attribute": case(
+        "class Config:\n    items = []",
+        "%%durable a\nConfig.items.append(1)\nx = 1",
+        "%%durable b\nConfig.items.append(2)\ny = len(Config.items)",
+        "print(Config.items, x, y)",
+        apart="Config in place",
+    ),
+    "an attribute that a method of the class sets": case(
+        "class Tally:\n    total = 0\n    @classmethod\n    def add(cls, n):\n"
+        "        cls.total += n\n        return cls.total",
+        "%%durable a\nx = Tally.add(2)",
+        "%%durable b\ny = Tally.add(3)",
+        "print(Tally.total, x, y)",
+        apart="Tally in place",
+    ),
+    "a default that grows": case(
+        "def remember(x, seen=[]):\n    seen.append(x)\n    return len(seen)",
+        "%%durable a\nx = remember(1)",
+        "%%durable b\ny = remember(x + 1)",
+        "print(x, y)",
+        apart="remember in place",
+    ),
+    "an attribute of a function": case(
+        "def f():\n    f.calls += 1\n    return f.calls\nf.calls = 0",
+        "%%durable a\nx = f()",
+        "%%durable b\ny = f()",
+        "print(x, y, f())",
+        apart="f in place",
+    ),
+    "a generator of the module": case(
+        "gen = (n for n in range(10))",
+        "%%durable a\nx = next(gen)",
+        "%%durable b\ny = next(gen) + x",
+        "print(x, y)",
+        apart="gen in place",
+    ),
+    "a property that changes a global": case(
+        "log = []\nclass Box:\n    @property\n    def v(self): return 1\n"
+        "    @v.setter\n    def v(self, x): log.append(x)",
+        "%%durable a\nbox = Box()",
+        "%%durable b\nbox.v = 5\nn = 1",
+        "%%durable c\nm = len(log)",
+        "print(log, n, m)",
+        loud="log was changed in place",
+    ),
+    "a tool that is made later": case(
+        "TOOLS = {}\ndef tool(fn):\n    TOOLS[fn.__name__] = fn\n    return fn\n"
+        "@tool\ndef one(): return 1",
+        "%%durable a\nx = sorted(TOOLS)",
+        "@tool\ndef two(): return 2",
+        "%%durable b\ny = sorted(TOOLS)",
+        "print(x, y)",
+    ),
+    "a function that chooses by type": case(
+        "import functools\n@functools.singledispatch\ndef show(x): return 'any'",
+        "%%durable a\nx = show(1)",
+        "@show.register\ndef show_int(x: int): return 'int'",
+        "%%durable b\ny = show(1)",
+        "print(x, y, show('s'))",
+        loud="show was changed in place",
     ),
     # -- random state --------------------------------------------------------------------------
     "seeded numbers": case(

@@ -55,7 +55,8 @@ def publish(text: str) -> str:
     """%%durable parts
 note("parts")
 parts = [Part(ask(f"part {i}").choices[0].message.content) for i in range(limit)]
-unused = len(parts)""",
+unused = len(parts)
+print(f"{unused} parts")""",
     "shelf = {'all': parts}",
     """%%durable mark
 note("mark")
@@ -178,6 +179,7 @@ def test_a_run_of_workers_goes_on_in_the_notebook(folder: Path) -> None:
         assert kernel.run("%duranb rewind parts --yes\nlen(parts[0].notes)").value == "0"
         results = [kernel.run(c) for c in ("limit = 3", *CELLS[1:6])]
         assert all("nothing ran" in results[i].notices for i in (2, 4))
+        assert "3 parts" in results[2].stdout, "what it printed there"
         assert "Waiting" in results[5].text and ran(folder) == ["gate"]
         number = next(c.id for c in history_of(path).calls.values() if c.kind == "ask")
         kernel.run(f"%duranb answer {number} yes")
@@ -314,6 +316,9 @@ def test_a_run_of_a_graph_and_its_threads(
     kernel = Kernel(path).start()
     try:
         assert kernel.run("%duranb rewind --yes\npublished").value == "'YES 3'"
+        kernel.run("limit = 3")
+        kernel.run(CELLS[1])
+        assert "3 parts" in kernel.run(CELLS[2]).stdout, "what it printed there"
         made = "from duranb.langgraph import DuckDBSaver\nsaver = DuckDBSaver()"
         assert kernel.run(made).status == "ok"
         last = "saver.get_tuple({'configurable': {'thread_id': '1'}}).checkpoint['channel_values']"

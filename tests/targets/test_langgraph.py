@@ -256,9 +256,9 @@ def check(case: Case, folder: Path, saver: str) -> None:
         check=True,
     )
     killed, *others = json.loads(done.stdout)
-    if case.loud:
+    if loud := case.loud or case.apart:
         assert all(x["code"] == 1 for x in others), others
-        said = "in place" if "in place" in case.loud else case.loud
+        said = "in place" if "in place" in loud else loud
         assert said in killed["err"] + others[0]["err"], (killed, others)
         return
     assert killed["code"] == -signal.SIGKILL, killed["err"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from duranb.errors import BudgetExceeded, ItemFailed, UsageError, Waiting
 from duranb.llm.batches import batch as batches, desk
 from duranb.record.kinds import Kind
 from duranb.record.model import CallStatus
+from tests.kernel import routes
 from tests.servers.process import BatchServer
 from tests.servers.steps import Notebook
 
@@ -159,6 +162,31 @@ def test_a_batch_answers_all_items_at_half_the_price(
 
 def _files(notebook: Notebook) -> list[Path]:
     return [f for f in notebook.session.runtime.store.path.rglob("*") if f.is_file()]
+
+
+@pytest.mark.parametrize("sdk", ["chat", "message", "deployed", "generated"])
+def test_what_a_batch_uploads_is_not_in_the_store(
+    notebook: Notebook,
+    server: BatchServer,
+    clients: Clients,
+    sdk: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A secret in the requests of a batch reaches the provider, and comes back with its answers; no
+    byte of it is stored, and a second time all is answered from there."""
+    secret = f"canary{secrets.token_hex(14)}"
+    monkeypatch.setenv("BATCHED_API_KEY", secret)
+
+    def ask(number: int) -> bool:
+        return secret in getattr(clients, sdk)(f"{os.environ['BATCHED_API_KEY']} {number}")
+
+    for _ in range(2):
+        with notebook.step():
+            assert duranb.map(ask, range(3), batch=True) == [True] * 3
+    stats = server.stats
+    assert set(stats["submitted"]) == {f"{secret} {n}" for n in range(3)} and not stats["live"]
+    stored = b"\0".join(f.read_bytes() for f in _files(notebook))
+    assert routes.leaks(stored, [secret]) == set() and b"duranb-batch-" in stored
 
 
 def test_several_calls_take_several_rounds(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -106,6 +107,83 @@ def test_what_looks_at_files_waits_for_what_writes_them() -> None:
         ("d", "e"): "order",
     }
     assert found.by_name["b"].looks and not found.by_name["f"].looks
+
+
+HELPER = """
+from other import keep
+
+def save(x):
+    keep(x)
+
+def load():
+    return open("f").read()
+
+def twice(x):
+    return 2 * x
+
+class Shelf:
+    def put(self, x):
+        keep(x)
+    def get(self):
+        return load()
+"""
+REACHING = {
+    "a function": ("import helper", "helper.save(1)", "x = helper.load()"),
+    "one by its name": ("from helper import load, save as put", "put(1)", "x = load()"),
+    "one of all names": ("from helper import *", "save(1)", "x = load()"),
+    "a method": ("import helper\ns = helper.Shelf()", "done = s.put(1)", "x = s.get()"),
+    "a method of the notebook's own": (
+        "class Shelf:\n    def put(self, x): open('f', 'w').write(x)\n"
+        "    def get(self): return open('f').read()\ns = Shelf()",
+        *("done = s.put('1')", "x = s.get()"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REACHING)
+def test_files_are_seen_through_the_projects_modules(name: str, tmp_path: Path) -> None:
+    """And through methods: who reads waits for who writes; what does neither waits for nobody."""
+    (tmp_path / "helper.py").write_text(HELPER)
+    (tmp_path / "other.py").write_text("def keep(x):\n    open('f', 'w').write(str(x))\n")
+    head, write, read = REACHING[name]
+    sources = (head, f"%%durable a\n{write}", f"%%durable b\n{read}", "%%durable c\ny = 1")
+    if name == "a function":
+        sources = (*sources[:3], "%%durable c\ny = helper.twice(1)")
+    found = build(*cells_of([("code", s) for s in sources]), folder=tmp_path).plan
+    assert edges(found).keys() == {("a", "b")}
+    assert found.by_name["a"].effects and found.by_name["b"].looks
+
+
+def test_a_definition_that_is_noted_stays_where_it_is() -> None:
+    """In a table of tools, by a function that chooses by type, by its base class: a step above it
+    does not find it. Others are the module's."""
+    for head, made in (
+        ("TABLE = {}\ndef tool(fn): TABLE[fn.__name__] = fn; return fn", "@tool\ndef f(): pass"),
+        (
+            "import functools\n@functools.singledispatch\ndef show(x): return 'any'",
+            "@show.register\ndef f(x: int): return 'int'",
+        ),
+        (
+            "class Base:\n    kinds = []\n    def __init_subclass__(cls): Base.kinds.append(1)",
+            "class F(Base): pass",
+        ),
+    ):
+        found = plan(head, "%%durable a\nx = 1", made, "%%durable b\ny = x")
+        assert [n.kind for n in found.nodes] == ["step", "cell", "step"], made
+    plain = plan("import functools", "%%durable a\nx = 1", "@functools.cache\ndef f(): return 1")
+    assert len(plain.nodes) == 1
+
+
+def test_a_step_that_changes_a_class_or_a_function_runs_beside_no_other() -> None:
+    """There is one of it in a process, and it is no value that could be handed on."""
+    found = plan(
+        "class Kept:\n    xs = []\ndef f(): f.n += 1\nf.n = 0",
+        "%%durable a\nKept.xs.append(1)",
+        "%%durable b\nf()",
+        "%%durable c\nz = 1",
+    )
+    assert [n.alone for n in found.nodes] == [True, True, False]
+    assert edges(found) == {("a", "b"): "order", ("b", "c"): "order"}
 
 
 def test_what_retries_items_takes_the_function_of_today() -> None:

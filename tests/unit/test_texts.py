@@ -7,8 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from duranb.values import texts, walks
+from duranb.values import codec, texts, walks
+from duranb.values.buffers import Known
 from duranb.values.canonical import version
+from duranb.values.target import Target
+from tests.unit.test_state import Memory
 
 
 def column(*words: str, size: int = 500) -> Any:
@@ -16,6 +19,12 @@ def column(*words: str, size: int = 500) -> Any:
     made = np.empty(size, dtype=object)
     made[:] = ["".join(words[i % len(words)]) + str(i % 7) for i in range(size)]
     return made
+
+
+def _again(dump: codec.Dump) -> Any:
+    """The value of a dump, stored and loaded."""
+    artifacts = Memory()
+    return codec.load(artifacts, dump.put(artifacts, Known()), Target({}))
 
 
 def text(array: Any) -> bytes | None:
@@ -54,7 +63,6 @@ def test_a_column_is_told_by_its_content() -> None:
     array = column("a", "b")
     few = np.empty_like(array)
     few[:] = [sys.intern(s) for s in array]
-    assert texts.reduction(few) is None and texts.reduction(array) is not None
     assert version(few, {}) == version(array, {})
     assert version({1: few}, {}) == version({1: array}, {})
     assert version((few, {1, 2}), {}) == version((array, {2, 1}), {})
@@ -86,3 +94,40 @@ def test_sets_of_one_kind_are_told_at_once() -> None:
     assert version([{1}], {}) != version([{"1"}], {}) != version([{True}], {})
     assert version([{10**6000, 1}], {}) == version([{1, 10**6000}], {}) != version([{1}], {})
     assert version([frozenset({1})], {}) != version([{1}], {})
+
+
+def test_few_strings_come_back_as_the_few_that_they_were() -> None:
+    """Where few strings are repeated, an array is pickled as these: it takes less room, and they
+    are the very objects everywhere in the value, in the array and beside it."""
+    words = ["".join(["word", str(i)]) for i in range(300)]
+    array = np.empty(90_000, dtype=object)
+    array[:] = [words[i * i % 7] for i in range(89_700)] + words
+    value = {"array": array, "beside": [array[0], words[299]]}
+    dump = codec.dump(value, {})
+    assert dump.size < 200_000
+    found = _again(dump)
+    assert found["array"].tolist() == array.tolist() and found["array"].flags.writeable
+    assert len(set(map(id, found["array"]))) == 300
+    assert found["beside"][0] is found["array"][0] and found["beside"][1] is found["array"][-1]
+
+
+def test_what_is_no_string_is_told_among_few() -> None:
+    """An array with something else among its few strings comes back with it, and one that changed
+    is another one."""
+    array = np.empty(1000, dtype=object)
+    array[:] = ["".join(["wo", "rd"])] * 1000
+    first = codec.dump(array, {}).digest()
+    array[777] = None
+    assert codec.dump(array, {}).digest() != first
+    assert _again(codec.dump(array, {})).tolist() == array.tolist()
+    array[777] = array[0]
+    assert codec.dump(array, {}).digest() == first
+    assert _again(codec.dump(array[::2], {})).tolist() == ["word"] * 500
+
+
+def test_two_arrays_of_few_strings_share_nothing() -> None:
+    """What is known of arrays with the same strings in the same places is no state of theirs."""
+    array = np.empty(1000, dtype=object)
+    array[:] = ["".join(["wo", "rd"])] * 1000
+    one, other = codec.dump({"a": array}, {}), codec.dump({"b": array.copy()}, {})
+    assert not one.reached.keys() & other.reached.keys()

@@ -1,0 +1,69 @@
+"""What a function changed and no variable's content shows.
+
+Classes and functions hold state too: attributes, defaults, what a decorator keeps in its closure.
+And how far a generator has come, nobody can read. A record of a step cannot hold either.
+"""
+
+from __future__ import annotations
+
+import inspect
+import types
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from duranb.code import identity
+from duranb.code.fingerprint import Reach, Uses
+from duranb.code.looking import is_a
+
+ADVICE = (
+    "it holds state itself (attributes, defaults, or how far it has come), which no other process "
+    "sees. Keep that in a variable that a step makes"
+)
+"""What to tell of one where a node may run anywhere."""
+
+
+@dataclass
+class Untold:
+    """The classes and functions that a function reaches, and the generators, as they were when this
+    was made: ``before`` has their identities by name."""
+
+    live: dict[str, Any]
+    fn: Callable[..., Any]
+    before: dict[str, str]
+    generators: list[str]
+
+    @classmethod
+    def now(cls, uses: Uses, fn: Callable[..., Any], reach: Reach) -> Untold:
+        """Those that ``reach`` names, which is what ``fn`` reaches. What it binds itself is left
+        out: that is another function under the name."""
+        names = reach.uses.keys() - reach.stores
+        before = {n: reach.uses[n] for n in names if n in uses.live}
+        before[fn.__name__] = _own(fn)
+        found = [n for n in reach.data if is_a(uses.live.get(n), types.GeneratorType)]
+        return cls(uses.live, fn, before, found)
+
+    def altered(self) -> list[str]:
+        """The names of those that are not what they were, or may have been gone through."""
+        return sorted({*self._definitions(), *filter(self._begun, self.generators)})
+
+    def _definitions(self) -> Iterator[str]:
+        for name, was in self.before.items():
+            if name == self.fn.__name__:
+                now = _own(self.fn)
+            else:
+                now = identity.of_callable(self.live[name]) if name in self.live else was
+            if now != was:
+                yield name
+
+    def _begun(self, name: str) -> bool:
+        value = self.live.get(name)
+        return (
+            isinstance(value, types.GeneratorType)
+            and inspect.getgeneratorstate(value) != inspect.GEN_CREATED
+        )
+
+
+def _own(fn: Callable[..., Any]) -> str:
+    """The attributes of the function itself: what else it holds is among what it is given."""
+    return identity.of_callable(dict(vars(fn)))
