@@ -172,12 +172,13 @@ class FunctionState(NoState):
         return Captured(self._runtime.at, outputs=outputs, drawn=drawn, result=binding)
 
     def _altered(self) -> list[str]:
-        """The classes, functions and generators that it changed."""
-        found = self._untold.altered()
+        """The classes, functions and iterators that it changed, or the values that they are in."""
+        found = sorted({*self._untold.altered(), *self._given.read()})
         if found:
             self._host.notice(
                 f"{self._step}: it changed {', '.join(found)}, and a record cannot hold that (the "
-                "attributes or defaults of a class or function, or how far a generator has come), "
+                "attributes or defaults of a class or function, or how far a generator or another "
+                "iterator has come), "
                 "so this step cannot be restored and runs again the next time. Its calls are "
                 "answered from the journal"
             )

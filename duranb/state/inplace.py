@@ -22,6 +22,8 @@ from duranb.state.capture import NO_NAME, Capture
 from duranb.state.classes import bound
 from duranb.state.linking import copied, parts
 from duranb.state.placeholder import Placeholder
+from duranb.state.unstorable import is_unstorable
+from duranb.state.untold import gives, is_begun
 from duranb.values.immutable import is_atom, is_immutable
 from duranb.values.views import is_array
 
@@ -44,19 +46,30 @@ class NotAlike(Exception):
 
 @dataclass
 class Given:
-    """Values that a function can reach, before it runs: ``values`` by how messages call them."""
+    """Values that a function can reach, before it runs: ``values`` by how messages call them.
+    ``iterators`` are those in them of which no record tells what they have yet to give."""
 
     capture: Capture
     values: Mapping[str, Any]
     versions: dict[str, str] = field(default_factory=dict)
     parts: list[object] = field(default_factory=list)
+    iterators: dict[str, list[object]] = field(default_factory=dict)
 
     @classmethod
     def now(cls, capture: Capture, values: Mapping[str, Any], versions: Mapping[str, str]) -> Given:
         """As they are. ``versions`` are those that are known."""
         found = {n: v for n, v in sorted(values.items()) if can_change(v)}
         known = {n: versions.get(n) or capture.version(v) for n, v in found.items()}
-        return cls(capture, found, known, numbered(found, capture.live))
+        its = numbered(found, capture.live)
+        iterators = {}
+        if any(gives(type(part)) or _is_whole(part) for part in its):
+            iterators = {n: met for n, v in found.items() if (met := _iterators(capture, v))}
+        return cls(capture, found, known, its, iterators)
+
+    def read(self) -> list[str]:
+        """Those in which an iterator may have come further, which neither their versions nor a
+        record can tell: a generator, a file's reader, a stream."""
+        return [n for n, found in self.iterators.items() if any(map(is_begun, found))]
 
     def changed(self) -> list[str]:
         """Those that are not what they were."""
@@ -98,6 +111,12 @@ class Given:
             for name, value in {**now, **rebound}.items()
         }
         return self.capture.binding(result, artifact, dump), bindings
+
+
+def _iterators(capture: Capture, value: object) -> list[object]:
+    """The iterators in a value that cannot be stored."""
+    met = (part for part in parts({NO_NAME: value}, capture.live) if gives(type(part)))
+    return [part for part in met if is_unstorable(capture.version(part))]
 
 
 def numbered(values: Any, live: dict[str, Any], *, by_name: bool = False) -> list[object]:

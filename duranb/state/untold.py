@@ -1,7 +1,8 @@
 """What a function changed and no variable's content shows.
 
 Classes and functions hold state too: attributes, defaults, what a decorator keeps in its closure.
-And how far a generator has come, nobody can read. A record of a step cannot hold either.
+And how far a generator has come, nobody can read, nor what another iterator has yet to give, where
+that cannot be stored. A record of a step cannot hold either.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ import inspect
 import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from duranb.code import identity
 from duranb.code.fingerprint import Reach, Uses
-from duranb.code.looking import is_a
+from duranb.code.looking import dict_of, is_a, mro_of
 
 ADVICE = (
     "it holds state itself (attributes, defaults, or how far it has come), which no other process "
@@ -58,10 +60,25 @@ class Untold:
 
     def _begun(self, name: str) -> bool:
         value = self.live.get(name)
-        return (
-            isinstance(value, types.GeneratorType)
-            and inspect.getgeneratorstate(value) != inspect.GEN_CREATED
-        )
+        return isinstance(value, types.GeneratorType) and is_begun(value)
+
+
+@lru_cache(maxsize=4096)
+def gives(kind: type) -> bool:
+    """Whether objects of a type give one thing after another, and are others from then on:
+    iterators, generators and coroutines."""
+    if kind is types.CoroutineType:
+        return True
+    return any(name in dict_of(base) for base in mro_of(kind) for name in ("__next__", "__anext__"))
+
+
+def is_begun(value: object) -> bool:
+    """Whether something that :func:`gives` may have given something."""
+    if isinstance(value, types.GeneratorType):
+        return inspect.getgeneratorstate(value) != inspect.GEN_CREATED
+    if isinstance(value, types.CoroutineType):
+        return inspect.getcoroutinestate(value) != inspect.CORO_CREATED
+    return True
 
 
 def _own(fn: Callable[..., Any]) -> str:
