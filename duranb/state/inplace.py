@@ -62,7 +62,7 @@ class Given:
         known = {n: versions.get(n) or capture.version(v) for n, v in found.items()}
         its = numbered(found, capture.live)
         iterators = {}
-        if any(gives(type(part)) or _is_whole(part) for part in its):
+        if any(gives(part) or _is_whole(part) for part in its):
             iterators = {n: met for n, v in found.items() if (met := _iterators(capture, v))}
         return cls(capture, found, known, its, iterators)
 
@@ -115,7 +115,7 @@ class Given:
 
 def _iterators(capture: Capture, value: object) -> list[object]:
     """The iterators in a value that cannot be stored."""
-    met = (part for part in parts({NO_NAME: value}, capture.live) if gives(type(part)))
+    met = (part for part in parts({NO_NAME: value}, capture.live) if gives(part))
     return [part for part in met if is_unstorable(capture.version(part))]
 
 

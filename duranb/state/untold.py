@@ -63,10 +63,15 @@ class Untold:
         return isinstance(value, types.GeneratorType) and is_begun(value)
 
 
+def gives(value: object) -> bool:
+    """Whether a value gives one thing after another, and is another one from then on: an iterator,
+    a generator, a coroutine."""
+    kind: Any = type(value)
+    return _gives(kind)
+
+
 @lru_cache(maxsize=4096)
-def gives(kind: type) -> bool:
-    """Whether objects of a type give one thing after another, and are others from then on:
-    iterators, generators and coroutines."""
+def _gives(kind: Any) -> bool:
     if kind is types.CoroutineType:
         return True
     return any(name in dict_of(base) for base in mro_of(kind) for name in ("__next__", "__anext__"))
