@@ -35,9 +35,12 @@ MEMORY = 3 << 30
 """Bytes of address space that the process may have. DuckDB itself takes more than 1 GB of it."""
 
 SECONDS = 30.0
-"""That it may take, and one more for each ``RATE`` bytes of the database."""
+"""It may take of processor time, and one more for each ``RATE`` bytes of the database."""
 
 RATE = 2 << 20
+
+_BUSY = 4
+"""How many times as long it may last: other programs want the processor too."""
 
 LARGEST = 64 << 20
 """Bytes of an event, at most."""
@@ -116,7 +119,7 @@ class Apart:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        self._timer = threading.Timer(self._seconds, self._end)
+        self._timer = threading.Timer(_BUSY * self._seconds, self._end)
         self._timer.daemon = True
         self._timer.start()
         try:
