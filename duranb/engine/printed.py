@@ -56,15 +56,35 @@ def heard() -> Iterator[None]:
 _kept: ContextVar[list[str] | None] = ContextVar("duranb_heard", default=None)
 
 
-class _Ear(io.TextIOBase):
+class Above(io.TextIOBase):
+    """Stands for a stream, and passes on what is asked of it. What is written its own kinds say."""
+
+    def __init__(self, below: TextIO) -> None:
+        self._below = below
+
+    def flush(self) -> None:
+        self._below.flush()
+
+    def isatty(self) -> bool:
+        return self._below.isatty()
+
+    def fileno(self) -> int:
+        return self._below.fileno()
+
+    def writable(self) -> bool:
+        return True
+
+    def __getattr__(self, name: str) -> Any:
+        """What is asked of a stream but seldom: its encoding, its buffer."""
+        return getattr(self._below, name)
+
+
+class _Ear(Above):
     """Stands for ``sys.stdout`` while anybody listens in this way, and passes all on."""
 
     _lock = Lock()
     _users = 0
     _worn: _Ear | None = None
-
-    def __init__(self, below: TextIO) -> None:
-        self._below = below
 
     @classmethod
     def put_on(cls) -> None:
@@ -89,22 +109,6 @@ class _Ear(io.TextIOBase):
         if (kept := _kept.get()) is not None:
             kept.append(text)
         return self._below.write(text)
-
-    def flush(self) -> None:
-        self._below.flush()
-
-    def isatty(self) -> bool:
-        return self._below.isatty()
-
-    def fileno(self) -> int:
-        return self._below.fileno()
-
-    def writable(self) -> bool:
-        return True
-
-    def __getattr__(self, name: str) -> Any:
-        """What is asked of a stream but seldom: its encoding, its buffer."""
-        return getattr(self._below, name)
 
 
 def notice(text: str) -> None:

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import sys
 from collections.abc import Iterator
 from contextvars import ContextVar
 from functools import partial
 from threading import Lock
-from typing import Any, TextIO
+from typing import TextIO
 
 from duranb.engine import printed
 
 _current: ContextVar[int] = ContextVar("duranb_node", default=-1)
 
 
-class Outlet(io.TextIOBase):
+class Outlet(printed.Above):
     """Stands for ``sys.stdout``. What the first node that has not ended prints is shown at once,
     what later ones print when it is their turn; what no node prints is passed on."""
 
     def __init__(self, below: TextIO) -> None:
-        self._below = below
+        super().__init__(below)
         self._front = 0
         self._ended: set[int] = set()
         self._waiting: dict[int, list[str]] = {}
@@ -74,19 +73,3 @@ class Outlet(io.TextIOBase):
             else:
                 self._below.write(text)
         return len(text)
-
-    def flush(self) -> None:
-        self._below.flush()
-
-    def isatty(self) -> bool:
-        return self._below.isatty()
-
-    def fileno(self) -> int:
-        return self._below.fileno()
-
-    def writable(self) -> bool:
-        return True
-
-    def __getattr__(self, name: str) -> Any:
-        """What is asked of a stream but seldom: its encoding, its buffer."""
-        return getattr(self._below, name)

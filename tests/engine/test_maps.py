@@ -187,16 +187,16 @@ def test_failures_are_collected_and_retried_alone(world: World, model: Model) ->
 def test_the_first_failure_ends_a_map_and_names_its_item(world: World, model: Model) -> None:
     """By default the error of an item names it, the step fails as code, what was made is kept, and
     no further item begins."""
-    model.delay = 0.01
+    model.delay = 0.1
     model.answers["3"] = [ConnectionResetError("gone")]
     world.plain("def f(n): return ask(n)")
     with pytest.raises(
         ItemFailed, match=r"item 3 of the map of f, 3, failed after 2 tries"
     ) as caught:
-        world.cell("s", "got = duranb.map(f, range(1000), workers=2, retries=1, backoff=0)")
+        world.cell("s", "got = duranb.map(f, range(100), workers=2, retries=1, backoff=0)")
     assert caught.value.index == 3 and isinstance(caught.value.__cause__, ConnectionResetError)
     assert world.last("s").status is Status.FAILED and len(world.last("s").attempts) == 1
-    assert len(model.paid) < 900, "most of them never began"
+    assert len(model.paid) < 20
     paid = len(model.paid)
     model.answers["3"] = ["three"]
     world.cell("s", "got = duranb.map(f, range(5), workers=2)")
