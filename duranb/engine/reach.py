@@ -6,6 +6,7 @@ other values, and draw random numbers. Versions before and after tell; no list o
 
 from __future__ import annotations
 
+import threading
 import types
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,9 @@ _GONE = object()
 
 _running: WeakKeyDictionary[Runtime, set[FunctionState]] = WeakKeyDictionary()
 """The function steps that run now."""
+
+_one_at_a_time = threading.Lock()
+"""Steps of several threads begin one after the other, so that of any two one sees the other."""
 
 
 def values_of(
@@ -97,21 +101,23 @@ class FunctionState(NoState):
     def begin(self, execution: int) -> None:
         """Its body is going to run."""
         self.execution = execution
-        running = _running.setdefault(self._runtime, set())
-        by_id = {each.execution: each for each in running}
-        outer = set()
-        above = by_id.get(self.parent)
-        while above is not None:
-            outer.add(above)
-            above = by_id.get(above.parent)
-        for other in running - outer:
-            other._others.add(self)
-            self._others.add(other)
-        running.add(self)
+        with _one_at_a_time:
+            running = _running.setdefault(self._runtime, set())
+            by_id = {each.execution: each for each in running}
+            outer = set()
+            above = by_id.get(self.parent)
+            while above is not None:
+                outer.add(above)
+                above = by_id.get(above.parent)
+            for other in running - outer:
+                other._others.add(self)
+                self._others.add(other)
+            running.add(self)
 
     def end(self) -> None:
         """Its body has ended for good."""
-        _running.get(self._runtime, set()).discard(self)
+        with _one_at_a_time:
+            _running.get(self._runtime, set()).discard(self)
 
     # -- what it did -----------------------------------------------------------------------
 
@@ -188,10 +194,11 @@ class FunctionState(NoState):
         self, changed: Iterable[str], rebound: Iterable[str], moved: Iterable[str]
     ) -> set[str]:
         """What changed while another step ran at the same time that reaches it too."""
-        found = {n for n in rebound if any(n in other._names for other in self._others)}
-        if self._others:
+        others = list(self._others)  # more may begin meanwhile
+        found = {n for n in rebound if any(n in other._names for other in others)}
+        if others:
             found |= set(moved)
-            theirs = {id(p) for other in self._others for p in other._given.parts}
+            theirs = {id(p) for other in others for p in other._given.parts}
             live = self._runtime.namespace.live
             for name in changed:
                 its = inplace.numbered([self._given.values[name]], live)

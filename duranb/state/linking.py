@@ -29,6 +29,7 @@ from duranb.state.placeholder import Placeholder, absent
 from duranb.values import codec, dispatched, frames, immutable, views
 from duranb.values.classes import carried, hold
 from duranb.values.immutable import ATOMS
+from duranb.values.moving import is_moving, steady
 from duranb.values.target import Target, class_in, loading_into
 
 
@@ -181,9 +182,13 @@ def parts(
     of its own, nor what is inside of parts that ``is_whole`` says yes to. With ``by_name`` as where
     the namespace is an imported module, whose classes are told by their names."""
     kind = _ByName if by_name else _Walking
-    pickler = kind(io.BytesIO(), live, None, reconnect.reduction)
-    pickler.is_whole = is_whole
-    return _met(pickler, values)
+
+    def walk() -> list[object]:
+        pickler = kind(io.BytesIO(), live, None, reconnect.reduction)
+        pickler.is_whole = is_whole
+        return _met(pickler, values)
+
+    return steady(walk)
 
 
 def _apart(values: object, live: dict[str, Any]) -> list[object]:
@@ -221,7 +226,7 @@ class _Walking(codec.NotebookPickler):
             if found is NotImplemented and not by_table:
                 obj.__reduce_ex__(5)
         except BaseException as error:  # of any kind: it is the value's own code
-            if not own_failure(error):
+            if not own_failure(error) or is_moving(error):
                 raise
             return _leaf, ()
         return found

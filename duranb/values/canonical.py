@@ -21,6 +21,7 @@ from duranb.values import held, skeletons
 from duranb.values.codec import NotebookPickler, Reducer, own_way, special
 from duranb.values.immutable import is_atom
 from duranb.values.missing import Missing
+from duranb.values.moving import is_moving, steady
 from duranb.values.ordinary import is_ordinary
 from duranb.values.sink import Sink, TooLarge
 from duranb.values.ties import ties
@@ -143,7 +144,22 @@ def version(
     another process pickles the same another way. ``described`` is what serves for several values
     that nothing changes in between. ``has_sets`` is known of some: it spares a try.
     """
-    described = Descriptions() if described is None else described
+    found = Descriptions() if described is None else described
+    try:
+        return steady(lambda: _at_rest(value, live, reducer, found, has_sets=has_sets))
+    except RuntimeError:  # something fills it without end
+        return _unstorable(value)
+
+
+def _at_rest(
+    value: object,
+    live: dict[str, Any],
+    reducer: Reducer | None,
+    described: Descriptions,
+    *,
+    has_sets: bool,
+) -> str:
+    """The version of a value that nothing changes meanwhile; RuntimeError where something does."""
     found = _version(value, live, reducer, None, described, has_sets=has_sets)
     if found is not None:
         return found
@@ -152,10 +168,14 @@ def version(
         missing = Missing(_by_type)
         told = _bytes(value, live, reducer, missing)
         if told is None or id(value) in missing.found:
-            return f"unstorable:{full_name(type(value))}"
+            return _unstorable(value)
         missing.known = True
         found = _version(value, live, reducer, missing, Descriptions())
     return found or told
+
+
+def _unstorable(value: object) -> str:
+    return f"unstorable:{full_name(type(value))}"
 
 
 def short(value: object, live: dict[str, Any], reducer: Reducer | None = None) -> str:
@@ -194,7 +214,7 @@ def _bytes(
     try:
         pickler.dump(value)
     except BaseException as error:  # of any kind: it is the value's own code
-        if not own_failure(error):
+        if not own_failure(error) or is_moving(error):
             raise
         return None
     return f"bytes:{sink.hasher.hexdigest()}"
@@ -220,7 +240,7 @@ def _version(
     except (ValueError, RecursionError, TooLarge, pickle.PicklingError):
         pass  # a cycle, or too much shared: the walk below numbers what it has seen
     except BaseException as error:  # of any kind: it is the value's own code
-        if not own_failure(error):
+        if not own_failure(error) or is_moving(error):
             raise
         return None
     try:
@@ -230,13 +250,13 @@ def _version(
     except TooLarge:
         pass  # entangled: there are more ways through it than there is of it
     except BaseException as error:  # the same
-        if not own_failure(error):
+        if not own_failure(error) or is_moving(error):
             raise
         return None
     try:
         return Graph(live, reducer, told, [_MORE_STEPS], described).value(value)
     except BaseException as error:  # the same
-        if not own_failure(error):
+        if not own_failure(error) or is_moving(error):
             raise
         return None
 

@@ -62,6 +62,7 @@ from duranb.values.classes import load as _load_class  # noqa: F401 older stores
 from duranb.values.immutable import is_leaf
 from duranb.values.met import Defined, Definitions, Met
 from duranb.values.missing import Missing
+from duranb.values.moving import steady
 from duranb.values.ordinary import is_ordinary
 from duranb.values.sink import Pieces
 from duranb.values.target import Target, live_namespace, loading_into
@@ -370,6 +371,16 @@ def dump(
     """A value as bytes, with references to the secrets in it; with ``missing``, without its parts
     that cannot be pickled. ``definitions`` serve for several values that nothing changes in
     between. Raises whatever pickling it raises."""
+    return steady(lambda: _dump(value, live, reducer, missing, definitions))
+
+
+def _dump(
+    value: object,
+    live: dict[str, Any],
+    reducer: Reducer | None,
+    missing: Missing | None,
+    definitions: Definitions | None,
+) -> Dump:
     whole: frozenset[int] = frozenset()
     kind = NotebookPickler
     while True:

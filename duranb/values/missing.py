@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from duranb.code.looking import module_of, own_failure, said
+from duranb.values.moving import is_moving
 
 
 class Pickler(Protocol):
@@ -53,7 +54,7 @@ class Missing:
                 obj.__reduce_ex__(5)  # what pickling it would call
             return found
         except BaseException as error:  # of any kind: it is the value's own code
-            if not own_failure(error):
+            if not own_failure(error) or is_moving(error):
                 raise
             why = said(error)
             self.found[id(obj)] = (obj, why)

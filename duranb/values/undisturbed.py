@@ -34,12 +34,22 @@ def reduction(obj: Any) -> Any:
     try:
         return obj.__reduce_ex__(5)
     finally:
-        if held.keys() != before.keys() or any(held[k] is not v for k, v in before.items()):
-            held.clear()
-            held.update(before)
+        if list(held) != list(before) or any(held[k] is not v for k, v in before.items()):
+            _put_back(held, before)
         for name, count in counts.items():
             if repr(before[name]) != repr(count):
                 held[name] = count
+
+
+def _put_back(held: dict[str, Any], before: dict[str, Any]) -> None:
+    """The attributes as they were, in their order. Another thread that reads one which stayed never
+    finds it gone."""
+    for name in held.keys() - before.keys():
+        held.pop(name, None)
+    held.update(before)
+    if list(held) != list(before):
+        held.clear()
+        held.update(before)
 
 
 @lru_cache(maxsize=4096)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -445,3 +447,30 @@ def test_what_the_class_of_an_argument_reads_is_read(world: World) -> None:
     live["log"].clear()
     live["put"](live["Box"]())
     assert live["log"] == [1] and Ran.found == ["look", "put", "look"]
+
+
+SAME = HEAD + "@duranb.step(retries=0)\ndef same(n):\n    return n\n"
+
+
+def test_they_begin_at_once_in_threads(world: World) -> None:
+    """Hundreds of them: each has its result, whoever begins or ends beside it."""
+    world.plain(SAME)
+    runtime = engine.active()
+    assert runtime is not None
+    found: list[object] = []
+
+    def run(n: int) -> None:
+        with engine.using(runtime):
+            found.append(world.live["same"](n))
+
+    threads = [threading.Thread(target=run, args=(n,)) for n in range(200)]
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    assert sorted(map(str, found)) == sorted(map(str, range(200)))
