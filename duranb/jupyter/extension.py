@@ -26,6 +26,7 @@ from duranb.jupyter.where import notebook_path
 from duranb.record.question import Question
 from duranb.session import places
 from duranb.session.session import Session
+from duranb.terminal import tame
 from duranb.timelines import asked, kernel as timeline_kernel
 from duranb.values import held
 from duranb.views import lines as say
@@ -146,7 +147,7 @@ class Extension:
         try:
             session = self.need_session()
         except DuranbError as error:
-            print(f"duranb: {error.message}")
+            print(f"duranb: {tame(error.message)}")
             return
         text = say.greeting(session.history)
         if text:
