@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import mmap
 import os
-import re
 import secrets
 import stat
 import time
@@ -21,8 +20,6 @@ from duranb.store.paths import ARTIFACTS, current
 if TYPE_CHECKING:  # cryptography is an extra
     from duranb.store.cipher import Cipher
 
-_DIGEST = re.compile("[0-9a-f]{64}")
-
 
 class ArtifactFiles:
     """The artifacts of one store that are files. ``cipher`` is that of an encrypted store."""
@@ -35,7 +32,7 @@ class ArtifactFiles:
     def place(self, digest: str) -> Path:
         """Where the file of a digest lies. Raises :class:`StoreDamaged` for what is none: in a
         store from elsewhere it could be the path of any file."""
-        if not _DIGEST.fullmatch(digest):
+        if not files.is_digest(digest):
             raise StoreDamaged(
                 f"the store {self._folder} names an artifact {digest[:80]!r}, which is none"
             )
