@@ -21,6 +21,7 @@ def timeline(verb: Timeline, notebook: Path) -> None:
     with open_reader(notebook) as reader:
         page = timeline_html(reader.history, reader.artifacts, title=notebook.stem)
     _write(page, verb.out)
+    _say_if_plain("the timeline", is_encrypted=reader.is_encrypted)
 
 
 def export(verb: Export, notebook: Path) -> None:
@@ -52,6 +53,7 @@ def export_traces(verb: ExportTraces, notebook: Path) -> None:
 
     with open_reader(notebook) as reader:
         body = traces(reader.history, notebook.stem)
+    _say_if_plain("what the traces say", is_encrypted=reader.is_encrypted)
     if verb.endpoint is None:
         _write(body.decode() + "\n", verb.out)
         return
@@ -105,6 +107,12 @@ def encrypt(verb: Encrypt | Decrypt, notebook: Path) -> None:
         say(asyncio.run(change.apply()))
     else:
         say("nothing was changed; --yes does it without asking")
+
+
+def _say_if_plain(what: str, *, is_encrypted: bool) -> None:
+    """Say that what leaves an encrypted store does so in plain form."""
+    if is_encrypted:
+        say(f"duranb: the store is encrypted, and {what} is not: keep it as safe", err=True)
 
 
 def _write(text: str, out: Path | None) -> None:
