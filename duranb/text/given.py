@@ -14,3 +14,9 @@ def value(text: str) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError):
         return text
+
+
+def number(text: str) -> int | None:
+    """The number that its digits say; None for what is none, such as ``²``, and for one that
+    nothing has: ``int`` refuses more than 4,300 digits."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None

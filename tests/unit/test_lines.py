@@ -9,7 +9,6 @@ import pytest
 
 from duranb.runner.over import Outcome, kept
 from duranb.store.lines import Lines
-from duranb.text import given
 
 
 @pytest.fixture
@@ -54,9 +53,3 @@ def test_what_another_user_wrote_counts_as_nothing(
     """A folder from elsewhere says of no row that it is done."""
     monkeypatch.setenv("DURANB_HOME", str(tmp_path / "another"))
     assert list(kept(file)) == []
-
-
-@pytest.mark.parametrize("text", ["[" * 200_000, "9" * 5_000, "{", ""])
-def test_what_python_has_no_value_for_is_text(text: str) -> None:
-    """As typed, or as a cell of a table has it."""
-    assert given.value(text) == text
