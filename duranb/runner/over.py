@@ -170,7 +170,6 @@ def over(
     headless.check_names(document, notebook)
     code = code_of(document)
     folder = runs_path(notebook)
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     found = {}
     lines = Lines(folder / OUTCOMES)
     lines.begin()
@@ -273,7 +272,6 @@ def carry_out(notebook: Path, row: Row, how: How) -> Outcome:
     document = headless.read(notebook)
     headless.check_names(document, notebook)
     folder = runs_path(notebook)
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     lines = Lines(folder / OUTCOMES)
     lines.begin()
     outcome = _one(notebook, row, how, code_of(document))

@@ -20,6 +20,7 @@ import blake3
 
 from duranb.errors import StoreDamaged, StoreEncrypted
 from duranb.store import encryption, files, guarded, keys
+from duranb.store.paths import check_folder
 
 if TYPE_CHECKING:  # cryptography is an extra
     from duranb.store.cipher import Cipher
@@ -37,10 +38,18 @@ class Lines:
         self._cipher = encryption.cipher_of(file.parent)
 
     def begin(self) -> None:
-        """Before lines are appended: have them encrypted, where stores are to be.
+        """Before lines are appended: make their folder, and have them encrypted, where stores are
+        to be.
 
-        Raises :class:`StoreEncrypted`, also where there are plain ones already.
+        Raises :class:`StoreEncrypted`, also where there are plain ones already, and
+        :class:`duranb.errors.StoreUnwritable`, also for a folder that is a link to another.
         """
+        folder = self._file.parent
+        try:
+            check_folder(folder)
+            guarded.folder(folder, parents=True)
+        except OSError as error:
+            raise files.unwritable(folder, error) from error
         if self._cipher is not None or not encryption.is_wanted():
             return
         if self._raw():

@@ -7,8 +7,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from duranb.errors import StoreUnwritable
 from duranb.runner.over import Outcome, kept
 from duranb.store.lines import Lines
+from duranb.store.paths import OUTCOMES, runs_path
 
 
 @pytest.fixture
@@ -53,3 +55,16 @@ def test_what_another_user_wrote_counts_as_nothing(
     """A folder from elsewhere says of no row that it is done."""
     monkeypatch.setenv("DURANB_HOME", str(tmp_path / "another"))
     assert list(kept(file)) == []
+
+
+@pytest.mark.parametrize("place", [".duranb", ".duranb/a.runs"])
+def test_nothing_is_written_through_a_link(tmp_path: Path, place: str) -> None:
+    """A notebook from elsewhere may bring one along in the place of the folder of its runs."""
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (tmp_path / place).parent.mkdir(exist_ok=True)
+    (tmp_path / place).symlink_to(theirs)
+    lines = Lines(runs_path(tmp_path / "a.ipynb") / OUTCOMES)
+    with pytest.raises(StoreUnwritable, match="is a link"):
+        lines.begin()
+    assert not any(theirs.iterdir())
