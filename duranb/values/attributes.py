@@ -45,7 +45,7 @@ def reduction(obj: Any, found: Any, names: Mapping[str, Any]) -> Any:
 
 def _is_held(own: dict[str, Any], obj: object, names: Mapping[str, Any]) -> bool:
     """Whether a name is bound to an instance's dict, or a value of one holds it."""
-    values = [value for name, value in names.items() if name[:1] != "_"]
+    values = [value for name, value in list(names.items()) if name[:1] != "_"]
     if any(value is own for value in values):
         return True
     holders = {id(each) for each in gc.get_referrers(own) if each is not obj}

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from duranb.code.moving import is_moving, steady
 from duranb.state import linking
 from duranb.values import canonical, codec, undisturbed
-from duranb.values.moving import is_moving, steady
 
 
 class Lazy:
