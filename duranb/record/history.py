@@ -486,4 +486,5 @@ class History:
     @property
     def last_execution(self) -> int:
         """The id of the latest execution, 0 for none."""
-        return next(reversed(self.executions), 0)
+        with self.lock:
+            return next(reversed(self.executions), 0)

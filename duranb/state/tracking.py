@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import takewhile
+from itertools import chain, takewhile
 
 import msgspec
 
@@ -63,8 +63,8 @@ class Tracking(Followed):
         known = self._tracked
         if _END not in self.live:
             return [n for n in list(self.live) if n not in known and not is_hidden(n)]
-        # Gone through at C speed, between two of whose steps no other thread binds a name.
-        new = list(takewhile(_END.__ne__, reversed(self.live)))
+        # Begun and gone through in C, between two of whose steps no other thread binds a name.
+        new = list(takewhile(_END.__ne__, chain.from_iterable(map(reversed, (self.live,)))))
         return [n for n in new if n not in known and not is_hidden(n)]
 
     def sync(self) -> Delta:
