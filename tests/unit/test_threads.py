@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import itertools
 import os
 import sys
 import threading
@@ -17,13 +16,16 @@ from typing import Any
 
 import pytest
 
+import duranb
 from duranb.code import fingerprint, identity
 from duranb.code.modules import ProjectModules
 from duranb.engine.scopes import Attempt
 from duranb.errors import StoreError
 from duranb.record import events as e
+from duranb.record.calls import Calls
 from duranb.record.fold import Fold
-from duranb.record.model import Execution
+from duranb.record.history import History
+from duranb.record.model import Call, Execution
 from duranb.state import Namespace
 from duranb.store import MemoryStore
 from duranb.store.port import Receipt
@@ -101,9 +103,12 @@ def test_a_class_is_told_while_it_is_given_attributes() -> None:
     cls = type("Model", (), {f"a{n}": n for n in range(200)})
 
     def change() -> None:
-        cls.__slotnames__ = []  # type: ignore[attr-defined]
-        del cls.__slotnames__  # type: ignore[attr-defined]
+        for name in noise:
+            setattr(cls, name, None)
+        for name in noise:
+            delattr(cls, name)
 
+    noise = ("__slotnames__", "__class_vars__", "__private_attributes__", "__protocol_attrs__")
     told = identity.of_class(cls)
     beside(change, lambda: (identity.of_class(cls) == told) or pytest.fail("another identity"))
 
@@ -118,16 +123,22 @@ def test_a_function_is_told_while_what_it_holds_grows() -> None:
     beside(growing(cache), lambda: identity.of_function(work))  # type: ignore[arg-type]
 
 
+class Agent:
+    """Holds what it knows."""
+
+
 def test_what_is_reached_is_told_while_it_grows(tmp_path: Path) -> None:
     """And not taken for code that could touch anything."""
-    agent = types.SimpleNamespace(**{f"k{n}": n for n in range(50)})
-    live = {"agent": agent}
-    uses = fingerprint.Uses(live, tmp_path)
+    agents = [Agent() for _ in range(90)]
+    known = {f"k{n}": n for n in range(50)}
+    for agent in agents:
+        agent.__dict__ = known
+    uses = fingerprint.Uses({"agents": agents}, tmp_path)
 
     def look() -> None:
-        assert not uses.of(["agent"]).opaque
+        assert not uses.of(["agents"]).opaque
 
-    beside(growing(vars(agent)), look)
+    beside(growing(known), look)
 
 
 def test_the_modules_of_a_project_are_found_by_all_who_ask(tmp_path: Path) -> None:
@@ -188,14 +199,19 @@ def test_the_environment_is_looked_at_while_it_changes() -> None:
     """A variable that goes meanwhile raises nothing."""
     known = Known()
 
+    names = [f"DURANB_OF_THREADS_{n}" for n in range(20)]
+
     def change() -> None:
-        os.environ["DURANB_OF_THREADS"] = "x"
-        del os.environ["DURANB_OF_THREADS"]
+        for name in names:
+            os.environ[name] = "x"
+        for name in names:
+            del os.environ[name]
 
     try:
         beside(change, known.look_around, 1000)
     finally:
-        os.environ.pop("DURANB_OF_THREADS", None)
+        for name in names:
+            os.environ.pop(name, None)
 
 
 class Watching(dict[bytes, str]):
@@ -230,23 +246,49 @@ def event(seq: int, body: e.EventBody) -> e.Event:
     return e.Event(seq, seq, body)
 
 
-def test_a_history_is_asked_while_it_grows() -> None:
-    """What an index names is there."""
+class Asking(dict[int, Execution]):
+    """Asks, before an execution is put here, what others could ask meanwhile."""
+
+    history: History
+
+    def __setitem__(self, number: int, this: Execution) -> None:
+        assert all(x.id != number for x in self.history.executions_of("work"))
+        self.history.last_carried_out("work")
+        assert self.history.steps in ([], ["work"])
+        super().__setitem__(number, this)
+
+
+def test_an_execution_is_there_before_it_is_named() -> None:
+    """Whoever looks a step's executions up finds each of them."""
     folding = Fold([event(1, e.RunStarted(run="run"))])
-    history = folding.history
-    numbers = itertools.count(2)
+    folding.history.executions = Asking()
+    folding.history.executions.history = folding.history
+    folding.apply(event(2, execution(1)))
+    folding.apply(event(3, execution(2)))
+    assert [x.id for x in folding.history.executions_of("work")] == [1, 2]
 
-    def change() -> None:
-        number = next(numbers)
-        folding.apply(event(number, execution(number)))
 
-    def look() -> None:
-        found = history.executions_of("work")[-3:]
-        assert all(isinstance(x, Execution) for x in found)
-        assert history.steps in ([], ["work"])
-        history.last_carried_out("work")
+class Answering(Calls):
+    """The same of calls."""
 
-    beside(change, look)
+    history: History
+
+    def put(self, call: Call, event: e.Event | None = None) -> None:
+        assert self.history.recorded("work", "key", 0) is None
+        super().put(call, event)
+
+
+def test_a_call_is_there_before_it_is_named() -> None:
+    """Whoever looks a place of the journal up finds what stands there."""
+    folding = Fold([event(1, e.RunStarted(run="run")), event(2, execution(1))])
+    folding.history.calls = Answering()
+    folding.history.calls.history = folding.history
+    done = e.CallCompleted(
+        call=1, execution=1, attempt=1, step="work", key="key", occurrence=0, kind="llm", name="x"
+    )
+    folding.apply(event(3, done))
+    found = folding.history.recorded("work", "key", 0)
+    assert found is not None and found.id == 1
 
 
 class Looking(dict[int, e.Answered]):
@@ -297,8 +339,8 @@ def test_errors_rise_in_several_threads_at_once() -> None:
 
     def rise() -> None:
         for _ in range(300):
-            attempt.rose(ValueError(), attempt.body)
-            attempt.suspects(ValueError())
+            attempt.rose(duranb.Reject("no"), attempt.body)
+            attempt.suspects(duranb.Reject("no"))
 
     assert not at_once(rise)
 
@@ -318,7 +360,7 @@ def test_its_tasks_are_looked_at_while_others_begin() -> None:
     thread = threading.Thread(target=asyncio.run, args=(tasks(),))
     thread.start()
     try:
-        for _ in range(3000):
+        for _ in range(20_000):
             assert attempt.alive in (True, False)
     finally:
         over.set()
