@@ -336,7 +336,7 @@ def test_errors_rise_in_several_threads_at_once() -> None:
         attempt.rose(duranb.Reject("no"), attempt.body)
 
     def rise() -> None:
-        for _ in range(50):
+        for _ in range(150):
             attempt.rose(duranb.Reject("no"), attempt.body)
             attempt.suspects(duranb.Reject("no"))
 
