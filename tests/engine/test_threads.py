@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from duranb.engine import inbox, runtime as engine, saga
+from duranb.engine import inbox, memory as memories, runtime as engine, saga
 from duranb.engine.functions import _Latest
 from duranb.engine.memory import _encoder, _Held, _Remembered
+from duranb.errors import UsageError
 from duranb.record import events as e
 from duranb.record.history import History
 from duranb.record.model import Execution, Status
@@ -72,9 +73,10 @@ def undo(number: int) -> None:
 
 
 def fails(world: World, number: int) -> None:
-    """A step fails for good."""
-    with pytest.raises(ValueError, match=str(number)):
+    """A step fails for good, and what it did is undone."""
+    with pytest.raises(ValueError, match=str(number)) as caught:
         world.live["book"](number)
+    assert f"was undone: made(n={number})" in caught.value.__notes__[-1]
 
 
 def test_a_step_may_fail_while_another_one_is_undone(world: World) -> None:
@@ -226,31 +228,34 @@ def test_a_fact_that_comes_while_others_are_looked_for_is_found(world: World) ->
     assert [f.text for f in held.closest([1.0, 0.0], 5, {})] == ["tea", "rome"]
 
 
-def test_a_fact_is_forgotten_once(world: World) -> None:
+def test_a_fact_is_forgotten_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two threads that forget it at once leave a memory that can be read."""
-    held = _Held()
-    held.take(fact("tea"))
     world.live["embed"] = lambda texts: [[1.0, 0.0]] * len(texts)
     world.plain("memory = duranb.memory(embed=embed)")
     memory = world.live["memory"]
     memory.add("tea")
-    raised: list[BaseException] = []
-    ready = threading.Barrier(4)
+    raised: list[str] = []
+    others: list[threading.Thread] = []
 
     def forget() -> None:
-        ready.wait()
         try:
             memory.forget(1)
-        except Exception as error:
-            raised.append(error)
+        except UsageError as error:
+            raised.append(error.message)
 
-    for thread in [in_thread(forget) for _ in range(4)]:
-        thread.join()
-    assert len(raised) == 3 and memory.facts() == []
-    world.start()
-    world.live["embed"] = lambda texts: [[1.0, 0.0]] * len(texts)
-    world.plain("memory = duranb.memory(embed=embed)")
-    assert world.live["memory"].facts() == []
+    write = memory._write
+
+    def meanwhile(entry: Any) -> None:
+        if not others:
+            others.append(in_thread(forget))
+            if not memories._adding.locked():
+                others[0].join()
+        write(entry)
+
+    monkeypatch.setattr(memory, "_write", meanwhile)
+    forget()
+    others[0].join()
+    assert raised == ["memory remembers no fact 1"] and memory.facts() == []
 
 
 # -- what other processes leave ------------------------------------------------------------------
@@ -277,16 +282,18 @@ def test_a_signal_may_be_taken_in_by_another_thread(
 # -- the surroundings ----------------------------------------------------------------------------
 
 
+class Gone(dict[str, Any]):
+    """Another thread lets go of what was asked for, as soon as it was."""
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self.pop(name, default)
+
+
 def test_threads_see_at_once_that_a_variable_was_set_since(world: World) -> None:
-    """One of them lets go of what was assumed of it."""
+    """Each lets go of what was assumed of it."""
     around = world.runtime.surroundings
     around.restore({"$NOWHERE_SET": e.Binding("", "other", "variable", "")}, "work")
     assert around.version("$NOWHERE_SET") == "other"
-    actual = around._actual
-
-    def another(name: str) -> str:
-        around._assumed.clear()
-        return actual(name) + " since"
-
-    around._actual = another  # type: ignore[method-assign]
-    assert around.version("$NOWHERE_SET").endswith(" since")
+    around._assumed = Gone(around._assumed)
+    around._actual = lambda name: "set since"  # type: ignore[method-assign]
+    assert around.version("$NOWHERE_SET") == "set since"
