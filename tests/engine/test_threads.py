@@ -76,7 +76,7 @@ def fails(world: World, number: int) -> None:
     """A step fails for good, and what it did is undone."""
     with pytest.raises(ValueError, match=str(number)) as caught:
         world.live["book"](number)
-    assert f"was undone: made(n={number})" in caught.value.__notes__[-1]
+    assert f"was undone: made({number})" in caught.value.__notes__[-1]
 
 
 def test_a_step_may_fail_while_another_one_is_undone(world: World) -> None:
