@@ -26,12 +26,12 @@ from duranb.record.events import Binding
 from duranb.state import pending, reconnect, revealing
 from duranb.state.classes import bound, whole
 from duranb.state.drawing import undrawn
-from duranb.state.hidden import is_hidden
 from duranb.state.placeholder import Placeholder, absent, part
 from duranb.state.previews import preview, type_name
 from duranb.state.unstorable import UNSTORABLE
 from duranb.values import cached, canonical, codec, held
 from duranb.values.buffers import Known
+from duranb.values.hidden import is_hidden
 from duranb.values.met import Definitions
 from duranb.values.missing import Missing
 from duranb.values.target import Target, live_namespace

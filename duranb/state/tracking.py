@@ -23,13 +23,13 @@ from duranb.state.capture import is_unsettled
 from duranb.state.classes import classes_in
 from duranb.state.followed import Followed
 from duranb.state.groups import components
-from duranb.state.hidden import is_hidden
 from duranb.state.placeholder import Placeholder
 from duranb.state.tracked import GONE, Delta, Tracked, could_change
 from duranb.state.unstorable import Code
 from duranb.state.wiring import Before, rewired
 from duranb.text.known import KNOWN
 from duranb.values import codec
+from duranb.values.hidden import is_hidden
 from duranb.values.immutable import is_atom
 from duranb.values.sharing import Seal, shared
 
