@@ -130,7 +130,7 @@ class ObjectStore:
         encryption.refuse_where_wanted("a journal in object storage")
         self.listeners: list[Listener] = []
         self._artifacts = ObjectArtifacts(bucket)
-        self._mutex = threading.Lock()
+        self._mutex = threading.RLock()  # as that of the store on disk
         self._unsent: dict[str, bytes] = {}
         self._sent: dict[str, bytes] = {}
         self._log = _Log(bucket, place, epoch)

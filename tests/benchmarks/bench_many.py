@@ -2,7 +2,8 @@
 it keeps in memory.
 
 ``python -m tests.benchmarks.bench_many [COUNT]``. CPU times are those of this process; the server
-is one of its own.
+is one of its own. ``python -m tests.benchmarks.bench_many memory [COUNT]`` says what the process
+takes while 200,000 items pass through it, one after the other.
 """
 
 from __future__ import annotations
@@ -17,11 +18,15 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import psutil
 
 import duranb
 from tests.servers.process import LimitedServer
 
 WORKERS = 16
+
+IDLE = 40
+"""Seconds after which an idle store has closed its database."""
 
 
 class Documents:
@@ -96,5 +101,33 @@ def main(count: int) -> None:
             print(f"memory: {grown / 100_000 * 1024:.0f} bytes an item more, the history included")
 
 
+def resident() -> int:
+    """What this process takes now, in MB."""
+    return psutil.Process().memory_info().rss >> 20
+
+
+def memory(count: int) -> None:
+    """What the process takes after each tenth of the items."""
+
+    def about(item: str) -> int:
+        number = int(item)
+        if number % (count // 10) == 0:
+            print(f"{number:>9,} items: {resident()} MB", flush=True)
+        return number
+
+    @duranb.step(always=True)
+    def passed() -> int:
+        return sum(1 for _ in duranb.map(about, map(str, range(count)), workers=WORKERS))
+
+    with tempfile.TemporaryDirectory() as folder, duranb.durable(Path(folder) / "bench.py"):
+        passed()
+        print(f"{count:>9,} items: {resident()} MB")
+        time.sleep(IDLE)
+        print(f"{IDLE} idle seconds later: {resident()} MB")
+
+
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 2000)
+    if sys.argv[1:2] == ["memory"]:
+        memory(int(sys.argv[2]) if len(sys.argv) > 2 else 200_000)
+    else:
+        main(int(sys.argv[1]) if len(sys.argv) > 1 else 2000)

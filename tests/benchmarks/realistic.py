@@ -159,7 +159,43 @@ PLOTS = [
     "print(np.round(residuals.std(), 3))",
 ]
 
+AGENT = [
+    "import asyncio, json, os\nfrom collections import Counter\nfrom openai import AsyncOpenAI, OpenAI\n"
+    "from pydantic import BaseModel\n"
+    "to = {'base_url': os.environ['MODEL_SERVER'] + '/v1', 'api_key': 'none'}\n"
+    "client, aclient = OpenAI(**to), AsyncOpenAI(**to)",
+    "def ask(text, **more):\n"
+    "    answer = client.chat.completions.create(\n"
+    "        model='gpt-4o-mini', messages=[{'role': 'user', 'content': text}], **more)\n"
+    "    return answer.choices[0].message.content",
+    "class Note(BaseModel):\n    about: str\n    words: int",
+    "topics = [f'topic {n}' for n in range(8)]\nplan = ask('plan a report on ' + ', '.join(topics))\nplan",
+    "outlines = [ask(f'outline {topic}: {plan}') for topic in topics]",
+    "async def read(text):\n"
+    "    answer = await aclient.chat.completions.create(\n"
+    "        model='gpt-4o-mini', messages=[{'role': 'user', 'content': text}])\n"
+    "    return answer.choices[0].message.content\n"
+    "texts = await asyncio.gather(*[read(f'write on {o}') for o in outlines])",
+    "notes = [Note(about=t, words=len(x.split())) for t, x in zip(topics, texts)]",
+    "counts = Counter(w for x in texts for w in x.split())\ncounts.most_common(3)",
+    "messages = [{'role': 'system', 'content': 'You edit.'}]\n"
+    "for text in texts[:6]:\n"
+    "    messages.append({'role': 'user', 'content': text})\n"
+    "    said = client.chat.completions.create(model='gpt-4o-mini', messages=messages)\n"
+    "    messages.append(said.choices[0].message.model_dump(exclude_none=True))",
+    "report = ''\n"
+    "for part in client.chat.completions.create(\n"
+    "        model='gpt-4o-mini', messages=messages, stream=True):\n"
+    "    if part.choices and part.choices[0].delta.content:\n"
+    "        report += part.choices[0].delta.content\n"
+    "print(report)",
+    "facts = json.dumps([n.model_dump() for n in notes])\nfacts[:80]",
+    "title = ask('a title for ' + report)\nprint(title)",
+]
+"""An agent that makes 25 calls to a model; the server stands in ``MODEL_SERVER``."""
+
 NOTEBOOKS = {
+    "an agent": AGENT,
     "pandas analysis": PANDAS,
     "numpy simulation": NUMPY,
     "text processing": TEXT,
