@@ -68,7 +68,9 @@ class Lines:
                 yield found
 
     def append(self, line: bytes) -> None:
-        """Add a line. Raises :class:`duranb.errors.StoreUnwritable`, also for a file that has another
+        """Add a line.
+
+        Raises :class:`duranb.errors.StoreUnwritable`, also for a file that has another
         name, or is none."""
         data = _encrypted(_sealed(line), self._cipher) + b"\n"
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
