@@ -70,8 +70,9 @@ class Lines:
     def append(self, line: bytes) -> None:
         """Add a line.
 
-        Raises :class:`duranb.errors.StoreUnwritable`, also for a file that has another
-        name, or is none."""
+        Raises :class:`duranb.errors.StoreUnwritable`, also for a file that has another name, or
+        that is none.
+        """
         data = _encrypted(_sealed(line), self._cipher) + b"\n"
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         try:
