@@ -264,7 +264,8 @@ def touched(
     and which of the environment it reads (``$NAME``). ``whole``: all that the modules hold."""
     uses = runtime.namespace.uses
     modules = (n.removeprefix("module:") for n in reach.uses if n.startswith("module:"))
-    met = [*reach.met, *(sys.modules[m] for m in modules if m in sys.modules)]
+    loaded = (sys.modules.get(m) for m in modules)
+    met = [*reach.met, *(module for module in loaded if module is not None)]
     found = held(
         uses.modules,
         runtime.namespace.live,

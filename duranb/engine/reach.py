@@ -141,12 +141,21 @@ class FunctionState(NoState):
         return None
 
     def clean(self) -> list[str]:
-        for name, before in self._bound.items():
-            if before is _GONE:
+        others = list(self._others)
+        beside = {n for other in others for n in other._names}
+        moved = {n for n, before in self._bound.items() if self._live.get(n, _GONE) is not before}
+        for name in moved - beside:
+            if self._bound[name] is _GONE:
                 self._live.pop(name, None)
-            elif self._live.get(name, _GONE) is not before:
-                self._live[name] = before
-        randomness.set_state(self._random)
+            else:
+                self._live[name] = self._bound[name]
+        if not others:
+            randomness.set_state(self._random)
+        if left := sorted(moved & beside):
+            self._host.notice(
+                f"{self._step}: {', '.join(left)} may have been bound by steps that ran at the "
+                "same time, so the next attempt finds it as it is"
+            )
         return self._given.changed()
 
     def capture(self) -> Captured:

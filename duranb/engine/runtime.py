@@ -78,6 +78,15 @@ class Settings:
     spread: Spread | None = None
 
 
+class Undoing:
+    """The executions that are being undone; hold ``changed`` to look at them, which tells when one
+    of them is over."""
+
+    def __init__(self) -> None:
+        self.executions: set[int] = set()
+        self.changed = threading.Condition()
+
+
 class Runtime:
     """One open store with its folded history and the namespace it follows.
 
@@ -86,9 +95,9 @@ class Runtime:
     which folds events in; hold it to iterate, single look-ups need none. ``inbox`` is the store's
     folder, where other processes leave answers and signals. ``asked`` are the forms of the
     questions that are open in this process, by their calls, and ``taking`` is held to give a signal
-    to one wait. ``running`` is the cell that runs, for code that no context variable tells where it
-    is. ``run_body`` runs a cell's source in a namespace, and may return an awaitable; None where no
-    cell can run.
+    to one wait; ``undoing`` is what is undone now, whoever does it. ``running`` is the cell that
+    runs, for code that no context variable tells where it is. ``run_body`` runs a cell's source in
+    a namespace, and may return an awaitable; None where no cell can run.
     """
 
     def __init__(
@@ -104,6 +113,7 @@ class Runtime:
         self.inbox = inbox
         self.asked: dict[int, Form] = {}
         self.taking = threading.Lock()
+        self.undoing = Undoing()
         self.running: StepContext | None = None
         self.run_body: Callable[[str, dict[str, Any]], Any] | None = None
         self.history = folding.history

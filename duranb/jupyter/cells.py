@@ -162,7 +162,7 @@ def notice(outputs: Outputs, text: str) -> None:
     from IPython.display import publish_display_data
 
     with outputs.paused():
-        publish_display_data({"text/plain": text, "text/html": say.quiet_html(text)})
+        publish_display_data(say.quiet(text))
 
 
 class Cells(ast.NodeTransformer):

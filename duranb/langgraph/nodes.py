@@ -159,7 +159,7 @@ class NodeOf:
         ``waiting`` where it waits for something else."""
         runtime = self._runtime()
         history = runtime.history
-        for this in reversed(history.executions.values()):
+        for this in reversed(list(history.executions.values())):
             for call in history.waits_for(this.id):
                 if call.kind is Kind.ASK:
                     answer = interrupt({"question": call.preview, "step": this.step})

@@ -143,7 +143,7 @@ class Capture:
     def _absent(self) -> Callable[[object, str], tuple[Any, ...]]:
         """What stands for a part that cannot be stored. One that has a name of its own is looked up
         when it is loaded: the cells may have made it again."""
-        names = {id(value): name for name, value in self.live.items() if not is_hidden(name)}
+        names = {id(value): name for name, value in list(self.live.items()) if not is_hidden(name)}
 
         def stand_in(value: object, why: str) -> tuple[Any, ...]:
             kind = full_name(type(value))

@@ -50,8 +50,8 @@ class Namespace(Tracking):
         its artifact.
         """
         self.touched(loads)
-        for name in [n for n in self.live if n not in mark.tracked and not is_hidden(n)]:
-            del self.live[name]
+        for name in [n for n in list(self.live) if n not in mark.tracked and not is_hidden(n)]:
+            self.live.pop(name, None)
         damaged = {n: mark.tracked[n].binding for n in self._put_back(mark)}
         lost = [n for n, b in damaged.items() if not b.artifact and is_unstorable(b.version)]
         lost += self._load_groups({n: b for n, b in damaged.items() if n not in lost})

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import chain, takewhile
 
 import msgspec
 
@@ -61,14 +62,10 @@ class Tracking(Followed):
         """
         known = self._tracked
         if _END not in self.live:
-            return [n for n in self.live if n not in known and not is_hidden(n)]
-        found = []
-        for name in reversed(self.live):
-            if name == _END:
-                break
-            if name not in known and not is_hidden(name):
-                found.append(name)
-        return found
+            return [n for n in list(self.live) if n not in known and not is_hidden(n)]
+        # Begun and gone through in C, between two of whose steps no other thread binds a name.
+        new = list(takewhile(_END.__ne__, chain.from_iterable(map(reversed, (self.live,)))))
+        return [n for n in new if n not in known and not is_hidden(n)]
 
     def sync(self) -> Delta:
         """Capture everything that changed since the last sync, for the caller to record."""

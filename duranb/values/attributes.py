@@ -46,7 +46,7 @@ def reduction(obj: Any, found: Any, names: Mapping[str, Any]) -> Any:
 
 def _is_held(own: dict[str, Any], obj: object, names: Mapping[str, Any]) -> bool:
     """Whether a name is bound to an instance's dict, or a value of one holds it."""
-    values = [value for name, value in names.items() if not is_hidden(name)]
+    values = [value for name, value in list(names.items()) if not is_hidden(name)]
     if any(value is own for value in values):
         return True
     # A name may lead to the shell, and so to what looks at the namespace.
