@@ -328,7 +328,9 @@ def main() -> None:
     # What ipykernel and debugpy read when they are imported.
     os.environ |= {"JPY_PARENT_PID": str(os.getpid()), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
     listener = socket.socket(fileno=number)
-    select.select([listener, sys.stdin], [], [])  # nothing is imported before somebody asks
+    ready, _, _ = select.select([listener, sys.stdin], [], [])
+    if sys.stdin in ready:  # nobody ever asked: there may be nothing to import, too
+        return
     before = _path(os.environ)
     for name in PREPARED[kind]:
         importlib.import_module(name)
