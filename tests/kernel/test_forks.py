@@ -74,3 +74,14 @@ def test_a_parent_that_nobody_asks_imports_nothing(tmp_path: Path) -> None:
             check=True,
         )
     assert "selectors" in ended.stderr and "pytest" not in ended.stderr
+
+
+def test_one_that_is_killed_while_it_asks_takes_no_parent_along() -> None:
+    """Before it has asked, or in the middle of it: others are still given their processes."""
+    command = [sys.executable, "-m", "duranb", "--version"]
+    before = forks.run(command, capture_output=True, check=True)
+    for sent in (b"", (99).to_bytes(8, "big"), (99).to_bytes(8, "big") + b"{"):
+        with socket.socket(socket.AF_UNIX) as asks:
+            asks.connect(f"{os.environ[forks.PLACE]}/command-0")
+            asks.sendall(sent)
+    assert vars(forks.run(command, capture_output=True, check=True)) == vars(before)
