@@ -16,7 +16,7 @@ from duranb.engine.options import first_line
 from duranb.engine.runtime import Settings, Shown
 from duranb.engine.selfcheck import SelfCheck
 from duranb.errors import DuranbError, UsageError
-from duranb.jupyter import offline, progress
+from duranb.jupyter import offline, progress, registries
 from duranb.jupyter.cells import Cells, notice
 from duranb.jupyter.idle import Idle
 from duranb.jupyter.magics import DuranbMagics, await_verbs
@@ -171,6 +171,7 @@ class Extension:
 
     def _look(self) -> bool:
         held.look_around()
+        registries.CONTAINERS.sizes()
         return self._check is not None and self._check.look()
 
     def _news(self) -> str:
