@@ -166,7 +166,7 @@ def test_no_secret_is_kept_of_a_row(tmp_path: Path) -> None:
     """Whether it stands in the environment or is known to the kernel alone, in a value or an error:
     not in what is kept, in the table, or in what is said, which goes into logs."""
     cells = (
-        "%%durable one\nfrom pydantic import SecretStr\nmine = SecretStr('quokka-' + '4711-zzyyxx')",
+        "%%durable one\nfrom pydantic import SecretStr\nmine = SecretStr('quokka-' + '4711-zzyy')",
         "%%durable two\nimport os\nboth = [os.environ['MODEL_API_KEY'], mine.get_secret_value()]\n"
         "if n == 2: raise ValueError(f'{both}')",
     )
