@@ -72,7 +72,7 @@ def registrations() -> dict[str, Any]:
             if module_of(getattr(vars(of).get(name), "_accessor", object)) == "__main__":
                 found.add(f"pandas.{kind}.{name}")
     for name in _OF_SQLITE:
-        for key, function in getattr(sys.modules.get("sqlite3"), name, {}).items():
+        for key, function in list(getattr(sys.modules.get("sqlite3"), name, {}).items()):
             if getattr(function, "__module__", "") == "__main__":
                 kind = name_of(key[0]) if name == "adapters" else key
                 found.add(f"sqlite3.{name}[{kind}]")
