@@ -490,7 +490,7 @@ def test_a_setting_is_read_while_loggers_are_made() -> None:
         for name in names:
             loggers.pop(name, None)
 
-    beside(change, lambda: settings._read("logging"), 100)
+    beside(change, lambda: settings._read("logging"), 500)
     assert not settings._unread
 
 
