@@ -32,6 +32,7 @@ from duranb.record import events as e
 from duranb.record.events import Binding
 from duranb.record.model import Call, Execution
 from duranb.record.standing import UNDO
+from duranb.terminal import tame
 from duranb.text import sources
 
 MOST_PRINTED = 100_000
@@ -292,7 +293,7 @@ class _Printed:
         raise AssertionError("a compensation has no validator")
 
     def notice(self, text: str) -> None:
-        print(f"duranb: {text}")
+        print(f"duranb: {tame(text)}")
 
     def completed(self, execution: int) -> None:
         """Its caller sees the result."""

@@ -35,6 +35,7 @@ from duranb.record.model import (
 from duranb.record.numbers import Numbers
 from duranb.record.recorded import RecordedCalls, hash_of
 from duranb.record.trails import Trails
+from duranb.text import given
 
 replace = msgspec.structs.replace
 
@@ -294,7 +295,7 @@ class History:
         if reference.isdigit() and reference not in self._of_step:
             name, number = "", reference
         if number:
-            found = self.executions.get(int(number)) if number.isdigit() else None
+            found = self.executions.get(given.number(number) or 0)
             if found is None or (name and found.step != name):
                 raise NoSuchStep(
                     f"there is no execution {number!r}{f' of step {name!r}' if name else ''}"

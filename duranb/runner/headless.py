@@ -33,6 +33,7 @@ from duranb.record.history import History
 from duranb.record.model import Origin, Status
 from duranb.runner import undoing
 from duranb.runner.ahead import PLAIN, WAITS, Waits
+from duranb.runner.parameters import inject
 from duranb.store import StoreView, is_store, store_path
 from duranb.views.status import differing
 
@@ -411,29 +412,3 @@ def _done(notebook: Path, died: int, first: int) -> RunResult:
     return RunResult(
         DONE, died, steps=len(ended), restored=restored, notes=tuple(differing(history))
     )
-
-
-def inject(document: nbformat.NotebookNode, parameters: Mapping[str, Any]) -> int:
-    """Put a cell that assigns parameters after the one tagged ``parameters``, or first of all; its
-    index."""
-    lines = [f"{name} = {value!r}" for name, value in parameters.items()]
-    cell = nbformat.v4.new_code_cell("# parameters\n" + "\n".join(lines))
-    tagged = [
-        i
-        for i, c in enumerate(document.cells)
-        if "parameters" in c.get("metadata", {}).get("tags", ())
-    ]
-    at = tagged[0] + 1 if tagged else 0
-    document.cells.insert(at, cell)
-    return at
-
-
-def parameter(text: str) -> tuple[str, Any]:
-    """``NAME=VALUE``; a value that is JSON is that, any other one is text."""
-    name, sign, value = text.partition("=")
-    if not (name.isidentifier() and sign):
-        raise UsageError(f"-p takes NAME=VALUE, not {text!r}")
-    try:
-        return name, json.loads(value)
-    except json.JSONDecodeError:
-        return name, value
