@@ -19,7 +19,7 @@ from duranb.engine.memory import _encoder, _Held, _Remembered
 from duranb.errors import UsageError
 from duranb.record import events as e
 from duranb.record.history import History
-from duranb.record.model import Execution, Status
+from duranb.record.model import Execution, Origin, Status
 from duranb.record.standing import UNDO
 from duranb.store import encryption
 from tests.engine.world import World
@@ -331,3 +331,45 @@ def test_threads_see_at_once_that_a_variable_was_set_since(world: World) -> None
     around._assumed = Gone(around._assumed)
     around._actual = lambda name: "set since"  # type: ignore[method-assign]
     assert around.version("$NOWHERE_SET") == "set since"
+
+
+# -- looking at a notebook whose cell runs -------------------------------------------------------
+
+
+LOOKED = (
+    "if flag:\n    z = [7]\n    globals()['w'] = [9]\np.append(2)\nq = 6\ndel gone\nlook()\ny = 2"
+)
+
+
+def looked_at(world: World, look: Callable[[], object]) -> None:
+    """A cell in whose middle somebody looks at the namespace."""
+    world.live["look"] = look
+    world.plain("p, flag, q, gone = [1], True, 5, 8")
+    world.cell("work", LOOKED)
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["its own", "another"])
+def test_a_step_has_all_that_it_did_whoever_looks_meanwhile(world: World, own: bool) -> None:
+    """The page that plans a rewind while the cell runs, from another thread, or its own code."""
+
+    def look() -> None:
+        if own:
+            world.runtime.catch_up()
+        else:
+            in_thread(world.runtime.catch_up).join()
+
+    looked_at(world, look)
+    assert {"z", "w", "p", "q", "y"} <= world.last("work").outputs.keys()
+    assert world.last("work").deleted == ("gone",)
+    world.start()
+    looked_at(world, look)
+    assert world.last("work").origin is Origin.RESTORED
+    assert (world.live["z"], world.live["w"], world.live["y"]) == ([7], [9], 2)
+    assert (world.live["p"], world.live["q"], "gone" in world.live) == ([1, 2], 6, False)
+
+
+def test_half_of_a_step_is_no_snapshot(world: World) -> None:
+    """Another thread that asks for the state while a cell runs is given the one it began with."""
+    found: list[int] = []
+    looked_at(world, lambda: in_thread(lambda: found.append(world.runtime.catch_up())).join())
+    assert found == [world.last("work").before]
