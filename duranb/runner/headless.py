@@ -35,6 +35,7 @@ from duranb.runner import undoing
 from duranb.runner.ahead import PLAIN, WAITS, Waits
 from duranb.runner.parameters import inject
 from duranb.store import StoreView, is_store, store_path
+from duranb.store.paths import real
 from duranb.views.status import differing
 
 DONE, FAILED, WAITING, INTERRUPTED = 0, 1, 75, 130
@@ -219,14 +220,14 @@ def run_cells(
     client.on_cell_execute = lambda cell, cell_index: _tell(hooks, document, cell, cell_index)
     environment = {
         **os.environ,
-        "DURANB_NOTEBOOK": str(notebook.resolve()),
+        "DURANB_NOTEBOOK": str(real(notebook)),
         "DURANB_HEADLESS": "1",
         **(env or {}),
     }
     with _closing(client):
         # ipykernel warns on every start that it listens on this machine's own loopback.
         client.extra_arguments = ["--ext=duranb", "--log-level=ERROR"]
-        client.start_new_kernel(env=environment, cwd=str(notebook.resolve().parent))
+        client.start_new_kernel(env=environment, cwd=str(real(notebook).parent))
         client.start_new_kernel_client()
         hooks.on_kernel(int(manager.provisioner.pid))  # type: ignore[union-attr]
         if undo_first:
@@ -388,7 +389,7 @@ def told(error: CellExecutionError) -> str:
 def _history(notebook: Path, *, trusted: bool = False) -> History:
     """The history of a notebook; an empty one where there is none. One that has to be ``trusted``
     and is not raises :class:`duranb.errors.Untrusted`."""
-    folder = store_path(notebook.resolve())
+    folder = store_path(notebook)
     if not is_store(folder):
         return History()
     with StoreView.open(folder) as view:

@@ -33,6 +33,7 @@ from duranb.session.session import Session
 from duranb.store import StoreView, is_store, objects
 from duranb.store.buckets import Bucket, open_bucket
 from duranb.store.keys import key_of
+from duranb.store.paths import real
 from duranb.views.lines import NOT_KEPT
 
 MODULE = "steps"
@@ -97,7 +98,7 @@ def take(
     given |= parameters or {}
     check_parameters(given)
     fits = fitting.fits(notebook)
-    session = Session.visit(notebook.resolve(), store_path(notebook))
+    session = Session.visit(real(notebook), store_path(notebook))
     try:
         session.need_trust()
         branch = _stand(session.runtime, notebook, journals[0].run)

@@ -18,7 +18,7 @@ from duranb.errors import UsageError
 from duranb.runner import headless, over
 from duranb.runner.over import How, Outcome, Row
 from duranb.store import StoreView, is_store, store_path
-from duranb.store.paths import runs_path
+from duranb.store.paths import real, runs_path
 from duranb.terminal import tame
 
 NAME = "%Y-%m-%dT%H-%M-%S"
@@ -97,7 +97,7 @@ def crontab(notebook: Path, when: Every | Daily, words: list[str]) -> str:
 
     Raises :class:`UsageError` for what no line can say.
     """
-    notebook = notebook.resolve()
+    notebook = real(notebook)
     # A file's name may look like an option.
     name = f"./{notebook.name}" if notebook.name.startswith("-") else notebook.name
     said = shlex.join([sys.executable, "-m", "duranb", "run", name, "--next", *words])

@@ -18,6 +18,7 @@ from urllib.parse import unquote, urlsplit
 
 from duranb.errors import StoreError, StoreUnwritable, UsageError
 from duranb.store import files, guarded
+from duranb.store.paths import real
 
 AT_ONCE = 16
 """Objects that are read at once, where each takes a round trip."""
@@ -57,7 +58,7 @@ def open_bucket(url: str) -> Bucket:
     parts = urlsplit(url)
     if parts.scheme in ("", "file") or len(parts.scheme) == 1:  # one letter: a drive
         path = unquote(parts.path) if parts.scheme == "file" else url
-        return Folder(Path(path).expanduser().resolve())
+        return Folder(real(Path(path).expanduser()))
     return Remote(url)
 
 

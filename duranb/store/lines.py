@@ -68,11 +68,18 @@ class Lines:
                 yield found
 
     def append(self, line: bytes) -> None:
-        """Add a line. Raises OSError."""
+        """Add a line.
+
+        Raises :class:`duranb.errors.StoreUnwritable`, also for a file that has another name, or
+        that is none.
+        """
         data = _encrypted(_sealed(line), self._cipher) + b"\n"
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-        with os.fdopen(guarded.descriptor(self._file, flags), "ab", buffering=0) as out:
-            files.write_all(out, data)
+        try:
+            with os.fdopen(guarded.descriptor(self._file, flags), "ab", buffering=0) as out:
+                files.write_all(out, data)
+        except OSError as error:
+            raise files.unwritable(self._file.parent, error) from error
 
     def rewrite(self, *, encrypted: bool) -> None:
         """Write all of them encrypted, or in plain form. Done again after a kill, it goes on.

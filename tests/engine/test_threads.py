@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 import os
 import random
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from duranb.errors import UsageError
 from duranb.record import events as e
 from duranb.record.history import History
 from duranb.record.model import Execution, Status
+from duranb.record.standing import UNDO
 from duranb.store import encryption
 from tests.engine.world import World
 
@@ -44,6 +46,23 @@ def in_thread(do: Callable[[], Any]) -> threading.Thread:
     thread = threading.Thread(target=run)
     thread.start()
     return thread
+
+
+class Gates:
+    """Out of reach of the notebook."""
+
+    open: dict[str, threading.Event] = {}
+    drawn: list[float] = []
+
+
+def opens(gate: str) -> None:
+    """Whoever waits for it goes on."""
+    Gates.open[gate].set()
+
+
+def passes(gate: str) -> None:
+    """Waits until it is open."""
+    assert Gates.open[gate].wait(60)
 
 
 # -- what failed steps undo ----------------------------------------------------------------------
@@ -72,6 +91,13 @@ def undo(number: int) -> None:
     Undone.order.append(number)
 
 
+def undo_in_turn(number: int) -> None:
+    """The first one begins and ends first, and the second goes on after it."""
+    print(f"undoes {number}")
+    opens("first" if number == 1 else "second")
+    passes("second" if number == 1 else "over")
+
+
 def fails(world: World, number: int) -> None:
     """A step fails for good, and what it did is undone."""
     with pytest.raises(ValueError, match=str(number)) as caught:
@@ -90,6 +116,31 @@ def test_a_step_may_fail_while_another_one_is_undone(world: World) -> None:
     assert Undone.order == [2, 1]
     assert [x.status for x in world.history.executions_of("book")] == [Status.COMPENSATED] * 2
     assert not world.history.to_undo
+
+
+def test_undos_that_run_at_once_print_each_their_own(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And when they are over, in whatever order, standard output is what it was."""
+    Gates.open = {name: threading.Event() for name in ("first", "second", "over")}
+    world.live["undo"] = undo_in_turn
+    world.plain(UNDONE)
+    before = sys.stdout
+    one = in_thread(lambda: fails(world, 1))
+    passes("first")
+    other = in_thread(lambda: fails(world, 2))
+    passes("second")
+    one.join()
+    opens("over")
+    other.join()
+    assert sys.stdout is before
+    kept = [
+        world.runtime.store.get(x.messages)
+        for x in world.history.executions_of(f"{UNDO}book")
+        if x.messages
+    ]
+    assert sorted(b"undoes 1" in bytes(each) for each in kept) == [False, True]
+    assert sorted(b"undoes 2" in bytes(each) for each in kept) == [False, True]
 
 
 # -- what a step has done before -----------------------------------------------------------------
@@ -140,23 +191,6 @@ def test_the_latest_execution_is_found_by_all_who_ask(world: World) -> None:
 
 
 # -- another attempt -----------------------------------------------------------------------------
-
-
-class Gates:
-    """Out of reach of the notebook."""
-
-    open: dict[str, threading.Event] = {}
-    drawn: list[float] = []
-
-
-def opens(gate: str) -> None:
-    """Whoever waits for it goes on."""
-    Gates.open[gate].set()
-
-
-def passes(gate: str) -> None:
-    """Waits until it is open."""
-    assert Gates.open[gate].wait(60)
 
 
 def draws() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import msgspec
@@ -68,3 +69,14 @@ def test_nothing_is_written_through_a_link(tmp_path: Path, place: str) -> None:
     with pytest.raises(StoreUnwritable, match="is a link"):
         lines.begin()
     assert not any(theirs.iterdir())
+
+
+def test_nothing_is_added_to_a_file_with_another_name(tmp_path: Path, file: Path) -> None:
+    """It might be any file of the user's."""
+    theirs = tmp_path / "theirs"
+    theirs.write_bytes(b"own")
+    file.unlink()
+    os.link(theirs, file)
+    with pytest.raises(StoreUnwritable, match="is a link"):
+        Lines(file).append(b'{"run":"r"}')
+    assert theirs.read_bytes() == b"own"

@@ -11,7 +11,8 @@ import pytest
 from duranb.errors import UsageError
 from duranb.export import export
 from duranb.export.errors import ExportError
-from duranb.runner import headless
+from duranb.runner import headless, schedule
+from duranb.store.buckets import open_bucket
 
 CELL = '{"cell_type": "code", "source": %s, "metadata": {}, "outputs": []}'
 NOTEBOOK = '{"cells": [%s], "metadata": {}, "nbformat": 4, "nbformat_minor": 4}'
@@ -58,3 +59,13 @@ def test_a_link_to_ones_own_notebook_is_followed(tmp_path: Path) -> None:
     (tmp_path / "own.ipynb").write_text(NOTEBOOK % (CELL % '"a = 1"'))
     (tmp_path / "a.ipynb").symlink_to("own.ipynb")
     assert [c.source for c in headless.read(tmp_path / "a.ipynb").cells] == ["a = 1"]
+
+
+def test_a_link_that_leads_nowhere_is_no_reason_to_fail_otherwise(tmp_path: Path) -> None:
+    """In whatever place: a notebook, a bucket."""
+    path = tmp_path / "a.ipynb"
+    path.symlink_to(path.name)
+    assert "a.ipynb" in schedule.crontab(path, schedule.times("1h", ""), [])
+    assert open_bucket(str(path)).names("runs/") == []
+    with pytest.raises(UsageError, match="cannot read"):
+        headless.run(path)
