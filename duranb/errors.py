@@ -36,6 +36,8 @@ from __future__ import annotations
 
 import traceback
 
+from duranb.terminal import tame
+
 __all__ = [
     "AnswerTooLong",
     "BatchFailed",
@@ -74,7 +76,7 @@ class DuranbError(Exception):
         self.message = message
 
     def _render_traceback_(self) -> list[str]:
-        return [f"duranb: {type(self).__name__}: {self.message}"]
+        return [f"duranb: {type(self).__name__}: {tame(self.message)}"]
 
 
 class UsageError(DuranbError):

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from duranb.cli.saying import say
 from duranb.engine import inbox
 from duranb.session import answering, signalling
 from duranb.session.places import find_store
@@ -25,13 +26,13 @@ def change(verb: Changes, notebook: Path, *, dry_run: bool, yes: bool) -> None:
     session = Session.visit(notebook, find_store(notebook))
     try:
         found = session.change(verb)
-        click.echo(str(found))
+        say(str(found))
         if dry_run:
-            click.echo("nothing was changed (--dry-run)")
+            say("nothing was changed (--dry-run)")
         elif (yes and not verb.always_asks) or click.confirm("go on?"):
-            click.echo(asyncio.run(found.apply()))
+            say(asyncio.run(found.apply()))
         else:
-            click.echo(unchanged(verb, yes=yes))
+            say(unchanged(verb, yes=yes))
     finally:
         session.close()
 
@@ -52,16 +53,16 @@ def answer(verb: Answer, notebook: Path) -> None:
         given = answering.made(question, verb, reader.artifacts)
         inbox.post_answer(reader.store_path, history, given)
         then = _then(notebook, reader.holder)
-    click.echo(f"answered: {question.preview}. {then}")
+    say(f"answered: {question.preview}. {then}")
 
 
 def signal(verb: Signal, notebook: Path) -> None:
     """Leave the signal where the notebook finds it."""
     sent = signalling.send(notebook, verb)
     if sent.is_awaited:
-        click.echo(f"signalled {verb.name}. {_then(notebook, sent.holder)}")
+        say(f"signalled {verb.name}. {_then(notebook, sent.holder)}")
     else:
-        click.echo(f"signalled {verb.name}: nobody waits for it yet, and it is kept")
+        say(f"signalled {verb.name}: nobody waits for it yet, and it is kept")
 
 
 def _then(notebook: Path, holder: int | None) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from duranb.cli.saying import put_out, say
 from duranb.errors import UsageError
 from duranb.session import places
 from duranb.session.reader import open_reader
@@ -20,6 +21,7 @@ def timeline(verb: Timeline, notebook: Path) -> None:
     with open_reader(notebook) as reader:
         page = timeline_html(reader.history, reader.artifacts, title=notebook.stem)
     _write(page, verb.out)
+    _say_if_plain("the timeline", is_encrypted=reader.is_encrypted)
 
 
 def export(verb: Export, notebook: Path) -> None:
@@ -35,14 +37,14 @@ def export(verb: Export, notebook: Path) -> None:
         from duranb.temporal.export import write
 
         for file in write(notebook, verb.out):
-            click.echo(str(file))
+            say(str(file))
         return
     from duranb.export import graph_of, rendered
 
     graph = graph_of(notebook)
     _write(rendered(graph, verb.target), verb.out)
     for note in graph.notes:
-        click.echo(f"duranb: {note}", err=True)
+        say(f"duranb: {note}", err=True)
 
 
 def export_traces(verb: ExportTraces, notebook: Path) -> None:
@@ -51,13 +53,14 @@ def export_traces(verb: ExportTraces, notebook: Path) -> None:
 
     with open_reader(notebook) as reader:
         body = traces(reader.history, notebook.stem)
+    _say_if_plain("what the traces say", is_encrypted=reader.is_encrypted)
     if verb.endpoint is None:
         _write(body.decode() + "\n", verb.out)
         return
     if verb.out is not None:
         raise UsageError("choose one: -o FILE, or --endpoint URL")
     send(body, verb.endpoint)
-    click.echo(f"the traces were sent to {verb.endpoint}")
+    say(f"the traces were sent to {verb.endpoint}")
 
 
 def verify(verb: Verify, notebook: Path) -> None:
@@ -71,14 +74,14 @@ def verify(verb: Verify, notebook: Path) -> None:
 
     checked = check(notebook)
     for note in (*checked.differing, *checked.problems):
-        click.echo(f"duranb: {note}", err=True)
+        say(f"duranb: {note}", err=True)
     if checked.problems:
         sys.exit(1)
-    click.echo(f"{checked.events} events, all as acknowledged")
+    say(f"{checked.events} events, all as acknowledged")
     if checked.is_encrypted:
         from duranb.session.encrypting import READABLE
 
-        click.echo(f"encrypted; {READABLE}")
+        say(f"encrypted; {READABLE}")
 
 
 def adopt(verb: Adopt, notebook: Path) -> None:
@@ -86,7 +89,7 @@ def adopt(verb: Adopt, notebook: Path) -> None:
     if not notebook.exists():
         raise UsageError(f"there is no notebook {notebook}")
     folder = places.adopt(notebook.resolve(), verb.name)
-    click.echo(f"{notebook} goes on with the history of {verb.name}: {folder}")
+    say(f"{notebook} goes on with the history of {verb.name}: {folder}")
 
 
 def encrypt(verb: Encrypt | Decrypt, notebook: Path) -> None:
@@ -95,20 +98,26 @@ def encrypt(verb: Encrypt | Decrypt, notebook: Path) -> None:
     from duranb.session import encrypting
 
     change = encrypting.planned(notebook, verb)
-    click.echo(str(change))
+    say(str(change))
     if verb.dry_run:
-        click.echo("nothing was changed (--dry-run)")
+        say("nothing was changed (--dry-run)")
     elif verb.yes or click.confirm("go on?"):
         import asyncio  # 40 ms, which those who only look need not wait for
 
-        click.echo(asyncio.run(change.apply()))
+        say(asyncio.run(change.apply()))
     else:
-        click.echo("nothing was changed; --yes does it without asking")
+        say("nothing was changed; --yes does it without asking")
+
+
+def _say_if_plain(what: str, *, is_encrypted: bool) -> None:
+    """Say that what leaves an encrypted store does so in plain form."""
+    if is_encrypted:
+        say(f"duranb: the store is encrypted, and {what} is not: keep it as safe", err=True)
 
 
 def _write(text: str, out: Path | None) -> None:
     if out is None:
-        click.echo(text, nl=False)
+        put_out(text)
     else:
         out.write_text(text, encoding="utf-8")
-        click.echo(str(out))
+        say(str(out))

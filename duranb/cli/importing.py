@@ -5,9 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import click
-
 from duranb.cli.running import progress
+from duranb.cli.saying import say
 from duranb.runner import importing
 from duranb.session.change import listed
 from duranb.verbs.headless import Import
@@ -29,11 +28,11 @@ def take(verb: Import, notebook: Path) -> None:
         )
     made = f"{count(taken.executions, 'execution')} and {count(taken.calls, 'call')}"
     cost = f" ({money(taken.cost)})" if taken.cost else ""
-    click.echo(f"imported {taken.run}: {made}{cost} are new here, on branch {taken.branch}")
+    say(f"imported {taken.run}: {made}{cost} are new here, on branch {taken.branch}")
     if taken.given:
-        click.echo(f"steps that were given what they made there: {listed(taken.given)}")
+        say(f"steps that were given what they made there: {listed(taken.given)}")
     for note in taken.notes:
-        click.echo(f"duranb: {note}", err=True)
+        say(f"duranb: {note}", err=True)
     if taken.stopped:
-        click.echo(f"duranb: {taken.stopped}", err=True)
+        say(f"duranb: {taken.stopped}", err=True)
     sys.exit(1 if taken.failed else 0)

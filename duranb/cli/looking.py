@@ -5,9 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import click
-
 from duranb.cli.main import refusal
+from duranb.cli.saying import say
 from duranb.errors import DuranbError, UsageError
 from duranb.session.reader import open_reader
 from duranb.verbs.declaration import Looks
@@ -24,7 +23,7 @@ def look(verb: Looks, notebook: Path) -> None:
         said = refusal(error)
         if said is None:
             raise
-        click.echo(said, err=True)
+        say(said, err=True)
         sys.exit(2 if isinstance(error, UsageError) else verb.refused)
     console = console_for()
     if not console.is_terminal:  # a pipe has no width that would have to cut something off

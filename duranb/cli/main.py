@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 import duranb
+from duranb.cli.saying import say
 from duranb.errors import DuranbError, UsageError
 from duranb.text import grammars
 from duranb.verbs.declaration import Changes, Live, Looks, Verb
@@ -70,7 +71,7 @@ class Commands(click.Group):
             said = refusal(error)
             if said is None:
                 raise
-            click.echo(said, err=True)
+            say(said, err=True)
             sys.exit(2 if isinstance(error, UsageError) else 1)
 
 
@@ -121,7 +122,7 @@ def install(sys_prefix: bool) -> None:
     """
     from duranb.cli.kernels import install as write
 
-    click.echo(f"installed: {write(sys_prefix=sys_prefix)}")
+    say(f"installed: {write(sys_prefix=sys_prefix)}")
 
 
 @cli.command()

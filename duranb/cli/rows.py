@@ -7,13 +7,14 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-import click
 import msgspec
 
 from duranb.cli.running import bar
+from duranb.cli.saying import put_out, say
 from duranb.errors import UsageError
 from duranb.runner import headless, over
 from duranb.runner.over import Outcome, Row
+from duranb.terminal import tame
 from duranb.verbs.headless import Run
 from duranb.views.words import count, money
 
@@ -45,25 +46,25 @@ def run(verb: Run, notebook: Path) -> None:
             last = outcome.error.strip().splitlines()[-1:]
             if last and outcome.exit in (headless.DONE, headless.FAILED):
                 progress.console.print(
-                    f"run {outcome.run} {outcome.status}: {last[0]}", markup=False
+                    tame(f"run {outcome.run} {outcome.status}: {last[0]}"), markup=False
                 )
 
         carry_out = _on_temporal if verb.on else _here
         outcomes = carry_out(verb, notebook, rows, names or None, ended)
     made = over.written(over.table(rows, outcomes), suffix)
     if verb.out is None:
-        click.echo(made, nl=False)
+        put_out(made)
     else:
         verb.out.write_text(made, encoding="utf-8")
     left = len(rows) - len(outcomes)
     without = "under way" if verb.on else "not run"
     said = ", ".join([f"{n} {s}" for s, n in counts.items()] + [f"{left} {without}"] * bool(left))
-    click.echo(f"{count(len(rows), 'row')}: {said}; {money(cost)}", err=True)
+    say(f"{count(len(rows), 'row')}: {said}; {money(cost)}", err=True)
     if counts["done"] < len(rows):
         example = next((r for r in rows if r.run in outcomes and outcomes[r.run].exit), None)
         if example is not None:
-            click.echo(f"look at one: {_look(verb, notebook, example, outcomes)}", err=True)
-        click.echo("the same command goes on with those that are not done", err=True)
+            say(f"look at one: {_look(verb, notebook, example, outcomes)}", err=True)
+        say("the same command goes on with those that are not done", err=True)
     ends = (headless.FAILED, headless.INTERRUPTED, headless.WAITING)
     code = next((end for end in ends if counts[over.STATUSES[end]]), headless.DONE)
     code = headless.INTERRUPTED if left and not code else code
@@ -151,5 +152,5 @@ def _on_temporal(
     try:
         asyncio.run(go())
     except KeyboardInterrupt:
-        click.echo("duranb: interrupted; the rows go on over there", err=True)
+        say("duranb: interrupted; the rows go on over there", err=True)
     return outcomes

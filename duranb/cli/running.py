@@ -11,12 +11,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import click
-
+from duranb.cli.saying import say
 from duranb.errors import UsageError
 from duranb.runner import headless, offline, verifying
 from duranb.session.places import has_store, left_behind, run_of
 from duranb.session.reader import open_reader
+from duranb.terminal import tame
 from duranb.verbs.headless import Resume, Run, Test
 from duranb.verbs.table import Export, Verify
 from duranb.views.render import console_for
@@ -37,7 +37,7 @@ def run(verb: Run, notebook: Path) -> None:
         return
     if notebook.exists() and not has_store(notebook):
         for old in left_behind(notebook)[:1]:
-            click.echo(
+            say(
                 f"duranb: {old}.ipynb is gone and has left its history; this run begins a new one. "
                 f"If {notebook} is that notebook: remove its new store, and duranb adopt "
                 f"{notebook} {old} goes on with the old one",
@@ -55,7 +55,7 @@ def _scheduled(verb: Run, notebook: Path) -> None:
     when = None if verb.next else schedule.times(verb.every, verb.at)
     headless.check_names(headless.read(notebook), notebook)
     if verb.crontab and when is not None:
-        click.echo(schedule.crontab(notebook, when, _words(verb)))
+        say(schedule.crontab(notebook, when, _words(verb)))
         return
     how = over.How(
         timeout=verb.timeout,
@@ -69,9 +69,9 @@ def _scheduled(verb: Run, notebook: Path) -> None:
     def ended(outcome: over.Outcome, due: datetime | None = None) -> None:
         spent = f", {money(outcome.cost)}" if outcome.cost else ""
         then = f"; the next one at {due:%Y-%m-%d %H:%M:%S}" if due is not None else ""
-        click.echo(f"{notebook}/{outcome.run}: {outcome.status}{spent}{then}", err=True)
+        say(f"{notebook}/{outcome.run}: {outcome.status}{spent}{then}", err=True)
         if outcome.error:
-            click.echo(f"duranb: {outcome.error}", err=True)
+            say(f"duranb: {outcome.error}", err=True)
 
     if when is None:
         outcome = schedule.tick(notebook, verb.parameters, how)
@@ -128,7 +128,7 @@ def progress(notebook: Path) -> Iterator[headless.Hooks]:
 
         def on_cell(number: int, total: int, label: str) -> None:
             description = f"{notebook.name} · {label}" if label else notebook.name
-            progress.update(task, completed=number, total=total, description=description)
+            progress.update(task, completed=number, total=total, description=tame(description))
 
         def on_restart(number: int) -> None:
             progress.console.print(f"the kernel died; starting another one ({number})")
@@ -141,7 +141,7 @@ def bar(what: str) -> Iterator[tuple[Any, Any]]:
     """A bar on a terminal, and nothing where there is none."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
     console = console_for(stderr=True)
     shown = console.is_terminal  # else it would end with an empty line
     with Progress(*columns, console=console, transient=True, disable=not shown) as progress:
@@ -150,13 +150,13 @@ def bar(what: str) -> Iterator[tuple[Any, Any]]:
 
 def _finish(result: headless.RunResult) -> None:
     for note in result.notes:
-        click.echo(f"duranb: {note}", err=True)
+        say(f"duranb: {note}", err=True)
     if result.error:
-        click.echo(f"duranb: {result.error}", err=True)
+        say(f"duranb: {result.error}", err=True)
     else:
         parts = [f"{count(result.steps, 'step')}, {result.restored} restored"]
         parts += [f"through {count(result.restarts, 'restart')}"] if result.restarts else []
-        click.echo(f"done: {', '.join(parts) if result.steps else 'no cell is durable'}", err=True)
+        say(f"done: {', '.join(parts) if result.steps else 'no cell is durable'}", err=True)
     sys.exit(result.exit_code)
 
 
@@ -165,12 +165,12 @@ def verify(verb: Verify, notebook: Path) -> None:
     with progress(notebook) as hooks:
         done = verifying.verify(notebook, hooks=hooks, timeout=verb.timeout)
     for said in done.failed:
-        click.echo(f"duranb: {said}: what it makes was not there", err=True)
+        say(f"duranb: {said}: what it makes was not there", err=True)
     for each in done.found:
-        click.echo(f"duranb: {each}", err=True)
+        say(f"duranb: {each}", err=True)
     differing = len({each.execution for each in done.found})
     if done.found:
-        click.echo(
+        say(
             f"duranb: {differing} of {done.steps} steps do not give again what was recorded: "
             "record what differs each time (duranb.now, duranb.random, duranb.uuid4, duranb.call)",
             err=True,
@@ -178,7 +178,7 @@ def verify(verb: Verify, notebook: Path) -> None:
         sys.exit(1)
     aside = f", but for ids and times that libraries draw (in {', '.join(done.aside)})"
     said = f"{done.steps} steps rerun offline, all as recorded"
-    click.echo(said + (aside if done.aside else ""))
+    say(said + (aside if done.aside else ""))
 
 
 def check(verb: Export, notebook: Path) -> None:
@@ -188,9 +188,9 @@ def check(verb: Export, notebook: Path) -> None:
     with progress(notebook) as hooks:
         done = exported.check(notebook, hooks=hooks, timeout=verb.timeout)
     for sentence in done.differs:
-        click.echo(f"duranb: {sentence}", err=True)
+        say(f"duranb: {sentence}", err=True)
     if done.differs:
-        click.echo(
+        say(
             f"duranb: the export of {notebook.name} does not do what the notebook did: run the "
             "notebook once more as it is, and export it again; what differs then, record "
             "(duranb.now, duranb.random, duranb.call) or put into a step",
@@ -202,7 +202,7 @@ def check(verb: Export, notebook: Path) -> None:
         said += f", but for ids and times that libraries draw (in {', '.join(done.aside)})"
     if done.untold:
         said += f"; nothing is recorded of what these make: {', '.join(done.untold)}"
-    click.echo(said)
+    say(said)
 
 
 def test(verb: Test, notebook: Path) -> None:
@@ -213,7 +213,7 @@ def test(verb: Test, notebook: Path) -> None:
     ):
         failure, cells = done.failure, done.document.cells
     if failure is not None:
-        click.echo(f"duranb: {failure.message}", err=True)
+        say(f"duranb: {failure.message}", err=True)
         sys.exit(1)
     steps = sum(bool(headless.step_of(c.source)) for c in cells if c.cell_type == "code")
-    click.echo(f"{notebook.name}: {steps} steps passed, offline")
+    say(f"{notebook.name}: {steps} steps passed, offline")

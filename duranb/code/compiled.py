@@ -233,7 +233,7 @@ def _take_lru_cache(value: Any) -> tuple[tuple[Any, ...], Options]:
     wrapped = value.__wrapped__
     given = {
         name: held
-        for name, held in vars(value).items()
+        for name, held in vars(value).copy().items()
         if name not in OF_CACHED and not (name in vars(wrapped) and vars(wrapped)[name] is held)
     }
     return (wrapped, *([given] if given else [])), value.cache_parameters()
@@ -287,7 +287,7 @@ def _take_singledispatch(value: Any) -> tuple[tuple[Any, ...], Options]:
     options: Options = {"types": [kind for kind, _ in registry]}
     if part:
         options["part"] = part
-    attributes = {n: v for n, v in vars(value).items() if n not in _OF_DISPATCH}
+    attributes = {n: v for n, v in vars(value).copy().items() if n not in _OF_DISPATCH}
     return (*(f for _, f in registry), *([attributes] if attributes else [])), options
 
 

@@ -38,6 +38,7 @@ from duranb.code.looking import (
     written,
 )
 from duranb.code.modules import ProjectModules
+from duranb.code.moving import is_moving, steady
 
 __all__ = ["Reach", "Uses", "captured", "of_class", "of_function", "of_tree"]
 
@@ -118,25 +119,35 @@ class Uses:
 
     def of(self, names: Iterable[str], imports: Iterable[str] = ()) -> Reach:
         """What is reached from these global names, and through ``imports`` (absolute names)."""
-        walk = _Walk(self)
-        for name in names:
-            walk.name(name, given=True)
-        for module in imports:
-            walk.found.uses.update(self.modules.reach(module))
-        return walk.found
+        names, imports = list(names), list(imports)
+
+        def look() -> Reach:
+            walk = _Walk(self)
+            for name in names:
+                walk.name(name, given=True)
+            for module in imports:
+                walk.found.uses.update(self.modules.reach(module))
+            return walk.found
+
+        return steady(look)
 
     def of_object(self, value: object, given: Iterable[object] = ()) -> Reach:
         """What a function or class reaches, itself left out; called with ``given``, if that is
         told: their classes have code as well."""
-        walk = _Walk(self)
-        walk.inside(value)
-        for each in given:
-            walk.value(each)
-        return walk.found
+        given = list(given)
+
+        def look() -> Reach:
+            walk = _Walk(self)
+            walk.inside(value)
+            for each in given:
+                walk.value(each)
+            return walk.found
+
+        return steady(look)
 
     def fingerprint(self, value: object) -> str:
         """The identity of a function, a class, or anything that wraps one."""
-        return identity.of_callable(value)
+        return steady(lambda: identity.of_callable(value))
 
     def sort(self, cls: type) -> str:
         """Whose class this is: ``notebook``, ``module:NAME`` of the project, or empty."""
@@ -170,7 +181,7 @@ class _Walk:
         try:
             self._follow(name, given)
         except BaseException as error:  # of any kind: what is not foreseen here is the value's own
-            if not own_failure(error):
+            if not own_failure(error) or is_moving(error):
                 raise
             if not given:
                 self.found.data.add(name)

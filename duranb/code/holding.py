@@ -29,6 +29,7 @@ from duranb.code.looking import (
 )
 from duranb.code.mentions import Chain, Mentions
 from duranb.code.modules import ProjectModules
+from duranb.code.moving import steady
 
 GONE = object()
 
@@ -108,20 +109,25 @@ def held(
     variables of the notebook's that are read. ``whole`` counts all that those ``modules`` of the
     project's hold that are met.
     """
-    walk = _Walk(modules, live, whole)
-    for each in met:
-        walk.met(each)
-    walk.code(cell, live)
-    for code in codes:
-        walk.code(mentions.of_code(code), live)
-    walk.go()
-    walk.same_objects(names)
-    for chain in cell.first:
-        if chain[0] == "$":
-            walk.found.first.add(f"${chain[1]}")
-        else:
-            walk.found.first.update(walk.resolve(chain, live))
-    return walk.found
+    met, codes, names = list(met), list(codes), list(names)
+
+    def look() -> Held:
+        walk = _Walk(modules, live, whole)
+        for each in met:
+            walk.met(each)
+        walk.code(cell, live)
+        for code in codes:
+            walk.code(mentions.of_code(code), live)
+        walk.go()
+        walk.same_objects(names)
+        for chain in cell.first:
+            if chain[0] == "$":
+                walk.found.first.add(f"${chain[1]}")
+            else:
+                walk.found.first.update(walk.resolve(chain, live))
+        return walk.found
+
+    return steady(look)
 
 
 class _Walk:
@@ -188,7 +194,7 @@ class _Walk:
         roots = {chain[0] for chain in told.chains}
         packages = {_home_of(scope.get(root)) for root in roots}
         packages |= {name.partition(".")[0] for name in told.imports}
-        for name in self._modules_of.given:
+        for name in list(self._modules_of.given):  # steps in other threads set more
             package, own = name.partition(".")[0], name.rpartition(".")[2]
             builtin = package == "builtins" and own in roots
             if builtin or own in told.attributes or package in packages:

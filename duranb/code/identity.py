@@ -150,7 +150,8 @@ def held(function: types.FunctionType) -> list[object]:
 
 def attributes(cls: type) -> dict[str, Any]:
     """What a class defines itself, without Python's and pydantic's bookkeeping."""
-    found = {k: v for k, v in dict_of(cls).items() if not _noise(k, v)}
+    # A copy: pickling its first instance in another thread gives a class one more attribute.
+    found = {k: v for k, v in dict(dict_of(cls)).items() if not _noise(k, v)}
     return registered.told(cls, found) if registered.is_registered(cls) else found
 
 
@@ -164,9 +165,9 @@ def virtual(cls: type) -> list[type]:
 
 def parts(value: object) -> Iterator[object]:
     """What an object holds in its attributes and slots, without asking the object."""
-    yield from own(value).values()
+    yield from list(own(value).values())
     for cls in mro_of(type(value)):
-        for slot in dict_of(cls).values():
+        for slot in list(dict_of(cls).values()):
             if type(slot) is types.MemberDescriptorType:
                 with contextlib.suppress(AttributeError):  # not assigned
                     yield slot.__get__(value)
@@ -294,8 +295,8 @@ class _Tokens:
 
     def _container(self, value: Any) -> object:
         if type(value) is dict:
-            return ("dict", [(self.token(k), self.token(v)) for k, v in value.items()])
-        tokens = [self.token(v) for v in value]
+            return ("dict", [(self.token(k), self.token(v)) for k, v in list(value.items())])
+        tokens = [self.token(v) for v in list(value)]
         if type(value) in (set, frozenset):
             tokens.sort(key=repr)
         return (type(value).__name__, tokens)
@@ -317,7 +318,7 @@ class _Tokens:
             bytecode.identity(function.__code__),
             [self.token(v) for v in function.__defaults__ or ()],
             self.token(function.__kwdefaults__),
-            [(n, self.token(v)) for n, v in function.__annotations__.items()],
+            [(n, self.token(v)) for n, v in list(function.__annotations__.items())],
             [self.token(v) for v in _cells(function)],
             [(k, self.token(v)) for k, v in extra.items()],
             # By its code wherever it is from: being wrapped makes it part of this function.
@@ -352,7 +353,7 @@ class _Tokens:
 
     def _given(self, member: enum.Enum) -> list[object]:
         """The attributes that a member of an enum was given, beside those of every enum's."""
-        given = {k: v for k, v in own(member).items() if not (k[:1] == "_" == k[-1:])}
+        given = {k: v for k, v in list(own(member).items()) if not (k[:1] == "_" == k[-1:])}
         return [(k, self.token(v)) for k, v in sorted(given.items())]
 
 

@@ -49,8 +49,7 @@ class ProjectModules:
         self._read: dict[str, _Source] = {}
         self._own: dict[str, bool] = {}
         self._real: dict[str, str] = {}
-        self._loaded = (0, "")
-        self._present: list[str] = []
+        self._loaded: tuple[tuple[int, str], list[str]] = ((0, ""), [])
         self._searched: tuple[tuple[str, ...], list[Path]] = ((), [])
         installed = [Path(sys.prefix), Path(sys.base_prefix), Path(__file__).parents[1]]
         self._installed = [
@@ -89,11 +88,13 @@ class ProjectModules:
 
     def present(self) -> list[str]:
         """The project's modules that are loaded. Looked for when others are loaded than before."""
-        loaded = len(sys.modules), next(reversed(sys.modules))
-        if loaded != self._loaded or not all(n in sys.modules for n in self._present):
-            self._loaded = loaded
-            self._present = [n for n in list(sys.modules) if self._file(n) is not None]
-        return self._present
+        names = list(sys.modules)
+        before, present = self._loaded
+        loaded = len(names), names[-1]
+        if loaded != before or not all(n in sys.modules for n in present):
+            present = [n for n in names if self._file(n) is not None]
+            self._loaded = loaded, present  # at once: others ask at the same time
+        return present
 
     def loaded(self, imports: Iterable[str]) -> None:
         """Code ran that imports these: read now what it loaded, before somebody edits the file."""
@@ -131,10 +132,12 @@ class ProjectModules:
 
     def _folders(self, search: tuple[str, ...]) -> list[Path]:
         """The folders of the project that ``search`` (``sys.path``) leads to, the root first."""
-        if self._searched[0] != search:
+        before, own = self._searched
+        if before != search:
             folders = dict.fromkeys([self.root, *(Path(p).resolve() for p in search)])
-            self._searched = (search, [f for f in folders if self._is_own(f)])
-        return self._searched[1]
+            own = [f for f in folders if self._is_own(f)]
+            self._searched = (search, own)
+        return own
 
     def _resolved(self, folder: str) -> str:
         """A folder without links in its path; what is above it is looked at once for all."""
@@ -175,8 +178,8 @@ class ProjectModules:
                 known = self._parsed(file.read_bytes(), package, stamp)
         except OSError as error:  # removed since it was loaded, say
             known = _Source(spec, patched, (0, 0), f"unreadable: {error.strerror}", ())
-        self._read[name] = replace(known, spec=spec, patched=patched)
-        return self._read[name]
+        found = self._read[name] = replace(known, spec=spec, patched=patched)
+        return found
 
     def _parsed(self, source: bytes, package: str, stamp: tuple[int, int]) -> _Source:
         try:

@@ -91,7 +91,8 @@ class Budget:
         self._more = more
         self._spent = spent
         self._reserved = Amount()
-        self._lock = threading.Lock()
+        # Re-entrant: an answer that is garbage collected unread ends its call, wherever we are.
+        self._lock = threading.RLock()
 
     @property
     def spent(self) -> Amount:
@@ -108,7 +109,7 @@ class Budget:
             alone = not self._reserved.calls
             wanted = self._spent.plus(self._reserved).plus(most)
             if self.limit.allows(wanted) or (alone and self.limit.allows(self._sum(expected))):
-                self._reserved = self._reserved.plus(most)
+                self._reserve(most)
                 return True
             if not alone:
                 return False
@@ -137,13 +138,21 @@ class Budget:
     def commit(self, most: Amount) -> None:
         """Reserve ``most`` for a call that was sent already, whatever is left."""
         with self._lock:
-            self._reserved = self._reserved.plus(most)
+            self._reserve(most)
+
+    def _reserve(self, most: Amount) -> None:
+        while True:
+            before = self._reserved
+            after = before.plus(most)
+            if self._reserved is before:  # else the garbage collector has just ended a call
+                self._reserved = after
+                return
 
     def settle(self, reserved: Amount, paid: Amount = Amount(), place: Hashable = None) -> None:
         """A call that had ``reserved`` has ended, and cost ``paid``: nothing where it failed.
         ``place`` is the one it has in the journal."""
         with self._lock:
-            self._reserved = self._reserved.minus(reserved)
+            self._reserve(Amount().minus(reserved))
             self._spent = self._spent.plus(paid)
 
 

@@ -15,13 +15,13 @@ from functools import partial
 from duranb.code import registered
 from duranb.code.fingerprint import Reach
 from duranb.code.holding import Held, held
-from duranb.engine import sharing
+from duranb.engine import sharers, sharing
 from duranb.engine.cleaning import start_clean
 from duranb.engine.runtime import Runtime
 from duranb.engine.spec import Spec
 from duranb.errors import NotRestorable
 from duranb.record.model import ABSENT, CONTESTED, REWOUND, UNTOLD, Execution, Status
-from duranb.state import Namespace, process, randomness
+from duranb.state import process, randomness
 from duranb.state.randomness import OWN, UNSEEDED
 
 
@@ -132,12 +132,6 @@ def _need_whole(runtime: Runtime, spec: Spec, found: Inputs) -> None:
             )
 
 
-def _can_be_told(namespace: Namespace, names: Collection[str]) -> bool:
-    """Whether the content of each value says again what it said when the value was stored. That of
-    a figure, for one, is another after it was loaded: then it says nothing of several together."""
-    return all(namespace.version_of(namespace.live[n]) == namespace.version(n) for n in names)
-
-
 def _can_be_given(
     runtime: Runtime, spec: Spec, given: Mapping[str, str], recorded: Execution
 ) -> bool:
@@ -179,24 +173,8 @@ def unlike(
             return f"class {name} is not there, and {registered.WHY}"
     if other := runtime.surroundings.unlike(counted, given):
         return f"{other} changed"
-    not_here = gone(runtime, recorded)
-    for name, others in recorded.shared.items():
-        # Each of the names that share it would see what the step changed in place.
-        if name not in not_here and namespace.sharing(name) != set(others) - not_here:
-            return f"other names share what it changes in place: {name}"
-    for name, version in recorded.sharers.items():
-        names = name.split(", ")
-        if not all(n in namespace.live for n in names):
-            continue
-        if len(names) > 1:
-            # As one value: it also tells who shares what with whom.
-            now = namespace.version_of({n: namespace.live[n] for n in names})
-            if now != version and _can_be_told(namespace, names):
-                return f"{name} share something else than they did, and it changes that in place"
-        elif namespace.version(name) != version:
-            return f"{name} changed, which shares what it changes in place"
-    if name := _parted(runtime, recorded):
-        return f"{name} changed, which shares what it binds to another name"
+    if why := sharers.unlike(runtime, recorded):
+        return why
     if changed_names := sharing.differing(runtime, recorded):
         return f"{changed_names} share something else than they did"
     standing = namespace.generators.told()
@@ -208,32 +186,6 @@ def unlike(
         if stood != OWN and standing.get(generator, UNSEEDED) != stood:
             return f"it draws random numbers, and the state of {generator} is another one"
     return ""
-
-
-def _parted(runtime: Runtime, recorded: Execution) -> str:
-    """A name whose value shared with an output, and would not share with a restored one: it has
-    changed, and the object in common is only known by a name that the step takes from it, as
-    ``a, b = b, a`` does. Empty where there is none."""
-    namespace, outputs = runtime.namespace, recorded.outputs
-    read = recorded.inputs.keys() | recorded.uses.keys()
-    taken = (outputs.keys() | recorded.deleted) & read - recorded.shared.keys()
-    sharing = {n for name in taken for n in namespace.sharing(name)} - outputs.keys()
-    snapshot = runtime.history.snapshots.get(recorded.snapshot) if sharing else None
-    if snapshot is None:
-        return ""
-    artifacts = {b.artifact for b in outputs.values()}
-    for name in sorted(sharing & snapshot.changed.keys()):
-        was = snapshot.changed[name]
-        if was.artifact in artifacts and namespace.version(name) != was.version:
-            return name
-    return ""
-
-
-def gone(runtime: Runtime, recorded: Execution) -> set[str]:
-    """The names that an execution had changed in place and that do not exist here: another cell
-    had bound them to what it changed, and is further down, or is no more."""
-    names = recorded.shared.keys() - {recorded.result_name}
-    return {n for n in names if n not in runtime.namespace.live}
 
 
 def inputs_of(
@@ -291,7 +243,8 @@ def touched(
     and which of the environment it reads (``$NAME``). ``whole``: all that the modules hold."""
     uses = runtime.namespace.uses
     modules = (n.removeprefix("module:") for n in reach.uses if n.startswith("module:"))
-    met = [*reach.met, *(sys.modules[m] for m in modules if m in sys.modules)]
+    loaded = (sys.modules.get(m) for m in modules)
+    met = [*reach.met, *(module for module in loaded if module is not None)]
     found = held(
         uses.modules,
         runtime.namespace.live,

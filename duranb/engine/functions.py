@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -265,6 +266,7 @@ class _Latest:
         self._history: History | None = None
         self._seen = 0
         self._by_arguments: dict[tuple[tuple[str, str], ...], int] = {}
+        self._lock = threading.Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Stored with its function, without the history it has looked at."""
@@ -272,13 +274,15 @@ class _Latest:
 
     def of(self, history: History, given: dict[str, str]) -> Execution | None:
         """That of the current run, or None."""
-        if history is not self._history:
-            self._history, self._seen, self._by_arguments = history, 0, {}
-        for this in history.carried_out_since(self._step, self._seen):
-            self._seen = this.id
-            arguments = {n: v for n, v in this.inputs.items() if n in self._parameters}
-            self._by_arguments[_key(arguments)] = this.id
-        found = history.executions.get(self._by_arguments.get(_key(given), 0))
+        with self._lock:  # whoever asks meanwhile would miss what is not looked at yet
+            if history is not self._history:
+                self._history, self._seen, self._by_arguments = history, 0, {}
+            for this in history.carried_out_since(self._step, self._seen):
+                self._seen = this.id
+                arguments = {n: v for n, v in this.inputs.items() if n in self._parameters}
+                self._by_arguments[_key(arguments)] = this.id
+            latest = self._by_arguments.get(_key(given), 0)
+        found = history.executions.get(latest)
         return found if found is not None and found.run == history.run else None
 
 
@@ -356,13 +360,16 @@ def _restored(runtime: Runtime, spec: Spec, decision: Decision, reached: _Reache
 
 
 _told: set[str] = set()
+_telling = threading.Lock()
 
 
 def _tell_unrecorded(step: str, found: Sequence[ways.Way]) -> None:
     """Once for a step in each process: it may be called a thousand times."""
-    if found and step not in _told:
+    with _telling:
+        if not found or step in _told:
+            return
         _told.add(step)
-        notice(ways.sentence(step, found))
+    notice(ways.sentence(step, found))
 
 
 _sources: WeakKeyDictionary[Callable[..., Any], str] = WeakKeyDictionary()

@@ -85,6 +85,8 @@ def posted_answer(store: Path, history: History, call: int) -> e.Answered | None
         return None
     found = _read(file, _question(history, call))
     if found is None:
+        if not os.path.lexists(file):
+            return None  # another thread has taken it in meanwhile
         raise Untrusted(
             f"the answer in {file} was not given to question {call} by you: it is not used. "
             f"Remove the file, then duranb answer NOTEBOOK {call} VALUE"
@@ -112,6 +114,8 @@ def posted_signals(store: Path, history: History) -> Iterator[e.Signalled]:
             continue  # being written
         found = _read(folder / name, f"{history.run} signal")
         if found is None:
+            if not os.path.lexists(folder / name):
+                continue  # as an answer
             raise Untrusted(
                 f"the signal in {folder / name} was not sent to this run by you: it is not used. "
                 "Remove the file, then duranb signal NOTEBOOK NAME VALUE"

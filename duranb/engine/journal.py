@@ -303,7 +303,7 @@ class Journal:
     def left(self) -> DuranbError | None:
         """Why the step is not done although its body returned: it was stopped, or has begun to ask
         for something that it never awaited."""
-        for asked in self.unawaited.values():
+        for asked in list(self.unawaited.values()):
             return UsageError(
                 f"step {self.step!r} asked nobody: this code awaits, so write {asked}"
             )

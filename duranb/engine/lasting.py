@@ -26,7 +26,7 @@ class Lasting:
 
     def __init__(self, tell: Callable[[], object]) -> None:
         self._tell = tell
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # what is over may be garbage collected while it is told
         self._is_over = False
         self._is_told = False
 

@@ -92,7 +92,7 @@ class Gate:
     _gaps: deque[int] = field(default_factory=lambda: deque(maxlen=SAMPLE))
     _unheard: int = 0
     _answers: deque[float] = field(default_factory=lambda: deque(maxlen=10_000))
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _lock: threading.RLock = field(default_factory=threading.RLock)  # as a budget's
 
     def enter(self, tokens: int, refuse: Callable[[], None]) -> Flow[float]:
         """Wait until a call of about so many ``tokens`` may leave; when that was. ``refuse`` raises

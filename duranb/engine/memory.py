@@ -117,9 +117,10 @@ class Memory:
     def forget(self, fact: Fact | int) -> None:
         """Remember a fact no longer. Raises :class:`UsageError` for one that is not remembered."""
         number = fact if isinstance(fact, int) else fact.id
-        if number not in self._held().facts:
-            raise UsageError(f"{self.trail.name} remembers no fact {number}")
-        self._write(_Forgotten(number))
+        with _adding:
+            if number not in self._held().facts:
+                raise UsageError(f"{self.trail.name} remembers no fact {number}")
+            self._write(_Forgotten(number))
 
     # -- conversations ---------------------------------------------------------------------
 
@@ -141,7 +142,7 @@ class Memory:
 
     def __repr__(self) -> str:
         held = self._held()
-        said = sum(map(len, held.said.values()))
+        said = sum(map(len, list(held.said.values())))
         return f"<memory {self.trail.name!r}: {len(held.facts)} facts, {said} messages>"
 
     # -- how -------------------------------------------------------------------------------
@@ -197,7 +198,7 @@ class _Held:
                 self.facts[self._count] = Fact(self._count, text, about)
                 self._new.append((self._count, vector))
             case _Forgotten(fact):
-                del self.facts[fact]
+                self.facts.pop(fact, None)  # two branches may have forgotten it
             case _Said(conversation, message):
                 self.said.setdefault(conversation, []).append(message)
 
@@ -221,7 +222,8 @@ class _Held:
                 fit,
                 k,
             )
-        return [msgspec.structs.replace(self.facts[n], score=score) for n, score in rows]
+        known = [(self.facts.get(n), score) for n, score in rows]
+        return [msgspec.structs.replace(f, score=score) for f, score in known if f is not None]
 
     def _query(self, sql: str, vector: list[float], fit: list[int], k: int) -> list[Any]:
         import duckdb  # a notebook whose agent remembers no facts need not load it
@@ -232,13 +234,13 @@ class _Held:
                 self._table = duckdb.connect(":memory:", config={"threads": 1})
                 self._table.execute(f"CREATE TABLE facts (id INTEGER, vector {kind})")
             while self._new:
-                some, rest = self._new[:_ROWS], self._new[_ROWS:]
+                some = self._new[:_ROWS]  # more may be added while these are put there
                 vectors = [array.array("f", v).tolist() for _, v in some]
                 self._table.execute(
                     f"INSERT INTO facts SELECT unnest($1::INTEGER[]), unnest($2::{kind}[])",
                     [[n for n, _ in some], vectors],
                 )
-                self._new = rest
+                del self._new[: len(some)]
             sql = sql.replace("$1", f"$1::{kind}")
             return self._table.execute(sql, [vector, fit, k]).fetchall()
         except RuntimeError as error:

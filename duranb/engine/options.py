@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from duranb.engine.retry import Policy
 from duranb.errors import UsageError
+from duranb.text import given
 
 _FIRST_LINE = re.compile(r"\s*%%durable(?P<rest>[ \t][^\n]*|)(?:\n|$)")
 
@@ -138,9 +139,10 @@ def _whole(values: dict[str, str], option: str, default: int) -> int:
     text = values.get(option)
     if text is None:
         return default
-    if not text.isdigit():
+    found = given.number(text)
+    if found is None:
         raise UsageError(f"%%durable: {option} takes a whole number from 0, not {text!r}")
-    return int(text)
+    return found
 
 
 def _seconds(values: dict[str, str], option: str, default: float | None) -> float | None:

@@ -10,6 +10,8 @@ from contextvars import ContextVar
 from threading import Lock
 from typing import Any, TextIO
 
+from duranb.terminal import tame
+
 listening: ContextVar[Callable[[], str] | None] = ContextVar("duranb_printed", default=None)
 """Gives all that the current thread or task has printed so far; None where nobody listens. In a
 notebook the cell's own outputs are kept."""
@@ -114,4 +116,4 @@ class _Ear(Above):
 def notice(text: str) -> None:
     """Say something that is no output of the step's."""
     out = sys.stdout if listening.get() is None else sys.stderr
-    print(f"duranb: {text}", file=out)
+    print(f"duranb: {tame(text)}", file=out)

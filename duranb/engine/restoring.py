@@ -6,8 +6,9 @@ from typing import Any
 
 import msgspec
 
-from duranb.engine.decide import Decision, gone
+from duranb.engine.decide import Decision
 from duranb.engine.runtime import Runtime
+from duranb.engine.sharers import gone
 from duranb.engine.spec import Spec
 from duranb.engine.steprun import NOTHING
 from duranb.record import events as e

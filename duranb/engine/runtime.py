@@ -61,7 +61,8 @@ class Settings:
     variables, so nothing that changes in it is a change of the notebook's. ``display`` makes what
     shows how far a map is. ``budget`` is what the whole run may cost. ``importing`` runs no step:
     each is given what was imported for it, or ends the run. ``spread`` has several workers carry
-    out the items of maps.
+    out the items of maps. ``owns_generators`` says whether the random generators are used by
+    nothing else meanwhile, or by nothing here; None: nobody knows.
     """
 
     headless: bool = False
@@ -76,6 +77,16 @@ class Settings:
     budget: Budget | None = None
     importing: bool = False
     spread: Spread | None = None
+    owns_generators: bool | None = None
+
+
+class Undoing:
+    """The executions that are being undone; hold ``changed`` to look at them, which tells when one
+    of them is over."""
+
+    def __init__(self) -> None:
+        self.executions: set[int] = set()
+        self.changed = threading.Condition()
 
 
 class Runtime:
@@ -86,9 +97,9 @@ class Runtime:
     which folds events in; hold it to iterate, single look-ups need none. ``inbox`` is the store's
     folder, where other processes leave answers and signals. ``asked`` are the forms of the
     questions that are open in this process, by their calls, and ``taking`` is held to give a signal
-    to one wait. ``running`` is the cell that runs, for code that no context variable tells where it
-    is. ``run_body`` runs a cell's source in a namespace, and may return an awaitable; None where no
-    cell can run.
+    to one wait; ``undoing`` is what is undone now, whoever does it. ``running`` is the cell that
+    runs, for code that no context variable tells where it is. ``run_body`` runs a cell's source in
+    a namespace, and may return an awaitable; None where no cell can run.
     """
 
     def __init__(
@@ -104,6 +115,7 @@ class Runtime:
         self.inbox = inbox
         self.asked: dict[int, Form] = {}
         self.taking = threading.Lock()
+        self.undoing = Undoing()
         self.running: StepContext | None = None
         self.run_body: Callable[[str, dict[str, Any]], Any] | None = None
         self.history = folding.history
@@ -207,6 +219,7 @@ class FailedStart:
 
 _active: Runtime | None = None
 _opener: Callable[[], object] | None = None
+_opening = threading.RLock()
 _using: ContextVar[Runtime | None] = ContextVar("duranb_runtime", default=None)
 
 
@@ -221,7 +234,9 @@ def needed() -> Runtime | None:
     """The active runtime, for code that wants to be durable: a surface that opens its store only
     when it is needed opens it now. None where there is no such surface."""
     if active() is None and _opener is not None:
-        _opener()
+        with _opening:  # several threads may be the first
+            if active() is None and _opener is not None:
+                _opener()
     return active()
 
 

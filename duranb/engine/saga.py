@@ -204,16 +204,34 @@ def begin(runtime: Runtime, executions: Sequence[Execution], reason: str) -> lis
     compensations. Raises what :func:`compensate` does, and what :func:`need_settled` does."""
     need_settled(runtime, executions)
     runtime.record(e.SagaBegun(executions=[x.id for x in executions], reason=reason))
-    return carry_on(runtime)
+    return carry_on(runtime, [x.id for x in executions])
 
 
-def carry_on(runtime: Runtime) -> list[int]:
-    """Undo what a saga has still to undo. Raises what :func:`begin` does."""
-    history, done = runtime.history, []
-    need_settled(runtime, [history.executions[i] for i in history.to_undo])
-    while history.to_undo:
-        done.append(compensate(runtime, history.executions[history.to_undo[0]]))
-    return done
+def carry_on(runtime: Runtime, wanted: Sequence[int] | None = None) -> list[int]:
+    """Undo what sagas have still to undo, until those that are ``wanted`` are undone (None: all
+    that there are now); the ids of the compensations. What another thread is undoing is waited for.
+    Raises what :func:`begin` does."""
+    history, busy, done = runtime.history, runtime.undoing, list[int]()
+    left = list(history.to_undo)
+    need_settled(runtime, [history.executions[i] for i in left])
+    ours = set(left if wanted is None else wanted)
+    while True:
+        with busy.changed:
+            left = list(history.to_undo)
+            taken = left[0] if left and left[0] not in busy.executions else None
+            if taken is not None:
+                busy.executions.add(taken)
+            elif ours.isdisjoint(left):
+                return done
+            else:
+                busy.changed.wait()
+                continue
+        try:
+            done.append(compensate(runtime, history.executions[taken]))
+        finally:
+            with busy.changed:
+                busy.executions.discard(taken)
+                busy.changed.notify_all()
 
 
 def undo_one(runtime: Runtime, call: Call) -> None:
@@ -268,12 +286,12 @@ def settle(runtime: Runtime, last: Execution | None) -> None:
     """
     if last is None or last.options.get("on_failure") != COMPENSATE or last.error is None:
         return
-    begun = last.id in runtime.history.to_undo
+    begun = last.id in list(runtime.history.to_undo)
     failed_itself = last.status is Status.FAILED and last.error.type != DIED
     if runtime.settings.strict or not (begun or failed_itself):
         return
     if begun:
-        carry_on(runtime)
+        carry_on(runtime, [last.id])
     else:
         plan = whole(runtime, last)
         if not any(each.possible for each in plan):

@@ -110,7 +110,7 @@ class Attempt:
         self._main: asyncio.Task[Any] | None = None
         self._tasks: dict[asyncio.Task[Any], Scope] = {}
         self._futures: WeakSet[Future[Any]] = WeakSet()
-        self.threads: WeakKeyDictionary[threading.Thread, Scope] = WeakKeyDictionary()
+        self._threads: WeakKeyDictionary[threading.Thread, Scope] = WeakKeyDictionary()
         self._under_way: dict[object, asyncio.Task[Any] | None] = {}
         self._rose: deque[tuple[BaseException, Scope]] = deque(maxlen=MOST_ERRORS)
 
@@ -203,14 +203,22 @@ class Attempt:
 
     def submitted(self, future: Future[Any]) -> None:
         """Work of this attempt waits in a pool."""
-        self._futures.add(future)
+        with self._lock:
+            self._futures.add(future)
+
+    def began(self, thread: threading.Thread, scope: Scope) -> None:
+        """Code of this attempt starts a thread, which is that scope."""
+        with self._lock:
+            self._threads[thread] = scope
 
     def lasting(self) -> list[str]:
         """The names of threads that it has started and that go on. One that nobody waits for, and
         that has sent nothing (a progress bar's), is not worth a word."""
+        with self._lock:
+            threads = list(self._threads.items())
         return [
             thread.name
-            for thread, scope in list(self.threads.items())
+            for thread, scope in threads
             if thread.is_alive() and (scope.spoke or not thread.daemon)
         ]
 
@@ -218,14 +226,16 @@ class Attempt:
 
     def rose(self, error: BaseException, scope: Scope) -> None:
         """An error has left a scope. The first scope that it leaves is the one where it rose."""
-        if is_content(error) and self._scope_of(error) is None:
-            self._rose.append((error, scope))
+        with self._lock:
+            if is_content(error) and self._scope_of(error) is None:
+                self._rose.append((error, scope))
 
     def _scope_of(self, error: BaseException) -> Scope | None:
-        noted = next((s for known, s in reversed(self._rose) if known is error), None)
-        if noted is not None:
-            return noted
-        with self._lock:  # a task may be awaited by somebody who is woken before we are
+        with self._lock:
+            noted = next((s for known, s in reversed(self._rose) if known is error), None)
+            if noted is not None:
+                return noted
+            # A task may be awaited by somebody who is woken before we are.
             return next((s for t, s in self._tasks.items() if _error_of(t) is error), None)
 
     def suspects(self, error: BaseException) -> list[int]:
@@ -270,7 +280,8 @@ class Attempt:
         with self._lock:
             busy = set(self._under_way.values())
             idle = [t for t in self._tasks if t not in busy and t is not self._main]
-        for future in list(self._futures):
+            futures = list(self._futures)
+        for future in futures:
             future.cancel()
         for task in idle:
             _cancel(task)
@@ -284,7 +295,8 @@ class Attempt:
     @property
     def alive(self) -> bool:
         """Whether tasks that it has started have not ended yet."""
-        return any(task is not self._main for task in self._tasks)
+        with self._lock:
+            return any(task is not self._main for task in self._tasks)
 
 
 PATIENCE = 60.0
@@ -408,7 +420,7 @@ def follow() -> None:
         where = inside.get()
         if where is not None:
             run, scope = thread.run, where.attempt.started()
-            where.attempt.threads[thread] = scope
+            where.attempt.began(thread, scope)
             thread.run = lambda: _thread_as(where, scope, run)  # type: ignore[method-assign]
         start(thread)
 

@@ -17,6 +17,7 @@ from duranb.engine.claim import Claim, now_us
 from duranb.engine.context import StepContext
 from duranb.engine.flows import NOT_YET
 from duranb.errors import UsageError, Waiting
+from duranb.record.events import NEVER
 from duranb.store.paths import RUNS
 
 LONGEST = 60.0
@@ -144,5 +145,7 @@ def microseconds(when: datetime) -> int:
 
 
 def clock(until: int) -> str:
-    """A time, for people."""
+    """A time, for people; what somebody else recorded may be none."""
+    if not 0 <= until < NEVER:
+        return "(no time)"
     return f"{datetime.fromtimestamp(until / 1e6, UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -71,16 +71,18 @@ class Tally:
         self._execution = execution
         self._within = within
         self._append = append
-        self._lock = threading.Lock()
+        # Re-entrant: an answer that is garbage collected unread is recorded, wherever we are then.
+        self._lock = threading.RLock()
         self._counts: dict[tuple[How, str], int] = {}
         self._told = 0
         self._ended = False
 
-    def note(self, how: How, to: str) -> None:
-        """Something is about to leave. Raises :class:`duranb.errors.StoreError` where that cannot
-        be recorded: then it must not."""
+    def note(self, how: How, to: str, *, gone: bool = False) -> None:
+        """Something is about to leave, or is ``gone`` already: then nobody waits for the record,
+        since the garbage collector may say so. Raises :class:`duranb.errors.StoreError` where that
+        cannot be recorded: then it must not."""
         if self._within is not None:
-            self._within.note(how, to)
+            self._within.note(how, to, gone=gone)
         with self._lock:
             if (how, to) not in self._counts and len(self._counts) >= MOST:
                 to = "other places"
@@ -89,7 +91,7 @@ class Tally:
             event = self._event() if count == 1 or late else None
         if event is not None:
             receipt = self._append(event)
-            if count == 1:
+            if count == 1 and not gone:
                 receipt.wait()
 
     def end(self) -> list[EventBody]:
@@ -103,5 +105,6 @@ class Tally:
 
     def _event(self) -> EventBody:
         self._told = self._total()
-        found = [Way(how.value, to, count) for (how, to), count in self._counts.items()]
+        counts = list(self._counts.items())
+        found = [Way(how.value, to, count) for (how, to), count in counts]
         return WentUnrecorded(execution=self._execution, ways=found)

@@ -16,7 +16,7 @@ from duranb.errors import UsageError
 from duranb.export.chunks import as_main
 from duranb.export.errors import ExportError
 from duranb.export.shell import plain_python
-from duranb.text import sources
+from duranb.text import reading, sources
 
 PLAIN = "plain"
 DURABLE = "durable"
@@ -76,11 +76,12 @@ def document(path: Path) -> nbformat.NotebookNode:
     Raises OSError, and ValueError that says why for a file that is no notebook.
     """
     try:
-        found: nbformat.NotebookNode = nbformat.read(path, as_version=4)
+        text = reading.regular(path).decode("utf-8")
+        found: nbformat.NotebookNode = nbformat.reads(text, as_version=4)
     except OSError:
         raise
     except Exception as error:  # nbformat raises as many types as there are ways to be damaged
-        raise ValueError(str(error)) from error
+        raise ValueError(str(error) or type(error).__name__) from error
     cells = found.get("cells")
     if not isinstance(cells, list) or not isinstance(found.get("metadata"), dict):
         raise ValueError("it has no cells, or no metadata")

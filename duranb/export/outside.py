@@ -127,7 +127,7 @@ class Helpers:
             if file.is_file():
                 try:
                     return statements(file.read_text(encoding="utf-8"))
-                except (OSError, SyntaxError, ValueError):
+                except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
                     return None  # importing it will say so
         return None
 

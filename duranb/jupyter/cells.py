@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import sys
+import threading
 import tokenize
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ from duranb.engine.runtime import Runtime
 from duranb.engine.spec import Spec
 from duranb.engine.steprun import NOTHING, StepRun
 from duranb.errors import StepError, StoreError, UsageError
-from duranb.jupyter import figures, instrument, settable
+from duranb.jupyter import bystep, figures, instrument
 from duranb.jupyter.noting import noting
 from duranb.jupyter.outputs import Outputs
 from duranb.jupyter.settings import Settings
@@ -61,7 +62,7 @@ class Running:
         self._source = source
         self._value: object = NOTHING
         self._figures: frozenset[int] | None = None
-        self._settings = settings
+        self.settings = settings
         self.run: StepRun | None = None
         self.attempt: StepRun | None = None
         self.error: BaseException | None = None
@@ -97,12 +98,12 @@ class Running:
         if self._figures is None:
             self._figures = figures.open_ones()
         figures.close_all_but(self._figures)
-        self._settings.begin()
+        self.settings.begin()
         self._outputs.begin()
 
     def outputs(self) -> list[dict[str, Any]]:
         shown = self._outputs.end()
-        return shown + self._settings.changes(shown)
+        return shown + self.settings.changes(shown)
 
     def result(self) -> object:
         return self._value
@@ -162,7 +163,7 @@ def notice(outputs: Outputs, text: str) -> None:
     from IPython.display import publish_display_data
 
     with outputs.paused():
-        publish_display_data({"text/plain": text, "text/html": say.quiet_html(text)})
+        publish_display_data(say.quiet(text))
 
 
 class Cells(ast.NodeTransformer):
@@ -171,7 +172,7 @@ class Cells(ast.NodeTransformer):
     def __init__(self, shell: Any, outputs: Outputs, session: Callable[[], Session | None]) -> None:
         self._shell = shell
         self._outputs = outputs
-        self._settable = settable.all_of(shell)
+        self._settable = bystep.all_of(shell)
         self._session = session
         self.need_session: Callable[[], Session] = self._no_session
         self._stack: list[Cell] = []
@@ -254,9 +255,11 @@ class Cells(ast.NodeTransformer):
         return bool(self._stack)
 
     def unknown_code_ran(self) -> None:
-        """Something other than a cell ran (a widget's callback): it may have changed anything."""
+        """Something other than a cell ran (a widget's callback): it may have changed anything. This
+        is also called for a cell, while it runs, in its thread."""
         session = self._session()
-        if session is not None and not self._stack:
+        elsewhere = threading.current_thread() is not threading.main_thread()
+        if session is not None and (elsewhere or not self._stack):
             session.runtime.namespace.touched(None, plain.Code.unknown())
 
     # -- deciding --------------------------------------------------------------------------
@@ -293,6 +296,7 @@ class Cells(ast.NodeTransformer):
             notice(self._outputs, say.not_given(spec.name, elsewhere.came.run, elsewhere.why))
         state = CellState(runtime, spec, decision, instrument.NOTED)
         cell.unsure = state.unsure
+        running.settings.also(bystep.groups(self._shell.user_ns, spec, decision, tree))
         running.run = StepRun(
             runtime,
             spec,

@@ -16,7 +16,7 @@ from duranb.engine.options import first_line
 from duranb.engine.runtime import Settings, Shown
 from duranb.engine.selfcheck import SelfCheck
 from duranb.errors import DuranbError, UsageError
-from duranb.jupyter import offline, progress
+from duranb.jupyter import offline, progress, registries
 from duranb.jupyter.cells import Cells, notice
 from duranb.jupyter.idle import Idle
 from duranb.jupyter.magics import DuranbMagics, await_verbs
@@ -26,6 +26,8 @@ from duranb.jupyter.where import notebook_path
 from duranb.record.question import Question
 from duranb.session import places
 from duranb.session.session import Session
+from duranb.terminal import tame
+from duranb.text import reading
 from duranb.timelines import asked, kernel as timeline_kernel
 from duranb.values import held
 from duranb.views import lines as say
@@ -37,6 +39,7 @@ class Extension:
     def __init__(self, shell: Any) -> None:
         self.shell = shell
         self.session: Session | None = None
+        self._opening = threading.RLock()
         self.notebook = notebook_path(shell.user_ns, Path.cwd())
         self._kernel = getattr(shell, "kernel", None)
         self._outputs = Outputs(self._kernel)
@@ -110,6 +113,10 @@ class Extension:
 
     def need_session(self) -> Session:
         """The open session; opens the store. Raises :class:`duranb.errors.StoreError`."""
+        with self._opening:  # steps of several threads may be the first that need it
+            return self._open_session()
+
+    def _open_session(self) -> Session:
         if self.session is None:
             headless = os.environ.get("DURANB_HEADLESS") == "1"
             given = os.environ.get("DURANB_PARAMETERS")
@@ -146,7 +153,7 @@ class Extension:
         try:
             session = self.need_session()
         except DuranbError as error:
-            print(f"duranb: {error.message}")
+            print(f"duranb: {tame(error.message)}")
             return
         text = say.greeting(session.history)
         if text:
@@ -169,6 +176,7 @@ class Extension:
 
     def _look(self) -> bool:
         held.look_around()
+        registries.CONTAINERS.sizes()
         return self._check is not None and self._check.look()
 
     def _news(self) -> str:
@@ -215,8 +223,8 @@ class Extension:
     def _is_duplicate(self, name: str, cell_id: str) -> bool:
         """Whether the notebook's file still has cell ``cell_id``, and it is the step ``name``."""
         try:
-            cells = json.loads(self.notebook.read_text(encoding="utf-8"))["cells"]
-        except (OSError, ValueError, KeyError):
+            cells = json.loads(reading.regular(self.notebook))["cells"]
+        except (OSError, ValueError, KeyError, RecursionError):
             return False  # not saved yet, or not a notebook: nothing to compare with
         for cell in cells:
             if cell.get("id") == cell_id:

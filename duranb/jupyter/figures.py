@@ -61,7 +61,7 @@ class Watch:
         self._before.clear()
         if not self._drawn_on:
             return frozenset()
-        named = {id(found) for v in live.values() for found in (v, own(v).get("figure"))}
+        named = {id(found) for v in list(live.values()) for found in (v, own(v).get("figure"))}
         return frozenset(n for n, figure in self._drawn_on.items() if id(figure) not in named)
 
 

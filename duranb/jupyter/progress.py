@@ -6,7 +6,7 @@ import secrets
 
 from duranb.engine.progress import Display, Paced, Progress
 from duranb.views import progress as say
-from duranb.views.lines import quiet_html
+from duranb.views.lines import quiet
 
 
 def display() -> Display:
@@ -16,8 +16,7 @@ def display() -> Display:
     where = {"display_id": f"duranb-{secrets.token_hex(8)}"}
 
     def show(progress: Progress, first: bool) -> None:
-        text = say.line(progress)
-        data = {"text/plain": text, "text/html": quiet_html(text)}
+        data = quiet(say.line(progress))
         # Marked as duranb's own: what the step puts out meanwhile is kept, and this is not.
         publish_display_data(data, {"duranb": True}, transient=where, update=not first)
 

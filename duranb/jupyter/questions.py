@@ -12,11 +12,12 @@ import traitlets
 from IPython.display import DisplayHandle, display
 
 from duranb.errors import DuranbError
+from duranb.terminal import tame
 from duranb.timelines.asked import Asked
 from duranb.timelines.bundle import bundled
 from duranb.timelines.kernel import set_apart
 from duranb.verbs.table import Answer
-from duranb.views.lines import quiet_html
+from duranb.views.lines import quiet
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -55,7 +56,7 @@ class Question(anywidget.AnyWidget):
     def _bundle(self) -> dict[str, Any]:
         view = {"version_major": 2, "version_minor": 1, "model_id": self.model_id}
         text = f"⏸ {self._text}  →  %duranb answer {self._call} VALUE"
-        return {VIEW: view, "text/plain": text}
+        return {VIEW: view, "text/plain": tame(text)}
 
     def _heard(self, widget: Any, content: Any, buffers: Any) -> None:
         self._is_heard = True
@@ -85,6 +86,5 @@ class Question(anywidget.AnyWidget):
         """Leave a line in the form's place."""
         text = text or f"⏸ not answered: {self._text}"
         if self._place is not None:
-            data = {"text/plain": text, "text/html": quiet_html(text)}
-            self._place.update(data, raw=True, metadata=OWN)
+            self._place.update(quiet(text), raw=True, metadata=OWN)
         self.close()

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, cast
 
 from traitlets.config import Config
 
+from duranb.code.looking import is_class, module_of, qualname_of
 from duranb.jupyter import told
 from duranb.values import held
 
@@ -31,12 +32,14 @@ def _different(was: Values, now: Values) -> Values:
 class Group(NamedTuple):
     """The settings of one library, or of one part of the shell. ``read`` gives them all, or None
     where it is not loaded; ``fresh`` what they are once it is, where one can know; ``write`` sets
-    some of them. ``changed`` tells what one reading has that another had not."""
+    some of them. ``changed`` tells what one reading has that another had not; ``there`` whether
+    something is so now that could not be kept (None: the reading tells)."""
 
     read: Callable[[], Values | None]
     fresh: Callable[[], Values]
     write: Callable[[Values], None]
     changed: Callable[[Values, Values], Values] = _different
+    there: Callable[[str], bool] | None = None
 
 
 def _same(one: Any, other: Any) -> bool:
@@ -176,9 +179,13 @@ def _write_warnings(values: Values) -> None:
         warnings.resetwarnings()
     filters = values["filters"] if "filters" in values else values["first"]
     for action, message, kind, module, line in reversed(filters):
-        place, _, name = kind.partition(":")
-        category = functools.reduce(getattr, name.split("."), importlib.import_module(place))
-        warnings.filterwarnings(action, message, category, module, line)  # type: ignore[arg-type]
+        warnings.filterwarnings(action, message, _at_place(kind), module, line)
+
+
+def _at_place(place: str) -> Any:
+    """The class in a place, as ``module:name``."""
+    module, _, name = place.partition(":")
+    return functools.reduce(getattr, name.split("."), importlib.import_module(module))
 
 
 def _folder() -> Values | None:
@@ -372,7 +379,20 @@ def _of_shell(shell: Any) -> dict[str, Group]:
         found = shell.user_ns.get("_exit_code")
         return {} if found is None else {"_exit_code": found}
 
+    def annotations() -> Values:
+        return {n: _as_annotation(v) for n, v in shell.user_ns.get("__annotations__", {}).items()}
+
+    def annotate(values: Values) -> None:
+        there = shell.user_ns.setdefault("__annotations__", {})
+        there.update({name: _annotation(value) for name, value in values.items()})
+
     return {
+        "annotations": Group(
+            annotations,
+            dict,
+            annotate,
+            there=lambda name: name in shell.user_ns.get("__annotations__", {}),
+        ),
         "hooks": Group(
             _if_another(partial(told.given, shell), partial(told.hooks, shell)), dict, _nothing
         ),
@@ -389,6 +409,20 @@ def _of_shell(shell: Any) -> dict[str, Group]:
         ),
         "text": _traits(text, ("float_precision", "max_seq_length", "max_width", "pprint")),
     }
+
+
+def _as_annotation(value: object) -> object:
+    """What an annotation comes from again: itself where it is text, a class by its place."""
+    if not is_class(value):
+        return value
+    there: Any = sys.modules.get(module_of(value))
+    for name in qualname_of(value).split("."):
+        there = getattr(there, name, None)
+    return {"class": f"{module_of(value)}:{qualname_of(value)}"} if there is value else value
+
+
+def _annotation(told: object) -> object:
+    return _at_place(told["class"]) if isinstance(told, dict) else told
 
 
 def _traits(owner: Callable[..., Any], names: tuple[str, ...]) -> Group:

@@ -15,6 +15,7 @@ from typing import Any
 
 import blake3
 
+from duranb.code.moving import steady
 from duranb.jupyter.settable import Group, Values
 from duranb.jupyter.told import TOLD
 
@@ -33,9 +34,13 @@ class Settings:
     """What a step changes of them; ``groups`` are those there are, by name."""
 
     def __init__(self, groups: Mapping[str, Group]) -> None:
-        self._groups = groups
+        self._groups = dict(groups)
         self._before: dict[str, Values | None] | None = None
         self._unread: dict[str, str] = {}
+
+    def also(self, groups: Mapping[str, Group]) -> None:
+        """These are there too, or in the place of others."""
+        self._groups |= groups
 
     def begin(self) -> None:
         """A step begins; another attempt of it begins where the first one did."""
@@ -49,7 +54,7 @@ class Settings:
 
     def _read(self, name: str) -> Values | None:
         try:
-            return self._groups[name].read()
+            return steady(self._groups[name].read)
         except Exception as error:  # another version of the library than those this knows
             self._unread[name] = type(error).__name__
             return None
@@ -115,6 +120,8 @@ class Settings:
     def _is_there(self, lost: str) -> bool:
         """Whether what could not be kept of a setting is so here: no other kernel was started."""
         name, _, key = lost.partition(": ")
+        if name in self._groups and (there := self._groups[name].there) is not None:
+            return there(key)
         now = self._read(name) if name in self._groups else None
         return now is not None and now.get(key) is TOLD
 

@@ -2,7 +2,7 @@
 
 A class that ``collections.abc.Sized.register`` was given, an accessor of pandas' frames, a magic:
 they come from the code of a step alone, and nothing that is kept brings them back. So a restored
-step names them.
+step names them. What libraries keep in containers is in :mod:`duranb.jupyter.registries`.
 """
 
 from __future__ import annotations
@@ -31,16 +31,14 @@ _ABSTRACT = [
     *(getattr(numbers, name) for name in numbers.__all__),
 ]
 _ACCESSORS = ("DataFrame", "Series", "Index")
-_OF_SQLITE = ("adapters", "converters")
 
 
 def registered() -> Any:
     """What is another where any was added: to be compared at C speed."""
-    pandas, sqlite = sys.modules.get("pandas"), sys.modules.get("sqlite3")
+    pandas = sys.modules.get("pandas")
     return (
         abc.get_cache_token(),
         [len(getattr(getattr(pandas, kind, None), "_accessors", ())) for kind in _ACCESSORS],
-        [dict(getattr(sqlite, name, {})) for name in _OF_SQLITE],
         _signals(),
     )
 
@@ -71,11 +69,6 @@ def registrations() -> dict[str, Any]:
         for name in getattr(of, "_accessors", ()):
             if module_of(getattr(vars(of).get(name), "_accessor", object)) == "__main__":
                 found.add(f"pandas.{kind}.{name}")
-    for name in _OF_SQLITE:
-        for key, function in getattr(sys.modules.get("sqlite3"), name, {}).items():
-            if getattr(function, "__module__", "") == "__main__":
-                kind = name_of(key[0]) if name == "adapters" else key
-                found.add(f"sqlite3.{name}[{kind}]")
     handlers = _signals().items()
     found |= {f"handler of {name}" for name, f in handlers if f.__module__ == "__main__"}
     return dict.fromkeys(sorted(found), TOLD)

@@ -159,7 +159,7 @@ class NodeOf:
         ``waiting`` where it waits for something else."""
         runtime = self._runtime()
         history = runtime.history
-        for this in reversed(history.executions.values()):
+        for this in reversed(list(history.executions.values())):
             for call in history.waits_for(this.id):
                 if call.kind is Kind.ASK:
                     answer = interrupt({"question": call.preview, "step": this.step})
@@ -247,8 +247,7 @@ class _Work:
         now and draws."""
         self._random: dict[str, str] = {}
         if self._node.seeds:
-            if self._turn.alone or not self._turn.beside:
-                carried.stand(kept, self._node.random)
+            self._turn.undisturbed(lambda: carried.stand(kept, self._node.random))
             self._random = randomness.fingerprints(randomness.state())
 
     # -- what became of it -----------------------------------------------------------------

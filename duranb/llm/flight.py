@@ -362,7 +362,7 @@ class Flight:
 
     def abandon(self) -> None:
         """Its caller reads no further: it was sent, and will be again."""
-        self._step.unrecorded.note(How.UNREAD, urlsplit(self._asked.url).netloc)
+        self._step.unrecorded.note(How.UNREAD, urlsplit(self._asked.url).netloc, gone=True)
         self.release()
 
     def release(self) -> None:

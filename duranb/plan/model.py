@@ -15,6 +15,9 @@ How a runtime carries a plan out, with nothing but the plan and the importable `
 
 from __future__ import annotations
 
+import ast
+import keyword
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Literal
 
@@ -186,7 +189,8 @@ def dump(plan: Plan) -> bytes:
 
 
 def load(data: bytes | str) -> Plan:
-    """A plan from its JSON. Raises :class:`UsageError` if it is none, or of a later version."""
+    """A plan from its JSON. Raises :class:`UsageError` if it is none, or of a later version, or if
+    it does not hold together: anybody may have edited it."""
     try:
         version = msgspec.json.decode(data, type=_Version).version
         if version > VERSION:
@@ -194,9 +198,41 @@ def load(data: bytes | str) -> Plan:
                 f"the plan has version {version}, this duranb reads {VERSION}: export the notebook "
                 "again, or install the duranb that it was exported with"
             )
-        return msgspec.json.decode(data, type=Plan)
+        found = msgspec.json.decode(data, type=Plan)
     except msgspec.MsgspecError as error:
         raise UsageError(f"this is no plan of a notebook: {error}") from error
+    wrong = next(_wrong(found), "")
+    if wrong:
+        raise UsageError(f"this is no plan of a notebook: {wrong}. Export the notebook again")
+    return found
+
+
+def _wrong(plan: Plan) -> Iterator[str]:
+    """What does not hold together in a plan."""
+    places = {node.name: place for place, node in enumerate(plan.nodes)}
+    undone = [node.undo.function for node in plan.nodes if node.undo is not None]
+    names = [plan.module, *undone, *(x.function for x in plan.nodes)]
+    yield from (f"{x!r} is no name" for x in names if not _is_name(x))
+    if len(places) < len(plan.nodes):
+        yield "two nodes have one name"
+    for edge in plan.edges:
+        if not places.get(edge.source, len(places)) < places.get(edge.target, -1):
+            yield f"no node {edge.target!r} comes after a node {edge.source!r}"
+    for each in plan.parameters:
+        if not _is_name(each.name) or not _is_literal(each.default):
+            yield f"{each.name!r} is no parameter with a literal as its default"
+
+
+def _is_name(text: str) -> bool:
+    return text.isidentifier() and not keyword.iskeyword(text)
+
+
+def _is_literal(text: str) -> bool:
+    try:
+        ast.literal_eval(text)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return False
+    return True
 
 
 class _Version(msgspec.Struct):

@@ -390,6 +390,11 @@ EventBody: TypeAlias = (
 )
 
 
+NEVER = 253_370_764_800_000_000
+"""Microseconds since the epoch from which on there is no date: the year 9999. What somebody else
+recorded may say any number."""
+
+
 class Event(msgspec.Struct, frozen=True, gc=False):
     """One line of the history: its number (from 1), its time, its body, and the chain's hash.
 

@@ -236,9 +236,10 @@ class Fold:
     def _answered(self, ts: int, b: e.Answered) -> None:
         history = self.history
         call = history.calls.get(b.call)
-        history.answers[b.call] = b if b.at else replace(b, at=ts)
-        if b.refused:
-            del history.answers[b.call]
+        if b.refused:  # nobody who looks meanwhile may take it for the answer
+            history.answers.pop(b.call, None)
+        else:
+            history.answers[b.call] = b if b.at else replace(b, at=ts)
         if call is None:
             return
         self._update_call(b.call, reason=b.refused)

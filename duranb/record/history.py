@@ -35,6 +35,7 @@ from duranb.record.model import (
 from duranb.record.numbers import Numbers
 from duranb.record.recorded import RecordedCalls, hash_of
 from duranb.record.trails import Trails
+from duranb.text import given
 
 replace = msgspec.structs.replace
 
@@ -106,12 +107,13 @@ class History:
 
     def put_execution(self, this: Execution) -> None:
         """Add an execution, or put it in the place of what was known of it."""
-        if this.id not in self.executions:
+        is_new = this.id not in self.executions
+        self.executions[this.id] = this  # first: what is named below is looked up without the lock
+        if is_new:
             self._seen("execution", this.id)
             self._of_step.setdefault(this.step, []).append(this.id)
             if this.of:
                 self._restored_from.setdefault(this.of, []).append(this.id)
-        self.executions[this.id] = this
         self._changed_at[this.id] = self.seq
         for changes in self._watching:
             changes.executions.add(this.id)
@@ -121,9 +123,10 @@ class History:
         tells all that is known of it, where one does. Raises ValueError for an id that is none."""
         check(call.id)
         before = self.calls.get(call.id)
+        run = self.executions[call.execution].run if before is None else ""
+        self.calls.put(call, event)  # first, as an execution
         if before is None:
             self._seen("call", call.id)
-            run = self.executions[call.execution].run
             self._recorded.add(run, call.step, call.place_key, call.occurrence, call.id)
             if call.kind.traits.anywhere:
                 self._asked.add(hash_of(run, call.step, call.key), call.id)
@@ -135,7 +138,6 @@ class History:
                 self._all_intended.add(call.id)
         self._paid.changed(before, call)
         self._rejected.changed(before, call)
-        self.calls.put(call, event)
         self._changed_at[call.execution] = self.seq
         for changes in self._watching:
             changes.calls.append(call.id)
@@ -253,9 +255,8 @@ class History:
     @property
     def steps(self) -> list[str]:
         """The names of all steps, in order of first appearance (compensations left out)."""
-        return [
-            n for n, ids in self._of_step.items() if self.executions[ids[0]].kind != "compensation"
-        ]
+        named = list(self._of_step.items())
+        return [n for n, ids in named if self.executions[ids[0]].kind != "compensation"]
 
     def last_carried_out(self, step: str) -> Execution | None:
         """The latest execution of a step in this run in which its body ran."""
@@ -294,7 +295,7 @@ class History:
         if reference.isdigit() and reference not in self._of_step:
             name, number = "", reference
         if number:
-            found = self.executions.get(int(number)) if number.isdigit() else None
+            found = self.executions.get(given.number(number) or 0)
             if found is None or (name and found.step != name):
                 raise NoSuchStep(
                     f"there is no execution {number!r}{f' of step {name!r}' if name else ''}"
@@ -462,11 +463,12 @@ class History:
     def ledger(self, execution: int) -> Ledger:
         """What an execution's calls cost, and what those it did not have to make would have."""
         this = self.executions[execution]
-        made = self._paid.of(execution)
-        saved = self._served(this)
-        if this.origin is Origin.RESTORED and this.of in self.executions:
-            kept = self._paid.of(this.of).minus(self._rejected.of(this.of))
-            saved = kept.plus(self._served(self.executions[this.of]))
+        with self.lock:  # a sum that is made up again misses nothing that is folded in meanwhile
+            made = self._paid.of(execution)
+            saved = self._served(this)
+            if this.origin is Origin.RESTORED and this.of in self.executions:
+                kept = self._paid.of(this.of).minus(self._rejected.of(this.of))
+                saved = kept.plus(self._served(self.executions[this.of]))
         return Ledger(
             calls=made.calls,
             tokens=made.tokens,
@@ -485,4 +487,5 @@ class History:
     @property
     def last_execution(self) -> int:
         """The id of the latest execution, 0 for none."""
-        return next(reversed(self.executions), 0)
+        with self.lock:
+            return next(reversed(self.executions), 0)

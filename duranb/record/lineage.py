@@ -93,8 +93,8 @@ class Tree:
         way: list[Snapshot] = []
         names: dict[str, Binding] = {}
         for step in self.walk(snapshot):
-            if step.id in remembered:
-                names = dict(remembered[step.id])
+            if (known := remembered.get(step.id)) is not None:
+                names = dict(known)
                 break
             way.append(step)
         changes = 0

@@ -33,7 +33,9 @@ from duranb.record.history import History
 from duranb.record.model import Origin, Status
 from duranb.runner import undoing
 from duranb.runner.ahead import PLAIN, WAITS, Waits
+from duranb.runner.parameters import inject
 from duranb.store import StoreView, is_store, store_path
+from duranb.store.paths import real
 from duranb.views.status import differing
 
 DONE, FAILED, WAITING, INTERRUPTED = 0, 1, 75, 130
@@ -218,14 +220,14 @@ def run_cells(
     client.on_cell_execute = lambda cell, cell_index: _tell(hooks, document, cell, cell_index)
     environment = {
         **os.environ,
-        "DURANB_NOTEBOOK": str(notebook.resolve()),
+        "DURANB_NOTEBOOK": str(real(notebook)),
         "DURANB_HEADLESS": "1",
         **(env or {}),
     }
     with _closing(client):
         # ipykernel warns on every start that it listens on this machine's own loopback.
         client.extra_arguments = ["--ext=duranb", "--log-level=ERROR"]
-        client.start_new_kernel(env=environment, cwd=str(notebook.resolve().parent))
+        client.start_new_kernel(env=environment, cwd=str(real(notebook).parent))
         client.start_new_kernel_client()
         hooks.on_kernel(int(manager.provisioner.pid))  # type: ignore[union-attr]
         if undo_first:
@@ -387,7 +389,7 @@ def told(error: CellExecutionError) -> str:
 def _history(notebook: Path, *, trusted: bool = False) -> History:
     """The history of a notebook; an empty one where there is none. One that has to be ``trusted``
     and is not raises :class:`duranb.errors.Untrusted`."""
-    folder = store_path(notebook.resolve())
+    folder = store_path(notebook)
     if not is_store(folder):
         return History()
     with StoreView.open(folder) as view:
@@ -411,29 +413,3 @@ def _done(notebook: Path, died: int, first: int) -> RunResult:
     return RunResult(
         DONE, died, steps=len(ended), restored=restored, notes=tuple(differing(history))
     )
-
-
-def inject(document: nbformat.NotebookNode, parameters: Mapping[str, Any]) -> int:
-    """Put a cell that assigns parameters after the one tagged ``parameters``, or first of all; its
-    index."""
-    lines = [f"{name} = {value!r}" for name, value in parameters.items()]
-    cell = nbformat.v4.new_code_cell("# parameters\n" + "\n".join(lines))
-    tagged = [
-        i
-        for i, c in enumerate(document.cells)
-        if "parameters" in c.get("metadata", {}).get("tags", ())
-    ]
-    at = tagged[0] + 1 if tagged else 0
-    document.cells.insert(at, cell)
-    return at
-
-
-def parameter(text: str) -> tuple[str, Any]:
-    """``NAME=VALUE``; a value that is JSON is that, any other one is text."""
-    name, sign, value = text.partition("=")
-    if not (name.isidentifier() and sign):
-        raise UsageError(f"-p takes NAME=VALUE, not {text!r}")
-    try:
-        return name, json.loads(value)
-    except json.JSONDecodeError:
-        return name, value

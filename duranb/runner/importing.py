@@ -27,11 +27,13 @@ from duranb.record.events import Event
 from duranb.record.imports import Imported
 from duranb.record.model import Origin
 from duranb.runner import fitting, headless, renumbering
+from duranb.runner.parameters import check_parameters, inject
 from duranb.session.places import store_path
 from duranb.session.session import Session
 from duranb.store import StoreView, is_store, objects
 from duranb.store.buckets import Bucket, open_bucket
 from duranb.store.keys import key_of
+from duranb.store.paths import real
 from duranb.views.lines import NOT_KEPT
 
 MODULE = "steps"
@@ -94,8 +96,9 @@ def take(
     journals = _journals(source, run, key, trust)
     given = {n: v for each in journals for n, v in renumbering.parameters(each.events).items()}
     given |= parameters or {}
+    check_parameters(given)
     fits = fitting.fits(notebook)
-    session = Session.visit(notebook.resolve(), store_path(notebook))
+    session = Session.visit(real(notebook), store_path(notebook))
     try:
         session.need_trust()
         branch = _stand(session.runtime, notebook, journals[0].run)
@@ -166,7 +169,7 @@ def _of_store(folder: Path, path: Path, run: str, trust: bool) -> Journal:
             view.need_trust()
         events = [*view.events()]
         bytes_of = {
-            x.body.digest: bytes(view.get(x.body.digest))
+            x.body.digest: bytes(view.raw(x.body.digest) if trust else view.get(x.body.digest))
             for x in events
             if isinstance(x.body, e.ArtifactStored) and not view.problem(x.body.digest)
         }
@@ -254,7 +257,7 @@ def _give(
     """Run the notebook's plain cells in a fresh kernel, with its steps given what was imported."""
     before = _history(notebook).last_execution
     if given:
-        headless.inject(document, given)
+        inject(document, given)
     env = {
         "DURANB_IMPORTING": "1",
         "DURANB_CHECK": "0",

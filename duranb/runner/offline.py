@@ -24,7 +24,8 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from duranb.errors import StoreDamaged
 from duranb.llm import exchange
 from duranb.record.history import History
-from duranb.runner.headless import Hooks, check_names, inject, read, run_cells, step_of, told
+from duranb.runner.headless import Hooks, check_names, read, run_cells, step_of, told
+from duranb.runner.parameters import inject
 from duranb.session.places import find_store
 from duranb.store import StoreView, copy_history, guarded
 from duranb.store.paths import ARTIFACTS, current
@@ -45,8 +46,11 @@ def copied(folder: Path) -> Iterator[tuple[Path, History]]:
     """A copy of a store that may be in use, for as long as the context lasts, and its history.
 
     Artifacts are never changed once they are there, so they are only linked to. Raises
-    :class:`duranb.errors.Untrusted` for one that somebody else wrote: what it holds is to be run.
+    :class:`duranb.errors.Untrusted` for one that somebody else wrote: what it holds is to be run;
+    and :class:`duranb.errors.StoreEncrypted` where its key is not here.
     """
+    with StoreView.open(folder) as view:
+        view.need_trust()  # under the name that the user knows it by, and before anything is copied
     with tempfile.TemporaryDirectory(
         prefix=".replay-", dir=_place_for(folder), ignore_cleanup_errors=True
     ) as temp:

@@ -27,6 +27,7 @@ import nbformat
 from duranb.errors import DuranbError, UsageError
 from duranb.record.history import History
 from duranb.runner import headless
+from duranb.runner.parameters import is_variable
 from duranb.store import StoreView, is_store, store_path
 from duranb.store.lines import Lines
 from duranb.store.paths import OUTCOMES as OUTCOMES, runs_path
@@ -108,7 +109,7 @@ def read_rows(file: Path, always: Mapping[str, Any]) -> list[Row]:
     seen: Counter[str] = Counter()
     rows = []
     for number, parameters in enumerate(_READERS[file.suffix](file, text), 1):
-        wrong = [n for n in parameters if not n.isidentifier()]
+        wrong = [n for n in parameters if not is_variable(n)]
         if wrong:
             raise UsageError(f"{file}: {wrong[0]!r} cannot be the name of a variable")
         parameters = {**always, **parameters}
@@ -138,7 +139,7 @@ def _jsonl(file: Path, text: str) -> Iterator[dict[str, Any]]:
             continue
         try:
             found = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise UsageError(f"{file}, line {number} is no JSON: {error}") from error
         if not isinstance(found, dict):
             raise UsageError(f"{file}, line {number} is no object")
@@ -169,7 +170,6 @@ def over(
     headless.check_names(document, notebook)
     code = code_of(document)
     folder = runs_path(notebook)
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     found = {}
     lines = Lines(folder / OUTCOMES)
     lines.begin()
@@ -272,7 +272,6 @@ def carry_out(notebook: Path, row: Row, how: How) -> Outcome:
     document = headless.read(notebook)
     headless.check_names(document, notebook)
     folder = runs_path(notebook)
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     lines = Lines(folder / OUTCOMES)
     lines.begin()
     outcome = _one(notebook, row, how, code_of(document))

@@ -18,7 +18,8 @@ from duranb.errors import UsageError
 from duranb.runner import headless, over
 from duranb.runner.over import How, Outcome, Row
 from duranb.store import StoreView, is_store, store_path
-from duranb.store.paths import runs_path
+from duranb.store.paths import real, runs_path
+from duranb.terminal import tame
 
 NAME = "%Y-%m-%dT%H-%M-%S"
 _NAMED = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d")
@@ -92,12 +93,24 @@ def times(every: str, at: str) -> Every | Daily:
 
 
 def crontab(notebook: Path, when: Every | Daily, words: list[str]) -> str:
-    """The line of a crontab that runs a notebook at these times, with more ``words``."""
-    notebook = notebook.resolve()
-    said = shlex.join([sys.executable, "-m", "duranb", "run", notebook.name, "--next", *words])
+    """The line of a crontab that runs a notebook at these times, with more ``words``.
+
+    Raises :class:`UsageError` for what no line can say.
+    """
+    notebook = real(notebook)
+    # A file's name may look like an option.
+    name = f"./{notebook.name}" if notebook.name.startswith("-") else notebook.name
+    said = shlex.join([sys.executable, "-m", "duranb", "run", name, "--next", *words])
     log = shlex.quote(f"{notebook.stem}.log")
     line = f"cd {shlex.quote(str(notebook.parent))} && {said} >> {log} 2>&1"
-    escaped = line.replace("%", "\\%")  # a bare one is a newline to cron
+    if "\n" in line or tame(line) != line:
+        raise UsageError(
+            f"a line of a crontab cannot say {line!r}: a name or an option has a new line or "
+            "another control character in it. Rename what has it"
+        )
+    # A bare one is a newline to cron, and so is one after two backslashes: quotes keep it apart
+    # from a backslash of the name's own.
+    escaped = line.replace("%", "''\\%" if "\\%" in line else "\\%")
     return f"{when.cron()} {escaped}"
 
 

@@ -22,8 +22,9 @@ from duranb.record.events import Binding
 from duranb.record.history import History
 from duranb.record.model import Execution, Status
 from duranb.record.staleness import latest
-from duranb.runner.headless import Hooks, inject, read, step_of
+from duranb.runner.headless import Hooks, read, step_of
 from duranb.runner.offline import copied, run_offline
+from duranb.runner.parameters import inject
 from duranb.session.comparing import COMPARED
 from duranb.session.places import find_store
 from duranb.state.unstorable import is_unstorable

@@ -18,6 +18,7 @@ from duranb.engine.runtime import Settings
 from duranb.errors import InDoubt, StepError, UsageError, Waiting
 from duranb.session.places import store_path
 from duranb.session.session import Session
+from duranb.terminal import tame
 from duranb.views.progress import line
 
 WAITING = 75
@@ -60,7 +61,7 @@ def durable(
         with _undoing(session) if on_failure else contextlib.nullcontext():
             yield session
     except Waiting as waiting:
-        print(waiting, file=sys.stderr)
+        print(tame(waiting.message), file=sys.stderr)
         raise SystemExit(WAITING) from None
     finally:
         llm.uninstall()
@@ -116,6 +117,6 @@ def _at_the_terminal() -> Display:
 
 def _ask_at_the_terminal(question: str) -> str | None:
     try:
-        return input(f"{question.rstrip()} ")
+        return input(f"{tame(question).rstrip()} ")
     except EOFError:
         return None

@@ -108,7 +108,8 @@ class Watched:
         there = [a for a in node.args if not isinstance(a, Promise) or self._is_there(a)]
         values = [self._value_of(a) if isinstance(a, Promise) else a for a in there]
         given = {id(v) for v in values if not is_atom(v)}
-        return frozenset(n for n, v in self._namespace.live.items() if given and id(v) in given)
+        bound = list(self._namespace.live.items()) if given else []
+        return frozenset(n for n, v in bound if id(v) in given)
 
     def _names(self, reach: Reach) -> frozenset[str]:
         return frozenset(

@@ -6,6 +6,8 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
+from duranb.terminal import tame
+
 
 @dataclass(frozen=True, repr=False)
 class Change:
@@ -23,7 +25,9 @@ class Change:
 
     def __str__(self) -> str:
         text = [self.title, *(f"  {line}" for line in self.lines)]
-        return "\n".join(text + [f"  ! {warning}" for warning in self.warnings])
+        text += [f"  ! {warning}" for warning in self.warnings]
+        # What a name has on a line of its own stands further in, and poses as none of these.
+        return "\n".join(tame(part).replace("\n", "\n      ") for part in text)
 
     def __repr__(self) -> str:
         return f"{self}\n  nothing has changed yet: await change.apply() does it"

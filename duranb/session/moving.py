@@ -206,7 +206,7 @@ def _stopped_since(session: Session, execution: Execution | None, before: bool) 
 def _check_branch_name(session: Session, name: str) -> None:
     if name in session.history.branches:
         raise UsageError(f"there is a branch {name!r} already: switch to it, or take another name")
-    if not name or any(c.isspace() for c in name):
+    if not name.isprintable() or not name or any(c.isspace() for c in name):
         raise UsageError("a branch's name is one word")
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from duranb.code import looking
+from duranb.code.moving import refill
 from duranb.state import reconnect
 from duranb.state.capture import Capture
 from duranb.state.linking import copied, parts
@@ -97,8 +98,7 @@ class State:
         own: Any = looking.own(alive)
         lost = {n for n, v in self.attributes.items() if type(v) is Placeholder and n in own}
         kept = {n: own[n] for n in lost}
-        own.clear()
-        own.update(self.attributes | kept)
+        refill(own, self.attributes | kept)
         for owner, name, slot in _slots(type(alive)):
             if (owner, name) in self.slots:
                 slot.__set__(alive, self.slots[owner, name])
@@ -106,7 +106,7 @@ class State:
 
 def _slots(kind: type) -> Iterator[tuple[type, str, types.MemberDescriptorType]]:
     for owner in kind.__mro__:
-        for name, slot in vars(owner).items():
+        for name, slot in list(vars(owner).items()):
             if type(slot) is types.MemberDescriptorType:
                 yield owner, name, slot
 

@@ -26,12 +26,12 @@ from duranb.record.events import Binding
 from duranb.state import pending, reconnect, revealing
 from duranb.state.classes import bound, whole
 from duranb.state.drawing import undrawn
-from duranb.state.hidden import is_hidden
 from duranb.state.placeholder import Placeholder, absent, part
 from duranb.state.previews import preview, type_name
 from duranb.state.unstorable import UNSTORABLE
 from duranb.values import cached, canonical, codec, held
 from duranb.values.buffers import Known
+from duranb.values.hidden import is_hidden
 from duranb.values.met import Definitions
 from duranb.values.missing import Missing
 from duranb.values.target import Target, live_namespace
@@ -143,7 +143,7 @@ class Capture:
     def _absent(self) -> Callable[[object, str], tuple[Any, ...]]:
         """What stands for a part that cannot be stored. One that has a name of its own is looked up
         when it is loaded: the cells may have made it again."""
-        names = {id(value): name for name, value in self.live.items() if not is_hidden(name)}
+        names = {id(value): name for name, value in list(self.live.items()) if not is_hidden(name)}
 
         def stand_in(value: object, why: str) -> tuple[Any, ...]:
             kind = full_name(type(value))

@@ -11,6 +11,7 @@ from duranb.record.events import Binding
 from duranb.state import inplace, randomness
 from duranb.state.alone import Alone
 from duranb.state.capture import NO_NAME, Capture
+from duranb.state.classes import whole
 from duranb.state.groups import Holders
 from duranb.state.looks import Looks
 from duranb.state.names import Names
@@ -63,6 +64,24 @@ class Followed:
         if group == self._tracked[next(iter(group))].group:
             return [group]
         return [part for part in self._holders.parts(group) if len(part) > 1]
+
+    def is_shared_by(self, one: str, other: str, names: Collection[str]) -> bool:
+        """Whether all that two names reach in common is reached by some of these as well. They must
+        be loaded."""
+        mine, theirs = self._holders.reached(one), self._holders.reached(other)
+        common = {
+            i for i, seal in mine.items() if i in theirs and (seal is None or theirs[i] != seal)
+        }
+        return all(not self._holders.of([i]).isdisjoint(names) for i in common)
+
+    def is_as_it_lay(self, artifact: str, names: Collection[str]) -> bool:
+        """Whether the values of some names share with each other what they shared when they were
+        stored in an artifact, as far as content tells."""
+        loaded = self._capture.load(artifact)
+        version = self._capture.version
+        then, now = {n: loaded[n] for n in names}, {n: whole(self.live[n]) for n in names}
+        told = all(version(then[n]) == version(now[n]) for n in names)
+        return not told or version(then) == version(now)
 
     def artifact(self, name: str) -> str:
         """The artifact that holds a name's value, as of the last sync; empty where none does."""

@@ -13,9 +13,11 @@ import types
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, cast
 
 from duranb.code.looking import is_a, own_failure
+from duranb.code.moving import in_one_go, steady
 from duranb.record.events import Binding
 from duranb.state import alive, randomness
 from duranb.state.capture import NO_NAME, Capture
@@ -213,7 +215,7 @@ def _content(value: Any) -> tuple[str, Any] | None:
         return "generator", value.bit_generator.state
     if getattr(kind, "__setstate__", None) is not None:
         try:
-            reduced = value.__reduce_ex__(4)
+            reduced = steady(lambda: value.__reduce_ex__(4))
         except BaseException as error:  # of any kind: it is the value's own code
             if not own_failure(error):
                 raise
@@ -242,13 +244,11 @@ def _give(content: tuple[str, Any], value: Any) -> None:
         value.__setstate__(state)
     else:
         held, own = state
-        value.clear()
         if how == "list":
-            value.extend(held)
+            in_one_go(value.clear, partial(value.extend, held))
         elif how == "set":
-            value.update(held)
+            in_one_go(value.clear, partial(value.update, held))
         else:
-            for key, each in held:
-                dict.__setitem__(value, key, each)
+            in_one_go(value.clear, partial(dict.update, value, held))
         if own:
             vars(value).update(own)

@@ -20,6 +20,7 @@ from types import MappingProxyType
 from typing import Any
 
 from duranb.code.looking import is_class, own_failure, qualname_of
+from duranb.code.moving import is_moving, steady
 from duranb.state import reconnect
 from duranb.state.capture import Capture
 from duranb.state.classes import whole
@@ -29,7 +30,6 @@ from duranb.state.placeholder import Placeholder, absent
 from duranb.values import codec, dispatched, frames, immutable, views
 from duranb.values.classes import carried, hold
 from duranb.values.immutable import ATOMS
-from duranb.values.moving import is_moving, steady
 from duranb.values.target import Target, class_in, loading_into
 
 

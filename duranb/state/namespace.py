@@ -17,7 +17,6 @@ from duranb.state.alive import is_open, taken
 from duranb.state.capture import not_loaded
 from duranb.state.classes import bound, classes, classes_in
 from duranb.state.groups import by_artifact
-from duranb.state.hidden import is_hidden
 from duranb.state.linking import Linked, linked
 from duranb.state.pending import is_pending, is_used, lazily, may_hold_code
 from duranb.state.placeholder import Placeholder, why
@@ -26,6 +25,7 @@ from duranb.state.tracked import GONE, Mark, Restored, Tracked, could_change
 from duranb.state.tracking import Tracking
 from duranb.state.unstorable import is_unstorable, look
 from duranb.values.classes import has_old_variables
+from duranb.values.hidden import is_hidden
 from duranb.values.immutable import is_atom
 from duranb.values.target import class_in
 
@@ -50,8 +50,8 @@ class Namespace(Tracking):
         its artifact.
         """
         self.touched(loads)
-        for name in [n for n in self.live if n not in mark.tracked and not is_hidden(n)]:
-            del self.live[name]
+        for name in [n for n in list(self.live) if n not in mark.tracked and not is_hidden(n)]:
+            self.live.pop(name, None)
         damaged = {n: mark.tracked[n].binding for n in self._put_back(mark)}
         lost = [n for n, b in damaged.items() if not b.artifact and is_unstorable(b.version)]
         lost += self._load_groups({n: b for n, b in damaged.items() if n not in lost})

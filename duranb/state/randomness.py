@@ -68,7 +68,7 @@ class Standing:
 
     def told(self) -> dict[str, str]:
         """Where each one stands, as far as that is the notebook's doing."""
-        return {n: at if n in self._seeded else UNSEEDED for n, at in self._at.items()}
+        return {n: at if n in self._seeded else UNSEEDED for n, at in list(self._at.items())}
 
 
 def fingerprints(found: Mapping[str, Any]) -> dict[str, str]:

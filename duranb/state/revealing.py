@@ -77,8 +77,8 @@ def _own(value: object) -> dict[str, Any]:
     """An object's attributes and slots, without asking it."""
     found: dict[str, Any] = {}
     for kind in mro_of(type(value)):
-        for name, slot in dict_of(kind).items():
+        for name, slot in list(dict_of(kind).items()):
             if type(slot) is types.MemberDescriptorType:
                 with contextlib.suppress(AttributeError):  # not assigned
                     found[name] = slot.__get__(value)
-    return found | {n: v for n, v in own(value).items() if type(n) is str}
+    return found | {n: v for n, v in list(own(value).items()) if type(n) is str}

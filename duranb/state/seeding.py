@@ -109,7 +109,7 @@ def _codes(value: object) -> list[types.CodeType]:
     """The code of a notebook's function or class, with what is nested in it."""
     within: Iterable[object] = []
     if is_class(value) and module_of(value) == "__main__":
-        within = dict_of(value).values()
+        within = list(dict_of(value).values())
     elif type(value) is types.FunctionType and value.__module__ == "__main__":
         within = [value]
     stack = [each.__code__ for each in within if type(each) is types.FunctionType]

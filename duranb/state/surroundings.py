@@ -17,6 +17,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import blake3
@@ -24,6 +25,7 @@ import msgspec
 
 from duranb.code.holding import GONE, held_by, owner, owner_module, value as value_of
 from duranb.code.looking import own_failure
+from duranb.code.moving import in_one_go, steady
 from duranb.errors import StoreError
 from duranb.record.events import Binding
 from duranb.record.model import ABSENT, Execution
@@ -108,7 +110,7 @@ class Surroundings:
         if assumed is None:
             return actual
         if assumed.actual != actual:
-            del self._assumed[name]  # the cells have set it since
+            self._assumed.pop(name, None)  # the cells have set it since
             return actual
         return assumed.version
 
@@ -180,7 +182,7 @@ class Surroundings:
         if not keep or not version or is_atom(value):
             return _Seen(value, version, shown, lambda: value)
         try:
-            kept = copy.deepcopy(value)
+            kept = steady(lambda: copy.deepcopy(value))
         except BaseException as error:  # of any kind: it is the value's own code
             if not own_failure(error):
                 raise
@@ -251,7 +253,7 @@ class Surroundings:
                 continue
             was_set = before.variable(variable)
             if was_set is None:
-                del os.environ[variable]
+                os.environ.pop(variable, None)
             else:
                 os.environ[variable] = was_set
         return lost
@@ -349,11 +351,10 @@ def _put(name: str, value: Any) -> None:
     elif issubclass(kind, list):
         list.__setitem__(there, slice(None), value)
     elif issubclass(kind, dict):
-        dict.clear(there)
-        dict.update(there, value)
+        in_one_go(partial(dict.clear, there), partial(dict.update, there, value))
     elif issubclass(kind, (set, deque, bytearray)):
-        there.clear()
-        (there.update if issubclass(kind, set) else there.extend)(value)
+        fill = there.update if issubclass(kind, set) else there.extend
+        in_one_go(there.clear, partial(fill, value))
     elif is_open(there):
         give(value, there)
     else:

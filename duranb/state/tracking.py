@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import chain, takewhile
 
 import msgspec
 
@@ -22,13 +23,13 @@ from duranb.state.capture import is_unsettled
 from duranb.state.classes import classes_in
 from duranb.state.followed import Followed
 from duranb.state.groups import components
-from duranb.state.hidden import is_hidden
 from duranb.state.placeholder import Placeholder
 from duranb.state.tracked import GONE, Delta, Tracked, could_change
 from duranb.state.unstorable import Code
 from duranb.state.wiring import Before, rewired
 from duranb.text.known import KNOWN
 from duranb.values import codec
+from duranb.values.hidden import is_hidden
 from duranb.values.immutable import is_atom
 from duranb.values.sharing import Seal, shared
 
@@ -39,12 +40,14 @@ class Tracking(Followed):
     # -- looking ---------------------------------------------------------------------------
 
     def touched(self, loads: Collection[str] | None, *codes: Code) -> None:
-        """Code ran that could touch these names (None: any); ``codes`` is what is known of it."""
-        if loads is None:
-            self._anything = True
-        else:
-            self._touched.update(loads)
-        self._ran.codes += codes
+        """Code ran that could touch these names (None: any); ``codes`` is what is known of it. Safe
+        from any thread."""
+        with self._alone:  # a sync that goes on now has looked at some already, and would forget it
+            if loads is None:
+                self._anything = True
+            else:
+                self._touched.update(loads)
+            self._ran.codes += codes
 
     def note_rebinds(self) -> None:
         """Let go of objects whose names are bound to something else by now."""
@@ -61,14 +64,10 @@ class Tracking(Followed):
         """
         known = self._tracked
         if _END not in self.live:
-            return [n for n in self.live if n not in known and not is_hidden(n)]
-        found = []
-        for name in reversed(self.live):
-            if name == _END:
-                break
-            if name not in known and not is_hidden(name):
-                found.append(name)
-        return found
+            return [n for n in list(self.live) if n not in known and not is_hidden(n)]
+        # Begun and gone through in C, between two of whose steps no other thread binds a name.
+        new = list(takewhile(_END.__ne__, chain.from_iterable(map(reversed, (self.live,)))))
+        return [n for n in new if n not in known and not is_hidden(n)]
 
     def sync(self) -> Delta:
         """Capture everything that changed since the last sync, for the caller to record."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import mmap
 import os
-import re
 import secrets
 import stat
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
+
+import blake3
 
 from duranb.errors import StoreDamaged
 from duranb.record.artifacts import Buffer
@@ -20,8 +21,6 @@ from duranb.store.paths import ARTIFACTS, current
 
 if TYPE_CHECKING:  # cryptography is an extra
     from duranb.store.cipher import Cipher
-
-_DIGEST = re.compile("[0-9a-f]{64}")
 
 
 class ArtifactFiles:
@@ -35,7 +34,7 @@ class ArtifactFiles:
     def place(self, digest: str) -> Path:
         """Where the file of a digest lies. Raises :class:`StoreDamaged` for what is none: in a
         store from elsewhere it could be the path of any file."""
-        if not _DIGEST.fullmatch(digest):
+        if not files.is_digest(digest):
             raise StoreDamaged(
                 f"the store {self._folder} names an artifact {digest[:80]!r}, which is none"
             )
@@ -121,15 +120,34 @@ class ArtifactFiles:
         Raises :class:`StoreDamaged`.
         """
         access = mmap.ACCESS_COPY if writable else mmap.ACCESS_READ
+        with self._opened(digest, size) as source:
+            if self._cipher is None:
+                return memoryview(mmap.mmap(source.fileno(), 0, access=access))
+            found = memoryview(self._cipher.whole(source, digest, size))
+            return found if writable else found.toreadonly()
+
+    def digest(self, digest: str, size: int) -> str:
+        """The digest that the bytes of an artifact's file have now. They are held piece by piece.
+
+        Raises :class:`StoreDamaged`.
+        """
+        if self._cipher is None:
+            return files.digest_of([self.read(digest, size)])
+        found = blake3.blake3()
+        with self._opened(digest, size) as source:
+            for piece in self._cipher.pieces(source, digest, size):
+                found.update(piece)
+        return str(found.hexdigest())
+
+    @contextlib.contextmanager
+    def _opened(self, digest: str, size: int) -> Iterator[BinaryIO]:
+        """The file of an artifact of a known size; raises :class:`StoreDamaged` for all that is
+        wrong with it, also while it is read."""
         try:
             with guarded.reading(self.place(digest)) as source:
                 if os.fstat(source.fileno()).st_size != self._size(size):
                     raise ValueError("its size is another one")
-                mapped = memoryview(mmap.mmap(source.fileno(), 0, access=access))
-            if self._cipher is None:
-                return mapped
-            found = memoryview(self._cipher.whole(mapped, digest, size))
-            return found if writable else found.toreadonly()
+                yield source
         except FileNotFoundError as error:
             raise StoreDamaged(
                 f"artifact {digest[:12]} is missing from {self._folder / ARTIFACTS}: the history "

@@ -12,7 +12,7 @@ import hmac
 import blake3
 import msgspec
 
-from duranb.errors import StoreTooNew, Untrusted
+from duranb.errors import StoreDamaged, StoreTooNew, Untrusted
 
 SEAL = 32
 """Bytes of a seal, at the head of each object."""
@@ -48,8 +48,8 @@ def encode(batch: Batch, key: bytes, name: str, before: bytes) -> bytes:
 def decode(raw: bytes, key: bytes | None, name: str, before: bytes) -> tuple[Batch, bytes]:
     """The batch in an object, and its seal, whoever made that where ``key`` is None.
 
-    Raises :class:`Untrusted` where it is not sealed with ``key``, or not for this place, and
-    :class:`StoreTooNew` for a later format.
+    Raises :class:`Untrusted` where it is not sealed with ``key``, or not for this place,
+    :class:`StoreTooNew` for a later format, and :class:`StoreDamaged` for what is no batch.
     """
     seal, data = raw[:SEAL], raw[SEAL:]
     if key is not None and not hmac.compare_digest(seal, _seal(data, key, name, before)):
@@ -57,9 +57,12 @@ def decode(raw: bytes, key: bytes | None, name: str, before: bytes) -> tuple[Bat
             f"{name} is not sealed with this worker's key: somebody else wrote it, it was moved or "
             "damaged, or the workers have different keys. Give all of them the same DURANB_KEY"
         )
-    if (found := msgspec.msgpack.decode(data, type=Head).format) != FORMAT:
-        raise StoreTooNew(f"{name} was written by a later duranb (format {found}): upgrade this")
-    return msgspec.msgpack.decode(data, type=Batch), seal
+    try:
+        if (found := msgspec.msgpack.decode(data, type=Head).format) != FORMAT:
+            raise StoreTooNew(f"{name} was written by a later duranb (format {found}): upgrade")
+        return msgspec.msgpack.decode(data, type=Batch), seal
+    except msgspec.MsgspecError as error:
+        raise StoreDamaged(f"{name} holds no batch of events: {error}") from error
 
 
 def seal_artifact(data: bytes, digest: str, key: bytes) -> bytes:

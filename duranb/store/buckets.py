@@ -18,9 +18,14 @@ from urllib.parse import unquote, urlsplit
 
 from duranb.errors import StoreError, StoreUnwritable, UsageError
 from duranb.store import files, guarded
+from duranb.store.paths import real
 
 AT_ONCE = 16
 """Objects that are read at once, where each takes a round trip."""
+
+
+ARTIFACTS = "artifacts"
+"""The folder of the objects that are values, each by its digest."""
 
 
 class Bucket(Protocol):
@@ -53,7 +58,7 @@ def open_bucket(url: str) -> Bucket:
     parts = urlsplit(url)
     if parts.scheme in ("", "file") or len(parts.scheme) == 1:  # one letter: a drive
         path = unquote(parts.path) if parts.scheme == "file" else url
-        return Folder(Path(path).expanduser().resolve())
+        return Folder(real(Path(path).expanduser()))
     return Remote(url)
 
 
@@ -99,13 +104,15 @@ class Folder:
 
     def get(self, name: str) -> bytes | None:
         """See :meth:`Bucket.get`."""
+        # A value may be a gigabyte of zeros, of which some file systems make a hole.
+        read = _bytes_of if name.startswith(f"{ARTIFACTS}/") else guarded.text_of
         try:
-            with guarded.reading(self._root / name) as opened:
-                return opened.read()
-        except FileNotFoundError:
+            return read(self._root / name)
+        except (FileNotFoundError, NotADirectoryError):
             return None
-        except OSError as error:
-            raise StoreError(f"{self._root / name} cannot be read: {error}") from error
+        except (OSError, MemoryError, OverflowError) as error:
+            why = error if isinstance(error, OSError) else "it is larger than the memory"
+            raise StoreError(f"{self._root / name} cannot be read: {why}") from error
 
     def get_many(self, names: Sequence[str]) -> Iterator[bytes | None]:
         """See :meth:`Bucket.get_many`."""
@@ -118,6 +125,11 @@ class Folder:
             folder = Path(at).relative_to(self._root).as_posix()
             found += [f"{folder}/{name}" for name in within if not name.endswith(files.PART)]
         return sorted(name for name in found if name > after)
+
+
+def _bytes_of(file: Path) -> bytes:
+    with guarded.reading(file) as opened:
+        return opened.read()
 
 
 class Remote:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from struct import Struct
+from typing import BinaryIO
 
 import blake3
 from cryptography.exceptions import InvalidTag
@@ -80,24 +81,30 @@ class Cipher:
         for number, chunk in enumerate(_cut(parts)):
             yield aead.encrypt(_CHUNK_NONCE.pack(number, number == last), chunk, about)
 
-    def whole(self, file: memoryview, digest: str, size: int) -> bytearray:
-        """The artifact of ``size`` bytes that a file holds.
+    def pieces(self, file: BinaryIO, digest: str, size: int) -> Iterator[bytes]:
+        """The artifact of ``size`` bytes that a file holds, piece by piece: as much memory as one
+        takes is enough for any of them.
 
-        Raises :class:`Illegible`, which says which part of it was changed.
+        Raises :class:`Illegible`, which says which part of it was changed, and OSError.
         """
-        if len(file) != encrypted_size(size):
-            raise Illegible("its size is another one")
-        aead, about = self._of_file(bytes(file[:_SALT])), bytes.fromhex(digest)
-        found, last = bytearray(size), _chunks_of(size) - 1
+        aead, about = self._of_file(file.read(_SALT)), bytes.fromhex(digest)
+        last = _chunks_of(size) - 1
         for number in range(last + 1):
             at = number * CHUNK
             end = min(at + CHUNK, size)
-            start = _SALT + at + number * _TAG
             nonce = _CHUNK_NONCE.pack(number, number == last)
             try:
-                found[at:end] = aead.decrypt(nonce, file[start : start + end - at + _TAG], about)
-            except InvalidTag as error:
+                piece = aead.decrypt(nonce, file.read(end - at + _TAG), about)
+            except (InvalidTag, ValueError) as error:
                 raise Illegible(f"bytes {at} to {end} of it do not decrypt") from error
+            yield piece
+
+    def whole(self, file: BinaryIO, digest: str, size: int) -> bytearray:
+        """The same in one. Raises what :meth:`pieces` does."""
+        found, at = bytearray(size), 0
+        for piece in self.pieces(file, digest, size):
+            found[at : at + len(piece)] = piece
+            at += len(piece)
         return found
 
     def _of_file(self, salt: bytes) -> AESGCM:

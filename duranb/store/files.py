@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +20,14 @@ from duranb.store import guarded
 
 PART = ".part"
 
+_DIGEST = re.compile("[0-9a-f]{64}")
+
 REMEDY = "Run the step that made it again with --fresh, or put a backup of the file in its place"
+
+
+def is_digest(text: str) -> bool:
+    """Whether it is the digest of an artifact; what somebody else wrote might be a path."""
+    return bool(_DIGEST.fullmatch(text))
 
 
 def digest_of(parts: Sequence[memoryview]) -> str:

@@ -72,6 +72,22 @@ def copy(source: Path, target: Path) -> None:
         out.truncate(end)
 
 
+SPARSE = 64 << 20
+"""Bytes of holes from which on a file was never written by somebody who had something to say."""
+
+
+def text_of(file: Path) -> bytes:
+    """What a file holds that is text or the like, which nobody writes with holes: 8 TB of nothing
+    take no room, and would take all of the memory. Raises OSError."""
+    with reading(file) as opened:
+        found = os.fstat(opened.fileno())
+        if found.st_size - getattr(found, "st_blocks", found.st_size) * 512 > SPARSE:
+            raise OSError(
+                errno.EFBIG, f"{file} says that it has {found.st_size} bytes, and is empty"
+            )
+        return opened.read()
+
+
 def next_data(file: BinaryIO, at: int, end: int) -> int:
     """Where, at ``at`` or later, a file of ``end`` bytes holds anything but a hole."""
     if not hasattr(os, "SEEK_DATA"):

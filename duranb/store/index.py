@@ -122,7 +122,11 @@ class Index:
     def problem(self, digest: str) -> str:
         """What is wrong with an artifact, as a sentence, or an empty string."""
         try:
-            self.check_digest(self.raw(digest), digest)
+            known = self._known(digest)
+            if known is not None and known.body.in_file:
+                self._check(self.files.digest(digest, known.body.size), digest)
+            else:
+                self.check_digest(self.raw(digest), digest)
         except StoreDamaged as error:
             return error.message
         return ""
@@ -134,7 +138,10 @@ class Index:
 
     def check_digest(self, data: memoryview, digest: str) -> None:
         """Raise :class:`StoreDamaged` unless the bytes are those of the digest."""
-        if files.digest_of([data]) not in (digest, self._now.get(digest)):
+        self._check(files.digest_of([data]), digest)
+
+    def _check(self, now: str, digest: str) -> None:
+        if now not in (digest, self._now.get(digest)):
             raise StoreDamaged(
                 f"artifact {digest[:12]} in {self._folder} is not what was stored. {files.REMEDY}"
             )

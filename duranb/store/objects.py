@@ -26,7 +26,7 @@ from duranb.record.artifacts import Buffer
 from duranb.record.events import Event, EventBody
 from duranb.store import batches, encryption, files, keys
 from duranb.store.batches import Batch
-from duranb.store.buckets import Bucket
+from duranb.store.buckets import ARTIFACTS, Bucket
 from duranb.store.log import Line
 from duranb.store.port import Listener, Receipt
 from duranb.store.writer import Draft, Writer
@@ -130,7 +130,7 @@ class ObjectStore:
         encryption.refuse_where_wanted("a journal in object storage")
         self.listeners: list[Listener] = []
         self._artifacts = ObjectArtifacts(bucket)
-        self._mutex = threading.Lock()
+        self._mutex = threading.RLock()  # as that of the store on disk
         self._unsent: dict[str, bytes] = {}
         self._sent: dict[str, bytes] = {}
         self._log = _Log(bucket, place, epoch)
@@ -324,7 +324,7 @@ class _Log:
         self, batch: Batch, seal: bytes, bodies: Sequence[EventBody] | None = None
     ) -> list[Event]:
         if bodies is None:
-            bodies = [e.decode(data) for _, data in batch.lines]
+            bodies = self._decoded_events(batch)
         times = [at for at, _ in batch.lines]
         numbered = enumerate(zip(times, bodies, strict=True), self.last + 1)
         events = [Event(seq, at, body) for seq, (at, body) in numbered]
@@ -333,6 +333,15 @@ class _Log:
         self._seal, self._latest = seal, batch
         self._next += 1
         return events
+
+    def _decoded_events(self, batch: Batch) -> list[EventBody]:
+        try:
+            bodies = [e.decode(data) for _, data in batch.lines]
+        except msgspec.MsgspecError as error:
+            raise StoreDamaged(f"{self._name(self._next)} holds no events: {error}") from error
+        if not all(0 <= at < e.NEVER for at, _ in batch.lines):
+            raise StoreDamaged(f"{self._name(self._next)} holds events of no time")
+        return bodies
 
     def _batch(self, lines: list[tuple[int, str]], payloads: dict[str, bytes]) -> Batch:
         return Batch(batches.FORMAT, self._writer, self._epoch, lines, payloads)
@@ -381,10 +390,13 @@ def places(bucket: Bucket, run: str = "") -> dict[str, list[str]]:
     """The runs in a bucket (or the one called so), each with the nodes that have a log."""
     found: dict[str, dict[str, None]] = {}
     for name in bucket.names(f"{RUNS}/{quote(run, safe='')}/" if run else f"{RUNS}/"):
-        _, of, node, _ = name.split("/", 3)
-        found.setdefault(unquote(of), {})[unquote(node)] = None
+        parts = name.split("/", 3)
+        if len(parts) == 4:  # else somebody else put it there
+            found.setdefault(unquote(parts[1]), {})[unquote(parts[2])] = None
     return {of: [*nodes] for of, nodes in found.items()}
 
 
 def _place(digest: str) -> str:
-    return f"artifacts/{digest[:2]}/{digest}"
+    if not files.is_digest(digest):
+        raise StoreDamaged(f"{digest!r} is no digest of an artifact")
+    return f"{ARTIFACTS}/{digest[:2]}/{digest}"

@@ -48,7 +48,7 @@ def store_path(notebook: Path) -> Path:
     the two do not share a history. A link to a notebook is that notebook. One of many runs of a
     notebook is called ``<notebook>.ipynb/<run>``, and lies in ``.duranb/<name>.runs/<run>/``.
     """
-    notebook = _real(notebook)
+    notebook = real(notebook)
     if notebook.parent.suffix == ".ipynb":
         return runs_path(notebook.parent) / notebook.name
     name = notebook.stem if notebook.suffix in ("", ".ipynb") else notebook.name
@@ -57,11 +57,11 @@ def store_path(notebook: Path) -> Path:
 
 def runs_path(notebook: Path) -> Path:
     """The folder of the stores of a notebook's many runs."""
-    notebook = _real(notebook)
+    notebook = real(notebook)
     return notebook.parent / STORES / f"{notebook.stem}{RUNS}"
 
 
-def _real(path: Path) -> Path:
+def real(path: Path) -> Path:
     """A path without links. One that leads to itself stays as it is, in every Python: whoever opens
     it says so."""
     return Path(os.path.realpath(path))

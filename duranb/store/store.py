@@ -58,7 +58,8 @@ class Store:
         self._lock = lock
         self._pid = os.getpid()
         self._key = keys.user_key()
-        self._mutex = threading.Lock()
+        # Re-entrant: an answer that is garbage collected unread is recorded, wherever we are then.
+        self._mutex = threading.RLock()
         self._unsent: dict[str, _Fresh] = {}  # to be appended with the next events
         self._sent: dict[str, _Fresh] = {}  # on their way to the log
         self._log, found, self.damage = opening.open_log(path, self._key, settled=settled)

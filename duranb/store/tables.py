@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+from duranb.record.events import NEVER
 from duranb.record.history import Changes, History
 from duranb.store.summaries import VIEWS
 
@@ -347,5 +348,5 @@ _EPOCH = datetime(1970, 1, 1)
 
 
 def _time(microseconds: int) -> datetime | None:
-    """A time as DuckDB takes it, UTC; None for "not yet"."""
-    return _EPOCH + timedelta(microseconds=microseconds) if microseconds else None
+    """A time as DuckDB takes it, UTC; None for "not yet", and for what is no time."""
+    return _EPOCH + timedelta(microseconds=microseconds) if 0 < microseconds < NEVER else None

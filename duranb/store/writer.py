@@ -88,6 +88,9 @@ class Writer(Generic[S]):
         self._check = check
         self._asked: list[_Work] = []
         self._kept: list[Draft] = []  # nobody waits for them, and they could not be written
+        # Re-entrant: an answer that is garbage collected unread is recorded, wherever we are then.
+        self._closing = threading.RLock()
+        self._closed = False
         self._thread = threading.Thread(target=self._run, name="duranb-log", daemon=True)
         self._thread.start()
 
@@ -97,24 +100,34 @@ class Writer(Generic[S]):
         return threading.current_thread() is self._thread
 
     def append(self, draft: Draft) -> None:
-        """Queue events."""
-        self._queue.put(draft)
+        """Queue events. Raises :class:`StoreError` once it is closed."""
+        self._ask(draft)
 
     def hurry(self, receipt: Receipt) -> None:
         """Somebody waits for a receipt now."""
         if self.is_here:
             raise StoreError("a listener of the store cannot wait for it: it would wait for itself")
-        self._queue.put(receipt)
+        if not receipt.settled:
+            self._ask(receipt)
 
     def do(self, work: Callable[[], None]) -> None:
-        """Have something done on the thread, between two batches. Raises what it raises."""
+        """Have something done on the thread, between two batches. Raises what it raises, and
+        :class:`StoreError` once it is closed."""
         done: Future[None] = Future()
-        self._queue.put((work, done))
+        self._ask((work, done))
         done.result()
+
+    def _ask(self, item: Draft | Receipt | _Work) -> None:
+        with self._closing:  # behind the end of the queue nothing is ever answered
+            if self._closed:
+                raise StoreError("the store was closed: nothing is recorded any more")
+            self._queue.put(item)
 
     def close(self) -> None:
         """Write what is queued and end the thread."""
-        self._queue.put(None)
+        with self._closing:
+            self._closed = True
+            self._queue.put(None)
         self._thread.join()
 
     # -- on the thread ---------------------------------------------------------------------

@@ -18,6 +18,7 @@ import click
 from duranb.errors import DuranbError
 from duranb.temporal import runs, worker
 from duranb.temporal.workflow import COMPENSATE, Notebook
+from duranb.terminal import tame
 from duranb.text import given as typed
 
 FOLDER = click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
@@ -109,14 +110,14 @@ def answer(run: str, question: str, value: str) -> None:
 
 
 def _show(found: Any) -> None:
-    print(found if isinstance(found, str) else json.dumps(found, indent=2))
+    print(tame(found) if isinstance(found, str) else json.dumps(found, indent=2))
 
 
 if __name__ == "__main__":
     try:
         main(prog_name="python -m duranb.temporal")
     except DuranbError as error:
-        print(f"duranb: {error}", file=sys.stderr)
+        print(f"duranb: {tame(error.message)}", file=sys.stderr)
         runs.end(1)
     except SystemExit as end:
         runs.end(end.code if isinstance(end.code, int) else 1)

@@ -16,6 +16,7 @@ from duranb.temporal.activities import Activities
 from duranb.temporal.modules import Steps
 from duranb.temporal.node import Nodes
 from duranb.temporal.workflow import Notebook
+from duranb.text import reading
 
 PLAN = "plan.json"
 """The plan's file, in the folder of an export, beside ``steps.py``."""
@@ -26,7 +27,7 @@ AT_ONCE = 8
 
 def load_plan(folder: Path) -> Plan:
     """The plan of an export. Raises :class:`duranb.errors.UsageError` or OSError."""
-    return plan.load((folder / PLAN).read_bytes())
+    return plan.load(reading.regular(folder / PLAN))
 
 
 def queue_of(exported: Plan) -> str:

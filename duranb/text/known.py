@@ -59,7 +59,7 @@ class Known:
         self._found: dict[Source, bytes] = {}
         self._patterns: list[re.Pattern[bytes]] = []
         self._heads: dict[bytes, list[Form]] = {}
-        self._mutex = threading.Lock()
+        self._mutex = threading.RLock()  # as the store's: each append looks around
         self._matcher: tuple[BytesAhoCorasick, list[list[Form]]] | None = None
         self._free: set[bytes] = set()
         self.learned = 0
@@ -89,13 +89,15 @@ class Known:
         if data in self._said or not (plain or secretive.may_be(data, sure=sure)):
             return
         with self._mutex:
-            self._said[data] = said
+            if data in self._said:
+                return
             for form in secretive.forms(data):
                 whole = len(form) <= _HEAD or _TOKEN.fullmatch(form) is None
                 head = form if whole else form[: max(8, min(_HEAD, len(form) // 2))]
                 self._heads.setdefault(head, []).append(_literal(form))
             self._matcher = None
             self._has_learned()
+            self._said[data] = said  # last: whoever finds it here may rely on its being masked
 
     def learn_pattern(self, pattern: re.Pattern[str]) -> None:
         """Know that whatever fits a pattern is a secret."""
@@ -112,7 +114,9 @@ class Known:
         """Learn what stands in the environment by now."""
         raw = getattr(os.environ, "_data", os.environ)  # not decoded to be compared, often
         if raw != self._raw:
-            seen, now, before = dict(raw), dict(os.environ), self._environment
+            seen, before = dict(raw), self._environment
+            # Not asked of os.environ, from which another thread may take a name meanwhile.
+            now = {os.fsdecode(name): os.fsdecode(value) for name, value in seen.items()}
             for name, value in now.items():
                 if before.get(name) != value:
                     for found in secretive.in_variable(name, value):
@@ -131,12 +135,13 @@ class Known:
     def sources(self, value: bytes) -> list[Source]:
         """Where a secret is found again, beside the environment and variables; in this process it
         is always."""
-        found = self._sources.setdefault(value, [])
-        if not any(source[0] == "process" for source in found):
-            here = ("process", token_hex(8))
-            self._found[here] = value
-            found.append(here)
-        return found
+        with self._mutex:
+            found = self._sources.setdefault(value, [])
+            if not any(source[0] == "process" for source in found):
+                here = ("process", token_hex(8))
+                self._found[here] = value
+                found.append(here)
+            return list(found)
 
     def found(self, source: Source) -> bytes | None:
         """The secret from a source, if this process has it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
+from duranb.terminal import one_line, tame
 from duranb.timelines.model import Update
 from duranb.timelines.rows import Row
 from duranb.views.lines import AS_IT_IS
@@ -21,7 +22,7 @@ def table_html(update: Update, css_class: str) -> str:
     body = "".join(
         "<tr>"
         + "".join(
-            f'<td style="{_STYLE.format(side)}">{escape(cell)}</td>'
+            f'<td style="{_STYLE.format(side)}">{escape(tame(cell))}</td>'
             for cell, (_, side) in zip(_cells(row), _COLUMNS, strict=True)
         )
         + "</tr>"
@@ -39,7 +40,7 @@ def table_html(update: Update, css_class: str) -> str:
 def table_text(update: Update) -> str:
     """The same as lines of text."""
     lines = ["  ".join(filter(None, _cells(row))) for row in _shown(update)]
-    return "\n".join([summary(update), *lines])
+    return "\n".join(map(one_line, [summary(update), *lines]))
 
 
 def summary(update: Update) -> str:

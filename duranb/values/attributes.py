@@ -15,7 +15,8 @@ from typing import Any
 
 import cloudpickle
 
-from duranb.code.looking import dict_of, mro_of
+from duranb.code.looking import dict_of, module_of, mro_of
+from duranb.values.hidden import is_hidden
 from duranb.values.within import within
 
 
@@ -45,12 +46,17 @@ def reduction(obj: Any, found: Any, names: Mapping[str, Any]) -> Any:
 
 def _is_held(own: dict[str, Any], obj: object, names: Mapping[str, Any]) -> bool:
     """Whether a name is bound to an instance's dict, or a value of one holds it."""
-    values = [value for name, value in names.items() if name[:1] != "_"]
+    values = [value for name, value in list(names.items()) if not is_hidden(name)]
     if any(value is own for value in values):
         return True
-    holders = {id(each) for each in gc.get_referrers(own) if each is not obj}
+    # A name may lead to the shell, and so to what looks at the namespace.
+    holders = [each for each in gc.get_referrers(own) if each is not obj and not _is_ours(each)]
     inside = within(values, _MOST, names) or set()
-    return not holders.isdisjoint(inside | set(map(id, values)))
+    return not inside.union(map(id, values)).isdisjoint(map(id, holders))
+
+
+def _is_ours(holder: object) -> bool:
+    return module_of(type(holder)).partition(".")[0] == __name__.partition(".")[0]
 
 
 _MOST = 100_000

@@ -17,11 +17,11 @@ from typing import Any, TypeAlias
 import xxhash
 
 from duranb.code.looking import full_name, module_of, own_failure, written
+from duranb.code.moving import is_moving, steady
 from duranb.values import held, skeletons
 from duranb.values.codec import NotebookPickler, Reducer, own_way, special
 from duranb.values.immutable import is_atom
 from duranb.values.missing import Missing
-from duranb.values.moving import is_moving, steady
 from duranb.values.ordinary import is_ordinary
 from duranb.values.sink import Sink, TooLarge
 from duranb.values.ties import ties
@@ -182,11 +182,15 @@ def short(value: object, live: dict[str, Any], reducer: Reducer | None = None) -
     """The version of a value that is looked at without having been named; empty for what is large,
     leads back to itself, or has parts of an installed library's classes, arrays and frames left
     out: they may be a model, or a connection."""
-    try:
+
+    def look() -> str:
         told = Told()
         found = _pickled(value, live, reducer, None, told, kind=_Short)
         sets = _Sets(live, reducer, told)
         return found or _pickled(value, live, reducer, None, told, sets, _Short) or ""
+
+    try:
+        return steady(look)
     except BaseException as error:  # of any kind: it is the value's own code
         if not own_failure(error):
             raise

@@ -33,6 +33,7 @@ import xxhash
 
 from duranb.code import compiled, identity, registered
 from duranb.code.looking import module_of, qualname_of
+from duranb.code.moving import steady
 from duranb.record.artifacts import Artifacts, Buffer
 from duranb.values import (
     attributes,
@@ -63,7 +64,6 @@ from duranb.values.classes import load as _load_class  # noqa: F401 older stores
 from duranb.values.immutable import is_leaf
 from duranb.values.met import Defined, Definitions, Met
 from duranb.values.missing import Missing
-from duranb.values.moving import steady
 from duranb.values.ordinary import is_ordinary
 from duranb.values.sink import Pieces
 from duranb.values.target import Target, live_namespace, loading_into

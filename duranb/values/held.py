@@ -14,6 +14,7 @@ import importlib
 import site
 import sys
 import sysconfig
+import threading
 import types
 from collections.abc import Callable, Iterable, Mapping
 from itertools import compress
@@ -58,11 +59,13 @@ class _Index:
         self._waiting: dict[str, types.ModuleType] = {}
         self._places: dict[int, _Place] = {}
         self._loaded = 0
+        self._looking = threading.RLock()  # looking may load a module, which is looked into too
 
     def places(self) -> dict[int, _Place]:
         """Where objects were found, by their ids."""
         if self._waiting or len(sys.modules) != self._loaded:
-            self._look()
+            with self._looking:
+                self._look()
         return self._places
 
     def place(self, obj: object) -> tuple[str, str] | None:
@@ -72,17 +75,19 @@ class _Index:
 
     def _look(self) -> None:
         """Go through the modules that were loaded since."""
-        if len(sys.modules) != self._loaded:
-            self._loaded = len(sys.modules)
-            for name, module in list(sys.modules.items()):
+        modules = list(sys.modules.items())
+        if len(modules) != self._loaded:
+            for name, module in modules:
                 # What the notebook held must not live on here when it is gone.
                 if name != "__main__" and self._seen.get(name) is not module:
                     self._seen[name] = module
                     if self._is_one(name, module):
                         self._waiting[name] = module
         for name, module in list(self._waiting.items()):
-            if not _being_loaded(module) and self._waiting.pop(name, None) is not None:
+            if not _being_loaded(module):
                 self._look_into(name, vars(module))
+                self._waiting.pop(name, None)
+        self._loaded = len(modules)  # last: until then others wait for all of it
 
     def _is_one(self, name: str, module: types.ModuleType) -> bool:
         if self._package and name.partition(".")[0] != self._package:
@@ -172,7 +177,7 @@ def by_classes(kinds: Iterable[type]) -> set[int]:
 def _in_classes(kind: type) -> tuple[tuple[type, tuple[str, ...]], ...]:
     found = []
     for cls in kind.__mro__:
-        names = tuple(n for n, v in vars(cls).items() if which(type(v)) in _PLAIN_IDS)
+        names = tuple(n for n, v in list(vars(cls).items()) if which(type(v)) in _PLAIN_IDS)
         if not installed(home_of(cls)):
             of_pandas = any(home_of(base).startswith("pandas.") for base in cls.__mro__)
             names = _HANDED_OUT if of_pandas and _HANDED_OUT[0] in names else ()

@@ -29,7 +29,7 @@ def reduction(obj: Any) -> tuple[Any, ...] | None:
     is_error = issubclass(kind, BaseException)
     more = _chain(obj) if is_error else {}
     if is_error or _leaves_out(kind):
-        more |= _slots(obj)
+        more |= slots_of(obj)
     attributes = _attributes(obj, kind)
     if not more and not attributes:
         return None
@@ -58,7 +58,7 @@ def complete(obj: Any, state: tuple[Any, dict[str, Any], dict[str, Any]]) -> Non
             object.__setattr__(obj, name, value)
 
 
-def _slots(obj: Any) -> dict[str, Any]:
+def slots_of(obj: Any) -> dict[str, Any]:
     """What an instance holds in the slots of classes that are written in Python."""
     found = {}
     for kind in mro_of(type(obj)):

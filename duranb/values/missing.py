@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from duranb.code.looking import module_of, own_failure, said
-from duranb.values.moving import is_moving
+from duranb.code.moving import is_moving
 
 
 class Pickler(Protocol):

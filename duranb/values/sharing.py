@@ -75,6 +75,21 @@ def _fields(inside: Mapping[int, object], kinds: Kinds) -> Iterator[int]:
             yield id(gc.get_referents(obj.fields)[0])
 
 
+def in_indexes(met: Iterable[object], kinds: Iterable[type]) -> set[int]:
+    """The ids of what pandas' indexes are made of, among objects that were ``met``, which are of
+    these types: an index cannot be changed. What is looked at past pandas is open."""
+    pandas = sys.modules.get("pandas")
+    indexes = {k for k in kinds if issubclass(k, getattr(pandas, "Index", ()))}
+    if not indexes:
+        return set()
+    met = list(met)
+    found = {id(part) for obj in met if type(obj) in indexes for part in _parts(obj)}
+    for obj in met:
+        if views.is_array(type(obj)) and id(obj) not in found:
+            found -= set(map(id, views.owners(obj)))
+    return found
+
+
 def shared(one: Mapping[int, Seal], other: Mapping[int, Seal]) -> bool:
     """Whether two values share state, by what they reached."""
     if len(one) > len(other):

@@ -24,15 +24,15 @@ def ties(met: list[object], kinds: set[type]) -> str:
         numbers = frozenset(map(which, kept))
         state = list(compress(met, map(numbers.__contains__, map(which, map(type, met)))))
     again = len(set(map(which, state))) < len(state)
-    found = _again(state, sharing.types_of_records(met, kinds)) if again else ""
+    found = _again(state, met, kinds) if again else ""
     if any(map(views.is_array, kept)):
         found += _overlaps(state)
     return found
 
 
-def _again(state: list[object], beside: list[object]) -> str:
-    """Where an object that is ``state`` is met again, and where it was met first. What is kept in
-    those ``beside`` is theirs."""
+def _again(state: list[object], met: list[object], kinds: set[type]) -> str:
+    """Where an object that is ``state`` is met again, and where it was met first. What types of
+    records and indexes are made of is theirs."""
     first: dict[int, int] = {}
     again = []
     for at, obj in enumerate(state):
@@ -44,7 +44,9 @@ def _again(state: list[object], beside: list[object]) -> str:
     for obj in descriptors:  # a part of a class's code, as its methods are
         twice.pop(id(obj), None)
         twice.pop(id(own(obj)), None)
-    reached = sharing.reached(twice | {id(obj): obj for obj in beside})
+    records = sharing.types_of_records(met, kinds)
+    reached = set(sharing.reached(twice | {id(obj): obj for obj in records}))
+    reached -= sharing.in_indexes(met, kinds)
     again = [each for each in again if id(state[each[1]]) in reached]
     return f"again {again}" if again else ""
 

@@ -2,7 +2,7 @@
 
 A ``__getstate__`` may count how often it is called, throw away a cache, or draw a number. duranb
 looks at values far more often than anybody else pickles them; after a look they are to be as they
-were, and the next look is to see the same.
+were, and the next look is to see the same. What another thread has changed meanwhile stays.
 """
 
 from __future__ import annotations
@@ -10,14 +10,19 @@ from __future__ import annotations
 import copy
 import itertools
 import types
+from collections.abc import Collection, Mapping
 from functools import lru_cache
+from operator import is_not
 from typing import Any
 
 import cloudpickle
 
-from duranb.code.looking import dict_of, mro_of, own
+from duranb.code.looking import dict_of, mro_of, own, own_failure
+from duranb.code.moving import refill
+from duranb.values.leftover import slots_of
 
 _HOOKS = ("__getstate__", "__reduce__", "__reduce_ex__")
+_GONE = object()
 
 
 def reduction(obj: Any) -> Any:
@@ -30,26 +35,79 @@ def reduction(obj: Any) -> Any:
     if type(held) is not dict or kind in cloudpickle.Pickler.dispatch_table:
         return None
     before = dict(held)
-    counts = {k: copy.copy(v) for k, v in before.items() if type(v) is itertools.count}
+    counts = _counts(before)
     try:
         return obj.__reduce_ex__(5)
     finally:
-        if list(held) != list(before) or any(held[k] is not v for k, v in before.items()):
-            _put_back(held, before)
-        for name, count in counts.items():
-            if repr(before[name]) != repr(count):
-                held[name] = count
+        if _differs(before, counts, held):
+            changed, mine = _changed(before, counts, held), _changed_by_a_look(obj, before, counts)
+            _put_back(held, before, counts, changed if mine is None else changed & mine)
 
 
-def _put_back(held: dict[str, Any], before: dict[str, Any]) -> None:
-    """The attributes as they were, in their order. Another thread that reads one which stayed never
-    finds it gone."""
-    for name in held.keys() - before.keys():
-        held.pop(name, None)
-    held.update(before)
-    if list(held) != list(before):
-        held.clear()
-        held.update(before)
+def _counts(attributes: Mapping[str, Any]) -> dict[str, itertools.count[int]]:
+    """Copies of the counters among attributes: reading one moves it on."""
+    each = list(attributes.items())
+    return {k: copy.copy(v) for k, v in each if type(v) is itertools.count}
+
+
+def _differs(before: Mapping[str, Any], counts: Mapping[str, object], held: dict[str, Any]) -> bool:
+    """Whether anything is not what it was; there may be a hundred thousand instances in a value."""
+    moved = map(is_not, list(held.values()), before.values())
+    advanced = (repr(before[n]) != repr(count) for n, count in counts.items())
+    return list(held) != list(before) or any(moved) or any(advanced)
+
+
+def _changed(
+    before: Mapping[str, Any], counts: Mapping[str, object], held: dict[str, Any]
+) -> set[str]:
+    """The names of the attributes that are not what they were."""
+    now = dict(held)
+    found = {n for n in before.keys() | now if now.get(n, _GONE) is not before.get(n, _GONE)}
+    return found | {n for n, count in counts.items() if repr(before[n]) != repr(count)}
+
+
+def _changed_by_a_look(
+    obj: Any, before: Mapping[str, Any], counts: Mapping[str, itertools.count[int]]
+) -> set[str] | None:
+    """What a look changes in another instance that no other thread knows; None where none can be
+    made, or its end could do something to what it shares with the first one."""
+    kind: Any = type(obj)
+    if any("__del__" in dict_of(base) for base in mro_of(kind)):
+        return None
+    try:
+        other = object.__new__(kind)
+        held: Any = own(other)
+        held.update({**before, **{n: copy.copy(count) for n, count in counts.items()}})
+        for name, value in slots_of(obj).items():
+            object.__setattr__(other, name, value)
+        as_made = dict(held)
+        other.__reduce_ex__(5)
+    except BaseException as error:  # of any kind: it is the value's own code
+        if not own_failure(error):
+            raise
+        return None
+    return _changed(as_made, counts, held)
+
+
+def _put_back(
+    held: dict[str, Any],
+    before: Mapping[str, Any],
+    counts: Mapping[str, object],
+    names: Collection[str],
+) -> None:
+    """These attributes as they were, in their order. Another thread that reads one which stayed
+    never finds it gone."""
+    for name in names:
+        if name in counts:
+            held[name] = counts[name]
+        elif name in before:
+            held[name] = before[name]
+        else:
+            held.pop(name, None)
+    now = dict(held)
+    in_order = [n for n in before if n in now]
+    if in_order != [n for n in now if n in before]:
+        refill(held, {n: now[n] for n in dict.fromkeys([*in_order, *now])})
 
 
 @lru_cache(maxsize=4096)

@@ -11,6 +11,7 @@ from duranb.record.history import History
 from duranb.record.model import REWOUND, Execution, Origin, Status
 from duranb.record.staleness import latest
 from duranb.record.ways import not_recorded, sentence, told
+from duranb.terminal import tame
 from duranb.views.words import clock, count, saved
 
 NONE: Mapping[str, bool] = MappingProxyType({})
@@ -19,8 +20,13 @@ AS_IT_IS = "mathjax_ignore tex2jax_ignore"
 """Classes of HTML in which a notebook's MathJax leaves dollars and what is between them alone."""
 
 
-def quiet_html(text: str) -> str:
-    """A message as a quiet line of a notebook's output area."""
+def quiet(text: str) -> dict[str, str]:
+    """A message as a quiet line of a notebook's output area, and on a terminal."""
+    text = tame(text)
+    return {"text/plain": text, "text/html": _quiet_html(text)}
+
+
+def _quiet_html(text: str) -> str:
     return (
         f'<div class="duranb-line {AS_IT_IS}" style="color: var(--jp-ui-font-color2, #777); '
         f'font-size: 90%; white-space: pre-wrap">{escape(text)}</div>'

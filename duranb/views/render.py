@@ -8,6 +8,8 @@ from typing import Any
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.segment import Segment
 
+from duranb.terminal import tame
+
 WIDTH = 110
 """Columns in a notebook, whose own width is not known."""
 
@@ -15,9 +17,6 @@ _FRAME = (
     '<pre style="white-space: pre; overflow-x: auto; line-height: 1.25; '
     'font-family: var(--jp-code-font-family, monospace)">{code}</pre>'
 )
-
-_CONTROLS = {code: None for code in (*range(0x20), *range(0x7F, 0xA0)) if code not in (9, 10)}
-"""Characters that move a terminal's cursor or begin its commands; recorded text may hold them."""
 
 
 class View:
@@ -66,14 +65,14 @@ class View:
 
 
 class _Tame:
-    """A renderable without the control characters that what it shows may hold."""
+    """A renderable without what would be a command to a terminal (:mod:`duranb.terminal`)."""
 
     def __init__(self, part: RenderableType) -> None:
         self._part = part
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         for segment in console.render(self._part, options):
-            yield Segment(segment.text.translate(_CONTROLS), segment.style, segment.control)
+            yield Segment(tame(segment.text), segment.style, segment.control)
 
 
 def console_for(**more: Any) -> Console:

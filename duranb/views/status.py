@@ -15,6 +15,7 @@ from duranb.record.model import Call, CallStatus, Execution, Origin, Status
 from duranb.record.staleness import latest, stale
 from duranb.record.ways import account
 from duranb.store.encryption import READABLE
+from duranb.terminal import one_line
 from duranb.views.lines import REMEDY
 from duranb.views.render import View
 from duranb.views.words import MARKS, STYLES, clock, cost, count, duration, money, tokens
@@ -49,7 +50,7 @@ def view(
 
 
 def _headline(history: History, holder: int | None) -> Text:
-    line = f"run {history.run or '(none yet)'} · branch {history.branch or '-'}"
+    line = one_line(f"run {history.run or '(none yet)'} · branch {history.branch or '-'}")
     others = [b for b in history.branches if b != history.branch]
     if others:
         line += f" (others: {', '.join(others)})"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from duranb.record.events import NEVER
 from duranb.record.model import Ledger, Status
 
 MARKS = {
@@ -74,7 +75,10 @@ def count(number: int, noun: str) -> str:
 
 
 def clock(microseconds: int) -> str:
-    """The local time of day, with the date if it is not today."""
+    """The local time of day, with the date if it is not today; what somebody else recorded may be
+    no time at all."""
+    if not 0 <= microseconds < NEVER:
+        return "(no time)"
     then = datetime.fromtimestamp(microseconds / 1e6)
     today = then.date() == datetime.now().date()
     return then.strftime("%H:%M:%S" if today else "%Y-%m-%d %H:%M")

@@ -50,6 +50,12 @@ PLACES = [
     "quarantine",
     "takeover",
     "journal",
+    ".duranb/a.runs",
+    ".duranb/a.runs/outcomes.jsonl",
+    "rewriting",
+    "rewritten",
+    "log/encryption",
+    "log/encryption.copy",
 ]
 """Of a notebook's folder, or of its store's."""
 
@@ -164,6 +170,9 @@ VERBS = {
     "redact": ["redact", "a.ipynb", "--found", "--yes"],
     "forget": ["forget", "a.ipynb", "one", "--yes"],
     "export-traces": ["export-traces", "a.ipynb", "-o", "a.json"],
+    "import": ["import", "a.ipynb", ".duranb/a", "--run", "other", "--only-record"],
+    "encrypt": ["encrypt", "a.ipynb", "--yes"],
+    "decrypt": ["decrypt", "a.ipynb", "--yes"],
     "by its folder": ["status", ".duranb/a"],
     "load_ext": [],
     "cells": [],
@@ -173,9 +182,17 @@ VERBS = {
 IN_KERNELS = {
     "run": ["run", "a.ipynb"],
     "resume": ["resume", "a.ipynb"],
+    "run --next": ["run", "a.ipynb", "--next"],
+    "run --over": ["run", "a.ipynb", "--over", "rows.csv", "-o", "a.json"],
     "test": ["test", "a.ipynb"],
     "verify --replay": ["verify", "a.ipynb", "--replay"],
 }
+
+_FOLDERS = (
+    *("answers", "signals", "quarantine", "takeover", "rewriting", "rewritten"),
+    ".duranb/a.runs",
+)
+"""What is a folder where it is there."""
 
 PROCESSOR = 5.0
 """Seconds of it that a command may take; what only waits is ended by ``sweeping.forked``."""
@@ -192,7 +209,8 @@ def harm(base: Path, at: Path, place: str, how: Callable[[Path, Path], None]) ->
     where = at / "n" / named if named.startswith(".duranb") else inside / named
     victim = at / "theirs" / "own"
     victim.parent.mkdir()
-    if where.is_dir() or place in ("answers", "signals", "quarantine", "takeover"):
+    (at / "n" / "rows.csv").write_text("n\n1\n")
+    if where.is_dir() or place in _FOLDERS:
         victim.mkdir()
         (victim / "file").write_bytes(VICTIM)
     else:
@@ -233,6 +251,9 @@ def used(verb: str) -> dict[str, Any]:
             ended = sweeping.run_magics([])
         elif verb == "cells":
             ended = sweeping.run_cells()
+        elif verb in ("encrypt", "decrypt"):
+            os.environ["DURANB_ENCRYPTION_KEY"] = "5a" * 32
+            ended = sweeping.run_command(VERBS[verb])
         else:
             ended = sweeping.run_command({**VERBS, **IN_KERNELS}[verb])
         problems = [x for x in ended if x.startswith(sweeping.UNNAMED)]

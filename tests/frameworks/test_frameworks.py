@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -30,6 +33,16 @@ def test_a_method_is_a_tool_of_a_framework(tmp_path: Path) -> None:
         tools.check("anthropic", "method", tmp_path, server)
     with pytest.raises(tools.Fault, match="the agent did not call it"), StandIn() as server:
         tools.check("no framework", "sync", tmp_path, server)
+
+
+def test_a_process_that_hangs_is_ended_and_named() -> None:
+    """It asks the stand-in nothing more when the next one is looked at."""
+    hangs = [sys.executable, "-c", "input()"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(hangs, stdin=pipe, stdout=pipe, text=True) as process:
+        with pytest.raises(tools.Fault, match="took longer than 0 seconds"):
+            tools.finish(process, 0.01)
+        assert process.returncode == -signal.SIGKILL
 
 
 def test_forgetful_agent_is_found_out(tmp_path: Path) -> None:

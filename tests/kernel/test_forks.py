@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -56,3 +57,31 @@ def test_a_forked_process_is_waited_for(tmp_path: Path) -> None:
         assert process.poll() is None
         process.kill()
         assert process.wait(timeout=300) == -signal.SIGKILL
+
+
+def test_a_parent_that_nobody_asks_imports_nothing(tmp_path: Path) -> None:
+    """It ends with whoever started it, also where what it would import is not installed."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "place"))
+        listener.listen()
+        number = str(listener.fileno())
+        ended = subprocess.run(
+            [sys.executable, "-X", "importtime", forks.__file__, "pytest", number],
+            input="",
+            stderr=subprocess.PIPE,
+            pass_fds=[listener.fileno()],
+            text=True,
+            check=True,
+        )
+    assert "selectors" in ended.stderr and "pytest" not in ended.stderr
+
+
+def test_one_that_is_killed_while_it_asks_takes_no_parent_along() -> None:
+    """Before it has asked, or in the middle of it: others are still given their processes."""
+    command = [sys.executable, "-m", "duranb", "--version"]
+    before = forks.run(command, capture_output=True, check=True)
+    for sent in (b"", (99).to_bytes(8, "big"), (99).to_bytes(8, "big") + b"{"):
+        with socket.socket(socket.AF_UNIX) as asks:
+            asks.connect(f"{os.environ[forks.PLACE]}/command-0")
+            asks.sendall(sent)
+    assert vars(forks.run(command, capture_output=True, check=True)) == vars(before)

@@ -119,7 +119,10 @@ def test_killed_it_goes_on_row_by_row(tmp_path: Path) -> None:
         ("rows.csv", "n\n1,2\n", "line 2: not as many values"),
         ("rows.csv", "a b\n1\n", "'a b' cannot be the name"),
         ("rows.jsonl", '{"n": 1}\n[1]\n', "line 2 is no object"),
+        ("rows.csv", "class\n1\n", "'class' cannot be the name"),
+        ("rows.csv", "a=1;import os;b\n1\n", "'a=1;import os;b' cannot be the name"),
         ("rows.jsonl", '{"n": \n', "line 1 is no JSON"),
+        ("rows.jsonl", "[" * 200_000, "line 1 is no JSON"),
     ],
 )
 def test_a_table_that_cannot_be_read_is_refused(

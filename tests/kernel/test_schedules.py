@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import sys
 import time
@@ -80,6 +81,38 @@ def test_crontab_prints_the_line_that_does_it(tmp_path: Path) -> None:
     odd = duranb(tmp_path, "run", path, "--every", "7m", "--crontab")
     assert odd.returncode == 2 and "divide an hour" in odd.stderr
     assert not (tmp_path / "ran.txt").exists()
+
+
+def by_cron(line: str) -> list[str]:
+    """The words of a crontab's command as the shell gets it from cron, which ends it at a bare
+    ``%`` and takes away the backslash of one that is not."""
+    command, escaped = "", False
+    for letter in line.split(" ", 5)[5]:
+        if letter == "%" and not escaped:
+            break
+        command = command[:-1] + letter if escaped and letter == "%" else command + letter
+        escaped = letter == "\\" and not escaped
+    return shlex.split(command)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["100%", "a\\%b", "it's 5\\\\% $(touch made) `id`", "a;b && c", "-p x=1", "--help", '"%" | sh'],
+)
+def test_a_notebooks_name_is_no_command_to_cron(tmp_path: Path, name: str) -> None:
+    """Whatever it and its folder are called."""
+    notebook = tmp_path / name / f"{name}.ipynb"
+    words = by_cron(schedule.crontab(notebook, schedule.times("1h", ""), ["-p", "a=%"]))
+    assert words[:3] == ["cd", str(notebook.parent), "&&"]
+    assert [Path(words[7]).name, *words[8:11]] == [notebook.name, "--next", "-p", "a=%"]
+    assert not words[7].startswith("-") and words[11:] == [">>", f"{name}.log", "2>&1"]
+
+
+@pytest.mark.parametrize("name", ["a\n* * * * * touch made\n", "a\rb", "\x1b[2J", "\u202eb"])
+def test_a_name_that_no_crontab_can_say_is_refused(tmp_path: Path, name: str) -> None:
+    """A new line would begin a command of the name's own."""
+    with pytest.raises(UsageError, match="Rename"):
+        schedule.crontab(tmp_path / f"{name}.ipynb", schedule.times("1h", ""), [])
 
 
 @pytest.mark.parametrize(

@@ -275,6 +275,9 @@ def _serve(listener: socket.socket) -> Birth:
                         signal.set_wakeup_fd(before)
                         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                         return born
+                    if born is None:
+                        connection.close()
+                        continue
                     living[born] = connection
                     selector.register(connection, selectors.EVENT_READ, born)
                 elif key.data in living:  # whoever asked for it is gone
@@ -300,22 +303,39 @@ def _reap(living: dict[int, socket.socket], selector: selectors.BaseSelector) ->
             connection.close()
 
 
-def _fork(connection: socket.socket) -> int | Birth:
-    """In the parent the child's number; in the child what it was born for, its files in place."""
-    size, files, _, _ = socket.recv_fds(connection, 8, 3)
-    wanted = Birth(**json.loads(_exactly(connection, int.from_bytes(size, "big"))))
-    pid = os.fork()
-    if not pid:
-        os.setsid()  # before anybody asks for its group, to signal it
-        # Whoever runs the tests in the background may have it ignored.
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        connection.sendall(os.getpid().to_bytes(8, "big"))
-        connection.close()
-        for number, file in enumerate(files):
-            os.dup2(file, number)
-    for file in files:
-        os.close(file)
+def _fork(connection: socket.socket) -> int | Birth | None:
+    """In the parent the child's number; in the child what it was born for, its files in place.
+    Nothing where whoever asked has been killed meanwhile."""
+    try:
+        size, files, _, _ = socket.recv_fds(connection, 8, 3)
+    except ConnectionError:
+        return None
+    try:
+        wanted = _wanted(connection, int.from_bytes(size, "big"))
+        pid = os.fork() if wanted else None
+        if pid == 0:
+            os.setsid()  # before anybody asks for its group, to signal it
+            # Whoever runs the tests in the background may have it ignored.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            try:
+                connection.sendall(os.getpid().to_bytes(8, "big"))
+            except ConnectionError:
+                os._exit(1)
+            connection.close()
+            for number, file in enumerate(files):
+                os.dup2(file, number)
+    finally:
+        for file in files:
+            os.close(file)
     return pid or wanted
+
+
+def _wanted(connection: socket.socket, size: int) -> Birth | None:
+    """What is asked for; nothing where whoever asks is gone before it is said."""
+    try:
+        return Birth(**json.loads(_exactly(connection, size))) if size else None
+    except ConnectionError:
+        return None
 
 
 def main() -> None:
@@ -328,7 +348,9 @@ def main() -> None:
     # What ipykernel and debugpy read when they are imported.
     os.environ |= {"JPY_PARENT_PID": str(os.getpid()), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
     listener = socket.socket(fileno=number)
-    select.select([listener, sys.stdin], [], [])  # nothing is imported before somebody asks
+    ready, _, _ = select.select([listener, sys.stdin], [], [])
+    if sys.stdin in ready:  # nobody ever asked: there may be nothing to import, too
+        return
     before = _path(os.environ)
     for name in PREPARED[kind]:
         importlib.import_module(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from duranb.engine.runtime import Settings
 from duranb.errors import StoreEncrypted, UsageError
 from duranb.record.events import Answered
 from duranb.session.session import Session
-from duranb.store import StoreView, encryption, store_path
+from duranb.store import Store, StoreView, encryption, store_path
 from duranb.store.buckets import open_bucket
 from duranb.store.lines import Lines
 from duranb.store.objects import ObjectStore
@@ -92,6 +93,7 @@ def test_what_came_out_of_many_runs_is_encrypted_too(
     recorded is to be encrypted."""
     file, line = runs_path(notebook) / OUTCOMES, b'{"word":"%s"}' % CANARY.encode()
     Lines(file).append(line)
+    sealed = file.read_bytes()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(encryption.WANTED, "1")
         with pytest.raises(StoreEncrypted, match="duranb encrypt"):
@@ -107,7 +109,7 @@ def test_what_came_out_of_many_runs_is_encrypted_too(
         Lines(file)
     monkeypatch.setenv(encryption.KEY, "77" * 32)
     assert said("decrypt", notebook, "--yes").exit_code == 0
-    assert file.read_bytes() == line + b"\n" + line + b"\n"
+    assert file.read_bytes() == sealed + sealed and list(Lines(file)) == [line, line]
     shutil.rmtree(store_path(notebook))
     done = said("encrypt", notebook, "--yes")
     assert "in 1 store" in done.output and not plain(tmp_path), "also where there are only runs"
@@ -247,3 +249,44 @@ def test_links_in_the_place_of_rewritten_files_are_not_followed(
     assert (elsewhere / "kept").read_text() == "kept"
     with StoreView.open(folder) as view:
         assert verify(view) == []
+
+
+def test_what_leaves_an_encrypted_store_is_said_to_be_plain(notebook: Path, tmp_path: Path) -> None:
+    """The timeline and the traces, with what was in the store; of a plain one's nothing."""
+    words = [
+        ("timeline", notebook, "-o", tmp_path / "t.html"),
+        ("export-traces", notebook, "-o", tmp_path / "t.json"),
+    ]
+    assert "the store is encrypted" not in "".join(said(*each).output for each in words)
+    assert said("encrypt", notebook, "--yes").exit_code == 0
+    for each in words:
+        done = said(*each)
+        assert done.exit_code == 0 and "the store is encrypted, and" in done.stderr
+
+
+def test_a_large_artifact_is_verified_in_little_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An encrypted one is decrypted piece by piece, and what was changed in it is said."""
+    monkeypatch.setenv(encryption.WANTED, "1")
+    store = Store.open(tmp_path / "store")
+    digest = store.put([bytes(range(256)) * (1 << 16)])  # 16 MiB
+    store.append(Answered(call=1, value="")).wait()
+    store.close()
+    with StoreView.open(tmp_path / "store") as view:
+        tracemalloc.start()
+        try:
+            assert view.problem(digest) == ""
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert peak < 8 << 20
+        (file,) = (tmp_path / "store" / "artifacts").glob("*/*")
+        data = bytearray(file.read_bytes())
+        data[len(data) // 2] ^= 1
+        file.write_bytes(data)
+        assert "do not decrypt" in view.problem(digest)
+        file.write_bytes(data[:-1])
+        assert "its size is another one" in view.problem(digest)
+        file.unlink()
+        assert "is missing" in view.problem(digest)

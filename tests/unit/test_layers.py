@@ -13,6 +13,7 @@ import duranb
 
 PACKAGE = Path(duranb.__file__).parent
 LAYERS = (
+    "terminal",
     "errors",
     "text",
     "verbs",

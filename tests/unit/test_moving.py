@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from duranb.code.moving import is_moving, refill, steady
 from duranb.state import linking
 from duranb.values import canonical, codec, undisturbed
-from duranb.values.moving import is_moving, steady
 
 
 class Lazy:
@@ -114,3 +116,69 @@ def test_what_a_look_changed_is_put_back_by_name() -> None:
     undisturbed.reduction(value)
     assert vars(value) is held
     assert list(held.items()) == [("name", "n"), ("looked", 0)]
+
+
+class Shared:
+    """Several threads change it; what they do ``meanwhile`` they do while it is looked at."""
+
+    meanwhile: list[Callable[[Shared], object]] = []
+
+    def __init__(self) -> None:
+        self.hits = 0
+        self.looked = 0
+        self.ids = itertools.count()
+
+    def __getstate__(self) -> dict[str, Any]:
+        self.looked += 1
+        while Shared.meanwhile:
+            Shared.meanwhile.pop()(self)
+        return {"hits": self.hits}
+
+
+def test_what_another_thread_changed_meanwhile_stays() -> None:
+    """Only what the look did is put back: nothing that a step of another thread has done."""
+    value = Shared()
+
+    def hit(shared: Shared) -> None:
+        shared.hits += 1
+        shared.name = "new"  # type: ignore[attr-defined]
+        assert next(shared.ids) == 0
+
+    Shared.meanwhile = [hit]
+    undisturbed.reduction(value)
+    assert (value.hits, value.name, value.looked) == (1, "new", 0)  # type: ignore[attr-defined]
+    assert next(value.ids) == 1
+    undisturbed.reduction(value)
+    assert (value.hits, value.looked, next(value.ids)) == (1, 0, 2)
+
+
+class Counted:
+    """Takes a number each time that it is looked at, and has slots besides."""
+
+    __slots__ = ("__dict__", "first")
+
+    def __init__(self) -> None:
+        self.first = 1
+        self.ids = itertools.count(5)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"first": self.first, "id": next(self.ids)}
+
+
+def test_a_number_that_a_look_took_is_given_again() -> None:
+    """It is no other thread's."""
+    value = Counted()
+    for _ in range(3):
+        assert undisturbed.reduction(value)[2]["id"] == 5
+
+
+def test_a_short_look_is_one_of_these() -> None:
+    """As at the variables of modules."""
+    assert canonical.short(filling(1), {}) == canonical.short(filling(0) | {"chat 2": 0}, {}) != ""
+
+
+def test_a_dict_is_refilled_in_one_go() -> None:
+    """In the order of what it is given."""
+    held = {"a": 1, "b": 2}
+    refill(held, {"b": 3, "a": 4})
+    assert list(held.items()) == [("b", 3), ("a", 4)]

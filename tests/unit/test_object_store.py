@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import random
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.request import Request, urlopen
 
@@ -21,7 +22,7 @@ from duranb.errors import (
     Untrusted,
     UsageError,
 )
-from duranb.record.events import Answered
+from duranb.record.events import Answered, encode
 from duranb.store import batches, objects
 from duranb.store.buckets import Folder, open_bucket
 from duranb.store.objects import ObjectArtifacts, ObjectStore
@@ -209,7 +210,7 @@ def test_a_gap_is_noticed(tmp_path: Path) -> None:
 
 WRITER = """
 import os, sys
-from duranb.record.events import Answered
+from duranb.record.events import Answered, encode
 from duranb.store.buckets import open_bucket
 from duranb.store.objects import ObjectStore
 store = ObjectStore(open_bucket(sys.argv[1]), "log")
@@ -335,3 +336,75 @@ def test_a_long_log_is_opened_by_few_reads(tmp_path: Path, monkeypatch: pytest.M
     whole.write_bytes(data)
     with pytest.raises((Untrusted, StoreDamaged)):
         objects.read(bucket, "a")
+
+
+def loose(bucket: Path) -> None:
+    (bucket / "runs" / "loose").write_bytes(b"x")
+
+
+def pipe(bucket: Path) -> None:
+    os.mkfifo(bucket / "runs" / "r" / "n" / "00000001")
+
+
+def link(bucket: Path) -> None:
+    (bucket / "runs" / "r" / "n" / "00000001").symlink_to("/etc/passwd")
+
+
+def giant(bucket: Path) -> None:
+    with (bucket / "runs" / "r" / "n" / "00000001").open("wb") as file:
+        file.truncate(8 << 40)
+
+
+def rubbish(bucket: Path) -> None:
+    (bucket / "runs" / "r" / "n" / "00000001").write_bytes(bytes(range(256)))
+
+
+def batch(*lines: tuple[int, str], version: int = batches.FORMAT) -> Callable[[Path], None]:
+    """What puts a batch of these lines there, sealed by somebody."""
+
+    def put(bucket: Path) -> None:
+        made = batches.Batch(version, "w", 0, [*lines], {})
+        raw = batches.encode(made, b"k" * 32, "x", batches.GENESIS)
+        (bucket / "runs" / "r" / "n" / "00000001").write_bytes(raw)
+
+    return put
+
+
+EVENT = encode(Answered(call=1, value="a"))[1]
+
+PUT = {
+    "a file among the runs": loose,
+    "a pipe": pipe,
+    "a link": link,
+    "8 TB of nothing": giant,
+    "any bytes": rubbish,
+    "no events": batch((1, '{"type": "no such"}')),
+    "nesting": batch((1, "[" * 200_000)),
+    "before the epoch": batch((-1, EVENT)),
+    "after all dates": batch((1 << 62, EVENT)),
+    "a later format": batch(version=7),
+}
+
+
+@pytest.mark.parametrize("what", PUT)
+@pytest.mark.parametrize("key", [objects.OWN, None], ids=["sealed", "by anybody"])
+def test_what_a_stranger_put_into_a_bucket_is_refused_by_name(
+    tmp_path: Path, what: str, key: bytes | None
+) -> None:
+    """Whether it is to be sealed or not: an error that says which object, and no wait."""
+    bucket = Folder(tmp_path)
+    store = ObjectStore(bucket, objects.place_of("r", "n"))
+    store.close()
+    PUT[what](tmp_path)
+    assert objects.places(bucket) == {"r": ["n"]}
+    if what == "a file among the runs":
+        return
+    with pytest.raises(StoreError, match="00000001"):
+        objects.read(bucket, objects.place_of("r", "n"), key)
+
+
+@pytest.mark.parametrize("digest", ["", "../../secret", "/etc/passwd", "ab" * 31, "AB" * 32])
+def test_what_is_no_digest_names_no_object(tmp_path: Path, digest: str) -> None:
+    """An event of somebody else's may say anything where an artifact is named."""
+    with pytest.raises(StoreDamaged, match="is no digest"):
+        ObjectArtifacts(Folder(tmp_path), None).get(digest)

@@ -300,3 +300,35 @@ def test_what_could_not_be_stored_does_not_cross_an_edge() -> None:
     node = msgspec.structs.replace(first.node, unstorable={"x": "it is a generator"})
     with pytest.raises(ExportError, match=r"b'\) takes x from .*a'\).*it is a generator"):
         steps.render(replace(made, flow=(replace(first, node=node), *made.flow[1:])))
+
+
+EDITED: dict[str, Any] = {
+    "a module elsewhere": {"module": "../../theirs"},
+    "a module that is code": {"module": "steps; import os"},
+    "two nodes of one name": {"nodes": [{"kind": "step", "name": "a", "function": "f"}] * 2},
+    "a function of an attribute": {
+        "nodes": [{"kind": "step", "name": "a", "function": "os.system"}],
+    },
+    "an undo that is code": {
+        "nodes": [{"kind": "step", "name": "a", "function": "f", "undo": {"function": "f()"}}],
+    },
+    "an edge from nowhere": {"edges": [{"source": "x", "target": "y"}]},
+    "a circle": {
+        "nodes": [{"kind": "step", "name": n, "function": "f"} for n in "ab"],
+        "edges": [{"source": "a", "target": "b"}, {"source": "b", "target": "a"}],
+    },
+    "a name that is code": {"parameters": [{"name": "x=1\nimport os\ny", "default": "1"}]},
+    "a keyword": {"parameters": [{"name": "class", "default": "1"}]},
+    "a default that is code": {
+        "parameters": [{"name": "x", "default": "__import__('os').system('x')"}],
+    },
+    "a default without an end": {"parameters": [{"name": "x", "default": "[" * 200_000}]},
+}
+
+
+@pytest.mark.parametrize("how", EDITED)
+def test_a_plan_that_somebody_edited_is_refused(how: str) -> None:
+    """By a sentence, before any of it is taken for a name, a place or an order."""
+    text = json.dumps({"version": 1, **EDITED[how]})
+    with pytest.raises(UsageError, match="this is no plan of a notebook"):
+        load(text)

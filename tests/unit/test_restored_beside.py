@@ -3,8 +3,12 @@ now: the array they look into has another size, the class was defined again."""
 
 from __future__ import annotations
 
+import io
+import types
+
 import pytest
 
+from duranb.values import attributes, codec
 from tests.unit.test_restoring import given
 from tests.unit.test_state import Kernel
 
@@ -155,3 +159,15 @@ def test_a_namespace_whose_attributes_have_a_name_is_refused() -> None:
     stored = kernel.run("import types\nn = types.SimpleNamespace(a=1)").changed["n"]
     held = kernel.run("d = vars(n)\nd['a'] = 2").changed["n"]
     assert stored.artifact and not held.artifact and "vars()" in held.why
+
+
+def test_the_shell_and_what_looks_at_a_namespace_hold_none_of_its_attributes() -> None:
+    """Only variables of the user's do, whatever their names: a name that leads to the shell leads
+    to the pickler that is at work."""
+    made = types.SimpleNamespace(a=1)
+    looking = codec.NotebookPickler(io.BytesIO(), {}, None, None)
+    looking.dump(made)
+    assert attributes.reduction(made, None, {"get_ipython": [vars(made)]}) is None
+    assert attributes.reduction(made, None, {"shell": [looking]}) is None
+    with pytest.raises(TypeError, match=r"vars\(\)"):
+        attributes.reduction(made, None, {"_mine": [vars(made)]})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 
@@ -55,6 +56,20 @@ def test_frames_that_look_at_the_same_memory_are_not_tied() -> None:
     pandas = pytest.importorskip("pandas", minversion="3")
     frame = pandas.DataFrame({"x": [1, 2], "y": [3.0, 4.0]})
     assert version([frame, frame[:1]], {}) == version([frame, frame[:1].copy()], {})
+
+
+def test_frames_with_one_index_are_not_tied() -> None:
+    """What an index is made of cannot be changed: a part of a frame has the very columns, until it
+    is loaded from where it was stored. What lies in both of two columns of objects is tied."""
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"x": [1, 2], "y": [3.0, 4.0]})
+    part = frame[frame["x"] > 1]
+    stored = pickle.loads(pickle.dumps(part))
+    assert version([frame, part], {}) == version([frame, stored], {})
+    held = pandas.DataFrame({"x": [[1], [2]], "y": [3.0, 4.0]})
+    part = held[held["y"] > 3]
+    stored = pickle.loads(pickle.dumps(part))
+    assert version([held, part], {}) != version([held, stored], {})
 
 
 def test_ties_are_the_same_in_another_process() -> None:

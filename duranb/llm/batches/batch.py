@@ -21,6 +21,7 @@ from duranb.llm.batches.providers import Line, Lost, NotYet, Place, Refused, Sta
 from duranb.record.events import EventBody
 from duranb.record.kinds import Kind
 from duranb.record.model import Call
+from duranb.text import given
 
 SETTLING = 20.0
 """Seconds after which a provider's list has a batch whose submission arrived."""
@@ -296,4 +297,4 @@ class Batch:
 def _count_of(call: Call) -> int:
     """The number of requests in a batch's name."""
     digits = call.name.removeprefix("batch of ").partition(" ")[0].replace(",", "")
-    return int(digits) if digits.isdigit() else 0
+    return given.number(digits) or 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import select
 import signal
 import subprocess
@@ -24,6 +25,12 @@ Cells = list[tuple[str, str]]
 """Names and sources."""
 
 ROOT = Path(__file__).parents[3]
+
+MOST = 120
+"""Seconds of the processor's time that a life may take. A busy machine gives it little of that."""
+
+SLOW = 1800.0
+"""Seconds after which a life, or a cell of it, is taken to hang."""
 
 
 @dataclass
@@ -86,7 +93,7 @@ class Server:
         """End the server."""
         assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.close()
-        self._process.wait(timeout=30)
+        self._process.wait(timeout=SLOW)
         self._process.stdout.close()
 
 
@@ -128,9 +135,9 @@ class _Front:
         """Run one cell; its messages."""
         number = self._client.execute(code)
         found, idle = [], False
-        end = time.monotonic() + 5
+        end = time.monotonic() + SLOW
         while not idle and time.monotonic() < end:
-            message = self._client.get_iopub_msg(timeout=5)
+            message = self._client.get_iopub_msg(timeout=SLOW)
             if message["parent_header"].get("msg_id") != number:
                 continue
             kind, content = message["msg_type"], message["content"]
@@ -276,12 +283,13 @@ def _one(kernel: Any, wanted: Wanted) -> Lived:
     pid = os.fork()
     if pid == 0:
         os.close(reader)
+        resource.setrlimit(resource.RLIMIT_CPU, (MOST, MOST))
         try:
             _child(kernel, wanted, writer)
         finally:
             os._exit(0)
     os.close(writer)
-    limit = wanted.killed or 120.0
+    limit = wanted.killed or SLOW
     end = time.monotonic() + limit
     told = b""
     while True:
@@ -301,7 +309,9 @@ def _one(kernel: Any, wanted: Wanted) -> Lived:
         return Lived(**json.loads(lines[-1][1:]))
     lived = Lived(done=len(lines))
     if not wanted.killed and wanted.killed_after < 0:
-        lived.broken = f"the life ended by itself, or took longer than {limit} s"
+        lived.broken = (
+            f"the life ended by itself, or took more than {MOST} s of CPU time or {SLOW} s"
+        )
     return lived
 
 

@@ -28,8 +28,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from duranb.state.hidden import is_hidden
 from duranb.state.placeholder import Placeholder
+from duranb.values.hidden import is_hidden
 
 Portrait = dict[str, list[str]]
 """Lines of text by the name that reached what they say first."""

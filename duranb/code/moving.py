@@ -8,8 +8,11 @@ the value, which is looked at again a moment later.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import TypeVar
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from operator import call
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -39,3 +42,16 @@ def steady(look: Callable[[], T]) -> T:
                 raise
         time.sleep(pause)
     return look()
+
+
+def refill(held: dict[str, Any], content: Mapping[str, Any]) -> None:
+    """Give a dict another content, and its order. No other thread finds it empty meanwhile."""
+    kept = list(held.values())  # what goes with the last reference to it may run code of its own
+    in_one_go(held.clear, partial(held.update, content))
+    del kept
+
+
+def in_one_go(*calls: Callable[[], Any]) -> None:
+    """Make calls, of functions that are written in C, with no other thread running in between."""
+    through: Iterable[Any] = map(call, calls)
+    deque(through, 0)
