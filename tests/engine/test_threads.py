@@ -143,6 +143,55 @@ def test_undos_that_run_at_once_print_each_their_own(
     assert sorted(b"undoes 2" in bytes(each) for each in kept) == [False, True]
 
 
+# -- effects -------------------------------------------------------------------------------------
+
+
+class Sent:
+    """How often something was sent; the first time takes as long as a gate is closed."""
+
+    times: list[int] = []
+    error: Exception | None = None
+
+
+def sends(number: int) -> int:
+    """Sends it."""
+    Sent.times.append(number)
+    if len(Sent.times) == 1:
+        opens("begun")
+        passes("over")
+        if Sent.error is not None:
+            raise Sent.error
+    return len(Sent.times)
+
+
+@pytest.mark.parametrize("error", [None, ValueError("no")], ids=["succeeds", "fails"])
+def test_an_effect_that_is_on_its_way_is_in_no_doubt(world: World, error: Exception | None) -> None:
+    """The same step with the same arguments, called by two threads at once: the second one waits
+    for what the first one does, and does it itself only where that has failed."""
+    Gates.open = {name: threading.Event() for name in ("begun", "over")}
+    Sent.times, Sent.error = [], error
+    world.live["sends"] = sends
+    world.plain(HEAD + "@duranb.step(retries=0)\ndef work(n):\n    return duranb.call(sends, n)\n")
+    found: list[Any] = []
+
+    def work() -> None:
+        try:
+            found.append(world.live["work"](1))
+        except ValueError as raised:
+            found.append(str(raised))
+
+    one = in_thread(work)
+    passes("begun")
+    other = in_thread(work)
+    while len(world.history.running) < 2:
+        other.join(0.001)
+    opens("over")
+    one.join()
+    other.join()
+    assert sorted(map(str, found)) == (["1", "1"] if error is None else ["2", "no"])
+    assert Sent.times == ([1] if error is None else [1, 1])
+
+
 # -- what a step has done before -----------------------------------------------------------------
 
 
