@@ -175,8 +175,6 @@ def unlike(
         return f"{other} changed"
     if why := sharers.unlike(runtime, recorded):
         return why
-    if name := _parted(runtime, recorded):
-        return f"{name} changed, which shares what it binds to another name"
     if changed_names := sharing.differing(runtime, recorded):
         return f"{changed_names} share something else than they did"
     standing = namespace.generators.told()
@@ -187,25 +185,6 @@ def unlike(
             continue
         if stood != OWN and standing.get(generator, UNSEEDED) != stood:
             return f"it draws random numbers, and the state of {generator} is another one"
-    return ""
-
-
-def _parted(runtime: Runtime, recorded: Execution) -> str:
-    """A name whose value shared with an output, and would not share with a restored one: it has
-    changed, and the object in common is only known by a name that the step takes from it, as
-    ``a, b = b, a`` does. Empty where there is none."""
-    namespace, outputs = runtime.namespace, recorded.outputs
-    read = recorded.inputs.keys() | recorded.uses.keys()
-    taken = (outputs.keys() | recorded.deleted) & read - recorded.shared.keys()
-    sharing = {n for name in taken for n in namespace.sharing(name)} - outputs.keys()
-    snapshot = runtime.history.snapshots.get(recorded.snapshot) if sharing else None
-    if snapshot is None:
-        return ""
-    artifacts = {b.artifact for b in outputs.values()}
-    for name in sorted(sharing & snapshot.changed.keys()):
-        was = snapshot.changed[name]
-        if was.artifact in artifacts and namespace.version(name) != was.version:
-            return name
     return ""
 
 

@@ -10,7 +10,6 @@ import threading
 import types
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 from duranb.code.fingerprint import Reach
 from duranb.engine.keeping import Captured, NoState
@@ -27,8 +26,8 @@ if TYPE_CHECKING:
 
 _GONE = object()
 
-_running: WeakKeyDictionary[Runtime, set[FunctionState]] = WeakKeyDictionary()
-"""The function steps that run now."""
+_running: set[FunctionState] = set()
+"""The function steps that run now, of all runtimes: several may have the same variables."""
 
 _one_at_a_time = threading.Lock()
 """Steps of several threads begin one after the other, so that of any two one sees the other."""
@@ -102,8 +101,8 @@ class FunctionState(NoState):
         """Its body is going to run."""
         self.execution = execution
         with _one_at_a_time:
-            running = _running.setdefault(self._runtime, set())
-            by_id = {each.execution: each for each in running}
+            running = {each for each in _running if each._live is self._live}
+            by_id = {each.execution: each for each in running if each._runtime is self._runtime}
             outer = set()
             above = by_id.get(self.parent)
             while above is not None:
@@ -112,12 +111,18 @@ class FunctionState(NoState):
             for other in running - outer:
                 other._others.add(self)
                 self._others.add(other)
-            running.add(self)
+            _running.add(self)
 
     def end(self) -> None:
         """Its body has ended for good."""
         with _one_at_a_time:
-            _running.get(self._runtime, set()).discard(self)
+            _running.discard(self)
+            self._others.clear()  # or each held those that it ran beside, for as long as any runs
+
+    @property
+    def _is_beside(self) -> bool:
+        """Whether others of its runtime ran meanwhile, which could have drawn random numbers."""
+        return any(each._runtime is self._runtime for each in list(self._others))
 
     # -- what it did -----------------------------------------------------------------------
 
@@ -149,7 +154,8 @@ class FunctionState(NoState):
                 self._live.pop(name, None)
             else:
                 self._live[name] = self._bound[name]
-        if not others:
+        owns = self._runtime.settings.owns_generators
+        if owns or (owns is None and not others):
             randomness.set_state(self._random)
         if left := sorted(moved & beside):
             self._host.notice(
@@ -167,7 +173,7 @@ class FunctionState(NoState):
         now, before = randomness.state(), randomness.fingerprints(self._random)
         moved = {n for n, at in randomness.fingerprints(now).items() if before.get(n) != at}
         seeded = _seeded(self._runtime)
-        if self._others:
+        if self._is_beside:
             moved &= seeded
         contested = self._contested(self._changed, rebound, moved)
         kept = self._given.keep(
@@ -205,8 +211,9 @@ class FunctionState(NoState):
         """What changed while another step ran at the same time that reaches it too."""
         others = list(self._others)  # more may begin meanwhile
         found = {n for n in rebound if any(n in other._names for other in others)}
-        if others:
+        if self._is_beside:
             found |= set(moved)
+        if others:
             theirs = {id(p) for other in others for p in other._given.parts}
             live = self._runtime.namespace.live
             for name in changed:

@@ -61,7 +61,8 @@ class Settings:
     variables, so nothing that changes in it is a change of the notebook's. ``display`` makes what
     shows how far a map is. ``budget`` is what the whole run may cost. ``importing`` runs no step:
     each is given what was imported for it, or ends the run. ``spread`` has several workers carry
-    out the items of maps.
+    out the items of maps. ``owns_generators`` says whether the random generators are used by
+    nothing else meanwhile, or by nothing here; None: nobody knows.
     """
 
     headless: bool = False
@@ -76,6 +77,7 @@ class Settings:
     budget: Budget | None = None
     importing: bool = False
     spread: Spread | None = None
+    owns_generators: bool | None = None
 
 
 class Undoing:
@@ -190,8 +192,11 @@ class Runtime:
         return number, [body]
 
     def catch_up(self) -> int:
-        """Capture what plain cells did since the last snapshot; its id. Not waited for."""
-        if self.settings.visiting:
+        """Capture what plain cells did since the last snapshot; its id. Not waited for. While a
+        durable cell runs, other threads are given the snapshot that it began with: half of what it
+        does is no state to come back to."""
+        running = self.running
+        if self.settings.visiting or (running is not None and running.is_elsewhere):
             return self.at
         number, bodies = self.snapshot(self.namespace.sync())
         if bodies:
@@ -217,6 +222,7 @@ class FailedStart:
 
 _active: Runtime | None = None
 _opener: Callable[[], object] | None = None
+_opening = threading.RLock()
 _using: ContextVar[Runtime | None] = ContextVar("duranb_runtime", default=None)
 
 
@@ -231,7 +237,9 @@ def needed() -> Runtime | None:
     """The active runtime, for code that wants to be durable: a surface that opens its store only
     when it is needed opens it now. None where there is no such surface."""
     if active() is None and _opener is not None:
-        _opener()
+        with _opening:  # several threads may be the first
+            if active() is None and _opener is not None:
+                _opener()
     return active()
 
 

@@ -77,6 +77,7 @@ class SelfCheck:
         self._runtime = runtime
         self._folder = folder
         self._stored: dict[str, int] = {}
+        self._storing = threading.Lock()
         self._seen: dict[str, tuple[str, int]] = {}
         self._told: set[tuple[str, str]] = set()
         self._unsaid: list[e.ValuesDiffer] = []
@@ -93,9 +94,10 @@ class SelfCheck:
         for event in events:
             body = event.body
             if isinstance(body, e.ArtifactStored):
-                self._stored.setdefault(body.digest, 0)
-                if len(self._stored) > _REMEMBERED:  # there was no moment without a cell
-                    self._stored.pop(next(iter(self._stored)), None)
+                with self._storing:
+                    self._stored.setdefault(body.digest, 0)
+                    if len(self._stored) > _REMEMBERED:  # there was no moment without a cell
+                        del self._stored[next(iter(self._stored))]
                 self._news = True
             elif isinstance(body, e.ExecutionCompleted):
                 for binding in body.outputs.values():
@@ -139,8 +141,9 @@ class SelfCheck:
             and self._seen.get(name) != (seen.binding.artifact, id(seen.value))
         }
         current = {seen.binding.artifact for seen in tracked.values()}
-        for digest in [d for d in list(self._stored) if d not in current]:
-            self._stored.pop(digest, None)
+        with self._storing:
+            for digest in [d for d in self._stored if d not in current]:
+                del self._stored[digest]
         return new
 
     def _describe(self, artifact: str, values: Mapping[str, Tracked]) -> None:

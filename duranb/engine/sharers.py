@@ -1,9 +1,10 @@
-"""Whether a step that changed something in place can be restored beside the names that share it.
+"""Whether a step that changed or moved something can be restored beside the names that share it.
 
-Each of them would see the change. So they are to share it as they did, and to be what they were.
-Two kinds of names need not: one that is no more sees nothing; and one that is another value by now,
-if all it has in common with what the step changed is held by others too, which the step left as
-they are. The restored value is linked to what these hold.
+Each of them would see a change in place, or hold the object that has another name now. So they are
+to share it as they did, and to be what they were. Two kinds of names need not: one that is no more
+sees nothing; and one that is another value by now, if all it has in common with what the step
+changed is held by others too, which the step left as they are. The restored value is linked to what
+these hold.
 """
 
 from __future__ import annotations
@@ -44,6 +45,8 @@ def unlike(runtime: Runtime, recorded: Execution) -> str:
         if differs:
             shown = together(here)
             return f"{shown} share something else than they did, and it changes that in place"
+    if name := _parted(runtime, recorded):
+        return f"{name} changed, which shares what it binds to another name"
     return ""
 
 
@@ -68,6 +71,29 @@ def _is_beside(
             if not namespace.is_shared_by(name, other, set(names) - left):
                 return False
     return True
+
+
+def _parted(runtime: Runtime, recorded: Execution) -> str:
+    """A name whose value shared with an output, and would not share with a restored one: it has
+    changed, and the object in common is only known by a name that the step takes from it, as
+    ``a, b = b, a`` does. Empty where there is none."""
+    namespace, outputs = runtime.namespace, recorded.outputs
+    read = recorded.inputs.keys() | recorded.uses.keys()
+    taken = (outputs.keys() | recorded.deleted) & read - recorded.shared.keys()
+    sharing = {n for name in taken for n in namespace.sharing(name)} - outputs.keys()
+    snapshot = runtime.history.snapshots.get(recorded.snapshot) if sharing else None
+    if snapshot is None:
+        return ""
+    artifacts = {b.artifact for b in outputs.values()}
+    stored = snapshot.changed
+    beside = {n for n in sharing & stored.keys() if stored[n].artifact in artifacts}
+    same = {n for n in beside if namespace.version(n) == stored[n].version}
+    for name in sorted(beside - same):
+        namespace.need({name, *taken, *same} & namespace.live.keys())
+        held = (namespace.is_shared_by(name, other, same) for other in taken)
+        if not all(held):
+            return name
+    return ""
 
 
 def _are_other(runtime: Runtime, recorded: Execution, names: Collection[str]) -> bool:

@@ -17,9 +17,9 @@ import threading
 import types
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
-from duranb.engine import flows
+from duranb.engine import flows, printed
 from duranb.engine.claim import now_us
 from duranb.engine.decide import Decision
 from duranb.engine.effects import Effect, carry_out
@@ -261,10 +261,12 @@ class _Printed:
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
         """What is printed in this block is kept."""
-        out: Any = _Tee(sys.stdout, "stdout", self._keep)
-        err: Any = _Tee(sys.stderr, "stderr", self._keep)
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            yield
+        token = _listener.set(self._keep)
+        try:
+            with _Tee.heard("stdout", self._keep), _Tee.heard("stderr", self._keep):
+                yield
+        finally:
+            _listener.reset(token)
 
     def _keep(self, name: str, text: str) -> None:
         if not self._kept or self._kept[-1][0] != name:
@@ -297,15 +299,51 @@ class _Printed:
         """Its caller sees the result."""
 
 
-class _Tee:
-    """A stream whose text also goes to ``keep``."""
+_Keep = Callable[[str, str], None]
 
-    def __init__(self, stream: Any, name: str, keep: Callable[[str, str], None]) -> None:
-        self._stream, self._name, self._keep = stream, name, keep
+_listener: contextvars.ContextVar[_Keep | None] = contextvars.ContextVar(
+    "duranb_undoing", default=None
+)
+"""What keeps the prints of the code that runs here."""
 
-    def write(self, text: str) -> Any:
-        self._keep(self._name, text)
-        return self._stream.write(text)
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
+class _Tee(printed.Above):
+    """Stands for a stream for as long as any compensation runs: several may run at once, and end in
+    any order. What is printed is kept with the one that prints it, if that is known, else with all
+    of them."""
+
+    _lock = threading.Lock()
+    _worn: ClassVar[dict[str, _Tee]] = {}
+
+    def __init__(self, name: str) -> None:
+        super().__init__(getattr(sys, name))
+        self._name = name
+        self._keeps: list[_Keep] = []
+
+    @classmethod
+    @contextlib.contextmanager
+    def heard(cls, name: str, keep: _Keep) -> Iterator[None]:
+        """What is written to ``sys.stdout`` or ``sys.stderr`` in this block goes to ``keep``
+        too."""
+        with cls._lock:
+            if name not in cls._worn:
+                cls._worn[name] = cls(name)
+                setattr(sys, name, cls._worn[name])
+            tee = cls._worn[name]
+            tee._keeps.append(keep)
+        try:
+            yield
+        finally:
+            with cls._lock:
+                tee._keeps.remove(keep)
+                if not tee._keeps:
+                    del cls._worn[name]
+                    if getattr(sys, name) is tee:
+                        setattr(sys, name, tee._below)
+
+    def write(self, text: str) -> int:
+        keeps = list(self._keeps)
+        mine = _listener.get()
+        for keep in [mine] if mine is not None and mine in keeps else keeps:
+            keep(self._name, text)
+        return self._below.write(text)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import sys
+import threading
 import tokenize
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -254,9 +255,11 @@ class Cells(ast.NodeTransformer):
         return bool(self._stack)
 
     def unknown_code_ran(self) -> None:
-        """Something other than a cell ran (a widget's callback): it may have changed anything."""
+        """Something other than a cell ran (a widget's callback): it may have changed anything. This
+        is also called for a cell, while it runs, in its thread."""
         session = self._session()
-        if session is not None and not self._stack:
+        elsewhere = threading.current_thread() is not threading.main_thread()
+        if session is not None and (elsewhere or not self._stack):
             session.runtime.namespace.touched(None, plain.Code.unknown())
 
     # -- deciding --------------------------------------------------------------------------

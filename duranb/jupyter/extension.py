@@ -39,6 +39,7 @@ class Extension:
     def __init__(self, shell: Any) -> None:
         self.shell = shell
         self.session: Session | None = None
+        self._opening = threading.RLock()
         self.notebook = notebook_path(shell.user_ns, Path.cwd())
         self._kernel = getattr(shell, "kernel", None)
         self._outputs = Outputs(self._kernel)
@@ -112,6 +113,10 @@ class Extension:
 
     def need_session(self) -> Session:
         """The open session; opens the store. Raises :class:`duranb.errors.StoreError`."""
+        with self._opening:  # steps of several threads may be the first that need it
+            return self._open_session()
+
+    def _open_session(self) -> Session:
         if self.session is None:
             headless = os.environ.get("DURANB_HEADLESS") == "1"
             given = os.environ.get("DURANB_PARAMETERS")

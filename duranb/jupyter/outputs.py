@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -46,6 +47,10 @@ class Outputs:
         self._widgets = widgets.Recording(self._as_sent)
         self._pictures = widgets.Pictures(kernel)
         self._kept: list[dict[str, Any]] | None = None
+        self._keeping = threading.RLock()
+        """Held to keep a message, and to take away what was kept; not to wait for the thread that
+        sends what was printed."""
+        self._pausing = 0
         self._parent = ""
         self._held: frozenset[int] = frozenset()
         self._watch: figures.Watch | None = None
@@ -86,26 +91,32 @@ class Outputs:
         if isinstance(msg_or_type, dict) and "msg_type" in msg_or_type:
             kind, content = msg_or_type["msg_type"], msg_or_type["content"]
             parent, metadata = msg_or_type.get("parent_header"), msg_or_type.get("metadata")
-        if kind in TRAFFIC:
-            if self._widgets.is_widgets(kind, content) and self._is_mine(parent):
-                self._keep_widgets(kind, content, buffers)
-        elif kind in KEPT and content is not None and self._is_mine(parent):
-            self._keep(kind, content, metadata)
+        with self._keeping:
+            kept = self._kept_for(parent)
+            if kind in TRAFFIC:
+                is_widgets = self._widgets.is_widgets(kind, content)  # to be asked about all
+                if is_widgets and kept is not None:
+                    self._keep_widgets(kept, kind, content, buffers)
+            elif kind in KEPT and content is not None and kept is not None:
+                self._keep(kept, kind, content, metadata)
         return sent
 
-    def _is_mine(self, parent: Any) -> bool:
-        return self._kept is not None and _id_of(parent) == self._parent
+    def _kept_for(self, parent: Any) -> list[dict[str, Any]] | None:
+        """Where to keep what this thread sends as an output of the cell with that message; None
+        where it is none of the step's."""
+        mine = _id_of(parent) == self._parent and self._pausing != threading.get_ident()
+        return self._kept if mine else None
 
-    def _keep_widgets(self, kind: str, content: Any, buffers: Any) -> None:
+    def _keep_widgets(
+        self, kept: list[dict[str, Any]], kind: str, content: Any, buffers: Any
+    ) -> None:
         message = self._widgets.kept(kind, content, buffers)
-        if message is not None and self._kept is not None:
-            self._kept.append(message)
+        if message is not None:
+            kept.append(message)
 
-    def _keep(self, kind: str, content: Any, metadata: Any) -> None:
+    def _keep(self, kept: list[dict[str, Any]], kind: str, content: Any, metadata: Any) -> None:
         if content.get("metadata", {}).get("duranb"):
             return  # duranb's own, put out from another thread while the cell ran
-        kept = self._kept
-        assert kept is not None
         if kind == "stream" and kept and kept[-1]["type"] == "stream":
             last = kept[-1]["content"]
             if last["name"] == content["name"]:
@@ -128,18 +139,20 @@ class Outputs:
         self._held, self._drawn_on = figures.open_ones(), frozenset()
         self._look_away({})
         self._watch = figures.Watch()
-        self._widgets.begin()
         self._descriptors.begin()
-        self._kept = []
+        with self._keeping:
+            self._widgets.begin()
+            self._kept = []
 
     def end(self) -> list[dict[str, Any]]:
         """All that was put out since :meth:`begin`."""
         self._descriptors.drain()
         self.flush()
-        kept, self._kept = self._kept or [], None
-        for message in kept:
-            if message["type"] == "stream":
-                message["content"]["text"] = "".join(message["content"]["text"])
+        with self._keeping:
+            kept, self._kept = self._kept or [], None
+            for message in kept:
+                if message["type"] == "stream":
+                    message["content"]["text"] = "".join(message["content"]["text"])
         return [*self._widgets.missing(kept), *kept, *self._new_payloads(), *self._figures()]
 
     def ended(self, shell: Any) -> None:
@@ -158,13 +171,14 @@ class Outputs:
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
-        """Put something out that is not the step's own output."""
+        """Put something out, in this thread, that is not the step's own output. What other threads
+        put out meanwhile is."""
         self.flush()
-        kept, self._kept = self._kept, None
+        before, self._pausing = self._pausing, threading.get_ident()
         try:
             yield
         finally:
-            self._kept = kept
+            self._pausing = before
 
     def flush(self) -> None:
         """Let what was printed reach the tap; printing goes through a thread of the kernel's."""

@@ -209,9 +209,9 @@ class Registries:
         return found | dict.fromkeys(called, TOLD)
 
     def _is_spelled_out(self, key: object, value: object) -> bool:
-        if type(key) is str:
-            return key in self.texts and is_atom(value)
-        return type(key) is int and key in self.texts and value in self.texts
+        if type(key) not in (str, int) or not is_atom(value):
+            return False
+        return key in self.texts and (type(key) is str or value in self.texts)
 
     def is_there(self, told: str) -> bool:
         """Whether something that :meth:`changed` told of is so."""

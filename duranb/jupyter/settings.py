@@ -15,6 +15,7 @@ from typing import Any
 
 import blake3
 
+from duranb.code.moving import steady
 from duranb.jupyter.settable import Group, Values
 from duranb.jupyter.told import TOLD
 
@@ -53,7 +54,7 @@ class Settings:
 
     def _read(self, name: str) -> Values | None:
         try:
-            return self._groups[name].read()
+            return steady(self._groups[name].read)
         except Exception as error:  # another version of the library than those this knows
             self._unread[name] = type(error).__name__
             return None

@@ -247,8 +247,7 @@ class _Work:
         now and draws."""
         self._random: dict[str, str] = {}
         if self._node.seeds:
-            if self._turn.alone or not self._turn.beside:
-                carried.stand(kept, self._node.random)
+            self._turn.undisturbed(lambda: carried.stand(kept, self._node.random))
             self._random = randomness.fingerprints(randomness.state())
 
     # -- what became of it -----------------------------------------------------------------

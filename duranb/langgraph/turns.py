@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextvars import ContextVar
 
 _one_at_a_time = threading.Lock()
@@ -40,6 +40,13 @@ class Turn:
         finally:
             with _changing:
                 _running.discard(self)
+
+    def undisturbed(self, do: Callable[[], None]) -> None:
+        """Do something that no node that runs may see, while none begins; not where one runs
+        beside, unless this is one that is ``alone``."""
+        with _changing:
+            if self.alone or not self.beside:
+                do()
 
     def _met(self, other: Turn) -> None:
         self.beside = True

@@ -274,12 +274,16 @@ def _logger(name: str) -> logging.Logger:
 
 
 def _processes(pool: Any) -> dict[str, Any]:
-    return {"max_workers": pool._max_workers, "start": pool._mp_context.get_start_method()}
+    made = {"max_workers": pool._max_workers, "start": pool._mp_context.get_start_method()}
+    return made | ({"closed": True} if pool._shutdown_thread else {})
 
 
 @_register(ProcessPoolExecutor, _processes)
-def _process_pool(max_workers: int, start: str) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(max_workers, multiprocessing.get_context(start))
+def _process_pool(max_workers: int, start: str, closed: bool = False) -> ProcessPoolExecutor:
+    made = ProcessPoolExecutor(max_workers, multiprocessing.get_context(start))
+    if closed:
+        made.shutdown(wait=False)
+    return made
 
 
 def _ssl(context: ssl.SSLContext) -> dict[str, Any]:
@@ -317,12 +321,15 @@ def _ssl_again(
 
 
 def _pool(pool: ThreadPoolExecutor) -> dict[str, Any]:
-    return {"max_workers": pool._max_workers}
+    return {"max_workers": pool._max_workers} | ({"closed": True} if pool._shutdown else {})
 
 
 @_register(ThreadPoolExecutor, _pool)
-def _thread_pool(max_workers: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(max_workers)
+def _thread_pool(max_workers: int, closed: bool = False) -> ThreadPoolExecutor:
+    made = ThreadPoolExecutor(max_workers)
+    if closed:
+        made.shutdown(wait=False)
+    return made
 
 
 def _sqlite(connection: sqlite3.Connection) -> dict[str, Any]:

@@ -40,12 +40,14 @@ class Tracking(Followed):
     # -- looking ---------------------------------------------------------------------------
 
     def touched(self, loads: Collection[str] | None, *codes: Code) -> None:
-        """Code ran that could touch these names (None: any); ``codes`` is what is known of it."""
-        if loads is None:
-            self._anything = True
-        else:
-            self._touched.update(loads)
-        self._ran.codes += codes
+        """Code ran that could touch these names (None: any); ``codes`` is what is known of it. Safe
+        from any thread."""
+        with self._alone:  # a sync that goes on now has looked at some already, and would forget it
+            if loads is None:
+                self._anything = True
+            else:
+                self._touched.update(loads)
+            self._ran.codes += codes
 
     def note_rebinds(self) -> None:
         """Let go of objects whose names are bound to something else by now."""
@@ -71,7 +73,10 @@ class Tracking(Followed):
         """Capture everything that changed since the last sync, for the caller to record."""
         KNOWN.look_around()
         with self._alone, self._looks:
-            return self._sync()
+            found = self._sync()
+            for each in list(self._noting):
+                each.add(found)
+            return found
 
     def _sync(self) -> Delta:
         beside, self._beside = self._beside, reaching.runs_beside(self.live)

@@ -22,6 +22,7 @@ from duranb.errors import StoreError
 from duranb.temporal.modules import OtherExport
 from duranb.temporal.node import Held, NodeFailed, Nodes, Order
 from duranb.temporal.shares import ForWorkers
+from duranb.temporal.visits import Disturbed
 from duranb.temporal.workflow import ITEMS, NODE, TELL, UNDO
 
 BEATS = 3
@@ -94,7 +95,7 @@ class Activities:
             with contextlib.suppress(BaseException):  # what it raises is that it was cancelled
                 await asyncio.shield(running)
             raise
-        except (Held, ForWorkers, StoreError, OtherExport):
+        except (Held, ForWorkers, StoreError, OtherExport, Disturbed):
             raise  # another try, or another worker, may get on
         except NodeFailed as failed:
             raise ApplicationError(

@@ -22,6 +22,7 @@ from duranb.plan import Node
 from duranb.state import randomness, seeding
 from duranb.state.capture import told
 from duranb.state.untold import ADVICE, Untold
+from duranb.temporal.visits import Visit, Visits
 from duranb.values import canonical
 
 GONE = object()
@@ -43,6 +44,9 @@ class Steps:
         self.one_at_a_time = threading.Lock()
         """Held by nodes that use what a process has only one of: variables of the module, random
         generators, settings."""
+        self.visits = Visits(self._renew)
+        """The nodes that run."""
+        self._known: dict[str, str] = {}
 
     def function(self, node: Node) -> Callable[..., Any]:
         """What carries a node out. Raises :class:`OtherExport` where it is not there, or takes
@@ -92,11 +96,18 @@ class Steps:
                 else:
                     live[name] = value
 
+    def _renew(self) -> None:
+        importlib.reload(self.module)
+        self._known.clear()
+
     @contextlib.contextmanager
-    def watching(self, node: Node, fn: Callable[..., Any], given: Sequence[Any]) -> Iterator[None]:
+    def watching(
+        self, visit: Visit, node: Node, fn: Callable[..., Any], given: Sequence[Any]
+    ) -> Iterator[None]:
         """Raise :class:`UsageError` where a node, called with ``given``, has changed a variable of
         the module in place that the plan knows nothing of, or a class or function of it: other
-        workers would not see it."""
+        workers would not see it. It is a :class:`duranb.temporal.visits.Disturbed` where another
+        node may have done so."""
         live = vars(self.module)
         own = {*node.reads, *node.uses, *node.writes}
         inner = inspect.unwrap(fn)
@@ -104,14 +115,19 @@ class Steps:
         names = sorted(n for n in reach.data - own if n in live)
         before = {n: canonical.version(live[n], live, told) for n in names}
         untold = Untold.now(self.uses, inner, reach)
+        visit.reaches = frozenset({*reach.data, *reach.uses, *node.uses})
+        begun = frozenset(n for n, v in before.items() if self._known.setdefault(n, v) != v)
+        if begun and visit.others(begun):  # one of those has changed it already
+            self.visits.changed(visit, begun)
+        self._known.update(before)
         yield
         changed = [n for n in names if canonical.version(live.get(n), live, told) != before[n]]
         altered = [n for n in untold.altered() if n not in own]
+        if altered or changed:
+            self.visits.changed(visit, frozenset({*altered, *changed}))
         if altered:
-            importlib.reload(self.module)
             raise UsageError(f"step {node.name!r} changed {', '.join(altered)} in place: {ADVICE}")
         if changed:
-            importlib.reload(self.module)
             raise UsageError(
                 f"step {node.name!r} changed {', '.join(changed)} in place, which a plain cell "
                 "above the first step made: other steps, on other workers, do not see that, and "

@@ -38,6 +38,7 @@ from duranb.temporal.board import Ref
 from duranb.temporal.modules import Steps
 from duranb.temporal.shares import SpreadMap
 from duranb.temporal.variables import Variables
+from duranb.temporal.visits import Visit
 
 Execute = Callable[[Callable[..., Any], list[Any]], Any]
 """Calls a function of ``steps.py`` with arguments, where such functions run; its result."""
@@ -128,16 +129,22 @@ class Nodes:
         """Carry a node out.
 
         Raises :class:`Held` where it has to wait, :class:`duranb.temporal.shares.ForWorkers` where
-        several are to carry out a map of it, :class:`duranb.errors.Superseded` once another
-        worker has it, another :class:`duranb.errors.StoreError` where the bucket fails, and
-        :class:`NodeFailed` for what the node's own code raises once its retries are spent.
+        several are to carry out a map of it, :class:`duranb.temporal.visits.Disturbed` where it
+        is to be tried again, :class:`duranb.errors.Superseded` once another worker has it, another
+        :class:`duranb.errors.StoreError` where the bucket fails, and :class:`NodeFailed` for what
+        the node's own code raises once its retries are spent.
         """
+        with self._steps.visits.running(order.node.name) as visit:
+            return self._run(order, execute, visit)
+
+    def _run(self, order: Order, execute: Execute, visit: Visit) -> Done:
         node = order.node
         fn = self._steps.function(node)
         variables, given = self._variables(order)
         used = {n: variables[given[n]] for n in node.uses}
         takes = [variables[given[n]] for n in node.reads]
-        with self._alone(order), self._steps.having(used), self._steps.watching(node, fn, takes):
+        watching = self._steps.watching(visit, node, fn, takes)
+        with self._alone(order), self._steps.having(used), watching:
             with self._journal(order) as runtime, heard():
                 try:
                     result = execute(fn, takes)
@@ -145,7 +152,8 @@ class Nodes:
                     runtime.flush()
                     raise shares.for_workers(runtime, out) from out
                 except (Waiting, InDoubt) as error:
-                    held = _held(runtime.history, node)
+                    with runtime.lock:
+                        held = _held(runtime.history, node)
                     if held is None:
                         raise
                     raise held from error
@@ -164,11 +172,16 @@ class Nodes:
         """Carry out the share of a map that an order names, recorded in a log of its own; whether
         it came to its end. What made it fail shows when the node goes on. Raises what :meth:`run`
         does of stores."""
+        with self._steps.visits.running(order.node.name) as visit:
+            return self._share(order, execute, visit)
+
+    def _share(self, order: Order, execute: Execute, visit: Visit) -> bool:
         assert order.share is not None
         fn = self._steps.function(order.node)
         variables, given = self._variables(order)
         takes = [variables[given[n]] for n in order.node.reads]
-        with self._steps.watching(order.node, fn, takes), self._share_journal(order) as runtime:
+        watching = self._steps.watching(visit, order.node, fn, takes)
+        with watching, self._share_journal(order) as runtime:
             try:
                 execute(fn, takes)
             except SharedOut as out:
@@ -193,7 +206,9 @@ class Nodes:
             else:
                 saga.after_failed_run(runtime)
             runtime.flush()
-            undone = [x for x in history.executions.values() if x.status is Status.COMPENSATED]
+            with runtime.lock:
+                done = history.executions.values()
+                undone = [x for x in done if x.status is Status.COMPENSATED]
         return len(undone)
 
     def tell(
@@ -240,7 +255,7 @@ class Nodes:
     def _alone(self, order: Order) -> Iterator[None]:
         """A node that uses what a process has only one of has it for itself, as it left it."""
         node = order.node
-        if not (node.uses or node.draws or node.alone):
+        if not _is_alone(node):
             yield
             return
         with self._steps.one_at_a_time:
@@ -263,7 +278,8 @@ class Nodes:
         store = ObjectStore(self._bucket, where, order.epoch, opening=partial(_opening, order))
         done = frozenset(each.which for each in order.maps)
         spread = Spread(order.least, done=done) if order.least else None
-        with self._over(store, Fold(store.events()), spread) as runtime:
+        alone = _is_alone(order.node)
+        with self._over(store, Fold(store.events()), spread, alone=alone) as runtime:
             shares.merge(runtime, self._bucket, order.run, order.node.name, order.maps)
             _settle(runtime, order)
             yield runtime
@@ -285,14 +301,16 @@ class Nodes:
             folding.apply(event)
         done = frozenset(each.which for each in order.maps)
         spread = Spread(order.least, mine.share, done)
-        with self._over(store, folding, spread) as runtime:
+        with self._over(store, folding, spread, alone=False) as runtime:
             yield runtime
 
     @contextlib.contextmanager
-    def _over(self, store: ObjectStore, folding: Fold, spread: Spread | None) -> Iterator[Runtime]:
+    def _over(
+        self, store: ObjectStore, folding: Fold, spread: Spread | None, *, alone: bool
+    ) -> Iterator[Runtime]:
         try:
             namespace = Namespace(vars(self._steps.module), store, self._steps.uses)
-            settings = Settings(headless=True, check=False, spread=spread)
+            settings = Settings(headless=True, check=False, spread=spread, owns_generators=alone)
             runtime = Runtime(store, folding, namespace, settings)
             try:
                 with using(runtime):
@@ -301,6 +319,11 @@ class Nodes:
                 runtime.close()
         finally:
             store.close()
+
+
+def _is_alone(node: Node) -> bool:
+    """Whether a node uses what a process has only one of."""
+    return bool(node.uses or node.draws or node.alone)
 
 
 def _opening(order: Order, events: Sequence[e.Event]) -> list[e.EventBody]:
@@ -341,8 +364,9 @@ def _made(node: Node, result: Any) -> dict[str, Any]:
 
 def _spent(runtime: Runtime) -> Spent:
     history = runtime.history
-    answered = [c for c in history.calls.values() if c.kind.traits.answer]
-    ledgers = [history.ledger(number) for number in history.executions]
+    with runtime.lock:  # threads of the node may go on
+        answered = [c for c in history.calls.values() if c.kind.traits.answer]
+        ledgers = [history.ledger(number) for number in history.executions]
     return Spent(
         calls=len(answered),
         cost=sum(c.usage.cost for c in answered if c.usage is not None),

@@ -82,11 +82,18 @@ def _is_state(name: str, value: Any, body: str) -> bool:
         return False
     if type(value) in _NAMED and value.__module__ == "__main__":
         return not value.__qualname__.startswith(body)
-    if type(value) is functools.partial:  # another name may be bound to it, or to what is in it
+    kind = type(value)
+    if kind is functools.partial:  # another name may be bound to it, or to what is in it
         return True
+    if issubclass(kind, tuple | frozenset):
+        parts: Any = value
+        inside = tuple.__iter__(parts) if issubclass(kind, tuple) else frozenset.__iter__(parts)
+        return any(_is_state("", part, body) for part in inside)
+    if kind is types.MethodType or kind is weakref.ref:
+        of = value.__self__ if kind is types.MethodType else value()
+        return not issubclass(type(of), type) and _is_state("", of, body)
     if is_immutable(value):
         return False
-    kind = type(value)
     # A descriptor of the notebook's may keep there what its instances are given.
     described = (
         any("__get__" in vars(cls) for cls in kind.__mro__) and module_of(kind) != "__main__"

@@ -56,6 +56,7 @@ from duranb.values import (
     times,
     tolerant,
     undisturbed,
+    untouched,
     views,
 )
 from duranb.values.buffers import LARGE, Entry, Known, assembled, hashes
@@ -216,6 +217,8 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
             ordinary = is_ordinary(kind)
             found = dispatched.registry(obj) if kind is MappingProxyType else None
             found = found or (None if ordinary else special(obj))
+            if kind is types.MethodType and self._inside:
+                found = recipes.within(obj, found, self._inside)
             if found is None and self._reducer is not None:
                 found = self._reducer(obj)
                 if found is not None:
@@ -313,7 +316,12 @@ def special(obj: Any) -> Any:
 def own_way(obj: Any) -> Any:
     """The reduction of what is pickled as its own class says, if that leaves something out, or
     changes the object; else None."""
-    return leftover.reduction(obj) or undisturbed.reduction(obj) or forwarding.reduction(obj)
+    return (
+        leftover.reduction(obj)
+        or undisturbed.reduction(obj)
+        or untouched.reduction(obj)
+        or forwarding.reduction(obj)
+    )
 
 
 def _cached(

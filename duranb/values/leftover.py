@@ -18,6 +18,7 @@ from typing import Any, cast
 import cloudpickle
 
 from duranb.code.looking import dict_of, full_name, is_a, module_of, mro_of, own
+from duranb.values import untouched
 
 _CHAIN = ("__cause__", "__context__", "__suppress_context__")
 
@@ -32,7 +33,7 @@ def reduction(obj: Any) -> tuple[Any, ...] | None:
     attributes = _attributes(obj, kind)
     if not more and not attributes:
         return None
-    found = obj.__reduce_ex__(5)
+    found = untouched.reduced(obj)
     if type(found) is not tuple or not 2 <= len(found) <= 5 or not _makes(found, kind):
         return None
     make, arguments, state, items, pairs = (*found, None, None, None)[:5]

@@ -17,6 +17,7 @@ from functools import lru_cache
 from typing import Any
 
 from duranb.code.looking import dict_of, module_of, mro_of
+from duranb.values import untouched
 
 _NEW: Any = copyreg.__newobj__  # type: ignore[attr-defined]
 
@@ -34,7 +35,7 @@ def reduction(obj: Any, found: Any) -> Any:
     class does)."""
     kind: Any = type(obj)
     if issubclass(kind, BaseException) and has_own_init(kind):
-        found = obj.__reduce_ex__(5) if found is None else found
+        found = untouched.reduced(obj) if found is None else found
         told = type(found) is tuple and found[0] is kind
         return (error, (kind, *found[1]), *found[2:]) if told else found
     if not has_own(kind):

@@ -21,7 +21,7 @@ import threading
 import types
 import typing
 import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from itertools import islice
 from typing import Any
 
@@ -66,6 +66,24 @@ def class_method(cls: type, name: str, function: types.FunctionType) -> Any:
         return getattr(cls, name)
     except AttributeError:
         return types.MethodType(function, cls)
+
+
+def within(method: Any, found: Reduction | None, classes: Container[int]) -> Reduction | None:
+    """The reduction of a method that was ``found``, where its class, one of these by id, is just
+    being pickled, and holds the method's object: when that is loaded, the class has no methods."""
+    if found is None or found[0] is not getattr:
+        return found
+    of, name = found[1]
+    if any(id(cls) in classes for cls in type(of).__mro__):
+        return bound_method, (of, name, method.__func__)
+    return found
+
+
+def bound_method(of: Any, name: str, function: types.FunctionType) -> Any:
+    """A method of an object; of one whose class is being loaded, and has none yet, as its
+    function."""
+    held = getattr(type(of), name, None)
+    return types.MethodType(function, of) if held is None else getattr(of, name)
 
 
 def _new_type(kind: Any) -> Reduction | None:

@@ -106,3 +106,22 @@ def test_a_sharer_that_is_gone_or_another_by_now_is_no_reason_to_run_again(
     assert kernel.value("(t['n'], y['n'], z['m'], u['m'])") == "(1, 1, 2, 2)"
     assert kernel.value("t['x'] is x and z['x'] is x and y['x'] is x") == "True"
     assert kernel.value("u['own'] is y['own']") == "True"
+
+
+def test_a_sharer_that_changed_is_no_reason_to_bind_again_what_others_hold(
+    kernels: Kernels,
+) -> None:
+    """A step gives an object another name. A name that holds the object too has changed: the step
+    is restored where a third one holds it, and runs where nobody else does."""
+    cells = [
+        "%%durable a\nx = [1]\ny = x\np = [1]",
+        "%%durable b\nz = [x, 1]",
+        "%%durable c\nq = [p, 1]",
+        "%%durable d\ny, w = [0], y",
+        "%%durable e\np, r = [0], p",
+    ]
+    edited = [cell.replace(", 1]", ", 2]") for cell in cells]
+    kernel, results = lives(kernels, cells, edited)
+    assert ["nothing ran" in r.text for r in results] == [True, False, False, True, False]
+    assert kernel.value("w is x and z[0] is x and r is q[0]") == "True"
+    assert kernel.value("(x, y, p, z[1], q[1])") == "([1], [0], [0], 2, 2)"

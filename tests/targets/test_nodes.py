@@ -20,6 +20,7 @@ from duranb.store.buckets import Folder
 from duranb.temporal.board import Board, Conflict
 from duranb.temporal.modules import OtherExport, Steps
 from duranb.temporal.node import Held, NodeFailed, Nodes, Order
+from duranb.temporal.visits import Disturbed
 
 HEAD = """
 import duranb
@@ -194,6 +195,81 @@ def test_what_is_lost_on_other_workers_is_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(Conflict, match="'a' gives 'g'"):
         run.node("a")
+
+
+class Gates:
+    """Where nodes of one worker wait for each other, out of reach of their module."""
+
+    open: dict[str, threading.Event] = {}
+
+
+def opens(gate: str) -> None:
+    """Whoever waits for it goes on."""
+    Gates.open[gate].set()
+
+
+def passes(gate: str) -> None:
+    """Waits until it is open."""
+    assert Gates.open[gate].wait(60)
+
+
+BESIDE = (
+    "from tests.targets.test_nodes import opens, passes\nSEEN, OWN = [], [1]\n"
+    "class Made:\n    def __init__(self, n):\n        self.n = n\n"
+    "def remember(x):\n    getattr(SEEN, 'app' + 'end')(x)\n"
+    "@duranb.step\ndef a():\n    remember(1)\n    opens('changed')\n    return len(SEEN)\n"
+    "@duranb.step\ndef b():\n    opens('begun')\n    passes('changed')\n    return len(SEEN)\n"
+    "@duranb.step\ndef c():\n    opens('begun')\n    passes('changed')\n"
+    "    passes('over')\n    return Made(OWN[0])\n"
+)
+
+
+def beside(run: Run, worker: Nodes, name: str, raised: list[BaseException]) -> threading.Thread:
+    """A node that runs in a thread of its own, once another one waits for it."""
+    order = run.order(name)
+
+    def go() -> None:
+        try:
+            worker.run(order, execute)
+        except BaseException as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=go)
+    thread.start()
+    return thread
+
+
+def test_of_nodes_that_run_at_once_one_is_told_that_it_changed_something(tmp_path: Path) -> None:
+    """Where two could have, each is tried again by itself; then it is known which one did."""
+    Gates.open = {name: threading.Event() for name in ("begun", "changed", "over")}
+    run = Run(tmp_path, BESIDE, node("a", "", "n"), node("b", "", "m"))
+    worker, raised = run.worker(), list[BaseException]()
+    thread = beside(run, worker, "b", raised)
+    passes("begun")
+    with pytest.raises(Disturbed, match="SEEN changed in place while a and b ran at once"):
+        worker.run(run.order("a"), execute)
+    thread.join()
+    assert [type(error) for error in raised] == [Disturbed]
+    assert worker.run(run.order("b"), execute).values
+    with pytest.raises(UsageError, match="'a' changed SEEN in place"):
+        worker.run(run.order("a"), execute)
+    assert worker.run(run.order("b"), execute).values
+
+
+def test_the_module_stays_what_it_is_under_the_hands_of_others(tmp_path: Path) -> None:
+    """It is loaded anew once none of its nodes runs: what they make is of the same classes."""
+    Gates.open = {name: threading.Event() for name in ("begun", "changed", "over")}
+    run = Run(tmp_path, BESIDE, node("a", "", "n"), node("c", "", "made"))
+    worker, raised = run.worker(), list[BaseException]()
+    thread = beside(run, worker, "c", raised)
+    passes("begun")
+    with pytest.raises(UsageError, match="'a' changed SEEN in place"):
+        worker.run(run.order("a"), execute)
+    opens("over")
+    thread.join()
+    assert not raised
+    with pytest.raises(UsageError, match="'a' changed SEEN in place"):
+        worker.run(run.order("a"), execute)
 
 
 def test_a_question_is_answered_and_the_calls_before_it_are_not_made_again(tmp_path: Path) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import collections
+import functools
 import importlib.util
+import io
 
 import pytest
 
 from duranb.code import identity
+from duranb.values import codec
 from duranb.values.canonical import version
 from tests.unit.fresh import Case, Said, look
 from tests.unit.test_state import Kernel
@@ -66,6 +70,35 @@ CASES = [
         "errors[0].__cause__ = errors[1]; errors[1].add_note('noted')",
         "([(repr(e), vars(e)) for e in errors], errors[2].filename, errors[2].errno,"
         " errors[0].__cause__ is errors[1])",
+    ),
+    Case(
+        "methods of an object that its class holds, and holds it",
+        "class Account:\n"
+        "    known = {}\n"
+        "    def __init__(self, bus):\n"
+        "        self.bus = bus; Account.known['a'] = self; bus.append(self.move)\n"
+        "    def move(self, n): return n + len(self.bus)\n"
+        "    @classmethod\n"
+        "    def made(cls): return cls\n"
+        "class Saving(Account):\n"
+        "    first = None\n"
+        "    def __init__(self, bus): super().__init__(bus); Saving.first = self, self.move\n"
+        "bus = []; one = Account(bus); two = Saving(bus)\n"
+        "Account.key, Account.make = one.move, two.made",
+        "([move(1) for move in bus], Account.key(2), bus[0].__func__ is Account.move,"
+        " bus[0].__self__ is one, bus[1].__self__ is two, Account.known['a'] is two,"
+        " Account.make() is Saving, Saving.first[1](3), Saving.first[0] is two)",
+    ),
+    Case(
+        "pools, open and shut",
+        "from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor\n"
+        "threads, processes = ThreadPoolExecutor(2), ProcessPoolExecutor(2)\n"
+        "with ThreadPoolExecutor(3) as shut: pass\n"
+        "with ProcessPoolExecutor(3) as ended: pass\n"
+        "def tried(pool):\n"
+        "    try: return pool.submit(len, 'abc').result()\n"
+        "    except RuntimeError as error: return str(error)",
+        "(tried(threads), tried(shut), tried(ended), processes._max_workers, shut._max_workers)",
     ),
     Case(
         "matches, as each kind of search found them",
@@ -332,3 +365,25 @@ def test_a_generic_of_a_librarys_model_is_the_same_wherever_it_was_first_asked_f
     there = version(made, {})
     del found[name]
     assert version(made, {}) == there != version(library.ParsedChatCompletion[int], {})
+
+
+LOOKED_AT = [
+    functools.partial(sorted, key=len),
+    ValueError("no"),
+    OSError(2, "gone", "f"),
+    UnicodeDecodeError("utf-8", b"x", 0, 1, "why"),
+    ExceptionGroup("both", [ValueError(1), KeyError(2)]),
+    io.BytesIO(b"bytes"),
+    io.StringIO("text"),
+    collections.OrderedDict(a=1),
+]
+
+
+@pytest.mark.parametrize("value", LOOKED_AT, ids=lambda v: type(v).__name__)
+def test_to_look_at_attributes_is_no_change(value: object) -> None:
+    """Some types make the dict of an instance when somebody first asks for it."""
+    before = version(value, {}), codec.dump(value, {}).body
+    assert vars(value) == {}
+    assert (version(value, {}), codec.dump(value, {}).body) == before
+    vars(value)["more"] = 1
+    assert version(value, {}) != before[0]

@@ -74,6 +74,8 @@ def test_what_libraries_note_for_themselves_is_not_told() -> None:
     """Caches, classes of their own, and what no text of the code spells out."""
     assert told(lambda: re.compile("told (once|twice)"), "told (once|twice)") == set()
     assert told(lambda: logging.addLevelName(27, "SILENT")) == set()
+    levels: Any = logging._levelToName
+    assert told(lambda: levels.update({28: ["a list"]}), 28) == set()
     assert told(lambda: shutil.register_archive_format("more", shutil.move), "more") == set()
 
 

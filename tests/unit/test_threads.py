@@ -4,9 +4,11 @@ first, a tiny switch interval has it go wrong where anything can."""
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import sys
 import threading
+import time
 import types
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -18,8 +20,12 @@ import pytest
 import duranb
 from duranb.code import fingerprint, identity
 from duranb.code.modules import ProjectModules
+from duranb.engine import runtime as engine
 from duranb.engine.scopes import Attempt
 from duranb.errors import StoreError
+from duranb.jupyter.outputs import Outputs
+from duranb.jupyter.settable import LIBRARIES
+from duranb.jupyter.settings import Settings
 from duranb.record import events as e
 from duranb.record.calls import Calls
 from duranb.record.fold import Fold
@@ -402,3 +408,139 @@ def test_an_answer_may_be_garbage_collected_while_something_is_recorded(tmp_path
     finally:
         gc.enable()
         store.close()
+
+
+# -- a kernel ------------------------------------------------------------------------------------
+
+
+class Kernel:
+    """What of a kernel the tap on its outputs needs."""
+
+    def __init__(self) -> None:
+        self.session = types.SimpleNamespace(send=lambda *given: None, pack=None)
+        self.io_thread = None
+        manager = types.SimpleNamespace(read_payload=list)
+        self.shell = types.SimpleNamespace(payload_manager=manager, user_ns={})
+
+    def get_parent(self) -> dict[str, Any]:
+        """The message of the cell that runs."""
+        return {"header": {"msg_id": "1"}}
+
+    def show(self, text: str) -> None:
+        """Something is put out, as the cell's."""
+        content = {"data": {"text/plain": text}, "metadata": {}}
+        self.session.send(None, "display_data", content, {"msg_id": "1"})
+
+    def say(self, text: str) -> None:
+        """Something is printed."""
+        self.session.send(None, "stream", {"name": "stdout", "text": text}, {"msg_id": "1"})
+
+
+def test_what_other_threads_show_is_kept_while_duranb_says_something() -> None:
+    """That is no output of the step's, and what they show is."""
+    kernel = Kernel()
+    outputs = Outputs(kernel)
+    outputs.begin()
+    with outputs.paused():
+        kernel.show("said")
+        thread = threading.Thread(target=kernel.show, args=("shown",))
+        thread.start()
+        thread.join()
+    kernel.show("more")
+    kept = [m["content"]["data"]["text/plain"] for m in outputs.end()]
+    outputs.close()
+    assert kept == ["shown", "more"]
+
+
+class Ending(dict[str, Any]):
+    """What is printed, while the cell comes to its end."""
+
+    ends: Callable[[], None] = staticmethod(lambda: None)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        thread = threading.Thread(target=self.ends)
+        thread.start()
+        thread.join(0.05)  # it may have to wait for this one
+        return super().get(name, default)
+
+
+def test_a_thread_prints_while_its_cell_ends() -> None:
+    """What is printed is kept as a whole, or came too late; printing raises nothing."""
+    kernel, found = Kernel(), list[list[dict[str, Any]]]()
+    outputs = Outputs(kernel)
+    outputs.begin()
+    text = Ending(name="stdout", text="x")
+    text.ends = lambda: found.append(outputs.end())  # type: ignore[method-assign]
+    kernel.session.send(None, "stream", text, {"msg_id": "1"})
+    while not found:
+        time.sleep(0.001)
+    outputs.close()
+    assert [m["content"]["text"] for m in found[0]] in ([], ["x"])
+
+
+def test_a_setting_is_read_while_loggers_are_made() -> None:
+    """By a thread that imports modules: it can be read all the same."""
+    settings = Settings({"logging": LIBRARIES["logging"]})
+    loggers = logging.Logger.manager.loggerDict
+    names = [f"of_threads.{n}" for n in range(400)]
+
+    def change() -> None:
+        for name in names:
+            loggers[name] = logging.PlaceHolder(logging.root)  # type: ignore[arg-type]
+        for name in names:
+            loggers.pop(name, None)
+
+    beside(change, lambda: settings._read("logging"), 500)
+    assert not settings._unread
+
+
+def test_a_store_is_opened_once_for_steps_of_several_threads() -> None:
+    """Where several are the first that need it."""
+    opened: list[int] = []
+
+    def opener() -> None:
+        opened.append(1)
+        go.wait(0.05)
+        engine.activate(runtime)
+
+    go = threading.Event()
+    live: dict[str, Any] = {}
+    store = MemoryStore()
+    namespace = Namespace(live, store, fingerprint.Uses(live, Path()))
+    runtime = engine.Runtime(store, Fold(), namespace, engine.Settings())
+    engine.open_when_needed(opener)
+    try:
+        assert not at_once(engine.needed)
+    finally:
+        engine.open_when_needed(None)
+        runtime.close()
+    assert opened == [1]
+
+
+def test_what_a_callback_may_have_changed_is_looked_at(tmp_path: Path) -> None:
+    """Also where it ran on another thread, in the middle of a look at the namespace."""
+    live: dict[str, Any] = {"__name__": "__main__", "xs": [1], "zs": [1]}
+    namespace = Namespace(live, MemoryStore(), fingerprint.Uses(live, root=tmp_path))
+    namespace.sync()
+    capture, threads = namespace._capture, list[threading.Thread]()
+    dump = capture.dump
+
+    def callback() -> None:
+        live["xs"].append(2)
+        namespace.touched(None)
+
+    def looking(names: Any) -> Any:
+        found = dump(names)
+        if not threads:
+            threads.append(threading.Thread(target=callback))
+            threads[0].start()
+            while len(live["xs"]) == 1:
+                pass
+        return found
+
+    capture.dump = looking  # type: ignore[method-assign]
+    namespace.touched(["zs"])
+    live["zs"].append(2)
+    namespace.sync()
+    threads[0].join()
+    assert "xs" in namespace.sync().changed

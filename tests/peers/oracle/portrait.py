@@ -56,6 +56,8 @@ _BY_CLASS = frozenset(  # fields are in the methods that were made of them, with
 _VIEWS = (type({}.keys()), type({}.values()), type({}.items()))
 _CACHES = ("dispatch_cache", "cache_token", "_clear_cache")
 """Of what ``functools.singledispatch`` makes."""
+_OF_FLAGS = {"_inverted_"}
+"""What a member of a flag keeps once somebody has asked for it."""
 _STATE = 2
 """Where a reduction has the state."""
 _CODE = ("co_name", "co_argcount", "co_posonlyargcount", "co_kwonlyargcount", "co_flags")
@@ -136,7 +138,11 @@ class _Painter:
             self._draw_items(path, value)
         elif kind is types.MappingProxyType or kind in _VIEWS:
             self.say(path, f"{kind.__name__} of {len(value)}")
-            self.draw(f"{path}.of", gc.get_referents(value)[0])
+            of = gc.get_referents(value)[0]
+            if kind is types.MappingProxyType and of and all(isinstance(k, type) for k in of):
+                self._draw_registry(f"{path}.of", of)
+            else:
+                self.draw(f"{path}.of", of)
         elif kind is weakref.ref:
             self.say(path, "weak")
             self.draw(f"{path}()", value())
@@ -244,7 +250,7 @@ class _Painter:
     def _draw_attributes(self, path: str, value: Any) -> None:
         held = getattr(value, "__dict__", None)
         if type(held) is dict:
-            for name in sorted(held):
+            for name in sorted(held.keys() - _OF_FLAGS):
                 self.draw(f"{path}.{name}", held[name])
         for name in copyreg._slotnames(type(value)):  # type: ignore[attr-defined]
             if hasattr(value, name):
@@ -315,7 +321,16 @@ class _Painter:
         for name, cell in zip(value.__code__.co_freevars, value.__closure__ or (), strict=True):
             if name in _CACHES:
                 continue
-            self.draw(f"{path}({name})", cell)
+            if name == "registry":
+                self._draw_registry(f"{path}({name})", cell.cell_contents)
+            else:
+                self.draw(f"{path}({name})", cell)
+
+    def _draw_registry(self, path: str, registry: dict[type, Any]) -> None:
+        """Of ``functools.singledispatch``, which does not look at the order."""
+        found = sorted(registry.items(), key=lambda pair: _qualified(pair[0]))
+        self._alive.append(found)
+        self.draw(path, found)
 
     def _draw_cell(self, path: str, cell: types.CellType) -> None:
         try:
