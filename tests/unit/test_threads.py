@@ -31,7 +31,7 @@ from duranb.record.calls import Calls
 from duranb.record.fold import Fold
 from duranb.record.history import History
 from duranb.record.model import Call, Execution
-from duranb.state import Namespace
+from duranb.state import Namespace, namespace as namespaces
 from duranb.store import MemoryStore
 from duranb.store.port import Receipt
 from duranb.store.store import Store
@@ -190,6 +190,23 @@ def test_names_are_found_while_others_are_bound(tmp_path: Path) -> None:
             live.pop(f"v{n}", None)
 
     beside(change, namespace._new_names, 2000)
+
+
+def test_more_is_to_be_loaded_while_somebody_looks_what_there_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread uses a value for the first time while another one restores a step."""
+    live: dict[str, Any] = {"__name__": "__main__"}
+    namespace = Namespace(live, MemoryStore(), fingerprint.Uses(live, root=tmp_path))
+    stored = e.Binding("x", "x", "list")
+    namespace._pending = {"a": stored, "b": stored}
+
+    def looks(kind: str) -> bool:
+        namespace._pending.setdefault(f"c{len(namespace._pending)}", stored)
+        return True
+
+    monkeypatch.setattr(namespaces, "may_hold_code", looks)
+    assert {"a", "b"} <= namespace._waiting(False)
 
 
 # -- secrets -------------------------------------------------------------------------------------
