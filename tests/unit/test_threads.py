@@ -23,6 +23,7 @@ from duranb.code.modules import ProjectModules
 from duranb.engine import runtime as engine
 from duranb.engine.scopes import Attempt
 from duranb.errors import StoreError
+from duranb.jupyter.cells import Cell, Cells
 from duranb.jupyter.outputs import Outputs
 from duranb.jupyter.settable import LIBRARIES
 from duranb.jupyter.settings import Settings
@@ -561,3 +562,19 @@ def test_what_a_callback_may_have_changed_is_looked_at(tmp_path: Path) -> None:
     namespace.sync()
     threads[0].join()
     assert "xs" in namespace.sync().changed
+
+
+def test_a_callback_beside_a_cell_may_have_changed_anything() -> None:
+    """One that runs on another thread while a cell runs; the cell itself is known."""
+    seen: list[object] = []
+    namespace = types.SimpleNamespace(touched=lambda *told: seen.append(told))
+    session = types.SimpleNamespace(runtime=types.SimpleNamespace(namespace=namespace))
+    cells = object.__new__(Cells)
+    cells._session = lambda: session  # type: ignore[assignment]
+    cells._stack = [Cell("x = 1", None, "1")]
+    cells.unknown_code_ran()
+    assert not seen
+    thread = threading.Thread(target=cells.unknown_code_ran)
+    thread.start()
+    thread.join()
+    assert len(seen) == 1
