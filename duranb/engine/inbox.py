@@ -186,11 +186,13 @@ def _read(file: Path, about: str) -> tuple[Any, bool] | None:
         text, signature = str(posted["said" if is_whole else "answer"]), str(posted["signature"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
-    if not hmac.compare_digest(signature, _sign(f"{about} said" if is_whole else about, text)):
+    signed = _sign(f"{about} said" if is_whole else about, text)
+    # Bytes: letters that somebody else wrote may be none, and a text of such is not compared.
+    if not hmac.compare_digest(signature.encode("utf-8", "surrogatepass"), signed.encode()):
         return None
     return json.loads(text), is_whole
 
 
 def _sign(about: str, text: str) -> str:
     key = keys.derived(keys.user_key(), "answer")
-    return blake3.blake3(f"{about}\0{text}".encode(), key=key).hexdigest()
+    return blake3.blake3(f"{about}\0{text}".encode("utf-8", "surrogatepass"), key=key).hexdigest()
