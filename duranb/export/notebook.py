@@ -85,6 +85,9 @@ def document(path: Path) -> nbformat.NotebookNode:
     cells = found.get("cells")
     if not isinstance(cells, list) or not isinstance(found.get("metadata"), dict):
         raise ValueError("it has no cells, or no metadata")
+    for said in (found["metadata"].get(name, {}) for name in ("kernelspec", "language_info")):
+        if not isinstance(said, dict) or not isinstance(said.get("name", ""), str):
+            raise ValueError("its kernel or its language is none")
     for number, cell in enumerate(cells, 1):
         if not _is_cell(cell):
             raise ValueError(f"its cell {number} has no type, no source, or no metadata")

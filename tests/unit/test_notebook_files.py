@@ -39,6 +39,9 @@ HARMS: dict[str, Callable[[Path], None]] = {
     "a list": text("[]"),
     "a cell that is none": text(NOTEBOOK % "1"),
     "a source that is none": text(NOTEBOOK % (CELL % "5")),
+    "a kernel that is none": text(NOTEBOOK.replace("{}", '{"kernelspec": 5}') % ""),
+    "a kernel without words": text(NOTEBOOK.replace("{}", '{"kernelspec": {"name": 5}}') % ""),
+    "a language that is none": text(NOTEBOOK.replace("{}", '{"language_info": []}') % ""),
     "any bytes": lambda path: path.write_bytes(bytes(range(256))) and None,
 }
 
