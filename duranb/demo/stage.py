@@ -23,6 +23,7 @@ from nbclient import NotebookClient
 from duranb.demo.process import StandIn, start_standin
 from duranb.errors import UsageError
 from duranb.record.history import History
+from duranb.runner.headless import STARTING
 from duranb.session import places
 from duranb.session.reader import open_reader
 
@@ -102,7 +103,9 @@ class Stage:
         """
         code = [nbformat.v4.new_code_cell(source) for source in sources]
         document = nbformat.v4.new_notebook(cells=code)
-        client = NotebookClient(document, kernel_name="python3", timeout=120)
+        client = NotebookClient(
+            document, kernel_name="python3", timeout=120, startup_timeout=STARTING
+        )
         client.execute(
             env={**self.environment, "DURANB_NOTEBOOK": str(self.notebook)},
             cwd=str(self.folder),

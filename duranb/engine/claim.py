@@ -70,6 +70,16 @@ class Claim:
         """Whether the outcome is recorded, so that nothing has to be done."""
         return self.recorded is not None and self.recorded.status is CallStatus.COMPLETED
 
+    @property
+    def is_carried_out(self) -> bool:
+        """Whether what is recorded was begun by another execution that runs now, and has not come
+        to its end."""
+        history = self._journal._runtime.history
+        if self.recorded is None or self.recorded.execution == self._journal.execution:
+            return False
+        now = history.calls[self.recorded.id]
+        return now.status is CallStatus.INTENDED and now.execution in history.running
+
     def value(self) -> Any:
         """Replay: the recorded result."""
         call = self._journal._replays(self)

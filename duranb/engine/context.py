@@ -7,6 +7,7 @@ thread that was there before has none, so each runtime also knows the cell that 
 from __future__ import annotations
 
 import contextlib
+import threading
 from contextvars import Token
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -55,12 +56,18 @@ class StepContext:
         self.unrecorded: Tally = Tally(execution, runtime.append, within)
         self.span: tracing.Current | None = None
         self._outer: StepContext | None = None
+        self._thread = threading.get_ident()
         self._desk = scopes.desk()
 
     @property
     def attempt(self) -> int:
         """The number of the current attempt, from 1."""
         return self.journal.attempt.number
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether another thread than the one that asks carries it out."""
+        return self._thread != threading.get_ident()
 
     def enter(self, *, process_wide: bool) -> Token[scopes.Inside | None]:
         """Become the current step of this context (and of the runtime, for a cell)."""

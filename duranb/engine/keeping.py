@@ -81,6 +81,7 @@ class CellState:
         self._spec = spec
         self._notes = noted
         self._mark = runtime.namespace.mark()
+        self._deltas = runtime.namespace.deltas()
         self._present = runtime.namespace.uses.modules.present()
         self._around = runtime.surroundings.mark(decision.held.touches)
         self._code = Code(spec.loads, decision.identity, step=spec.name, seeds=spec.seeds)
@@ -126,9 +127,10 @@ class CellState:
     def capture(self) -> Captured:
         namespace, mark = self._runtime.namespace, self._mark
         namespace.touched(self._spec.loads, self._code)
-        delta = namespace.sync()
+        last = namespace.sync()
         around = self._changed_around()
-        snapshot, bodies = self._runtime.snapshot(delta, more=bool(around))
+        snapshot, bodies = self._runtime.snapshot(last, more=bool(around))
+        delta = self._deltas.whole()  # with what others have found while it ran
         now, live = namespace.bindings(), namespace.live
         told = self._noted()
         same = {n for n in delta.bound if n in now and mark.holds(n, live[n])}

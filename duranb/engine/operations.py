@@ -3,13 +3,15 @@ journal: replay what is recorded, else record the intent, make the call, and rec
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from duranb.code.looking import is_a
 from duranb.engine.claim import Claim
-from duranb.engine.flows import Flow, Waitable
+from duranb.engine.flows import NOT_YET, Flow, Polled, Waitable
 from duranb.engine.journal import Journal
 from duranb.engine.retry import cause_of
 from duranb.errors import InDoubt
@@ -51,12 +53,18 @@ def perform(
     not idempotent, or this one cannot know whether it happened.
     """
     kind = operation.kind
-    claim = journal.claim(kind, operation.key, operation.name, operation.explain)
-    assert claim is not None
-    if claim.settled:
-        return claim.value()
-    earlier = claim.recorded
     repeatable = operation.idempotent or not kind.traits.effect
+    while True:
+        claim = journal.claim(kind, operation.key, operation.name, operation.explain)
+        assert claim is not None
+        if claim.settled:
+            return claim.value()
+        earlier = claim.recorded
+        if earlier is None or repeatable or earlier.idempotent or not claim.is_carried_out:
+            break
+        # The same step with the same arguments runs in another thread: it is done once for both.
+        claim.release()
+        yield Polled(partial(_outcome_of, claim))
     if earlier is not None and not (repeatable or earlier.idempotent):
         claim.attempt.settle(claim)
         raise journal.stop(doubt(journal.step, earlier.name, earlier.preview, earlier.compensate))
@@ -77,6 +85,14 @@ def perform(
     finally:
         claim.attempt.settle(claim)
     return value
+
+
+def _outcome_of(claim: Claim, may_block: bool) -> Any:
+    """Whether whoever carries an effect out has come to its end. Raises
+    :class:`asyncio.CancelledError` where nobody waits for that any more."""
+    if claim.attempt.over:
+        raise asyncio.CancelledError("nobody waits for this effect any more")
+    return NOT_YET if claim.is_carried_out else None
 
 
 def _intent(journal: Journal, operation: Operation, idempotency_key: str) -> dict[str, Any]:

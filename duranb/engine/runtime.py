@@ -192,8 +192,11 @@ class Runtime:
         return number, [body]
 
     def catch_up(self) -> int:
-        """Capture what plain cells did since the last snapshot; its id. Not waited for."""
-        if self.settings.visiting:
+        """Capture what plain cells did since the last snapshot; its id. Not waited for. While a
+        durable cell runs, other threads are given the snapshot that it began with: half of what it
+        does is no state to come back to."""
+        running = self.running
+        if self.settings.visiting or (running is not None and running.is_elsewhere):
             return self.at
         number, bodies = self.snapshot(self.namespace.sync())
         if bodies:

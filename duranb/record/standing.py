@@ -54,7 +54,7 @@ def inside(history: History, this: Execution) -> list[Execution]:
     """The function steps that ran inside an execution, and those inside of them, latest first."""
     found: dict[int, Execution] = {}
     within = {this.id}
-    for number, each in history.executions.items():
+    for number, each in list(history.executions.items()):
         if number > this.id and each.parent in within:
             within.add(number)
             found[each.of or number] = history.executions[each.of or number]
@@ -71,7 +71,7 @@ def standing(history: History) -> list[Execution]:
     imports = history.imports
     holders: dict[int, int] = {}
     last: dict[tuple[str, str], int] = {}
-    for this in history.executions.values():
+    for this in list(history.executions.values()):
         if this.run != history.run or this.of or this.kind == "compensation":
             continue
         if this.status in (Status.RUNNING, Status.COMPENSATED):
@@ -101,7 +101,7 @@ def built_on(history: History, this: Execution) -> list[Execution]:
         passed.update(b.version for b in values if b.type not in _PLAIN_TYPES)
 
     makes(this)
-    for other in history.executions.values():
+    for other in list(history.executions.values()):
         if other.id <= this.id or other.id in apart or other.of or other.run != this.run:
             continue
         if other.kind == "compensation" or other.step == this.step:

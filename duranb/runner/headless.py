@@ -43,6 +43,10 @@ DONE, FAILED, WAITING, INTERRUPTED = 0, 1, 75, 130
 
 RESTARTS = 10
 
+STARTING = 600
+"""Seconds until a kernel that lives and says nothing is given up. One that dies is seen at once; on
+a busy machine a start takes minutes."""
+
 GRACE = 3.0
 """Seconds that a cell has to end in when it is interrupted."""
 
@@ -144,14 +148,15 @@ def run(
                 f"a cell took longer than the {timeout:g} seconds of --timeout, and was stopped; "
                 f"duranb resume {notebook} goes on with it",
             )
-        except DeadKernelError:
+        except DeadKernelError as dead:
             died += 1
             in_vain = 0 if _progress(notebook) > before else in_vain + 1
             if in_vain < max(restarts, 1) and restarts:
                 hooks.on_restart(died)
                 continue
+            why = f" ({dead.__cause__})" if dead.__cause__ else ""
             result = RunResult(
-                FAILED, died, f"the kernel died {died} times; duranb resume {notebook} goes on"
+                FAILED, died, f"the kernel died {died} times{why}; duranb resume {notebook} goes on"
             )
         except CellExecutionError as error:
             result = _stopped(notebook, error, died)
@@ -214,7 +219,7 @@ def run_cells(
     that wait, and its ``DeadKernelError``.
     """
     manager = _manager(document, kernel)
-    client = NotebookClient(document, km=manager, allow_errors=False)
+    client = NotebookClient(document, km=manager, allow_errors=False, startup_timeout=STARTING)
     # The plain option takes whole seconds only.
     client.timeout_func = lambda cell: timeout  # type: ignore[assignment]
     client.on_cell_execute = lambda cell, cell_index: _tell(hooks, document, cell, cell_index)
@@ -228,7 +233,10 @@ def run_cells(
         # ipykernel warns on every start that it listens on this machine's own loopback.
         client.extra_arguments = ["--ext=duranb", "--log-level=ERROR"]
         client.start_new_kernel(env=environment, cwd=str(real(notebook).parent))
-        client.start_new_kernel_client()
+        try:
+            client.start_new_kernel_client()
+        except RuntimeError as error:  # of jupyter_client: it died, or says nothing
+            raise DeadKernelError(str(error)) from error
         hooks.on_kernel(int(manager.provisioner.pid))  # type: ignore[union-attr]
         if undo_first:
             return undoing.carry_on(client, document)
@@ -309,7 +317,8 @@ def _closing(client: NotebookClient) -> Any:
             run_sync(_interrupt)(client)
         raise
     finally:
-        client._cleanup_kernel()
+        if client.km is not None:  # nbclient ends one itself that did not come up
+            client._cleanup_kernel()
 
 
 async def _interrupt(client: NotebookClient) -> None:

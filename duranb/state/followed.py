@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from typing import Any
+from weakref import WeakSet
 
 from duranb.code.fingerprint import Uses
 from duranb.record.artifacts import Artifacts
@@ -16,7 +17,7 @@ from duranb.state.groups import Holders
 from duranb.state.looks import Looks
 from duranb.state.names import Names
 from duranb.state.placeholder import Placeholder
-from duranb.state.tracked import Mark, sharing_of
+from duranb.state.tracked import Deltas, Mark, sharing_of
 from duranb.state.unstorable import Ran
 
 
@@ -38,6 +39,7 @@ class Followed:
         self._ran = Ran(uses)
         self._pending: dict[str, Binding] = {}
         self._alone = Alone()  # a pending value may be used first by another thread
+        self._noting: WeakSet[Deltas] = WeakSet()
 
     def _classes(self) -> set[type]:
         return {cls for seen in self._tracked.values() for cls in seen.classes}
@@ -132,6 +134,13 @@ class Followed:
         """Whether a name's object holds all that it did, be it shared with others or not."""
         seen = self._tracked.get(name)
         return seen is not None and type(seen.value) is not Placeholder and not seen.behind
+
+    def deltas(self) -> Deltas:
+        """What each sync finds from now on, for as long as the caller holds it."""
+        found = Deltas()
+        with self._alone:
+            self._noting.add(found)
+        return found
 
     def mark(self) -> Mark:
         """The state now, to come back to. Call it right after a sync."""

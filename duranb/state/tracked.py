@@ -26,6 +26,32 @@ class Delta:
     rewired: frozenset[str] = frozenset()
 
 
+class Deltas:
+    """What each sync since some moment has found. More than one does where somebody else looks at
+    the namespace while a step runs."""
+
+    def __init__(self) -> None:
+        self._found: list[Delta] = []
+
+    def add(self, delta: Delta) -> None:
+        """A sync has found this."""
+        self._found.append(delta)
+
+    def whole(self) -> Delta:
+        """All of it as one."""
+        if len(self._found) == 1:
+            return self._found[0]
+        changed: dict[str, Binding] = {}
+        deleted: set[str] = set()
+        for each in self._found:
+            changed = {n: b for n, b in changed.items() if n not in each.deleted} | each.changed
+            deleted = (deleted - each.changed.keys()).union(each.deleted)
+        bound = frozenset[str]().union(*(each.bound for each in self._found))
+        rewired = frozenset[str]().union(*(each.rewired for each in self._found))
+        random = self._found[-1].random if self._found else ""
+        return Delta(changed, sorted(deleted), random, bound, rewired)
+
+
 @dataclass(frozen=True, slots=True)
 class Tracked:
     """A name as it was last seen. ``digest`` is of its group's bytes; for what cannot be stored it

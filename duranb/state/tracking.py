@@ -73,7 +73,10 @@ class Tracking(Followed):
         """Capture everything that changed since the last sync, for the caller to record."""
         KNOWN.look_around()
         with self._alone, self._looks:
-            return self._sync()
+            found = self._sync()
+            for each in list(self._noting):
+                each.add(found)
+            return found
 
     def _sync(self) -> Delta:
         beside, self._beside = self._beside, reaching.runs_beside(self.live)

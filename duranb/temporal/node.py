@@ -152,7 +152,8 @@ class Nodes:
                     runtime.flush()
                     raise shares.for_workers(runtime, out) from out
                 except (Waiting, InDoubt) as error:
-                    held = _held(runtime.history, node)
+                    with runtime.lock:
+                        held = _held(runtime.history, node)
                     if held is None:
                         raise
                     raise held from error
@@ -205,7 +206,9 @@ class Nodes:
             else:
                 saga.after_failed_run(runtime)
             runtime.flush()
-            undone = [x for x in history.executions.values() if x.status is Status.COMPENSATED]
+            with runtime.lock:
+                done = history.executions.values()
+                undone = [x for x in done if x.status is Status.COMPENSATED]
         return len(undone)
 
     def tell(
@@ -361,8 +364,9 @@ def _made(node: Node, result: Any) -> dict[str, Any]:
 
 def _spent(runtime: Runtime) -> Spent:
     history = runtime.history
-    answered = [c for c in history.calls.values() if c.kind.traits.answer]
-    ledgers = [history.ledger(number) for number in history.executions]
+    with runtime.lock:  # threads of the node may go on
+        answered = [c for c in history.calls.values() if c.kind.traits.answer]
+        ledgers = [history.ledger(number) for number in history.executions]
     return Spent(
         calls=len(answered),
         cost=sum(c.usage.cost for c in answered if c.usage is not None),

@@ -35,13 +35,17 @@ class Pusher:
         self._closed = False
         self._seq = -1
         self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
 
     def start(self, seq: int) -> None:
         """Push what comes after event ``seq``; starting again does nothing."""
-        if self._thread is None:
-            self._seq = seq
-            self._thread = threading.Thread(target=self._run, name="duranb-timeline", daemon=True)
-            self._thread.start()
+        with self._starting:  # each request may come on a thread of its own
+            if self._thread is None:
+                self._seq = seq
+                self._thread = threading.Thread(
+                    target=self._run, name="duranb-timeline", daemon=True
+                )
+                self._thread.start()
 
     def notify(self, seq: int) -> None:
         """Something was recorded. Cheap: called on the store's thread for each commit."""

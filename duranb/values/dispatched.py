@@ -8,6 +8,7 @@ registered by one of them is known to all.
 from __future__ import annotations
 
 import gc
+import threading
 import types
 import weakref
 from collections.abc import Iterable
@@ -27,8 +28,15 @@ class _Whole:
         return self._reduced
 
 
-_in_hand: weakref.WeakValueDictionary[int, _Whole] = weakref.WeakValueDictionary()
-"""By the id of a registry, what stands for it in the pickle that is being made, which holds it."""
+class _InHand(threading.local):
+    """By the id of a registry, what stands for it in the pickle that this thread is making, which
+    holds it: that of another thread may be older than what was registered since."""
+
+    def __init__(self) -> None:
+        self.known: weakref.WeakValueDictionary[int, _Whole] = weakref.WeakValueDictionary()
+
+
+_in_hand = _InHand()
 
 
 def reduction(function: types.FunctionType, reduced: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -39,11 +47,11 @@ def reduction(function: types.FunctionType, reduced: tuple[Any, ...]) -> tuple[A
         return reduced
     make, (recipe, functions, options) = reduced
     kinds = len(options["types"])
-    whole = _in_hand.get(id(registry))
+    whole = _in_hand.known.get(id(registry))
     if whole is None:
         plain = {name: value for name, value in options.items() if name != "part"}
         whole = _Whole(registry, (make, (recipe, functions[:kinds], plain)))
-        _in_hand[id(registry)] = whole
+        _in_hand.known[id(registry)] = whole
     name = options.get("part", "")
     made = part, (whole, name, *functions[kinds:])
     if name:
@@ -56,7 +64,7 @@ def reduction(function: types.FunctionType, reduced: tuple[Any, ...]) -> tuple[A
 def registry(proxy: Any) -> tuple[Any, ...] | None:
     """How a view of what is registered is pickled, whose functions were met before in the same
     pickle; None for any other."""
-    whole = _in_hand.get(id(gc.get_referents(proxy)[0]))
+    whole = _in_hand.known.get(id(gc.get_referents(proxy)[0]))
     return None if whole is None else (part, (whole, "registry"))
 
 
@@ -73,7 +81,7 @@ def registries(
     for stored, alive in pairs:
         known = compiled.registry_of(stored) if type(stored) is types.FunctionType else None
         if known is not None and "register" in vars(stored):  # the one that is called
-            whole = _in_hand.get(id(known))
+            whole = _in_hand.known.get(id(known))
             found[id(whole)] = whole, alive
             found[id(known)] = known, compiled.registry_of(alive)
     return found

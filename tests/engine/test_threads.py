@@ -19,7 +19,7 @@ from duranb.engine.memory import _encoder, _Held, _Remembered
 from duranb.errors import UsageError
 from duranb.record import events as e
 from duranb.record.history import History
-from duranb.record.model import Execution, Status
+from duranb.record.model import Execution, Origin, Status
 from duranb.record.standing import UNDO
 from duranb.store import encryption
 from tests.engine.world import World
@@ -141,6 +141,55 @@ def test_undos_that_run_at_once_print_each_their_own(
     ]
     assert sorted(b"undoes 1" in bytes(each) for each in kept) == [False, True]
     assert sorted(b"undoes 2" in bytes(each) for each in kept) == [False, True]
+
+
+# -- effects -------------------------------------------------------------------------------------
+
+
+class Sent:
+    """How often something was sent; the first time takes as long as a gate is closed."""
+
+    times: list[int] = []
+    error: Exception | None = None
+
+
+def sends(number: int) -> int:
+    """Sends it."""
+    Sent.times.append(number)
+    if len(Sent.times) == 1:
+        opens("begun")
+        passes("over")
+        if Sent.error is not None:
+            raise Sent.error
+    return len(Sent.times)
+
+
+@pytest.mark.parametrize("error", [None, ValueError("no")], ids=["succeeds", "fails"])
+def test_an_effect_that_is_on_its_way_is_in_no_doubt(world: World, error: Exception | None) -> None:
+    """The same step with the same arguments, called by two threads at once: the second one waits
+    for what the first one does, and does it itself only where that has failed."""
+    Gates.open = {name: threading.Event() for name in ("begun", "over")}
+    Sent.times, Sent.error = [], error
+    world.live["sends"] = sends
+    world.plain(HEAD + "@duranb.step(retries=0)\ndef work(n):\n    return duranb.call(sends, n)\n")
+    found: list[Any] = []
+
+    def work() -> None:
+        try:
+            found.append(world.live["work"](1))
+        except ValueError as raised:
+            found.append(str(raised))
+
+    one = in_thread(work)
+    passes("begun")
+    other = in_thread(work)
+    while len(world.history.running) < 2:
+        other.join(0.001)
+    opens("over")
+    one.join()
+    other.join()
+    assert sorted(map(str, found)) == (["1", "1"] if error is None else ["2", "no"])
+    assert Sent.times == ([1] if error is None else [1, 1])
 
 
 # -- what a step has done before -----------------------------------------------------------------
@@ -331,3 +380,45 @@ def test_threads_see_at_once_that_a_variable_was_set_since(world: World) -> None
     around._assumed = Gone(around._assumed)
     around._actual = lambda name: "set since"  # type: ignore[method-assign]
     assert around.version("$NOWHERE_SET") == "set since"
+
+
+# -- looking at a notebook whose cell runs -------------------------------------------------------
+
+
+LOOKED = (
+    "if flag:\n    z = [7]\n    globals()['w'] = [9]\np.append(2)\nq = 6\ndel gone\nlook()\ny = 2"
+)
+
+
+def looked_at(world: World, look: Callable[[], object]) -> None:
+    """A cell in whose middle somebody looks at the namespace."""
+    world.live["look"] = look
+    world.plain("p, flag, q, gone = [1], True, 5, 8")
+    world.cell("work", LOOKED)
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["its own", "another"])
+def test_a_step_has_all_that_it_did_whoever_looks_meanwhile(world: World, own: bool) -> None:
+    """The page that plans a rewind while the cell runs, from another thread, or its own code."""
+
+    def look() -> None:
+        if own:
+            world.runtime.catch_up()
+        else:
+            in_thread(world.runtime.catch_up).join()
+
+    looked_at(world, look)
+    assert {"z", "w", "p", "q", "y"} <= world.last("work").outputs.keys()
+    assert world.last("work").deleted == ("gone",)
+    world.start()
+    looked_at(world, look)
+    assert world.last("work").origin is Origin.RESTORED
+    assert (world.live["z"], world.live["w"], world.live["y"]) == ([7], [9], 2)
+    assert (world.live["p"], world.live["q"], "gone" in world.live) == ([1, 2], 6, False)
+
+
+def test_half_of_a_step_is_no_snapshot(world: World) -> None:
+    """Another thread that asks for the state while a cell runs is given the one it began with."""
+    found: list[int] = []
+    looked_at(world, lambda: in_thread(lambda: found.append(world.runtime.catch_up())).join())
+    assert found == [world.last("work").before]

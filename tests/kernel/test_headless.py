@@ -15,6 +15,7 @@ import nbformat
 import pytest
 
 from duranb.cli.main import cli
+from duranb.runner import headless
 from duranb.store import store_path
 from tests.kernel.harness import Kernel
 from tests.servers import forks
@@ -74,6 +75,24 @@ def test_run_gives_up_on_a_kernel_that_always_dies(tmp_path: Path) -> None:
     failed = duranb(tmp_path, "run", path, "--restarts", "2")
     assert failed.returncode == 1 and "kernel died 2 times" in failed.stderr
     assert ran(tmp_path) == ["died", "died"]
+
+
+@pytest.mark.parametrize(
+    ("start", "seconds", "said"),
+    [
+        ("raise SystemExit(1)", headless.STARTING, "Kernel died before replying"),
+        ("import time\ntime.sleep(3600)", 1, "Kernel didn't respond in 1 seconds"),
+    ],
+)
+def test_a_kernel_that_does_not_come_up_is_one_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: str, seconds: int, said: str
+) -> None:
+    """It dies, or is silent, before its first answer: that is a death as any other."""
+    monkeypatch.setenv("DURANB_HOME", str(tmp_path))
+    monkeypatch.setattr(headless, "STARTING", seconds)
+    (tmp_path / "ipykernel_launcher.py").write_text(start)
+    result = headless.run(write(tmp_path, "x = 1"), restarts=2)
+    assert result.exit_code == 1 and f"the kernel died 2 times ({said}" in result.error
 
 
 def test_failed_cell_is_shown_and_the_next_run_goes_on(tmp_path: Path) -> None:
