@@ -38,6 +38,7 @@ from duranb.record.artifacts import Artifacts, Buffer
 from duranb.values import (
     attributes,
     classes,
+    contents,
     definitions,
     dispatched,
     forwarding,
@@ -224,7 +225,8 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
                 if found is not None:
                     self.met.described.append(obj)
             if not ordinary:
-                found = newborn.reduction(obj, own_way(obj) if found is None else found)
+                found = contents.reduction(obj, own_way(obj) if found is None else found)
+                found = newborn.reduction(obj, found)
             found = attributes.reduction(obj, found, self._namespace)
             if found is not None:
                 return found
