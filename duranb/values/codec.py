@@ -225,9 +225,9 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
                 if found is not None:
                     self.met.described.append(obj)
             if not ordinary:
-                found = contents.reduction(obj, own_way(obj) if found is None else found)
-                found = newborn.reduction(obj, found)
+                found = newborn.reduction(obj, own_way(obj) if found is None else found)
             found = attributes.reduction(obj, found, self._namespace)
+            found = found if ordinary else contents.reduction(obj, found)
             if found is not None:
                 return found
             return NotImplemented  # cloudpickle would take the word of a proxy for a function

@@ -44,7 +44,7 @@ def reduction(obj: Any, found: Any) -> Any:
         made = make, (kind, tuple(obj))
     elif how is kind:
         made = called, (kind, *arguments)
-    elif how is NEW:
+    elif how is NEW or how is make:
         made = make, arguments
     else:
         return found
