@@ -70,9 +70,9 @@ def post_answer(store: Path, history: History, answer: e.Answered) -> None:
 def post_signal(store: Path, history: History, name: str, value: Any, by: str) -> None:
     """Leave a signal for the current run. Raises :class:`duranb.errors.StoreUnwritable`."""
     at = time.time_ns()
-    file = f"{at:020d}-{secrets.token_hex(4)}.json"
-    told = {"name": name, "value": value, "by": by, "at": at // 1000}
-    _post(store, SIGNALS, file, f"{history.run} signal", told)
+    number = f"{at:020d}-{secrets.token_hex(4)}"
+    told = {"id": number, "name": name, "value": value, "by": by, "at": at // 1000}
+    _post(store, SIGNALS, f"{number}.json", f"{history.run} signal", told)
 
 
 def posted_answer(store: Path, history: History, call: int) -> e.Answered | None:
@@ -113,14 +113,15 @@ def posted_signals(store: Path, history: History) -> Iterator[e.Signalled]:
         if not name.endswith(".json"):
             continue  # being written
         found = _read(folder / name, f"{history.run} signal")
-        if found is None:
+        # Its id is signed with it: one that was taken in, and is put there again, is the same one.
+        if found is None or found[0].get("id") != Path(name).stem:
             if not os.path.lexists(folder / name):
                 continue  # as an answer
             raise Untrusted(
                 f"the signal in {folder / name} was not sent to this run by you: it is not used. "
                 "Remove the file, then duranb signal NOTEBOOK NAME VALUE"
             )
-        yield e.Signalled(id=Path(name).stem, **found[0])
+        yield e.Signalled(**found[0])
 
 
 def not_given(store: Path, history: History) -> list[str]:
@@ -185,11 +186,13 @@ def _read(file: Path, about: str) -> tuple[Any, bool] | None:
         text, signature = str(posted["said" if is_whole else "answer"]), str(posted["signature"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
-    if not hmac.compare_digest(signature, _sign(f"{about} said" if is_whole else about, text)):
+    signed = _sign(f"{about} said" if is_whole else about, text)
+    # Bytes: letters that somebody else wrote may be none, and a text of such is not compared.
+    if not hmac.compare_digest(signature.encode("utf-8", "surrogatepass"), signed.encode()):
         return None
     return json.loads(text), is_whole
 
 
 def _sign(about: str, text: str) -> str:
     key = keys.derived(keys.user_key(), "answer")
-    return blake3.blake3(f"{about}\0{text}".encode(), key=key).hexdigest()
+    return blake3.blake3(f"{about}\0{text}".encode("utf-8", "surrogatepass"), key=key).hexdigest()

@@ -34,6 +34,7 @@ from duranb.record.model import Origin, Status
 from duranb.runner import undoing
 from duranb.runner.ahead import PLAIN, WAITS, Waits
 from duranb.runner.parameters import inject
+from duranb.runner.told import masked
 from duranb.store import StoreView, is_store, store_path
 from duranb.store.paths import real
 from duranb.views.status import differing
@@ -241,18 +242,22 @@ def run_cells(
         if undo_first:
             return undoing.carry_on(client, document)
         waits = Waits(document, history)
-        for index, cell in enumerate(document.cells):
-            if not waits.may_go(index):
-                continue
-            try:
-                client.execute_cell(cell, index)
-            except CellExecutionError as error:
-                if waits.take(index, error):
+        try:
+            for index, cell in enumerate(document.cells):
+                if not waits.may_go(index):
                     continue
-                if on_failure:
-                    error.add_note(undoing.after_failure(client, document, index))
-                raise
-        waits.end()
+                try:
+                    client.execute_cell(cell, index)
+                except CellExecutionError as error:
+                    if waits.take(index, error):
+                        continue
+                    if on_failure:
+                        error.add_note(undoing.after_failure(client, document, index))
+                    raise
+            waits.end()
+        except CellExecutionError as error:
+            _mask(client, error)
+            raise
         ending(client)
         run_sync(_finish)(client)
     return ""
@@ -271,17 +276,36 @@ def _tell_values(
         history = _history(notebook)
         done = [x for x in history.line() if x.kind == "cell"]
         wanted = [*done[-1].outputs] if done else []
-    for name, answer in (run_sync(_asked)(client, wanted) if wanted else {}).items():
+    for name, answer in (
+        run_sync(_asked)(client, {n: n for n in wanted}) if wanted else {}
+    ).items():
         if answer["status"] == "ok":
             values[name] = json.loads(ast.literal_eval(answer["data"]["text/plain"]))
         else:
             untold.append(f"{name} is not in the table: {answer['ename']}: {answer['evalue']}")
 
 
-async def _asked(client: NotebookClient, names: Sequence[str]) -> dict[str, Any]:
-    told = "__import__('duranb.runner.told', fromlist=['told']).told(%s)"
+def _mask(client: NotebookClient, error: CellExecutionError) -> None:
+    """Have the kernel, which knows most, mask the secrets in what a failed cell says: that is
+    printed into logs, and kept. One that cannot answer any more leaves it to this process."""
+    said = {name: getattr(error, name) for name in ("evalue", "traceback")}
+    found: dict[str, Any] = {}
+    with contextlib.suppress(DeadKernelError, TimeoutError, queue.Empty, RuntimeError):
+        found = run_sync(_asked)(client, {n: repr(text) for n, text in said.items()}, "masked")
+    for name, text in said.items():
+        answer = found.get(name, {"status": "error"})
+        ok = answer["status"] == "ok"
+        own = str(ast.literal_eval(answer["data"]["text/plain"])) if ok else text
+        setattr(error, name, masked(own))
+
+
+async def _asked(
+    client: NotebookClient, expressions: Mapping[str, str], how: str = "told"
+) -> dict[str, Any]:
+    """What a function of :mod:`duranb.runner.told` says of some expressions in the kernel."""
+    called = f"__import__('duranb.runner.told', fromlist=['told']).{how}(%s)"
     kernel: Any = client.kc
-    asked = {name: told % name for name in names}
+    asked = {name: called % expression for name, expression in expressions.items()}
     reply = await kernel.execute("", silent=True, user_expressions=asked, reply=True, timeout=60)
     found: dict[str, Any] = reply["content"]["user_expressions"]
     return found

@@ -32,6 +32,7 @@ from duranb.store import StoreView, is_store, store_path
 from duranb.store.lines import Lines
 from duranb.store.paths import OUTCOMES as OUTCOMES, runs_path
 from duranb.text import given
+from duranb.text.known import KNOWN
 
 STATUSES = {
     headless.DONE: "done",
@@ -185,7 +186,7 @@ def over(
         else:
             left.append(row)
     for outcome in _all(notebook, left, how, code, min(workers, len(left))):
-        lines.append(msgspec.json.encode(outcome))
+        lines.append(_line(outcome))
         outcomes[outcome.run] = outcome
         ended(outcome, False)
     return outcomes
@@ -275,8 +276,14 @@ def carry_out(notebook: Path, row: Row, how: How) -> Outcome:
     lines = Lines(folder / OUTCOMES)
     lines.begin()
     outcome = _one(notebook, row, how, code_of(document))
-    lines.append(msgspec.json.encode(outcome))
+    lines.append(_line(outcome))
     return outcome
+
+
+def _line(outcome: Outcome) -> bytes:
+    """A line of what is kept: no secret is, whatever an error says."""
+    KNOWN.look_around()
+    return KNOWN.masked(msgspec.json.encode(outcome))
 
 
 def kept(file: Path) -> Iterator[Outcome]:

@@ -1,9 +1,15 @@
-"""A value of the notebook's, as JSON can tell it: for tables of results."""
+"""What the notebook's own process tells whoever runs it: values for tables of results, and errors.
+
+Tables, logs and outcomes are kept, so what this process knows to be secret is masked before it
+leaves it.
+"""
 
 from __future__ import annotations
 
 import json
 from typing import Any
+
+from duranb.text.known import KNOWN
 
 LONGEST = 10_000
 """Characters of a value that is told as text."""
@@ -12,7 +18,13 @@ LONGEST = 10_000
 def told(value: object) -> str:
     """A value as JSON: itself where it has that form, pydantic's models and dataclasses by their
     fields, anything else as the text that a cell would show."""
-    return json.dumps(value, default=_plain)
+    return masked(json.dumps(value, default=_plain))
+
+
+def masked(text: str) -> str:
+    """A text with the secrets masked that are known here."""
+    KNOWN.look_around()
+    return KNOWN.masked_text(text)
 
 
 def _plain(value: Any) -> Any:

@@ -7,7 +7,7 @@ from pathlib import Path
 from duranb.errors import StoreLocked, UsageError
 from duranb.store import guarded
 from duranb.store.lock import holder
-from duranb.store.paths import TAIL, is_store, runs_path, store_path
+from duranb.store.paths import OUTCOMES, TAIL, is_store, runs_path, store_path
 
 __all__ = [
     "adopt",
@@ -57,6 +57,11 @@ def runs_of(notebook: Path) -> list[str]:
     if notebook.parent.suffix == ".ipynb" or not guarded.is_folder(folder):
         return []
     return sorted(each.name for each in folder.iterdir() if is_store(each))
+
+
+def outcomes_of(notebook: Path) -> Path:
+    """Where it is kept what came out of the many runs of a notebook, or of the one it is one of."""
+    return runs_path(run_of(notebook)[0]) / OUTCOMES
 
 
 def process_with(notebook: Path) -> int | None:

@@ -17,8 +17,9 @@ from duranb.record.history import History
 from duranb.record.model import Status
 from duranb.record.redacted import forgotten_steps
 from duranb.session.change import Change, count, listed
-from duranb.session.places import runs_of
+from duranb.session.places import outcomes_of, runs_of
 from duranb.session.session import Session
+from duranb.store.lines import Lines
 from duranb.store.redaction import Data, Redaction, held
 from duranb.text.known import KNOWN, Known
 from duranb.values import codec
@@ -63,11 +64,15 @@ def redact(session: Session, given: Redact) -> Change:
     redaction = Redaction(lambda seq, text: masked(text), without)
     plan = session.store.planned(redaction)
     title = "redact what scan finds" if given.found else "redact a value"
+    outcomes = Lines(outcomes_of(session.notebook))
+    holding = sum(bool(known.find(line)) for line in outcomes.all())
 
     async def apply() -> str:
         reason = "redacted: a secret was taken out"
         tombstone = e.Redacted(reason=reason, forgotten=[*packed])
         done = session.store.redact(redaction, tombstone, known.find)
+        if holding:
+            outcomes.mask(known.masked)
         _look_again(session, masked)
         return f"taken out of {_places(len(done.events), len(done.artifacts))}"
 
@@ -81,6 +86,8 @@ def redact(session: Session, given: Redact) -> Change:
     if steps:
         lines.append(f"of what {listed(steps)} recorded")
     lines += _left_files(session.store_path, known.find)
+    if holding:
+        lines.append(f"masks it in {count(holding, 'outcome')} of its runs")
     warnings = (*_runs(session, "redact"), _ELSEWHERE, _ROTATE)
     return Change("redact", title, tuple(lines), apply, warnings)
 

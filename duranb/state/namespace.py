@@ -131,13 +131,13 @@ class Namespace(Tracking):
         now = {n: b for n, b in wrong.items() if n not in late}
         with self._alone:
             lost = self._load_groups(now, anchors, step, chosen)
-        self._bind_late(late)
-        for name, seen in stay.items():
-            self._tracked[name] = seen
-        for name in delete:
-            self.live.pop(name, None)
-            if name in self._tracked:
-                self._forget(name)
+            self._bind_late(late)
+            for name, seen in stay.items():
+                self._tracked[name] = seen
+            for name in delete:
+                self.live.pop(name, None)
+                if name in self._tracked:
+                    self._forget(name)
         if state is not None:
             drawn = step.drawn if step is not None else {}
             randomness.set_state(state, drawn.keys())
@@ -282,7 +282,8 @@ class Namespace(Tracking):
                 self._load_pending(waiting)
 
     def _waiting(self, to_run: bool) -> set[str]:
-        return {n for n, b in self._pending.items() if to_run or may_hold_code(b.type)}
+        waiting = list(self._pending.items())
+        return {n for n, b in waiting if to_run or may_hold_code(b.type)}
 
     def _load_pending(self, names: Collection[str]) -> None:
         live, tracked = self.live, self._tracked

@@ -12,7 +12,7 @@ import contextlib
 import hmac
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,6 +67,26 @@ class Lines:
             if found:
                 yield found
 
+    def all(self) -> list[bytes]:
+        """All lines in plain form, whoever wrote them: to be looked through, never to be relied on.
+
+        Raises :class:`StoreDamaged`.
+        """
+        return [found for line in self._raw() if (found := self._decrypted(line))]
+
+    def mask(self, masked: Callable[[bytes], bytes]) -> None:
+        """Write all of them anew, masked; what is not this user's and has to be masked is left out,
+        as it counts as nothing. Raises :class:`duranb.errors.StoreUnwritable`."""
+        left = []
+        for line in self.all():
+            own = _opened(line)
+            if masked(own) != own:
+                left.append(_sealed(masked(own)))
+            elif masked(line) == line:
+                left.append(line)
+        data = b"".join(_encrypted(line, self._cipher) + b"\n" for line in left)
+        files.replace(self._file, data)
+
     def append(self, line: bytes) -> None:
         """Add a line.
 
@@ -88,7 +108,7 @@ class Lines:
         """
         if encrypted and self._cipher is None:
             self._cipher = encryption.begin(self._file.parent)
-        kept = [found for line in self._raw() if (found := self._decrypted(line))]
+        kept = self.all()
         cipher = self._cipher if encrypted else None
         if self._file.exists():
             data = b"".join(_encrypted(line, cipher) + b"\n" for line in kept)

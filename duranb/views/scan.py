@@ -20,9 +20,10 @@ from duranb.llm.exchange import MAGIC, decode
 from duranb.record import events as e
 from duranb.record.artifacts import Buffer
 from duranb.record.history import History
-from duranb.session.places import runs_of
+from duranb.session.places import outcomes_of, runs_of
 from duranb.session.reader import Reader, open_reader
 from duranb.store import encryption, guarded
+from duranb.store.lines import Lines
 from duranb.store.paths import LOG
 from duranb.store.redaction import LETTERS
 from duranb.text.known import KNOWN, MASK
@@ -41,6 +42,11 @@ def view(reader: Reader) -> View:
                 found.update((what, f"run {run}: {where}") for where, what in _found(other, unseen))
         except DuranbError as error:
             unseen.append(f"run {run}: {error.message}")
+    try:
+        lines = Lines(outcomes_of(reader.notebook)).all()
+        found.update((what, "outcomes of its runs") for line in lines for what in _in(line))
+    except StoreError as error:
+        unseen.append(error.message)
     parts: list[RenderableType] = []
     if found:
         table = Table.grid(padding=(0, 2))

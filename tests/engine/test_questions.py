@@ -469,6 +469,23 @@ def test_waits_at_once_do_not_share_a_signal(world: World) -> None:
     assert sorted(world.live["y"]) == ["a", "b", "c", "d"]
 
 
+def test_a_signal_that_is_put_there_again_answers_nothing(world: World, tmp_path: Path) -> None:
+    """Somebody who kept the file of one, from a backup or an archive, has no other one by it."""
+    world.runtime.inbox = tmp_path
+    inbox.post_signal(tmp_path, world.history, "paid", 3, "bob")
+    (file,) = (tmp_path / "signals").iterdir()
+    kept = file.read_bytes()
+    world.cell("s", "first = duranb.wait_for('paid')")
+    assert world.live["first"] == 3 and not file.exists()
+    file.write_bytes(kept)
+    with pytest.raises(Waiting):
+        world.cell("t", "second = duranb.wait_for('paid')")
+    file.with_name(f"{file.stem[:-1]}x.json").write_bytes(kept)
+    with pytest.raises(Untrusted, match="was not sent to this run by you"):
+        world.cell("t", "second = duranb.wait_for('paid')")
+    assert "second" not in world.live
+
+
 def test_signals_are_posted_by_other_processes(world: World, tmp_path: Path) -> None:
     """Signed, taken in once in their order, and removed."""
     world.runtime.inbox = tmp_path

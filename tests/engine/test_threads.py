@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import array
+import gc
 import os
 import random
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -275,6 +277,42 @@ def test_another_attempt_leaves_alone_what_others_bind(world: World) -> None:
     other.join()
     assert found == [(1, 1)] and world.live["total"] == 1
     assert len(set(Gates.drawn)) == 2
+
+
+class Held:
+    """Something that a step is given."""
+
+    alive: list[weakref.ref[Any]] = []
+
+
+def test_what_ran_beside_what_runs_is_let_go_of(world: World) -> None:
+    """A process in which something always runs keeps nothing of what has long ended."""
+    Gates.open = {f"{what}{n}": threading.Event() for what in ("begun", "over") for n in range(3)}
+    world.live |= {"opens": opens, "passes": passes}
+    world.plain(
+        HEAD + "@duranb.step(retries=0)\ndef work(n, held):\n"
+        "    opens(f'begun{n}')\n    passes(f'over{n}')\n"
+    )
+
+    def run(number: int) -> threading.Thread:
+        held = [Held()]
+        if not number:
+            Held.alive = [weakref.ref(held[0])]
+        thread = in_thread(lambda: world.live["work"](number, held))
+        passes(f"begun{number}")
+        return thread
+
+    threads = [run(0), run(1)]
+    opens("over0")
+    threads[0].join()
+    threads.append(run(2))
+    opens("over1")
+    threads[1].join()
+    del threads[:2]
+    gc.collect()
+    assert Held.alive[0]() is None
+    opens("over2")
+    threads[0].join()
 
 
 # -- what an agent remembers ---------------------------------------------------------------------

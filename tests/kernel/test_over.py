@@ -160,3 +160,22 @@ def test_the_table_of_results_keeps_the_order_and_every_name() -> None:
     assert json.loads(written(made, ".jsonl").splitlines()[1])["cost"] == 0.5
     with pytest.raises(UsageError, match=r"\.csv or a \.jsonl"):
         written(made, ".xlsx")
+
+
+def test_no_secret_is_kept_of_a_row(tmp_path: Path) -> None:
+    """Whether it stands in the environment or is known to the kernel alone, in a value or an error:
+    not in what is kept, in the table, or in what is said, which goes into logs."""
+    cells = (
+        "%%durable one\nfrom pydantic import SecretStr\nmine = SecretStr('quokka-' + '4711-zzyy')",
+        "%%durable two\nimport os\nboth = [os.environ['MODEL_API_KEY'], mine.get_secret_value()]\n"
+        "if n == 2: raise ValueError(f'{both}')",
+    )
+    path = write(tmp_path, PLAIN, *cells)
+    (tmp_path / "rows.csv").write_text("n\n1\n2\n")
+    words = ("run", path, "--over", tmp_path / "rows.csv", "-o", tmp_path / "out.csv")
+    done = duranb(tmp_path, *words, MODEL_API_KEY="wombat-8822-zzyyxxwwvv")
+    assert "1 failed" in done.stderr and "*secret*" in (tmp_path / "out.csv").read_text()
+    kept = [x for x in tmp_path.rglob("*") if x.is_file() and x != path]
+    assert runs_path(path) / "outcomes.jsonl" in kept
+    for data in (done.stdout.encode(), done.stderr.encode(), *(x.read_bytes() for x in kept)):
+        assert b"quokka-4711" not in data and b"wombat-8822" not in data

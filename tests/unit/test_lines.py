@@ -80,3 +80,16 @@ def test_nothing_is_added_to_a_file_with_another_name(tmp_path: Path, file: Path
     with pytest.raises(StoreUnwritable, match="is a link"):
         Lines(file).append(b'{"run":"r"}')
     assert theirs.read_bytes() == b"own"
+
+
+def test_a_secret_is_masked_in_them(file: Path) -> None:
+    """The user's own lines are theirs after it; what another wrote, and holds it, is gone."""
+    lines = Lines(file)
+    lines.append(b'{"run":"r3","code":"c","exit":0,"error":"the word is quokka"}')
+    with file.open("ab") as out:
+        out.write(b'{"run":"old","code":"quokka","exit":0}\n{"run":"older","code":"c","exit":0}\n')
+    assert sum(b"quokka" in line for line in lines.all()) == 2
+    lines.mask(lambda data: data.replace(b"quokka", b"******"))
+    assert b"quokka" not in file.read_bytes() and b'"old"' not in file.read_bytes()
+    assert [o.run for o in kept(file)] == ["r0", "r1", "r2", "r3"] and b"older" in file.read_bytes()
+    assert list(kept(file))[3].error == "the word is ******"

@@ -26,6 +26,8 @@ from duranb.record.fold import Fold
 from duranb.record.redacted import FORGOTTEN, MASKED, replace
 from duranb.session.session import Session
 from duranb.store import Store, StoreView, chain, segments, store_path
+from duranb.store.lines import Lines
+from duranb.store.paths import OUTCOMES, runs_path
 from duranb.store.verify import verify
 from duranb.text.known import MASK
 
@@ -418,6 +420,24 @@ def test_what_others_left_there_goes_too_and_the_stores_of_runs_are_named(notebo
     done = CliRunner().invoke(cli, ["redact", f"{notebook}/monday", "--yes"], input=f"{secret}\n")
     assert done.exit_code == 0, done.output
     assert secret.encode() not in everything(store_path(notebook / "monday"))
+
+
+def test_what_is_kept_of_many_runs_is_scanned_and_redacted_too(notebook: Path) -> None:
+    """With the notebook's store, or with that of one run."""
+    secret = canary()
+    filled(notebook, "harmless").close()
+    filled(notebook / "monday", "harmless").close()
+    file = runs_path(notebook) / OUTCOMES
+    for where in (str(notebook), f"{notebook}/monday"):
+        Lines(file).append(b'{"run":"monday","code":"c","exit":0,"error":"%s"}' % secret.encode())
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("LATE_API_KEY", secret)
+            found = CliRunner().invoke(cli, ["scan", where])
+        assert found.exit_code == 1 and "outcomes of its runs" in found.output
+        done = CliRunner().invoke(cli, ["redact", where, "--yes"], input=f"{secret}\n")
+        assert done.exit_code == 0 and "in 1 outcome of its runs" in done.output
+        assert secret.encode() not in file.read_bytes()
+    assert [b"*secret*" in line for line in Lines(file)] == [True, True]
 
 
 def test_what_a_step_wrote_into_a_memory_or_took_from_a_signal_is_forgotten(notebook: Path) -> None:

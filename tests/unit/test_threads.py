@@ -23,6 +23,7 @@ from duranb.code.modules import ProjectModules
 from duranb.engine import runtime as engine
 from duranb.engine.scopes import Attempt
 from duranb.errors import StoreError
+from duranb.jupyter.cells import Cell, Cells
 from duranb.jupyter.outputs import Outputs
 from duranb.jupyter.settable import LIBRARIES
 from duranb.jupyter.settings import Settings
@@ -31,7 +32,7 @@ from duranb.record.calls import Calls
 from duranb.record.fold import Fold
 from duranb.record.history import History
 from duranb.record.model import Call, Execution
-from duranb.state import Namespace
+from duranb.state import Namespace, namespace as namespaces
 from duranb.store import MemoryStore
 from duranb.store.port import Receipt
 from duranb.store.store import Store
@@ -190,6 +191,23 @@ def test_names_are_found_while_others_are_bound(tmp_path: Path) -> None:
             live.pop(f"v{n}", None)
 
     beside(change, namespace._new_names, 2000)
+
+
+def test_more_is_to_be_loaded_while_somebody_looks_what_there_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread uses a value for the first time while another one restores a step."""
+    live: dict[str, Any] = {"__name__": "__main__"}
+    namespace = Namespace(live, MemoryStore(), fingerprint.Uses(live, root=tmp_path))
+    stored = e.Binding("x", "x", "list")
+    namespace._pending = {"a": stored, "b": stored}
+
+    def looks(kind: str) -> bool:
+        namespace._pending.setdefault(f"c{len(namespace._pending)}", stored)
+        return True
+
+    monkeypatch.setattr(namespaces, "may_hold_code", looks)
+    assert {"a", "b"} <= namespace._waiting(False)
 
 
 # -- secrets -------------------------------------------------------------------------------------
@@ -544,3 +562,19 @@ def test_what_a_callback_may_have_changed_is_looked_at(tmp_path: Path) -> None:
     namespace.sync()
     threads[0].join()
     assert "xs" in namespace.sync().changed
+
+
+def test_a_callback_beside_a_cell_may_have_changed_anything() -> None:
+    """One that runs on another thread while a cell runs; the cell itself is known."""
+    seen: list[object] = []
+    namespace = types.SimpleNamespace(touched=lambda *told: seen.append(told))
+    session = types.SimpleNamespace(runtime=types.SimpleNamespace(namespace=namespace))
+    cells = object.__new__(Cells)
+    cells._session = lambda: session  # type: ignore[assignment]
+    cells._stack = [Cell("x = 1", None, "1")]
+    cells.unknown_code_ran()
+    assert not seen
+    thread = threading.Thread(target=cells.unknown_code_ran)
+    thread.start()
+    thread.join()
+    assert len(seen) == 1
