@@ -184,7 +184,7 @@ def grants(answer: bytes) -> bool:
         return False
     try:
         found = _object.decode(answer)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return False  # not an object after all
     for name, value in found.items():
         plain, text = name.lower().replace("_", ""), bytes(value)

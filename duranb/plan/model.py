@@ -199,7 +199,7 @@ def load(data: bytes | str) -> Plan:
                 "again, or install the duranb that it was exported with"
             )
         found = msgspec.json.decode(data, type=Plan)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise UsageError(f"this is no plan of a notebook: {error}") from error
     wrong = next(_wrong(found), "")
     if wrong:

@@ -61,7 +61,7 @@ def decode(raw: bytes, key: bytes | None, name: str, before: bytes) -> tuple[Bat
         if (found := msgspec.msgpack.decode(data, type=Head).format) != FORMAT:
             raise StoreTooNew(f"{name} was written by a later duranb (format {found}): upgrade")
         return msgspec.msgpack.decode(data, type=Batch), seal
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise StoreDamaged(f"{name} holds no batch of events: {error}") from error
 
 

@@ -226,7 +226,7 @@ def _read(file: Path) -> Wrapped | None:
     try:
         found = msgspec.json.decode(guarded.read(file), type=Wrapped)
         bytes.fromhex(found.key + found.salt)
-    except (OSError, msgspec.MsgspecError, ValueError):
+    except (OSError, msgspec.MsgspecError, ValueError, RecursionError):
         return None
     if found.format > _FORMAT:
         raise StoreEncrypted(

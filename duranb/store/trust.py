@@ -28,7 +28,7 @@ def read(folder: Path, key: bytes) -> Trusted | None:
     """What the user with this key trusts in a store, or None."""
     try:
         found = msgspec.json.decode(guarded.read(folder / TRUST), type=Trusted)
-    except (OSError, msgspec.MsgspecError):
+    except (OSError, msgspec.MsgspecError, RecursionError):
         return None
     return found if found.signature == _sign(found.seq, found.hash, key) else None
 

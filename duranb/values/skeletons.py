@@ -36,7 +36,8 @@ def quiet(cls: type, reduced: Any) -> Any:
     # A named tuple's are set by typing, which takes no others.
     if "__slots__" in vars(cls) and NamedTuple not in vars(cls).get("__orig_bases__", ()):
         reduced[1][3].setdefault("__slots__", vars(cls)["__slots__"])
-    if _teller(cls.__bases__) is None and held.installed(type(cls).__module__):
+    told = _COMPLETE in vars(cls) or _teller(cls.__bases__) is not None
+    if not told and held.installed(type(cls).__module__):
         return reduced
     return (skeleton, *reduced[1:])
 
@@ -46,15 +47,25 @@ def skeleton(
 ) -> type:
     """An empty class as cloudpickle makes it, with its ``__init_subclass__`` not run, nor its
     metaclass if that is the notebook's."""
-    with _silenced(_teller(bases)):
+    classes = types.resolve_bases(bases)  # a generic base is told as it was written
+    with _silenced(_teller(classes)):
         if held.installed(metaclass.__module__):
             made = types.new_class(
                 name, bases, {"metaclass": metaclass}, lambda names: names.update(attributes)
             )
         else:
-            made = type.__new__(metaclass, name, bases, dict(attributes))
+            written = {} if classes is bases else {"__orig_bases__": bases}
+            made = type.__new__(metaclass, name, classes, {**written, **attributes})
+    if _COMPLETE in vars(made):
+        type.__setattr__(made, _COMPLETE, False)
     found: type = cloudpickle._lookup_class_or_track(tracked[0], made)
     return found
+
+
+_COMPLETE = "__pydantic_complete__"
+"""Whether pydantic may build what validates and serializes other models with that of this one. When
+it has just been made empty, that is one of a model without fields, and a model that holds itself
+would get it; it is complete again with its attributes."""
 
 
 def _teller(bases: tuple[type, ...]) -> type | None:

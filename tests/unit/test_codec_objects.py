@@ -210,6 +210,26 @@ CASES = [
         " type(m) is M)",
     ),
     Case(
+        "a model that holds itself, whose parts pydantic builds from complete models only",
+        "import sys\nfrom pydantic import BaseModel\n"
+        "class Seen:\n    def __init__(self, model):\n        self.model = model\n"
+        "        __import__('sys').seen = model.__pydantic_complete__\n"
+        "    def __reduce__(self): return Seen, (self.model,)\n"
+        "class M(BaseModel):\n    kids: list['M'] = []\n"
+        "type.__setattr__(M, 'seen', Seen(M)); m = M(kids=[M()]); sys.seen = False",
+        "(m.model_dump(), M.model_validate({'kids': [{'kids': []}]}), M.__pydantic_complete__,"
+        " sys.seen)",
+    ),
+    Case(
+        "generic classes whose base, or metaclass, wants to know of each",
+        "from typing import Generic, TypeVar\nT = TypeVar('T')\nclass Base:\n    made = []\n"
+        "    def __init_subclass__(cls):\n"
+        "        super().__init_subclass__(); Base.made.append(cls.__name__)\n"
+        "class Box(Base, Generic[T]):\n    x = 1\nclass Of(Box[int]): pass\nb = Of()\n"
+        "class Meta(type): pass\nclass G(Generic[T], metaclass=Meta):\n    y = 2\ng = G()",
+        "(Base.made, b.x, Of.__orig_bases__ == (Box[int],), g.y, G[int].__args__, type(G) is Meta)",
+    ),
+    Case(
         "types for the checker",
         "from typing import NewType, ParamSpec, Protocol, TypedDict, runtime_checkable\n"
         "U = NewType('U', int); S = ParamSpec('S')\nclass T(TypedDict):\n    a: int\n"

@@ -18,6 +18,7 @@ from duranb.llm.batches.providers import (
     Wire,
     message_of,
     on_one_line,
+    told_in,
 )
 from duranb.llm.identity import Asked
 
@@ -140,7 +141,7 @@ class OpenAI:
             return Line(found.custom_id, 408 if late else 400, failure=told)
         body = bytes(answer.body)
         if answer.status_code >= 400:
-            told = message_of(msgspec.json.decode(body)) or f"status {answer.status_code}"
+            told = told_in(body) or f"status {answer.status_code}"
             return Line(found.custom_id, answer.status_code, failure=told)
         named = (("x-request-id", answer.request_id),) if answer.request_id else ()
         return Line(found.custom_id, answer.status_code, body, named)

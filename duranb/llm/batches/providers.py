@@ -181,8 +181,13 @@ class Wire:
         self._client.close()
 
     def ask(self, method: str, path: str, **options: Any) -> Any:
-        """The JSON that a path answers. ``options`` are those of httpx."""
-        return msgspec.json.decode(self._sent(method, path, options))
+        """The JSON that a path answers. ``options`` are those of httpx. Raises :class:`Lost` for
+        what is none."""
+        content = self._sent(method, path, options)
+        try:
+            return msgspec.json.decode(content)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise Lost(f"{path} was answered with what is no JSON: {error}") from error
 
     def lines(self, url: str) -> Iterator[bytes]:
         """The lines of a file, at a path or a URL."""
@@ -205,14 +210,14 @@ class Wire:
             raise Lost(f"{type(error).__name__}: {error}") from error
         content: bytes = answer.content
         if answer.status_code >= 400:
-            raise Refused(answer.status_code, _told(content) or f"status {answer.status_code}")
+            raise Refused(answer.status_code, told_in(content) or f"status {answer.status_code}")
         return content
 
 
-def _told(content: bytes) -> str:
+def told_in(content: bytes) -> str:
     try:
         body = msgspec.json.decode(content)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return content[:200].decode("utf-8", "replace")
     return message_of(body.get("error", body) if isinstance(body, dict) else body)
 

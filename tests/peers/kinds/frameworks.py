@@ -37,7 +37,6 @@ def frameworks() -> list[Kind]:
             ("message of a chat", "from openai.types.chat import ChatCompletionMessage as M\nx = M(role='assistant', content='hi')", "x.content = 'ho'", "x.model_dump()"),
             ("call of a tool", "from openai.types.chat import ChatCompletionMessageToolCall as T\nx = T.model_validate({'id': 'i', 'type': 'function', 'function': {'name': 'f', 'arguments': '{}'}})", "x.function.arguments = '[]'", "x.model_dump()"),
             ("list of messages", "from openai.types.chat import ChatCompletionMessage as M\nx = [{'role': 'user', 'content': 'q'}, M(role='assistant', content='a')]", "x.append({'role': 'user', 'content': 'r'})", "[m if isinstance(m, dict) else m.model_dump() for m in x]"),
-            ("response of the Responses API", "from openai.types.responses import Response as R\nx = R.model_construct(id='i', output=[], model='m')", "x.output.append(1)", "(x.id, x.output)"),
             ("embedding", "from openai.types import Embedding\nx = Embedding(embedding=[0.1], index=0, object='embedding')", "x.embedding.append(0.2)", "x.model_dump()"),
             ("value that is not given", "import openai\nx = openai.NOT_GIVEN", "", "type(x).__name__"),
             ("status error", "import openai, httpx2\nx = openai.RateLimitError('m', response=httpx2.Response(429, request=httpx2.Request('GET', 'http://127.0.0.1')), body={'a': 1})", "", "type(x).__name__"),
@@ -45,6 +44,7 @@ def frameworks() -> list[Kind]:
             ("chat interface of a client", "import openai\nc = openai.OpenAI(api_key='sk-none', base_url='http://127.0.0.1:1/v1'); x = c.chat.completions", "", "type(x).__name__"),
             ("client in an agent", "import openai\nclass A:\n    def __init__(self):\n        self.client = openai.OpenAI(api_key='sk-none', base_url='http://127.0.0.1:1/v1'); self.messages = []\nx = A()", "x.messages.append({'role': 'user'})", "(x.messages, str(x.client.base_url))"),
         ],
+        "openai.types.responses": [("response of the Responses API", "from openai.types.responses import Response as R\nx = R.model_construct(id='i', output=[], model='m')", "x.output.append(1)", "(x.id, x.output)")],
         "anthropic": [
             ("Anthropic message", "from anthropic.types import Message\nx = Message.model_validate({'id': 'i', 'type': 'message', 'role': 'assistant', 'model': 'm', 'content': [{'type': 'text', 'text': 'hi'}], 'usage': {'input_tokens': 1, 'output_tokens': 2}})", "x.content[0].text = 'ho'", "x.content[0].text"),
             ("Anthropic text", "from anthropic.types import TextBlock\nx = TextBlock(type='text', text='hi')", "x.text = 'ho'", "x.text"),
