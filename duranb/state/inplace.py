@@ -13,11 +13,10 @@ import types
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, cast
 
 from duranb.code.looking import is_a, own_failure
-from duranb.code.moving import in_one_go, steady
+from duranb.code.moving import steady
 from duranb.record.events import Binding
 from duranb.state import alive, randomness
 from duranb.state.capture import NO_NAME, Capture
@@ -26,6 +25,7 @@ from duranb.state.linking import copied, parts
 from duranb.state.placeholder import Placeholder
 from duranb.state.unstorable import is_unstorable
 from duranb.state.untold import gives, is_begun
+from duranb.values import contents
 from duranb.values.immutable import is_atom, is_immutable
 from duranb.values.views import is_array
 
@@ -201,12 +201,8 @@ def _content(value: Any) -> tuple[str, Any] | None:
             return "cell", value.cell_contents
         except ValueError:
             return None
-    if isinstance(value, dict):
-        return "dict", (list(dict.items(value)), own)
-    if isinstance(value, (list, bytearray, deque)):
-        return "list", (list(value), own)
-    if isinstance(value, set):
-        return "set", (list(value), own)
+    if isinstance(value, _BUILTIN):
+        return "container", (contents.of(value), own)
     if is_array(kind):
         return "array", value.ravel().tolist() if value.dtype.hasobject else None
     if alive.is_open(value):
@@ -244,11 +240,6 @@ def _give(content: tuple[str, Any], value: Any) -> None:
         value.__setstate__(state)
     else:
         held, own = state
-        if how == "list":
-            in_one_go(value.clear, partial(value.extend, held))
-        elif how == "set":
-            in_one_go(value.clear, partial(value.update, held))
-        else:
-            in_one_go(value.clear, partial(dict.update, value, held))
+        contents.refill(value, held)
         if own:
             vars(value).update(own)

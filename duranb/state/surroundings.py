@@ -17,7 +17,6 @@ import sys
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import blake3
@@ -25,7 +24,7 @@ import msgspec
 
 from duranb.code.holding import GONE, held_by, owner, owner_module, value as value_of
 from duranb.code.looking import own_failure
-from duranb.code.moving import in_one_go, steady
+from duranb.code.moving import steady
 from duranb.errors import StoreError
 from duranb.record.events import Binding
 from duranb.record.model import ABSENT, Execution
@@ -36,7 +35,7 @@ from duranb.state.namespace import Namespace
 from duranb.state.previews import type_name
 from duranb.state.unstorable import look
 from duranb.text.credentials import is_secret_field, is_secret_variable
-from duranb.values import canonical
+from duranb.values import canonical, contents
 from duranb.values.immutable import is_atom
 
 UNTOLD = ""
@@ -351,10 +350,9 @@ def _put(name: str, value: Any) -> None:
     elif issubclass(kind, list):
         list.__setitem__(there, slice(None), value)
     elif issubclass(kind, dict):
-        in_one_go(partial(dict.clear, there), partial(dict.update, there, value))
+        contents.refill(there, value.items())
     elif issubclass(kind, (set, deque, bytearray)):
-        fill = there.update if issubclass(kind, set) else there.extend
-        in_one_go(there.clear, partial(fill, value))
+        contents.refill(there, value)
     elif is_open(there):
         give(value, there)
     else:

@@ -91,6 +91,8 @@ class Filler:
         self._in_memory = in_memory
         self._told = False
         self._latest = time.monotonic()
+        self._closing = threading.Lock()
+        self._closed = False
         self._thread = threading.Thread(target=self._run, name="duranb-database", daemon=True)
         self._thread.start()
 
@@ -107,7 +109,7 @@ class Filler:
         An interrupt of the caller ends the work too. Raises :class:`StoreError`.
         """
         done: Future[T] = Future()
-        self._queue.put((work, done))
+        self._ask((work, done))
         try:
             return done.result()
         except KeyboardInterrupt:
@@ -120,12 +122,20 @@ class Filler:
 
         Raises :class:`StoreError`."""
         done: Future[Any] = Future()
-        self._queue.put((_renewed, done))
+        self._ask((_renewed, done))
         done.result()
+
+    def _ask(self, work: _Work) -> None:
+        with self._closing:  # behind the end of the queue nothing is ever answered
+            if self._closed:
+                raise StoreError("the store was closed: open it again to query it")
+            self._queue.put(work)
 
     def close(self) -> None:
         """Catch up, close the database, end the thread."""
-        self._queue.put(None)
+        with self._closing:
+            self._closed = True
+            self._queue.put(None)
         self._thread.join()
 
     @property

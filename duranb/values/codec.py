@@ -38,6 +38,7 @@ from duranb.record.artifacts import Artifacts, Buffer
 from duranb.values import (
     attributes,
     classes,
+    contents,
     definitions,
     dispatched,
     forwarding,
@@ -226,6 +227,7 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
             if not ordinary:
                 found = newborn.reduction(obj, own_way(obj) if found is None else found)
             found = attributes.reduction(obj, found, self._namespace)
+            found = found if ordinary else contents.reduction(obj, found)
             if found is not None:
                 return found
             return NotImplemented  # cloudpickle would take the word of a proxy for a function

@@ -24,7 +24,7 @@ import msgspec
 import xxhash
 
 from duranb.code import identity
-from duranb.values import layouts
+from duranb.values import contents, layouts
 from duranb.values.immutable import ATOMS
 from duranb.values.layouts import Layout
 
@@ -212,7 +212,7 @@ class _Walk:
     def _dict(self, node: Node, value: Any) -> None:
         node.size = dict.__len__(value)
         wanted = set(_sampled(node.size))
-        for i, (key, held) in enumerate(dict.items(value)):
+        for i, (key, held) in enumerate(contents.of(value)):
             if i in wanted:
                 if type(key) not in ATOMS:
                     node.parts[f"[key {i}]"] = self.part(key)

@@ -50,7 +50,7 @@ def complete(obj: Any, state: tuple[Any, dict[str, Any], dict[str, Any]]) -> Non
     """Give an instance its state as pickle would, and then what :func:`reduction` added."""
     told, attributes, more = state
     if told is not None:
-        _set_state(obj, told)
+        set_state(obj, told)
     if attributes:
         object.__getattribute__(obj, "__dict__").update(attributes)
     for name, value in more.items():
@@ -78,9 +78,10 @@ def _slot_names(kind: Any) -> tuple[str, ...]:
     return tuple(n for n, v in own_slots.items() if type(v) is types.MemberDescriptorType)
 
 
-def _set_state(obj: Any, state: Any) -> None:
-    if (set_state := getattr(obj, "__setstate__", None)) is not None:
-        set_state(state)
+def set_state(obj: Any, state: Any) -> None:
+    """Give an instance its state as pickle does."""
+    if (own_way := getattr(obj, "__setstate__", None)) is not None:
+        own_way(state)
         return
     plain, slots = state if _is_pair(state) else (state, None)
     if plain:

@@ -19,9 +19,9 @@ from typing import Any
 from duranb.code.looking import dict_of, module_of, mro_of
 from duranb.values import untouched
 
-_NEW: Any = copyreg.__newobj__  # type: ignore[attr-defined]
+NEW: Any = copyreg.__newobj__  # type: ignore[attr-defined]
 
-_SAYS = frozenset(
+SAYS = frozenset(
     {
         *("__getstate__", "__setstate__", "__getnewargs__", "__getnewargs_ex__"),
         *("__reduce__", "__reduce_ex__"),
@@ -37,48 +37,59 @@ def reduction(obj: Any, found: Any) -> Any:
     if issubclass(kind, BaseException) and has_own_init(kind):
         found = untouched.reduced(obj) if found is None else found
         told = type(found) is tuple and found[0] is kind
-        return (error, (kind, *found[1]), *found[2:]) if told else found
+        return (called, (kind, *found[1]), *found[2:]) if told else found
     if not has_own(kind):
         return found
     if found is None:
         found = obj.__reduce_ex__(5)
-    if type(found) is not tuple or found[0] is not _NEW:
+    if type(found) is not tuple or found[0] is not NEW:
         return found
     return make, *found[1:]
 
 
 def make(kind: Any, *arguments: Any) -> Any:
     """An instance as the built-in class makes it that this one is built upon."""
-    return next(new for new in _all(kind, "__new__") if not _in_python(new))(kind, *arguments)
+    return next(new for new in _all(kind, "__new__") if not in_python(new))(kind, *arguments)
 
 
-def error(kind: Any, *args: Any) -> Any:
-    """An error with these ``args``, as the built-in class makes it that this one is built upon."""
+def called(kind: Any, *args: Any) -> Any:
+    """An instance as calling the built-in class with these arguments makes it that this one is
+    built upon."""
     made = make(kind, *args)
-    next(init for init in _all(kind, "__init__") if not _in_python(init))(made, *args)
+    init = of_builtin(kind, "__init__")
+    if init is not object.__init__:
+        init(made, *args)
     return made
+
+
+error = called  # older stores name it so
+
+
+def of_builtin(kind: Any, name: str) -> Any:
+    """A method as the first class of a class's bases has it that is not written in Python."""
+    return next(method for method in _all(kind, name) if not in_python(method))
 
 
 @lru_cache(maxsize=4096)
 def has_own_init(kind: Any) -> bool:
     """Whether making an error runs an ``__init__`` in Python, and the class leaves it to Python how
     that is done."""
-    own = any(_in_python(dict_of(base).get(name)) for base in mro_of(kind) for name in _SAYS)
-    return _in_python(_all(kind, "__init__")[0]) and not own
+    own = any(in_python(dict_of(base).get(name)) for base in mro_of(kind) for name in SAYS)
+    return in_python(_all(kind, "__init__")[0]) and not own
 
 
 @lru_cache(maxsize=4096)
 def has_own(kind: Any) -> bool:
     """Whether making an instance runs code of the notebook's, and no other code in Python, and the
     class leaves it to Python how that is done."""
-    if not _in_python(_all(kind, "__new__")[0]) or any(
-        _in_python(dict_of(base).get(name)) for base in mro_of(kind) for name in _SAYS
+    if not in_python(_all(kind, "__new__")[0]) or any(
+        in_python(dict_of(base).get(name)) for base in mro_of(kind) for name in SAYS
     ):
         return False
     return all(
         module_of(base) == "__main__"
         for base in mro_of(kind)
-        if _in_python(dict_of(base).get("__new__"))
+        if in_python(dict_of(base).get("__new__"))
     )
 
 
@@ -87,5 +98,6 @@ def _all(kind: Any, name: str) -> list[Any]:
     return [dict_of(base)[name] for base in mro_of(kind) if name in dict_of(base)]
 
 
-def _in_python(method: Any) -> bool:
+def in_python(method: Any) -> bool:
+    """Whether a method is written in Python."""
     return type(method) in (types.FunctionType, staticmethod, classmethod)

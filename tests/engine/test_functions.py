@@ -474,3 +474,32 @@ def test_they_begin_at_once_in_threads(world: World) -> None:
     finally:
         sys.setswitchinterval(before)
     assert sorted(map(str, found)) == sorted(map(str, range(200)))
+
+
+KEEPS_ORDER = """
+import duranb
+from collections import OrderedDict
+
+class Counted(list):
+    n = 0
+    def extend(self, items):
+        self.n += 1
+        super().extend(items)
+
+@duranb.step(retries=0)
+def change(order, counted):
+    order["b"] = 2
+    order.move_to_end("a")
+    counted.append(3)
+"""
+
+
+def test_what_it_changed_in_a_container_is_done_as_the_built_in_class_does_it(world: World) -> None:
+    """An ordered dict knows its order, and no method of the notebook's is called."""
+    world.plain(KEEPS_ORDER)
+    for _ in range(2):
+        world.plain("order, counted = OrderedDict(a=1), Counted([1])\nchange(order, counted)")
+        assert list(world.live["order"]) == ["b", "a"]
+        assert world.live["counted"] == [1, 3]
+        assert world.live["counted"].n == 0
+    assert [x.of for x in world.history.executions.values()] == [0, 1]  # the second is restored

@@ -393,6 +393,16 @@ def test_nobody_waits_for_a_store_that_was_closed() -> None:
         writer.do(lambda: None)
 
 
+def test_nobody_waits_for_an_answer_of_a_database_that_was_closed(tmp_path: Path) -> None:
+    """Who was about to query it is told so."""
+    store = Store.open(tmp_path / "store")
+    store.close()
+    with pytest.raises(StoreError, match="the store was closed"):
+        store._filler.do(lambda database: database.query("SELECT 1"))
+    with pytest.raises(StoreError, match="the store was closed"):
+        store._filler.renew()
+
+
 class Unread:
     """An answer that is garbage collected: then it is recorded that nobody read it."""
 

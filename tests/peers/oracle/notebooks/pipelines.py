@@ -38,7 +38,7 @@ async def fetch(n, delay=0):
 async def together(of, items):
     return await asyncio.gather(*map(of, items))
 
-def run(job):  # in a loop of its own, beside the kernel's
+def run(job):  # in a loop of its own, beside that of the kernel
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(asyncio.run, job).result()
 

@@ -13,6 +13,7 @@ writer = csv.DictWriter(out, ["name", "price"], extrasaction="ignore")
 writer.writeheader()
 writer.writerows(rows)
 text = out.getvalue()
+del writer
 # %%
 read = list(csv.DictReader(io.StringIO(text)))
 for row in read:
@@ -59,6 +60,7 @@ same = data == rows, data[1] is rows[1]
 buffer = bytearray(b"header")
 part = memoryview(buffer)[2:5]
 part[0] = ord("X")
+del part
 # %%
 buffer_text = buffer.decode()
 position = out.tell()
