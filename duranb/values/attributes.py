@@ -63,9 +63,10 @@ _MOST = 100_000
 """Objects that are gone through at most."""
 
 
-def give(obj: Any, state: tuple[dict[str, Any], dict[str, Any] | None]) -> None:
-    """Give an instance a dict, and what is in its slots."""
-    object.__setattr__(obj, "__dict__", state[0])
+def give(obj: Any, state: tuple[dict[str, Any] | None, dict[str, Any] | None]) -> None:
+    """Give an instance a dict, if it has one, and what is in its slots."""
+    if state[0] is not None:
+        object.__setattr__(obj, "__dict__", state[0])
     for name, value in (state[1] or {}).items():
         object.__setattr__(obj, name, value)
 

@@ -251,7 +251,7 @@ def _version(
         walk = Walk(live, reducer, told, [_STEPS])
         walk.value(value, 0)
         return walk.digest(ties(walk.met, set(map(type, walk.met))))
-    except TooLarge:
+    except (TooLarge, RecursionError):
         pass  # entangled: there are more ways through it than there is of it
     except BaseException as error:  # the same
         if not own_failure(error) or is_moving(error):

@@ -43,6 +43,7 @@ from duranb.values import (
     dispatched,
     forwarding,
     frames,
+    given,
     held,
     leftover,
     members,
@@ -227,6 +228,7 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
             if not ordinary:
                 found = newborn.reduction(obj, own_way(obj) if found is None else found)
             found = attributes.reduction(obj, found, self._namespace)
+            found = given.reduction(obj, found)
             found = found if ordinary else contents.reduction(obj, found)
             if found is not None:
                 return found

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import collections
 import datetime
+import decimal
 from collections.abc import Iterable
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
@@ -22,7 +23,7 @@ from duranb.values.newborn import NEW, SAYS, called, in_python, make, of_builtin
 
 _BUILT_UPON = (
     *(dict, list, set, frozenset, tuple, collections.deque),
-    *(datetime.date, datetime.time, datetime.timedelta),
+    *(datetime.date, datetime.time, datetime.timedelta, decimal.Decimal),
 )
 
 _CODE = ("__new__", "__init__", "__setitem__", "append", "extend")

@@ -62,6 +62,8 @@ def slots_of(obj: Any) -> dict[str, Any]:
     """What an instance holds in the slots of classes that are written in Python."""
     found = {}
     for kind in mro_of(type(obj)):
+        if module_of(kind).partition(".")[0] in sys.stdlib_module_names:
+            continue  # it says what is in them; the others are caches, as of a path's text
         for name in _slot_names(cast(Any, kind)):
             try:
                 found[name] = dict_of(kind)[name].__get__(obj)

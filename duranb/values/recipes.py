@@ -27,6 +27,7 @@ from typing import Any
 
 import cloudpickle.cloudpickle as cloudpickle
 
+from duranb.code.looking import own
 from duranb.values import held
 from duranb.values.target import live_namespace
 
@@ -54,10 +55,19 @@ def _method(method: Any) -> Reduction | None:
             held = held.__func__ if type(held) is classmethod else held
             if held is not function:
                 return None
-            if issubclass(type(of), type) and _is_notebooks(of):
-                return class_method, (of, name, function)
-            return getattr, (of, name)
+            if issubclass(type(of), type):
+                return (
+                    (class_method, (of, name, function))
+                    if _is_notebooks(of)
+                    else (getattr, (of, name))
+                )
+            return (of_class if name in own(of) else getattr), (of, name)
     return None
+
+
+def of_class(of: Any, name: str) -> Any:
+    """A method of an object that has something else under its name."""
+    return types.MethodType(getattr(type(of), name), of)
 
 
 def class_method(cls: type, name: str, function: types.FunctionType) -> Any:
@@ -71,7 +81,7 @@ def class_method(cls: type, name: str, function: types.FunctionType) -> Any:
 def within(method: Any, found: Reduction | None, classes: Container[int]) -> Reduction | None:
     """The reduction of a method that was ``found``, where its class, one of these by id, is just
     being pickled, and holds the method's object: when that is loaded, the class has no methods."""
-    if found is None or found[0] is not getattr:
+    if found is None or found[0] not in (getattr, of_class):
         return found
     of, name = found[1]
     if any(id(cls) in classes for cls in type(of).__mro__):
@@ -82,8 +92,7 @@ def within(method: Any, found: Reduction | None, classes: Container[int]) -> Red
 def bound_method(of: Any, name: str, function: types.FunctionType) -> Any:
     """A method of an object; of one whose class is being loaded, and has none yet, as its
     function."""
-    held = getattr(type(of), name, None)
-    return types.MethodType(function, of) if held is None else getattr(of, name)
+    return types.MethodType(getattr(type(of), name, function), of)
 
 
 def _new_type(kind: Any) -> Reduction | None:
