@@ -22,6 +22,8 @@ from duranb.values.tokens import Told, array_of, dispatching
 
 _DEEPEST = 300
 _FEW_STEPS = 50
+_SEEN = 5
+"""How deep a glance goes: an instance, its state, its attributes, what is in them."""
 _AT_ONCE = 5_000
 """Texts that a walk hashes together."""
 _END = "\0"
@@ -249,12 +251,32 @@ class Graph(_Walker):
 
     def _first_look(self, item: object) -> str:
         """What tells an element of a set from most others."""
-        walk = Walk(self._live, self._reducer, self._told, [_FEW_STEPS])
+        how = self._live, self._reducer, self._told
+        walk = Walk(*how, [_FEW_STEPS])
         try:
             walk.value(item, 0)
-        except TooLarge:
-            return full_name(type(item))
+        except (TooLarge, RecursionError):
+            glance = _Glance(*how, [_FEW_STEPS])
+            glance.value(item, 0)
+            return f"{full_name(type(item))} {glance.digest()}"
         return walk.digest()
+
+
+class _Glance(_Walker):
+    """An object by what is in it down to a certain depth, for what leads back to itself: nodes of a
+    graph have their names at the top. Further in there are only types, and sizes of sets."""
+
+    def value(self, value: Any, depth: int) -> None:
+        """Say it."""
+        if self._is_said(value):
+            return
+        self.say(full_name(type(value)))
+        if type(value) in (set, frozenset):
+            self.say(str(len(value)))
+        elif depth < _SEEN and self._left[0] > 0:
+            self._left[0] -= 1
+            for part in self._parts(value):
+                self.value(part, depth + 1)
 
 
 class Description(NamedTuple):
