@@ -11,7 +11,9 @@ import csv
 import io
 import json
 import multiprocessing
+import os
 import signal
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
@@ -199,7 +201,7 @@ def _all(
     if not rows:
         return
     spawned = multiprocessing.get_context("spawn")  # a fork would carry threads' locks along
-    with ProcessPoolExecutor(workers, spawned, initializer=_quiet) as pool:
+    with ProcessPoolExecutor(workers, spawned, initializer=_begin) as pool:
         asked = {pool.submit(_one, notebook, row, how, code): row for row in rows}
         left = set(asked)
         try:
@@ -217,9 +219,18 @@ def _all(
             ) from error
 
 
-def _quiet() -> None:
-    """A worker that is interrupted while it has no row ends without a traceback."""
+def _begin() -> None:
+    """A worker that is interrupted while it has no row ends without a traceback, and none outlives
+    the process that gives it rows: whoever goes on with them must not meet it there."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    threading.Thread(target=_end_with_parent, name="duranb-parent", daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(headless.INTERRUPTED)  # its kernel ends itself when it finds that it has no parent
 
 
 def _one(notebook: Path, row: Row, how: How, code: str) -> Outcome:

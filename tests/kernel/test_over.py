@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from duranb.errors import UsageError
@@ -107,6 +108,33 @@ def test_killed_it_goes_on_row_by_row(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert [r["x"] for r in rows_of(done.stdout)] == ["1", "2", "3", "4"]
     assert ran(tmp_path).count("1") == ran(tmp_path).count("2") == 1
+
+
+def test_nothing_outlives_what_gives_out_the_rows(tmp_path: Path) -> None:
+    """Its processes and their kernels end when it is killed, and the rows are there to go on."""
+    slow = "%%durable slow\nimport time\nnote(f'{n}')\ntime.sleep(600)"
+    path = write(tmp_path, PLAIN, slow)
+    rows = tmp_path / "rows.csv"
+    rows.write_text("n\n1\n2\n3\n")
+    running = subprocess.Popen(
+        [sys.executable, "-m", "duranb", "run", str(path), "--over", str(rows), "--workers", "2"],
+        cwd=tmp_path, env={**os.environ, "DURANB_HOME": str(tmp_path / "home")},
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    until(lambda: len(ran(tmp_path)) == 2)
+    begun = psutil.Process(running.pid).children(recursive=True)
+    assert len(begun) >= 4, "two processes, each with a kernel"
+    running.kill()
+    running.wait()
+    until(lambda: not any(is_there(process) for process in begun))
+
+
+def is_there(process: psutil.Process) -> bool:
+    """Whether a process still does something."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 @pytest.mark.parametrize(
