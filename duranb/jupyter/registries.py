@@ -13,11 +13,11 @@ import re
 import sys
 import types
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice
-from operator import is_
+from itertools import islice, starmap
+from operator import call, is_
 from typing import Any
 
 from duranb.code.looking import dict_of, is_a, is_class, module_of, mro_of, name_of, own, which
@@ -40,7 +40,11 @@ class Containers:
         self._modules: dict[str, types.ModuleType] = {}
         self._count = 0
         self._known: dict[int, int] = {}
-        self._owners: list[Mapping[str, Any]] = []
+        self._gets: list[Callable[[str], Any]] = []
+        """What gives that of a name where each lies."""
+        self._watched: dict[int, tuple[Callable[[str], Any], str]] = {}
+        """By number, what gives those in modules and objects, and for which name: their places are
+        looked at in each step. In a class another one is seldom put."""
         self._names: list[str] = []
         self._of: dict[str, list[int]] = {}
         self.places: list[str] = []
@@ -81,20 +85,25 @@ class Containers:
         if at == len(self.held):
             self.held.append(value)
             self.places.append(there)
-            self._owners.append(owner)
+            self._gets.append(owner.get)
             self._names.append(name)
         elif _publicity(there) < _publicity(self.places[at]):
-            self.places[at], self._owners[at], self._names[at] = there, owner, name
+            self.places[at], self._gets[at], self._names[at] = there, owner.get, name
+        else:
+            return at
+        if type(owner) is dict:
+            self._watched[at] = owner.get, name
         return at
 
     def replaced(self) -> dict[int, Any]:
         """Those in whose places others are by now, which are held from now on: what was there, by
         the number of the place."""
-        now = [owner.get(name) for owner, name in zip(self._owners, self._names, strict=True)]
-        if all(map(is_, now, self.held)):
+        now = list(starmap(call, self._watched.values()))
+        if all(map(is_, now, map(self.held.__getitem__, self._watched))):
             return {}
         found = {}
-        for at, (new, old) in enumerate(zip(now, self.held, strict=True)):
+        for at, new in zip(self._watched, now, strict=True):
+            old = self.held[at]
             if new is not old and _is_container(new):
                 self.held[at] = new
                 self._known[id(new)] = self._known.pop(id(old), at)
@@ -103,7 +112,7 @@ class Containers:
 
     def now(self, number: int) -> Any:
         """What is in the place of one, be it another one by now."""
-        found = self._owners[number].get(self._names[number])
+        found = self._gets[number](self._names[number])
         return found if _is_container(found) else self.held[number]
 
     def of_modules(self, names: Iterable[str]) -> list[int]:
@@ -188,15 +197,12 @@ class Registries:
         new = islice(sys.modules, min(was["modules"], now["modules"]), None)
         loaded = {name.partition(".")[0] for name in new}
         before, copies, old = was["sizes"], was["copies"], now["was"]
-        for at, container in enumerate(CONTAINERS.held):
+        for at in self._looked_into(was, now):
+            container = CONTAINERS.held[at]
             if at in old or at in copies:
                 added = _unlike(copies.get(at, old.get(at)), container)
-            elif at >= len(before):
-                added = _entries(container, 0)
-            elif len(container) > before[at]:
-                added = _entries(container, before[at])
             else:
-                continue
+                added = _entries(container, before[at] if at < len(before) else 0)
             place = CONTAINERS.places[at]
             # A library that is loaded registers itself.
             own_doing = at < len(before) and place.partition(".")[0] not in loaded
@@ -207,6 +213,16 @@ class Registries:
         called = {told for chain in self.calls if (told := _registers(chain, self.live))}
         _CALLED.update(called)
         return found | dict.fromkeys(called, TOLD)
+
+    @staticmethod
+    def _looked_into(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterable[int]:
+        """The numbers of those that grew, are new or others, or of which there is a copy."""
+        before, sizes = was["sizes"], now["sizes"]
+        found = {*now["was"], *was["copies"], *range(len(before), len(sizes))}
+        if sizes[: len(before)] != before:
+            pairs = enumerate(zip(before, sizes, strict=False))
+            found.update(at for at, (then, size) in pairs if size > then)
+        return sorted(found)
 
     def _is_spelled_out(self, key: object, value: object) -> bool:
         if type(key) not in (str, int) or not is_atom(value):
