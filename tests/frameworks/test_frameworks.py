@@ -37,9 +37,9 @@ def test_a_method_is_a_tool_of_a_framework(tmp_path: Path) -> None:
 
 def test_a_process_that_hangs_is_ended_and_named() -> None:
     """It asks the stand-in nothing more when the next one is looked at."""
-    hangs = [sys.executable, "-c", "input()"]
+    hangs = [sys.executable, "-c", "import time; time.sleep(600)"]
     pipe = subprocess.PIPE
-    with subprocess.Popen(hangs, stdin=pipe, stdout=pipe, text=True) as process:
+    with subprocess.Popen(hangs, stdout=pipe, text=True) as process:
         with pytest.raises(tools.Fault, match="took longer than 0 seconds"):
             tools.finish(process, 0.01)
         assert process.returncode == -signal.SIGKILL
