@@ -80,9 +80,9 @@ def _first(tree: ast.Module) -> Iterator[Chain]:
             case ast.Import() | ast.ImportFrom():
                 continue
             case ast.Assign([ast.Attribute() as target], ast.Constant()):
-                chain = _chain(target)
+                chain = chain_of(target)
             case ast.Assign([ast.Subscript(of, ast.Constant(str(name)))], ast.Constant()):
-                chain = ("$", name) if _chain(of)[-1:] == ("environ",) else ()
+                chain = ("$", name) if chain_of(of)[-1:] == ("environ",) else ()
             case _:
                 return
         if not chain:
@@ -90,7 +90,8 @@ def _first(tree: ast.Module) -> Iterator[Chain]:
         yield chain
 
 
-def _chain(node: ast.expr) -> Chain:
+def chain_of(node: ast.AST) -> Chain:
+    """The names of ``a.b.c``; empty for what is no such chain."""
     parts: list[str] = []
     while isinstance(node, ast.Attribute):
         parts.append(node.attr)

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+from collections.abc import Callable, Iterable
 from operator import call
 from typing import Any, TypeVar
 
@@ -42,13 +41,6 @@ def steady(look: Callable[[], T]) -> T:
                 raise
         time.sleep(pause)
     return look()
-
-
-def refill(held: dict[str, Any], content: Mapping[str, Any]) -> None:
-    """Give a dict another content, and its order. No other thread finds it empty meanwhile."""
-    kept = list(held.values())  # what goes with the last reference to it may run code of its own
-    in_one_go(held.clear, partial(held.update, content))
-    del kept
 
 
 def in_one_go(*calls: Callable[[], Any]) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from duranb.code.looking import is_a, module_name, own
-from duranb.code.mentions import Chain, Mentions
+from duranb.code.mentions import Chain, Mentions, chain_of
 from duranb.engine.decide import Decision
 from duranb.engine.spec import Spec
 from duranb.jupyter import settable
@@ -94,21 +94,13 @@ def _calls(nodes: Collection[ast.AST]) -> Iterator[Chain]:
     """What code calls by a name, or by one in a module, but for the bodies of functions."""
     for node in nodes:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            yield from filter(None, map(_chain, node.decorator_list))
+            yield from filter(None, map(chain_of, node.decorator_list))
             yield from _calls(node.decorator_list)
             continue
-        if isinstance(node, ast.Call) and (chain := _chain(node.func)):
+        if isinstance(node, ast.Call) and (chain := chain_of(node.func)):
             yield chain
         if not isinstance(node, ast.Lambda):
             yield from _calls(list(ast.iter_child_nodes(node)))
-
-
-def _chain(node: ast.AST) -> Chain:
-    parts: list[str] = []
-    while isinstance(node, ast.Attribute):
-        parts.append(node.attr)
-        node = node.value
-    return (node.id, *reversed(parts)) if isinstance(node, ast.Name) else ()
 
 
 # -- what functions have cached ----------------------------------------------------------------

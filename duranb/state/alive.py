@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from duranb.code import looking
-from duranb.code.moving import refill
 from duranb.state import reconnect
 from duranb.state.capture import Capture
 from duranb.state.linking import copied, parts
 from duranb.state.placeholder import Placeholder
+from duranb.values import contents
 from duranb.values.classes import carried
 
 
@@ -98,7 +98,7 @@ class State:
         own: Any = looking.own(alive)
         lost = {n for n, v in self.attributes.items() if type(v) is Placeholder and n in own}
         kept = {n: own[n] for n in lost}
-        refill(own, self.attributes | kept)
+        contents.refill(own, (self.attributes | kept).items())
         for owner, name, slot in _slots(type(alive)):
             if (owner, name) in self.slots:
                 slot.__set__(alive, self.slots[owner, name])

@@ -147,8 +147,10 @@ def version(
     found = Descriptions() if described is None else described
     try:
         return steady(lambda: _at_rest(value, live, reducer, found, has_sets=has_sets))
-    except RuntimeError:  # something fills it without end
-        return _unstorable(value)
+    except RuntimeError as error:
+        if not is_moving(error):
+            raise
+        return _unstorable(value)  # something fills it without end
 
 
 def _at_rest(

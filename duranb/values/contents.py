@@ -42,7 +42,7 @@ def reduction(obj: Any, found: Any) -> Any:
         return found
     how, arguments, state, items, pairs, give = (*found, None, None, None, None)[:6]
     if issubclass(kind, tuple) and how is NEW:  # with a __getnewargs__, as named tuples have
-        made = make, (kind, tuple(obj))
+        made = make, (kind, tuple(of(obj)))
     elif how is kind:
         made = called, (kind, *arguments)
     elif how is NEW or how is make:
@@ -114,7 +114,9 @@ def refill(container: Any, content: Iterable[Any]) -> None:
     else:
         by = "update" if issubclass(kind, set) else "extend"
         fill_it = partial(of_builtin(kind, by), container, content)
+    kept = of(container)  # what goes with the last reference to it may run code of its own
     in_one_go(partial(of_builtin(kind, "clear"), container), fill_it)
+    del kept
 
 
 def _one_by_one(put: Any, container: Any, content: Iterable[Any]) -> None:

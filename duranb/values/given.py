@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from duranb.code.looking import dict_of, module_of, mro_of
+from duranb.values import leftover
 from duranb.values.attributes import give
 from duranb.values.held import installed
 from duranb.values.immutable import is_atom
@@ -30,7 +31,9 @@ def reduction(obj: Any, found: Any) -> Any:
     if type(found) is not tuple or len(found) > _SETTER or found[0] not in (NEW, make):
         return found
     how, arguments, state, items, pairs = (*found, None, None, None)[:_SETTER]
-    own, slots = state if type(state) is tuple else (state, None)
+    own, slots = state if leftover.is_pair(state) else (state, None)
+    if type(own) not in (dict, type(None)):
+        return found  # a built-in class's own: a stream's content and place
     early = _leading_nowhere(own or {}), _leading_nowhere(slots or {})
     if runs_hash(kind) and any(early) and early != (own or {}, slots or {}):
         how, arguments = begun, (how, arguments, *early)

@@ -39,7 +39,7 @@ def reduction(obj: Any) -> tuple[Any, ...] | None:
     make, arguments, state, items, pairs = (*found, None, None, None)[:5]
     if _tells_attributes(state):
         attributes = {}
-        if _is_pair(state):
+        if is_pair(state):
             more = {name: value for name, value in more.items() if name not in state[1]}
     if not more and not attributes:
         return None
@@ -85,7 +85,7 @@ def set_state(obj: Any, state: Any) -> None:
     if (own_way := getattr(obj, "__setstate__", None)) is not None:
         own_way(state)
         return
-    plain, slots = state if _is_pair(state) else (state, None)
+    plain, slots = state if is_pair(state) else (state, None)
     if plain:
         object.__getattribute__(obj, "__dict__").update(plain)
     for name, value in (slots or {}).items():
@@ -140,10 +140,10 @@ def _makes(found: tuple[Any, ...], kind: type) -> bool:
 
 
 def _tells_attributes(state: Any) -> bool:
-    return type(state) is dict or _is_pair(state)
+    return type(state) is dict or is_pair(state)
 
 
-def _is_pair(state: Any) -> bool:
+def is_pair(state: Any) -> bool:
     """Whether a state is that of an instance with slots: its attributes, and its slots'."""
     if type(state) is not tuple or len(state) != 2:
         return False

@@ -18,7 +18,7 @@ from typing import Any
 import cloudpickle
 
 from duranb.code.looking import dict_of, mro_of, own, own_failure
-from duranb.code.moving import refill
+from duranb.values import contents
 from duranb.values.leftover import slots_of
 
 _HOOKS = ("__getstate__", "__reduce__", "__reduce_ex__")
@@ -107,7 +107,7 @@ def _put_back(
     now = dict(held)
     in_order = [n for n in before if n in now]
     if in_order != [n for n in now if n in before]:
-        refill(held, {n: now[n] for n in dict.fromkeys([*in_order, *now])})
+        contents.refill(held, [(n, now[n]) for n in dict.fromkeys([*in_order, *now])])
 
 
 @lru_cache(maxsize=4096)

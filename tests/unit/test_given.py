@@ -78,6 +78,18 @@ CASES = [
         "(o.add(1), method(1), method.__func__ is Adding.add)",
     ),
     Case(
+        "streams and tuples that are hashed by their own code, and iterate otherwise",
+        "import io\n"
+        "class Named(io.BytesIO):\n"
+        "    def __init__(self, name, data): super().__init__(data); self.name = name\n"
+        "    def __hash__(self): return hash(self.name)\n"
+        "class Back(tuple):\n"
+        "    def __new__(cls, *items): return super().__new__(cls, items)\n"
+        "    def __iter__(self): return reversed(list(tuple.__iter__(self)))\n"
+        "stream, back = Named('n', b'bytes'), Back(1, 2); stream.seek(2)",
+        "(stream.name, stream.tell(), stream.getvalue(), list(back), back[0])",
+    ),
+    Case(
         "a path and an amount of one's own",
         "import pathlib\nfrom decimal import Decimal\n"
         "class Folder(type(pathlib.Path())):\n"

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from duranb.code.moving import is_moving, refill, steady
+from duranb.code.moving import is_moving, steady
 from duranb.state import linking
-from duranb.values import canonical, codec, undisturbed
+from duranb.values import canonical, codec, contents, undisturbed
 
 
 class Lazy:
@@ -180,5 +180,5 @@ def test_a_short_look_is_one_of_these() -> None:
 def test_a_dict_is_refilled_in_one_go() -> None:
     """In the order of what it is given."""
     held = {"a": 1, "b": 2}
-    refill(held, {"b": 3, "a": 4})
+    contents.refill(held, [("b", 3), ("a", 4)])
     assert list(held.items()) == [("b", 3), ("a", 4)]
