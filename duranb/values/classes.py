@@ -211,8 +211,8 @@ def _forget(cls: type) -> None:
 
 
 def _is_it(cls: type, name: str, fingerprint: str, *, stays: bool) -> bool:
-    """Whether a class is the one that is told, and made of what is alive: one that ``stays`` is what
-    the cells above made of it."""
+    """Whether a class is the one that is told, and made of what is alive: one that ``stays`` is as
+    the cells above have made it."""
     if qualname_of(cls) != name or identity.of_class(cls) != fingerprint:
         return False
     return stays or _is_current(cls)

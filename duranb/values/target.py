@@ -21,11 +21,11 @@ class Target:
     """A namespace, and what loading has to know of its classes.
 
     What a class of the notebook holds is only told by an artifact where the class is one of its
-    ``own`` names (None: any); ``others`` are loaded with it, by artifacts of theirs. ``settled`` are classes by their names that are loaded already and
-    bound later; ``unbound`` gives the classes of live values, be they bound to a name or not, and
-    ``chosen`` are those of them, by their names, that come before others of the same code: it grows
-    by what is found. Those
-    named ``in_place`` were changed where they are: what is alive stays, and takes that in. What
+    ``own`` names (None: any); ``others`` are loaded with it, by artifacts of theirs. ``settled``
+    are classes by their names that are loaded already and bound later; ``unbound`` gives the
+    classes of live values, be they bound to a name or not, and ``chosen`` are those of them, by
+    their names, that come before others of the same code: it grows by what is found. Those named
+    ``in_place`` were changed where they are: what is alive stays, and takes that in. What
     ``absent(type, where)`` gives stands for a secret that would have to be found there.
     """
 
