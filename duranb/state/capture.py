@@ -232,17 +232,19 @@ class Capture:
         self,
         artifact: str,
         own: Collection[str] = (),
+        others: Collection[str] = (),
         settled: Mapping[str, type] = NONE,
         in_place: Collection[str] = (),
         chosen: dict[str, type] | None = None,
     ) -> dict[str, Any]:
         """The names and values of an artifact, not bound yet (:mod:`duranb.state.classes`);
         placeholders where one, or a part of one, cannot be loaded any more. ``own`` names are to be
-        bound, those ``in_place`` to what they are bound to; ``settled`` are the classes among those
-        that were loaded before, ``chosen`` those that come before others of the same code. Raises
+        bound, ``others`` by other artifacts, those ``in_place`` to what they are bound to;
+        ``settled`` are the classes among those that were loaded before, ``chosen`` those that come
+        before others of the same code. Raises
         :class:`duranb.errors.StoreError`, and what loading raises where it leaves nothing."""
         known = {} if chosen is None else chosen
-        into = Target(self.live, own, settled, self._classes, known, in_place, absent)
+        into = Target(self.live, own, others, settled, self._classes, known, in_place, absent)
         load = partial(codec.load, self._artifacts, artifact, into)
         with undrawn():
             try:

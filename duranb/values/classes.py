@@ -149,7 +149,7 @@ def load(
         for known in find():
             if known is None or (takes_in and known is not live):
                 continue
-            if _is_it(known, name, fingerprint):
+            if _is_it(known, name, fingerprint, stays=known is live and into.stays(name)):
                 into.chosen.setdefault(name, known)
                 return known
     before = dict(vars(live)) if live is not None else {}
@@ -230,21 +230,24 @@ def _forget(cls: type) -> None:
         cloudpickle._DYNAMIC_CLASS_TRACKER_BY_ID.pop(number, None)
 
 
-def _is_it(cls: type, name: str, fingerprint: str) -> bool:
+def _is_it(cls: type, name: str, fingerprint: str, *, stays: bool) -> bool:
+    """Whether a class is the one that is told, and made of what is alive: one that ``stays`` is as
+    the cells above have made it."""
     if qualname_of(cls) != name or identity.of_class(cls) != fingerprint:
         return False
-    return _is_current(cls)
+    return stays or _is_current(cls)
 
 
 def _is_current(cls: type) -> bool:
     """Whether the notebook's classes that a class is made of are those that are alive: none was
-    defined again since, by the same code."""
+    defined again since, by the same code or as what is about to become the one that was stored."""
     into = target()
     for part in _made_of(cls):
-        now = into.class_named(qualname_of(part)) if module_of(part) == "__main__" else part
+        name = qualname_of(part)
+        now = into.class_named(name) if module_of(part) == "__main__" else part
         if now is None or now is part or now is cls:
             continue
-        if identity.of_class(now) == identity.of_class(part):
+        if name in into.in_place or identity.of_class(now) == identity.of_class(part):
             return False
     return not has_old_variables(cls, into.live)
 
