@@ -34,6 +34,7 @@ from duranb.values.buffers import Known
 from duranb.values.hidden import is_hidden
 from duranb.values.met import Definitions
 from duranb.values.missing import Missing
+from duranb.values.standing import LIVE
 from duranb.values.target import Target, live_namespace
 from duranb.values.walks import Descriptions
 
@@ -124,7 +125,7 @@ class Capture:
     def _whole(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """What stands for values in an artifact. A name for the namespace (``g = globals()``) stays
         one, and holds nothing of it."""
-        return {n: codec.LIVE if v is self.live else whole(v) for n, v in values.items()}
+        return {n: LIVE if v is self.live else whole(v) for n, v in values.items()}
 
     def dump_values(self, values: dict[str, Any]) -> codec.Dump:
         """The same for values that are not bound in the live namespace."""
@@ -176,7 +177,7 @@ class Capture:
         if pending.is_pending(value):
             value = pending.itself(value)
         if value is self.live:
-            value = codec.LIVE  # whoever reads it reads names, which are inputs of their own
+            value = LIVE  # whoever reads it reads names, which are inputs of their own
         return canonical.version(value, self.live, told, described, has_sets=has_sets)
 
     def binding(self, value: object, artifact: str, dump: codec.Dump) -> Binding:

@@ -23,7 +23,7 @@ import xxhash
 
 from duranb.code import identity
 from duranb.code.looking import dict_of, is_class, module_of, mro_of, qualname_of
-from duranb.values import definitions, members, recipes
+from duranb.values import definitions, enclosed, members, recipes
 from duranb.values.immutable import is_immutable
 from duranb.values.target import class_in, target
 from duranb.values.unpickling import loads
@@ -64,11 +64,32 @@ def carried(cls: type, live: Mapping[str, Any]) -> dict[str, Any]:
 
 def holds(cls: type) -> dict[str, Any]:
     """The lists, instances and other changeable values that a class of the notebook holds, and the
-    functions it was given that are not of its body: they have names of their own."""
-    if module_of(cls) != "__main__" or not all(map(_is_plain, mro_of(type(cls)))):
+    functions it was given that are not of its body: they have names of their own. With what its
+    functions hold."""
+    if not _is_looked_at(cls):
         return {}
     body = f"{qualname_of(cls)}."
-    return {n: v for n, v in identity.attributes(cls).items() if _is_state(n, v, body)}
+    found = {n: v for n, v in identity.attributes(cls).items() if _is_state(n, v, body)}
+    inside = enclosed.held(cls, lambda value: _is_state("", value, body))
+    return {**found, enclosed.NAME: inside} if inside else found
+
+
+def variables(cls: type) -> dict[enclosed.Place, types.CellType]:
+    """The variables of closures that are stored as a class's own."""
+    return enclosed.variables(cls) if _is_looked_at(cls) else {}
+
+
+def give(cls: type, held: Mapping[str, Any]) -> None:
+    """Give a class what it held."""
+    for name, value in held.items():
+        if name == enclosed.NAME:
+            enclosed.give(cls, value)
+        else:
+            type.__setattr__(cls, name, value)
+
+
+def _is_looked_at(cls: type) -> bool:
+    return module_of(cls) == "__main__" and all(map(_is_plain, mro_of(type(cls))))
 
 
 def _is_plain(metaclass: type) -> bool:
@@ -108,8 +129,7 @@ _METHODS = (types.FunctionType, staticmethod, classmethod, property)
 def hold(cls: type, held: Mapping[str, Any]) -> None:
     """Give a class that no name stands for what it held; one that is bound has that from there."""
     if target().class_named(qualname_of(cls)) is not cls:
-        for name, value in held.items():
-            type.__setattr__(cls, name, value)
+        give(cls, held)
 
 
 _loaded: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
