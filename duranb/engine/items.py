@@ -94,10 +94,14 @@ class Pulled:
 
 class Work(Protocol):
     """What is done with each item. ``label`` names it for people; ``asynchronous`` where some of it
-    has to be awaited."""
+    has to be awaited; ``code`` is what is the same for all items."""
 
     label: str
     asynchronous: bool
+
+    @property
+    def code(self) -> list[Callable[..., Any]]:
+        """The functions that do it, whichever item it is."""
 
     def call(self, item: Any) -> Callable[[], Any]:
         """Does it with this item."""
@@ -226,7 +230,7 @@ class Items:
         if share is not None and not share.first <= pulled.index < share.last:
             return Outcome(served=True)
         while True:
-            yield from self._pause(self._pace.wait())
+            self._refuse_if_stopping()
             outcome, answered, tries = yield from self._try(pulled)
             if outcome.put_off:
                 return outcome
@@ -263,6 +267,7 @@ class Items:
         many tries it was."""
         item, identity = pulled.item, pulled.identity
         if self._here is None or identity is None:
+            yield from self._pause(self._pace.wait())
             try:
                 value = yield self._doing(None, item)
                 self._verify(value)
@@ -299,6 +304,7 @@ class Items:
                 return Outcome(value, served=True)
         claim.disregard()
         try:
+            yield from self._pause(self._pace.wait())
             try:
                 value = yield self._doing(where, item)
                 if journal.stopped is not None:  # it was raised in here, and swallowed

@@ -14,6 +14,7 @@ from duranb.engine.items import Check, Work
 from duranb.engine.jobs import Batch, Job, OnError, Results, Settings
 from duranb.engine.retry import Policy
 from duranb.engine.runtime import Runtime
+from duranb.engine.today import of_today
 from duranb.errors import UsageError
 from duranb.state import preview
 from duranb.state.previews import type_name
@@ -232,11 +233,12 @@ class _Mapping:
             )
         return f"key {version}"
 
+    @property
+    def code(self) -> list[Callable[..., Any]]:
+        return [self._fn] if self._key is None else [self._fn, self._key]
+
     def of_today(self) -> Work:
-        if not inspect.isfunction(self._fn):
-            return self
-        today = self._fn.__globals__.get(self._fn.__qualname__)
-        return _Mapping(today, self._key) if inspect.isfunction(today) else self
+        return _Mapping(of_today(self._fn), of_today(self._key))
 
 
 class _Gathering:
@@ -258,6 +260,10 @@ class _Gathering:
 
     def key(self, runtime: Runtime, index: int, item: Callable[[], Any], version: str) -> str:
         return f"{index} {_label(item)}"
+
+    @property
+    def code(self) -> list[Callable[..., Any]]:
+        return []  # each is an item, and is among those that failed
 
     def of_today(self) -> Work:
         return self
