@@ -1,5 +1,4 @@
-"""What the functions of a class hold: variables of the function that made it, defaults, and what they
-were given as attributes.
+"""What the functions of a class hold: variables of the function that made it, defaults, attributes.
 
 A class is pickled by its definition, which lies in a pickle of its own. Its methods may share a
 variable (``nonlocal``) with other functions that were made beside it, and hold a list that has a
