@@ -193,15 +193,16 @@ class FunctionState(NoState):
         return Captured(self._runtime.at, outputs=outputs, drawn=drawn, result=binding)
 
     def _altered(self) -> list[str]:
-        """The classes, functions and iterators that it changed, or the values that they are in."""
+        """The classes, functions and iterators that it changed, or the values that they are in, and
+        what it changed beside variables."""
         found = sorted({*self._untold.altered(), *self._given.read()})
         if found:
             self._host.notice(
                 f"{self._step}: it changed {', '.join(found)}, and a record cannot hold that (the "
-                "attributes or defaults of a class or function, or how far a generator or another "
-                "iterator has come), "
-                "so this step cannot be restored and runs again the next time. Its calls are "
-                "answered from the journal"
+                "attributes or defaults of a class or function, how far a generator or another "
+                "iterator has come, variables of modules, settings of the process), so this "
+                "step cannot be restored and runs again the next time. Its calls are answered from "
+                "the journal"
             )
         return found
 
