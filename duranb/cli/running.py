@@ -133,7 +133,10 @@ def progress(notebook: Path) -> Iterator[headless.Hooks]:
         def on_restart(number: int) -> None:
             progress.console.print(f"the kernel died; starting another one ({number})")
 
-        yield headless.Hooks(on_cell=on_cell, on_restart=on_restart)
+        def on_again(why: str) -> None:
+            progress.console.print(tame(f"from the top again, in another kernel: {why}"))
+
+        yield headless.Hooks(on_cell=on_cell, on_restart=on_restart, on_again=on_again)
 
 
 @contextlib.contextmanager

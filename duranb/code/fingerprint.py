@@ -320,6 +320,8 @@ class _Walk:
                         self.class_(each)
                 if module.partition(".")[0] in _ENDLESS:
                     queue.append(own(current).get("__wrapped__"))
+                    for name in own(current).get("__reads__", ()):
+                        self.name(name)
                 else:
                     queue += islice(identity.parts(current), left)
 

@@ -11,7 +11,7 @@ from duranb.engine import tracing
 from duranb.engine.flows import Flow, Waitable
 from duranb.engine.scopes import Attempt, Scope
 from duranb.record.artifacts import Buffer
-from duranb.record.events import CallCompleted, CallFailed, CallIntended, ErrorInfo, Usage
+from duranb.record.events import Binding, CallCompleted, CallFailed, CallIntended, ErrorInfo, Usage
 from duranb.record.kinds import Kind
 from duranb.record.model import Call, CallStatus
 from duranb.text.credentials import public_text
@@ -113,12 +113,14 @@ class Claim:
         streamed: bool = False,
         preview: str = "",
         made_of: Sequence[int] = (),
+        why: str = "",
     ) -> Flow[None]:
-        """Make the outcome durable: the bytes of a ``response`` where there is one, else ``value``.
+        """Make the outcome durable: the bytes of a ``response`` where there is one, else ``value``;
+        or only ``why`` that does not stand for the call.
 
         Raises :class:`duranb.errors.StoreError`.
         """
-        journal, runtime = self._journal, self._journal._runtime
+        runtime = self._journal._runtime
         if self.attempt.desk is not None:
             self._came = response
         try:
@@ -126,7 +128,7 @@ class Claim:
                 CallCompleted(
                     **self._told(),
                     response=runtime.store.put(response) if response else "",
-                    result=None if response else journal.values.capture_value(value),
+                    result=None if response else self._result(value, why),
                     started=self._started,
                     usage=usage,
                     status=status,
@@ -143,6 +145,11 @@ class Claim:
                 tracing.made(runtime.history.calls[self.id], self.within)
         finally:
             self.attempt.settle(self)
+
+    def _result(self, value: object, why: str) -> Binding:
+        if why:
+            return Binding("", "", name_of(type(value)), why)
+        return self._journal.values.capture_value(value)
 
     def fail(self, error: BaseException, status: int = 0) -> Waitable:
         """Record that the call failed, and free its place."""

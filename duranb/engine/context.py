@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections.abc import Collection
 from contextvars import Token
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
 
 class StepContext:
     """One execution of a step while its body runs, with its journal. ``budgets`` are those that its
-    calls are paid from: its own, those of what calls it, and that of the whole run. ``unrecorded``
-    is what leaves it by ways that are not recorded."""
+    calls are paid from: its own, those of what calls it, and that of the whole run. ``ignored`` are
+    the names that make no difference to it; ``unrecorded`` is what leaves it by ways that are not
+    recorded."""
 
     def __init__(
         self,
@@ -35,6 +37,7 @@ class StepContext:
         scope: str = "",
         fresh: bool = False,
         strict: bool = False,
+        ignored: Collection[str] = (),
         budget: Budget | None = None,
     ) -> None:
         outer = scopes.inside.get()
@@ -43,6 +46,7 @@ class StepContext:
         self.budgets = outer.budgets if outer is not None else runtime.budgets()
         self.budgets += (budget,) if budget is not None else ()
         self.execution = execution
+        self.ignored = frozenset(ignored)
         self.journal = Journal(
             runtime,
             runtime.namespace,

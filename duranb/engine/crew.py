@@ -198,7 +198,7 @@ class Source:
             self._line.end(self._index)
             return None
         index, self._index = self._index, self._index + 1
-        return Pulled(index, item, self._items.identify(index, item))
+        return self._items.identify(index, item)
 
     async def apull(self, turn: asyncio.Lock, room: asyncio.Event) -> Pulled | None:
         """The same on an event loop. Tasks take ``turn``; ``room`` is set when there may be."""

@@ -14,7 +14,7 @@ from functools import partial
 from duranb.code import registered
 from duranb.code.fingerprint import Reach
 from duranb.code.holding import Held
-from duranb.engine import sharers, sharing
+from duranb.engine import sharers, sharing, wanting
 from duranb.engine.cleaning import start_clean
 from duranb.engine.runtime import Runtime
 from duranb.engine.spec import Spec
@@ -28,12 +28,12 @@ from duranb.state.randomness import OWN, UNSEEDED
 class Decision:
     """What is known about a step just before it would run.
 
-    ``restore`` is the execution whose outputs it can be given, or None: then ``reason`` says why
-    it runs. ``before`` is the snapshot it starts from. ``unseen`` are names that other code than
-    the cell's own may bind: no input, and taken to be bound. ``given`` are the versions of what it
-    reads beside its variables, ``held`` the variables of modules that it touches, ``together``
-    those of its inputs that share state (:mod:`duranb.engine.sharing`; None: it has no inputs that
-    are variables).
+    ``restore`` is the execution whose outputs it can be given, or None: then ``reason`` says why it
+    runs, and ``refused`` why it must not, if that is so. ``before`` is the snapshot it starts from.
+    ``unseen`` are names that other code than the cell's own may bind: no input, and taken to be
+    bound. ``given`` are the versions of what it reads beside its variables, ``held`` the variables
+    of modules that it touches, ``together`` those of its inputs that share state
+    (:mod:`duranb.engine.sharing`; None: it has no inputs that are variables).
     """
 
     inputs: dict[str, str]
@@ -46,6 +46,7 @@ class Decision:
     given: dict[str, str] = field(default_factory=dict)
     held: Held = field(default_factory=Held)
     together: dict[str, str] | None = None
+    refused: NotRestorable | None = None
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def decide(runtime: Runtime, spec: Spec, *, replay: bool = False, since: int = 0
         recorded = runtime.history.completed(spec.name, identity, alike)
         if recorded is not None and recorded.id > since:
             return Decision(found.values, found.uses, identity, before, recorded, "")
-    _need_whole(runtime, spec, found)
+    refused = _refused(runtime, spec, found)
     first = "first run"
     reason = (
         "replayed" if replay else why(runtime, spec, last, found.values, found.uses, first, given)
@@ -98,15 +99,16 @@ def decide(runtime: Runtime, spec: Spec, *, replay: bool = False, since: int = 0
         given,
         found.held,
         sharing.versions(runtime, found.values.keys() | found.uses.keys()),
+        refused,
     )
 
 
-def _need_whole(runtime: Runtime, spec: Spec, found: Inputs) -> None:
-    """Refuse to run a step with an object that lacks what restored steps had done to it: a chat
-    that forgot its first turn answers the second one wrong, and that would be paid for."""
+def _refused(runtime: Runtime, spec: Spec, found: Inputs) -> NotRestorable | None:
+    """Why a step must not run: an object lacks what restored steps had done to it. A chat that
+    forgot its first turn answers the second one wrong, and that would be paid for."""
     name, step = runtime.surroundings.behind(found.held.reads)
     if name and step != spec.name:
-        raise NotRestorable(
+        return NotRestorable(
             f"step {spec.name!r} needs {name}, which is not as step {step!r} left it: that step "
             f"was restored. Set it in a plain cell, or run that step again first (%duranb replay "
             f"{step}: its calls are answered from the journal); --ignore {name} takes it as it is"
@@ -121,14 +123,15 @@ def _need_whole(runtime: Runtime, spec: Spec, found: Inputs) -> None:
             else:
                 done = f"is not as step {behind[0]!r} left it: that step was restored"
                 remedy = (
-                    f"Run that step again first (%duranb replay {behind[0]}: its calls are "
-                    "answered from the journal)"
+                    f"Run All runs that step again, as %duranb replay {behind[0]} does: its calls "
+                    "are answered from the journal"
                 )
-            raise NotRestorable(
+            return NotRestorable(
                 f"step {spec.name!r} needs {name!r}, a {kind} that cannot be stored and {done}. "
                 f"{remedy}, or register with duranb.reconnect({kind!r}) how its state is brought "
                 f"back; --ignore {name} takes it as it is"
             )
+    return None
 
 
 def _can_be_given(
@@ -170,6 +173,8 @@ def unlike(
         made = name in namespace.live and namespace.version(name) == binding.version
         if binding.why == registered.WHY and not made:
             return f"class {name} is not there, and {registered.WHY}"
+    if why := wanting.reason(runtime, recorded):
+        return why
     if other := runtime.surroundings.unlike(counted, given):
         return f"{other} changed"
     if why := sharers.unlike(runtime, recorded):

@@ -9,14 +9,11 @@ served, and nothing runs.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import inspect
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -25,19 +22,22 @@ import xxhash
 
 from duranb.code.looking import is_a, name_of, text_of
 from duranb.engine import budgets, scopes
+from duranb.engine.beside import BESIDE, Reached, Reaches
 from duranb.engine.budgets import Budget
 from duranb.engine.claim import Claim
 from duranb.engine.context import StepContext
+from duranb.engine.doing import Doing
 from duranb.engine.flows import TICK, Flow, Pause
 from duranb.engine.retry import Policy, cause_of
 from duranb.engine.rounds import Desk, PutOff
 from duranb.engine.runtime import Runtime
 from duranb.engine.spread import Share, SharedOut
-from duranb.errors import BudgetExceeded, StoreError, UsageError, ValidationFailed
+from duranb.errors import BudgetExceeded, StoreError, ValidationFailed
 from duranb.record.kinds import Kind
 from duranb.record.model import Cause
 from duranb.record.numbers import Numbers
 from duranb.state import preview
+from duranb.state.inplace import can_change
 from duranb.state.placeholder import Placeholder
 
 Check = Callable[[Any], object] | str | None
@@ -79,22 +79,29 @@ class Outcome:
 
 @dataclass
 class Pulled:
-    """An item at its place, from 0, and which one it is (None outside of steps); the ``tries`` that
-    were made of it, and what those that failed cost, in US dollars."""
+    """An item at its place, from 0, and which one it is (None outside of steps), with what its
+    function reaches and the ``version`` that it came in (empty where it cannot change); the
+    ``tries`` that were made of it, and what those that failed cost, in US dollars."""
 
     index: int
     item: Any
-    identity: scopes.Item | None
+    identity: scopes.Item | None = None
+    reached: Reached | None = None
+    version: str = ""
     tries: int = 0
     cost: float = 0.0
 
 
 class Work(Protocol):
     """What is done with each item. ``label`` names it for people; ``asynchronous`` where some of it
-    has to be awaited."""
+    has to be awaited; ``code`` is what is the same for all items."""
 
     label: str
     asynchronous: bool
+
+    @property
+    def code(self) -> list[Callable[..., Any]]:
+        """The functions that do it, whichever item it is."""
 
     def call(self, item: Any) -> Callable[[], Any]:
         """Does it with this item."""
@@ -102,11 +109,11 @@ class Work(Protocol):
     def awaits(self, item: Any) -> bool:
         """Whether that gives something to await."""
 
-    def code(self, runtime: Runtime, item: Any) -> str:
-        """The identity of the code that does it."""
+    def called(self, item: Any) -> Callable[..., Any]:
+        """The code that does it."""
 
-    def key(self, runtime: Runtime, index: int, item: Any) -> str:
-        """What tells this item from others."""
+    def key(self, runtime: Runtime, index: int, item: Any, version: str) -> str:
+        """What tells this item from others; ``version`` is that of an item that can change."""
 
     def of_today(self) -> Work:
         """The same by the code that the notebook has now."""
@@ -168,6 +175,7 @@ class Items:
         self._base = f"{around}\0{work.label}\0{self.nth}\0"
         self._seen = Numbers()
         self._again: defaultdict[int, int] = defaultdict(int)
+        self._reaches = Reaches(here.runtime, here.ignored)
 
     share: Share | None = None
     """The items that are carried out, if not all: the others are other workers'."""
@@ -194,13 +202,14 @@ class Items:
         with self._lock:
             return any(attempt.is_calling(task) for attempt in self._going)
 
-    def identify(self, index: int, item: Any) -> scopes.Item | None:
-        """Which item this is; None outside of steps. To be asked in the order of the items: equal
-        ones are told apart by counting them."""
+    def identify(self, index: int, item: Any) -> Pulled:
+        """The item, and which one it is. To be asked in the order of the items: equal ones are told
+        apart by counting them."""
         if self._here is None:
-            return None
+            return Pulled(index, item)
         runtime = self._here.runtime
-        base = self._base + self._work.key(runtime, index, item)
+        version = runtime.namespace.version_of(item) if can_change(item) else ""
+        base = self._base + self._work.key(runtime, index, item, version)
         count, short = 0, xxhash.xxh3_64_intdigest(base.encode())
         if short in self._seen:  # one that is only taken for another's double is still this one
             self._again[short] += 1
@@ -208,7 +217,8 @@ class Items:
         else:
             self._seen.add(short, index)
         key = blake3.blake3(f"{base}\0{count}".encode()).hexdigest(16)
-        return scopes.Item(key, Kind.MAP.key(self._work.code(runtime, item)))
+        reached = self._reaches.of(self._work.called(item), item)
+        return Pulled(index, item, scopes.Item(key, Kind.MAP.key(reached.code)), reached, version)
 
     def carry_out(self, pulled: Pulled) -> Flow[Outcome]:
         """What becomes of an item after all its attempts, or that it is put off.
@@ -220,7 +230,7 @@ class Items:
         if share is not None and not share.first <= pulled.index < share.last:
             return Outcome(served=True)
         while True:
-            yield from self._pause(self._pace.wait())
+            self._refuse_if_stopping()
             outcome, answered, tries = yield from self._try(pulled)
             if outcome.put_off:
                 return outcome
@@ -255,8 +265,9 @@ class Items:
     def _try(self, pulled: Pulled) -> Flow[tuple[Outcome, bool, int]]:
         """One attempt, whether a model answered in it (outside of steps nobody can tell), and how
         many tries it was."""
-        index, item, identity = pulled.index, pulled.item, pulled.identity
+        item, identity = pulled.item, pulled.identity
         if self._here is None or identity is None:
+            yield from self._pause(self._pace.wait())
             try:
                 value = yield self._doing(None, item)
                 self._verify(value)
@@ -269,22 +280,22 @@ class Items:
         with self._lock:
             self._going.add(attempt)
         try:
-            outcome = yield from self._recorded(index, item, attempt, identity)
+            outcome = yield from self._recorded(pulled, attempt, identity)
         finally:
             with self._lock:
                 self._going.discard(attempt)
         return outcome, bool(attempt.body.answers), attempt.tries
 
     def _recorded(
-        self, index: int, item: Any, attempt: scopes.Attempt, identity: scopes.Item
+        self, pulled: Pulled, attempt: scopes.Attempt, identity: scopes.Item
     ) -> Flow[Outcome]:
         """One attempt of an item in a step, replayed or recorded."""
-        here = self._here
+        here, item = self._here, pulled.item
         assert here is not None
         journal = here.journal
         where = scopes.Inside(here, attempt, budgets=self._budgets, desk=self._collected)
         with scopes.set_inside(where):
-            claim = journal.claim(Kind.MAP, identity.code, f"{self._work.label}[{index}]")
+            claim = journal.claim(Kind.MAP, identity.code, f"{self._work.label}[{pulled.index}]")
         assert claim is not None
         if self._is_served(claim, strict=journal.strict):
             value = claim.value()
@@ -293,6 +304,7 @@ class Items:
                 return Outcome(value, served=True)
         claim.disregard()
         try:
+            yield from self._pause(self._pace.wait())
             try:
                 value = yield self._doing(where, item)
                 if journal.stopped is not None:  # it was raised in here, and swallowed
@@ -318,12 +330,22 @@ class Items:
                 yield claim.fail(error)
                 yield from scopes.leave(attempt)
                 return Outcome(error=error, cost=self._cost(attempt))
-            yield from claim.complete(value=value, preview=preview(item), made_of=attempt.relied)
+            why = "" if self._is_all(pulled, value) else BESIDE
+            made_of = attempt.relied
+            yield from claim.complete(value=value, preview=preview(item), made_of=made_of, why=why)
             journal.kept(attempt)
             return Outcome(value, cost=self._cost(attempt))
         except BaseException:
             attempt.leave()
             raise
+
+    def _is_all(self, pulled: Pulled, value: Any) -> bool:
+        """Whether a result is all that an item has made, and nothing else was changed."""
+        assert self._here is not None and pulled.reached is not None
+        version_of = self._here.runtime.namespace.version_of
+        if pulled.version and version_of(pulled.item) != pulled.version:
+            return False
+        return pulled.reached.is_as_it_was() and not pulled.reached.shares(value, pulled.item)
 
     def _over_budget(self) -> BudgetExceeded | None:
         """What ends the map: a budget in force has refused a call."""
@@ -354,9 +376,9 @@ class Items:
         made = map(self._here.runtime.history.calls.__getitem__, attempt.relied)
         return sum(c.usage.cost for c in made if c.usage and c.execution == self._here.execution)
 
-    def _doing(self, where: scopes.Inside | None, item: Any) -> _Doing:
+    def _doing(self, where: scopes.Inside | None, item: Any) -> Doing:
         call = self._work.call(item)
-        return _Doing(where, call, self._work.label, self._work.awaits(item), self._pool)
+        return Doing(where, call, self._work.label, self._work.awaits(item), self._pool)
 
     def _verify(self, value: Any) -> None:
         """Raises :class:`ValidationFailed` where a result does not hold, else what its check
@@ -379,52 +401,3 @@ class Items:
             return self._says(value)
         except Exception:  # as when it was made: then it is no good, and that is told when it runs
             return False
-
-
-class _Doing:
-    """An item's function being called; code inside it knows which item it is part of."""
-
-    def __init__(
-        self,
-        where: scopes.Inside | None,
-        call: Callable[[], Any],
-        label: str,
-        awaits: bool,
-        pool: ThreadPoolExecutor | None,
-    ) -> None:
-        self._where = where
-        self._call = call
-        self._label = label
-        self._awaits = awaits
-        self._pool = pool
-
-    @contextlib.contextmanager
-    def _inside(self) -> Iterator[None]:
-        if self._where is None:
-            yield
-            return
-        with scopes.set_inside(self._where):
-            yield
-
-    def wait(self) -> Any:
-        """What the function returns."""
-        with self._inside():
-            result = self._call()
-        if inspect.iscoroutine(result):
-            result.close()
-            raise UsageError(
-                f"{self._label} returned a coroutine: make it an `async def`, so that "
-                "duranb.map(...) is something to await"
-            )
-        return result
-
-    def __await__(self) -> Generator[Any, None, Any]:
-        return self._awaited().__await__()
-
-    async def _awaited(self) -> Any:
-        with self._inside():
-            if self._awaits:
-                return await self._call()
-            loop = asyncio.get_running_loop()
-            result = await loop.run_in_executor(self._pool, copy_context().run, self._call)
-            return await result if inspect.isawaitable(result) else result

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import warnings
 from collections.abc import (
     AsyncIterable,
@@ -18,12 +19,13 @@ from typing import Any, Generic, Literal, TypeVar, cast
 from duranb.engine import budgets, context as ctx, rounds
 from duranb.engine.context import StepContext
 from duranb.engine.crew import IDLE, NOT_YET, OVER, Line, LoopThread, Source, Tasks, Threads
-from duranb.engine.flows import Flow, arun, run
+from duranb.engine.flows import TICK, Flow, arun, run
 from duranb.engine.items import Check, Failure, Items, Outcome, Pace, Work
 from duranb.engine.progress import Display, Nowhere, Progress
 from duranb.engine.retry import Policy
 from duranb.engine.rounds import MOST_PUT_OFF, Desk
 from duranb.engine.spread import Share
+from duranb.engine.today import name_of_today, of_today
 from duranb.errors import ItemFailed, UsageError
 from duranb.state import preview
 
@@ -45,22 +47,31 @@ class Results(list[R]):
 
     failures: list[Failure]
 
-    def __init__(self, values: Iterable[R] = (), again: Settings | None = None) -> None:
+    def __init__(
+        self,
+        values: Iterable[R] = (),
+        again: Settings | None = None,
+        failures: Iterable[Failure] = (),
+    ) -> None:
         super().__init__(values)
-        self.failures = [v for v in self if isinstance(v, Failure)]
+        self.failures = list(failures)
         self._again = again if self.failures else None
+        if self._again is not None:
+            self.__wrapped__, self.__reads__ = _code_of(self._again)
 
     @property
     def succeeded(self) -> list[R]:
         """The results of the items that did not fail."""
-        return [v for v in self if not isinstance(v, Failure)]
+        failed = set(map(id, self.failures))  # a result may be another map's failure
+        return [v for v in self if id(v) not in failed]
 
     def retry_failed(self) -> Any:
         """Run the items that failed once more, with the function that the notebook has under this
         name now: the results of all, with theirs in place. To be awaited where the function is."""
         if self._again is None:
             return self
-        again = replace(self._again, work=self._again.work.of_today())
+        check = of_today(self._again.check)
+        again = replace(self._again, work=self._again.work.of_today(), check=check)
         job: Job[R] = Job(again, [failure.item for failure in self.failures])
         if not job.awaits:
             return self._with(job.wait())
@@ -72,10 +83,14 @@ class Results(list[R]):
     def _with(self, made: Results[R]) -> Results[R]:
         """These results, with what was ``made`` for those that failed."""
         values: list[Any] = list(self)
+        failed, failures = set(map(id, made.failures)), []
         for failure, value in zip(self.failures, made, strict=True):
-            known = replace(value, index=failure.index) if isinstance(value, Failure) else value
+            known: Any = value
+            if id(value) in failed:
+                known = replace(cast(Failure, value), index=failure.index)
+                failures.append(known)
             values[failure.index] = known
-        return Results(values, self._again)
+        return Results(values, self._again, failures)
 
     def __await__(self) -> Generator[None, None, Results[R]]:
         """They are there: awaiting them gives them."""
@@ -97,6 +112,13 @@ class Settings:
     batch: Batch = False
 
 
+def _code_of(settings: Settings) -> tuple[list[Any], list[str]]:
+    """What results lead to that can be run again: the code, and the names under which the notebook
+    may have another one by then. Whoever reads the results depends on both."""
+    code = [fn for fn in (*settings.work.code, settings.check) if callable(fn)]
+    return code, sorted(set(filter(None, map(name_of_today, code))))
+
+
 class Job(Generic[R]):
     """A map that begins when it is awaited, iterated, or waited for; once.
 
@@ -108,6 +130,7 @@ class Job(Generic[R]):
         self._settings = settings
         self._items = items
         self._begun = False
+        self._failures: list[Failure] = []
         self.awaits = settings.work.asynchronous or isinstance(items, AsyncIterable)
 
     def __repr__(self) -> str:
@@ -131,7 +154,7 @@ class Job(Generic[R]):
         Raises :class:`duranb.errors.ItemFailed` for the first that fails, unless failures are
         collected.
         """
-        return Results(self._each(None), self._settings)
+        return Results(list(self._each(None)), self._settings, self._failures)
 
     def __iter__(self) -> Iterator[R]:
         return self._each(self._settings.workers * AHEAD)
@@ -140,7 +163,8 @@ class Job(Generic[R]):
         return self._all().__await__()
 
     async def _all(self) -> Results[R]:
-        return Results([value async for value in self._aeach(None)], self._settings)
+        values = [value async for value in self._aeach(None)]
+        return Results(values, self._settings, self._failures)
 
     def __aiter__(self) -> AsyncIterator[R]:
         return self._aeach(self._settings.workers * AHEAD)
@@ -218,7 +242,9 @@ class Job(Generic[R]):
                         if isinstance(outcome, Outcome):
                             yield self._result(outcome)
                             continue
-                        await changed.wait()
+                        with contextlib.suppress(TimeoutError):  # to show how long it takes
+                            async with asyncio.timeout(TICK):
+                                await changed.wait()
                         changed.clear()
                 finally:
                     await crew.stop()
@@ -234,6 +260,7 @@ class Job(Generic[R]):
         if failure is None:
             return cast(R, outcome.value)
         if self._settings.on_error == "collect":
+            self._failures.append(failure)
             return cast(R, failure)
         raise _failed(self._settings.work.label, failure) from outcome.error
 

@@ -6,20 +6,16 @@ from __future__ import annotations
 import functools
 import inspect
 import numbers
-import weakref
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
 from typing import Any, Literal, TypeVar, cast, overload
 
-import blake3
-
-from duranb.code import identity
 from duranb.code.looking import qualname_of
 from duranb.engine.items import Check, Work
 from duranb.engine.jobs import Batch, Job, OnError, Results, Settings
 from duranb.engine.retry import Policy
 from duranb.engine.runtime import Runtime
+from duranb.engine.today import of_today
 from duranb.errors import UsageError
-from duranb.record.model import ABSENT
 from duranb.state import preview
 from duranb.state.previews import type_name
 from duranb.state.unstorable import is_unstorable
@@ -101,12 +97,14 @@ def map(
     In a step, each item is recorded by itself: after a crash those that completed are served, and
     of the others only the calls that are missing are made. An item is known by its content, or by
     what ``key`` says of it. Edit ``fn`` and its items run again, with the calls that they made
-    before; only new ones are made and paid for. Each item has ``retries`` of its own, by cause and
-    with waits that grow from ``backoff`` seconds; an answer that is no good (``duranb.Reject``, a
-    JSON or pydantic error, ``validate`` not true of the result) is made anew, alone. ``validate``
-    is a function of the result, or an expression over ``result``. At most ``rate`` tries begin in a
-    second, and all together cost at most ``budget`` US dollars (:func:`duranb.budget`). Outside of
-    steps and inside effects nothing is recorded; all else is the same.
+    before; only new ones are made and paid for. So does, after a crash, an item that changed
+    anything beside its result: itself, a list or a counter, an object. Each item has ``retries`` of
+    its own, by cause and with waits that grow from ``backoff`` seconds; an answer that is no good
+    (``duranb.Reject``, a JSON or pydantic error, ``validate`` not true of the result) is made anew,
+    alone. ``validate`` is a function of the result, or an expression over ``result``. At most
+    ``rate`` tries begin in a second, and all together cost at most ``budget`` US dollars
+    (:func:`duranb.budget`). Outside of steps and inside effects nothing is recorded; all else is
+    the same.
 
     ``batch=True`` has the provider's batch API make the calls to models, at its price: those of all
     items are collected, submitted together, and waited for, over restarts if need be. An item runs
@@ -213,14 +211,12 @@ class _Mapping:
     def awaits(self, item: Any) -> bool:
         return self.asynchronous
 
-    def code(self, runtime: Runtime, item: Any) -> str:
-        if self not in _codes:
-            _codes[self] = _code_of(runtime, self._fn)
-        return _codes[self]
+    def called(self, item: Any) -> Callable[..., Any]:
+        return self._fn
 
-    def key(self, runtime: Runtime, index: int, item: Any) -> str:
+    def key(self, runtime: Runtime, index: int, item: Any, version: str) -> str:
         if self._key is None:
-            version = runtime.namespace.version_of(item)
+            version = version or runtime.namespace.version_of(item)
             if is_unstorable(version):
                 raise UsageError(
                     f"item {index} of the map of {self.label}, a {type_name(item)}, shows no "
@@ -228,18 +224,21 @@ class _Mapping:
                     "duranb.map(…, key=lambda item: …)"
                 )
             return version
-        return f"key {self._key(item)!r}"
+        known = self._key(item)
+        version = runtime.namespace.version_of(known)
+        if is_unstorable(version):
+            raise UsageError(
+                f"the key of item {index} of the map of {self.label}, a {type_name(known)}, shows "
+                "no content by which it would be known again: give a text or a number"
+            )
+        return f"key {version}"
+
+    @property
+    def code(self) -> list[Callable[..., Any]]:
+        return [self._fn] if self._key is None else [self._fn, self._key]
 
     def of_today(self) -> Work:
-        if not inspect.isfunction(self._fn):
-            return self
-        today = self._fn.__globals__.get(self._fn.__qualname__)
-        return _Mapping(today, self._key) if inspect.isfunction(today) else self
-
-
-_codes: weakref.WeakKeyDictionary[_Mapping, str] = weakref.WeakKeyDictionary()
-"""The identity of the code of each map, worked out once. It is kept beside the map: results hold
-their map, are stored, and would come back without it."""
+        return _Mapping(of_today(self._fn), of_today(self._key))
 
 
 class _Gathering:
@@ -256,11 +255,15 @@ class _Gathering:
     def awaits(self, item: Callable[[], Any]) -> bool:
         return _is_async(item)
 
-    def code(self, runtime: Runtime, item: Callable[[], Any]) -> str:
-        return _code_of(runtime, item)
+    def called(self, item: Callable[[], Any]) -> Callable[..., Any]:
+        return item
 
-    def key(self, runtime: Runtime, index: int, item: Callable[[], Any]) -> str:
+    def key(self, runtime: Runtime, index: int, item: Callable[[], Any], version: str) -> str:
         return f"{index} {_label(item)}"
+
+    @property
+    def code(self) -> list[Callable[..., Any]]:
+        return []  # each is an item, and is among those that failed
 
     def of_today(self) -> Work:
         return self
@@ -275,18 +278,3 @@ def _is_async(fn: Callable[..., Any]) -> bool:
     if inspect.isfunction(fn) or inspect.ismethod(fn) or isinstance(fn, functools.partial | type):
         return inspect.iscoroutinefunction(fn)
     return inspect.iscoroutinefunction(fn) or inspect.iscoroutinefunction(type(fn).__call__)
-
-
-def _code_of(runtime: Runtime, fn: Callable[..., Any]) -> str:
-    """The identity of a function: its code, what it uses, and the values it reads and holds."""
-    namespace = runtime.namespace
-    live, reach = namespace.live, namespace.uses.of_object(fn)
-    told = [namespace.uses.fingerprint(fn)]
-    told += [f"{name}={reach.uses[name]}" for name in sorted(reach.uses)]
-    for name in sorted(reach.data):
-        told.append(f"{name}:{namespace.version_of(live[name]) if name in live else ABSENT}")
-    if inspect.isfunction(fn):
-        told += [namespace.version_of(value) for value in identity.captured(fn)]
-    else:  # a partial, a bound method, an object: what it holds is part of what it does
-        told.append(namespace.version_of(fn))
-    return blake3.blake3("\0".join(told).encode()).hexdigest(16)

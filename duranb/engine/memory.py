@@ -10,9 +10,11 @@ from __future__ import annotations
 import array
 import asyncio
 import inspect
+import math
 import threading
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
@@ -44,6 +46,8 @@ class _Remembered(msgspec.Struct, frozen=True, tag="fact", array_like=True):
     about: dict[str, Any]
     vector: bytes
     """float32, little-endian."""
+    model: str = ""
+    """The name of the embedding model, where that is known."""
 
 
 class _Forgotten(msgspec.Struct, frozen=True, tag="forgotten", array_like=True):
@@ -56,6 +60,7 @@ class _Said(msgspec.Struct, frozen=True, tag="said", array_like=True):
 
 
 _encoder = msgspec.msgpack.Encoder()
+_in_order = msgspec.msgpack.Encoder(order="deterministic")
 _decoder: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(_Remembered | _Forgotten | _Said)
 _adding = threading.Lock()
 
@@ -74,45 +79,48 @@ class Memory:
 
         Raises :class:`UsageError` where the memory has no ``embed``, or its vectors do not fit.
         """
+        about = _as_stored(about)
         return self._add(text, about, self._vectors([text]))
 
     async def aadd(self, text: str, **about: Any) -> Fact:
         """What :meth:`add` does, without blocking the event loop."""
+        about = _as_stored(about)
         vectors = await self._avectors([text])
         return await asyncio.to_thread(self._add, text, about, vectors)
 
     def _add(self, text: str, about: dict[str, Any], vectors: Vectors) -> Fact:
-        vector = array.array("f", vectors[0])
-        held = self._held()
-        if held.length not in (0, len(vector)):
-            raise UsageError(
-                f"{self.trail.name}: its facts have vectors of {held.length} numbers, and this one "
-                f"has {len(vector)}: use the embedding model that they were made with, or a memory "
-                "of another name"
-            )
+        vector = self._vector(vectors)
+        self._check(self._held(), vector)
         with _adding:
-            self._write(_Remembered(text, about, vector.tobytes()))
+            self._write(_Remembered(text, about, vector.tobytes(), self._model))
             return self._held().latest()
 
     def recall(self, query: str, k: int = 5, **about: Any) -> list[Fact]:
         """The ``k`` facts that come closest to a query, the closest first; with ``about``, only
         those that were noted with the same values."""
-        held = self._held()
+        held, about = self._held(), _as_stored(about)
         if not held.facts:
             return []
-        return held.closest(self._vectors([query])[0], k, about)
+        return self._closest(held, self._vectors([query]), k, about)
 
     async def arecall(self, query: str, k: int = 5, **about: Any) -> list[Fact]:
         """What :meth:`recall` gives, without blocking the event loop."""
+        about = _as_stored(about)
         held = await asyncio.to_thread(self._held)
         if not held.facts:
             return []
         vectors = await self._avectors([query])
-        return await asyncio.to_thread(held.closest, vectors[0], k, about)
+        return await asyncio.to_thread(self._closest, held, vectors, k, about)
+
+    def _closest(self, held: _Held, vectors: Vectors, k: int, about: dict[str, Any]) -> list[Fact]:
+        vector = self._vector(vectors)
+        self._check(held, vector)
+        return held.closest(vector, k, about)
 
     def facts(self, **about: Any) -> list[Fact]:
         """All facts, the oldest first; with ``about``, those noted with the same values."""
-        return [f for f in list(self._held().facts.values()) if _fits(f, about)]
+        about = _as_stored(about)
+        return [_copied(f) for f in list(self._held().facts.values()) if _fits(f, about)]
 
     def forget(self, fact: Fact | int) -> None:
         """Remember a fact no longer. Raises :class:`UsageError` for one that is not remembered."""
@@ -134,7 +142,8 @@ class Memory:
         """A conversation's messages, the oldest first, to be given to a chat API; at most the
         ``last`` ones."""
         said = self._held().said.get(conversation, [])
-        return [dict(m) for m in (said if last is None else said[len(said) - last :])]
+        some = said if last is None else said[max(0, len(said) - last) :]
+        return [_own(message) for message in some]
 
     def conversations(self) -> list[str]:
         """The names of all conversations, in the order in which they began."""
@@ -168,6 +177,40 @@ class Memory:
             return awaited
         return await asyncio.to_thread(self._vectors, texts)
 
+    def _vector(self, vectors: Vectors) -> array.array[float]:
+        """The vector of the one text that was given."""
+        if len(vectors) != 1:
+            raise UsageError(
+                f"{self.trail.name}: its embed was given 1 text and gave {len(vectors)} vectors: "
+                "it takes a list of texts, and gives a list with the vector of each"
+            )
+        vector = array.array("f", vectors[0])
+        if not vector or not all(map(math.isfinite, vector)):
+            raise UsageError(
+                f"{self.trail.name}: its embed gave a vector that cannot be compared "
+                f"({'it is empty' if not vector else 'not all of it are finite numbers'})"
+            )
+        return vector
+
+    def _check(self, held: _Held, vector: array.array[float]) -> None:
+        """Vectors of another model may be as long, and say nothing about one another."""
+        advice = "use the embedding model that they were made with, or a memory of another name"
+        if held.length not in (0, len(vector)):
+            raise UsageError(
+                f"{self.trail.name}: its facts have vectors of {held.length} numbers, and this one "
+                f"has {len(vector)}: {advice}"
+            )
+        if held.model and self._model and held.model != self._model:
+            raise UsageError(
+                f"{self.trail.name}: its facts have vectors of {held.model}, and this one is of "
+                f"{self._model}: {advice}"
+            )
+
+    @property
+    def _model(self) -> str:
+        """The name of the embedding model, where that is known."""
+        return self._embed.name if isinstance(self._embed, _Model) else ""
+
     def _need_embed(self) -> Embed:
         if self._embed is None:
             raise UsageError(
@@ -179,11 +222,13 @@ class Memory:
 
 @dataclass
 class _Held:
-    """What a memory holds at one point of its trail. ``length`` is that of its vectors."""
+    """What a memory holds at one point of its trail. ``length`` is that of its vectors, ``model``
+    the embedding model that made them, where that is known."""
 
     facts: dict[int, Fact] = field(default_factory=dict)
     said: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     length: int = 0
+    model: str = ""
     _count: int = 0
     _new: list[tuple[int, bytes]] = field(default_factory=list)
     _table: duckdb.DuckDBPyConnection | None = None
@@ -192,9 +237,10 @@ class _Held:
     def take(self, entry: bytes) -> None:
         """Take one entry of the trail in."""
         match _decoder.decode(entry):
-            case _Remembered(text, about, vector):
+            case _Remembered(text, about, vector, model):
                 self._count += 1
                 self.length = len(vector) // 4
+                self.model = model or self.model
                 self.facts[self._count] = Fact(self._count, text, about)
                 self._new.append((self._count, vector))
             case _Forgotten(fact):
@@ -204,26 +250,23 @@ class _Held:
 
     def latest(self) -> Fact:
         """The fact that was remembered last."""
-        return self.facts[self._count]
+        return _copied(self.facts[self._count])
 
     def closest(self, vector: Sequence[float], k: int, about: dict[str, Any]) -> list[Fact]:
         """See :meth:`Memory.recall`."""
-        if len(vector) != self.length:
-            raise UsageError(
-                f"the facts have vectors of {self.length} numbers, and the query's has "
-                f"{len(vector)}: ask with the embedding model that they were made with"
-            )
         fit = [n for n, fact in list(self.facts.items()) if _fits(fact, about)]
         with self._lock:
             rows = self._query(
-                "SELECT id, array_cosine_similarity(vector, $1) AS score FROM facts "
-                "WHERE id IN (SELECT unnest($2::INTEGER[])) ORDER BY score DESC, id LIMIT $3",
+                # DuckDB gives a vector of zeros a NaN, and sorts that before the closest.
+                "SELECT id, CASE WHEN isnan(s) THEN 0 ELSE s END AS score FROM "
+                "(SELECT id, array_cosine_similarity(vector, $1) AS s FROM facts "
+                "WHERE id IN (SELECT unnest($2::INTEGER[]))) ORDER BY score DESC, id LIMIT $3",
                 list(vector),
                 fit,
-                k,
+                max(0, k),
             )
         known = [(self.facts.get(n), score) for n, score in rows]
-        return [msgspec.structs.replace(f, score=score) for f, score in known if f is not None]
+        return [_copied(f, score) for f, score in known if f is not None]
 
     def _query(self, sql: str, vector: list[float], fit: list[int], k: int) -> list[Any]:
         import duckdb  # a notebook whose agent remembers no facts need not load it
@@ -255,6 +298,26 @@ _ROWS = 500
 
 def _fits(fact: Fact, about: dict[str, Any]) -> bool:
     return all(fact.about.get(name) == value for name, value in about.items())
+
+
+def _copied(fact: Fact, score: float = 1.0) -> Fact:
+    """A fact for whoever asked: what they do to it is not what is remembered."""
+    return msgspec.structs.replace(fact, about=_own(fact.about), score=score)
+
+
+def _own(noted: dict[str, Any]) -> dict[str, Any]:
+    copy: dict[str, Any] = msgspec.to_builtins(noted, builtin_types=(bytes, datetime))
+    return copy
+
+
+def _as_stored(about: dict[str, Any]) -> dict[str, Any]:
+    """What is noted beside a text, as it comes back: a tuple is a list then, a time a text. So what
+    is looked for is found by what was given."""
+    try:
+        found: dict[str, Any] = msgspec.msgpack.decode(_in_order.encode(about))
+    except (TypeError, ValueError, OverflowError) as error:
+        raise UsageError(f"a memory notes values of JSON beside a text: {error}") from None
+    return found
 
 
 def _plain(value: Any) -> Any:

@@ -6,8 +6,10 @@ import ast
 import difflib
 import re
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from duranb.code.dataflow import CellNames
 from duranb.engine.retry import Policy
 from duranb.errors import UsageError
 from duranb.text import given
@@ -196,3 +198,18 @@ def _expression(text: str) -> str:
             "Quote it if it has spaces"
         ) from error
     return text
+
+
+def check_names(options: Options, names: CellNames, live: Mapping[str, object]) -> None:
+    """Refuse names that the cell or the namespace does not have: a misspelt one would let the step
+    be restored when it must run, or without its values. Raises :class:`UsageError`."""
+    touched = names.loads | set(names.writes)
+    unmade = [] if names.opaque else [n for n in options.outputs if n not in touched]
+    if unmade:
+        raise UsageError(f"%%durable: --outputs: nothing in this cell makes {unmade[0]!r}")
+    unknown = [n for n in options.inputs if n not in live]
+    if unknown:
+        raise UsageError(
+            f"%%durable: --inputs: there is no variable {unknown[0]!r} (yet): mend the name, or "
+            "run the cell that makes it first"
+        )

@@ -92,14 +92,15 @@ class Undoing:
 class Runtime:
     """One open store with its folded history and the namespace it follows.
 
-    ``at`` is the snapshot that the live namespace descends from: 0 in a fresh kernel, whatever
-    the head of the history may be. ``lock`` guards the history against the store's writer thread,
-    which folds events in; hold it to iterate, single look-ups need none. ``inbox`` is the store's
-    folder, where other processes leave answers and signals. ``asked`` are the forms of the
-    questions that are open in this process, by their calls, and ``taking`` is held to give a signal
-    to one wait; ``undoing`` is what is undone now, whoever does it. ``running`` is the cell that
-    runs, for code that no context variable tells where it is. ``run_body`` runs a cell's source in
-    a namespace, and may return an awaitable; None where no cell can run.
+    ``at`` is the snapshot that the live namespace descends from: 0 in a fresh kernel, whatever the
+    head of the history may be. ``lock`` guards the history against the store's writer thread, which
+    folds events in; hold it to iterate, single look-ups need none. ``inbox`` is the store's folder,
+    where other processes leave answers and signals. ``asked`` are the forms of the questions that
+    are open in this process, by their calls, and ``taking`` is held to give a signal to one wait;
+    ``undoing`` is what is undone now, whoever does it. ``running`` is the cell that runs, for code
+    that no context variable tells where it is. ``wanted`` are values that cannot be stored, by
+    their names, for want of which plain cells failed. ``run_body`` runs a cell's source in a
+    namespace, and may return an awaitable; None where no cell can run.
     """
 
     def __init__(
@@ -117,6 +118,7 @@ class Runtime:
         self.taking = threading.Lock()
         self.undoing = Undoing()
         self.running: StepContext | None = None
+        self.wanted: set[str] = set()
         self.run_body: Callable[[str, dict[str, Any]], Any] | None = None
         self.history = folding.history
         self._folding = folding

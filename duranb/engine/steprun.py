@@ -99,6 +99,7 @@ class StepRun:
             execution=self.id,
             scope=scope,
             fresh=spec.fresh,
+            ignored=spec.ignore,
             budget=budgets.of_step(runtime, spec, self.id, decision.inputs),
         )
         self._decision = decision
@@ -114,7 +115,8 @@ class StepRun:
         self._wait: float | None = None
 
     def _begin(self) -> None:
-        """Not before the loop begins: a cell that does not compile never began."""
+        """Not before the loop begins: a cell that does not compile never began. Raises what it is
+        refused with, once that is recorded."""
         history = self.runtime.history
         self.runtime.record(
             e.ExecutionStarted(
@@ -141,6 +143,13 @@ class StepRun:
             ),
             wait=False,
         )
+        refused = self._decision.refused
+        if refused is not None:
+            told = _full(refused)
+            self.runtime.append(
+                e.ExecutionEnded(execution=self.id, status=Status.FAILED, attempts=0, error=told)
+            )
+            raise refused
 
     # -- the loop over attempts ------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from duranb.code.looking import is_a, module_name, own
 from duranb.code.mentions import Chain, Mentions, chain_of
 from duranb.engine.decide import Decision
 from duranb.engine.spec import Spec
-from duranb.jupyter import settable
+from duranb.jupyter import annotated, settable
 from duranb.jupyter.registries import Registries
 from duranb.jupyter.settable import Group, Values
 from duranb.jupyter.told import TOLD
@@ -25,6 +25,7 @@ def all_of(shell: Any) -> dict[str, Group]:
     live = shell.user_ns
     return {
         **settable.all_of(shell),
+        "annotations": annotated.group(live),
         _REGISTRATIONS: _registrations(Registries(live)),
         "caches": Group(dict, dict, _set_nothing, there=lambda name: name in _cached(live, [name])),
         "umask": Group(dict, dict, _write_umask),
@@ -32,7 +33,7 @@ def all_of(shell: Any) -> dict[str, Group]:
 
 
 def groups(
-    live: Mapping[str, Any], spec: Spec, decision: Decision, tree: ast.Module
+    live: dict[str, Any], spec: Spec, decision: Decision, tree: ast.Module
 ) -> dict[str, Group]:
     """Those of a step that is about to run."""
     modules = {*_modules(spec.mentions, live), *spec.mentions.imports}
@@ -41,6 +42,7 @@ def groups(
     found = {
         _REGISTRATIONS: _registrations(registries),
         "caches": Group(lambda: _cached(live, names), dict, _set_nothing, _filled),
+        "annotations": annotated.group(live, tree.body),
     }
     if "umask" in spec.mentions.attributes or ("umask",) in spec.mentions.chains:
         found["umask"] = Group(_umask, dict, _write_umask)

@@ -12,7 +12,7 @@ import contextlib
 import sys
 import threading
 import tokenize
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -25,11 +25,11 @@ from duranb.code.deep import deeply
 from duranb.engine import imported, plain, restoring, saga
 from duranb.engine.decide import Decision
 from duranb.engine.keeping import CellState
-from duranb.engine.options import Options, first_line, is_misplaced, parse
+from duranb.engine.options import Options, check_names, first_line, is_misplaced, parse
 from duranb.engine.runtime import Runtime
 from duranb.engine.spec import Spec
 from duranb.engine.steprun import NOTHING, StepRun
-from duranb.errors import StepError, StoreError, UsageError
+from duranb.errors import NotRestorable, StepError, StoreError, UsageError
 from duranb.jupyter import bystep, figures, instrument
 from duranb.jupyter.noting import noting
 from duranb.jupyter.outputs import Outputs
@@ -144,20 +144,6 @@ def _ends_quietly(source: str) -> bool:
         return False  # IPython's own syntax, which is no Python until it is transformed
 
 
-def _check_names(options: Options, names: dataflow.CellNames, live: Mapping[str, object]) -> None:
-    """A misspelt name would let the step be restored when it must run, or without its values."""
-    touched = names.loads | set(names.writes)
-    unmade = [] if names.opaque else [n for n in options.outputs if n not in touched]
-    if unmade:
-        raise UsageError(f"%%durable: --outputs: nothing in this cell makes {unmade[0]!r}")
-    unknown = [n for n in options.inputs if n not in live]
-    if unknown:
-        raise UsageError(
-            f"%%durable: --inputs: there is no variable {unknown[0]!r} (yet): mend the name, or "
-            "run the cell that makes it first"
-        )
-
-
 def notice(outputs: Outputs, text: str) -> None:
     """Show one quiet line, which is not part of the step's own output."""
     from IPython.display import publish_display_data
@@ -237,7 +223,7 @@ class Cells(ast.NodeTransformer):
         cell = self._stack.pop()
         if cell.line is None:
             if cell.tree is not None:
-                self._touched(cell.tree)
+                self._touched(cell.tree, getattr(result, "error_in_exec", None))
             return
         self._outputs.stop()
         if cell.tree is not None:
@@ -320,7 +306,7 @@ class Cells(ast.NodeTransformer):
             raise UsageError(
                 "this cell assigns nothing that could name the step: %%durable NAME gives it one"
             )
-        _check_names(options, names, self._shell.user_ns)
+        check_names(options, names, self._shell.user_ns)
         return Spec(
             name=name,
             source=cell.raw,
@@ -404,12 +390,14 @@ class Cells(ast.NodeTransformer):
                 if behind := namespace.behind(name):
                     notice(self._outputs, say.behind(name, behind))
 
-    def _touched(self, tree: ast.Module) -> None:
+    def _touched(self, tree: ast.Module, error: object = None) -> None:
         session = self._session()
         code = plain.code_of(tree)
         if session is None:
             self.ran_before.append(code)
             return
+        if isinstance(error, NotRestorable):
+            session.runtime.wanted |= code.loads or set()
         session.runtime.namespace.touched(code.loads, code)
         session.runtime.namespace.note_rebinds()
         modules = session.runtime.namespace.uses.modules

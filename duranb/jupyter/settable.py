@@ -18,14 +18,14 @@ from typing import Any, NamedTuple, cast
 
 from traitlets.config import Config
 
-from duranb.code.looking import is_class, module_of, qualname_of
 from duranb.jupyter import told
 from duranb.values import held
 
 Values = dict[str, Any]
 
 
-def _different(was: Values, now: Values) -> Values:
+def different(was: Values, now: Values) -> Values:
+    """What one reading has that another had not."""
     return {k: v for k, v in now.items() if k not in was or not _same(was[k], v)}
 
 
@@ -38,7 +38,7 @@ class Group(NamedTuple):
     read: Callable[[], Values | None]
     fresh: Callable[[], Values]
     write: Callable[[Values], None]
-    changed: Callable[[Values, Values], Values] = _different
+    changed: Callable[[Values, Values], Values] = different
     there: Callable[[str], bool] | None = None
 
 
@@ -121,7 +121,7 @@ def _copied(config: Values) -> Values:
 
 
 def _changed_leaf(was: Values, now: Values) -> Values:
-    return _different(dict(_leaves(was)), dict(_leaves(now)))
+    return different(dict(_leaves(was)), dict(_leaves(now)))
 
 
 def _leaves(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -379,20 +379,7 @@ def _of_shell(shell: Any) -> dict[str, Group]:
         found = shell.user_ns.get("_exit_code")
         return {} if found is None else {"_exit_code": found}
 
-    def annotations() -> Values:
-        return {n: _as_annotation(v) for n, v in shell.user_ns.get("__annotations__", {}).items()}
-
-    def annotate(values: Values) -> None:
-        there = shell.user_ns.setdefault("__annotations__", {})
-        there.update({name: _annotation(value) for name, value in values.items()})
-
     return {
-        "annotations": Group(
-            annotations,
-            dict,
-            annotate,
-            there=lambda name: name in shell.user_ns.get("__annotations__", {}),
-        ),
         "hooks": Group(
             _if_another(partial(told.given, shell), partial(told.hooks, shell)), dict, _nothing
         ),
@@ -409,20 +396,6 @@ def _of_shell(shell: Any) -> dict[str, Group]:
         ),
         "text": _traits(text, ("float_precision", "max_seq_length", "max_width", "pprint")),
     }
-
-
-def _as_annotation(value: object) -> object:
-    """What an annotation comes from again: itself where it is text, a class by its place."""
-    if not is_class(value):
-        return value
-    there: Any = sys.modules.get(module_of(value))
-    for name in qualname_of(value).split("."):
-        there = getattr(there, name, None)
-    return {"class": f"{module_of(value)}:{qualname_of(value)}"} if there is value else value
-
-
-def _annotation(told: object) -> object:
-    return _at_place(told["class"]) if isinstance(told, dict) else told
 
 
 def _traits(owner: Callable[..., Any], names: tuple[str, ...]) -> Group:

@@ -26,8 +26,9 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbclient.util import ensure_async, run_sync
 
+from duranb.engine import wanting
 from duranb.engine.options import first_line, parse
-from duranb.errors import UsageError
+from duranb.errors import NotRestorable, UsageError
 from duranb.export.notebook import document as document_of
 from duranb.record.history import History
 from duranb.record.model import Origin, Status
@@ -77,11 +78,13 @@ class RunResult:
 
 @dataclass
 class Hooks:
-    """What a caller wants to be told: cells as they begin, and kernels as they start."""
+    """What a caller wants to be told: cells as they begin, kernels as they start, and why all
+    begins at the top again in another one."""
 
     on_cell: Callable[[int, int, str], None] = lambda number, total, label: None
     on_kernel: Callable[[int], None] = lambda pid: None
     on_restart: Callable[[int], None] = lambda number: None
+    on_again: Callable[[str], None] = lambda why: None
 
 
 def run(
@@ -125,6 +128,7 @@ def run(
         env["DURANB_BUDGET"] = json.dumps([budget, time.time_ns() // 1000])
     first = _history(notebook, trusted=True).last_execution
     died = in_vain = 0
+    begun_again: set[str] = set()
     while True:
         before = _progress(notebook)
         try:
@@ -160,6 +164,12 @@ def run(
                 FAILED, died, f"the kernel died {died} times{why}; duranb resume {notebook} goes on"
             )
         except CellExecutionError as error:
+            is_wanting = error.ename == NotRestorable.__name__ and on_failure is None
+            why = wanting.told(_history(notebook)) if is_wanting else ""
+            if why and why not in begun_again:
+                begun_again.add(why)
+                hooks.on_again(why)
+                continue
             result = _stopped(notebook, error, died)
         except KeyboardInterrupt:
             result = RunResult(INTERRUPTED, died, f"interrupted: duranb resume {notebook} goes on")

@@ -104,7 +104,7 @@ def _is_within(known: Known, data: Data) -> bool:
 def _left_files(folder: Path, holds: Callable[[Data], object]) -> list[str]:
     """What is said of other files in a store's folder that hold something."""
     found = [path.relative_to(folder) for path in held(folder, holds)]
-    return [f"removes {path}, which holds it" for path in found]
+    return [f"removes {path}, which holds it or cannot be looked through" for path in found]
 
 
 def _runs(session: Session, verb: str) -> Iterator[str]:

@@ -34,6 +34,7 @@ from duranb.values.buffers import Known
 from duranb.values.hidden import is_hidden
 from duranb.values.met import Definitions
 from duranb.values.missing import Missing
+from duranb.values.standing import LIVE
 from duranb.values.target import Target, live_namespace
 from duranb.values.walks import Descriptions
 
@@ -124,7 +125,7 @@ class Capture:
     def _whole(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """What stands for values in an artifact. A name for the namespace (``g = globals()``) stays
         one, and holds nothing of it."""
-        return {n: codec.LIVE if v is self.live else whole(v) for n, v in values.items()}
+        return {n: LIVE if v is self.live else whole(v) for n, v in values.items()}
 
     def dump_values(self, values: dict[str, Any]) -> codec.Dump:
         """The same for values that are not bound in the live namespace."""
@@ -176,7 +177,7 @@ class Capture:
         if pending.is_pending(value):
             value = pending.itself(value)
         if value is self.live:
-            value = codec.LIVE  # whoever reads it reads names, which are inputs of their own
+            value = LIVE  # whoever reads it reads names, which are inputs of their own
         return canonical.version(value, self.live, told, described, has_sets=has_sets)
 
     def binding(self, value: object, artifact: str, dump: codec.Dump) -> Binding:
@@ -231,17 +232,19 @@ class Capture:
         self,
         artifact: str,
         own: Collection[str] = (),
+        others: Collection[str] = (),
         settled: Mapping[str, type] = NONE,
         in_place: Collection[str] = (),
         chosen: dict[str, type] | None = None,
     ) -> dict[str, Any]:
         """The names and values of an artifact, not bound yet (:mod:`duranb.state.classes`);
         placeholders where one, or a part of one, cannot be loaded any more. ``own`` names are to be
-        bound, those ``in_place`` to what they are bound to; ``settled`` are the classes among those
-        that were loaded before, ``chosen`` those that come before others of the same code. Raises
+        bound, ``others`` by other artifacts, those ``in_place`` to what they are bound to;
+        ``settled`` are the classes among those that were loaded before, ``chosen`` those that come
+        before others of the same code. Raises
         :class:`duranb.errors.StoreError`, and what loading raises where it leaves nothing."""
         known = {} if chosen is None else chosen
-        into = Target(self.live, own, settled, self._classes, known, in_place, absent)
+        into = Target(self.live, own, others, settled, self._classes, known, in_place, absent)
         load = partial(codec.load, self._artifacts, artifact, into)
         with undrawn():
             try:

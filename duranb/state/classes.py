@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from duranb.code.looking import is_class, module_of
-from duranb.values.classes import holds
+from duranb.values.classes import give, holds
 from duranb.values.codec import Dump
 
 
@@ -38,8 +38,7 @@ def bound(value: Any) -> Any:
         return value
     if not issubclass(type(value.cls), type):  # it could not be loaded
         return value.cls
-    for name, held in value.held.items():
-        type.__setattr__(value.cls, name, held)
+    give(value.cls, value.held)
     return value.cls
 
 

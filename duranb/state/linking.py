@@ -27,8 +27,8 @@ from duranb.state.classes import whole
 from duranb.state.drawing import undrawn
 from duranb.state.groups import Holders, components
 from duranb.state.placeholder import Placeholder, absent
-from duranb.values import codec, dispatched, frames, immutable, views
-from duranb.values.classes import carried, hold
+from duranb.values import codec, dispatched, enclosed, frames, immutable, views
+from duranb.values.classes import carried, hold, variables
 from duranb.values.immutable import ATOMS
 from duranb.values.target import Target, class_in, loading_into
 
@@ -335,10 +335,16 @@ def copied(
 ) -> Any:
     """A copy of values in which some parts, by their ids, are other objects, and some memory has
     moved. Raises what pickling raises, and LookupError for memory of which a part only has."""
-    sink = io.BytesIO()
-    buffers: list[pickle.PickleBuffer] = []
-    pickler = _Linking(sink, capture.live, buffers.append, parts, moves)
-    pickler.dump(values)
+    of_classes: enclosed.Owners = {}
+    while True:
+        sink = io.BytesIO()
+        buffers: list[pickle.PickleBuffer] = []
+        pickler = _Linking(sink, capture.live, buffers.append, parts, moves)
+        pickler.enclosed = enclosed.Variables(of_classes)
+        pickler.dump(values)
+        if not pickler.enclosed.are_torn:
+            break
+        of_classes = pickler.enclosed.of
     with undrawn(), loading_into(Target(capture.live, absent=absent)):
         reader = _Linked(io.BytesIO(sink.getbuffer()), pickler.kept, buffers)
         return reader.load()
@@ -364,9 +370,16 @@ class _Linking(codec.NotebookPickler):
         """A live variable keeps what it holds."""
         return types.CellType() if id(variable) in self._parts else super().filling(variable)
 
+    def _kept(self, cls: type) -> bool:
+        """Whether a class is passed by: it is, with the variables of its functions, unless it comes
+        with what it holds."""
+        self.enclosed.note(cls, variables(cls))
+        return not carried(cls, self._namespace)
+
     def reduction(self, obj: Any) -> Any:
         """As it is, but for a class that comes with what it holds: it gets the copies."""
         if is_class(obj):
+            self.enclosed.note(obj, variables(obj))
             return _itself, (_Kept(obj),), carried(obj, self._namespace), None, None, hold
         return super().reduction(obj)
 
@@ -377,7 +390,7 @@ class _Linking(codec.NotebookPickler):
             self.kept.append(self._parts[id(obj)])
         elif kind is _Kept:
             self.kept.append(obj.value)
-        elif issubclass(kind, type) and carried(obj, self._namespace):
+        elif issubclass(kind, type) and not self._kept(obj):
             return None
         elif kind is Placeholder or issubclass(kind, type) or reconnect.is_handle(kind):
             self.kept.append(obj)

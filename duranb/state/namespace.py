@@ -109,7 +109,8 @@ class Namespace(Tracking):
         """
         state = randomness.decode(self._artifacts.get(random)) if random else None
         chosen = self._chosen(step.reads) if step is not None else {}
-        wrong = {n: b for n, b in target.items() if not self._is_right(n, b, chosen)}
+        taken_in = step.in_place if step is not None else ()
+        wrong = {n: b for n, b in target.items() if not self._is_right(n, b, chosen, taken_in)}
         if step is None:
             chosen = self._chosen(target.keys() - wrong.keys())
         wrong |= self._apart(target, wrong, step)
@@ -157,27 +158,32 @@ class Namespace(Tracking):
         each = ((name, kinds.values()) for name, kinds in found.items())
         return {name: kind for name, (kind, *more) in each if not more}
 
-    def _is_right(self, name: str, binding: Binding, chosen: Mapping[str, type]) -> bool:
+    def _is_right(
+        self, name: str, binding: Binding, chosen: Mapping[str, type], in_place: Collection[str]
+    ) -> bool:
         if not self._has_version(name, binding.version):
             return False
         seen = self._tracked[name]
         if type(seen.value) is Placeholder and binding.artifact:
             return False
         if any(
-            self._is_defined_anew(cls, chosen) or has_old_variables(cls, self.live)
+            self._is_defined_anew(cls, chosen, in_place) or has_old_variables(cls, self.live)
             for cls in seen.classes
         ):
             return False
         return seen.binding.artifact == binding.artifact
 
-    def _is_defined_anew(self, cls: type, chosen: Mapping[str, type]) -> bool:
-        """Whether a class was defined again, by the same code, and is another object by now: the
-        one of its name, or the one that what is ``chosen`` is made of."""
+    def _is_defined_anew(
+        self, cls: type, chosen: Mapping[str, type], in_place: Collection[str]
+    ) -> bool:
+        """Whether a class was defined again, by the same code or as what becomes the same
+        ``in_place``, and is another object by now: the one of its name, or the one that what is
+        ``chosen`` is made of."""
         name = qualname_of(cls)
         now = class_in(self.live, name) or chosen.get(name)
         if now is None or now is cls:
             return False
-        return identity.of_class(now) == identity.of_class(cls)
+        return name in in_place or identity.of_class(now) == identity.of_class(cls)
 
     def _apart(
         self, target: Mapping[str, Binding], wrong: Mapping[str, Binding], step: Restored | None
@@ -331,7 +337,7 @@ class Namespace(Tracking):
             try:
                 in_place = step.in_place if step is not None else ()
                 own = bindings.keys()
-                loaded = self._capture.load(artifact, own, settled, in_place, chosen)
+                loaded = self._capture.load(artifact, own, wanted, settled, in_place, chosen)
             except StoreError:
                 raise
             except BaseException as error:  # loading runs the values' own code

@@ -19,7 +19,8 @@ class Placeholder:
             self,
             "_duranb_message",
             f"{name} was a {binding.type} and could not be brought back ({binding.why}). Run the "
-            f"cell that makes it again, or register how with duranb.reconnect({binding.type!r})",
+            "cells again, from the one that makes it on, or register how with "
+            f"duranb.reconnect({binding.type!r})",
         )
 
     def __repr__(self) -> str:

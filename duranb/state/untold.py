@@ -50,7 +50,7 @@ class Untold:
             beside = Beside.now(uses, fn, reached(uses, reach, names=reach.data), data)
         names = reach.uses.keys() - reach.stores
         before = {n: reach.uses[n] for n in names if n in uses.live}
-        before[fn.__name__] = _own(fn)
+        before[_name(fn)] = _own(fn)
         found = [n for n in reach.data if is_a(uses.live.get(n), types.GeneratorType)]
         return cls(uses.live, fn, before, found, beside)
 
@@ -61,7 +61,7 @@ class Untold:
 
     def _definitions(self) -> Iterator[str]:
         for name, was in self.before.items():
-            if name == self.fn.__name__:
+            if name == _name(self.fn):
                 now = _own(self.fn)
             else:
                 now = identity.of_callable(self.live[name]) if name in self.live else was
@@ -96,6 +96,10 @@ def is_begun(value: object) -> bool:
     return True
 
 
+def _name(fn: Callable[..., Any]) -> str:
+    return getattr(fn, "__name__", "")
+
+
 def _own(fn: Callable[..., Any]) -> str:
     """The attributes of the function itself: what else it holds is among what it is given."""
-    return identity.of_callable(dict(vars(fn)))
+    return identity.of_callable(dict(getattr(fn, "__dict__", {})))

@@ -10,6 +10,7 @@ store that is whole, and doing it again finishes it.
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -106,8 +107,8 @@ def write_files(index: Index, plan: Plan, redaction: Redaction) -> None:
 
 def held(folder: Path, holds: Callable[[Data], object]) -> list[Path]:
     """Files of a store beside its history that hold something: what was set aside, and what others
-    have left there to be taken in. What was set aside of an encrypted store cannot be looked
-    through, and may hold it. Raises OSError."""
+    have left there to be taken in. What cannot be looked through may hold it: what was set aside of
+    an encrypted store, and what is no such file by its size. Raises OSError."""
     found = []
     encrypted = encryption.is_encrypted(current(folder, LOG))
     for place in BESIDE:
@@ -118,12 +119,15 @@ def held(folder: Path, holds: Callable[[Data], object]) -> list[Path]:
 
 
 def _holds(path: Path, holds: Callable[[Data], object], encrypted: bool) -> bool:
-    if not encrypted:
-        with guarded.reading(path) as file:
-            return bool(holds(file.read()))
     try:
+        if not encrypted:
+            return bool(holds(guarded.text_of(path)))
         return path.parent.name not in LETTERS or bool(holds(encryption.letter(path)))
     except ValueError:
+        return True
+    except OSError as error:
+        if error.errno != errno.EFBIG:
+            raise
         return True
 
 

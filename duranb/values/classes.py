@@ -23,7 +23,7 @@ import xxhash
 
 from duranb.code import identity
 from duranb.code.looking import dict_of, is_class, module_of, mro_of, qualname_of
-from duranb.values import definitions, members, recipes
+from duranb.values import definitions, enclosed, members, recipes, undisturbed
 from duranb.values.immutable import is_immutable
 from duranb.values.target import class_in, target
 from duranb.values.unpickling import loads
@@ -32,6 +32,7 @@ from duranb.values.unpickling import loads
 def definition(cls: type) -> object:
     """What the definition of a class is pickled as."""
     # Pickling an instance notes these in its class, which would look like a change of it.
+    undisturbed.note_slots(cls)
     copyreg._slotnames(cls)  # type: ignore[attr-defined]
     return (cls, members.told(cls)) if issubclass(cls, enum.Enum) else cls
 
@@ -64,11 +65,32 @@ def carried(cls: type, live: Mapping[str, Any]) -> dict[str, Any]:
 
 def holds(cls: type) -> dict[str, Any]:
     """The lists, instances and other changeable values that a class of the notebook holds, and the
-    functions it was given that are not of its body: they have names of their own."""
-    if module_of(cls) != "__main__" or not all(map(_is_plain, mro_of(type(cls)))):
+    functions it was given that are not of its body: they have names of their own. With what its
+    functions hold."""
+    if not _is_looked_at(cls):
         return {}
     body = f"{qualname_of(cls)}."
-    return {n: v for n, v in identity.attributes(cls).items() if _is_state(n, v, body)}
+    found = {n: v for n, v in identity.attributes(cls).items() if _is_state(n, v, body)}
+    inside = enclosed.held(cls, lambda value: _is_state("", value, body))
+    return {**found, enclosed.NAME: inside} if inside else found
+
+
+def variables(cls: type) -> dict[enclosed.Place, types.CellType]:
+    """The variables of closures that are stored as a class's own."""
+    return enclosed.variables(cls) if _is_looked_at(cls) else {}
+
+
+def give(cls: type, held: Mapping[str, Any]) -> None:
+    """Give a class what it held."""
+    for name, value in held.items():
+        if name == enclosed.NAME:
+            enclosed.give(cls, value)
+        else:
+            type.__setattr__(cls, name, value)
+
+
+def _is_looked_at(cls: type) -> bool:
+    return module_of(cls) == "__main__" and all(map(_is_plain, mro_of(type(cls))))
 
 
 def _is_plain(metaclass: type) -> bool:
@@ -92,6 +114,10 @@ def _is_state(name: str, value: Any, body: str) -> bool:
     if kind is types.MethodType or kind is weakref.ref:
         of = value.__self__ if kind is types.MethodType else value()
         return not issubclass(type(of), type) and _is_state("", of, body)
+    if kind in _WRAPPERS and type(value.__func__) is not types.FunctionType:
+        return _is_state("", value.__func__, body)
+    if kind is types.BuiltinMethodType and not issubclass(type(value.__self__), _NO_STATE):
+        return _is_state("", value.__self__, body)
     if is_immutable(value):
         return False
     # A descriptor of the notebook's may keep there what its instances are given.
@@ -102,14 +128,15 @@ def _is_state(name: str, value: Any, body: str) -> bool:
 
 
 _NAMED = (types.FunctionType, functools._lru_cache_wrapper)
+_WRAPPERS = (staticmethod, classmethod)
+_NO_STATE = (type, types.ModuleType)
 _METHODS = (types.FunctionType, staticmethod, classmethod, property)
 
 
 def hold(cls: type, held: Mapping[str, Any]) -> None:
     """Give a class that no name stands for what it held; one that is bound has that from there."""
     if target().class_named(qualname_of(cls)) is not cls:
-        for name, value in held.items():
-            type.__setattr__(cls, name, value)
+        give(cls, held)
 
 
 _loaded: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
@@ -129,7 +156,7 @@ def load(
         for known in find():
             if known is None or (takes_in and known is not live):
                 continue
-            if _is_it(known, name, fingerprint):
+            if _is_it(known, name, fingerprint, stays=known is live and into.stays(name)):
                 into.chosen.setdefault(name, known)
                 return known
     before = dict(vars(live)) if live is not None else {}
@@ -210,21 +237,24 @@ def _forget(cls: type) -> None:
         cloudpickle._DYNAMIC_CLASS_TRACKER_BY_ID.pop(number, None)
 
 
-def _is_it(cls: type, name: str, fingerprint: str) -> bool:
+def _is_it(cls: type, name: str, fingerprint: str, *, stays: bool) -> bool:
+    """Whether a class is the one that is told, and made of what is alive: one that ``stays`` is as
+    the cells above have made it."""
     if qualname_of(cls) != name or identity.of_class(cls) != fingerprint:
         return False
-    return _is_current(cls)
+    return stays or _is_current(cls)
 
 
 def _is_current(cls: type) -> bool:
     """Whether the notebook's classes that a class is made of are those that are alive: none was
-    defined again since, by the same code."""
+    defined again since, by the same code or as what is about to become the one that was stored."""
     into = target()
     for part in _made_of(cls):
-        now = into.class_named(qualname_of(part)) if module_of(part) == "__main__" else part
+        name = qualname_of(part)
+        now = into.class_named(name) if module_of(part) == "__main__" else part
         if now is None or now is part or now is cls:
             continue
-        if identity.of_class(now) == identity.of_class(part):
+        if name in into.in_place or identity.of_class(now) == identity.of_class(part):
             return False
     return not has_old_variables(cls, into.live)
 

@@ -41,6 +41,7 @@ from duranb.values import (
     contents,
     definitions,
     dispatched,
+    enclosed,
     forwarding,
     frames,
     given,
@@ -68,7 +69,8 @@ from duranb.values.met import Defined, Definitions, Met
 from duranb.values.missing import Missing
 from duranb.values.ordinary import is_ordinary
 from duranb.values.sink import Pieces
-from duranb.values.target import Target, live_namespace, loading_into
+from duranb.values.standing import LIVE, Globals, Live
+from duranb.values.target import Target, loading_into
 from duranb.values.unpickling import loads
 from duranb.values.views import load as _load_view  # noqa: F401 older stores name it so
 
@@ -172,7 +174,7 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         self._reducer = reducer
         self._inside = inside
         self.definitions: Definitions = {}
-        self._variables: set[int] = set()
+        self.enclosed = enclosed.Variables()
 
     def reducer_override(self, obj: Any) -> Any:
         if is_leaf(obj):
@@ -193,7 +195,7 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
                 return self._function(obj, LIVE)
             module = held.module_of(obj)
             if module is not None and not held.is_global(obj):
-                return compiled.settled(obj, self._function(obj, _Globals(module)))
+                return compiled.settled(obj, self._function(obj, Globals(module)))
             return compiled.settled(obj, super().reducer_override(obj))
         if issubclass(kind, type):
             self.met.code.append(obj)
@@ -204,10 +206,10 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
             if module_of(obj) == "__main__" and id(obj) not in self._inside:
                 return classes.reduction(obj, self._namespace, *self._definition(obj))
             made = definitions.whole(obj, skeletons.quiet(obj, super().reducer_override(obj)))
-            return members.without_aliases(obj, made) if issubclass(obj, enum.Enum) else made
+            return members.whole(obj, made) if issubclass(obj, enum.Enum) else made
         if kind is types.CellType:
-            if id(obj) in self._variables:
-                return types.CellType, ()  # its function fills it
+            if (found := self.enclosed.reduction(obj)) is not None:
+                return found
         elif kind is types.CodeType:
             if obj.co_filename == definitions.GENERATED:
                 return definitions.generated(self.dispatch_table[kind](obj))
@@ -219,7 +221,7 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
             ordinary = is_ordinary(kind)
             found = dispatched.registry(obj) if kind is MappingProxyType else None
             found = found or (None if ordinary else special(obj))
-            if kind is types.MethodType and self._inside:
+            if self._inside:
                 found = recipes.within(obj, found, self._inside)
             if found is None and self._reducer is not None:
                 found = self._reducer(obj)
@@ -243,7 +245,7 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         pickler.dump(obj)
         return {i: met for i, (_, met) in pickler.memo.copy().items()}
 
-    def _function(self, function: types.FunctionType, names: _Live | _Globals) -> Any:
+    def _function(self, function: types.FunctionType, names: Live | Globals) -> Any:
         """As cloudpickle does it, but for the globals: today's, of the namespace or a module."""
         make, arguments, state, *rest = self._dynamic_function_reduce(function)
         code, _, *others = arguments
@@ -255,13 +257,16 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         make, arguments, state, *rest = super()._dynamic_function_reduce(function)
         variables = function.__closure__
         if variables:
-            self._variables.update(map(id, variables))
+            self.enclosed.filled(variables)
             arguments = (*arguments[:-1], variables)
             state[1]["__closure__"] = tuple(map(self.filling, variables))
         return (make, arguments, state, *rest)
 
     def filling(self, variable: types.CellType) -> types.CellType:
-        """What fills a variable, which is empty until its function, which it may hold, is there."""
+        """What fills a variable, which is empty until its function, which it may hold, is there;
+        nothing where it is a class's."""
+        if id(variable) in self.enclosed.of:
+            return types.CellType()
         return types.CellType(*definitions.content(variable))
 
     def _definition(self, cls: type) -> tuple[bytes, str]:
@@ -276,9 +281,11 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
                 sink, self._namespace, None, self._reducer, inside, self.missing, met
             )
             inner.dump(classes.definition(cls))
-            known = Defined(cls, sink.getvalue(), identity.of_class(cls), met)
+            pickled, code = sink.getvalue(), identity.of_class(cls)
+            known = Defined(cls, pickled, code, met, classes.variables(cls))
             if not self._inside and self.missing is None:
                 self.definitions[id(cls)] = known
+        self.enclosed.note(cls, known.variables)
         self.met.code += known.met.code
         self.met.described += known.met.described
         return known.pickle, known.identity
@@ -344,27 +351,6 @@ def _viewed(of: Any, code: Any, shape: tuple[int, ...]) -> memoryview:
     return found
 
 
-class _Live:
-    """Stands for the live namespace in a pickle."""
-
-    def __reduce__(self) -> Any:
-        return live_namespace, ()
-
-
-LIVE = _Live()
-"""Stands for the live namespace in what is pickled."""
-
-
-class _Globals:
-    """Stands for a module's globals in a pickle."""
-
-    def __init__(self, module: str) -> None:
-        self._module = module
-
-    def __reduce__(self) -> Any:
-        return held.module_globals, (self._module,)
-
-
 def _array(array: Any) -> tuple[Any, ...] | None:
     """How an array is pickled that is not as NumPy does it, or None."""
     exact = type(array) is sys.modules["numpy"].ndarray
@@ -394,6 +380,7 @@ def _dump(
     definitions: Definitions | None,
 ) -> Dump:
     whole: frozenset[int] = frozenset()
+    of_classes: enclosed.Owners = {}
     kind = NotebookPickler
     while True:
         sink = Pieces()
@@ -402,7 +389,11 @@ def _dump(
         pickler = kind(sink, live, beside.append, reducer, missing=missing, windows=windows)
         if kind is NotebookPickler and definitions is not None:
             pickler.definitions = definitions
+        pickler.enclosed = enclosed.Variables(of_classes)
         pickler.dump(value)
+        if pickler.enclosed.are_torn:
+            of_classes = pickler.enclosed.of
+            continue
         torn = windows.torn(pickler.memo.copy()) if windows.found else frozenset()
         if not torn <= whole:
             whole |= torn

@@ -5,6 +5,8 @@ from __future__ import annotations
 import types
 from dataclasses import dataclass, field
 
+from duranb.values.enclosed import Place
+
 
 @dataclass
 class Met:
@@ -17,12 +19,14 @@ class Met:
 
 @dataclass(frozen=True)
 class Defined:
-    """A class with its pickled definition, the identity of its code, and what was met in it."""
+    """A class with its pickled definition, the identity of its code, what was met in it, and
+    the variables of closures that its functions have."""
 
     cls: type
     pickle: bytes
     identity: str
     met: Met
+    variables: dict[Place, types.CellType]
 
 
 Definitions = dict[int, Defined]

@@ -21,16 +21,17 @@ class Target:
     """A namespace, and what loading has to know of its classes.
 
     What a class of the notebook holds is only told by an artifact where the class is one of its
-    ``own`` names (None: any). ``settled`` are classes by their names that are loaded already and
-    bound later; ``unbound`` gives the classes of live values, be they bound to a name or not, and
-    ``chosen`` are those of them, by their names, that come before others of the same code: it grows
-    by what is found. Those
-    named ``in_place`` were changed where they are: what is alive stays, and takes that in. What
+    ``own`` names (None: any); ``others`` are loaded with it, by artifacts of theirs. ``settled``
+    are classes by their names that are loaded already and bound later; ``unbound`` gives the
+    classes of live values, be they bound to a name or not, and ``chosen`` are those of them, by
+    their names, that come before others of the same code: it grows by what is found. Those named
+    ``in_place`` were changed where they are: what is alive stays, and takes that in. What
     ``absent(type, where)`` gives stands for a secret that would have to be found there.
     """
 
     live: dict[str, Any]
     own: Collection[str] | None = None
+    others: Collection[str] = ()
     settled: Mapping[str, type] = field(default_factory=lambda: MappingProxyType({}))
     unbound: Callable[[], Collection[type]] = tuple
     chosen: dict[str, type] = field(default_factory=dict)
@@ -40,6 +41,10 @@ class Target:
     def owns(self, name: str) -> bool:
         """Whether what is being loaded tells what this class holds."""
         return self.own is None or name.partition(".")[0] in self.own
+
+    def stays(self, name: str) -> bool:
+        """Whether the live class of this name is not to be bound anew by what is loaded."""
+        return not self.owns(name) and name.partition(".")[0] not in self.others
 
     def class_named(self, name: str) -> type | None:
         """The class of this qualified name that is bound in the namespace, or is about to be."""

@@ -144,7 +144,7 @@ def _files(folder: Path, looked_at: set[str]) -> Iterator[Path]:
 
 
 def _in_artifact(data: Buffer) -> Iterator[str]:
-    yield from _in(bytes(data))
+    yield from _in(data)
     if bytes(data[:4]) == MAGIC:
         with contextlib.suppress(StoreError):  # it only begins like an exchange
             exchange = decode(data)
@@ -153,8 +153,8 @@ def _in_artifact(data: Buffer) -> Iterator[str]:
                 yield from _in(plain)
 
 
-def _in(data: bytes) -> Iterator[str]:
-    return (_named(data[start:end]) for start, end in KNOWN.find(data))
+def _in(data: Buffer) -> Iterator[str]:
+    return (_named(bytes(data[start:end])) for start, end in KNOWN.find(data))
 
 
 def _named(secret: bytes) -> str:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -56,6 +59,7 @@ def test_conversations_are_as_chat_apis_have_them(memory: Memory) -> None:
         {"role": "assistant", "content": None, "tool_calls": [{"id": "1"}]},
     ]
     assert memory.messages(last=1)[0]["role"] == "assistant" and memory.messages(last=0) == []
+    assert memory.messages(last=3) == memory.messages(last=100) == memory.messages()
     assert memory.conversations() == ["", "other"]
     memory.messages().clear()
     assert len(memory.messages()) == 2
@@ -153,3 +157,70 @@ def test_what_cannot_be_compared_is_refused(world: World, memory: Memory) -> Non
     with pytest.raises(UsageError, match="await aadd"):
         duranb.memory("async", embed=vectors).add("tea")
     assert asyncio.run(duranb.memory("async", embed=vectors).aadd("tea")).id == 1
+
+
+def test_what_was_noted_is_found_by_what_was_noted(world: World, memory: Memory) -> None:
+    """A tuple, a set or a time comes back as JSON has it, and is looked for as it was given."""
+    noted = {"tags": ("a", "b"), "when": datetime(2026, 1, 2), "seen": {3, 1}}
+    memory.add("tea", **noted)
+    memory.add("coffee", tags=("a",))
+    assert [f.text for f in memory.facts(**noted)] == ["tea"]
+    assert [f.text for f in memory.recall("tea", seen={1, 3})] == ["tea"]
+    assert [f.text for f in memory.recall("tea", tags=["a"])] == ["coffee"]
+    with pytest.raises(UsageError, match="values of JSON beside a text"):
+        memory.add("rome", where=object())
+    assert len(memory.facts()) == 2
+
+
+def test_what_is_done_to_an_answer_is_not_remembered(memory: Memory) -> None:
+    """Messages and facts are whoever asked for them's: they may add to them."""
+    memory.say("user", [{"type": "text", "text": "look"}])
+    memory.messages()[0]["content"].append({"type": "image_url"})
+    assert memory.messages() == [{"role": "user", "content": [{"type": "text", "text": "look"}]}]
+    added = memory.add("tea", tags=["a"])
+    for fact in (added, *memory.facts(), *memory.recall("tea")):
+        fact.about["tags"].append("b")
+    assert memory.facts()[0].about == {"tags": ["a"]}
+
+
+def test_what_has_no_direction_is_close_to_nothing(world: World, memory: Memory) -> None:
+    """A vector of zeros comes last, and what is no vector at all is refused before it is noted."""
+    none = {"nothing": [0.0] * 5, "broken": [float("nan")] * 5, "empty": []}
+    world.live["embed"] = lambda texts: [none.get(t) or embed([t])[0] for t in texts]
+    world.plain(MADE)
+    memory = world.live["memory"]
+    memory.add("nothing")
+    memory.add("oslo")
+    assert [(f.text, round(f.score)) for f in memory.recall("oslo")] == [
+        ("oslo", 1),
+        ("nothing", 0),
+    ]
+    for text in ("broken", "empty"):
+        none["empty"] = none[text]
+        with pytest.raises(UsageError, match="cannot be compared"):
+            duranb.memory("m", embed=lambda texts: [none["empty"]]).add(text)
+    with pytest.raises(UsageError, match="given 1 text and gave 2 vectors"):
+        duranb.memory("m", embed=lambda texts: [[1.0], [2.0]]).add("tea")
+    with pytest.raises(UsageError, match="cannot be compared"):
+        memory.recall("broken")
+    assert len(memory.facts()) == 2 and duranb.memory("m").facts() == []
+
+
+def test_vectors_of_two_models_are_not_compared(world: World) -> None:
+    """They may be of one length and say nothing about one another: asking is refused, by name,
+    in the next process too."""
+
+    class Client:
+        def __init__(self) -> None:
+            self.embeddings = self
+
+        def create(self, **asked: Any) -> Any:
+            data = [SimpleNamespace(embedding=vector) for vector in embed(asked["input"])]
+            return SimpleNamespace(data=data)
+
+    duranb.memory(embed="small", client=Client()).add("tea")
+    world.start()
+    for ask in (lambda m: m.recall("tea"), lambda m: m.add("coffee")):
+        with pytest.raises(UsageError, match="vectors of small, and this one is of large"):
+            ask(duranb.memory(embed="large", client=Client()))
+    assert duranb.memory(embed="small", client=Client()).recall("tea")[0].text == "tea"

@@ -69,6 +69,20 @@ def test_run_goes_on_through_kernels_that_die(tmp_path: Path) -> None:
     assert not any(c.get("outputs") for c in nbformat.read(path, as_version=4).cells), "changed"
 
 
+def test_run_begins_again_where_something_that_cannot_be_stored_is_needed(tmp_path: Path) -> None:
+    """An edited step needs a generator: the step that makes it runs again, and what is beside it is
+    restored. Without anybody who runs a cell again, that takes another kernel."""
+    make = "%%durable make\nnote('make')\nlines = (n for n in range(4))"
+    cells = [NOTE, make, "%%durable beside\nnote('beside')\nx = 1"]
+    path = write(tmp_path, *cells, "%%durable use\ntotal = sum(lines)")
+    assert duranb(tmp_path, "run", path).returncode == 0
+    path = write(tmp_path, *cells, "%%durable use\ntotal = sum(lines) * 2\nnote(str(total))")
+    done = duranb(tmp_path, "run", path)
+    assert done.returncode == 0, done.stderr
+    assert ran(tmp_path) == ["make", "beside", "make", "12"]
+    assert "step 'use' needs lines, which is made again by make" in " ".join(done.stderr.split())
+
+
 def test_run_gives_up_on_a_kernel_that_always_dies(tmp_path: Path) -> None:
     """Deaths without progress are bounded."""
     path = write(tmp_path, NOTE, "import os\nnote('died')\nos._exit(1)")

@@ -86,6 +86,49 @@ def test_a_chat_that_forgot_a_restored_turn_is_refused_before_the_next_one(
     assert again.error is None and kernel.value("(b, chat.said)") == "(2, ['first', 'two'])"
 
 
+COUNT = "def count():\n    n = 0\n    while True:\n        n += 1\n        yield n"
+
+
+def test_what_cannot_be_stored_is_made_again_once_a_step_could_not_run_without(
+    kernels: Kernels,
+) -> None:
+    """The steps that made a generator what it was are restored as long as nobody needs it. When an
+    edited step did, they run with the next Run All, also in the kernel after that one."""
+    cells = [
+        COUNT,
+        "%%durable a\nit = count()\nfirst = next(it)",
+        "%%durable b\nsecond = next(it)",
+        "%%durable c\nbeside = 1",
+        "%%durable d\nthird = next(it)",
+    ]
+    kernel, again = lives(kernels, cells, cells)
+    assert all("nothing ran" in result.text for result in again[1:])
+    changed = [*cells[:-1], "%%durable d\nthird = next(it) * 10"]
+    refused = [kernel.run(cell) for cell in changed]
+    assert refused[-1].error is not None and refused[-1].error[0] == "NotRestorable"
+    kernel.kill()
+    kernel.start()
+    results = [kernel.run(cell) for cell in changed]
+    assert kernel.value("(first, second, third)") == "(1, 2, 30)", [r.text for r in results]
+    assert ["nothing ran" in r.text for r in results] == [False, False, False, True, False]
+    shown = kernel.run("%duranb show b").text
+    assert "step 'd' needs it, which it makes and which cannot be stored" in shown
+    kernel.kill()
+    kernel.start()
+    results = [kernel.run(cell) for cell in changed]
+    assert all("nothing ran" in result.text for result in results[1:])
+
+
+def test_what_a_plain_cell_could_not_do_without_is_made_again(kernels: Kernels) -> None:
+    """It is told to run the cells again from the one that makes it on: that one runs then."""
+    cells = [COUNT, "%%durable a\nit = count()\nfirst = next(it)"]
+    kernel, again = lives(kernels, cells, [*cells, "next(it)"])
+    assert "nothing ran" in again[1].text
+    assert again[2].error is not None and "Run the cells again" in again[2].error[1]
+    assert "nothing ran" not in kernel.run(cells[1]).text
+    assert kernel.value("next(it)") == "2"
+
+
 def test_a_sharer_that_is_gone_or_another_by_now_is_no_reason_to_run_again(
     kernels: Kernels,
 ) -> None:

@@ -173,14 +173,16 @@ def test_what_was_told_of_the_notebooks_classes_and_functions_is_named(kernel: K
 
 
 def test_what_code_alone_brings_about_comes_back_or_is_named(kernel: Kernel) -> None:
-    """The modes of new files and annotations come back; registries of libraries, and what a
-    function has cached, are named, but where they are as the step left them."""
+    """The modes of new files and annotations come back; registries of libraries, what a function
+    has cached, and what a call gave for an annotation are named, but where they are as the step
+    left them."""
     before = (
         "%%durable before\nimport codecs, functools, mimetypes, os\n"
         "@functools.lru_cache\ndef twice(n):\n    return n * 2"
     )
     step = (
         "%%durable s\nold = os.umask(0o027)\nn: int = 1\nword: 'text' = 'a'\nmany: list[int] = []\n"
+        "how: slice(1) = 0\nfor each in ():\n    pass\nelse:\n    either: int | str = 4\n"
         "mimetypes.add_type('text/told', '.told')\n"
         "codecs.register_error('told', lambda error: ('?', error.end))\n"
         "four = twice(2)"
@@ -193,18 +195,19 @@ def test_what_code_alone_brings_about_comes_back_or_is_named(kernel: Kernel) -> 
     assert "also set" not in kernel.run(before).notices
     notices = kernel.run(step).notices
     for name in (
-        "annotations: many",
+        "annotations: how",
         "registrations: mimetypes.types_map[.told] = 'text/told'",
         "registrations: codecs.register_error()",
         "caches: twice",
     ):
         assert name in notices
-    assert kernel.value("__annotations__") == "{'n': <class 'int'>, 'word': 'text'}"
+    shown = "{'n': <class 'int'>, 'word': 'text', 'many': list[int], 'either': int | str}"
+    assert kernel.value("__annotations__") == shown
     assert kernel.value("os.umask(0o022)") == "23"
-    kernel.run("twice(2)\nmany: list[int]\nmimetypes.add_type('text/told', '.told')")
+    kernel.run("twice(2)\nhow: int\nmimetypes.add_type('text/told', '.told')")
     notices = kernel.run(step).notices
     assert "codecs.register_error()" in notices
-    assert not any(each in notices for each in ("many", "mimetypes", "caches")), notices
+    assert not any(each in notices for each in ("how", "mimetypes", "caches")), notices
 
 
 def test_settings_that_a_library_gives_by_a_function_are_set_again(

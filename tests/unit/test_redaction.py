@@ -400,8 +400,8 @@ def test_a_secret_in_a_compressed_answer_is_taken_out_with_it(notebook: Path) ->
 
 
 def test_what_others_left_there_goes_too_and_the_stores_of_runs_are_named(notebook: Path) -> None:
-    """A signal that nobody has taken yet is removed, which is said before; each of many runs has a
-    store of its own, and how it is reached is said."""
+    """A signal that nobody has taken yet is removed, which is said before, and so is what says that
+    it has 8 TB; each of many runs has a store of its own, and how it is reached is said."""
     secret = canary()
     session = filled(notebook, secret)
     path = session.store_path
@@ -409,12 +409,16 @@ def test_what_others_left_there_goes_too_and_the_stores_of_runs_are_named(notebo
         (path / left).parent.mkdir()
         (path / left).write_text(f"said {secret}")
     (path / "signals" / "2.json").write_text("nothing")
+    with (path / "answers" / "8.json").open("wb") as giant:
+        giant.truncate(8 << 40)
     filled(notebook / "monday", secret).close()
     for change in (session.redact(secret), session.forget("ask")):
         assert "monday" in str(change) and f"{change.verb} agent.ipynb/RUN" in str(change)
     change = session.redact(secret)
     assert "removes signals/1.json" in str(change) and "removes answers/7.json" in str(change)
+    assert "removes answers/8.json" in str(change)
     asyncio.run(change.apply())
+    assert not (path / "answers" / "8.json").exists()
     assert secret.encode() not in everything(path) and (path / "signals" / "2.json").exists()
     session.close()
     done = CliRunner().invoke(cli, ["redact", f"{notebook}/monday", "--yes"], input=f"{secret}\n")

@@ -98,6 +98,47 @@ def test_an_instance_is_of_the_class_of_what_it_was_made_of(code: str) -> None:
     assert type(kernel["y"]) is type(kernel["x"])
 
 
+GENERIC = """
+from typing import Generic, TypeVar
+T = TypeVar("T")
+class History(Generic[T]):
+    def add(self, value: T) -> T: return value
+"""
+
+
+def test_an_instance_is_of_the_live_class_though_its_type_variable_was_bound_anew() -> None:
+    """The cell that ran binds the variable once more below the class: that class is alive, and
+    what is restored is of it."""
+    first = Kernel()
+    first.run(GENERIC)
+    made = first.run("history = History()")
+    second = Kernel(first.artifacts)
+    second.run(GENERIC + "T = TypeVar('T')")
+    given(second, made, "history", reads={"History"})
+    assert type(second["history"]) is second["History"]
+
+
+@pytest.mark.parametrize("here", [True, False], ids=["the same kernel", "another one"])
+def test_a_subclass_is_built_on_the_base_that_takes_in_what_it_registered(here: bool) -> None:
+    """A class in whose metaclass its subclasses are noted was defined again: the restored subclass
+    is built on that one, which is noted to have it."""
+    code = """
+class Meta(type):
+    known = []
+    def __init__(cls, *args): cls.known.append(cls.__name__)
+class Base(metaclass=Meta): pass
+"""
+    first = Kernel()
+    first.run(code)
+    made = first.run("class Sub(Base): pass")
+    second = first if here else Kernel(first.artifacts)
+    second.run(code)
+    given(second, made, "Sub", "Base", "Meta", reads={"Base"}, in_place={"Base", "Meta"})
+    assert second["Sub"].__bases__ == (second["Base"],)
+    assert type(second["Sub"]) is second["Meta"]
+    assert second["Meta"].known == ["Base", "Sub"]
+
+
 def test_instances_of_one_class_are_so_again_though_it_has_no_name() -> None:
     """Each was stored by another kernel, with a definition of its own."""
     code = "class A: n = 1\nx = A()\ndel A"
