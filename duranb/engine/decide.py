@@ -19,7 +19,7 @@ from duranb.engine.cleaning import start_clean
 from duranb.engine.runtime import Runtime
 from duranb.engine.spec import Spec
 from duranb.errors import NotRestorable
-from duranb.record.model import ABSENT, CONTESTED, REWOUND, UNTOLD, Execution, Status
+from duranb.record.model import ABSENT, BESIDE, CONTESTED, REWOUND, UNTOLD, Execution, Status
 from duranb.state import beside, process, randomness
 from duranb.state.randomness import OWN, UNSEEDED
 
@@ -170,6 +170,8 @@ def unlike(
     for name, binding in recorded.outputs.items():
         if binding.why in (CONTESTED, UNTOLD):
             return f"{name} {binding.why}"
+        if binding.why == BESIDE and recorded.id not in runtime.here.get(recorded.step, ()):
+            return f"{name} {BESIDE}"
         made = name in namespace.live and namespace.version(name) == binding.version
         if binding.why == registered.WHY and not made:
             return f"class {name} is not there, and {registered.WHY}"

@@ -55,9 +55,13 @@ class Untold:
         return cls(uses.live, fn, before, found, beside)
 
     def altered(self) -> list[str]:
-        """The names of those that are not what they were, or may have been gone through."""
-        begun = filter(self._begun, self.generators)
-        return sorted({*self._definitions(), *begun, *self.beside.altered()})
+        """The names of those that are not what they were, or may have been gone through, with those
+        of what lies beside variables."""
+        return sorted({*self.inside(), *self.beside.altered()})
+
+    def inside(self) -> set[str]:
+        """The same without what lies beside variables."""
+        return {*self._definitions(), *filter(self._begun, self.generators)}
 
     def _definitions(self) -> Iterator[str]:
         for name, was in self.before.items():
