@@ -10,9 +10,11 @@ import __future__
 
 import decimal
 import locale
+import os
 import re
 import sys
 from collections.abc import Callable, Collection
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,10 +36,15 @@ class _Setting(NamedTuple):
 
 def _folder(root: Path) -> str:
     try:
-        now = Path.cwd()
+        return _within(root, os.getcwd())
     except OSError:
         return "gone"
+
+
+@lru_cache(maxsize=64)  # it is looked at with each item of a map
+def _within(root: Path, folder: str) -> str:
     # One outside of the project, as a temporary folder is, has another name in each process.
+    now = Path(folder)
     return str(now.relative_to(root)) if now.is_relative_to(root) else "elsewhere"
 
 
