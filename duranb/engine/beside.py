@@ -20,11 +20,12 @@ import blake3
 
 from duranb.code import identity
 from duranb.code.looking import is_a, own_failure
-from duranb.engine.decide import touched
+from duranb.engine.decide import is_ignored, touched
 from duranb.engine.runtime import Runtime
 from duranb.engine.spec import Spec
 from duranb.record.model import ABSENT
 from duranb.state import process
+from duranb.state.beside import Beside
 from duranb.state.inplace import can_change, numbered
 from duranb.state.untold import Untold
 from duranb.values.immutable import is_atom, is_immutable
@@ -77,7 +78,10 @@ class Reached:
         held = touched(runtime, spec, reach, self._names)
         self._around = sorted(held.reads | held.sets)
         self._versions = self._now()
-        self._untold = Untold.now(uses, _function_of(fn), reach)
+        inner, skip = _function_of(fn), functools.partial(is_ignored, ignore=ignored)
+        values = [self._live[n] for n in self._names if n in self._live]
+        beside = Beside.now(uses, inner, held, values, skip)
+        self._untold = Untold.now(uses, inner, reach, beside)
         self._print = uses.fingerprint(fn)
         told = [self._print, *(f"{n}={reach.uses[n]}" for n in sorted(reach.uses))]
         told += [f"{n}:{v}" for n, v in self._versions.items() if n[1:] not in process.NAMES]

@@ -23,7 +23,7 @@ import xxhash
 
 from duranb.code import identity
 from duranb.code.looking import dict_of, is_class, module_of, mro_of, qualname_of
-from duranb.values import definitions, enclosed, members, recipes
+from duranb.values import definitions, enclosed, members, recipes, undisturbed
 from duranb.values.immutable import is_immutable
 from duranb.values.target import class_in, target
 from duranb.values.unpickling import loads
@@ -32,6 +32,7 @@ from duranb.values.unpickling import loads
 def definition(cls: type) -> object:
     """What the definition of a class is pickled as."""
     # Pickling an instance notes these in its class, which would look like a change of it.
+    undisturbed.note_slots(cls)
     copyreg._slotnames(cls)  # type: ignore[attr-defined]
     return (cls, members.told(cls)) if issubclass(cls, enum.Enum) else cls
 
@@ -113,6 +114,10 @@ def _is_state(name: str, value: Any, body: str) -> bool:
     if kind is types.MethodType or kind is weakref.ref:
         of = value.__self__ if kind is types.MethodType else value()
         return not issubclass(type(of), type) and _is_state("", of, body)
+    if kind in _WRAPPERS and type(value.__func__) is not types.FunctionType:
+        return _is_state("", value.__func__, body)
+    if kind is types.BuiltinMethodType and not issubclass(type(value.__self__), _NO_STATE):
+        return _is_state("", value.__self__, body)
     if is_immutable(value):
         return False
     # A descriptor of the notebook's may keep there what its instances are given.
@@ -123,6 +128,8 @@ def _is_state(name: str, value: Any, body: str) -> bool:
 
 
 _NAMED = (types.FunctionType, functools._lru_cache_wrapper)
+_WRAPPERS = (staticmethod, classmethod)
+_NO_STATE = (type, types.ModuleType)
 _METHODS = (types.FunctionType, staticmethod, classmethod, property)
 
 

@@ -206,7 +206,7 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
             if module_of(obj) == "__main__" and id(obj) not in self._inside:
                 return classes.reduction(obj, self._namespace, *self._definition(obj))
             made = definitions.whole(obj, skeletons.quiet(obj, super().reducer_override(obj)))
-            return members.without_aliases(obj, made) if issubclass(obj, enum.Enum) else made
+            return members.whole(obj, made) if issubclass(obj, enum.Enum) else made
         if kind is types.CellType:
             if (found := self.enclosed.reduction(obj)) is not None:
                 return found
@@ -221,7 +221,7 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
             ordinary = is_ordinary(kind)
             found = dispatched.registry(obj) if kind is MappingProxyType else None
             found = found or (None if ordinary else special(obj))
-            if kind is types.MethodType and self._inside:
+            if self._inside:
                 found = recipes.within(obj, found, self._inside)
             if found is None and self._reducer is not None:
                 found = self._reducer(obj)

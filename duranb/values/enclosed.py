@@ -1,4 +1,4 @@
-"""What the functions of a class hold: the variables of the function that made it, and defaults.
+"""What the functions of a class hold: variables of the function that made it, defaults, attributes.
 
 A class is pickled by its definition, which lies in a pickle of its own. Its methods may share a
 variable (``nonlocal``) with other functions that were made beside it, and hold a list that has a
@@ -13,7 +13,7 @@ import types
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
-from duranb.code import identity
+from duranb.code import compiled, identity
 from duranb.code.looking import is_class, module_of, mro_of
 from duranb.values.definitions import content
 
@@ -25,7 +25,8 @@ Where = tuple[int, str, int]
 attribute; its number among the functions that are met in that."""
 
 Place = tuple[Where, str | int]
-"""With the name of a variable, or the number or name of a default."""
+"""With the name of a variable, the number or name of a default, or the name of an attribute after a
+dot."""
 
 Owners = dict[int, tuple[type, Place]]
 """The classes that variables belong to, by the ids of the variables."""
@@ -89,13 +90,12 @@ def _closure(function: types.FunctionType) -> dict[str, types.CellType]:
 
 
 def held(cls: type, is_state: IsState) -> tuple[list[types.CellType], dict[Place, Any]] | None:
-    """The variables, and what is in them and is state among the defaults; None for nothing."""
+    """The variables, with what is in them, and what is state among the rest; None for nothing."""
     cells = variables(cls)
     found: dict[Place, Any] = {place: cell.cell_contents for place, cell in cells.items()}
     for where, function in functions(cls):
-        for default, value in _defaults(function).items():
-            if is_state(value):
-                found[where, default] = value
+        rest = {**_defaults(function), **_attributes(function)}
+        found |= {(where, name): value for name, value in rest.items() if is_state(value)}
     return (list({id(cell): cell for cell in cells.values()}.values()), found) if found else None
 
 
@@ -103,6 +103,12 @@ def _defaults(function: types.FunctionType) -> dict[str | int, Any]:
     found: dict[str | int, Any] = dict(enumerate(function.__defaults__ or ()))
     found.update((function.__kwdefaults__ or {}).items())
     return found
+
+
+def _attributes(function: types.FunctionType) -> dict[str | int, Any]:
+    return {
+        f".{name}": v for name, v in compiled.lasting(function).items() if name != "__wrapped__"
+    }
 
 
 def give(cls: type, given: tuple[object, Mapping[Place, Any]]) -> None:
@@ -120,6 +126,9 @@ def give(cls: type, given: tuple[object, Mapping[Place, Any]]) -> None:
             function.__defaults__ = tuple(now[n] for n in range(len(function.__defaults__)))
         if function.__kwdefaults__:
             function.__kwdefaults__ = {n: now[n] for n in function.__kwdefaults__}
+        for name in _attributes(function):
+            if (where, name) in rest:
+                function.__dict__[str(name)[1:]] = rest[where, name]
 
 
 def variable(cls: type, place: Place) -> types.CellType:

@@ -1,12 +1,16 @@
 """What cloudpickle leaves out of an enum class: its aliases, the members of a flag that are made of
-others, and what its members hold besides their value (what their ``__init__`` has set)."""
+others, what its members hold besides their value (what their ``__init__`` has set), a metaclass of
+its own, and what ``auto()`` gives to the members of classes that are built upon it."""
 
 from __future__ import annotations
 
 import enum
 from typing import Any
 
-from duranb.code.looking import dict_of, own
+import cloudpickle.cloudpickle as cloudpickle
+
+from duranb.code.looking import dict_of, module_of, mro_of, own
+from duranb.values.held import installed
 
 _KNOWN = frozenset({"_name_", "_value_", "_sort_order_", "__objclass__"})
 
@@ -33,7 +37,7 @@ def without(cls: type[enum.Enum], attributes: dict[str, Any]) -> dict[str, Any]:
     return {n: v for n, v in attributes.items() if n not in cls.__members__}
 
 
-def without_aliases(cls: type[enum.Enum], found: Any) -> Any:
+def whole(cls: type[enum.Enum], found: Any) -> Any:
     """What cloudpickle makes of the class, without the aliases that it takes for attributes, and
     with all members: iterating over a flag, as it does, gives those of one bit."""
     if type(found) is not tuple:
@@ -43,7 +47,39 @@ def without_aliases(cls: type[enum.Enum], found: Any) -> Any:
         attributes.pop(name, None)
     values = {n: m.value for n, m in cls.__members__.items() if own(m)["_name_"] == n}
     arguments = (*arguments[:_MEMBERS], values, *arguments[_MEMBERS + 1 :])
+    following = dict_of(cls).get(_NEXT)
+    if getattr(following, "__module__", enum.__name__) != enum.__name__:
+        attributes[_NEXT] = following
+    if type(cls) is not type(cls.__bases__[-1]):  # whose metaclass cloudpickle takes
+        make, arguments = skeleton, (type(cls), *arguments)
     return make, arguments, (attributes, *rest), *others
+
+
+_NEXT = "_generate_next_value_"
+
+
+def skeleton(
+    metaclass: Any,
+    bases: tuple[Any, ...],
+    name: str,
+    qualname: str,
+    values: dict[str, Any],
+    module: str,
+    *tracked: Any,
+) -> type:
+    """An enum with its members, and none of its attributes yet, as cloudpickle makes it, but
+    without the code of a metaclass of the notebook's."""
+    prepare = enum.EnumMeta.__prepare__.__func__  # type: ignore[attr-defined]
+    names = prepare(metaclass, name, bases)
+    for each, value in values.items():
+        names[each] = value
+    library = (dict_of(base) for base in mro_of(metaclass) if installed(module_of(base)))
+    new = next(base["__new__"] for base in library if "__new__" in base)
+    made = new.__get__(None, metaclass)(metaclass, name, bases, names)
+    type.__setattr__(made, "__module__", module)
+    type.__setattr__(made, "__qualname__", qualname)
+    found: type = cloudpickle._lookup_class_or_track(tracked[0], made)
+    return found
 
 
 def complete(cls: type[enum.Enum], given: Told) -> type[enum.Enum]:

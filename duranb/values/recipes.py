@@ -28,7 +28,7 @@ from typing import Any
 import cloudpickle.cloudpickle as cloudpickle
 
 from duranb.code.looking import own
-from duranb.values import held
+from duranb.values import held, newborn
 from duranb.values.target import live_namespace
 
 Reduction = tuple[Any, ...]
@@ -78,15 +78,24 @@ def class_method(cls: type, name: str, function: types.FunctionType) -> Any:
         return types.MethodType(function, cls)
 
 
-def within(method: Any, found: Reduction | None, classes: Container[int]) -> Reduction | None:
-    """The reduction of a method that was ``found``, where its class, one of these by id, is just
-    being pickled, and holds the method's object: when that is loaded, the class has no methods."""
-    if found is None or found[0] not in (getattr, of_class):
+def within(obj: Any, found: Reduction | None, classes: Container[int]) -> Reduction | None:
+    """The reduction of what was ``found`` to be reduced so (None: as its own class says), where its
+    class, one of these by id, is just being pickled, and holds it: a method's object, or a tuple.
+    When that is loaded, the class has no methods, nor a ``__new__`` that takes other arguments than
+    the built-in one."""
+    kind = type(obj)
+    if found is None and issubclass(kind, tuple) and _is_among(kind, classes):
+        reduced = obj.__reduce_ex__(5)
+        if reduced[0] is newborn.NEW:
+            return newborn.make, (kind, tuple(tuple.__iter__(obj))), *reduced[2:]
+    if kind is not types.MethodType or found is None or found[0] not in (getattr, of_class):
         return found
     of, name = found[1]
-    if any(id(cls) in classes for cls in type(of).__mro__):
-        return bound_method, (of, name, method.__func__)
-    return found
+    return (bound_method, (of, name, obj.__func__)) if _is_among(type(of), classes) else found
+
+
+def _is_among(kind: type, classes: Container[int]) -> bool:
+    return any(id(cls) in classes for cls in kind.__mro__)
 
 
 def bound_method(of: Any, name: str, function: types.FunctionType) -> Any:

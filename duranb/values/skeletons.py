@@ -8,6 +8,7 @@ is stored there.
 
 from __future__ import annotations
 
+import abc
 import operator
 import threading
 import types
@@ -17,6 +18,7 @@ from typing import Any, NamedTuple
 
 import cloudpickle.cloudpickle as cloudpickle
 
+from duranb.code.looking import name_of
 from duranb.values import held
 
 
@@ -36,10 +38,12 @@ def quiet(cls: type, reduced: Any) -> Any:
     # A named tuple's are set by typing, which takes no others.
     if "__slots__" in vars(cls) and NamedTuple not in vars(cls).get("__orig_bases__", ()):
         reduced[1][3].setdefault("__slots__", vars(cls)["__slots__"])
+    if name_of(type(cls)) == _TYPED:  # as it was made: it takes no bases but such as are written
+        return (skeleton, (*reduced[1][:2], cls.__bases__, *reduced[1][3:]), *reduced[2:])
     told = _COMPLETE in vars(cls) or _teller(cls.__bases__) is not None
-    if not told and held.installed(type(cls).__module__):
-        return reduced
-    return (skeleton, *reduced[1:])
+    if held.installed(type(cls).__module__):
+        return (skeleton, *reduced[1:]) if told else reduced
+    return (skeleton, *reduced[1:5], set_state)
 
 
 def skeleton(
@@ -49,18 +53,36 @@ def skeleton(
     metaclass if that is the notebook's."""
     classes = types.resolve_bases(bases)  # a generic base is told as it was written
     with _silenced(_teller(classes)):
-        if held.installed(metaclass.__module__):
+        if held.installed(metaclass.__module__) and name_of(metaclass) != _TYPED:
             made = types.new_class(
                 name, bases, {"metaclass": metaclass}, lambda names: names.update(attributes)
             )
         else:
             written = {} if classes is bases else {"__orig_bases__": bases}
-            made = type.__new__(metaclass, name, classes, {**written, **attributes})
+            new = abc.ABCMeta.__new__ if issubclass(metaclass, abc.ABCMeta) else type.__new__
+            made = new(metaclass, name, classes, {**written, **attributes})
     if _COMPLETE in vars(made):
         type.__setattr__(made, _COMPLETE, False)
     found: type = cloudpickle._lookup_class_or_track(tracked[0], made)
     return found
 
+
+def set_state(cls: type, state: tuple[dict[str, Any], Any]) -> None:
+    """Give an empty class its attributes, past the ``__setattr__`` of a metaclass of the
+    notebook's."""
+    for name, value in state[0].items():
+        if name != "_abc_impl":
+            type.__setattr__(cls, name, value)
+    if _LINE in state[0]:  # which went when its module was set
+        type.__setattr__(cls, _LINE, state[0][_LINE])
+    for virtual in state[0].get("_abc_impl", ()):
+        abc.ABCMeta.register(cls, virtual)  # type: ignore[arg-type]
+
+
+_TYPED = "_TypedDictMeta"
+"""The name of the metaclass of typed dicts, in typing and in typing_extensions."""
+
+_LINE = "__firstlineno__"
 
 _COMPLETE = "__pydantic_complete__"
 """Whether pydantic may build what validates and serializes other models with that of this one. When

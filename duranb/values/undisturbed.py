@@ -17,7 +17,7 @@ from typing import Any
 
 import cloudpickle
 
-from duranb.code.looking import dict_of, mro_of, own, own_failure
+from duranb.code.looking import dict_of, module_of, mro_of, name_of, own, own_failure
 from duranb.values import contents
 from duranb.values.leftover import slots_of
 
@@ -42,6 +42,30 @@ def reduction(obj: Any) -> Any:
         if _differs(before, counts, held):
             changed, mine = _changed(before, counts, held), _changed_by_a_look(obj, before, counts)
             _put_back(held, before, counts, changed if mine is None else changed & mine)
+
+
+def note_slots(cls: type) -> None:
+    """Have a class know the names of its instances' slots, past the ``__setattr__`` of a metaclass
+    of the notebook's: pickle looks for them when it meets an instance, and notes them there."""
+    if module_of(type(cls)) != "__main__" or "__slotnames__" in dict_of(cls):
+        return
+    names = [
+        _mangled(name, base)
+        for base in mro_of(cls)
+        for name in _as_tuple(dict_of(base).get("__slots__", ()))
+        if name not in ("__dict__", "__weakref__")
+    ]
+    type.__setattr__(cls, "__slotnames__", names)
+
+
+def _as_tuple(slots: Any) -> tuple[str, ...]:
+    return (slots,) if type(slots) is str else tuple(slots)
+
+
+def _mangled(name: str, cls: type) -> str:
+    private = name.startswith("__") and not name.endswith("__")
+    stripped = name_of(cls).lstrip("_")
+    return f"_{stripped}{name}" if private and stripped else name
 
 
 def _counts(attributes: Mapping[str, Any]) -> dict[str, itertools.count[int]]:

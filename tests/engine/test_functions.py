@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import decimal
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -411,6 +413,56 @@ def test_an_iterator_that_it_is_given_is_never_taken_for_another_one(
         world.start()
     assert len(Ran.found) == 6
     assert "work: it changed it, and a record cannot hold that" in capsys.readouterr().out
+
+
+BESIDE = {
+    "a variable of a module": ("beside_functions.add(1)", "beside_functions.ITEMS"),
+    "an attribute of a class of a module": (
+        "beside_functions.Config.level = 3",
+        "beside_functions.Config.level",
+    ),
+    "the environment": ("os.environ['DURANB_TEST_BESIDE'] = 'on'", "$DURANB_TEST_BESIDE"),
+    "a setting": ("decimal.getcontext().prec = 5", "the decimal context"),
+}
+HELPER = """
+ITEMS = []
+class Config:
+    level = 0
+def add(x):
+    ITEMS.append(x)
+"""
+
+
+@pytest.mark.parametrize("how", BESIDE)
+def test_what_it_changes_beside_variables_is_done_again(
+    how: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A record of a function cannot hold it: the step says what it was, and runs again in another
+    process. Of what it leaves out, nobody wants to know."""
+    body, name = BESIDE[how]
+    (tmp_path / "beside_functions.py").write_text(HELPER)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    world = World(tmp_path)
+    monkeypatch.setenv("DURANB_TEST_BESIDE", "")
+    for options, runs in (("", 2), (f"ignore=('{name}',)", 1)):
+        Ran.found.clear()
+        for _ in range(2):
+            monkeypatch.delitem(sys.modules, "beside_functions", raising=False)
+            monkeypatch.setenv("DURANB_TEST_BESIDE", "")
+            with decimal.localcontext():
+                world.plain(
+                    f"{HEAD}import os, decimal, beside_functions\n"
+                    f"@duranb.step(name='work{runs}', {options})\n"
+                    f"def work(n):\n    ran(n)\n    {body}\n    return n\n"
+                )
+                assert world.live["work"](1) == 1
+            world.start()
+        assert len(Ran.found) == runs
+        said = capsys.readouterr().out
+        assert (f"it changed {name}, which is no variable" in said) == (runs == 2)
 
 
 def test_an_iterator_that_is_not_begun_is_as_it_was(world: World) -> None:

@@ -59,6 +59,16 @@ CASES = [
         "(C().add(2), C().more(3), log)",
     ),
     Case(
+        "a cache that is an attribute of the function as well, and a method of a list",
+        "def memo(f):\n    cache, log = {}, []\n    def wrapper(self, x):\n"
+        "        wrapper.calls += 1\n        log.append(x)\n"
+        "        return cache.setdefault(x, f(self, x))\n"
+        "    wrapper.cache, wrapper.calls, wrapper.more = cache, 0, {'too': cache}\n"
+        "    return wrapper, log\nclass C: pass\nC.f, log = memo(lambda self, x: x + 1)\n"
+        "C.forget = staticmethod(log.clear)\nC().f(1)",
+        "(C().f(2), C.f.cache, C.f.more, log, C.forget(), log, C().f(3), log, C.f.calls)",
+    ),
+    Case(
         "a dictionary with a name that a decorator was given",
         "import functools\ncalls = {}\ndef counted(into):\n    def decorate(f):\n"
         "        @functools.wraps(f)\n        def wrapper(*a):\n"

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import os
+import pickle
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+import duranb
 
 SCRIPT = """
 import asyncio, sys
@@ -173,3 +178,16 @@ def said(folder: Path, *words: str) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()[-1]
+
+
+def test_a_variable_without_a_value_is_none_for_whoever_uses_it() -> None:
+    """What stands for it can be handed on, stored and copied, and raises where it is used."""
+    made = pickle.loads(pickle.dumps(copy.deepcopy(duranb.unset("grade"))))
+    uses: list[Callable[[], object]] = [
+        *(lambda: bool(made), lambda: made + 1, lambda: 1 + made, lambda: made == 1),
+        *(lambda: str(made), lambda: f"{made}", lambda: made.upper(), lambda: made["a"]),
+        *(lambda: list(made), lambda: made(), lambda: made in [1], lambda: {made}),
+    ]
+    for use in uses:
+        with pytest.raises(NameError, match="'grade' is not defined"):
+            use()
