@@ -253,7 +253,11 @@ def work({parameters}):
     ran(0)
     {body}
 
-agent = Agent()
+class Slotted:
+    __slots__ = ("x", "y", "z")
+
+agent, slotted, space = Agent(), Slotted(), types.SimpleNamespace(m=1)
+slotted.x, slotted.z = [0], 1
 xs, total, table = [[1], [2]], 0, {{"a": [1]}}
 row = xs[0]
 made = {call}
@@ -270,6 +274,8 @@ CHANGES = {
     "a global in place": ("n", "table['a'].append(n); table['b'] = row", "work(1)"),
     "a global's binding": ("n", "global total; total += n", "work(4)"),
     "a new global": ("n", "global fresh; fresh = [row, n]", "work(4)"),
+    "slots": ("s", "s.x.append(1); s.y = s.x; del s.z; return s.x", "work(slotted)"),
+    "a namespace": ("s", "s.n = [7]; del s.m; return s.n", "work(space)"),
     "nothing": ("xs", "return sum(map(len, xs))", "work(xs)"),
     "random numbers": ("n", "import random; return random.random()", "work(1)"),
     "numpy": ("n", "import numpy; n[0, 0] = 7; n.sort(); return n[0]", "work(grid)"),
@@ -287,11 +293,12 @@ def test_what_it_changes_in_place_comes_back(world: World, change: str) -> None:
     told = (
         "import random\n"
         "told = [xs, row is xs[0], row, total, table, agent.seen, agent.notes, made, "
-        "globals().get('fresh'), globals().get('grid'), random.random()]\n"
+        "globals().get('fresh'), globals().get('grid'), random.random(), space, slotted.x, "
+        "getattr(slotted, 'y', None) is slotted.x, hasattr(slotted, 'z')]\n"
     )
     after: list[str] = []
     for _ in range(2):
-        world.plain("import random; random.seed(7)\n" + source + told)
+        world.plain("import random, types; random.seed(7)\n" + source + told)
         if "fresh" in world.live:
             assert world.live["fresh"][0] is world.live["row"]
         if change == "of its result":
