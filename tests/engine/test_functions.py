@@ -282,6 +282,27 @@ CHANGES = {
 }
 
 
+@pytest.mark.parametrize("made", ["n.reshape(9)[2:]", "n.T", "{'row': n[1]}['row']", "n[::-1, 1:]"])
+def test_an_array_over_the_memory_of_an_argument_lies_there_again(world: World, made: str) -> None:
+    """Restored in another life, what is changed through one is changed in the other."""
+    for _ in range(2):
+        world.plain(
+            f"{HEAD}import numpy\n@duranb.step\ndef work(n):\n    ran(0)\n    n[0, 0] = 7\n"
+            f"    return [{made}, n]\n"
+            "grid = numpy.arange(9).reshape(3, 3)\nmade, same = work(grid)\n"
+            "grid[1, 1] = 100\nmade += 1\n"
+        )
+        live = world.live
+        n = live["numpy"].arange(9).reshape(3, 3)
+        n[0, 0], n[1, 1] = 7, 100
+        view = eval(made, {"n": n})
+        view += 1
+        assert live["same"] is live["grid"]
+        assert live["grid"].tolist() == n.tolist() and live["made"].tolist() == view.tolist()
+        world.start()
+    assert Ran.found == [0]
+
+
 @pytest.mark.parametrize("change", CHANGES)
 def test_what_it_changes_in_place_comes_back(world: World, change: str) -> None:
     """Restored in another life, everything is as it was after it had run: arguments, what shares
