@@ -40,7 +40,8 @@ def load(make: Any, arguments: tuple[Any, ...], file: str, mode: str, offset: in
     if os.path.isfile(file) and os.path.getsize(file) >= offset + content.nbytes:
         opened = "r" if mode == "r" else "r+"  # w+ would begin a new file
         order = "C" if content.flags.c_contiguous else "F"
-        found = numpy.memmap(file, content.dtype, opened, offset, content.shape, order)
+        map_it: Any = numpy.memmap
+        found = map_it(file, content.dtype, opened, offset, content.shape, order)
         if found.tobytes("A") == content.tobytes("A"):
             vars(found)["mode"] = mode
             return found
