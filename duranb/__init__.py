@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from duranb.scripts.command import command, options
     from duranb.scripts.durable import durable
     from duranb.scripts.flow import flow
+    from duranb.scripts.unset import unset
     from duranb.session.session import current
     from duranb.session.signalling import signal
     from duranb.state.reconnect import reconnect
@@ -66,6 +67,7 @@ _HOMES = {
     "sleep": "duranb.engine.timers",
     "step": "duranb.engine.functions",
     "tool": "duranb.engine.tools",
+    "unset": "duranb.scripts.unset",
     "uuid4": "duranb.engine.values",
     "wait_for": "duranb.engine.signals",
 }
@@ -100,6 +102,7 @@ __all__ = [
     "step",
     "timeline",
     "tool",
+    "unset",
     "uuid4",
     "wait_for",
 ]

@@ -7,21 +7,20 @@ values it can read. What matches a completed execution is restored.
 from __future__ import annotations
 
 import builtins
-import sys
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
 from duranb.code import registered
 from duranb.code.fingerprint import Reach
-from duranb.code.holding import Held, held
+from duranb.code.holding import Held
 from duranb.engine import sharers, sharing, wanting
 from duranb.engine.cleaning import start_clean
 from duranb.engine.runtime import Runtime
 from duranb.engine.spec import Spec
 from duranb.errors import NotRestorable
-from duranb.record.model import ABSENT, CONTESTED, REWOUND, UNTOLD, Execution, Status
-from duranb.state import process, randomness
+from duranb.record.model import ABSENT, BESIDE, CONTESTED, REWOUND, UNTOLD, Execution, Status
+from duranb.state import beside, process, randomness
 from duranb.state.randomness import OWN, UNSEEDED
 
 
@@ -171,6 +170,8 @@ def unlike(
     for name, binding in recorded.outputs.items():
         if binding.why in (CONTESTED, UNTOLD):
             return f"{name} {binding.why}"
+        if binding.why == BESIDE and recorded.id not in runtime.here.get(recorded.step, ()):
+            return f"{name} {BESIDE}"
         made = name in namespace.live and namespace.version(name) == binding.version
         if binding.why == registered.WHY and not made:
             return f"class {name} is not there, and {registered.WHY}"
@@ -246,19 +247,7 @@ def touched(
 ) -> Held:
     """Which variables of modules a step touches that has this ``reach`` and reads these names,
     and which of the environment it reads (``$NAME``). ``whole``: all that the modules hold."""
-    uses = runtime.namespace.uses
-    modules = (n.removeprefix("module:") for n in reach.uses if n.startswith("module:"))
-    loaded = (sys.modules.get(m) for m in modules)
-    met = [*reach.met, *(module for module in loaded if module is not None)]
-    found = held(
-        uses.modules,
-        runtime.namespace.live,
-        reach.codes,
-        met,
-        spec.mentions,
-        names,
-        whole=whole,
-    )
+    found = beside.reached(runtime.namespace.uses, reach, spec.mentions, names, whole=whole)
     found.mentions |= {type(runtime.namespace.live.get(n)).__name__ for n in names}
     if spec.mentions.annotates:
         found.mentions.add(process.ANNOTATIONS)

@@ -17,10 +17,9 @@ from functools import partial
 from typing import Any, ParamSpec, TypeVar, cast, overload
 from weakref import WeakKeyDictionary
 
-from duranb.code.fingerprint import Reach
-from duranb.code.holding import value as value_of
+from duranb.code.holding import Held, value as value_of
 from duranb.engine import context as ctx, saga
-from duranb.engine.decide import Decision, is_alike, touched, why
+from duranb.engine.decide import Decision, is_alike, is_ignored, touched, why
 from duranb.engine.options import COMPENSATE
 from duranb.engine.printed import Printed, again, notice
 from duranb.engine.reach import FunctionState, global_name, values_of
@@ -33,6 +32,7 @@ from duranb.errors import UsageError
 from duranb.record import events as e, ways
 from duranb.record.history import History
 from duranb.record.model import ABSENT, Execution
+from duranb.state.beside import Beside
 from duranb.state.inplace import NotAlike
 from duranb.state.untold import Untold
 from duranb.values.immutable import is_atom
@@ -225,7 +225,8 @@ class _Step:
         for name in self.ignore:
             uses.pop(name, None)
         identity = spec.identity(inputs, uses)
-        around = self._given(runtime, spec, reach)
+        found = touched(runtime, spec, reach, reach.data)
+        around = self._given(runtime, found)
         alike = partial(is_alike, runtime, around, self.ignore)
         recorded = runtime.history.completed(self.name, identity, alike)
         if self.always or self.fresh or runtime.settings.strict:
@@ -242,14 +243,15 @@ class _Step:
         values = values_of(self.fn, arguments, reach, live)
         kept = {n: v for n, v in values.items() if n not in self.ignore}
         names = frozenset(reach.data | reach.stores)
-        untold = Untold.now(namespace.uses, self.fn, reach)
+        ignored = partial(is_ignored, ignore=self.ignore)
+        beside = Beside.now(namespace.uses, self.fn, found, values.values(), ignored)
+        untold = Untold.now(namespace.uses, self.fn, reach, beside)
         return spec, decision, _Reached(arguments, kept, names, untold)
 
-    def _given(self, runtime: Runtime, spec: Spec, reach: Reach) -> dict[str, str]:
+    def _given(self, runtime: Runtime, found: Held) -> dict[str, str]:
         """What the function reads beside arguments and variables. What it binds itself is left out,
         and what could be changed in place: it does not come back with a result, and calls that run
-        at once would each find it another one."""
-        found = touched(runtime, spec, reach, reach.data)
+        at once would each find it another one. One that does change it is never restored."""
         kept = {n for n in found.reads if "." not in n or is_atom(value_of(n))}
         return runtime.surroundings.told(kept - found.sets)
 

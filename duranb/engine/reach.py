@@ -15,7 +15,7 @@ from duranb.code.fingerprint import Reach
 from duranb.engine.keeping import Captured, NoState
 from duranb.errors import UsageError
 from duranb.record.events import Binding
-from duranb.record.model import CONTESTED, UNTOLD
+from duranb.record.model import BESIDE, CONTESTED, UNTOLD
 from duranb.state import inplace, randomness, seeding
 from duranb.state.randomness import UNSEEDED
 from duranb.state.untold import Untold
@@ -182,19 +182,20 @@ class FunctionState(NoState):
             {n: v for n, v in rebound.items() if n not in contested},
             {n: now[n] for n in moved if n not in contested},
         )
-        altered = self._altered()
-        if kept is None and not contested and not altered:
+        altered, beside = self._altered(), self._beside()
+        if kept is None and not contested and not altered and not beside:
             return Captured(self._runtime.at)
         binding, stored = kept if kept is not None else (None, {})
         drawn = {n: before.get(n, UNSEEDED) if n in seeded else UNSEEDED for n in moved}
         outputs = {self._names.get(n, n) if n in rebound else n: b for n, b in stored.items()}
         outputs |= {n: Binding("", "", why=CONTESTED) for n in contested}
         outputs |= {n: Binding("", "", why=UNTOLD) for n in altered}
+        outputs |= {n: Binding("", "", why=BESIDE) for n in beside}
         return Captured(self._runtime.at, outputs=outputs, drawn=drawn, result=binding)
 
     def _altered(self) -> list[str]:
         """The classes, functions and iterators that it changed, or the values that they are in."""
-        found = sorted({*self._untold.altered(), *self._given.read()})
+        found = sorted({*self._untold.inside(), *self._given.read()})
         if found:
             self._host.notice(
                 f"{self._step}: it changed {', '.join(found)}, and a record cannot hold that (the "
@@ -203,6 +204,21 @@ class FunctionState(NoState):
                 "so this step cannot be restored and runs again the next time. Its calls are "
                 "answered from the journal"
             )
+        return found
+
+    def _beside(self) -> list[str]:
+        """What it changed that is no variable. This process has that now; said once for a step,
+        which may be called a thousand times."""
+        found = self._untold.beside.altered()
+        here = self._runtime.here
+        if found and self._step not in here:
+            self._host.notice(
+                f"{self._step}: it changed {', '.join(found)}, which is no variable, and a record "
+                "of a function cannot hold that: in another process this step cannot be restored, "
+                "and runs again. Its calls are answered from the journal"
+            )
+        if found:
+            here.setdefault(self._step, set()).add(self.execution)
         return found
 
     def _contested(

@@ -128,6 +128,8 @@ class Runtime:
         self.at = 0
         self.lock = folding.history.lock
         self.failed: dict[str, FailedStart] = {}
+        self.here: dict[str, set[int]] = {}
+        """By step, the executions of this process that have changed something in the process."""
         self.known_secrets = len(KNOWN)
         """How many there were when it was last looked at what they were stored in."""
         self._pid = os.getpid()

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import ast
-import builtins
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from duranb.code import dataflow
 from duranb.engine.options import Options
+from duranb.export import layout
 from duranb.export.errors import ExportError
 from duranb.export.graph import Block, Compensation, Graph, Unit
+from duranb.export.holding import Holding
+from duranb.export.known import check_known, check_module
 from duranb.export.naming import Names
 from duranb.export.notebook import COMPENSATION, Cell
 from duranb.export.observed import Observed, observed
@@ -19,13 +21,19 @@ from duranb.export.outside import Doing, Helpers, Outside
 from duranb.export.parameters import parameters_of
 from duranb.export.place import Placed, place
 from duranb.export.shared import Shared
-from duranb.export.statements import Statement, expression, flow_of, gone, statements, together
+from duranb.export.statements import (
+    Statement,
+    expression,
+    flow_of,
+    gone,
+    statements,
+    surely_gone,
+    together,
+    with_bound_after,
+)
 from duranb.export.types import types_of
 from duranb.plan import Kind, Node, Policy, Undo
 from duranb.record.history import History
-
-_GIVEN = frozenset({"display", "__name__", "__file__", "__doc__"})
-"""Names that a notebook has without assigning them, and that the exported module has too."""
 
 
 @dataclass
@@ -33,8 +41,9 @@ class _Draft:
     """A cell of the flow while its place is found. ``needs`` are names that it takes from outside
     of itself, ``reads`` those that it cannot do without, ``changes`` those it changes in place,
     ``made`` those that functions read which it makes for others, ``today`` functions that it asks
-    for by their name when it runs, ``sure`` those that it assigns on
-    every way through it."""
+    for by their name when it runs, ``sure`` those that it assigns on every way through it,
+    ``holds`` what it loads, with the functions and classes that are in it, ``perhaps`` those of its
+    outputs that may have no value in the end, and had none before."""
 
     placed: Placed
     step: str
@@ -46,6 +55,8 @@ class _Draft:
     loads: frozenset[str]
     changes: set[str]
     seen: Observed | None
+    holds: frozenset[str] = frozenset()
+    perhaps: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     uses: tuple[str, ...] = ()
@@ -93,14 +104,17 @@ class _Builder:
         self._names = Names(cells)
 
     def graph(self, title: str, source: str) -> Graph:
-        self._check_module()
+        check_module(self._placed)
         drafts = [self._draft(p) for p in self._placed if p.flow]
         self._check_steps(drafts)
         self._link(drafts)
         data = {n for d in drafts for n in d.outputs} | {p.name for p in self._parameters}
+        there = self._shared.bound | {p.name for p in self._parameters}
         for draft in drafts:
             direct = draft.needs - set(draft.inputs)
-            draft.uses = tuple(sorted(data & (self._shared.reached(draft.loads) | direct)))
+            used = self._shared.reached(draft.holds) | direct
+            draft.uses = tuple(sorted(data & there & used))
+            there |= set(draft.outputs)
         flow = tuple(self._unit(d, data) for d in drafts)
         undos = tuple(self._compensation(u) for u in flow if u.node.undo is not None)
         used = set(self._shared.read_by_functions)
@@ -115,7 +129,7 @@ class _Builder:
             title=title,
             source=source,
             module=tuple(
-                Block(p.cell.number, p.cell.heading, tuple(p.module))
+                Block(p.cell.number, p.cell.heading, tuple(_shown(p)))
                 for p in self._placed
                 if p.module
             ),
@@ -204,36 +218,6 @@ class _Builder:
                 known = ", ".join(n for n in seen if n)
                 raise ExportError(f"{cell.label}: there is no step {step!r}; there are: {known}")
 
-    def _check_module(self) -> None:
-        for placed in self._placed:
-            for statement in (*placed.module, *placed.flow):
-                if "duranb" in statement.names.writes and not statement.is_import:
-                    raise ExportError(
-                        f"{placed.cell.label} calls something duranb, which the exported module "
-                        "imports under that name: give it another one"
-                    )
-        bound: set[str] = set()
-        every = {n for placed in self._placed for s in placed.module for n in s.names.writes}
-        for placed in self._placed:
-            for statement in placed.module:
-                if statement.names.opaque.startswith("from "):
-                    bound.add("*")
-                # A function may name what is only there when it is called.
-                known = every if statement.is_definition else bound
-                self._check_known(placed.cell, statement.names.reads, known | bound)
-                bound |= set(statement.names.writes)
-
-    def _check_known(self, cell: Cell, reads: frozenset[str], known: set[str]) -> None:
-        if "*" in known:
-            return  # from module import *: who knows
-        # A query may name tables of a database, which look like variables to it.
-        written = {n.id for n in ast.walk(cell.tree) if isinstance(n, ast.Name)}
-        if cell.options is not None:
-            written |= expression(cell.options.validate).reads
-        for name in sorted((reads & written) - known - _GIVEN):
-            if not hasattr(builtins, name):
-                raise ExportError(f"{cell.label} reads {name!r}, which no cell above it assigns")
-
     # -- cells together --------------------------------------------------------------------
 
     def _ask_for_today(self, drafts: list[_Draft]) -> None:
@@ -250,25 +234,41 @@ class _Builder:
     def _link(self, drafts: list[_Draft]) -> None:
         self._share_functions(drafts)
         self._ask_for_today(drafts)
+        holding = Holding([s for p in self._placed for s in (*p.module, *p.flow)], self._shared)
         bound: dict[str, None] = dict.fromkeys(p.name for p in self._parameters)
+        lost: dict[str, str] = {}
         for draft, later in zip(drafts, self._later(drafts), strict=True):
-            known = self._shared.bound | bound.keys()
-            own = set(draft.writes) | {n for s in draft.flow for n in s.names.deletes}
+            draft.holds = holding.of(draft.loads)
+            rebound = self._shared.rebound_by(draft.holds)
+            known = (self._shared.bound | bound.keys()) - lost.keys()
+            for name in sorted(draft.reads & lost.keys()):
+                raise ExportError(
+                    f"{draft.cell.label} reads {name!r}, which {lost[name]} has deleted"
+                )
+            own = set(draft.writes) | {n for s in draft.flow for n in s.names.deletes} | rebound
             own |= draft.seen.absent if draft.seen is not None else frozenset()
-            self._check_known(draft.cell, draft.reads, known | own | self._shared.star)
-            draft.changes |= self._shared.changed_by(draft.loads)
+            check_known(draft.cell, draft.reads, known | own | self._shared.star)
+            draft.changes |= self._shared.changed_by(draft.loads) | rebound
             draft.changes |= bound.keys() & {n for s in draft.flow for n in s.called}
             if draft.seen is not None:
                 draft.changes = set(draft.seen.changed)
-            data = known - self._shared.fixed
+            data = (known | rebound) - self._shared.fixed
             changed = list(dict.fromkeys([*draft.writes, *sorted(draft.changes & data)]))
             draft.outputs = self._outputs(draft, changed, later)
             # What is perhaps not assigned is given back as it came.
             kept = known & (set(draft.outputs) - draft.sure)
             needs = draft.needs | kept
-            again = [n for n in changed if n in needs & known and n not in bound]
+            deleted = {n for s in draft.flow for n in s.names.deletes}
+            draft.perhaps = tuple(n for n in draft.outputs if n not in known | deleted | draft.sure)
+            again = [
+                n for n in (*changed, *sorted(deleted)) if n in needs & known and n not in bound
+            ]
             draft.inputs = tuple(n for n in (*bound, *again) if n in needs - draft.today)
             bound.update(dict.fromkeys(draft.outputs))
+            lost = {n: c for n, c in lost.items() if n not in draft.writes}
+            for name in surely_gone(draft.flow):
+                bound.pop(name, None)
+                lost[name] = draft.cell.label
 
     def _later(self, drafts: list[_Draft]) -> list[set[str]]:
         """For each node, the names that anything after it may want of what there is then."""
@@ -282,10 +282,11 @@ class _Builder:
 
     def _share_functions(self, drafts: list[_Draft]) -> None:
         """Functions made in the flow and used further down read globals as the module's do."""
-        left = [(i, s) for i, draft in enumerate(drafts) for s in draft.flow if s.makes]
+        flows = [draft.flow for draft in drafts]
+        left = [(i, s) for i, s, after in with_bound_after(flows) if s.makes or s.later & after]
         while True:
             later = self._later(drafts)
-            leaving = [(i, s) for i, s in left if s.makes & later[i]]
+            leaving = [(i, s) for i, s in left if s.gives & later[i]]
             if not leaving:
                 return
             for index, statement in leaving:
@@ -310,9 +311,10 @@ class _Builder:
     def _unit(self, draft: _Draft, data: set[str]) -> Unit:
         body = tuple(draft.flow)
         options = draft.cell.options
-        clash = set(draft.writes) & self._shared.reached(draft.loads)
+        clash = set(draft.writes) & self._shared.reached(draft.holds)
         clash |= draft.made & {*draft.writes, *draft.inputs}
-        clash |= self._shared.rebound_by(draft.loads) & {*draft.inputs, *draft.outputs}
+        own = {*draft.inputs, *draft.writes, *draft.perhaps}
+        clash |= self._shared.rebound_by(draft.holds) & own
         parameters = tuple(
             self._names.free(f"{n}_before") if n in clash else n for n in draft.inputs
         )
@@ -350,6 +352,8 @@ class _Builder:
             cell=draft.cell.number,
             options=options,
             globals=tuple(sorted(clash)),
+            unset=draft.perhaps,
+            ends=not draft.placed.ends_in_module,
             shows=seen is not None and seen.shows,
             body=body,
         )
@@ -411,6 +415,11 @@ def _kind(draft: _Draft) -> Kind:
                     if called in _KINDS:
                         return _KINDS[called]
     return "step"
+
+
+def _shown(placed: Placed) -> list[Statement]:
+    """A cell's statements of the module; what the cell shows in the end is printed there too."""
+    return layout.shown(placed.module) if placed.ends_in_module else placed.module
 
 
 def _retries(statement: Statement) -> bool:

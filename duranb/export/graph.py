@@ -29,13 +29,17 @@ class Block:
 class Unit:
     """A node with its code, from the cell of this number. ``options`` are those of a durable cell,
     None for a plain one.
-    ``globals`` are names it gives a value that functions read as globals. ``shows``: its last
+    ``globals`` are names it gives a value that functions read as globals, ``unset`` those that it
+    returns and that not every way through it gives a value. ``ends``: its last
+    statement is the cell's. ``shows``: its last
     expression is known to have a value."""
 
     node: Node
     cell: int
     options: Options | None
     globals: tuple[str, ...]
+    unset: tuple[str, ...]
+    ends: bool
     shows: bool
     body: tuple[Statement, ...]
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import ast
 import builtins
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 from pathlib import Path
 
-from duranb.export.statements import Statement, statements
+from duranb.export.statements import Statement, changed_in, statements
 
 _DRAWS_NOTHING = frozenset({"Random", "SystemRandom", "default_rng", "Generator", "RandomState"})
 _RANDOM = ("random.", "numpy.random.", "torch.random.")
@@ -115,7 +115,8 @@ class Helpers:
         """One by its name; None if it is another's, or cannot be read."""
         if name not in self._known:
             found = self._statements(name)
-            self._known[name] = Outside(found, self) if found is not None else None
+            names = {"cls", *(n for s in found or () for n in s.names.writes)}
+            self._known[name] = Outside(found, self, names) if found is not None else None
         return self._known[name]
 
     def _statements(self, name: str) -> list[Statement] | None:
@@ -134,10 +135,17 @@ class Helpers:
 
 class Outside:
     """What the statements of a notebook do, through the functions and methods that they call, those
-    of ``helpers`` included."""
+    of ``helpers`` included. ``own_names`` are the variables of a helper: no node gives them, so
+    whoever changes one changes the process."""
 
-    def __init__(self, every: Iterable[Statement], helpers: Helpers | None = None) -> None:
+    def __init__(
+        self,
+        every: Iterable[Statement],
+        helpers: Helpers | None = None,
+        own_names: Set[str] = frozenset(),
+    ) -> None:
         self._helpers = helpers or Helpers()
+        self._own_names = own_names
         self._modules: dict[str, str] = {}
         self._stars: list[str] = []
         self._methods: dict[str, list[ast.AST]] = {}
@@ -165,7 +173,7 @@ class Outside:
         """What statements do in a notebook whose nodes give ``data`` values.
 
         A call that stands alone in a plain cell, which is there to be quick, acts on the process if
-        it is of anything but data; in a ``step`` if it looks like a setting.
+        it is of anything but data; in a ``step``, as anywhere, if it looks like a setting.
         """
         found = Doing()
         for statement in statements:
@@ -225,7 +233,24 @@ class Outside:
             through |= self._of_helper(name)
             if isinstance(each.func, ast.Attribute):
                 through |= self._of_method(method)
-        return Doing(frozenset(effects), looks, draws, asks=asks) | through
+        acts = any(map(self._sets, ast.walk(node))) or bool(changed_in(node) & self._own_names)
+        return Doing(frozenset(effects), looks, draws, acts, asks) | through
+
+    def _sets(self, node: ast.AST) -> bool:
+        """Whether a part of some code gives an attribute or element another value, and that lies in
+        a module, or in what a function gives: ``os.environ["A"] = "b"``, ``getcontext().prec = 9``;
+        or calls what sets something there."""
+        if isinstance(node, ast.Attribute | ast.Subscript):
+            return not isinstance(node.ctx, ast.Load) and self._is_elsewhere(node)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+            called = node.value.func
+            return self._is_elsewhere(called) and _SETTING.search(self._dotted(called)) is not None
+        return False
+
+    def _is_elsewhere(self, node: ast.expr) -> bool:
+        """Whether something begins at a module, or at what is imported from one."""
+        root = _beginning(node)
+        return isinstance(root, ast.Name) and root.id in self._modules
 
     def _of_helper(self, name: str) -> Doing:
         """What a function or class of one of the project's modules does."""
@@ -259,23 +284,18 @@ class Outside:
         return self._known[key]
 
     def _acts(self, statement: Statement, data: set[str], *, step: bool) -> bool:
-        """Whether a statement is there for what it does to something that is no variable of the
-        notebook's: ``os.chdir(x)``, ``plt.style.use(x)``, ``client.timeout = 3``."""
+        """Whether a statement of a plain cell is there for what it does to something that is no
+        variable of the notebook's: ``plt.style.use(x)``, ``client.login(x)``."""
         node = statement.node
         if isinstance(node, ast.Expr):
             value = node.value.value if isinstance(node.value, ast.Await) else node.value
             if not isinstance(value, ast.Call):
                 return False
-            root = value.func
-            while isinstance(root, (ast.Attribute, ast.Subscript, ast.Call)):
-                root = root.func if isinstance(root, ast.Call) else root.value
-            if not isinstance(root, ast.Name):
+            root = _beginning(value.func)
+            if step or not isinstance(root, ast.Name):
                 return False
-            if step:
-                called = self._dotted(value.func)
-                return root.id in self._modules and _SETTING.search(called) is not None
             return root.id not in data and not hasattr(builtins, root.id) and root.id != "display"
-        return bool(statement.mutates & self._modules.keys())
+        return False
 
     def _dotted(self, node: ast.expr) -> str:
         """``numpy.random.rand`` for ``np.random.rand``; what is called on a value: ``.method``."""
@@ -292,6 +312,13 @@ class Outside:
             if self._dotted(called) == "duranb.tool":
                 return True
         return False
+
+
+def _beginning(node: ast.expr) -> ast.expr:
+    """``a`` of ``a.b(1)[0].c``."""
+    while isinstance(node, (ast.Attribute, ast.Subscript, ast.Call)):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return node
 
 
 def _methods(node: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:

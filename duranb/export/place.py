@@ -26,6 +26,12 @@ class Placed:
     module: list[Statement] = field(default_factory=list)
     flow: list[Statement] = field(default_factory=list)
 
+    @property
+    def ends_in_module(self) -> bool:
+        """Whether the cell's last statement is one of the module."""
+        places = [max((s.place for s in part), default=(0, 0)) for part in (self.module, self.flow)]
+        return places[0] > places[1]
+
 
 def place(cells: list[Cell], parameters: frozenset[str] = frozenset()) -> list[Placed]:
     """The plain and durable cells, in order, with their statements placed; the notebook's

@@ -17,7 +17,7 @@ class Shared:
 
     def __init__(self, module: list[Statement], generators: Set[str] = frozenset()) -> None:
         self._generators = generators
-        self.bound = {n for s in module for n in s.names.writes}
+        self.bound = {n for s in module for n in (s.makes if s.is_definition else s.names.writes)}
         self.fixed = {n for s in module if s.is_import for n in s.names.writes}
         self.definitions = {n for s in module if s.is_definition for n in s.makes}
         self.fixed |= self.definitions
@@ -28,13 +28,22 @@ class Shared:
         self.read_by_functions: set[str] = set()
         for statement in module:
             self.add(statement)
+        ran = frozenset(n for s in module if not s.is_definition for n in s.names.loads)
+        self.bound |= self.rebound_by(ran)
+
+    @property
+    def reading(self) -> Set[str]:
+        """The names of functions, and of what holds some, that read other variables when used."""
+        return self._reads.keys()
 
     def add(self, statement: Statement) -> None:
         """Take note of what the functions of a statement read and change when they are called."""
         names = statement.names
         later = names.loads - (frozenset() if statement.is_definition else names.reads)
+        later |= statement.later
         self.read_by_functions |= later
-        for name in names.writes:
+        changed = statement.mutates | statement.called if statement.later else frozenset()
+        for name in (*names.writes, *(changed - statement.makes)):
             self._reads.setdefault(name, set()).update(later)
             if statement.is_definition:
                 drawn = self._generators & names.loads

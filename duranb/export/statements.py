@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from duranb.code import dataflow
@@ -43,6 +43,11 @@ class Statement:
         return self.chunk.node
 
     @property
+    def place(self) -> tuple[int, int]:
+        """Where it stands in its cell: line and column."""
+        return self.node.lineno, self.node.col_offset
+
+    @property
     def targets(self) -> set[str]:
         """The variables of its loops and ``with`` clauses: means, hardly ever results."""
         found = {t for n in ast.walk(self.node) for t in _loop_targets(n)}
@@ -54,6 +59,19 @@ class Statement:
         value = getattr(self.node, "value", None)
         made = self.is_definition or isinstance(value, ast.Lambda)
         return set(self.names.writes) - self.globals if made else set()
+
+    @property
+    def gives(self) -> set[str]:
+        """The names under which others may find the functions that are made in it."""
+        return self.makes or {*self.names.writes, *self.mutates, *self.called}
+
+    @property
+    def later(self) -> set[str]:
+        """The names that functions and generators inside of it read when they are used, if it is no
+        definition itself: it may have put them anywhere."""
+        inner = (n for n in ast.walk(self.node) if isinstance(n, _LATER) and n is not self.node)
+        names = {n.id for i in inner for n in ast.walk(i) if isinstance(n, ast.Name)}
+        return set() if self.makes else names & self.names.loads
 
     @property
     def is_definition(self) -> bool:
@@ -115,6 +133,13 @@ def gone(several: Iterable[Statement]) -> set[str]:
     return found
 
 
+def surely_gone(several: Iterable[Statement]) -> set[str]:
+    """Those of them that are deleted on every way there."""
+    several = list(several)
+    sure = {n for s in several if isinstance(s.node, ast.Delete) for n in s.names.deletes}
+    return gone(several) & sure
+
+
 def _facts(chunk: Chunk) -> Statement:
     tree = ast.Module([chunk.node], [])
     names = dataflow.analyse(tree)
@@ -131,9 +156,30 @@ def _facts(chunk: Chunk) -> Statement:
     )
 
 
+_LATER = (*_DEFINITIONS, ast.Lambda, ast.GeneratorExp)
 _CONTAINERS = (ast.Tuple, ast.List, ast.Set, ast.Dict)
 _ARITHMETIC = (ast.BinOp, ast.UnaryOp, ast.operator, ast.unaryop)
 _LITERAL = (ast.Constant, ast.expr_context, *_CONTAINERS, *_ARITHMETIC)
+
+
+def with_bound_after(
+    flows: Sequence[list[Statement]],
+) -> Iterator[tuple[int, Statement, set[str]]]:
+    """Each statement of the nodes' ``flows``, with its node's place and the names that are bound
+    after it."""
+    after: set[str] = set()
+    found = []
+    for index, flow in reversed(list(enumerate(flows))):
+        for statement in reversed(flow):
+            found.append((index, statement, set(after)))
+            after |= set(statement.names.writes)
+    yield from reversed(found)
+
+
+def changed_in(node: ast.AST) -> set[str]:
+    """Names that some code visibly changes in place, or gives another value as a global."""
+    declared = {n for e in ast.walk(node) if isinstance(e, ast.Global) for n in e.names}
+    return _mutated(node) | declared
 
 
 def _loop_targets(node: ast.AST) -> list[ast.expr]:

@@ -118,12 +118,14 @@ def function(graph: Graph, unit: Unit) -> str:
     declared = [f"global {', '.join(unit.globals)}"] if unit.globals else []
     renamed = [(n, p) for n, p in zip(node.reads, node.parameters, strict=True) if n != p]
     declared += [f"{name} = {parameter}" for name, parameter in renamed]
+    declared += [f"{name} = duranb.unset({_quoted(name)})" for name in unit.unset]
     ending = []
     if node.validate:
         ending.append(_check(node.validate))
     if node.writes:
         ending.append(layout.sequence(node.writes, start="return ", end="", indent=4))
-    body = layout.inner(layout.shown(unit.body, surely=unit.shows))
+    shown = layout.shown(unit.body, surely=unit.shows) if unit.ends else unit.body
+    body = layout.inner(shown)
     types = graph.types
     given = zip(node.parameters, node.reads, strict=True)
     return layout.function(

@@ -1,12 +1,14 @@
 """What a graph's state carries beside the notebook's variables: what a checkpoint would lose.
 
 A checkpointer stores each variable by itself. So those that share state lie once more in
-``groups``, together; what it would make plain (an ``IntEnum``, a NumPy number) in ``exact``; and
-where the random generators stand in ``random``. Each run of a thread begins without.
+``groups``, together; what it would make plain (an ``IntEnum``, a NumPy number) in ``exact``; where
+the random generators stand in ``random``; and in ``environment`` what nodes have set there. Each
+run of a thread begins without.
 """
 
 from __future__ import annotations
 
+import os
 import random
 import sys
 from collections.abc import Collection, Iterable, Mapping
@@ -22,7 +24,7 @@ def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     """What is carried once a node has ended: LangGraph's reducer.
 
     ``new`` says at which superstep its run began (``begun``, on the first nodes), which ``keys`` it
-    has given, and what of ``groups``, ``exact`` and ``random`` is new.
+    has given, and what of ``groups``, ``exact``, ``random`` and ``environment`` is new.
     """
     begun = new.get("begun")
     if begun is not None and begun != (old or {}).get("begun"):
@@ -38,6 +40,7 @@ def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
         "groups": groups,
         "exact": {**exact, **new.get("exact", {})},
         "random": {**old.get("random", {}), **new.get("random", {})},
+        "environment": {**old.get("environment", {}), **new.get("environment", {})},
     }
 
 
@@ -77,6 +80,18 @@ def came_apart(groups: Iterable[Mapping[str, Any]], keys: Collection[str]) -> li
             if first.setdefault(key, group[key]) is not group[key]:
                 lost |= group.keys()
     return sorted(lost)
+
+
+# -- the environment ---------------------------------------------------------------------------
+
+
+def have_environment(given: Mapping[str, str | None]) -> None:
+    """Set variables of the environment; what is given as None is not to be there."""
+    for name, value in given.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
 # -- the random generators ---------------------------------------------------------------------

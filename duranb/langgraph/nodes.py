@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -28,6 +29,7 @@ from duranb.record import events as e
 from duranb.record.kinds import Kind
 from duranb.state import randomness, seeding
 from duranb.state.untold import ADVICE, Untold
+from duranb.text.credentials import is_secret_variable
 from duranb.values.immutable import is_atom
 
 
@@ -194,6 +196,7 @@ class _Work:
         kept: dict[str, Any] = {} if node.first else state.get(carried.KEY) or {}
         self._keeping = Keeping(runtime.namespace, state, kept)
         self._random_before(kept.get("random", {}))
+        carried.have_environment(kept.get("environment", {}))
         keys = [k for k in (*node.reads, *node.uses.values()) if self._is_of_state(state, k)]
         self._values = self._keeping.values(keys)
         self._copied = self._copies(state)
@@ -269,6 +272,8 @@ class _Work:
             beside["begun"] = get_config()["metadata"]["langgraph_step"]
         if moved := self._drawn():
             beside["random"] = moved
+        if environment := self._environment():
+            beside["environment"] = environment
         self._keeping.check_stored(self._node.name, update, beside, self._node.taken)
         return {**update, carried.KEY: beside} if beside else update
 
@@ -292,7 +297,7 @@ class _Work:
     def _check_module(self, changed: list[str], update: dict[str, Any]) -> None:
         """Variables of the module are the same in each process: a change has to be the state's."""
         node = self._node
-        altered = [n for n in self._untold.altered() if n not in update]
+        altered = [n for n in self._untold.altered() if n not in {*update, *self._set()}]
         if altered:
             raise StepError(f"{node.name} changed {', '.join(altered)} in place: {ADVICE}")
         lost = [n for n in changed if n in self._globals]
@@ -311,6 +316,15 @@ class _Work:
                     f"{node.name} changed {name} in place, and {', '.join(others)} of the module "
                     "shares state with it: a checkpoint would not know. Make both in a step"
                 )
+
+    def _set(self) -> list[str]:
+        """The variables of the environment that it has set, without those that hold a credential:
+        no checkpoint is to have these."""
+        found = (n for n in self._untold.altered() if n.startswith("$"))
+        return [n for n in found if not is_secret_variable(n[1:])]
+
+    def _environment(self) -> dict[str, str | None]:
+        return {n[1:]: os.environ.get(n[1:]) for n in self._set()}
 
     def _data(self) -> dict[str, Any]:
         """The module's variables that any node of the graph reads, as they were."""

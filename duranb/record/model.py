@@ -30,6 +30,10 @@ CONTESTED = "changed while other steps ran that could have changed it too"
 UNTOLD = "holds what no record can: attributes, defaults, or how far it has come"
 """The same of a class, a function or a generator that a function step changed."""
 
+BESIDE = "was changed by it, and is no variable: a record of a function does not hold it"
+"""The same of a variable of a module, and of what is set in the process: the step is restored only
+where it ran, which has that already."""
+
 
 class Status(StrEnum):
     """Where an execution stands."""
@@ -114,6 +118,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     error: ErrorInfo | None = None
     reason: str = ""
     made_of: tuple[int, ...] = ()
+    beside: tuple[str, ...] = ()
 
     @property
     def place_key(self) -> str:

@@ -86,6 +86,7 @@ class _Carrying:
         self._left = {node.index: set(node.needs) for node in nodes}
         self._running: dict[asyncio.Future[None], Node] = {}
         self._failed: dict[int, BaseException] = {}
+        self._context = copy_context()
 
     def all(self) -> None:
         """Run every node. Raises what the first of them (in the script's order) raised."""
@@ -99,11 +100,12 @@ class _Carrying:
                 ready = [] if self._failed else self._ready()
                 if not ready and not self._running:
                     return
-                if len(ready) == 1 and not self._running and not ready[0].is_async:
+                by_itself = len(ready) == 1 and not self._running
+                if by_itself and not ready[0].is_async:
                     self._done(ready[0], self._caught(ready[0]))
                     continue
                 for node in ready:
-                    self._start(node, pool)
+                    self._start(node, pool, by_itself=by_itself)
                 done, _ = await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
                 for future in done:
                     node = self._running.pop(future)
@@ -115,18 +117,21 @@ class _Carrying:
             del self._left[node.index]
         return found
 
-    def _start(self, node: Node, pool: ThreadPoolExecutor) -> None:
+    def _start(self, node: Node, pool: ThreadPoolExecutor, *, by_itself: bool) -> None:
+        """What a node sets in a context variable, those after it find, as in a notebook: so one
+        that runs ``by_itself`` runs in the context of all."""
         future: asyncio.Future[None]
+        context = self._context if by_itself else self._context.copy()
         if node.is_async:
-            future = asyncio.get_running_loop().create_task(self._await(node))
+            future = asyncio.get_running_loop().create_task(self._await(node), context=context)
         else:
-            call = partial(copy_context().run, self._call, node)
+            call = partial(context.run, self._call, node)
             future = asyncio.get_running_loop().run_in_executor(pool, call)
         self._running[future] = node
 
     def _caught(self, node: Node) -> BaseException | None:
         try:
-            copy_context().run(self._call, node)
+            self._context.run(self._call, node)
         except Exception as error:
             return error
         return None
@@ -135,7 +140,10 @@ class _Carrying:
         self._outlet.enter(node.index)
         args, uses = self._given(node)
         with self._watched.while_running(node, node.named(args, uses)):
-            self._values[node.index] = node.fn(*args)
+            try:
+                self._values[node.index] = node.fn(*args)
+            except StopIteration as error:  # which no future can hold, nor a coroutine raise
+                raise RuntimeError(f"{node.name} raised StopIteration") from error
 
     async def _await(self, node: Node) -> None:
         self._outlet.enter(node.index)

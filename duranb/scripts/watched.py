@@ -17,6 +17,8 @@ from duranb.code.looking import own_failure
 from duranb.errors import StepError
 from duranb.scripts.nodes import Node, Promise
 from duranb.session.session import Session
+from duranb.state import process
+from duranb.state.beside import reached
 from duranb.state.capture import reduction
 from duranb.state.untold import Untold
 from duranb.values import codec
@@ -84,12 +86,13 @@ class Watched:
         return found
 
     def _common(self, node: Node, reach: Reach) -> dict[str, str]:
-        """The variables of the module that nodes beside it reach too, its classes and functions
-        included, with the name of such a node."""
+        """The variables of the module and of others that nodes beside it reach too, classes and
+        functions included, with the name of such a node."""
         found: dict[str, str] = {}
+        own = self._names(reach) | self._handed(node)
         for index in self._beside[node.index]:
             other = self._nodes[index]
-            for name in (self._names(reach) | self._handed(node)) & self._globals(other):
+            for name in own & self._globals(other):
                 found.setdefault(name, other.name)
         return found
 
@@ -112,8 +115,11 @@ class Watched:
         return frozenset(n for n, v in bound if id(v) in given)
 
     def _names(self, reach: Reach) -> frozenset[str]:
+        names = reach.data | reach.stores | reach.uses.keys()
+        beside = reached(self._namespace.uses, reach)
+        settings = {f"${n}" for n in beside.environment} | process.used(beside.mentions)
         return frozenset(
-            (reach.data | reach.stores | reach.uses.keys()) & self._namespace.live.keys()
+            names & self._namespace.live.keys() | beside.touches | beside.sets | settings
         )
 
     def _is_there(self, promise: Promise) -> bool:

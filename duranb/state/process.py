@@ -96,6 +96,11 @@ def used(mentioned: Collection[str]) -> set[str]:
     }
 
 
+def stands(root: Path) -> dict[str, str]:
+    """What those of the process are now that code can set anywhere."""
+    return {n: s.read(root) for n, s in _SETTINGS.items() if s.read is not _annotations}
+
+
 class Process:
     """The settings of this process since now. ``root`` is the project's folder."""
 

@@ -2,7 +2,8 @@
 
 Classes and functions hold state too: attributes, defaults, what a decorator keeps in its closure.
 And how far a generator has come, nobody can read, nor what another iterator has yet to give, where
-that cannot be stored. A record of a step cannot hold either.
+that cannot be stored. Modules have variables, and the process has settings
+(:mod:`duranb.state.beside`). A record of a function step cannot hold any of it.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ from typing import Any
 from duranb.code import identity
 from duranb.code.fingerprint import Reach, Uses
 from duranb.code.looking import dict_of, is_a, mro_of
+from duranb.state.beside import Beside, reached
 
 ADVICE = (
-    "it holds state itself (attributes, defaults, or how far it has come), which no other process "
-    "sees. Keep that in a variable that a step makes"
+    "it is, or holds, state of this process (attributes, defaults, how far it has come, a variable "
+    "of a module, a setting), which no other process sees. Keep that in a variable that a step "
+    "makes, or set it in a plain cell above the first step"
 )
 """What to tell of one where a node may run anywhere."""
 
@@ -28,26 +31,37 @@ ADVICE = (
 @dataclass
 class Untold:
     """The classes and functions that a function reaches, and the generators, as they were when this
-    was made: ``before`` has their identities by name."""
+    was made: ``before`` has their identities by name. ``beside`` is what lies beside variables."""
 
     live: dict[str, Any]
     fn: Callable[..., Any]
     before: dict[str, str]
     generators: list[str]
+    beside: Beside
 
     @classmethod
-    def now(cls, uses: Uses, fn: Callable[..., Any], reach: Reach) -> Untold:
+    def now(
+        cls, uses: Uses, fn: Callable[..., Any], reach: Reach, beside: Beside | None = None
+    ) -> Untold:
         """Those that ``reach`` names, which is what ``fn`` reaches. What it binds itself is left
         out: that is another function under the name."""
+        if beside is None:
+            data = [uses.live[n] for n in reach.data if n in uses.live]
+            beside = Beside.now(uses, fn, reached(uses, reach, names=reach.data), data)
         names = reach.uses.keys() - reach.stores
         before = {n: reach.uses[n] for n in names if n in uses.live}
         before[_name(fn)] = _own(fn)
         found = [n for n in reach.data if is_a(uses.live.get(n), types.GeneratorType)]
-        return cls(uses.live, fn, before, found)
+        return cls(uses.live, fn, before, found, beside)
 
     def altered(self) -> list[str]:
-        """The names of those that are not what they were, or may have been gone through."""
-        return sorted({*self._definitions(), *filter(self._begun, self.generators)})
+        """The names of those that are not what they were, or may have been gone through, with those
+        of what lies beside variables."""
+        return sorted({*self.inside(), *self.beside.altered()})
+
+    def inside(self) -> set[str]:
+        """The same without what lies beside variables."""
+        return {*self._definitions(), *filter(self._begun, self.generators)}
 
     def _definitions(self) -> Iterator[str]:
         for name, was in self.before.items():

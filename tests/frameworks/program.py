@@ -7,7 +7,7 @@ to see what the agent still knows. It belongs to the test and not to the noteboo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import nbformat
@@ -46,6 +46,14 @@ class Program:
     def steps(self) -> tuple[Cell, ...]:
         """The durable cells: turn one, turn two and a structured answer."""
         return tuple(cell for cell in self.cells if cell.step)
+
+    def edited(self, before: str, after: str) -> Program:
+        """The program with one text for another one in its cells. Raises :class:`ValueError` where
+        it has no such text."""
+        cells = tuple(replace(cell, body=cell.body.replace(before, after)) for cell in self.cells)
+        if cells == self.cells:
+            raise ValueError(f"nothing in {self.name}.py says {before!r}")
+        return replace(self, cells=cells)
 
     def write(self, path: Path) -> None:
         """The notebook, for the commands that read one."""

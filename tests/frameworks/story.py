@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.frameworks.model import masked
-from tests.frameworks.program import Cell, Program
+from tests.frameworks.program import AFTERWARDS, Cell, Program
 from tests.frameworks.server import Seen, StandIn
 from tests.kernel.harness import Kernel, Result
 
@@ -27,6 +27,12 @@ CELL = 600.0
 
 REMEMBERED = "weather in Paris"
 """What turn one asks for, in every program: it is in each later request."""
+
+EDITS = {
+    "its second question": ("Which city did I ask about?", "Which town did I ask about?"),
+    "its tool": ("is sunny", "is rainy"),
+}
+"""What is edited in a program: of a durable cell, and of the plain one above all of them."""
 
 KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "MISTRAL_API_KEY")
 
@@ -79,6 +85,8 @@ class Story:
             "rewound": self._rewound_alive,
             "killed in turn one": self._killed_within,
             "killed between turns": self._killed_between,
+            "edited": lambda room: self._edited(room, alive=True),
+            "edited, restarted": lambda room: self._edited(room, alive=False),
         }
         for name, scenario in scenarios.items():
             if chosen is None or name in chosen:
@@ -88,20 +96,26 @@ class Story:
 
     def _plain(self) -> None:
         """The truth: no duranb, no kill."""
-        with self._kernel(self._room("plain"), extension=False) as kernel:
-            for cell in self.program.cells:
-                self.truth[cell.step] = self._do(kernel, cell.body, cell)
-            last = self.program.afterwards
-            self.truth["afterwards"] = self._do(kernel, last.body, last)
-        for name in ("turn_two", "afterwards"):
+        self.truth = self._truth_of(self.program, "plain")
+        for name in ("turn_two", AFTERWARDS):
             if not any(REMEMBERED in request for request in self.truth[name].requests):
                 raise Fault(f"{name} does not send what was said in turn one: it tests no memory")
+
+    def _truth_of(self, program: Program, room: str) -> dict[str, Turn]:
+        """What the turns of a program do as plain cells, by step."""
+        found = {}
+        with self._kernel(self._room(room), extension=False) as kernel:
+            for cell in program.cells:
+                found[cell.step] = self._do(kernel, cell.body, cell)
+            last = program.afterwards
+            found[AFTERWARDS] = self._do(kernel, last.body, last)
+        return found
 
     def _uninterrupted(self, room: Path) -> None:
         """Run, replayed offline, restarted, and rewound."""
         with self._kernel(room) as kernel:
             for cell in self.program.cells:
-                self._same(cell, self._do(kernel, cell.durable, cell))
+                self._same(cell.step, self._do(kernel, cell.durable, cell))
         self._try("verify --replay", lambda: self._verify(room))
         self._try("duranb test", lambda: self._test(room))
         self._try("restarted", lambda: self._restarted(room))
@@ -116,7 +130,7 @@ class Story:
         """Turn two, asked anew from the state after turn one, sends what it had sent."""
         self._run(kernel, "%duranb rewind turn_one --yes")
         turn = self.program.steps[1]
-        self._same(turn, self._do(kernel, turn.fresh, turn))
+        self._same(turn.step, self._do(kernel, turn.fresh, turn))
 
     def _restarted(self, room: Path) -> None:
         """Run All pays for nothing; the agent knows what it knew; then it is rewound."""
@@ -126,7 +140,7 @@ class Story:
             if paid := len(self.server.seen) - before:
                 raise Fault(f"Run All after a restart: {paid} calls paid again")
             last = self.program.afterwards
-            self._same(last, self._do(kernel, last.body, last), "afterwards")
+            self._same(AFTERWARDS, self._do(kernel, last.body, last))
             self._try("restarted, rewound", lambda: self._rewound(kernel))
 
     def _killed_within(self, room: Path) -> None:
@@ -160,15 +174,45 @@ class Story:
         with self._kernel(room) as kernel:
             for cell in self.program.cells:
                 turn = self._do(kernel, cell.durable, cell)
-                self._same(cell, turn, requests=cell is not self.program.steps[0])
+                self._same(cell.step, turn, requests=cell is not self.program.steps[0])
         sent = Counter(_key(seen) for seen in self.server.seen)
-        truth = Counter(
-            r for step, t in self.truth.items() if step != "afterwards" for r in t.requests
-        )
+        truth = _asked(self.truth)
         if again := sent - truth - in_flight:
             raise Fault(f"{again.total()} calls paid again")
         if missing := truth - sent:
             raise Fault(f"{missing.total()} requests never made")
+
+    def _edited(self, room: Path, *, alive: bool) -> None:
+        """Run, and run again as edited, in the kernel that ran it or in another one: it prints what
+        a plain run of the edited cells prints, and asks nothing that was answered before."""
+        for number, (what, (before, after)) in enumerate(EDITS.items()):
+            program = self.program.edited(before, after)
+            truth = self._truth_of(program, f"{room.name} {number} plain")
+            room = self._room(f"{room.name} {number}")
+            with self._kernel(room) as kernel:
+                self._run_all(kernel)
+                if alive:
+                    self._as_edited(kernel, program, truth, what)
+            if not alive:
+                with self._kernel(room) as kernel:
+                    self._as_edited(kernel, program, truth, what)
+
+    def _as_edited(
+        self, kernel: Kernel, program: Program, truth: dict[str, Turn], what: str
+    ) -> None:
+        begun = len(self.server.seen)
+        for cell in program.cells:
+            turn = self._do(kernel, cell.durable, cell)
+            _compare(f"{what} edited: {cell.step}", turn, truth[cell.step], requests=False)
+        sent = Counter(_key(seen) for seen in self.server.seen[begun:])
+        if sent != (wanted := _asked(truth) - _asked(self.truth)):
+            raise Fault(
+                f"{what} edited: {(sent - wanted).total()} requests that are not new, and "
+                f"{(wanted - sent).total()} new ones never made"
+            )
+        last = program.afterwards
+        turn = self._do(kernel, last.body, last)
+        _compare(f"{what} edited: {AFTERWARDS}", turn, truth[AFTERWARDS])
 
     def _verify(self, room: Path) -> None:
         """``duranb verify --replay``, without a key: every step as recorded."""
@@ -218,14 +262,9 @@ class Story:
             raise fault
         return result
 
-    def _same(self, cell: Cell, turn: Turn, name: str = "", *, requests: bool = True) -> None:
-        """Raise :class:`Fault` where a turn differs from the true one."""
-        name = name or cell.step
-        truth = self.truth[name]
-        if requests and turn.requests != truth.requests:
-            raise Fault(f"{name}: {_difference(truth.requests, turn.requests)}")
-        if turn.printed != truth.printed:
-            raise Fault(f"{name} printed {turn.printed} and not {truth.printed}")
+    def _same(self, step: str, turn: Turn, *, requests: bool = True) -> None:
+        """Raise :class:`Fault` where the turn of a step differs from the true one."""
+        _compare(step, turn, self.truth[step], requests=requests)
 
     @contextmanager
     def _kernel(self, room: Path, *, extension: bool = True) -> Iterator[Kernel]:
@@ -274,6 +313,19 @@ class Story:
         if len(self.server.seen) > before:
             raise Fault(f"duranb {words[0]} asked the model")
         return done
+
+
+def _compare(name: str, turn: Turn, truth: Turn, *, requests: bool = True) -> None:
+    """Raise :class:`Fault` where a turn differs from the true one."""
+    if requests and turn.requests != truth.requests:
+        raise Fault(f"{name}: {_difference(truth.requests, turn.requests)}")
+    if turn.printed != truth.printed:
+        raise Fault(f"{name} printed {turn.printed} and not {truth.printed}")
+
+
+def _asked(turns: dict[str, Turn]) -> Counter[str]:
+    """What the cells of a notebook ask, without the turn that is taken afterwards."""
+    return Counter(r for step, t in turns.items() if step != AFTERWARDS for r in t.requests)
 
 
 def _key(seen: Seen) -> str:

@@ -13,6 +13,8 @@ COLUMNS = (
     "restarted, rewound",
     "verify --replay",
     "duranb test",
+    "edited",
+    "edited, restarted",
 )
 
 SHOWN = 500

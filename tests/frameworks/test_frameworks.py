@@ -18,10 +18,10 @@ from tests.frameworks.tools import __main__ as tools
 
 
 def test_openai_agent_comes_back_whole(tmp_path: Path) -> None:
-    """Killed in turn one, restarted, replayed offline: it sends what a plain run sends."""
+    """Killed in turn one, restarted, replayed offline, edited: it sends what a plain run sends."""
     with StandIn() as server:
         story = Story(program.load("openai"), server, tmp_path)
-        story.tell({"run", "killed in turn one"})
+        story.tell({"run", "killed in turn one", "edited, restarted"})
     faults = {name: outcome.fault for name, outcome in story.outcomes.items() if outcome.fault}
     assert not faults and {"duranb test", "restarted, rewound"} <= set(story.outcomes)
     assert story.verified == "3/3"

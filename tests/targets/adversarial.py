@@ -2,7 +2,8 @@
 
 The last cell prints what there is in the end. ``refused`` is part of the message of an export that
 is refused, ``loud`` of that of a run that fails by naming the value, ``apart`` of one where each
-node may run in another process; all others print what the notebook prints.
+node may run in another process; all others print what the notebook prints. ``helper`` is the text
+of a module ``helper_of_notebook.py`` beside it.
 """
 
 from __future__ import annotations
@@ -19,13 +20,19 @@ class Case:
     refused: str = ""
     loud: str = ""
     apart: str = ""
+    helper: str = ""
 
 
 def case(
-    *cells: str, parameters: int = -1, refused: str = "", loud: str = "", apart: str = ""
+    *cells: str,
+    parameters: int = -1,
+    refused: str = "",
+    loud: str = "",
+    apart: str = "",
+    helper: str = "",
 ) -> Case:
     """A notebook of these cells, each text with its first line ``%%durable NAME`` if durable."""
-    return Case(cells, parameters, refused, loud, apart)
+    return Case(cells, parameters, refused, loud, apart, helper)
 
 
 CASES: dict[str, Case] = {
@@ -343,6 +350,88 @@ CASES: dict[str, Case] = {
         "%%durable a\nprint('once')",
         "%%durable b\nx = 1",
         "print(x)",
+    ),
+    # -- values that hold functions ------------------------------------------------------------
+    "methods read a variable that is bound anew": case(
+        "k = 1\nclass Sim:\n    def draw(self): return k\n    def __len__(self): return k\n"
+        "early = Sim()",
+        "%%durable a\nsim = Sim()\nx = sim.draw() + early.draw()",
+        "k = 100",
+        "%%durable b\nk = k + 1\ny = [sim.draw(), len(early)]",
+        "k = 7\nz = [s.draw() for s in (sim, early)]",
+        "print(x, y, z, k, sim.draw())",
+    ),
+    "a method binds a global anew": case(
+        "total = 0\nclass Tally:\n    def up(self):\n        global total\n"
+        "        total += 1\n        return total",
+        "%%durable a\ntally = Tally()\nx = tally.up()",
+        "%%durable b\ny = x + total",
+        "%%durable c\nz = tally.up() + y",
+        "print(total, x, y, z)",
+    ),
+    "functions in containers": case(
+        "import functools\nk = 1\ndef f(x): return x + k\n"
+        "table = {'f': f, 'g': functools.partial(f, 1)}\ndef make():\n    return lambda: k",
+        "%%durable a\nlate = {}\nlate['l'] = lambda x: x * k\nm = make()\n"
+        "x = [table['f'](1), late['l'](2), m()]",
+        "k = 50",
+        "%%durable b\ny = [table['g'](), late['l'](2), m()]",
+        "print(x, y, late['l'](3))",
+    ),
+    "a generator reads late": case(
+        "k = 2",
+        "%%durable a\nxs = [1, 2]",
+        "gen = (x * k for x in xs)",
+        "k = 100",
+        "print(list(gen))",
+        apart="gen",
+    ),
+    # -- names that come and go ----------------------------------------------------------------
+    "a global that only a function binds": case(
+        "def setup(n):\n    global made\n    made = [n]",
+        "%%durable a\nsetup(3)\nx = made[0]",
+        "%%durable b\nmade.append(x)\ny = len(made)",
+        "print(made, x, y)",
+    ),
+    "perhaps without a value": case(
+        "%%durable a\nok = False\nif ok:\n    grade = 'good'\nfor last in []:\n    pass",
+        "%%durable b\ntext = grade if ok else 'none'",
+        "try:\n    print(last)\nexcept NameError:\n    print('no last')",
+        "print(ok, text)",
+    ),
+    "a variable of the module deleted": case(
+        "tmp = [1, 2]\nkeep = tmp",
+        "%%durable a\nx = len(tmp)\ndel tmp",
+        "%%durable b\ntmp = 'again'\ny = tmp",
+        "print(x, y, tmp, keep)",
+    ),
+    "read after it was deleted": case(
+        "tmp = 1",
+        "%%durable a\nx = tmp\ndel tmp",
+        "try:\n    tmp\nexcept NameError:\n    x = -1",
+        "print(x)",
+        refused="reads 'tmp', which code cell 2 .* has deleted",
+    ),
+    # -- beside variables ----------------------------------------------------------------------
+    "variables of a module of the project": case(
+        "import helper_of_notebook as helper",
+        "%%durable a\nx = helper.add('a')",
+        "%%durable b\ny = helper.add('b')",
+        "%%durable c\nz = helper.Counter.up() + helper.Counter.up()",
+        "print(x, y, z, helper.ITEMS, helper.COUNT, helper.Counter.n)",
+        helper="ITEMS = []\nCOUNT = 0\ndef add(x):\n    global COUNT\n    COUNT += 1\n"
+        "    ITEMS.append(x)\n    return len(ITEMS)\nclass Counter:\n    n = 0\n"
+        "    @classmethod\n    def up(cls):\n        cls.n += 1\n        return cls.n\n",
+        apart="helper_of_notebook.",
+    ),
+    "settings of the process": case(
+        "import decimal, os\ndef mode(v):\n    os.environ['DURANB_TEST_MODE'] = v",
+        "%%durable a\nmode('one')\nx = decimal.Decimal(1) / 3",
+        "decimal.getcontext().prec = 9",
+        "%%durable b\ny = decimal.Decimal(1) / 3\nm = os.environ.get('DURANB_TEST_MODE')",
+        "mode('two')\ndecimal.getcontext().prec = 28",
+        "print(x, y, m, os.environ['DURANB_TEST_MODE'])",
+        apart="in place",
     ),
     # -- the rest ------------------------------------------------------------------------------
     "await": case(

@@ -250,7 +250,7 @@ def check(case: Case, folder: Path, saver: str) -> None:
     words = ["-m", "tests.targets.graph_run", str(file), saver, str(after), "go on", "again"]
     done = subprocess.run(
         [sys.executable, *words, "again"],
-        env={**os.environ, "DURANB_HOME": str(folder / "home")},
+        env={**os.environ, "DURANB_HOME": str(folder / "home"), "PYTHONPATH": str(folder)},
         capture_output=True,
         text=True,
         check=True,

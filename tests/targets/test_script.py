@@ -11,6 +11,7 @@ import random
 import signal
 import subprocess
 import sys
+import types
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ NOTEBOOKS = CASES | STYLES
 SAMPLE = [
     *("alias between steps", "a closure", "a frame in place", "seeded numbers"),
     *("a variable that functions read", "main and run", "an unstorable value between steps"),
+    *("methods read a variable that is bound anew", "variables of a module of the project"),
+    "perhaps without a value",
 ]
 
 KILLED = """
@@ -49,6 +52,8 @@ def written(case: Case, folder: Path) -> Path:
     cells = [nbformat.v4.new_code_cell(source) for source in case.cells]
     if case.parameters >= 0:
         cells[case.parameters].metadata["tags"] = ["parameters"]
+    if case.helper:
+        (folder / "helper_of_notebook.py").write_text(case.helper)
     path = folder / "notebook.ipynb"
     nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
     return path
@@ -62,6 +67,10 @@ def plain(case: Case) -> str:
     state = random.getstate()
     with contextlib.redirect_stdout(shown), pytest.MonkeyPatch.context() as patched:
         patched.setattr(duranb, "ask", lambda _, default: default)
+        patched.setenv("DURANB_TEST_MODE", "")
+        helper = types.ModuleType("helper_of_notebook")
+        exec(case.helper, vars(helper))
+        patched.setitem(sys.modules, helper.__name__, helper)
         for cell in cells:
             flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
             code = compile(cell.tree, "cell", "exec", flags=flags)

@@ -186,6 +186,60 @@ def test_a_step_that_changes_a_class_or_a_function_runs_beside_no_other() -> Non
     assert edges(found) == {("a", "b"): "order", ("b", "c"): "order"}
 
 
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "import decimal\n%%durable b\ndecimal.getcontext().prec = 9",
+        "import os\ndef on():\n    os.environ['A'] = 'b'\n%%durable b\non()",
+        "import settings_of_plan\n%%durable b\nx = settings_of_plan.add(1)",
+        "from settings_of_plan import Config\n%%durable b\nx = Config.up()",
+        "from settings_of_plan import Config\n%%durable b\nConfig.level = 2",
+    ],
+)
+def test_what_changes_the_process_or_a_module_runs_beside_no_other(
+    cell: str, tmp_path: Path
+) -> None:
+    """Also where a function of the notebook's does it, or one of the project's modules."""
+    (tmp_path / "settings_of_plan.py").write_text(
+        "ITEMS = []\ndef add(x):\n    ITEMS.append(x)\n    return len(ITEMS)\n"
+        "class Config:\n    level = 0\n    @classmethod\n    def up(cls):\n"
+        "        cls.level += 1\n        return cls.level\n"
+    )
+    first, _, second = cell.partition("%%")
+    cells = [first, "%%durable a\nx = 1", f"%%{second}", "%%durable c\ny = 2"]
+    made = build(*cells_of([("code", c) for c in cells]), folder=tmp_path).plan
+    assert made.by_name["b"].alone and not made.by_name["c"].alone
+    assert made.before["b"] == {"a"} and made.before["c"] == {"b"}
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        "class Sim:\n    def draw(self): return k\nthing = Sim()",
+        "def f(): return k\nthing = {'f': f}",
+        "def f(): return k\nthing = []\nthing.append(f)",
+        "thing = {}\nthing['f'] = lambda: k",
+        "def make():\n    return lambda: k\nthing = make()",
+        "import functools\ndef f(): return k\nthing = functools.partial(f)",
+    ],
+)
+@pytest.mark.parametrize("step", ["", "%%durable make\n"])
+def test_a_value_that_holds_functions_uses_what_they_read(made: str, step: str) -> None:
+    """Wherever it was made: they read the variable as it is then. What a plain call of a function
+    gave holds nothing of it."""
+    found = plan(
+        "k = 1",
+        f"{step}{made}",
+        "%%durable a\nw = 1",
+        "k = 2",
+        "%%durable b\nx = thing",
+        "%%durable c\ny = w",
+    )
+    node = found.by_name["make_k"]
+    assert found.by_name["b"].uses == ("k",) and "make_k" in found.before["b"]
+    assert found.by_name["c"].uses == () and node.writes == ("k",)
+
+
 def test_what_retries_items_takes_the_function_of_today() -> None:
     """A function that was mended since is the one that a map's items are retried with, so it comes
     first, and lies where it is looked for."""
