@@ -91,6 +91,7 @@ class Reached:
         self._is_whole = not self._opaque
         self._next = self._cheapest = 0.0
         self._looks = 0
+        self._watched = False
 
     def _now(self) -> dict[str, str]:
         """The versions of what it reads and holds."""
@@ -150,9 +151,15 @@ class Reached:
 
     def watch(self) -> Callable[[], list[str]]:
         """What gives, once the function has been called, the names of what it has changed: no more
-        than can be seen. Raises nothing."""
+        than can be seen, and than is worth its time. Raises nothing."""
+        if time.monotonic() < self._next:
+            return list
+        begun = time.thread_time()
         bound = {n: self._live.get(n, _GONE) for n in self._bound}
         versions, code = self._now(), self._runtime.namespace.uses.fingerprint(self.fn)
+        if (took := time.thread_time() - begun) >= _CHEAP and self._watched:
+            self._next = time.monotonic() + 10 * took
+        self._watched = True
 
         def changed() -> list[str]:
             try:

@@ -98,15 +98,15 @@ def map(
 
     In a step, each item is recorded by itself: after a crash those that completed are served, and
     of the others only the calls that are missing are made. An item is known by its content, or by
-    what ``key`` says of it. Edit ``fn`` and its items run again, with the calls that they made
-    before; only new ones are made and paid for. So does, after a crash, an item that changed
-    anything beside its result: itself, a list or a counter, an object. Each item has ``retries`` of
-    its own, by cause and with waits that grow from ``backoff`` seconds; an answer that is no good
-    (``duranb.Reject``, a JSON or pydantic error, ``validate`` not true of the result) is made anew,
-    alone. ``validate`` is a function of the result, or an expression over ``result``. At most
-    ``rate`` tries begin in a second, and all together cost at most ``budget`` US dollars
-    (:func:`duranb.budget`). Outside of steps and inside effects nothing is recorded; all else is
-    the same.
+    what ``key`` says of it (those with one key by their order). Edit ``fn`` and its items run
+    again, with the calls that they made before; only new ones are made and paid for. So does, after
+    a crash, an item that changed anything beside its result: itself, a list or a counter, an
+    object. Each item has ``retries`` of its own, by cause and with waits that grow from ``backoff``
+    seconds; an answer that is no good (``duranb.Reject``, a JSON or pydantic error, ``validate``
+    not true of the result) is made anew, alone. ``validate`` is a function of the result, or an
+    expression over ``result``. At most ``rate`` tries begin in a second, and all together cost at
+    most ``budget`` US dollars (:func:`duranb.budget`). Outside of steps and inside effects nothing
+    is recorded; all else is the same.
 
     ``batch=True`` has the provider's batch API make the calls to models, at its price: those of all
     items are collected, submitted together, and waited for, over restarts if need be. An item runs
