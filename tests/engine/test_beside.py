@@ -313,3 +313,19 @@ def test_an_effect_that_changes_nothing_is_replayed_without_a_word(project: Worl
     project.plain(head)
     project.cell("s", source)
     assert not project.last("s").unrecorded and project.live["sent"] == 1
+
+
+def test_an_item_that_a_failed_try_had_changed_is_said(project: World) -> None:
+    """What the next try finds in it is not what it was given; a try that fails before it changes
+    anything leaves nothing to say."""
+    model = project.model
+    model.answers["1"] = [ConnectionResetError("gone"), "late"]
+    project.plain("def f(d):\n    d['asked'] = d.get('asked', 0) + 1\n    return ask(d['n'])")
+    project.cell("s", "docs = [{'n': n} for n in range(3)]\nduranb.map(f, docs, backoff=0)")
+    assert [d["asked"] for d in project.live["docs"]] == [1, 2, 1]
+    told = ways.sentence("s", project.last("s").unrecorded)
+    assert "1 item of the map of f tried again as a try that failed had left it" in told
+    model.answers["1"] = [ConnectionResetError("gone"), "later"]
+    project.plain("def f(d): d['said'] = ask(f\"{d['n']}\")")
+    project.cell("t", "docs = [{'n': n} for n in range(3)]\nduranb.map(f, docs, backoff=0)")
+    assert not project.last("t").unrecorded and project.live["docs"][1]["said"] == "later"

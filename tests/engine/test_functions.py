@@ -450,10 +450,14 @@ BESIDE = {
         "beside_functions.Config.level",
     ),
     "the environment": ("os.environ['DURANB_TEST_BESIDE'] = 'on'", "$DURANB_TEST_BESIDE"),
+    "a context variable": ("beside_functions.VARIABLE.set(7)", "beside_functions.VARIABLE"),
+    "the folder": ("os.chdir('..')", "the folder"),
     "a setting": ("decimal.getcontext().prec = 5", "the decimal context"),
 }
 HELPER = """
+import contextvars
 ITEMS = []
+VARIABLE = contextvars.ContextVar("of_test", default=1)
 class Config:
     level = 0
 def add(x):
@@ -480,6 +484,7 @@ def test_what_it_changes_beside_variables_is_done_again(
         for _ in range(2):
             monkeypatch.delitem(sys.modules, "beside_functions", raising=False)
             monkeypatch.setenv("DURANB_TEST_BESIDE", "")
+            monkeypatch.chdir(tmp_path)
             with decimal.localcontext():
                 world.plain(
                     f"{HEAD}import os, decimal, beside_functions\n"
