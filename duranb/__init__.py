@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from duranb.scripts.command import command, options
     from duranb.scripts.durable import durable
     from duranb.scripts.flow import flow
-    from duranb.scripts.unset import unset
     from duranb.session.session import current
     from duranb.session.signalling import signal
     from duranb.state.reconnect import reconnect
     from duranb.text.known import secret
+    from duranb.values.unset import unset
 
 __version__ = "0.1.0"
 
@@ -67,7 +67,7 @@ _HOMES = {
     "sleep": "duranb.engine.timers",
     "step": "duranb.engine.functions",
     "tool": "duranb.engine.tools",
-    "unset": "duranb.scripts.unset",
+    "unset": "duranb.values.unset",
     "uuid4": "duranb.engine.values",
     "wait_for": "duranb.engine.signals",
 }

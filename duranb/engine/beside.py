@@ -13,7 +13,7 @@ import functools
 import threading
 import time
 import types
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import blake3
@@ -40,6 +40,7 @@ more (at gigabytes that the function reads) are a tenth of the time, and items i
 
 _GONE = object()
 
+
 _CODE = (
     type,
     types.FunctionType,
@@ -65,11 +66,12 @@ class Reached:
         given: Collection[object] = (),
     ) -> None:
         self._runtime = runtime
-        self._fn = fn
+        self.fn = fn
         self._live = runtime.namespace.live
         uses = runtime.namespace.uses
         reach = uses.of_object(fn, given)
         self._opaque = bool(reach.opaque)
+        self._itself = "its object" if is_a(fn, types.MethodType) else "what it holds itself"
         self._names = sorted(reach.data - set(ignored))
         self._bound = {n: self._live.get(n, _GONE) for n in reach.stores - set(ignored)}
         spec = Spec("", "", "", frozenset(), frozenset(), kind="function", ignore=tuple(ignored))
@@ -89,6 +91,7 @@ class Reached:
         self._is_whole = not self._opaque
         self._next = self._cheapest = 0.0
         self._looks = 0
+        self._watched = False
 
     def _now(self) -> dict[str, str]:
         """The versions of what it reads and holds."""
@@ -104,7 +107,7 @@ class Reached:
 
     def _held(self) -> list[object]:
         """What it holds itself: a partial, a bound method or an object is part of what it does."""
-        fn = self._fn
+        fn = self.fn
         return identity.captured(fn) if isinstance(fn, types.FunctionType) else [fn]
 
     # -- afterwards ------------------------------------------------------------------------
@@ -130,10 +133,43 @@ class Reached:
             return self._is_whole
 
     def _looks_the_same(self) -> bool:
-        moved = any(self._live.get(n, _GONE) is not was for n, was in self._bound.items())
-        if moved or self._runtime.namespace.uses.fingerprint(self._fn) != self._print:
-            return False
-        return self._now() == self._versions and not self._untold.altered()
+        return not any(self._differing(self._bound, self._versions, self._print))
+
+    def _differing(
+        self, bound: dict[str, object], versions: dict[str, str], code: str
+    ) -> Iterator[str]:
+        """The names of what is not as it was."""
+        yield from (n for n, was in bound.items() if self._live.get(n, _GONE) is not was)
+        now = self._now()
+        for name in now.keys() | versions.keys():
+            if now.get(name) != versions.get(name):
+                told = name.removeprefix("\0")
+                yield self._itself if told.isdigit() else told
+        if self._runtime.namespace.uses.fingerprint(self.fn) != code:
+            yield self._itself
+        yield from self._untold.altered()
+
+    def watch(self) -> Callable[[], list[str]]:
+        """What gives, once the function has been called, the names of what it has changed: no more
+        than can be seen, and than is worth its time. Raises nothing."""
+        if time.monotonic() < self._next:
+            return list
+        begun = time.thread_time()
+        bound = {n: self._live.get(n, _GONE) for n in self._bound}
+        versions, code = self._now(), self._runtime.namespace.uses.fingerprint(self.fn)
+        if (took := time.thread_time() - begun) >= _CHEAP and self._watched:
+            self._next = time.monotonic() + 10 * took
+        self._watched = True
+
+        def changed() -> list[str]:
+            try:
+                return sorted(set(self._differing(bound, versions, code)))
+            except BaseException as error:  # of any kind: another thread changes it meanwhile
+                if not own_failure(error):
+                    raise
+                return []
+
+        return changed
 
     def shares(self, value: Any, item: Any) -> bool:
         """Whether a result holds an object that its item, or anything else that is reached, holds

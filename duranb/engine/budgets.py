@@ -12,6 +12,7 @@ import contextlib
 import threading
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 from duranb.engine import scopes
 from duranb.engine.context import StepContext, current
@@ -201,9 +202,9 @@ def of_map(here: StepContext | None, usd: float) -> Block:
 
 
 def _limit(usd: float | None, tokens: int | None, calls: int | None) -> Limit:
-    given = [each for each in (usd, tokens, calls) if each is not None]
-    if not given or any(each < 0 for each in given):
-        raise UsageError("duranb.budget takes usd=, tokens= or calls=, each from 0")
+    given: list[Any] = [each for each in (usd, tokens, calls) if each is not None]
+    if not given or not all(isinstance(each, int | float) and each >= 0 for each in given):
+        raise UsageError("duranb.budget takes usd=, tokens= or calls=, each a number from 0")
     return Limit(usd, tokens, calls)
 
 

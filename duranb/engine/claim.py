@@ -114,9 +114,10 @@ class Claim:
         preview: str = "",
         made_of: Sequence[int] = (),
         why: str = "",
+        beside: Sequence[str] = (),
     ) -> Flow[None]:
         """Make the outcome durable: the bytes of a ``response`` where there is one, else ``value``;
-        or only ``why`` that does not stand for the call.
+        or only ``why`` that does not stand for the call. ``beside``: see :class:`CallCompleted`.
 
         Raises :class:`duranb.errors.StoreError`.
         """
@@ -135,6 +136,7 @@ class Claim:
                     streamed=streamed,
                     preview=preview,
                     made_of=list(made_of),
+                    beside=list(beside),
                 )
             )
             if self.kind.traits.answer:

@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextvars import Token
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from duranb.engine import scopes, tracing
+from duranb.engine.beside import Reached
 from duranb.engine.journal import Journal
 from duranb.engine.runtime import Runtime, active
 from duranb.engine.ways import Tally
 
 if TYPE_CHECKING:
     from duranb.engine.budgets import Budget
+
+MOST_REACHED = 100
+"""Functions of which is remembered what they reach: those that a step makes anew each time it calls
+one are not."""
 
 
 class StepContext:
@@ -62,6 +67,7 @@ class StepContext:
         self._outer: StepContext | None = None
         self._thread = threading.get_ident()
         self._desk = scopes.desk()
+        self._reached: dict[int, Reached] = {}
 
     @property
     def attempt(self) -> int:
@@ -72,6 +78,15 @@ class StepContext:
     def is_elsewhere(self) -> bool:
         """Whether another thread than the one that asks carries it out."""
         return self._thread != threading.get_ident()
+
+    def reached(self, fn: Callable[..., Any]) -> Reached:
+        """What a function reaches that this step calls, probably again and again."""
+        found = self._reached.get(id(fn))
+        if found is None or found.fn is not fn:
+            if len(self._reached) >= MOST_REACHED:
+                self._reached.clear()
+            found = self._reached[id(fn)] = Reached(self.runtime, fn, self.ignored)
+        return found
 
     def enter(self, *, process_wide: bool) -> Token[scopes.Inside | None]:
         """Become the current step of this context (and of the runtime, for a cell)."""

@@ -21,7 +21,9 @@ from duranb.engine.operations import Operation, perform
 from duranb.engine.runtime import active
 from duranb.errors import Unrecorded, UsageError
 from duranb.record.kinds import Kind
+from duranb.record.ways import How
 from duranb.state import preview
+from duranb.state.inplace import can_change
 from duranb.text import diff
 
 R = TypeVar("R")
@@ -122,6 +124,7 @@ def carry_out(
     arguments = [version_of(a) for a in args]
     arguments += [f"{name}={version_of(kwargs[name])}" for name in sorted(kwargs)]
     preview = preview_of(args, kwargs)
+    watching = _Watching(here, fn, args, kwargs)
     operation = Operation(
         Kind.EFFECT,
         effect.name,
@@ -131,11 +134,16 @@ def carry_out(
         compensate=effect.compensate,
         preview=preview,
         explain=lambda: difference(here, effect.name, preview),
+        beside=watching.changed,
+        missing=lambda beside: here.unrecorded.note(
+            How.MISSING, f"{effect.name}: {', '.join(beside)}"
+        ),
     )
 
     def make(claim: Claim, idempotency_key: str) -> Carried:
         where = scopes.Inside(here, claim.attempt, idempotency_key, in_force(), scopes.desk())
         work = functools.partial(fn, *args, **kwargs)
+        watching.begin()
         if effect.transaction is None:
             return Carried(where, work, fn)
         checked = functools.partial(_checked, fn, work)
@@ -145,6 +153,41 @@ def carry_out(
         return Carried(where, once, fn)
 
     return perform(here.journal, operation, make)
+
+
+class _Watching:
+    """What an effect's function changes in the notebook while it is carried out: its arguments, and
+    what it reaches. Only its result is recorded, so that has to be known when it is replayed."""
+
+    def __init__(
+        self,
+        here: ctx.StepContext,
+        fn: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> None:
+        self._here = here
+        self._fn = fn
+        self._given = {**_named(fn, args), **kwargs}
+        self._versions: dict[str, str] = {}
+        self._changed: Callable[[], list[str]] = list
+
+    def begin(self) -> None:
+        """It is about to be called."""
+        version_of = self._here.runtime.namespace.version_of
+        self._versions = {n: version_of(v) for n, v in self._given.items() if can_change(v)}
+        self._changed = self._here.reached(self._fn).watch()
+
+    def changed(self) -> list[str]:
+        """What it has changed."""
+        version_of = self._here.runtime.namespace.version_of
+        given = {n for n, was in self._versions.items() if version_of(self._given[n]) != was}
+        return sorted({*given, *self._changed()})
+
+
+def _named(fn: Callable[..., Any], args: tuple[Any, ...]) -> dict[str, Any]:
+    names = getattr(getattr(fn, "__code__", None), "co_varnames", ())
+    return {names[n] if n < len(names) else f"argument {n + 1}": a for n, a in enumerate(args)}
 
 
 class Carried:

@@ -36,6 +36,7 @@ from duranb.errors import BudgetExceeded, StoreError, ValidationFailed
 from duranb.record.kinds import Kind
 from duranb.record.model import Cause
 from duranb.record.numbers import Numbers
+from duranb.record.ways import How
 from duranb.state import preview
 from duranb.state.inplace import can_change
 from duranb.state.placeholder import Placeholder
@@ -81,13 +82,15 @@ class Outcome:
 class Pulled:
     """An item at its place, from 0, and which one it is (None outside of steps), with what its
     function reaches and the ``version`` that it came in (empty where it cannot change); the
-    ``tries`` that were made of it, and what those that failed cost, in US dollars."""
+    ``tries`` that were made of it, what those that failed cost, in US dollars, and whether one of
+    them changed it."""
 
     index: int
     item: Any
     identity: scopes.Item | None = None
     reached: Reached | None = None
     version: str = ""
+    is_changed: bool = False
     tries: int = 0
     cost: float = 0.0
 
@@ -246,8 +249,19 @@ class Items:
                 text, kind = text_of(error), name_of(type(error))
                 failure = Failure(pulled.index, pulled.item, text, kind, number, cost)
                 return replace(outcome, failure=failure, cost=cost)
+            self._tell_changed(pulled)
             if not strict:
                 yield from self._pause(self._policy.wait(error, cause, number))
+
+    def _tell_changed(self, pulled: Pulled) -> None:
+        """An item is tried again: say so where it is not what it was any more."""
+        if self._here is None or not pulled.version:
+            return
+        now = self._here.runtime.namespace.version_of(pulled.item)
+        if now != pulled.version:
+            pulled.version = now  # to be said once, unless another try changes it again
+            pulled.is_changed = True
+            self._here.unrecorded.note(How.CHANGED, self._work.label)
 
     def _pause(self, seconds: float) -> Flow[None]:
         end = time.monotonic() + seconds
@@ -343,7 +357,7 @@ class Items:
         """Whether a result is all that an item has made, and nothing else was changed."""
         assert self._here is not None and pulled.reached is not None
         version_of = self._here.runtime.namespace.version_of
-        if pulled.version and version_of(pulled.item) != pulled.version:
+        if pulled.is_changed or (pulled.version and version_of(pulled.item) != pulled.version):
             return False
         return pulled.reached.is_as_it_was() and not pulled.reached.shares(value, pulled.item)
 

@@ -218,6 +218,7 @@ class Job(Generic[R]):
                         if isinstance(outcome, Outcome):
                             yield self._result(outcome)
                 finally:
+                    going.stopping(outcome)
                     crew.stop()
                 if outcome is IDLE:
                     run(going.next_round())
@@ -247,6 +248,7 @@ class Job(Generic[R]):
                                 await changed.wait()
                         changed.clear()
                 finally:
+                    going.stopping(outcome)
                     await crew.stop()
                 if outcome is IDLE:
                     await arun(going.next_round())
@@ -319,8 +321,15 @@ class _Going:
             self.line.progress.batched = self._desk.taken
         self._display.update(self.line.progress)
 
+    def stopping(self, outcome: Outcome | str) -> None:
+        """The workers are to end; ``outcome`` was the last that came. Where that is not the last
+        of all, calls that are on their way are waited for, and that may take as long as they do."""
+        if outcome is not OVER and not self.line.is_idle:
+            self._tell("stopping: calls on their way are waited for")
+
     def end(self) -> None:
         """It is over, one way or another."""
+        self.line.progress.waiting = ""
         self.line.progress.end()
         self.show()
         if self._desk is not None:

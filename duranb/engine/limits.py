@@ -15,7 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from duranb.engine.flows import TICK, Flow, Pause
 from duranb.errors import UsageError
@@ -289,7 +289,8 @@ def limits(
     and calls then leave as fast as the server answers. Raises :class:`duranb.errors.UsageError`.
     """
     given = (requests_per_minute, tokens_per_minute, concurrent)
-    if any(each is not None and each <= 0 for each in given):
+    known: list[Any] = [each for each in given if each is not None]
+    if not all(isinstance(each, int | float) and each > 0 for each in known):
         raise UsageError("duranb.limits takes numbers above 0")
     if per not in ("model", "all"):
         raise UsageError(f'duranb.limits: per is {per!r}: it takes "model" or "all"')

@@ -3,12 +3,14 @@ handful of different jobs."""
 
 from __future__ import annotations
 
+import builtins
 import functools
 import inspect
 import numbers
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
 from typing import Any, Literal, TypeVar, cast, overload
 
+from duranb.code.bytecode import code_names
 from duranb.code.looking import qualname_of
 from duranb.engine.items import Check, Work
 from duranb.engine.jobs import Batch, Job, OnError, Results, Settings
@@ -96,15 +98,15 @@ def map(
 
     In a step, each item is recorded by itself: after a crash those that completed are served, and
     of the others only the calls that are missing are made. An item is known by its content, or by
-    what ``key`` says of it. Edit ``fn`` and its items run again, with the calls that they made
-    before; only new ones are made and paid for. So does, after a crash, an item that changed
-    anything beside its result: itself, a list or a counter, an object. Each item has ``retries`` of
-    its own, by cause and with waits that grow from ``backoff`` seconds; an answer that is no good
-    (``duranb.Reject``, a JSON or pydantic error, ``validate`` not true of the result) is made anew,
-    alone. ``validate`` is a function of the result, or an expression over ``result``. At most
-    ``rate`` tries begin in a second, and all together cost at most ``budget`` US dollars
-    (:func:`duranb.budget`). Outside of steps and inside effects nothing is recorded; all else is
-    the same.
+    what ``key`` says of it (those with one key by their order). Edit ``fn`` and its items run
+    again, with the calls that they made before; only new ones are made and paid for. So does, after
+    a crash, an item that changed anything beside its result: itself, a list or a counter, an
+    object. Each item has ``retries`` of its own, by cause and with waits that grow from ``backoff``
+    seconds; an answer that is no good (``duranb.Reject``, a JSON or pydantic error, ``validate``
+    not true of the result) is made anew, alone. ``validate`` is a function of the result, or an
+    expression over ``result``. At most ``rate`` tries begin in a second, and all together cost at
+    most ``budget`` US dollars (:func:`duranb.budget`). Outside of steps and inside effects nothing
+    is recorded; all else is the same.
 
     ``batch=True`` has the provider's batch API make the calls to models, at its price: those of all
     items are collected, submitted together, and waited for, over restarts if need be. An item runs
@@ -125,6 +127,7 @@ def map(
     for name, number in (("backoff", backoff), ("budget", budget)):
         if number is not None and not (_is_number(number) and number >= 0):
             raise UsageError(f"duranb.map: {name} is {number!r}: it takes a number, 0 or more")
+    _check(fn, validate)
     if batch not in (False, True, "only"):
         raise UsageError(f'duranb.map: batch is {batch!r}: it takes True, False or "only"')
     settings = Settings(
@@ -156,6 +159,7 @@ def gather(
     could be run only once.
     """
     for job in jobs:
+        _check(job, None)
         if not callable(job):
             if inspect.iscoroutine(job):
                 job.close()
@@ -172,6 +176,31 @@ def gather(
     )
     made: Job[Any] = Job(settings, jobs)
     return made if made.awaits else made.wait()
+
+
+def _check(fn: Callable[..., Any], validate: Check) -> None:
+    """Refuse what would fail for each item only after it was paid for."""
+    if inspect.isgeneratorfunction(fn) or inspect.isasyncgenfunction(fn):
+        raise UsageError(
+            f"duranb.map: {_label(fn)} is a generator function, and calling it runs nothing of it: "
+            "have it return a list"
+        )
+    if isinstance(validate, str):
+        try:
+            names = code_names(compile(validate, "<validate>", "eval")).loads
+        except (SyntaxError, ValueError) as error:
+            raise UsageError(f"duranb.map: validate is {validate!r}: {error}") from None
+        unknown = sorted(names - {"result"} - vars(builtins).keys())
+        if unknown:
+            raise UsageError(
+                f"duranb.map: validate is {validate!r}, an expression over `result` that knows no "
+                f"{unknown[0]}: give it a function of the result"
+            )
+    elif validate is not None and not callable(validate):
+        raise UsageError(
+            f"duranb.map: validate is {validate!r}: it takes a function of the result, or an "
+            "expression over `result`"
+        )
 
 
 def _checked(name: str, value: int, *, least: int) -> int:

@@ -4,7 +4,7 @@ journal: replay what is recorded, else record the intent, make the call, and rec
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -27,7 +27,9 @@ class Operation:
     ``idempotent``: doing it twice with the same idempotency key does it once. ``arguments`` and
     ``compensate`` (the function that undoes it) are stored with the intent, as are ``until``, when
     a wait ends, in microseconds since the epoch, and ``question``. ``preview`` is for people, and
-    ``outcome`` gives the preview of a result. ``explain``: see :meth:`Journal.claim`.
+    ``outcome`` gives the preview of a result. ``explain``: see :meth:`Journal.claim`. ``beside``
+    says what it changed beside its result, and ``missing`` is told that where only the result is
+    replayed.
     """
 
     kind: Kind
@@ -41,6 +43,8 @@ class Operation:
     question: bytes = b""
     outcome: Callable[[Any], str] = lambda value: ""
     explain: Callable[[], str] = lambda: ""
+    beside: Callable[[], Sequence[str]] = tuple
+    missing: Callable[[Sequence[str]], None] = lambda beside: None
 
 
 def perform(
@@ -58,6 +62,8 @@ def perform(
         claim = journal.claim(kind, operation.key, operation.name, operation.explain)
         assert claim is not None
         if claim.settled:
+            if claim.recorded is not None and claim.recorded.beside:
+                operation.missing(claim.recorded.beside)
             return claim.value()
         earlier = claim.recorded
         if earlier is None or repeatable or earlier.idempotent or not claim.is_carried_out:
@@ -81,7 +87,8 @@ def perform(
             elif not kind.traits.intent:
                 claim.release()
             raise
-        yield from claim.complete(value=value, preview=operation.outcome(value))
+        beside = operation.beside()
+        yield from claim.complete(value=value, preview=operation.outcome(value), beside=beside)
     finally:
         claim.attempt.settle(claim)
     return value

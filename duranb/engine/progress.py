@@ -82,19 +82,21 @@ class Nowhere:
 
 
 class Paced:
-    """Shows a line twice a second: ``show`` is given the progress and whether it is the first time.
-    A map that is over before that shows nothing."""
+    """Shows a line twice a second, and at once when it waits for something else: ``show`` is given
+    the progress and whether it is the first time. A map that is over before that shows nothing."""
 
     def __init__(self, show: Callable[[Progress, bool], None]) -> None:
         self._show = show
         self._next = 0.0
         self._shown = False
+        self._waiting = ""
 
     def update(self, progress: Progress) -> None:
         """See :class:`Display`."""
         now = time.monotonic()
         self._next = self._next or progress.began + EVERY
-        if now >= self._next or (progress.over and self._shown):
+        waits = progress.waiting not in ("", self._waiting) and not self._waiting
+        if now >= self._next or waits or (progress.over and self._shown):
             self._next = now + EVERY
             self._show(progress, not self._shown)
-            self._shown = True
+            self._shown, self._waiting = True, progress.waiting

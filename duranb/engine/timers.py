@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from duranb.engine import context as ctx, waits
@@ -33,10 +33,11 @@ async def asleep(seconds: float | None = None, *, until: datetime | None = None)
 def _sleep(seconds: float | None, until: datetime | None) -> Flow[None]:
     if (seconds is None) == (until is None):
         raise UsageError("duranb.sleep() takes either seconds or until=, one of them")
-    end = until if until is not None else datetime.now(UTC) + timedelta(seconds=seconds or 0.0)
+    what = "duranb.sleep(seconds)" if until is None else "duranb.sleep(until=)"
+    ends = waits.moment(seconds if until is None else until, what)
     here = ctx.current()
     if here is None:
-        yield Pause(waits.left(waits.microseconds(end)))
+        yield Pause(waits.left(ends))
         return
     asked = str(seconds) if until is None else until.isoformat()
     wait: waits.Wait | None = None
@@ -44,8 +45,8 @@ def _sleep(seconds: float | None, until: datetime | None) -> Flow[None]:
         Kind.TIMER,
         "sleep",
         Kind.TIMER.key(asked),
-        preview=f"until {end.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC",
-        until=waits.microseconds(end),
+        preview=f"until {waits.clock(ends)}",
+        until=ends,
         explain=lambda: f"It sleeps: {asked}",
     )
 

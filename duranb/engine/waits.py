@@ -130,13 +130,16 @@ def moment(when: float | timedelta | datetime | None, what: str) -> int:
     seconds from now; 0 for None. Raises :class:`UsageError` for anything else."""
     if when is None:
         return 0
-    if isinstance(when, datetime):
-        return microseconds(when)
-    if isinstance(when, int | float) and not isinstance(when, bool):
-        when = timedelta(seconds=when)
-    if not isinstance(when, timedelta):
-        raise UsageError(f"{what} takes seconds, a timedelta or a datetime, not {when!r}")
-    return microseconds(datetime.now(UTC) + when)
+    try:
+        if isinstance(when, datetime):
+            return microseconds(when)
+        if isinstance(when, int | float) and not isinstance(when, bool):
+            when = timedelta(seconds=when)
+        if isinstance(when, timedelta):
+            return microseconds(datetime.now(UTC) + when)
+    except (ValueError, OverflowError) as error:
+        raise UsageError(f"{what} is {when!r}, which is no time: {error}") from None
+    raise UsageError(f"{what} takes seconds, a timedelta or a datetime, not {when!r}")
 
 
 def microseconds(when: datetime) -> int:

@@ -111,7 +111,7 @@ def _line_magic(name: str, line: str, where: str, *, bare: bool) -> _Plain:
     if name in _INSTALLING or (name in _SHOWING and bare):
         return _Plain("")
     if name in ("time", "prun"):
-        return _Plain(line.strip())
+        return _Plain(_timed(name, line, where))
     if name in ("env", "set_env") and line.strip():
         key, _, value = line.strip().partition("=" if "=" in line else " ")
         if value:
@@ -125,6 +125,19 @@ def _line_magic(name: str, line: str, where: str, *, bare: bool) -> _Plain:
         command = line if name in ("system", "sx") else f"{name} {line}"
         return _command(command) if bare else _output(command)
     raise ExportError(f"{where}: %{name} has no counterpart in a script")
+
+
+_TIMED_OPTIONS = re.compile(r"\s*(?:(?:-[qr]|--no-raise-error|-[lsTD]\s*\S+)\s+)*")
+
+
+def _timed(name: str, line: str, where: str) -> str:
+    """The statement behind the options of ``%time`` and ``%prun``."""
+    text = line[_TIMED_OPTIONS.match(line).end() :].strip()  # type: ignore[union-attr]
+    try:
+        ast.parse(text)
+    except SyntaxError as error:
+        raise ExportError(f"{where}: what %{name} is given is no Python: {error.msg}") from error
+    return text
 
 
 def _cell_magic(name: str, line: str, body: str, label: str, where: str) -> _Plain:

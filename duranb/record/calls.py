@@ -153,6 +153,7 @@ def call_of(ts: int, b: e.CallCompleted | e.CallFailed, before: Call | None = No
             arguments=before.arguments if before else "",
             question=before.question if before else "",
             made_of=tuple(b.made_of),
+            beside=tuple(b.beside),
         )
     return Call(
         **of_call(b),

@@ -178,7 +178,8 @@ class CallIntended(OfCall, frozen=True, tag="call.intended"):
 class CallCompleted(OfCall, frozen=True, tag="call.completed"):
     """A call returned. ``response`` is the digest of a recorded HTTP exchange, ``result`` the
     binding of what an effect, a question or a value returned. ``made_of`` are the calls that an
-    item of a map relied on.
+    item of a map relied on, ``beside`` names what an effect changed in the notebook beside its
+    result: that does not come back with it.
     """
 
     response: str = ""
@@ -189,6 +190,7 @@ class CallCompleted(OfCall, frozen=True, tag="call.completed"):
     streamed: bool = False
     preview: str = ""
     made_of: list[int] = []
+    beside: list[str] = []
 
 
 class CallFailed(OfCall, frozen=True, tag="call.failed"):

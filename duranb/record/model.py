@@ -118,6 +118,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     error: ErrorInfo | None = None
     reason: str = ""
     made_of: tuple[int, ...] = ()
+    beside: tuple[str, ...] = ()
 
     @property
     def place_key(self) -> str:

@@ -21,12 +21,16 @@ class How(StrEnum):
     UNREAD = "unread"
     TOO_LONG = "too long"
     AGAIN = "again"
+    MISSING = "missing"
+    CHANGED = "changed"
 
 
 class Way(msgspec.Struct, frozen=True, gc=False):
     """What left a step unrecorded, ``count`` times at least: ``how`` is a :class:`How`, ``to`` the
     host and port, the program, the pool or the thread. Of what was sent ``again``, ``to`` is the
-    request: it was begun before, and how that ended was not recorded."""
+    request: it was begun before, and how that ended was not recorded. What is ``missing`` is the
+    change that an effect made in the notebook, ``to`` both: only its result was replayed. What was
+    ``changed`` are items of the map ``to``, by tries that failed: the next ones found them so."""
 
     how: str
     to: str
@@ -42,6 +46,8 @@ _WORDS = {
     How.TASK: ("task for another process ({})", "tasks for other processes ({})"),
     How.THREAD: ("thread that goes on ({})", "threads that go on ({})"),
     How.AGAIN: ("request sent again ({})", "requests sent again ({})"),
+    How.MISSING: ("effect ({})", "effects ({})"),
+    How.CHANGED: ("item of the map of {}", "items of the map of {}"),
     How.UNREAD: ("answer of {} left half read", "answers of {} left half read"),
     How.TOO_LONG: ("answer of {} too long to be kept", "answers of {} too long to be kept"),
 }
@@ -65,8 +71,9 @@ def _told(way: Way) -> str:
 
 def not_recorded(ways: Sequence[Way]) -> list[Way]:
     """Those that are in no record, so that a step that is restored did not do them. What was sent
-    ``again`` is none of them: the second answer is recorded, and restored like any other."""
-    return [way for way in ways if way.how != How.AGAIN]
+    ``again`` is none of them: the second answer is recorded, and restored like any other. Nor is
+    what is ``missing`` or was ``changed``: that was said when the step ran."""
+    return [way for way in ways if way.how not in (How.AGAIN, How.MISSING, How.CHANGED)]
 
 
 def account(ways: Sequence[Way], more: str = "") -> str:
@@ -76,6 +83,16 @@ def account(ways: Sequence[Way], more: str = "") -> str:
         said.append(f"{told(left)}, not recorded{more}")
     if again := [way for way in ways if way.how == How.AGAIN]:
         said.append(f"{told(again)}: the process had died before the answer was recorded")
+    if missing := [way for way in ways if way.how == How.MISSING]:
+        said.append(
+            f"{told(missing)} answered from the journal, without the change in the notebook that "
+            "it made when it was done: have it return what to change, and change it in the step"
+        )
+    if changed := [way for way in ways if way.how == How.CHANGED]:
+        said.append(
+            f"{told(changed)} tried again as a try that failed had left it: what that changes in "
+            "an item is not put back, so change it last, or change a copy"
+        )
     return "; ".join(said)
 
 

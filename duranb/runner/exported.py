@@ -15,6 +15,7 @@ from pathlib import Path
 import nbformat
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
+from duranb.code.looking import full_name
 from duranb.errors import UsageError
 from duranb.export import ExportError, Graph, graph_of, steps
 from duranb.plan import Node, Plan
@@ -29,6 +30,7 @@ from duranb.session.places import find_store
 from duranb.state.randomness import UNSEEDED
 from duranb.state.unstorable import is_unstorable
 from duranb.store import StoreView
+from duranb.values.unset import Unset
 
 _OFFLINE = "__import__('duranb.jupyter.offline', fromlist=['compare'])"
 
@@ -238,6 +240,8 @@ class _Comparing:
         one, other = then.get(name), now.get(name)
         if (one and one.version) == (other and other.version):
             return
+        if one is None and other is not None and other.type == full_name(Unset):
+            return  # it had no value, and has none
         if one and other and is_unstorable(one.version) and is_unstorable(other.version):
             return  # nobody can tell the content of either
         if one is not None and not one.artifact and one.why and other is not None:

@@ -140,7 +140,10 @@ class _Carrying:
         self._outlet.enter(node.index)
         args, uses = self._given(node)
         with self._watched.while_running(node, node.named(args, uses)):
-            self._values[node.index] = node.fn(*args)
+            try:
+                self._values[node.index] = node.fn(*args)
+            except StopIteration as error:  # which no future can hold, nor a coroutine raise
+                raise RuntimeError(f"{node.name} raised StopIteration") from error
 
     async def _await(self, node: Node) -> None:
         self._outlet.enter(node.index)

@@ -38,6 +38,11 @@ def find_store(notebook: Path) -> Path:
         if not notebook.exists():
             raise UsageError(f"there is no notebook {notebook}, and no store at {folder}")
         left = left_behind(notebook)
+        if runs := runs_of(notebook):
+            raise UsageError(
+                f"{notebook} has never run by itself, but for the rows of a table: say which of "
+                f"its {len(runs)} runs, as in {notebook}/{runs[0]}"
+            )
         hint = f"; if it was called {left[0]}: duranb adopt {notebook} {left[0]}" if left else ""
         raise UsageError(
             f"{notebook} has no store at {folder}: no durable cell of it has run yet{hint}"

@@ -7,6 +7,7 @@ So it stays the object it is, and what a restored one would have in its attribut
 
 from __future__ import annotations
 
+import contextlib
 import types
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -58,7 +59,11 @@ def taken(
     states = {n: State.of(values[n]) for n in alive}
     rest = {n: v for n, v in values.items() if n not in alive}
     # Somebody may hold the dict of its attributes: vars(agent).
-    stand_for |= {id(looking.own(values[n])): looking.own(a) for n, a in alive.items()}
+    stand_for |= {
+        id(looking.own(values[n])): looking.own(a)
+        for n, a in alive.items()
+        if type(a).__dictoffset__
+    }
     if any(id(part) in stand_for for part in parts([rest, states], capture.live)):
         stand_for |= {id(each): each for each in beside}
         rest, states = copied(capture, [rest, states], stand_for)
@@ -98,16 +103,20 @@ class State:
         own: Any = looking.own(alive)
         lost = {n for n, v in self.attributes.items() if type(v) is Placeholder and n in own}
         kept = {n: own[n] for n in lost}
-        contents.refill(own, (self.attributes | kept).items())
+        if type(alive).__dictoffset__:
+            contents.refill(own, (self.attributes | kept).items())
         for owner, name, slot in _slots(type(alive)):
             if (owner, name) in self.slots:
                 slot.__set__(alive, self.slots[owner, name])
+            else:
+                with contextlib.suppress(AttributeError):  # it has none there either
+                    slot.__delete__(alive)
 
 
 def _slots(kind: type) -> Iterator[tuple[type, str, types.MemberDescriptorType]]:
     for owner in kind.__mro__:
         for name, slot in list(vars(owner).items()):
-            if type(slot) is types.MemberDescriptorType:
+            if type(slot) is types.MemberDescriptorType and name != "__dict__":
                 yield owner, name, slot
 
 
@@ -115,14 +124,18 @@ def is_open(value: object) -> bool:
     """Whether all that makes an object what it is lies in its attributes and slots: it is of
     classes that are written in Python, and pickled by them, or described by a factory."""
     kind = type(value)
-    if not kind.__dictoffset__ or reconnect.is_handle(kind):
+    if any(base not in _PLAIN and not base.__flags__ & _MADE for base in kind.__mro__):
         return False
-    if any(base is not object and not base.__flags__ & _MADE for base in kind.__mro__):
+    if reconnect.is_handle(kind) or not (kind.__dictoffset__ or any(_slots(kind))):
         return False
     return reconnect.has_factory(kind) or all(
-        getattr(kind, name, None) in (getattr(object, name, None), getattr(_model(), name, None))
+        getattr(kind, name, None) in {getattr(k, name, None) for k in (*_PLAIN, _model())}
         for name in ("__reduce_ex__", "__reduce__", "__getstate__", "__setstate__")
     )
+
+
+_PLAIN = (object, types.SimpleNamespace)
+"""The types written in C that hold nothing but attributes."""
 
 
 _MADE = 1 << 9

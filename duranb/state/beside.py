@@ -1,8 +1,8 @@
 """What a function changes beside variables, as far as its code can touch it.
 
-Variables of the project's modules, attributes that it sets of other modules, the environment where
-the code names it, and the settings of the process. No result holds them: whoever does again what a
-function did has to know that it changed one.
+Variables of the project's modules, attributes that it sets of other modules, context variables, the
+environment where the code names it, and the settings of the process. No result holds them: whoever
+does again what a function did has to know that it changed one.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,7 +49,8 @@ def reached(
 class Beside:
     """What ``fn`` can touch, as it was when this was made: ``before`` has the versions of variables
     of modules, ``same`` those that are followed as other values, ``present`` the modules that were
-    imported, ``settings`` what the process goes by. ``ignored`` says of what nobody wants to
+    imported, ``settings`` what the process goes by, ``contexts`` the context variables that it is
+    given. ``ignored`` says of what nobody wants to
     know."""
 
     uses: Uses
@@ -57,6 +59,7 @@ class Beside:
     same: dict[str, object]
     present: list[str]
     settings: dict[str, str]
+    contexts: list[tuple[ContextVar[Any], str]]
     environment: dict[str, str] | None
     ignored: Callable[[str], bool]
 
@@ -71,6 +74,7 @@ class Beside:
     ) -> Beside:
         """As it is. ``found`` is what ``fn`` has :func:`reached`. Values that it is ``given`` are
         followed as such: a variable of a module that is one of them only has to stay it."""
+        given = list(given)
         values = {id(v) for v in given if not is_atom(v)}
         names = found.touches | found.sets
         its = {n: value_of(n) for n in names}
@@ -82,7 +86,8 @@ class Beside:
             {n: _of(uses, v) for n, v in its.items() if n not in same},
             same,
             uses.modules.present(),
-            process.stands(uses.modules.root),
+            process.stands(),
+            [(v, _of(uses, v)) for v in given if type(v) is ContextVar],
             dict(os.environ) if named else None,
             ignored,
         )
@@ -101,8 +106,9 @@ class Beside:
         yield from (n for n, was in self.same.items() if value_of(n) is not was)
         if self.uses.modules.present() != self.present:
             yield from self._imported()
-        now = process.stands(self.uses.modules.root)
+        now = process.stands()
         yield from (n for n, was in self.settings.items() if now[n] != was)
+        yield from (v.name for v, was in self.contexts if _of(self.uses, v) != was)
         if self.environment is not None:
             before, after = self.environment, dict(os.environ)
             for name in before.keys() | after:
@@ -124,6 +130,8 @@ def _of(uses: Uses, value: object) -> str:
     """The version of a value; of one whose content does not tell, which object it is."""
     if value is GONE:
         return "gone"
+    if type(value) is ContextVar:
+        return f"context variable with {_of(uses, value.get(GONE))}"
     return canonical.short(value, uses.live, _told) or f"object {id(value)}"
 
 

@@ -22,6 +22,7 @@ from duranb.state import alive, randomness
 from duranb.state.capture import NO_NAME, Capture
 from duranb.state.classes import bound
 from duranb.state.linking import copied, parts
+from duranb.state.overlapping import fits, looked_at, lying_in
 from duranb.state.placeholder import Placeholder
 from duranb.state.unstorable import is_unstorable
 from duranb.state.untold import gives, is_begun
@@ -33,6 +34,7 @@ _PARTS = "\0parts"
 _CHANGED = "\0changed"
 _GLOBALS = "\0globals"
 _RANDOM = "\0random"
+_LYING = "\0lying"
 
 
 def can_change(value: object) -> bool:
@@ -90,9 +92,11 @@ class Given:
         now = {n: self.values[n] for n in changed}
         if not (now or rebound or random) and (is_atom(result) or not self.parts):
             return None
-        reached = {id(p) for p in numbered([result, now, dict(rebound)], self.capture.live)}
+        made = numbered([result, now, dict(rebound)], self.capture.live)
+        reached = {id(p) for p in made}
         its = {k: p for k, p in enumerate(self.parts) if id(p) in reached}
-        if not (now or rebound or random or its):
+        lying = lying_in(made, self.parts)
+        if not (now or rebound or random or its or lying):
             return None
         held = {
             NO_NAME: result,
@@ -100,6 +104,7 @@ class Given:
             _CHANGED: now,
             _GLOBALS: dict(rebound),
             _RANDOM: dict(random),
+            _LYING: lying,
         }
         try:
             dump = self.capture.dump_values(held)
@@ -166,6 +171,10 @@ def again(
         if type(part) is not type(met[number]) and type(part) is not Placeholder:
             raise NotAlike
     stand_for = {id(part): met[number] for number, part in its.items()}
+    lying = loaded.get(_LYING, ())  # not in what earlier versions recorded
+    if not all(is_array(type(met[each[1]])) and fits(each, met[each[1]]) for each in lying):
+        raise NotAlike
+    stand_for |= {id(each[0]): looked_at(each, met[each[1]]) for each in lying}
     states: list[tuple[int, Any]] = []
     memory: list[tuple[int, Any]] = []
     if loaded[_CHANGED]:

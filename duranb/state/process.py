@@ -103,8 +103,9 @@ def used(mentioned: Collection[str]) -> set[str]:
     }
 
 
-def stands(root: Path) -> dict[str, str]:
-    """What those of the process are now that code can set anywhere."""
+def stands() -> dict[str, str]:
+    """What those are now that code can set anywhere, to be compared in one process."""
+    root = Path(Path(__file__).anchor)  # all folders are told apart
     return {n: s.read(root) for n, s in _SETTINGS.items() if s.read is not _annotations}
 
 

@@ -46,7 +46,7 @@ class Heads:
     def __init__(self, folder: Path) -> None:
         """Raises OSError."""
         file = place(folder)
-        guarded.folder(file.parent)
+        guarded.folder(file.parent, parents=True)
         self._descriptor = guarded.descriptor(file, os.O_RDWR | os.O_CREAT)
 
     def write(self, head: Head) -> None:

@@ -199,6 +199,7 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
             return compiled.settled(obj, super().reducer_override(obj))
         if issubclass(kind, type):
             self.met.code.append(obj)
+            held.load_home(obj)
             if (generic := skeletons.of_generic(obj)) is not None:
                 return generic
             if registered.is_registered(obj):
@@ -263,8 +264,7 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         return (make, arguments, state, *rest)
 
     def filling(self, variable: types.CellType) -> types.CellType:
-        """What fills a variable, which is empty until its function, which it may hold, is there;
-        nothing where it is a class's."""
+        """What fills a variable: empty until its function is there, and if it is a class's."""
         if id(variable) in self.enclosed.of:
             return types.CellType()
         return types.CellType(*definitions.content(variable))
@@ -303,7 +303,7 @@ class _Referring(secreted.Referring, NotebookPickler):
 def special(obj: Any) -> Any:
     """The reduction of what is not pickled as its own class says, or None."""
     found = tensors.reduction(obj) or held.reduction(obj) or recipes.reduction(obj)
-    found = found or frames.reduction(obj)
+    found = found or frames.reduction(obj) or views.record(obj)
     if found is not None:
         return found
     kind = type(obj)

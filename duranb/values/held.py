@@ -8,6 +8,7 @@ to come back as the very object that the module holds.
 from __future__ import annotations
 
 import collections
+import contextlib
 import contextvars
 import functools
 import importlib
@@ -188,6 +189,17 @@ def _in_classes(kind: type) -> tuple[tuple[type, tuple[str, ...]], ...]:
 
 _HANDED_OUT = ("_metadata",)
 """What a subclass of pandas' frames holds, and these give out with the state of an instance."""
+
+
+def load_home(cls: type) -> None:
+    """Load the module that a library's class says it is from, which the library only loads when it
+    is asked for (``numpy.rec``): the class would be none of any module, and come back as another
+    one."""
+    module = home_of(cls)
+    root = module.partition(".")[0]
+    if module not in sys.modules and root in sys.modules and installed(root):
+        with contextlib.suppress(ImportError):
+            importlib.import_module(module)
 
 
 def is_global(obj: Any) -> bool:

@@ -124,6 +124,8 @@ def is_immutable_kind(kind: type) -> bool:
     module = module_of(kind)
     if module.partition(".")[0] == "numpy":
         numpy = sys.modules["numpy"]
+        if issubclass(kind, numpy.void):  # a record of an array, which can be written to
+            return False
         return issubclass(kind, (numpy.generic, numpy.dtype, numpy.ufunc))
     if module.partition(".")[0] == "pandas":
         return name_of(kind).endswith(_OF_PANDAS)

@@ -47,15 +47,20 @@ def whole(cls: type[enum.Enum], found: Any) -> Any:
         attributes.pop(name, None)
     values = {n: m.value for n, m in cls.__members__.items() if own(m)["_name_"] == n}
     arguments = (*arguments[:_MEMBERS], values, *arguments[_MEMBERS + 1 :])
-    following = dict_of(cls).get(_NEXT)
-    if getattr(following, "__module__", enum.__name__) != enum.__name__:
-        attributes[_NEXT] = following
+    attributes.pop(_NEXT, None)  # it is made with what its base has
+    if all(_next(base) is not _next(cls) for base in mro_of(cls)[1:]):
+        attributes[_NEXT] = dict_of(cls)[_NEXT]
     if type(cls) is not type(cls.__bases__[-1]):  # whose metaclass cloudpickle takes
         make, arguments = skeleton, (type(cls), *arguments)
     return make, arguments, (attributes, *rest), *others
 
 
 _NEXT = "_generate_next_value_"
+
+
+def _next(cls: type) -> object:
+    found = dict_of(cls).get(_NEXT)
+    return getattr(found, "__func__", found)  # each class has it in another staticmethod
 
 
 def skeleton(

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from duranb.code import looking
+from duranb.values import mapped
 
 _SMALL = 1024
 _MOST = 4
@@ -147,6 +148,8 @@ def _base(value: Any) -> Any:
         return sys.modules["numpy"].ndarray.base.__get__(value)  # no subclass is asked
     if kind is memoryview:
         return value.obj
+    if issubclass(kind, getattr(sys.modules.get("numpy"), "void", ())):  # a record in a record
+        return value.base
     # What as_strided and sliding_window_view put between.
     return value.base if kind.__name__ == "DummyArray" else None
 
@@ -188,9 +191,14 @@ def reduction(array: Any, windows: Windows) -> tuple[Any, ...] | None:
     import numpy
 
     kind = type(array)
-    if not array.size or issubclass(kind, numpy.memmap) or array is numpy.ma.masked:
-        return None
+    if mapped.is_mapped(array):
+        return mapped.reduction(array)
     whole, beyond = owners(array)
+    in_file = mapped.is_mapped(whole)
+    if not array.size or (issubclass(kind, numpy.memmap) and not in_file):
+        return None
+    if array is numpy.ma.masked:
+        return None
     if id(whole) in windows.moves:
         made = moved(array, windows.moves[id(whole)])
         if made is None:
@@ -203,7 +211,7 @@ def reduction(array: Any, windows: Windows) -> tuple[Any, ...] | None:
         whole, wide = beyond, True
     else:
         return None
-    if wide and id(whole) not in windows.whole:
+    if wide and id(whole) not in windows.whole and not in_file:
         windows.note(whole, bounds)
         return None
     start = _start(whole, bounds, array.dtype)
@@ -217,10 +225,31 @@ def _view(array: Any, made: tuple[Any, ...]) -> tuple[Any, ...]:
     import numpy
 
     kind = type(array)
+    if kind is numpy.memmap:
+        return mapped.part, ((load(*made)), made[0])
     if kind is numpy.ndarray and array.flags.writeable:
         return load, made
     held = dict(looking.own(array))
     return load, (*made, kind, array.flags.writeable), held or None, None, None, set_attributes
+
+
+def record(value: Any) -> tuple[Any, ...] | None:
+    """How a record of an array is pickled, which looks at the array's memory; None for any other
+    value, and for a record with objects, which is pickled as what it holds."""
+    numpy = sys.modules.get("numpy")
+    if numpy is None or not issubclass(type(value), numpy.void) or value.dtype.hasobject:
+        return None
+    whole = owner(value)
+    if not is_array(type(whole)):
+        return None
+    first = numpy.ndarray((), value.dtype, value).__array_interface__["data"][0]
+    start = _start(whole, (first, first + value.dtype.itemsize), value.dtype)
+    return None if start is None else (element, (load(whole, (), value.dtype, first - start, ()),))
+
+
+def element(array: Any) -> Any:
+    """The record that an array of no dimension is, looking at its memory."""
+    return array[()]
 
 
 def _start(whole: Any, bounds: Bounds, dtype: Any) -> int | None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from duranb.errors import UsageError
+from duranb.record import ways
 from duranb.record.kinds import Kind
 from tests.engine.world import World
 
@@ -258,3 +259,73 @@ def test_a_key_is_told_by_its_content(project: World) -> None:
     assert [said[0] for said in project.live["got"]] == ["b", "a"] and len(project.model.paid) == 2
     with pytest.raises(UsageError, match="the key of item 0 of the map of f, a generator"):
         project.cell("t", "duranb.map(f, items, key=lambda d: (n for n in d))")
+
+
+EFFECTS = {
+    "a list": ("sent = []\ndef send(n): sent.append(n)", "duranb.call(send, 1)", "send: sent"),
+    "an argument": (
+        "box = {}\ndef put(into, n): into['n'] = n",
+        "duranb.call(put, dict(box), 1)",
+        "put: into",
+    ),
+    "a method's object": (
+        "class Box:\n    def __init__(self): self.sent = []\n    @duranb.tool\n"
+        "    def send(self, n: int) -> int:\n        'Send.'\n        self.sent.append(n)\n"
+        "        return n\nbox = Box()",
+        "box.send(1)",
+        "Box.send: its object",
+    ),
+    "a global": ("n = 0\ndef up():\n    global n\n    n += 1", "duranb.call(up)", "up: n"),
+    "where it awaits": (
+        "sent = []\nasync def send(n): sent.append(n)",
+        "await duranb.call(send, 1)",
+        "send: sent",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", EFFECTS)
+def test_what_an_effect_changed_and_a_replay_does_not_is_said(project: World, what: str) -> None:
+    """An effect is not done twice, so what it changed in the notebook is missing where a step goes
+    on after a death: its line names the effect and what that had changed."""
+    head, source, named = EFFECTS[what]
+    project.plain(head)
+    project.model.answers["more"] = [Killed(), "late"]
+    with pytest.raises(Killed):
+        project.cell("s", f"{source}\ngot = ask('more')")
+    project.start()
+    project.plain(head)
+    project.cell("s", f"{source}\ngot = ask('more')")
+    told = ways.sentence("s", project.last("s").unrecorded)
+    assert "answered from the journal, without the change in the notebook" in told and named in told
+    assert "happens again" not in told
+
+
+def test_an_effect_that_changes_nothing_is_replayed_without_a_word(project: World) -> None:
+    """Nor is anything said when it is done."""
+    head = "prices = {'a': [1]}\ndef send(item): return prices[item['name']][0]"
+    source = "sent = duranb.call(send, {'name': 'a'})\ngot = ask('more')"
+    project.plain(head)
+    project.model.answers["more"] = [Killed(), "late"]
+    with pytest.raises(Killed):
+        project.cell("s", source)
+    project.start()
+    project.plain(head)
+    project.cell("s", source)
+    assert not project.last("s").unrecorded and project.live["sent"] == 1
+
+
+def test_an_item_that_a_failed_try_had_changed_is_said(project: World) -> None:
+    """What the next try finds in it is not what it was given; a try that fails before it changes
+    anything leaves nothing to say."""
+    model = project.model
+    model.answers["1"] = [ConnectionResetError("gone"), "late"]
+    project.plain("def f(d):\n    d['asked'] = d.get('asked', 0) + 1\n    return ask(d['n'])")
+    project.cell("s", "docs = [{'n': n} for n in range(3)]\nduranb.map(f, docs, backoff=0)")
+    assert [d["asked"] for d in project.live["docs"]] == [1, 2, 1]
+    told = ways.sentence("s", project.last("s").unrecorded)
+    assert "1 item of the map of f tried again as a try that failed had left it" in told
+    model.answers["1"] = [ConnectionResetError("gone"), "later"]
+    project.plain("def f(d): d['said'] = ask(f\"{d['n']}\")")
+    project.cell("t", "docs = [{'n': n} for n in range(3)]\nduranb.map(f, docs, backoff=0)")
+    assert not project.last("t").unrecorded and project.live["docs"][1]["said"] == "later"

@@ -171,7 +171,7 @@ def test_a_budget_outside_of_steps_is_refused() -> None:
     """There nobody would count, so it says so; and what makes no sense is refused."""
     with pytest.raises(UsageError, match="inside a step"), duranb.budget(usd=1):
         pass
-    for wrong in ({}, {"usd": -1}):
+    for wrong in ({}, {"usd": -1}, {"usd": "1"}, {"calls": float("nan")}):
         with pytest.raises(UsageError, match="takes usd="), duranb.budget(**wrong):  # type: ignore[arg-type]
             pass
 

@@ -253,7 +253,11 @@ def work({parameters}):
     ran(0)
     {body}
 
-agent = Agent()
+class Slotted:
+    __slots__ = ("x", "y", "z")
+
+agent, slotted, space = Agent(), Slotted(), types.SimpleNamespace(m=1)
+slotted.x, slotted.z = [0], 1
 xs, total, table = [[1], [2]], 0, {{"a": [1]}}
 row = xs[0]
 made = {call}
@@ -270,10 +274,33 @@ CHANGES = {
     "a global in place": ("n", "table['a'].append(n); table['b'] = row", "work(1)"),
     "a global's binding": ("n", "global total; total += n", "work(4)"),
     "a new global": ("n", "global fresh; fresh = [row, n]", "work(4)"),
+    "slots": ("s", "s.x.append(1); s.y = s.x; del s.z; return s.x", "work(slotted)"),
+    "a namespace": ("s", "s.n = [7]; del s.m; return s.n", "work(space)"),
     "nothing": ("xs", "return sum(map(len, xs))", "work(xs)"),
     "random numbers": ("n", "import random; return random.random()", "work(1)"),
     "numpy": ("n", "import numpy; n[0, 0] = 7; n.sort(); return n[0]", "work(grid)"),
 }
+
+
+@pytest.mark.parametrize("made", ["n.reshape(9)[2:]", "n.T", "{'row': n[1]}['row']", "n[::-1, 1:]"])
+def test_an_array_over_the_memory_of_an_argument_lies_there_again(world: World, made: str) -> None:
+    """Restored in another life, what is changed through one is changed in the other."""
+    for _ in range(2):
+        world.plain(
+            f"{HEAD}import numpy\n@duranb.step\ndef work(n):\n    ran(0)\n    n[0, 0] = 7\n"
+            f"    return [{made}, n]\n"
+            "grid = numpy.arange(9).reshape(3, 3)\nmade, same = work(grid)\n"
+            "grid[1, 1] = 100\nmade += 1\n"
+        )
+        live = world.live
+        n = live["numpy"].arange(9).reshape(3, 3)
+        n[0, 0], n[1, 1] = 7, 100
+        view = eval(made, {"n": n})
+        view += 1
+        assert live["same"] is live["grid"]
+        assert live["grid"].tolist() == n.tolist() and live["made"].tolist() == view.tolist()
+        world.start()
+    assert Ran.found == [0]
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -287,11 +314,12 @@ def test_what_it_changes_in_place_comes_back(world: World, change: str) -> None:
     told = (
         "import random\n"
         "told = [xs, row is xs[0], row, total, table, agent.seen, agent.notes, made, "
-        "globals().get('fresh'), globals().get('grid'), random.random()]\n"
+        "globals().get('fresh'), globals().get('grid'), random.random(), space, slotted.x, "
+        "getattr(slotted, 'y', None) is slotted.x, hasattr(slotted, 'z')]\n"
     )
     after: list[str] = []
     for _ in range(2):
-        world.plain("import random; random.seed(7)\n" + source + told)
+        world.plain("import random, types; random.seed(7)\n" + source + told)
         if "fresh" in world.live:
             assert world.live["fresh"][0] is world.live["row"]
         if change == "of its result":
@@ -422,10 +450,14 @@ BESIDE = {
         "beside_functions.Config.level",
     ),
     "the environment": ("os.environ['DURANB_TEST_BESIDE'] = 'on'", "$DURANB_TEST_BESIDE"),
+    "a context variable": ("beside_functions.VARIABLE.set(7)", "beside_functions.VARIABLE"),
+    "the folder": ("os.chdir('..')", "the folder"),
     "a setting": ("decimal.getcontext().prec = 5", "the decimal context"),
 }
 HELPER = """
+import contextvars
 ITEMS = []
+VARIABLE = contextvars.ContextVar("of_test", default=1)
 class Config:
     level = 0
 def add(x):
@@ -452,6 +484,7 @@ def test_what_it_changes_beside_variables_is_done_again(
         for _ in range(2):
             monkeypatch.delitem(sys.modules, "beside_functions", raising=False)
             monkeypatch.setenv("DURANB_TEST_BESIDE", "")
+            monkeypatch.chdir(tmp_path)
             with decimal.localcontext():
                 world.plain(
                     f"{HEAD}import os, decimal, beside_functions\n"

@@ -169,6 +169,11 @@ def test_what_makes_no_sense_is_refused() -> None:
     """A limit is above 0, and for each model or for all."""
     import duranb
 
-    for wrong in ({"requests_per_minute": 0}, {"concurrent": -1}, {"per": "month"}):
+    for wrong in (
+        {"requests_per_minute": 0},
+        {"concurrent": -1},
+        {"per": "month"},
+        {"concurrent": "4"},
+    ):
         with pytest.raises(UsageError):
             duranb.limits(**wrong)  # type: ignore[arg-type]

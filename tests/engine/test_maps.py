@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import random
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -446,5 +447,22 @@ def test_what_a_map_takes_is_said(options: dict[str, Any]) -> None:
     (name,) = options
     with pytest.raises(UsageError, match=f"duranb.map: {name} is .*: it takes"):
         duranb.map(str, [1], **options)
+
+    def each(n: int) -> Iterator[int]:
+        yield n
+
+    for lazy in (each, functools.partial(each)):
+        with pytest.raises(UsageError, match="each is a generator function"):
+            duranb.map(lazy, [1])
+    with pytest.raises(UsageError, match="each is a generator function"):
+        duranb.gather(functools.partial(each, 1))
+    for check, message in (
+        ("result >", "validate is 'result >': invalid syntax"),
+        ("result > least", "knows no least: give it a function of the result"),
+        (True, "validate is True: it takes a function of the result"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            duranb.map(str, [1], validate=check)  # type: ignore[call-overload]
+    assert duranb.map(str, [1], validate="all(c.isdigit() for c in result)") == ["1"]
     with pytest.raises(UsageError, match=r"duranb\.map: 5 cannot be called"):
         duranb.map(5, [1])  # type: ignore[call-overload]

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from duranb.engine.items import Failure, Pace
-from duranb.engine.progress import Progress
+from duranb.engine.progress import Paced, Progress
+from duranb.errors import ItemFailed
 from tests.engine.world import Model, World
 
 
@@ -103,6 +104,34 @@ def test_items_that_are_served_wait_for_no_rate(
     assert len(waits) == 5
     world.cell("s", "got = duranb.map(f, range(6), rate=2)")
     assert len(waits) == 6 and world.live["got"] == list(range(6))
+
+
+@pytest.mark.parametrize("way", ["duranb.map(item, [0, 1])", "await duranb.map(aitem, [0, 1])"])
+def test_a_map_that_waits_for_calls_to_end_says_so(world: World, way: str) -> None:
+    """Stop, or an item that failed for good, ends a map once the calls on their way have ended:
+    somebody who looks sees what is waited for, at once."""
+    shown, begun, said = threading.Event(), threading.Event(), list[str]()
+
+    def show(progress: Progress, first: bool) -> None:
+        said.append(progress.waiting)
+        if progress.waiting:
+            shown.set()
+
+    def item(n: int) -> None:
+        if n:
+            begun.set()
+            assert shown.wait(60)
+        begun.wait(60)
+        raise ValueError("no")
+
+    async def aitem(n: int) -> None:
+        await asyncio.shield(asyncio.to_thread(item, n))
+
+    world.start(display=lambda: Paced(show))
+    world.live |= {"item": item, "aitem": aitem}
+    with pytest.raises(ItemFailed):
+        world.cell("s", way)
+    assert "stopping: calls on their way are waited for" in said and shown.is_set()
 
 
 @pytest.mark.parametrize("way", ["await duranb.map(item, [1])", "duranb.map(item, [1]).wait()"])

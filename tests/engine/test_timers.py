@@ -123,6 +123,16 @@ def test_it_takes_one_of_the_two(wrong: dict[str, float]) -> None:
         duranb.sleep(**wrong)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("seconds", ["5", float("nan"), float("inf"), 1e20, True])
+def test_what_is_no_time_is_refused(world: World, seconds: object) -> None:
+    """By name, wherever a time is taken, and before anything waits."""
+    world.live["seconds"] = seconds
+    for call in ("sleep(seconds)", "ask('?', deadline=seconds)", "wait_for('x', timeout=seconds)"):
+        with pytest.raises(UsageError, match=r"seconds|no time"):
+            world.cell("s", f"duranb.{call}")
+    assert not world.calls()
+
+
 def test_outside_of_steps_it_just_sleeps() -> None:
     """Nothing is recorded; a time that has passed is no wait, with a time zone or without."""
     duranb.sleep(0)

@@ -49,6 +49,8 @@ def test_each_row_is_a_run_of_its_own_and_only_what_is_left_runs_again(tmp_path:
 
     run = f"{path}/{found[0]['run']}"
     assert "double" in duranb(tmp_path, "status", run).stdout
+    by_itself = duranb(tmp_path, "status", path).stderr
+    assert "has never run by itself, but for the rows of a table" in " ".join(by_itself.split())
     assert duranb(tmp_path, "resume", run).returncode == 0
     rows.write_text("n\n4\n2\n1\n3\n")
     again = duranb(tmp_path, "run", path, "--over", rows, "--workers", "1", "--result", "word")

@@ -433,6 +433,14 @@ CASES: dict[str, Case] = {
         "print(x, y, m, os.environ['DURANB_TEST_MODE'])",
         apart="in place",
     ),
+    "a context variable": case(
+        "import contextvars\nlevel = contextvars.ContextVar('level', default=1)",
+        "%%durable a\nx = level.get()",
+        "_ = level.set(5)",
+        "%%durable b\ny = level.get()",
+        "print(x, y, level.get())",
+        apart="level in place",
+    ),
     # -- the rest ------------------------------------------------------------------------------
     "await": case(
         "import asyncio\nasync def later(x):\n    await asyncio.sleep(0)\n    return x",

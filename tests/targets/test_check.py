@@ -67,6 +67,15 @@ def test_an_export_is_checked_against_the_recorded_run(recorded: Path) -> None:
     assert "not run because of that" in asked.stderr and "step 'd'" in asked.stderr
 
 
+def test_a_variable_that_has_no_value_in_both_does_not_differ(tmp_path: Path) -> None:
+    """An exported step returns something for it, and the notebook's had nothing."""
+    notebook = written(NOTEBOOKS["perhaps without a value"], tmp_path)
+    ran = duranb(tmp_path, "run", notebook.name)
+    assert ran.returncode == 0, ran.stderr
+    same = duranb(tmp_path, "export", notebook.name, "--check")
+    assert same.returncode == 0, same.stderr
+
+
 def test_the_order_is_as_unlike_the_notebooks_as_the_edges_allow() -> None:
     """So that what has no edge and needs one gives another result. A name that is bound twice is
     one variable here: then it is the notebook's order."""

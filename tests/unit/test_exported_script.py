@@ -157,6 +157,23 @@ def test_what_fails_lets_the_rest_end_and_is_raised(tmp_path: Path) -> None:
     assert run(tmp_path).stdout == "2\n"  # good would fail
 
 
+def test_a_step_that_raises_stop_iteration_ends_the_script(tmp_path: Path) -> None:
+    """No future can hold it: the script waited for ever."""
+    made = graph("%%durable a\nx = next(iter([]))", "%%durable b\ny = 1", "print(x, y)")
+    (tmp_path / "script.py").write_text(script.render(made))
+    assert "RuntimeError: a raised StopIteration" in run(tmp_path).stderr
+
+
+def test_a_timed_statement_is_exported_without_the_options() -> None:
+    """What is no statement behind them is refused by a sentence."""
+    text = script.render(
+        graph("%%durable a\nx = 1", "%prun -q -l 5 y = x\n%time z = y", "print(z)")
+    )
+    assert "    y = x\n    z = y\n" in text
+    with pytest.raises(ExportError, match="what %prun is given is no Python"):
+        graph("%%durable a\nx = 1", "%prun -z y = x")
+
+
 def test_names_of_the_notebook_are_left_alone() -> None:
     """Functions, variables of the script and imports take names that nothing else has."""
     text = script.render(

@@ -180,6 +180,24 @@ def said(folder: Path, *words: str) -> str:
     return done.stdout.splitlines()[-1]
 
 
+def test_a_shared_key_needs_no_folder_of_the_users(tmp_path: Path) -> None:
+    """On a machine that has only the workers' key, where nothing of duranb's is yet."""
+    (tmp_path / "script.py").write_text(
+        "import duranb\n@duranb.step\ndef one():\n    return 1\n"
+        "with duranb.durable(__file__):\n    print(one())\n"
+    )
+    own = {"DURANB_KEY": "ab" * 32, "DURANB_HOME": str(tmp_path / "no" / "home")}
+    done = subprocess.run(
+        [sys.executable, "script.py"],
+        cwd=tmp_path,
+        env={**os.environ, **own},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "1\n", done.stderr
+
+
 def test_a_variable_without_a_value_is_none_for_whoever_uses_it() -> None:
     """What stands for it can be handed on, stored and copied, and raises where it is used."""
     made = pickle.loads(pickle.dumps(copy.deepcopy(duranb.unset("grade"))))
