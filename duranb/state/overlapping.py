@@ -35,8 +35,14 @@ def lying_in(made: Iterable[Any], parts: Sequence[Any]) -> list[Lying]:
 
 
 def fits(lying: Lying, part: Any) -> bool:
-    """Whether a live part is laid out as that was in which the array lay."""
-    return bool(part.strides == lying[4])
+    """Whether a live part is laid out as that was in which the array lay, and has all that it
+    showed: no memory behind its end is ever looked at."""
+    array, _, offset, strides, laid_out = lying
+    if part.strides != laid_out:
+        return False
+    start, (first, last) = _address(part) + offset, _bounds(part)
+    below, above = _reach(array.shape, strides)
+    return first <= start + below and start + above + array.itemsize <= last
 
 
 def looked_at(lying: Lying, part: Any) -> Any:
@@ -83,7 +89,11 @@ def _is_inside(array: Any, part: Any) -> bool:
 
 
 def _bounds(array: Any) -> tuple[int, int]:
-    ends = [(n - 1) * s for n, s in zip(array.shape, array.strides, strict=True)]
-    start = _address(array)
-    below, above = sum(min(e, 0) for e in ends), sum(max(e, 0) for e in ends)
+    start, (below, above) = _address(array), _reach(array.shape, array.strides)
     return start + below, start + above + array.itemsize
+
+
+def _reach(shape: tuple[int, ...], strides: tuple[int, ...]) -> tuple[int, int]:
+    """How many bytes before and behind its first element an array's others begin at most."""
+    ends = [(n - 1) * s for n, s in zip(shape, strides, strict=True)]
+    return sum(min(e, 0) for e in ends), sum(max(e, 0) for e in ends)
