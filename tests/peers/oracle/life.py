@@ -172,6 +172,8 @@ def _outputs(messages: list[tuple[str, Any]]) -> tuple[list[Any], list[str], boo
 
 def _live(kernel: Any, wanted: Wanted, tell: Callable[[int], None]) -> Lived:
     lived = Lived()
+    if wanted.folder:  # what cells write is not for the folder of the tests
+        os.chdir(wanted.folder)
     if wanted.mode == "trace":
         from tests.peers.oracle.trace import trace
 
@@ -181,7 +183,6 @@ def _live(kernel: Any, wanted: Wanted, tell: Callable[[int], None]) -> Lived:
         return lived
     folder = Path(wanted.folder)
     os.environ["DURANB_NOTEBOOK"] = str(folder / "notebook.ipynb")
-    os.chdir(folder)
     front = _Front(kernel)
     begin(front.run, wanted, lived)
     since = _events() if wanted.mode == "durable" else -1

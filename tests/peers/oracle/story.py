@@ -106,10 +106,11 @@ class Teller:
     def plain(self, version: Version) -> tuple[Lived, Lived]:
         """A run without duranb, and one that notes what each cell reads and writes."""
         server = self._servers[(self._number + 1) % 2]
-        folder = self._folder / "plain"
-        folder.mkdir(exist_ok=True)
-        traced = server.live(Wanted("trace", version.cells))
-        return server.live(Wanted("plain", version.cells, str(folder))), traced
+        plain, trace = (self._folder / name for name in ("plain", "trace"))
+        for folder in (plain, trace):
+            folder.mkdir(exist_ok=True)
+        traced = server.live(Wanted("trace", version.cells, str(trace)))
+        return server.live(Wanted("plain", version.cells, str(plain))), traced
 
     def remember(self, version: Version, plain: Lived, traced: Lived) -> None:
         """What the next version is compared with, to tell what may run again."""
