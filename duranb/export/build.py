@@ -261,7 +261,9 @@ class _Builder:
             deleted = {n for s in draft.flow for n in s.names.deletes}
             draft.perhaps = tuple(n for n in draft.outputs if n not in known | deleted | draft.sure)
             again = [
-                n for n in (*changed, *sorted(deleted)) if n in needs & known and n not in bound
+                n
+                for n in dict.fromkeys((*changed, *sorted(deleted)))
+                if n in needs & known and n not in bound
             ]
             draft.inputs = tuple(n for n in (*bound, *again) if n in needs - draft.today)
             bound.update(dict.fromkeys(draft.outputs))

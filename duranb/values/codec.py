@@ -70,7 +70,11 @@ from duranb.values.missing import Missing
 from duranb.values.ordinary import is_ordinary
 from duranb.values.sink import Pieces
 from duranb.values.standing import LIVE, Globals, Live
-from duranb.values.target import Target, loading_into
+from duranb.values.target import (
+    Target,
+    live_namespace,  # noqa: F401 older stores name it so
+    loading_into,
+)
 from duranb.values.unpickling import loads
 from duranb.values.views import load as _load_view  # noqa: F401 older stores name it so
 

@@ -80,6 +80,7 @@ def run_module(text: str, path: Path) -> str:
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(notebooks)
 @example([(False, "def f(x):\n    global a\n    a += 1\n    return x"), (True, "b = f(1)")])
+@example([(False, "limit = 7\na = min(a, limit)"), (True, "del a\na = 5")])
 def test_a_module_does_what_its_notebook_did(found: list[tuple[bool, str]]) -> None:
     """The first run prints what the notebook prints, and one with all steps restored ends in the
     same state; what cannot be exported so is refused."""

@@ -100,7 +100,7 @@ def lying() -> list[Kind]:
         Kind("metaclass whose __eq__ raises", meta.format("__eq__") + use, fate="refused"),
         Kind("metaclass whose __call__ raises", meta.format("__call__") + "class C(metaclass=M):\n    pass\nx = object.__new__(C); x.n = 1", "x.n = 2", "x.n"),
         Kind("metaclass whose __getattribute__ raises", meta.format("__getattribute__") + "class C(metaclass=M):\n    pass\nx = C()", fate="refused"),
-        Kind("metaclass whose __getattr__ raises", meta.format("__getattr__") + use, fate="refused"),
+        Kind("metaclass whose __getattr__ raises", meta.format("__getattr__") + use, show="x.n"),
         Kind("metaclass that hides the module", "class M(type):\n    @property\n    def __module__(cls):\n        raise RuntimeError('no')\nclass C(metaclass=M):\n    pass\nx = C()", fate="refused"),
         Kind("metaclass that lies about its name", "class M(type):\n    @property\n    def __name__(cls):\n        raise RuntimeError('no')\nclass C(metaclass=M):\n    pass\nx = C()", fate="refused"),
         Kind("class with a hostile metaclass", meta.format("__hash__") + "class x(metaclass=M):\n    pass", fate="refused"),
