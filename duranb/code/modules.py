@@ -18,8 +18,6 @@ from pathlib import Path
 
 import blake3
 
-from duranb.code.moving import steady
-
 _INSTALLED = frozenset(
     {"site-packages", "dist-packages", "__pypackages__", ".venv", "venv", ".tox"}
 )
@@ -90,10 +88,11 @@ class ProjectModules:
 
     def present(self) -> list[str]:
         """The project's modules that are loaded. Looked for when others are loaded than before."""
+        names = list(sys.modules)
         before, present = self._loaded
-        loaded = steady(lambda: (len(sys.modules), next(reversed(sys.modules))))
+        loaded = len(names), names[-1]
         if loaded != before or not all(n in sys.modules for n in present):
-            present = [n for n in list(sys.modules) if self._file(n) is not None]
+            present = [n for n in names if self._file(n) is not None]
             self._loaded = loaded, present  # at once: others ask at the same time
         return present
 
