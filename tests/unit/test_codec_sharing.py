@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from duranb.state import reconnect
 from duranb.state.groups import components
 from duranb.values import codec
 from duranb.values.sharing import shared
