@@ -236,9 +236,13 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
                 found = self._reducer(obj)
                 if found is not None:
                     self.met.described.append(obj)
+            is_told = found is not None
             if not ordinary:
-                found = newborn.reduction(obj, own_way(obj) if found is None else found)
-            found = attributes.reduction(obj, found, self._namespace)
+                found = newborn.reduction(obj, found if is_told else own_way(obj))
+            if not is_told:
+                # What is made again by a recipe, found at its place or made by a factory is not
+                # made of its attributes: they are not to be put over those that it has there.
+                found = attributes.reduction(obj, found, self._namespace)
             found = given.reduction(obj, found)
             found = found if ordinary else contents.reduction(obj, found)
             found = tracebacks.reduction(obj, found)
