@@ -58,6 +58,7 @@ from duranb.values import (
     texts,
     times,
     tolerant,
+    tracebacks,
     twins,
     undisturbed,
     untouched,
@@ -244,6 +245,7 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
                 found = attributes.reduction(obj, found, self._namespace)
             found = given.reduction(obj, found)
             found = found if ordinary else contents.reduction(obj, found)
+            found = tracebacks.reduction(obj, found)
             if found is not None:
                 return found
             return NotImplemented  # cloudpickle would take the word of a proxy for a function

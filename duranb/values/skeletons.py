@@ -40,9 +40,8 @@ def quiet(cls: type, reduced: Any) -> Any:
         reduced[1][3].setdefault("__slots__", vars(cls)["__slots__"])
     if name_of(type(cls)) == _TYPED:  # as it was made: it takes no bases but such as are written
         return (skeleton, (*reduced[1][:2], cls.__bases__, *reduced[1][3:]), *reduced[2:])
-    told = _COMPLETE in vars(cls) or _teller(cls.__bases__) is not None
     if held.installed(type(cls).__module__):
-        return (skeleton, *reduced[1:]) if told else reduced
+        return (skeleton, *reduced[1:])
     return (skeleton, *reduced[1:5], set_state)
 
 
@@ -51,6 +50,9 @@ def skeleton(
 ) -> type:
     """An empty class as cloudpickle makes it, with its ``__init_subclass__`` not run, nor its
     metaclass if that is the notebook's."""
+    known = cloudpickle._DYNAMIC_CLASS_TRACKER_BY_ID.get(tracked[0])
+    if known is not None:  # another one would be among the subclasses of its bases
+        return known  # type: ignore[no-any-return]
     classes = types.resolve_bases(bases)  # a generic base is told as it was written
     with _silenced(_teller(classes)):
         if held.installed(metaclass.__module__) and name_of(metaclass) != _TYPED:
