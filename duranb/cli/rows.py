@@ -43,6 +43,10 @@ def run(verb: Run, notebook: Path) -> None:
             said = ", ".join(f"{n} {status}" for status, n in counts.items() if status != "done")
             about = f"{notebook.name} · {money(cost)}{f' · {said}' if said else ''}"
             progress.update(task, advance=1, description=about)
+            done = counts.total()
+            tenths = [n * 10 // len(rows) for n in (done - 1, done)]
+            if tenths[0] < tenths[1] < 10 and not progress.console.is_terminal:  # a log has no bar
+                say(f"{about} · {done} of {count(len(rows), 'row')}", err=True)
             last = outcome.error.strip().splitlines()[-1:]
             if last and outcome.exit in (headless.DONE, headless.FAILED):
                 progress.console.print(

@@ -114,8 +114,12 @@ class Reached:
 
     def is_as_it_was(self) -> bool:
         """Whether nothing of it has changed. False too where nobody can tell, and where a look
-        would cost more than it saves."""
+        would cost more than it saves. Items that end at once share a look, as transactions that
+        commit at once share a sync."""
+        begun_before = self._looks
         with self._lock:
+            if self._looks > begun_before:  # it began after this item had ended
+                return self._is_whole
             if not self._is_whole or time.monotonic() < self._next:
                 return False
             self._looks += 1

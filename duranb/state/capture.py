@@ -131,7 +131,8 @@ class Capture:
         """The same for values that are not bound in the live namespace."""
         try:
             stored = self._whole(values)
-            return codec.dump(stored, self.live, reduction, definitions=self.definitions)
+            root = min(values, default=NO_NAME)
+            return codec.dump(stored, self.live, reduction, definitions=self.definitions, root=root)
         except BaseException as error:  # of any kind: pickling runs the values' own code
             if not own_failure(error):
                 raise
@@ -235,7 +236,7 @@ class Capture:
         others: Collection[str] = (),
         settled: Mapping[str, type] = NONE,
         in_place: Collection[str] = (),
-        chosen: dict[str, type] | None = None,
+        chosen: dict[str, list[type]] | None = None,
     ) -> dict[str, Any]:
         """The names and values of an artifact, not bound yet (:mod:`duranb.state.classes`);
         placeholders where one, or a part of one, cannot be loaded any more. ``own`` names are to be

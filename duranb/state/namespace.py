@@ -28,6 +28,7 @@ from duranb.values.classes import has_old_variables
 from duranb.values.hidden import is_hidden
 from duranb.values.immutable import is_atom
 from duranb.values.target import class_in
+from duranb.values.twins import are_two
 
 LATE = 1 << 20
 """Bytes from which a stored value is loaded when it is first needed, not when it is bound."""
@@ -148,7 +149,7 @@ class Namespace(Tracking):
                 self._random.seeded([generator], yes=stood != randomness.UNSEEDED)
         return sorted({*lost, *(n for n, seen in stay.items() if seen.behind)})
 
-    def _chosen(self, names: Collection[str]) -> dict[str, type]:
+    def _chosen(self, names: Collection[str]) -> dict[str, list[type]]:
         """The notebook's classes that values of these names are made of, by their own names, where
         there is one of a name."""
         found: dict[str, dict[int, type]] = {}
@@ -156,10 +157,14 @@ class Namespace(Tracking):
             for cls in self._tracked[name].classes:
                 found.setdefault(qualname_of(cls), {})[id(cls)] = cls
         each = ((name, kinds.values()) for name, kinds in found.items())
-        return {name: kind for name, (kind, *more) in each if not more}
+        return {name: [kind] for name, (kind, *more) in each if not more}
 
     def _is_right(
-        self, name: str, binding: Binding, chosen: Mapping[str, type], in_place: Collection[str]
+        self,
+        name: str,
+        binding: Binding,
+        chosen: Mapping[str, list[type]],
+        in_place: Collection[str],
     ) -> bool:
         if not self._has_version(name, binding.version):
             return False
@@ -174,16 +179,17 @@ class Namespace(Tracking):
         return seen.binding.artifact == binding.artifact
 
     def _is_defined_anew(
-        self, cls: type, chosen: Mapping[str, type], in_place: Collection[str]
+        self, cls: type, chosen: Mapping[str, list[type]], in_place: Collection[str]
     ) -> bool:
         """Whether a class was defined again, by the same code or as what becomes the same
         ``in_place``, and is another object by now: the one of its name, or the one that what is
         ``chosen`` is made of."""
         name = qualname_of(cls)
-        now = class_in(self.live, name) or chosen.get(name)
-        if now is None or now is cls:
-            return False
-        return name in in_place or identity.of_class(now) == identity.of_class(cls)
+        bound = class_in(self.live, name)
+        for now in [bound] if bound is not None else chosen.get(name, ())[:1]:
+            if now is not cls and not are_two(now, cls):
+                return name in in_place or identity.of_class(now) == identity.of_class(cls)
+        return False
 
     def _apart(
         self, target: Mapping[str, Binding], wrong: Mapping[str, Binding], step: Restored | None
@@ -319,7 +325,7 @@ class Namespace(Tracking):
         wanted: Mapping[str, Binding],
         anchors: Mapping[str, Mapping[str, Binding]] = NONE,
         step: Restored | None = None,
-        chosen: dict[str, type] | None = None,
+        chosen: dict[str, list[type]] | None = None,
     ) -> list[str]:
         """Load and bind names by their artifacts, all or none; the names that are not as they were.
 

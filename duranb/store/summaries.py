@@ -21,13 +21,21 @@ SELECT step, any_value(kind) AS kind, arg_max(status, execution) AS status,
 FROM executions WHERE run = (SELECT run FROM history) AND kind <> 'compensation' GROUP BY step
 """,
     "items": """
+WITH maps AS (
+  SELECT c.*, x.run, coalesce(c.ended, 'infinity'::TIMESTAMP) AS until
+  FROM calls c JOIN executions x ON x.execution = c.execution WHERE c.kind = 'map'
+), paid AS (
+  SELECT m.call AS made, c.cost
+  FROM (
+    SELECT c.*, x.run, coalesce(c.started, c.ended) AS began
+    FROM calls c JOIN executions x ON x.execution = c.execution WHERE c.kind = 'llm'
+  ) c
+  ASOF JOIN maps m
+    ON c.run = m.run AND c.step = m.step AND c.item = m.item AND c.began <= m.until
+)
 SELECT m.execution, m.step, m.name AS map, m.preview AS item, m.status, m.started, m.ended,
-       m.error, m.message, count(c.call) AS calls, coalesce(sum(c.cost), 0) AS cost, m.call
-FROM calls m
-JOIN executions x ON x.execution = m.execution
-LEFT JOIN (calls c JOIN executions y ON y.execution = c.execution)
-       ON c.item = m.item AND c.step = m.step AND c.kind = 'llm' AND y.run = x.run
-WHERE m.kind = 'map' GROUP BY ALL
+       m.error, m.message, count(p.made) AS calls, coalesce(sum(p.cost), 0) AS cost, m.call
+FROM maps m LEFT JOIN paid p ON p.made = m.call GROUP BY ALL
 """,
     "effects": """
 SELECT call, execution, step, name, status, started, ended, preview, error, message, reason,

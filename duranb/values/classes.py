@@ -23,7 +23,7 @@ import xxhash
 
 from duranb.code import identity
 from duranb.code.looking import dict_of, is_class, module_of, mro_of, qualname_of
-from duranb.values import definitions, enclosed, members, recipes, undisturbed
+from duranb.values import definitions, enclosed, members, recipes, twins, undisturbed
 from duranb.values.immutable import is_immutable
 from duranb.values.target import class_in, target
 from duranb.values.unpickling import loads
@@ -37,11 +37,17 @@ def definition(cls: type) -> object:
     return (cls, members.told(cls)) if issubclass(cls, enum.Enum) else cls
 
 
-def reduction(cls: type, live: Mapping[str, Any], defined: bytes, code: str) -> tuple[Any, ...]:
-    """How a class of the notebook is pickled: with its pickled definition, and the identity of its
-    code."""
+def reduction(
+    cls: type,
+    live: Mapping[str, Any],
+    defined: bytes,
+    code: str,
+    told: tuple[str, ...] | None,
+) -> tuple[Any, ...]:
+    """How a class of the notebook is pickled: with its pickled definition, the identity of its
+    code, and what is ``told`` of which class of that code it is."""
     name, names = qualname_of(cls), tuple(identity.attributes(cls))
-    reduced = load, (name, code, defined, names)
+    reduced = load, (name, code, defined, names, *([told] if told else []))
     held = carried(cls, live)
     return (*reduced, held, None, None, hold) if held else reduced
 
@@ -144,21 +150,29 @@ _loaded: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
 
 
 def load(
-    name: str, fingerprint: str, definition: bytes, names: tuple[str, ...] | None = None
+    name: str,
+    fingerprint: str,
+    definition: bytes,
+    names: tuple[str, ...] | None = None,
+    packed: tuple[str, ...] | None = None,
 ) -> type:
-    """The class of this name and fingerprint: one that is alive, or else as it was defined."""
+    """The class of this name and fingerprint: one that is alive, or else as it was defined.
+    ``packed`` tells it from others of the same name (:mod:`duranb.values.twins`)."""
     into = target()
-    live = into.class_named(name)
+    which = twins.unpacked(name, packed)
+    live = _live(name, which)
     # Loading a definition again would give the class that it made its methods anew.
     key = f"{id(into.live)} {fingerprint} {xxhash.xxh3_128_hexdigest(definition)}"
     takes_in = live is not None and name in into.in_place
-    for find in (lambda: [live, into.chosen.get(name), _loaded.get(key)], into.unbound):
+    first = [live, *into.chosen.get(name, ()), _loaded.get(key)]
+    for find in (lambda: first, into.unbound):
         for known in find():
             if known is None or (takes_in and known is not live):
                 continue
+            if twins.is_another(known, which, into.class_named):
+                continue
             if _is_it(known, name, fingerprint, stays=known is live and into.stays(name)):
-                into.chosen.setdefault(name, known)
-                return known
+                return _known(known, name, which)
     before = dict(vars(live)) if live is not None else {}
     told = members.told(live) if live is not None and issubclass(live, enum.Enum) else {}
     held_before = identity.attributes(live) if live is not None else {}
@@ -172,7 +186,7 @@ def load(
         _take_in(live, _defined(definition))
         loaded = live
     _loaded[key] = loaded
-    into.chosen.setdefault(name, loaded)
+    _known(loaded, name, which)
     if loaded is live and not into.owns(name):
         # An instance was stored when its class held something else: the class stays as it is.
         for later in identity.attributes(loaded).keys() - held_before:
@@ -186,6 +200,28 @@ def load(
         type.__delattr__(loaded, later)  # it is the live class, put back to what it was
     loaded.__qualname__ = name  # cloudpickle makes it the last part of it
     return loaded
+
+
+def _live(name: str, told: twins.Told) -> type | None:
+    """The live class of a name that may be the one that is told: it is where that was, or is not
+    known to be another."""
+    into = target()
+    for place in (told.place, name):
+        found = into.class_named(place)
+        if found is None or qualname_of(found) != name:
+            continue
+        if not twins.is_another(found, told, into.class_named):
+            return found
+    return None
+
+
+def _known(cls: type, name: str, told: twins.Told) -> type:
+    """Note that a class is the one that is told, for what is loaded later."""
+    twins.stand(cls, told)
+    chosen = target().chosen.setdefault(name, [])
+    if all(other is not cls for other in chosen):
+        chosen.append(cls)
+    return cls
 
 
 def _defined(definition: bytes) -> type:
@@ -252,7 +288,7 @@ def _is_current(cls: type) -> bool:
     for part in _made_of(cls):
         name = qualname_of(part)
         now = into.class_named(name) if module_of(part) == "__main__" else part
-        if now is None or now is part or now is cls:
+        if now is None or now is part or now is cls or twins.are_two(now, part):
             continue
         if name in into.in_place or identity.of_class(now) == identity.of_class(part):
             return False
@@ -275,7 +311,7 @@ def _is_built_otherwise(cls: type, fingerprint: str) -> bool:
     into = target()
     for base in mro_of(cls)[1:]:
         now = into.class_named(qualname_of(base)) if module_of(base) == "__main__" else None
-        if now is not None and now is not base:
+        if now is not None and now is not base and not twins.are_two(now, base):
             return identity.of_class(cls) != fingerprint
     return False
 

@@ -58,6 +58,8 @@ from duranb.values import (
     texts,
     times,
     tolerant,
+    tracebacks,
+    twins,
     undisturbed,
     untouched,
     views,
@@ -179,6 +181,7 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         self._inside = inside
         self.definitions: Definitions = {}
         self.enclosed = enclosed.Variables()
+        self.twins = twins.Meetings(twins.Names(live))
 
     def reducer_override(self, obj: Any) -> Any:
         if is_leaf(obj):
@@ -209,7 +212,8 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
             if registered.is_registered(obj):
                 return classes.by_name, (qualname_of(obj),)
             if module_of(obj) == "__main__" and id(obj) not in self._inside:
-                return classes.reduction(obj, self._namespace, *self._definition(obj))
+                told = self.twins.told(obj)
+                return classes.reduction(obj, self._namespace, *self._definition(obj), told)
             made = definitions.whole(obj, skeletons.quiet(obj, super().reducer_override(obj)))
             return members.whole(obj, made) if issubclass(obj, enum.Enum) else made
         if kind is types.CellType:
@@ -232,11 +236,16 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
                 found = self._reducer(obj)
                 if found is not None:
                     self.met.described.append(obj)
+            is_told = found is not None
             if not ordinary:
-                found = newborn.reduction(obj, own_way(obj) if found is None else found)
-            found = attributes.reduction(obj, found, self._namespace)
+                found = newborn.reduction(obj, found if is_told else own_way(obj))
+            if not is_told:
+                # What is made again by a recipe, found at its place or made by a factory is not
+                # made of its attributes: they are not to be put over those that it has there.
+                found = attributes.reduction(obj, found, self._namespace)
             found = given.reduction(obj, found)
             found = found if ordinary else contents.reduction(obj, found)
+            found = tracebacks.reduction(obj, found)
             if found is not None:
                 return found
             return NotImplemented  # cloudpickle would take the word of a proxy for a function
@@ -284,6 +293,7 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
             inner = type(self)(
                 sink, self._namespace, None, self._reducer, inside, self.missing, met
             )
+            inner.twins = self.twins
             inner.dump(classes.definition(cls))
             pickled, code = sink.getvalue(), identity.of_class(cls)
             known = Defined(cls, pickled, code, met, classes.variables(cls))
@@ -369,11 +379,12 @@ def dump(
     reducer: Reducer | None = None,
     missing: Missing | None = None,
     definitions: Definitions | None = None,
+    root: str = "",
 ) -> Dump:
     """A value as bytes, with references to the secrets in it; with ``missing``, without its parts
     that cannot be pickled. ``definitions`` serve for several values that nothing changes in
-    between. Raises whatever pickling it raises."""
-    return steady(lambda: _dump(value, live, reducer, missing, definitions))
+    between; ``root`` is the first variable in the value. Raises whatever pickling it raises."""
+    return steady(lambda: _dump(value, live, reducer, missing, definitions, root))
 
 
 def _dump(
@@ -382,6 +393,7 @@ def _dump(
     reducer: Reducer | None,
     missing: Missing | None,
     definitions: Definitions | None,
+    root: str,
 ) -> Dump:
     whole: frozenset[int] = frozenset()
     of_classes: enclosed.Owners = {}
@@ -393,10 +405,13 @@ def _dump(
         pickler = kind(sink, live, beside.append, reducer, missing=missing, windows=windows)
         if kind is NotebookPickler and definitions is not None:
             pickler.definitions = definitions
+        pickler.twins.root = root
         pickler.enclosed = enclosed.Variables(of_classes)
         pickler.dump(value)
         if pickler.enclosed.are_torn:
             of_classes = pickler.enclosed.of
+            continue
+        if pickler.twins.torn:
             continue
         torn = windows.torn(pickler.memo.copy()) if windows.found else frozenset()
         if not torn <= whole:

@@ -114,8 +114,7 @@ class Drawn:
         if kind is datetime.date:
             return self._was.has_day(was) and self._now.has_day(now)
         if kind is datetime.timedelta:
-            was, now = was.total_seconds(), now.total_seconds()
-            return self._was.has_length(was) and self._now.has_length(now)
+            return self._lasted(was.total_seconds(), now.total_seconds())
         return False
 
     def kept(self, value: Any) -> bool:
@@ -133,10 +132,13 @@ class Drawn:
     def _durations(self, was: float, now: float, label: str) -> bool:
         if not _DURATION.search(label.lower()):
             return False
-        return any(
-            self._was.has_length(was / unit) and self._now.has_length(now / unit)
-            for unit in _UNITS[:2]
-        )
+        return any(self._lasted(was / unit, now / unit) for unit in _UNITS[:2])
+
+    def _lasted(self, was: float, now: float) -> bool:
+        """Whether both may be how long something took, in seconds. What answers from the journal
+        tells how long it had taken then, which may be longer than all of the replay."""
+        is_now = self._now.has_length(now) or self._was.has_length(now)
+        return self._was.has_length(was) and is_now
 
     def _one_id(self, was: str, now: str) -> bool:
         """Each id stands for one and the same other one."""

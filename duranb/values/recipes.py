@@ -28,7 +28,7 @@ from typing import Any
 import cloudpickle.cloudpickle as cloudpickle
 
 from duranb.code.looking import own
-from duranb.values import held, newborn
+from duranb.values import ended, held, newborn
 from duranb.values.target import live_namespace
 
 Reduction = tuple[Any, ...]
@@ -390,5 +390,6 @@ _RECIPES: dict[type, Callable[[Any], Reduction | None]] = {
     type(functools.cmp_to_key(lambda a, b: 0)): _compared,
     queue.SimpleQueue: _simple_queue,
     concurrent.futures.Future: _future,
+    **ended.RECIPES,
     **dict.fromkeys(_VIEWS, _view),
 }

@@ -34,7 +34,7 @@ class Target:
     others: Collection[str] = ()
     settled: Mapping[str, type] = field(default_factory=lambda: MappingProxyType({}))
     unbound: Callable[[], Collection[type]] = tuple
-    chosen: dict[str, type] = field(default_factory=dict)
+    chosen: dict[str, list[type]] = field(default_factory=dict)
     in_place: Collection[str] = ()
     absent: Callable[[str, str], object] = _refuse
 

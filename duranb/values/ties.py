@@ -11,7 +11,7 @@ from itertools import compress
 from typing import Any
 
 from duranb.code.looking import own, which
-from duranb.values import sharing, views
+from duranb.values import held, sharing, views
 from duranb.values.immutable import is_immutable_kind
 
 
@@ -32,7 +32,7 @@ def ties(met: list[object], kinds: set[type]) -> str:
 
 def _again(state: list[object], met: list[object], kinds: set[type]) -> str:
     """Where an object that is ``state`` is met again, and where it was met first. What types of
-    records and indexes are made of is theirs."""
+    records, indexes and libraries' classes are made of is theirs."""
     first: dict[int, int] = {}
     again = []
     for at, obj in enumerate(state):
@@ -46,7 +46,7 @@ def _again(state: list[object], met: list[object], kinds: set[type]) -> str:
         twice.pop(id(own(obj)), None)
     records = sharing.types_of_records(met, kinds)
     reached = set(sharing.reached(twice | {id(obj): obj for obj in records}))
-    reached -= sharing.in_indexes(met, kinds)
+    reached -= sharing.in_indexes(met, kinds) | held.by_classes(kinds)
     again = [each for each in again if id(state[each[1]]) in reached]
     return f"again {again}" if again else ""
 

@@ -4,12 +4,16 @@ beside their items counts."""
 from __future__ import annotations
 
 import sys
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from duranb.engine.beside import Reached
 from duranb.errors import UsageError
 from duranb.record import ways
 from duranb.record.kinds import Kind
@@ -329,3 +333,53 @@ def test_an_item_that_a_failed_try_had_changed_is_said(project: World) -> None:
     project.plain("def f(d): d['said'] = ask(f\"{d['n']}\")")
     project.cell("t", "docs = [{'n': n} for n in range(3)]\nduranb.map(f, docs, backoff=0)")
     assert not project.last("t").unrecorded and project.live["docs"][1]["said"] == "later"
+
+
+class _Counting:
+    """A lock that tells how many have come to it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.came = 0
+
+    def __enter__(self) -> None:
+        self.came += 1  # only the test's threads come here, one after the other
+        self._lock.acquire()
+
+    def __exit__(self, *error: object) -> None:
+        self._lock.release()
+
+
+@pytest.mark.parametrize("changes", [False, True])
+def test_items_that_end_while_one_is_looked_after_share_the_next_look(
+    world: World, monkeypatch: pytest.MonkeyPatch, changes: bool
+) -> None:
+    """A look that began before an item ended says nothing of it; one that began later does."""
+    world.plain("tally = []\ndef read(n): return len(tally)")
+    reached = Reached(world.runtime, world.live["read"], ())
+    lock = _Counting()
+    monkeypatch.setattr(reached, "_lock", lock)
+    looking, go_on, looks = threading.Event(), threading.Event(), []
+    look = reached._looks_the_same
+
+    def slow() -> bool:
+        looks.append(look())
+        looking.set()
+        go_on.wait(30)
+        return looks[-1]
+
+    monkeypatch.setattr(reached, "_looks_the_same", slow)
+    with ThreadPoolExecutor(5) as pool:
+        first = pool.submit(reached.is_as_it_was)
+        looking.wait(30)
+        if changes:
+            world.live["tally"].append(1)  # the first look is over, but for its return
+        others = []
+        for number in range(2, 6):
+            others.append(pool.submit(reached.is_as_it_was))
+            while lock.came < number:
+                time.sleep(0.001)
+        go_on.set()
+        assert first.result()
+        assert {other.result() for other in others} == {not changes}
+    assert looks == [True, not changes]

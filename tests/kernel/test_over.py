@@ -43,6 +43,7 @@ def test_each_row_is_a_run_of_its_own_and_only_what_is_left_runs_again(tmp_path:
         ("2", "done", "4", "2!"),
     ]
     assert "AssertionError: three" in found[1]["error"]
+    assert "· 2 of 3 rows" in first.stderr, "without a terminal there is no bar"
     assert "3 rows: " in first.stderr and "2 done" in first.stderr and "1 failed" in first.stderr
     assert sorted(ran(tmp_path)) == ["1", "2", "3"]
     assert not store_path(path).exists()

@@ -114,6 +114,19 @@ def test_what_differs_differs(was: Any, now: Any) -> None:
     assert same(was, was) and same([was], [was])
 
 
+def test_a_duration_from_the_journal_may_be_longer_than_its_replay() -> None:
+    """An answer tells how long it took when it was recorded; the replay takes a moment. Longer than
+    the recorded execution it is another number."""
+    drawn = Drawn(Window(10**15, 10**15 + 60_000_000), Window(10**15, 10**15 + 50_000))
+    short, long = (datetime.timedelta(seconds=s) for s in (2, 100_000))
+    for was, now, same in ((short / 2, short, True), (short, long, False)):
+        pair = (
+            [Message(_elapsed=was, took=was.total_seconds())],
+            [Message(_elapsed=now, took=now.total_seconds())],
+        )
+        assert alike(*pair, drawn, {}, {Message: True}.get, False) is same
+
+
 def test_order_of_attributes_is_of_no_account() -> None:
     """A library may assign them in the order of a set of names; a dict's order counts."""
     was, now = Message(a=1, b=A), Message(b=B, a=1)

@@ -13,6 +13,7 @@ import pytest
 from duranb.state.groups import components
 from duranb.values import codec
 from duranb.values.sharing import shared
+from duranb.values.target import Target
 from tests.unit.test_state import Kernel
 
 
@@ -224,3 +225,20 @@ def test_what_pickling_makes_on_the_way_is_not_shared() -> None:
     counter, rows = Counter("abc"), [[1], [2]]
     reached = codec.dump({"counter": counter, "rows": rows}, {}).reached
     assert set(reached) == {id(counter), id(rows), *map(id, rows)}
+
+
+def test_what_a_factory_makes_again_is_not_made_of_its_attributes() -> None:
+    """A client comes back through its factory, though something else holds its ``vars()``: what it
+    keeps there are connections, and others that cannot be stored."""
+    kernel = Kernel()
+    delta = kernel.run(
+        "import openai, socket\n"
+        "client = openai.OpenAI(api_key='sk-x', base_url='http://127.0.0.1:9/v1', max_retries=7)\n"
+        "held = vars(client).get\n"  # as a library keeps it
+        "client._client.connection = socket.socket()\n"
+    )
+    kernel["client"]._client.connection.close()
+    binding = delta.changed["client"]
+    assert not binding.why
+    made = codec.load(kernel.artifacts, binding.artifact, Target({}))
+    assert made["client"].max_retries == 7

@@ -52,9 +52,9 @@ def notebook(tmp_path: Path) -> Path:
     return made
 
 
-def said(*words: object, **more: str) -> Result:
-    """What the command line does with some words."""
-    return CliRunner().invoke(cli, [*map(str, words)], env=more)
+def said(*words: object, answer: str = "", **more: str) -> Result:
+    """What the command line does with some words, and with an answer to what it asks."""
+    return CliRunner().invoke(cli, [*map(str, words)], input=answer, env=more)
 
 
 def plain(folder: Path) -> list[Path]:
@@ -68,7 +68,8 @@ def test_all_that_is_recorded_of_a_notebook_is_encrypted(notebook: Path, tmp_pat
     refused = said("encrypt", notebook, "--dry-run")
     assert "nothing was changed" in refused.output and plain(tmp_path)
     assert "nothing can be read again" in refused.output and "backups" in refused.output
-    assert said("encrypt", notebook).exit_code == 1, "nobody was there to ask"
+    refused = said("encrypt", notebook, answer="no\n")
+    assert "nothing was changed; --yes" in refused.output and plain(tmp_path)
     done = said("encrypt", notebook, "--yes")
     assert done.exit_code == 0 and "in 2 stores" in done.output, done.output
     assert not plain(tmp_path)
@@ -261,7 +262,7 @@ def test_what_leaves_an_encrypted_store_is_said_to_be_plain(notebook: Path, tmp_
     assert said("encrypt", notebook, "--yes").exit_code == 0
     for each in words:
         done = said(*each)
-        assert done.exit_code == 0 and "the store is encrypted, and" in done.stderr
+        assert done.exit_code == 0 and "the store is encrypted, and" in done.output
 
 
 def test_a_large_artifact_is_verified_in_little_memory(

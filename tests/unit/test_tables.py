@@ -331,7 +331,8 @@ def test_what_a_dead_kernel_left_running_has_failed(told: tuple[Store, Path]) ->
 
 
 def test_an_item_of_a_map_has_what_its_calls_cost() -> None:
-    """Those of every execution of its step in the run, and of no other item."""
+    """Those that were made until it ended, in every execution of its step in the run, and of no
+    other item: each call is counted once, however often an item was done again."""
     of = {"step": "s", "key": "k", "attempt": 1}
     usage = Usage(model="m", cost=0.5, priced=True)
     bodies = [
@@ -358,10 +359,19 @@ def test_an_item_of_a_map_has_what_its_calls_cost() -> None:
             error=FAILED,
             **of,
         ),
+        e.CallCompleted(
+            call=5, execution=2, occurrence=4, kind="llm", name="m", item="aa", usage=usage, **of
+        ),
+        e.CallCompleted(
+            call=6, execution=2, occurrence=2, kind="map", name="read", item="aa", **of
+        ),
     ]
     connection = duckdb.connect(":memory:")
     folding = Fold(Event(i, i, body) for i, body in enumerate(bodies, 1))
     assert not folding.history.unread
     Tables(folding.history).fill(connection)
-    found = connection.execute("SELECT map, status, message, calls, cost FROM items").fetchall()
-    assert found == [("read", "failed", "no", 2, 1.0)]
+    query = "SELECT map, status, message, calls, cost FROM items ORDER BY call"
+    assert connection.execute(query).fetchall() == [
+        ("read", "failed", "no", 2, 1.0),
+        ("read", "completed", None, 1, 0.5),
+    ]

@@ -15,6 +15,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 from IPython.core.interactiveshell import InteractiveShell
 
+from tests.examples import examples
+
 NAMES = ("a", "b", "c", "d")
 
 Maker = Callable[[str, str, int], str]
@@ -233,7 +235,7 @@ moves = st.one_of(
 
 
 @settings(
-    max_examples=60,
+    max_examples=examples(30),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -283,7 +285,7 @@ programs = st.lists(
 
 
 @settings(
-    max_examples=40,
+    max_examples=examples(20),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
