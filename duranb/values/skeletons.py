@@ -65,6 +65,8 @@ def skeleton(
             made = new(metaclass, name, classes, {**written, **attributes})
     if _COMPLETE in vars(made):
         type.__setattr__(made, _COMPLETE, False)
+        if _AROUND in vars(made):
+            type.__delattr__(made, _AROUND)
     found: type = cloudpickle._lookup_class_or_track(tracked[0], made)
     return found
 
@@ -90,6 +92,11 @@ _COMPLETE = "__pydantic_complete__"
 """Whether pydantic may build what validates and serializes other models with that of this one. When
 it has just been made empty, that is one of a model without fields, and a model that holds itself
 would get it; it is complete again with its attributes."""
+
+
+_AROUND = "__pydantic_parent_namespace__"
+"""The variables of the function in which a model was defined. Those that are found when it is made
+empty are of what loads it: it has its own, or none, among its attributes."""
 
 
 def _teller(bases: tuple[type, ...]) -> type | None:

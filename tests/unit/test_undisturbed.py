@@ -33,7 +33,8 @@ CASES = [
     ),
     Case(
         "closes_its_file",
-        "import io\nclass Text:\n    text = None\n    def __init__(self): self.file = io.StringIO('a')\n"
+        "import io\nclass Text:\n    text = None\n"
+        "    def __init__(self): self.file = io.StringIO('a')\n"
         "    def read(self):\n        if self.text is None:\n"
         "            self.text = self.file.read()\n            self.file.close()\n"
         "        return self.text\n    def __getstate__(self): return {'text': self.read()}\n"
