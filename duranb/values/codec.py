@@ -49,6 +49,7 @@ from duranb.values import (
     leftover,
     members,
     newborn,
+    observed,
     recipes,
     remembered,
     secreted,
@@ -343,6 +344,7 @@ def own_way(obj: Any) -> Any:
     changes the object; else None."""
     return (
         leftover.reduction(obj)
+        or observed.reduction(obj)
         or undisturbed.reduction(obj)
         or untouched.reduction(obj)
         or forwarding.reduction(obj)
