@@ -53,6 +53,7 @@ def test_using_a_part_of_a_client_changes_nothing(kernel: Kernel) -> None:
 
 
 PETS = """
+exec(compile('''
 from typing import Annotated, Literal, Union
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 class Cat(BaseModel):
@@ -62,6 +63,7 @@ class Dog(BaseModel):
 Pet = Annotated[Union[Cat, Dog], Field(discriminator="kind")]
 pets = TypeAdapter(list[Pet])
 lazy = TypeAdapter(list[Pet], config=ConfigDict(defer_build=True))
+''', "pets", "exec", dont_inherit=True))  # the annotations of these are no texts
 """
 
 
