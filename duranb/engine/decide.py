@@ -112,8 +112,8 @@ def _refused(runtime: Runtime, spec: Spec, found: Inputs) -> NotRestorable | Non
         return NotRestorable(
             f"step {spec.name!r} needs {name}, which is not as step {step!r} left it: that step "
             f"was restored. Run All runs that step again, as %duranb replay {step} does: its calls "
-            f"are answered from the journal. A plain cell may set it instead; --ignore {name} takes "
-            "it as it is"
+            "are answered from the journal. A plain cell may set it instead; "
+            f"--ignore {name} takes it as it is"
         )
     for name in found.values:
         behind = runtime.namespace.behind(name)
