@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from duranb.code import dataflow
 from duranb.engine.options import Options
 from duranb.export import layout
+from duranb.export.drafts import Draft, kind, retries
 from duranb.export.errors import ExportError
+from duranb.export.figures import Figures
 from duranb.export.graph import Block, Compensation, Graph, Unit
 from duranb.export.holding import Holding
 from duranb.export.known import check_known, check_module
@@ -32,44 +32,8 @@ from duranb.export.statements import (
     with_bound_after,
 )
 from duranb.export.types import types_of
-from duranb.plan import Kind, Node, Policy, Undo
+from duranb.plan import Node, Policy, Undo
 from duranb.record.history import History
-
-
-@dataclass
-class _Draft:
-    """A cell of the flow while its place is found. ``needs`` are names that it takes from outside
-    of itself, ``reads`` those that it cannot do without, ``changes`` those it changes in place,
-    ``made`` those that functions read which it makes for others, ``today`` functions that it asks
-    for by their name when it runs, ``sure`` those that it assigns on every way through it,
-    ``holds`` what it loads, with the functions and classes that are in it, ``perhaps`` those of its
-    outputs that may have no value in the end, and had none before."""
-
-    placed: Placed
-    step: str
-    needs: frozenset[str]
-    reads: frozenset[str]
-    unset: frozenset[str]
-    sure: frozenset[str]
-    writes: tuple[str, ...]
-    loads: frozenset[str]
-    changes: set[str]
-    seen: Observed | None
-    holds: frozenset[str] = frozenset()
-    perhaps: tuple[str, ...] = ()
-    inputs: tuple[str, ...] = ()
-    outputs: tuple[str, ...] = ()
-    uses: tuple[str, ...] = ()
-    made: set[str] = field(default_factory=set)
-    today: set[str] = field(default_factory=set)
-
-    @property
-    def cell(self) -> Cell:
-        return self.placed.cell
-
-    @property
-    def flow(self) -> list[Statement]:
-        return self.placed.flow
 
 
 def build(
@@ -99,8 +63,10 @@ class _Builder:
         }
         every = [s for p in self._placed for s in (*p.module, *p.flow)]
         self._outside = Outside(every, Helpers(folder))
+        self._figures = Figures(self._placed, self._outside)
         module = [s for p in self._placed for s in p.module]
-        self._shared = Shared(module, self._outside.generators)
+        names = {n for s in every for n in s.names.writes} | given
+        self._shared = Shared(module, self._outside.generators, names)
         self._names = Names(cells)
 
     def graph(self, title: str, source: str) -> Graph:
@@ -129,7 +95,9 @@ class _Builder:
             title=title,
             source=source,
             module=tuple(
-                Block(p.cell.number, p.cell.heading, tuple(_shown(p)))
+                Block(
+                    p.cell.number, p.cell.heading, tuple(_shown(p)), self._figures.closing(p.module)
+                )
                 for p in self._placed
                 if p.module
             ),
@@ -159,7 +127,7 @@ class _Builder:
 
     # -- one cell --------------------------------------------------------------------------
 
-    def _draft(self, placed: Placed) -> _Draft:
+    def _draft(self, placed: Placed) -> Draft:
         cell = placed.cell
         names = together(placed.flow)
         needs, reads = needed(names), set(names.reads)
@@ -181,14 +149,17 @@ class _Builder:
         used = {n for s in placed.flow for n in s.names.loads}
         changes = {n for s in placed.flow if not s.makes or s.makes & used for n in s.mutates}
         changes |= used & self._outside.generators
-        return _Draft(
+        surely = surely_gone(placed.flow)
+        deleted = gone(placed.flow) - surely
+        return Draft(
             placed=placed,
             step=step,
             needs=frozenset(needs | unset),
             reads=frozenset(reads),
             unset=frozenset(unset),
-            sure=frozenset(walked.assigned),
-            writes=tuple(n for n in names.writes if n not in gone(placed.flow)),
+            sure=frozenset(walked.assigned - deleted),
+            writes=tuple(n for n in names.writes if n not in surely | deleted),
+            deleted=frozenset(deleted),
             loads=names.loads,
             changes=changes,
             seen=seen,
@@ -204,8 +175,8 @@ class _Builder:
             raise ExportError(f"{cell.label}: the step has no name, and no output to name it after")
         return first[0]
 
-    def _check_steps(self, drafts: list[_Draft]) -> None:
-        seen: dict[str, _Draft] = {}
+    def _check_steps(self, drafts: list[Draft]) -> None:
+        seen: dict[str, Draft] = {}
         for draft in drafts:
             if draft.step and draft.step in seen:
                 raise ExportError(
@@ -220,9 +191,9 @@ class _Builder:
 
     # -- cells together --------------------------------------------------------------------
 
-    def _ask_for_today(self, drafts: list[_Draft]) -> None:
+    def _ask_for_today(self, drafts: list[Draft]) -> None:
         """What retries the items of a map calls the function of that name as it is then."""
-        retrying = [d for d in drafts if any(map(_retries, d.flow))]
+        retrying = [d for d in drafts if any(map(retries, d.flow))]
         made = {n for d in drafts for s in d.flow for n in s.makes} if retrying else set()
         for draft in retrying:
             draft.today = made - {*draft.writes, *draft.loads}
@@ -231,7 +202,7 @@ class _Builder:
             for draft in drafts:
                 draft.made |= made & set(draft.writes)
 
-    def _link(self, drafts: list[_Draft]) -> None:
+    def _link(self, drafts: list[Draft]) -> None:
         self._share_functions(drafts)
         self._ask_for_today(drafts)
         holding = Holding([s for p in self._placed for s in (*p.module, *p.flow)], self._shared)
@@ -253,13 +224,15 @@ class _Builder:
             if draft.seen is not None:
                 draft.changes = set(draft.seen.changed)
             data = (known | rebound) - self._shared.fixed
-            changed = list(dict.fromkeys([*draft.writes, *sorted(draft.changes & data)]))
+            given = sorted(draft.changes & data), sorted(draft.deleted & data)
+            changed = list(dict.fromkeys([*draft.writes, *given[0], *given[1]]))
             draft.outputs = self._outputs(draft, changed, later)
             # What is perhaps not assigned is given back as it came.
             kept = known & (set(draft.outputs) - draft.sure)
             needs = draft.needs | kept
             deleted = {n for s in draft.flow for n in s.names.deletes}
             draft.perhaps = tuple(n for n in draft.outputs if n not in known | deleted | draft.sure)
+            draft.dropped = deleted & set(draft.outputs) - draft.sure
             again = [
                 n
                 for n in dict.fromkeys((*changed, *sorted(deleted)))
@@ -272,7 +245,7 @@ class _Builder:
                 bound.pop(name, None)
                 lost[name] = draft.cell.label
 
-    def _later(self, drafts: list[_Draft]) -> list[set[str]]:
+    def _later(self, drafts: list[Draft]) -> list[set[str]]:
         """For each node, the names that anything after it may want of what there is then."""
         always = {n for needs in self._undo_needs.values() for n in needs}
         later: list[set[str]] = []
@@ -282,13 +255,13 @@ class _Builder:
             wanted = set(draft.needs) | (wanted - draft.sure)
         return later[::-1]
 
-    def _share_functions(self, drafts: list[_Draft]) -> None:
+    def _share_functions(self, drafts: list[Draft]) -> None:
         """Functions made in the flow and used further down read globals as the module's do."""
         flows = [draft.flow for draft in drafts]
         left = [(i, s) for i, s, after in with_bound_after(flows) if s.makes or s.later & after]
         while True:
             later = self._later(drafts)
-            leaving = [(i, s) for i, s in left if s.gives & later[i]]
+            leaving = [(i, s) for i, s in left if self._found_under(s) & later[i]]
             if not leaving:
                 return
             for index, statement in leaving:
@@ -300,7 +273,13 @@ class _Builder:
                 draft = drafts[index]
                 draft.needs = draft.reads | draft.unset | (loads - set(draft.writes))
 
-    def _outputs(self, draft: _Draft, changed: list[str], later: set[str]) -> tuple[str, ...]:
+    def _found_under(self, statement: Statement) -> set[str]:
+        """The names under which others may find the functions of a statement: a decorator may put
+        one into a table."""
+        noted = statement.decorators
+        return statement.gives | noted | self._shared.changed_by(frozenset(noted))
+
+    def _outputs(self, draft: Draft, changed: list[str], later: set[str]) -> tuple[str, ...]:
         options = draft.cell.options
         if options is not None and options.outputs:
             return options.outputs
@@ -310,7 +289,7 @@ class _Builder:
         sure = draft.sure - {n for s in draft.flow for n in s.targets}
         return tuple(n for n in draft.writes if n in sure and not n.startswith("_"))
 
-    def _unit(self, draft: _Draft, data: set[str]) -> Unit:
+    def _unit(self, draft: Draft, data: set[str]) -> Unit:
         body = tuple(draft.flow)
         options = draft.cell.options
         clash = set(draft.writes) & self._shared.reached(draft.holds)
@@ -328,7 +307,7 @@ class _Builder:
         doing |= Doing(acts=bool(draft.changes & self._shared.definitions))
         function = self._function(draft)
         node = Node(
-            kind=_kind(draft),
+            kind=kind(draft),
             name=draft.step or function,
             function=function,
             is_async=any(s.awaits for s in body),
@@ -355,12 +334,14 @@ class _Builder:
             options=options,
             globals=tuple(sorted(clash)),
             unset=draft.perhaps,
+            dropped=frozenset(draft.dropped),
             ends=not draft.placed.ends_in_module,
             shows=seen is not None and seen.shows,
+            closing=self._figures.closing(body),
             body=body,
         )
 
-    def _function(self, draft: _Draft) -> str:
+    def _function(self, draft: Draft) -> str:
         options = draft.cell.options
         if options is not None:
             return self._names.function(draft.step, named=bool(options.name))
@@ -368,7 +349,7 @@ class _Builder:
             return self._names.function(draft.outputs[0], named=False)
         return self._names.function(f"cell_{draft.cell.number}", named=True)
 
-    def _undo(self, draft: _Draft, function: str, parameters: tuple[str, ...]) -> Undo | None:
+    def _undo(self, draft: Draft, function: str, parameters: tuple[str, ...]) -> Undo | None:
         cell = self._undos.get(draft.step) if draft.step else None
         if cell is None:
             return None
@@ -397,37 +378,9 @@ class _Builder:
         )
 
 
-_KINDS: dict[str, Kind] = {
-    "ask": "ask",
-    "map": "map",
-    "gather": "map",
-    "sleep": "sleep",
-    "asleep": "sleep",
-}
-
-
-def _kind(draft: _Draft) -> Kind:
-    """What a step is for a runtime: by the first call of that kind that stands in its cell."""
-    if not draft.step:
-        return "cell"
-    for statement in draft.flow:
-        for each in ast.walk(statement.node):
-            match each:
-                case ast.Call(func=ast.Attribute(value=ast.Name(id="duranb"), attr=called)):
-                    if called in _KINDS:
-                        return _KINDS[called]
-    return "step"
-
-
 def _shown(placed: Placed) -> list[Statement]:
     """A cell's statements of the module; what the cell shows in the end is printed there too."""
     return layout.shown(placed.module) if placed.ends_in_module else placed.module
-
-
-def _retries(statement: Statement) -> bool:
-    """Whether a statement retries the items of a map that failed."""
-    calls = (n.func for n in ast.walk(statement.node) if isinstance(n, ast.Call))
-    return any(isinstance(f, ast.Attribute) and f.attr == "retry_failed" for f in calls)
 
 
 def _policy(options: Options) -> Policy:

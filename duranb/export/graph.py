@@ -18,11 +18,13 @@ from duranb.plan import Node, Parameter, Plan, edges_of
 
 @dataclass(frozen=True)
 class Block:
-    """Statements of one cell, of this number, that belong to the shared module."""
+    """Statements of one cell, of this number, that belong to the shared module, and what closes the
+    figures that they have drawn."""
 
     cell: int
     heading: str
     body: tuple[Statement, ...]
+    closing: str = ""
 
 
 @dataclass(frozen=True)
@@ -30,17 +32,19 @@ class Unit:
     """A node with its code, from the cell of this number. ``options`` are those of a durable cell,
     None for a plain one.
     ``globals`` are names it gives a value that functions read as globals, ``unset`` those that it
-    returns and that not every way through it gives a value. ``ends``: its last
-    statement is the cell's. ``shows``: its last
-    expression is known to have a value."""
+    returns and that not every way through it gives a value, ``dropped`` those that it returns and
+    deletes on some ways. ``ends``: its last statement is the cell's. ``shows``: its last expression
+    is known to have a value. ``closing`` closes the figures that it has drawn."""
 
     node: Node
     cell: int
     options: Options | None
     globals: tuple[str, ...]
     unset: tuple[str, ...]
+    dropped: frozenset[str]
     ends: bool
     shows: bool
+    closing: str
     body: tuple[Statement, ...]
 
 

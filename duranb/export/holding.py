@@ -34,9 +34,15 @@ class Holding:
                 self._add(statement)
 
     def of(self, names: Iterable[str]) -> frozenset[str]:
-        """These names, and those of functions and classes that their values may hold."""
-        names = set(names)
-        return frozenset(names.union(*(self._held.get(n, ()) for n in names)))
+        """These names, and those of functions and classes that their values may hold; those, too,
+        that a function finds where it looks: ``TABLE[name]`` in ``call(name)``."""
+        found: set[str] = set()
+        new = set(names)
+        while new:
+            found |= new
+            read = self._shared.reached(frozenset(new))
+            new = read.union(*(self._held.get(n, ()) for n in new)) - found
+        return frozenset(found)
 
     def _add(self, statement: Statement) -> None:
         given = set(statement.makes) if statement.is_definition else self._in(statement.node, ())
@@ -44,6 +50,7 @@ class Holding:
             return
         targets = set() if statement.makes else statement.gives
         targets = targets | statement.mutates | self._shared.changed_by(statement.names.loads)
+        targets |= statement.decorators
         for name in targets - statement.makes:
             self._held.setdefault(name, set()).update(given)
 

@@ -6,6 +6,7 @@ import ast
 import builtins
 from collections.abc import Sequence, Set
 
+from duranb.export.dynamic import binds_by_text
 from duranb.export.errors import ExportError
 from duranb.export.notebook import Cell
 from duranb.export.place import Placed
@@ -31,6 +32,12 @@ def check_module(cells: Sequence[Placed]) -> None:
         for statement in placed.module:
             if statement.names.opaque.startswith("from "):
                 bound.add("*")
+            if by := binds_by_text(statement.node):
+                raise ExportError(
+                    f"{placed.cell.label}: {by} in a function can give any variable another value, "
+                    "which no step would hand on: have the function return what it makes, or name "
+                    "the variable in a global statement"
+                )
             # A function may name what is only there when it is called.
             known = every if statement.is_definition else bound
             check_known(placed.cell, statement.names.reads, known | bound)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from duranb.export.chunks import indented, replaced
@@ -118,3 +118,36 @@ def shown(statements: Sequence[Statement], *, surely: bool = False) -> list[Stat
     segment = ast.get_source_segment(text, value, padded=False) or ast.unparse(value)
     edited = replaced(text, [(value, f"print({segment})")])
     return [*statements[:-1], replace(last, chunk=replace(last.chunk, text=edited))]
+
+
+def without_deleting(statement: Statement, names: Collection[str]) -> Statement:
+    """A statement that has these names stand for no value where it would delete them: a function
+    returns something for each of its names."""
+    if not statement.names.deletes.intersection(names):
+        return statement
+    text = statement.chunk.text
+    edits: list[tuple[ast.AST, str]] = [
+        (node, _dropping(node, names)) for node in _deleting(ast.parse(text))
+    ]
+    return replace(statement, chunk=replace(statement.chunk, text=replaced(text, edits)))
+
+
+def _deleting(node: ast.AST) -> Iterator[ast.Delete]:
+    """The ``del`` statements of some code, without those of functions in it."""
+    for each in ast.iter_child_nodes(node):
+        if isinstance(each, ast.Delete):
+            yield each
+        elif not isinstance(each, _OWN_NAMES):
+            yield from _deleting(each)
+
+
+_OWN_NAMES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
+
+
+def _dropping(node: ast.Delete, names: Collection[str]) -> str:
+    return "; ".join(
+        f'{each.id} = duranb.unset("{each.id}")'
+        if isinstance(each, ast.Name) and each.id in names
+        else f"del {ast.unparse(each)}"
+        for each in node.targets
+    )

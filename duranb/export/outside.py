@@ -62,6 +62,9 @@ _SETTING = re.compile(
 )
 """Functions of modules that change how the process works, by the ways that they are called."""
 
+_REDIRECTING = ("contextlib.redirect_std", "IPython.utils.capture.", "warnings.catch_warnings")
+"""Those that do so for the time of a ``with``: what others print meanwhile goes there too."""
+
 _ASKING = re.compile(
     r"(completions|responses|messages|embeddings)\.(create|parse|stream)$"
     r"|\.generate_content(_stream)?$|^litellm\.a?completion$"
@@ -81,17 +84,28 @@ _READING_METHODS = frozenset(
 )
 
 
+_PYPLOT = frozenset({"matplotlib.pyplot"})
+_NO_FIGURES = (
+    *("matplotlib.pyplot.style", "matplotlib.pyplot.rc", "matplotlib.pyplot.get_cmap"),
+    *("matplotlib.pyplot.cm", "matplotlib.pyplot.colormaps", "matplotlib.pyplot.switch_backend"),
+    *("matplotlib.pyplot.Normalize", "matplotlib.pyplot.Line2D", "matplotlib.pyplot.ion"),
+)
+_PLOTTING = re.compile(r"\.(plot(\.\w+)?|hist|boxplot)$")
+"""Methods of tables that draw."""
+
+
 @dataclass(frozen=True)
 class Doing:
     """What some code visibly does: ``effects`` by name, whether it ``looks`` at what lies outside
     of the process (files, say), ``draws`` random numbers, does something to the process that others
-    could notice (``acts``), and ``asks`` a model."""
+    could notice (``acts``), ``asks`` a model, and works with the ``figures`` that pyplot holds."""
 
     effects: frozenset[str] = frozenset()
     looks: bool = False
     draws: bool = False
     acts: bool = False
     asks: bool = False
+    figures: bool = False
 
     def __or__(self, other: Doing) -> Doing:
         return Doing(
@@ -100,6 +114,7 @@ class Doing:
             self.draws or other.draws,
             self.acts or other.acts,
             self.asks or other.asks,
+            self.figures or other.figures,
         )
 
 
@@ -153,6 +168,7 @@ class Outside:
         self._tools: set[str] = set()
         self.generators: set[str] = set()
         """The names that are given a random generator of their own."""
+        self._contexts: set[str] = set()
         self._known: dict[str, Doing] = {}
         for statement in every:
             if statement.is_import:
@@ -163,6 +179,8 @@ class Outside:
                 self._methods.setdefault(each.name, []).append(each)
             if self._makes_generator(statement.value):
                 self.generators |= set(statement.names.writes)
+            if self._makes_context(statement.value):
+                self._contexts |= set(statement.names.writes)
             for name in statement.makes:
                 self._functions.setdefault(name, []).append(statement)
         for name, made in self._functions.items():
@@ -187,12 +205,29 @@ class Outside:
                 found |= self._of_function(name)
         return found
 
+    def module_of(self, name: str) -> str:
+        """The module, or what of it, that a name was imported for; empty if it was not."""
+        return self._modules.get(name, "")
+
+    def draws_on_figures(self, call: ast.Call) -> bool:
+        """Whether a call has to do with the figures that pyplot holds."""
+        name = self._dotted(call.func)
+        if name.startswith("matplotlib.pyplot."):
+            return not name.startswith(_NO_FIGURES)
+        if not _PYPLOT & set(self._modules.values()):
+            return False
+        return name.startswith("seaborn.") or _PLOTTING.search(name) is not None
+
     def _makes_generator(self, value: ast.expr | None) -> bool:
         """Whether a name is given a random generator of its own."""
         if not isinstance(value, ast.Call):
             return False
         called = self._dotted(value.func)
         return called.startswith(_RANDOM) and called.rpartition(".")[2] in _DRAWS_NOTHING
+
+    def _makes_context(self, value: ast.expr | None) -> bool:
+        """Whether a name is given a context variable."""
+        return isinstance(value, ast.Call) and self._dotted(value.func) == "contextvars.ContextVar"
 
     def _of_function(self, name: str) -> Doing:
         if name not in self._known:
@@ -208,7 +243,7 @@ class Outside:
 
     def _own(self, node: ast.AST) -> Doing:
         effects: set[str] = set()
-        looks = draws = asks = False
+        looks = draws = asks = figures = False
         through = Doing()
         for each in ast.walk(node):
             if not isinstance(each, ast.Call):
@@ -227,6 +262,9 @@ class Outside:
                 effects.add(method)
             elif method in _READING_METHODS and isinstance(each.func, ast.Attribute):
                 looks = True
+            if self.draws_on_figures(each):
+                figures = True
+                effects.add("figure")
             if name.startswith(_RANDOM) and method not in _DRAWS_NOTHING:
                 draws = True
             asks = asks or _ASKING.search(name) is not None
@@ -234,7 +272,7 @@ class Outside:
             if isinstance(each.func, ast.Attribute):
                 through |= self._of_method(method)
         acts = any(map(self._sets, ast.walk(node))) or bool(changed_in(node) & self._own_names)
-        return Doing(frozenset(effects), looks, draws, acts, asks) | through
+        return Doing(frozenset(effects), looks, draws, acts, asks, figures) | through
 
     def _sets(self, node: ast.AST) -> bool:
         """Whether a part of some code gives an attribute or element another value, and that lies in
@@ -242,6 +280,12 @@ class Outside:
         or calls what sets something there."""
         if isinstance(node, ast.Attribute | ast.Subscript):
             return not isinstance(node.ctx, ast.Load) and self._is_elsewhere(node)
+        match node:
+            case ast.Call(func=ast.Attribute(value=ast.Name(name), attr="set" | "reset")):
+                if name in self._contexts:
+                    return True
+            case ast.Call(func=called) if self._dotted(called).startswith(_REDIRECTING):
+                return True
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
             called = node.value.func
             return self._is_elsewhere(called) and _SETTING.search(self._dotted(called)) is not None

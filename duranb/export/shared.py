@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Set
 
+from duranb.export.dynamic import reads_by_text
 from duranb.export.statements import Statement
 
 
@@ -12,11 +13,18 @@ class Shared:
 
     ``bound`` are the names they bind, ``fixed`` those among them that are no data: imports, and
     the ``definitions`` of functions and classes. ``read_by_functions`` are the names their
-    functions read when called. Whoever draws from one of the ``generators`` changes it in place.
+    functions read when called: of ``every`` name of the notebook, where one reads by their text.
+    Whoever draws from one of the ``generators`` changes it in place.
     """
 
-    def __init__(self, module: list[Statement], generators: Set[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        module: list[Statement],
+        generators: Set[str] = frozenset(),
+        every: Set[str] = frozenset(),
+    ) -> None:
         self._generators = generators
+        self._every = every
         self.bound = {n for s in module for n in (s.makes if s.is_definition else s.names.writes)}
         self.fixed = {n for s in module if s.is_import for n in s.names.writes}
         self.definitions = {n for s in module if s.is_definition for n in s.makes}
@@ -41,6 +49,8 @@ class Shared:
         names = statement.names
         later = names.loads - (frozenset() if statement.is_definition else names.reads)
         later |= statement.later
+        if reads_by_text(statement.node):
+            later |= self._every
         self.read_by_functions |= later
         changed = statement.mutates | statement.called if statement.later else frozenset()
         for name in (*names.writes, *(changed - statement.makes)):

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 
 from IPython.core.inputtransformer2 import TransformerManager
 
-from duranb.export.chunks import replaced
+from duranb.export import layout
+from duranb.export.chunks import indented, replaced
 from duranb.export.errors import ExportError
+from duranb.export.statements import statements
 from duranb.verbs.declaration import Acts, Changes
 from duranb.verbs.table import VERBS
 
@@ -30,6 +32,7 @@ _INSTALLING = frozenset({"conda", "mamba", "micromamba", "pip", "uv"})
 _COMMANDS = frozenset({"cp", "mkdir", "mv", "rm", "rmdir", "system", "sx"})
 _CELL_SHOWING = frozenset(
     {"HTML", "SVG", "duranb_sql", "html", "javascript", "js", "latex", "markdown", "svg"}
+    | {"timeit"}
 )
 _INSTALL = re.compile(r"^\s*(?:python3? -m )?(?:pip3?|uv|conda|mamba)\s")
 _EXPANDED = re.compile(r"\$(\w+)|\{([^{}]*)\}")
@@ -143,14 +146,13 @@ def _timed(name: str, line: str, where: str) -> str:
 def _cell_magic(name: str, line: str, body: str, label: str, where: str) -> _Plain:
     if name in _CELL_SHOWING:
         return _Plain("")
-    if name in ("time", "timeit", "prun", "capture"):
-        if name == "capture" and any(word.isidentifier() for word in line.split()):
-            raise ExportError(f"{where}: %%capture {line}: a script cannot capture what it prints")
+    if name in ("time", "prun", "capture"):
         transformed = TransformerManager().transform_cell(body)
         try:
-            return _Plain(plain_python(transformed, label).rstrip("\n"))
+            python = plain_python(transformed, label).rstrip("\n")
         except SyntaxError as error:
             raise ExportError(f"{where}: the body of %%{name} is no Python: {error.msg}") from error
+        return _captured(line, python) if name == "capture" else _Plain(python)
     if name in ("bash", "sh"):
         return _Plain(
             f"subprocess.run([{name!r}, '-c', {_block(body)}], check=True)", ("import subprocess",)
@@ -164,6 +166,24 @@ def _cell_magic(name: str, line: str, body: str, label: str, where: str) -> _Pla
             text = f"with open({words[0]!r}, {mode!r}, encoding='utf-8') as file:\n"
             return _Plain(f"{text}    file.write({_block(body)})")
     raise ExportError(f"{where}: %%{name} has no counterpart in a script")
+
+
+def _captured(line: str, body: str) -> _Plain:
+    """The body of ``%%capture``, as IPython itself captures what it prints."""
+    words = line.split()
+    target = next((w for w in words if w.isidentifier()), "")
+    nodes = ast.parse(body).body
+    if not target and all(isinstance(n, _SILENT) for n in nodes):
+        return _Plain(body)
+    parts = ("stdout", "stderr", "display")
+    given = ", ".join(f"{p}=False" for p in parts if f"--no-{p}" in words)
+    head = f"with capture_output({given}){f' as {target}' if target else ''}:"
+    shown = layout.inner(layout.shown(statements(body)))
+    text = indented(shown) if nodes else "    pass"
+    return _Plain(f"{head}\n{text}", ("from IPython.utils.capture import capture_output",))
+
+
+_SILENT = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 def _command(command: str) -> _Plain:

@@ -74,6 +74,12 @@ class Statement:
         return set() if self.makes else names & self.names.loads
 
     @property
+    def decorators(self) -> set[str]:
+        """The names that its decorators begin with: they may keep what it makes."""
+        made = getattr(self.node, "decorator_list", ())
+        return {n.id for d in made for n in ast.walk(d) if isinstance(n, ast.Name)}
+
+    @property
     def is_definition(self) -> bool:
         """Whether it defines a function or a class."""
         return isinstance(self.node, _DEFINITIONS)

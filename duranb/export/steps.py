@@ -97,6 +97,8 @@ def _blocks(graph: Graph, guard: str) -> tuple[list[str], list[str], list[str]]:
                 kept.append(statement)
         if kept:
             found.append(layout.comment(block.heading) + layout.top_level(kept))
+        if block.closing:
+            found.append(block.closing)
     return futures, first, found
 
 
@@ -119,12 +121,13 @@ def function(graph: Graph, unit: Unit) -> str:
     renamed = [(n, p) for n, p in zip(node.reads, node.parameters, strict=True) if n != p]
     declared += [f"{name} = {parameter}" for name, parameter in renamed]
     declared += [f"{name} = duranb.unset({_quoted(name)})" for name in unit.unset]
-    ending = []
+    ending = [unit.closing] if unit.closing else []
     if node.validate:
         ending.append(_check(node.validate))
     if node.writes:
         ending.append(layout.sequence(node.writes, start="return ", end="", indent=4))
-    shown = layout.shown(unit.body, surely=unit.shows) if unit.ends else unit.body
+    kept = [layout.without_deleting(s, unit.dropped) for s in unit.body]
+    shown = layout.shown(kept, surely=unit.shows) if unit.ends else kept
     body = layout.inner(shown)
     types = graph.types
     given = zip(node.parameters, node.reads, strict=True)

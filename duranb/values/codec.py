@@ -49,6 +49,7 @@ from duranb.values import (
     leftover,
     members,
     newborn,
+    observed,
     recipes,
     remembered,
     secreted,
@@ -58,6 +59,7 @@ from duranb.values import (
     texts,
     times,
     tolerant,
+    tracebacks,
     twins,
     undisturbed,
     untouched,
@@ -244,6 +246,7 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
                 found = attributes.reduction(obj, found, self._namespace)
             found = given.reduction(obj, found)
             found = found if ordinary else contents.reduction(obj, found)
+            found = tracebacks.reduction(obj, found)
             if found is not None:
                 return found
             return NotImplemented  # cloudpickle would take the word of a proxy for a function
@@ -341,6 +344,7 @@ def own_way(obj: Any) -> Any:
     changes the object; else None."""
     return (
         leftover.reduction(obj)
+        or observed.reduction(obj)
         or undisturbed.reduction(obj)
         or untouched.reduction(obj)
         or forwarding.reduction(obj)

@@ -20,6 +20,7 @@ import cloudpickle
 from duranb.code.looking import dict_of, full_name, is_a, module_of, mro_of, own
 from duranb.values import untouched
 
+_OF_NAMES = (AttributeError, NameError)
 _CHAIN = ("__cause__", "__context__", "__suppress_context__")
 
 
@@ -93,10 +94,13 @@ def set_state(obj: Any, state: Any) -> None:
 
 
 def _chain(error: BaseException) -> dict[str, Any]:
-    """What the error was raised from. Its traceback cannot be stored."""
+    """What the error was raised from, and which name was not found."""
     get = BaseException.__getattribute__
     found = {name: get(error, name) for name in _CHAIN}
-    return found if any(value for value in found.values()) else {}
+    found = found if any(value for value in found.values()) else {}
+    if issubclass(type(error), _OF_NAMES) and (name := get(error, "name")) is not None:
+        found["name"] = name
+    return found
 
 
 def _attributes(obj: Any, kind: Any) -> dict[str, Any]:

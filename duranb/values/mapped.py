@@ -2,7 +2,8 @@
 
 NumPy pickles one as what it shows, and nothing is left of the file: what is written to the array
 would not reach it. Here it is opened again where the file holds what it held. Where it does not,
-the array shows what it showed, and cannot be written to, as the file would not get that.
+the array shows what it showed, and cannot be written to, as the file would not get that. One that
+keeps what is written to itself (mode ``c``) shows what it showed, whatever the file holds.
 """
 
 from __future__ import annotations
@@ -13,15 +14,15 @@ from typing import Any
 
 
 def is_mapped(array: Any) -> bool:
-    """Whether an array is one that is mapped to a file, and what is written to it reaches that: by
-    itself, no part of another one."""
+    """Whether an array is one that is mapped to a file by itself, no part of another one."""
     numpy = sys.modules["numpy"]
     if type(array) is not numpy.memmap or isinstance(array.base, numpy.ndarray):
         return False
     return array.mode in _OF_FILES and isinstance(array.filename, _NAMES)
 
 
-_OF_FILES = ("r", "r+", "w+")
+_COPY = "c"
+_OF_FILES = ("r", "r+", "w+", _COPY)
 _NAMES = (str, os.PathLike)
 
 
@@ -38,16 +39,19 @@ def load(make: Any, arguments: tuple[Any, ...], file: str, mode: str, offset: in
 
     content = make(*arguments)
     if os.path.isfile(file) and os.path.getsize(file) >= offset + content.nbytes:
-        opened = "r" if mode == "r" else "r+"  # w+ would begin a new file
+        opened = "r+" if mode == "w+" else mode  # w+ would begin a new file
         order = "C" if content.flags.c_contiguous else "F"
         map_it: Any = numpy.memmap
         found = map_it(file, content.dtype, opened, offset, content.shape, order)
-        if found.tobytes("A") == content.tobytes("A"):
+        same = found.tobytes("A") == content.tobytes("A")
+        if mode == _COPY and not same:
+            found[...] = content
+        if same or mode == _COPY:
             vars(found)["mode"] = mode
             return found
-    content.flags.writeable = False
+    content.flags.writeable = mode == _COPY
     found = content.view(numpy.memmap)
-    vars(found).update(filename=file, mode="r", offset=offset)
+    vars(found).update(filename=file, mode=mode if mode == _COPY else "r", offset=offset)
     return found
 
 

@@ -40,9 +40,8 @@ def quiet(cls: type, reduced: Any) -> Any:
         reduced[1][3].setdefault("__slots__", vars(cls)["__slots__"])
     if name_of(type(cls)) == _TYPED:  # as it was made: it takes no bases but such as are written
         return (skeleton, (*reduced[1][:2], cls.__bases__, *reduced[1][3:]), *reduced[2:])
-    told = _COMPLETE in vars(cls) or _teller(cls.__bases__) is not None
     if held.installed(type(cls).__module__):
-        return (skeleton, *reduced[1:]) if told else reduced
+        return (skeleton, *reduced[1:])
     return (skeleton, *reduced[1:5], set_state)
 
 
@@ -51,6 +50,9 @@ def skeleton(
 ) -> type:
     """An empty class as cloudpickle makes it, with its ``__init_subclass__`` not run, nor its
     metaclass if that is the notebook's."""
+    known = cloudpickle._DYNAMIC_CLASS_TRACKER_BY_ID.get(tracked[0])
+    if known is not None:  # another one would be among the subclasses of its bases
+        return known  # type: ignore[no-any-return]
     classes = types.resolve_bases(bases)  # a generic base is told as it was written
     with _silenced(_teller(classes)):
         if held.installed(metaclass.__module__) and name_of(metaclass) != _TYPED:
@@ -63,6 +65,8 @@ def skeleton(
             made = new(metaclass, name, classes, {**written, **attributes})
     if _COMPLETE in vars(made):
         type.__setattr__(made, _COMPLETE, False)
+        if _AROUND in vars(made):
+            type.__delattr__(made, _AROUND)
     found: type = cloudpickle._lookup_class_or_track(tracked[0], made)
     return found
 
@@ -88,6 +92,11 @@ _COMPLETE = "__pydantic_complete__"
 """Whether pydantic may build what validates and serializes other models with that of this one. When
 it has just been made empty, that is one of a model without fields, and a model that holds itself
 would get it; it is complete again with its attributes."""
+
+
+_AROUND = "__pydantic_parent_namespace__"
+"""The variables of the function in which a model was defined. Those that are found when it is made
+empty are of what loads it: it has its own, or none, among its attributes."""
 
 
 def _teller(bases: tuple[type, ...]) -> type | None:

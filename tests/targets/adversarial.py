@@ -412,6 +412,91 @@ CASES: dict[str, Case] = {
         "print(x)",
         refused="reads 'tmp', which code cell 2 .* has deleted",
     ),
+    "deleted on some ways": case(
+        "%%durable a\nx = 1\nflag = True",
+        "%%durable b\nif flag:\n    del x\ny = 2",
+        "%%durable c\nz = x + 1",
+        "print(y, z)",
+        loud="name 'x' is not defined",
+    ),
+    "deleted on some ways, and not on this one": case(
+        "%%durable a\nx = [1]\nflag = False",
+        "%%durable b\nx.append(2)\nfor _ in range(2):\n    if flag:\n        del x\ny = 2",
+        "%%durable c\nz = x + [y]",
+        "print(x, y, z)",
+    ),
+    # -- functions that others find ------------------------------------------------------------
+    "a table that a decorator fills, asked by a function": case(
+        "TABLE = {}\nk = 1\ndef reg(fn):\n    TABLE[fn.__name__] = fn\n    return fn\n"
+        "def call(name, *args): return TABLE[name](*args)",
+        "@reg\ndef f(x): return x + k",
+        "%%durable a\nx = call('f', 1)",
+        "k = 100",
+        "%%durable b\ny = call('f', 1)",
+        "%%durable c\nk = 7\nz = call('f', 1)",
+        "print(x, y, z, call('f', 0))",
+    ),
+    "a table in an object, filled by its method": case(
+        "class Table:\n    def __init__(self): self.all = {}\n    def add(self, fn):\n"
+        "        self.all[fn.__name__] = fn\n        return fn\n"
+        "    def call(self, name, *args): return self.all[name](*args)\ntable = Table()\nk = 1",
+        "@table.add\ndef f(x): return x + k",
+        "%%durable a\nx = table.call('f', 1)",
+        "k = 100",
+        "%%durable b\ny = table.call('f', 1)",
+        "print(x, y)",
+    ),
+    "a table that a decorator fills after the first step": case(
+        "TABLE = {}\nk = 1\ndef reg(fn):\n    TABLE[fn.__name__] = fn\n    return fn",
+        "%%durable a\nx = k",
+        "@reg\ndef f(x): return x + k",
+        "%%durable b\ny = TABLE['f'](1)",
+        "k = 100",
+        "%%durable c\nz = TABLE['f'](1)",
+        "print(x, y, z)",
+    ),
+    "names by their text": case(
+        "k = 1\ndef get(name): return globals()[name]\ndef worked_out(text): return eval(text)",
+        "%%durable a\nx = (get('k'), worked_out('k + 1'))\nm = [5]",
+        "k = 100",
+        "%%durable b\ny = (get('k'), worked_out('k + m[0]'))",
+        "print(x, y)",
+    ),
+    "names bound by their text": case(
+        "k = 1\ndef put(name, value): globals()[name] = value",
+        "%%durable a\nput('k', 3)\nx = 1",
+        "print(x, k)",
+        refused=r"globals\(\) in a function can give any variable",
+    ),
+    "code run by a function": case(
+        "def run_code(text): exec(text, globals())",
+        "%%durable a\nrun_code('made = 3')\nx = 1",
+        "print(x)",
+        refused="exec in a function can give any variable",
+    ),
+    "code run in a namespace of its own": case(
+        "def run_code(text, **given):\n    space = dict(given)\n    exec(text, space)\n"
+        "    return eval('made', space)",
+        "%%durable a\nx = run_code('made = n + 3', n=1)",
+        "print(x)",
+    ),
+    # -- what is printed and drawn -------------------------------------------------------------
+    "captured": case(
+        "%%durable a\nx = 1",
+        '%%capture shown\ndef f():\n    """Of two\n    lines."""\n    return x\n'
+        "print('hidden', x)\ny = f() + 1\ny",
+        "%%capture\nprint('never')",
+        "%%durable b\nz = (shown.stdout, y)",
+        "%%timeit -n 1 -r 1\nx = 5",
+        "print(x, z)",
+    ),
+    "a figure that stays open": case(
+        "import matplotlib\nmatplotlib.use('agg')\nimport matplotlib.pyplot as plt",
+        "%%durable a\nplt.plot([1, 2])\nn = 1",
+        "%%durable b\nplt.title('t')\nm = len(plt.gca().lines)",
+        "print(n, m)",
+        refused="draws on the figure that code cell 2 .* has left to pyplot",
+    ),
     # -- beside variables ----------------------------------------------------------------------
     "variables of a module of the project": case(
         "import helper_of_notebook as helper",

@@ -7,11 +7,16 @@ import functools
 import importlib.util
 import io
 
+import cloudpickle.cloudpickle as cloudpickle
+import pydantic
 import pytest
 
 from duranb.code import identity
+from duranb.state import linking
 from duranb.values import codec
 from duranb.values.canonical import version
+from duranb.values.target import Target, loading_into
+from duranb.values.unpickling import loads
 from tests.unit.fresh import Case, Said, look
 from tests.unit.test_state import Kernel
 
@@ -385,6 +390,22 @@ def test_a_generic_of_a_librarys_model_is_the_same_wherever_it_was_first_asked_f
     there = version(made, {})
     del found[name]
     assert version(made, {}) == there != version(library.ParsedChatCompletion[int], {})
+
+
+def test_a_model_that_a_library_made_is_loaded_with_nothing_of_what_loads_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of a tool's arguments, for one. Taken apart it is what the cells make anew, and so what a
+    restored step's values share with that is found."""
+    made = pydantic.create_model("Made", __module__="pydantic.main", x=(int, 3))
+    body = b"".join(bytes(piece) for piece in codec.dump(made, {}).body)
+    monkeypatch.setattr(cloudpickle, "_DYNAMIC_CLASS_TRACKER_BY_ID", {})  # a new life
+    with loading_into(Target({})):
+        loaded = loads(memoryview(body), [])
+    assert loaded is not made and loaded(x=4).x == 4
+    assert set(vars(loaded)) == set(vars(made))
+    mine, theirs = (list(map(type, linking.parts(each, {}))) for each in (loaded, made))
+    assert mine == theirs
 
 
 LOOKED_AT = [

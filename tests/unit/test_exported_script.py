@@ -174,6 +174,26 @@ def test_a_timed_statement_is_exported_without_the_options() -> None:
         graph("%%durable a\nx = 1", "%prun -z y = x")
 
 
+def test_a_figure_ends_with_the_cell_that_draws_it(tmp_path: Path) -> None:
+    """As in the notebook, whose backend closes it: the next cell draws on one of its own, in the
+    module, in a step, and where a function of the notebook draws. A figure that a variable holds
+    can be drawn on."""
+    text = script.render(
+        graph(
+            "import matplotlib.pyplot as plt\nplt.plot([1])",
+            "def chart(n):\n    plt.plot([n])\n    return len(plt.gca().lines)",
+            "%%durable a\nx = chart(1)",
+            "%%durable b\ny = chart(2)\nfig, ax = plt.subplots()",
+            "ax.plot([1, 2])\nplt.style.use('default')",
+            "print(x, y, len(ax.lines), plt.get_fignums())",
+        )
+    )
+    (tmp_path / "script.py").write_text(text)
+    for _ in range(2):
+        done = run(tmp_path, before="import os; os.environ['MPLBACKEND'] = 'agg'")
+        assert done.stdout == "1 1 1 []\n", done.stderr
+
+
 def test_names_of_the_notebook_are_left_alone() -> None:
     """Functions, variables of the script and imports take names that nothing else has."""
     text = script.render(

@@ -47,6 +47,19 @@ CASES = [
         "(part.tolist(), part.flags.writeable, r.tolist(), r.flags.writeable, r.mode, r.offset,"
         " r.flags.f_contiguous)",
     ),
+    Case(
+        "one that keeps what is written to itself, and a part of it",
+        MAPPED.format("c") + "np.arange(6, dtype='i4').tofile(file)\n"
+        "m = np.memmap(file, dtype='i4', mode='c'); m[1] = 50; part = m[1:4]",
+        "(m.__setitem__(2, 9), m.tolist(), part.tolist(), m.mode, part.mode, part.flags.writeable,"
+        " np.fromfile(file, dtype='i4').tolist())",
+    ),
+    Case(
+        "the same, whose file is gone",
+        MAPPED.format("d") + "np.arange(6, dtype='i4').tofile(file)\n"
+        "m = np.memmap(file, dtype='i4', mode='c'); m[1] = 50; part = m[1:4]; os.remove(file)",
+        "(m.__setitem__(2, 9), m.tolist(), part.tolist(), m.mode, part.flags.writeable)",
+    ),
 ]
 
 

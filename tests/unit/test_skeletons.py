@@ -8,6 +8,14 @@ from tests.unit.fresh import Case, Said, look
 
 CASES = [
     Case(
+        "subclasses that a base was told of, each once",
+        "class B:\n    all = []\n    def __init_subclass__(cls): B.all.append(cls)\n"
+        "class C(B): pass\nclass D(C): pass\nimport enum\nclass E(enum.Enum): pass\n"
+        "class F(E): A = 1\ne = F.A",
+        "(B.__subclasses__() == [C], C.__subclasses__() == [D], B.all == [C, D],"
+        " E.__subclasses__() == [F])",
+    ),
+    Case(
         "a named tuple and a tuple that hold one of themselves",
         "import typing, collections\nM = collections.namedtuple('M', 'a b', defaults=[2])\n"
         "M.zero = M(0); m = M(3)\nclass N(typing.NamedTuple):\n    a: int\n    b: int = 2\n"
