@@ -27,7 +27,7 @@ from duranb.state.classes import whole
 from duranb.state.drawing import undrawn
 from duranb.state.groups import Holders, components
 from duranb.state.placeholder import Placeholder, absent
-from duranb.values import cached, codec, dispatched, enclosed, frames, immutable, views
+from duranb.values import cached, codec, dispatched, enclosed, frames, immutable, nans, views
 from duranb.values.classes import carried, hold, variables
 from duranb.values.immutable import ATOMS
 from duranb.values.target import Target, class_in, loading_into
@@ -408,7 +408,12 @@ class _Linking(codec.NotebookPickler):
             self.kept.append(obj.value)
         elif issubclass(kind, type) and not self._kept(obj):
             return None
-        elif kind is Placeholder or issubclass(kind, type) or reconnect.is_handle(kind):
+        elif (
+            nans.is_nan(obj)
+            or kind is Placeholder
+            or issubclass(kind, type)
+            or reconnect.is_handle(kind)
+        ):
             self.kept.append(obj)
         else:
             return None
