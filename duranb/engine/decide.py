@@ -108,10 +108,12 @@ def _refused(runtime: Runtime, spec: Spec, found: Inputs) -> NotRestorable | Non
     forgot its first turn answers the second one wrong, and that would be paid for."""
     name, step = runtime.surroundings.behind(found.held.reads)
     if name and step != spec.name:
+        runtime.wanted.add(name)
         return NotRestorable(
             f"step {spec.name!r} needs {name}, which is not as step {step!r} left it: that step "
-            f"was restored. Set it in a plain cell, or run that step again first (%duranb replay "
-            f"{step}: its calls are answered from the journal); --ignore {name} takes it as it is"
+            f"was restored. Run All runs that step again, as %duranb replay {step} does: its calls "
+            "are answered from the journal. A plain cell may set it instead; "
+            f"--ignore {name} takes it as it is"
         )
     for name in found.values:
         behind = runtime.namespace.behind(name)

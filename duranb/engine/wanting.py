@@ -1,7 +1,8 @@
 """Steps that could not run for want of what an earlier step made and nothing can store.
 
 A generator, a cursor, a chat without an adapter: after a restart it is not there, or not as a
-restored step left it. A step that needs it, and has to run, fails then, which is recorded. From
+restored step left it. So it is with a variable of the environment, or of a module, that is never
+stored or cannot be. A step that needs it, and has to run, fails then, which is recorded. From
 then on the steps that made it what it was are not restored: they run, their calls answered from the
 journal, until the one that needs it has run.
 """
@@ -12,8 +13,9 @@ from typing import NamedTuple
 
 from duranb.engine.runtime import Runtime
 from duranb.errors import NotRestorable
+from duranb.record.events import Binding
 from duranb.record.history import History
-from duranb.record.model import Execution, Status
+from duranb.record.model import ABSENT, Execution, Status
 
 
 class _Want(NamedTuple):
@@ -25,7 +27,7 @@ class _Want(NamedTuple):
 
     def is_met_by(self, made: Execution) -> bool:
         """Whether an execution made this value, and did not run again since it was missing."""
-        binding = made.outputs.get(self.name) if self.name in made.unstored else None
+        binding = _unstored(made).get(self.name)
         return (
             binding is not None
             and binding.version == self.version
@@ -39,7 +41,7 @@ def reason(runtime: Runtime, made: Execution) -> str:
     Empty where none wants that, or it is there."""
     if made.kind != "cell":
         return ""
-    missing = [name for name in made.unstored if not _is_as_made(runtime, made, name)]
+    missing = [name for name in _unstored(made) if not _is_as_made(runtime, made, name)]
     if not missing:
         return ""
     for name in missing:
@@ -52,7 +54,17 @@ def reason(runtime: Runtime, made: Execution) -> str:
     return ""
 
 
+def _unstored(made: Execution) -> dict[str, Binding]:
+    """What an execution made, in the namespace and beside it, and nothing stores."""
+    beside = {n: b for n, b in made.around.items() if not b.artifact and b.version != ABSENT}
+    return {**{n: made.outputs[n] for n in made.unstored if n in made.outputs}, **beside}
+
+
 def _is_as_made(runtime: Runtime, made: Execution, name: str) -> bool:
+    if name in made.around:
+        around = runtime.surroundings
+        version = made.around[name].version
+        return around.is_now(name, version) and around.behind([name]) == ("", "")
     namespace, binding = runtime.namespace, made.outputs.get(name)
     if binding is None or not namespace.is_there(name) or name not in namespace.live:
         return False
@@ -80,7 +92,7 @@ def _makers(history: History) -> list[Execution]:
     for step in list(history.steps):
         done = (x for x in reversed(history.executions_of(step)) if x.status is Status.COMPLETED)
         made = next((x for x in done if not x.of), None)
-        if made is not None and made.unstored:
+        if made is not None and _unstored(made):
             found.append(made)
     return found
 
@@ -90,12 +102,13 @@ def _wants(history: History) -> list[_Want]:
     given that had made it, and could not be stored either."""
     last = (history.last_carried_out(step) for step in list(history.steps))
     failed = [x for x in last if x is not None and _is_for_want(x)]
-    found = [_Want(name, version, x) for x in failed for name, version in x.inputs.items()]
+    found = [_Want(*given, x) for x in failed for given in {**x.inputs, **x.given}.items()]
     makers = _makers(history) if found else []
     for want in found:  # which grows meanwhile
         for made in makers:
             if want.is_met_by(made):
-                more = (_Want(*given, want.failed) for given in made.inputs.items())
+                given = {**made.inputs, **made.given}
+                more = (_Want(*each, want.failed) for each in given.items())
                 found += [each for each in more if each not in found]
     return found
 

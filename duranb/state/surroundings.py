@@ -123,6 +123,10 @@ class Surroundings:
         new = (n for n in now if n not in recorded and not n.startswith("$"))
         return next((n for n in new if self._as_imported(n)), "")
 
+    def is_now(self, name: str, version: str) -> bool:
+        """Whether one has this version, whatever it is taken to have."""
+        return self._actual(name) == version
+
     def behind(self, names: Iterable[str]) -> tuple[str, str]:
         """One of these that is not as a restored step left it, with that step; or empty strings."""
         for name in sorted(names):

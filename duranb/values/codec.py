@@ -48,7 +48,9 @@ from duranb.values import (
     held,
     leftover,
     members,
+    nans,
     newborn,
+    observed,
     recipes,
     remembered,
     secreted,
@@ -305,8 +307,20 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         return known.pickle, known.identity
 
 
-class _Referring(secreted.Referring, NotebookPickler):
-    """It puts references for secrets."""
+class _Exact(NotebookPickler):
+    """It tells each NaN from others."""
+
+    def __init__(self, *given: Any, **options: Any) -> None:
+        super().__init__(*given, **options)
+        self.nans = nans.Numbering()
+
+    def persistent_id(self, obj: Any) -> Any:
+        """What stands for an object in the pickle; None for what is in it."""
+        return self.nans.reference(obj)
+
+
+class _Referring(secreted.Referring, _Exact):
+    """It puts references for secrets, too."""
 
     @property
     def names(self) -> dict[str, Any]:
@@ -343,6 +357,7 @@ def own_way(obj: Any) -> Any:
     changes the object; else None."""
     return (
         leftover.reduction(obj)
+        or observed.reduction(obj)
         or undisturbed.reduction(obj)
         or untouched.reduction(obj)
         or forwarding.reduction(obj)
@@ -416,6 +431,9 @@ def _dump(
         torn = windows.torn(pickler.memo.copy()) if windows.found else frozenset()
         if not torn <= whole:
             whole |= torn
+            continue
+        if kind is NotebookPickler and nans.may_be_in(sink.pieces):
+            kind, whole = _Exact, frozenset()
             continue
         texts_beside = [b.raw() for b in beside if secreted.is_text(memoryview(b))]
         if not (secreted.holds(sink.pieces) or secreted.holds(texts_beside)):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -64,7 +65,7 @@ class Referring(cloudpickle.Pickler):  # type: ignore[misc]
         """What stands for a text with a secret; None for anything else, which is pickled."""
         kind = type(obj).__name__
         if type(obj) not in _KINDS.values():
-            return None
+            return super().persistent_id(obj)
         data: bytes = obj.encode("utf-8", "surrogatepass") if kind == "str" else bytes(obj)
         found = KNOWN.find(data)
         if not found:
@@ -84,6 +85,8 @@ class Referring(cloudpickle.Pickler):  # type: ignore[misc]
             return views.reduction(obj, self.windows) or NotImplemented
         if views.is_array(type(obj)) and obj.dtype.kind in "SU" and obj.base is None:
             return array_of_texts, (obj.tolist(), obj.dtype.str)
+        if _is_of_arrow(obj):
+            return arrow_of_texts, (obj.to_pylist(), obj.type)
         return super().reduction(obj)
 
 
@@ -93,6 +96,22 @@ def array_of_texts(texts: Any, dtype: str) -> Any:
     made = importlib.import_module("numpy").array(texts)
     old = importlib.import_module("numpy").dtype(dtype)
     return made.astype(old) if made.dtype.itemsize <= old.itemsize else made
+
+
+def _is_of_arrow(obj: Any) -> bool:
+    """Whether this is an array of Arrow's of texts or bytes, which pandas has columns of, too."""
+    arrow = sys.modules.get("pyarrow")
+    return (
+        arrow is not None and issubclass(type(obj), arrow.Array) and str(obj.type) in _ARROW_TEXTS
+    )
+
+
+_ARROW_TEXTS = ("string", "large_string", "string_view", "binary", "large_binary", "binary_view")
+
+
+def arrow_of_texts(texts: Any, kind: Any) -> Any:
+    """An array of Arrow's of these texts."""
+    return importlib.import_module("pyarrow").array(texts, kind)
 
 
 def _plain(data: bytes, kind: str) -> str | bytes:

@@ -68,10 +68,13 @@ _target: ContextVar[Target] = ContextVar("duranb_target")
 def loading_into(target: Target) -> Iterator[None]:
     """While this is open, what is unpickled belongs to the ``target``."""
     token = _target.set(target)
+    builtins = target.live.get("__builtins__")
     try:
         yield
     finally:
         _target.reset(token)
+        if builtins is not None:  # with each function cloudpickle puts the module's dict there
+            target.live["__builtins__"] = builtins
 
 
 def target() -> Target:

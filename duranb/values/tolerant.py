@@ -15,7 +15,7 @@ from typing import Any
 
 from duranb.code.looking import own_failure, qualname_of
 from duranb.record.artifacts import Buffer
-from duranb.values import secreted
+from duranb.values import nans, secreted
 from duranb.values.unpickling import home
 
 StandIn = Callable[[str, BaseException], object]
@@ -36,6 +36,7 @@ class _Tolerant(_Unpickler):  # type: ignore[misc]
     def __init__(self, file: Any, buffers: Iterable[Buffer], stand_in: StandIn) -> None:
         super().__init__(file, buffers=buffers)
         self._stand_in = stand_in
+        self._nans = nans.Known()
         self._stood_in: list[object] = []
         self._missing: dict[int, tuple[str, BaseException]] = {}
         """The stand-ins of classes and functions that cannot be found, by id."""
@@ -52,8 +53,9 @@ class _Tolerant(_Unpickler):  # type: ignore[misc]
             return made
 
     def persistent_load(self, reference: Any) -> Any:
-        """What is not in the pickle: a secret."""
-        return secreted.load(reference)
+        """What is not in the pickle: a secret, or a certain NaN."""
+        found = self._nans.load(reference)
+        return secreted.load(reference) if found is None else found
 
     def _made(self, maker: Any, make: Callable[[], object]) -> object:
         if id(maker) in self._missing:

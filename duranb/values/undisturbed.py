@@ -2,12 +2,15 @@
 
 A ``__getstate__`` may count how often it is called, throw away a cache, or draw a number. duranb
 looks at values far more often than anybody else pickles them; after a look they are to be as they
-were, and the next look is to see the same. What another thread has changed meanwhile stays.
+were, and the next look is to see the same. What another thread has changed meanwhile stays. So does
+what cannot be done twice: a picture of PIL's reads its file when it is first needed. What a
+library's object loads so is there for the next look; what has closed a file is never put back.
 """
 
 from __future__ import annotations
 
 import copy
+import io
 import itertools
 import types
 from collections.abc import Collection, Mapping
@@ -19,6 +22,7 @@ import cloudpickle
 
 from duranb.code.looking import dict_of, module_of, mro_of, name_of, own, own_failure
 from duranb.values import contents
+from duranb.values.held import installed
 from duranb.values.leftover import slots_of
 
 _HOOKS = ("__getstate__", "__reduce__", "__reduce_ex__")
@@ -35,13 +39,35 @@ def reduction(obj: Any) -> Any:
     if type(held) is not dict or kind in cloudpickle.Pickler.dispatch_table:
         return None
     before = dict(held)
-    counts = _counts(before)
+    counts, files = _counts(before), _open(before)
     try:
         return obj.__reduce_ex__(5)
     finally:
-        if _differs(before, counts, held):
+        differs = _differs(before, counts, held)
+        if differs and any(file.closed for file in files):
+            pass  # what was read from it is only there in what the look has left
+        elif differs and not (installed(module_of(kind)) and _is_settled(obj, held)):
             changed, mine = _changed(before, counts, held), _changed_by_a_look(obj, before, counts)
             _put_back(held, before, counts, changed if mine is None else changed & mine)
+
+
+def _open(held: Mapping[str, Any]) -> list[Any]:
+    """The files among attributes that are open."""
+    files = (value for value in list(held.values()) if issubclass(type(value), io.IOBase))
+    return [file for file in files if not file.closed]
+
+
+def _is_settled(obj: Any, held: dict[str, Any]) -> bool:
+    """Whether an instance is as the next look will find it, and the one after that."""
+    now = dict(held)
+    counts = _counts(now)
+    try:
+        obj.__reduce_ex__(5)
+    except BaseException as error:  # of any kind: it is the value's own code
+        if not own_failure(error):
+            raise
+        return False
+    return not _differs(now, counts, held)
 
 
 def note_slots(cls: type) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from duranb.record.artifacts import Buffer
+from duranb.values import nans
 
 _EARLIER = "duranb.pure."
 
@@ -29,15 +30,20 @@ def home(module: str) -> str:
 
 
 class _Unpickler(pickle.Unpickler):
+    def __init__(self, file: Any, *, buffers: Iterable[Buffer]) -> None:
+        super().__init__(file, buffers=buffers)
+        self._nans = nans.Known()
+
     def find_class(self, module: str, name: str) -> Any:
         """A global of a module, wherever that is today."""
         return super().find_class(home(module), name)
 
     def persistent_load(self, reference: Any) -> Any:
-        """What is not in the pickle: a secret."""
+        """What is not in the pickle: a secret, or a certain NaN."""
         from duranb.values import secreted  # it knows arrays, and those how they are unpickled
 
-        return secreted.load(reference)
+        found = self._nans.load(reference)
+        return secreted.load(reference) if found is None else found
 
 
 def loads(data: Buffer, buffers: Iterable[Buffer] = ()) -> Any:

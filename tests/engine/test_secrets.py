@@ -101,6 +101,22 @@ def test_a_value_with_a_secret_comes_back_whole_from_the_environment(
     assert world.reason == "" and opened(world.live["value"]) == before
 
 
+def test_texts_of_arrow_with_a_secret_come_back_whole(secret: str) -> None:
+    """They are memory, of which references can be no part: they are stored as texts."""
+    pytest.importorskip("pyarrow")
+    world = World()
+    source = (
+        "import os, pyarrow as pa\nvalue = pa.table({'a': [os.environ['CANARY_KEY'], None],"
+        " 'b': pa.chunked_array([['x'], [os.environ['CANARY_KEY']]], pa.large_string())})"
+    )
+    world.cell("step", source)
+    assert secret.encode() not in stored(world)
+    before = world.live["value"]
+    world.start()
+    world.cell("step", source)
+    assert world.reason == "" and world.live["value"].equals(before)
+
+
 def test_a_secret_that_was_changed_is_put_in_as_it_is_today(
     secret: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

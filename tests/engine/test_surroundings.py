@@ -253,6 +253,47 @@ def test_a_variable_of_the_environment_is_named_and_never_kept(start: Callable[.
     assert world.live["y"] == "other"
 
 
+def test_what_a_step_was_refused_for_is_made_again(start: Callable[..., World]) -> None:
+    """The step that set a variable of the environment, which nothing stores, is restored as long as
+    nobody needs that. Once an edited step was refused for it, both run, in the next process too."""
+    made = ("s", "import os; os.environ['DURANB_TEST_MODE'] = 'b'; x = 1")
+    world = start()
+    world.cell(*made)
+    world.cell("t", "import os; y = os.environ['DURANB_TEST_MODE']")
+    edited = ("t", "import os; y = os.environ['DURANB_TEST_MODE'] * 2")
+    os.environ["DURANB_TEST_MODE"] = "a"
+    world = start(world)
+    world.cell(*made)
+    assert ran(world, "s") == 1
+    with pytest.raises(NotRestorable, match="DURANB_TEST_MODE"):
+        world.cell(*edited)
+    os.environ["DURANB_TEST_MODE"] = "a"
+    world = start(world)
+    world.cell(*made)
+    assert ran(world, "s") == 2
+    world.cell(*edited)
+    assert world.live["y"] == "bb"
+
+
+def test_a_module_is_given_again_what_a_step_was_refused_for(start: Callable[..., World]) -> None:
+    """So it is with a variable of a module that holds what cannot be stored."""
+    made = ("s", "helper.BOX = (n for n in range(3)); x = 1")
+    world = start()
+    world.plain("import helper")
+    world.cell(*made)
+    world.cell("t", "y = type(helper.BOX).__name__")
+    world = start(world)
+    world.plain("import helper")
+    world.cell(*made)
+    edited = ("t", "y = str(type(helper.BOX))")
+    with pytest.raises(NotRestorable, match=r"helper\.BOX"):
+        world.cell(*edited)
+    world.cell(*made)
+    assert ran(world, "s") == 2
+    world.cell(*edited)
+    assert "generator" in world.live["y"]
+
+
 def test_what_cannot_be_kept_is_named(start: Callable[..., World]) -> None:
     """An object of a library's in a module, and one that is too large."""
     world = start()

@@ -168,3 +168,16 @@ def test_a_sharer_that_changed_is_no_reason_to_bind_again_what_others_hold(
     assert ["nothing ran" in r.text for r in results] == [True, False, False, True, False]
     assert kernel.value("w is x and z[0] is x and r is q[0]") == "True"
     assert kernel.value("(x, y, p, z[1], q[1])") == "([1], [0], [0], 2, 2)"
+
+
+def test_restored_functions_leave_the_builtins_what_they_are(kernels: Kernels) -> None:
+    """``dir(__builtins__)`` and ``vars(__builtins__)`` are written in notebooks: it is a module."""
+    cells = [
+        "%%durable a\nword = []\ndef find():\n    word.append(len(dir(__builtins__)))\n"
+        "    return vars(__builtins__)['len']",
+        "%%durable b\nfound = find() is len",
+    ]
+    edited = [cells[0], cells[1] + "\nagain = found"]
+    kernel, results = lives(kernels, cells, edited)
+    assert "nothing ran" in results[0].text and results[1].error is None, results[1].text
+    assert kernel.value("(found, len(word), type(__builtins__).__name__)") == "(True, 1, 'module')"

@@ -52,6 +52,38 @@ def test_using_a_part_of_a_client_changes_nothing(kernel: Kernel) -> None:
     assert other["ask"]._client is other["client"] and other["ask"].create
 
 
+PETS = """
+exec(compile('''
+from typing import Annotated, Literal, Union
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+class Cat(BaseModel):
+    kind: Literal["cat"] = "cat"
+class Dog(BaseModel):
+    kind: Literal["dog"] = "dog"
+Pet = Annotated[Union[Cat, Dog], Field(discriminator="kind")]
+pets = TypeAdapter(list[Pet])
+lazy = TypeAdapter(list[Pet], config=ConfigDict(defer_build=True))
+''', "pets", "exec", dont_inherit=True))  # the annotations of these are no texts
+"""
+
+
+def test_a_type_adapter_is_that_of_its_type(kernel: Kernel) -> None:
+    """Made anew it has the version that it had, so that no step runs again for it, and to use one
+    that is built when it is first asked changes nothing. It comes back for the classes that do."""
+    kernel.run(PETS)
+    first = kernel.namespace.bindings()
+    kernel.run("lazy.validate_python([])", {"lazy"})
+    assert kernel.namespace.bindings()["lazy"].version == first["lazy"].version
+    again = Kernel()
+    again.run(PETS)
+    for name in ("pets", "lazy"):
+        assert again.namespace.bindings()[name].version == first[name].version
+    assert first["pets"].version != first["lazy"].version
+    other = restored(kernel, first)
+    (found,) = other["pets"].validate_json('[{"kind": "dog"}]')
+    assert type(found) is other["Dog"] and other["lazy"].validate_python([]) == []
+
+
 def test_what_a_library_caches_is_no_change(kernel: Kernel) -> None:
     """Asking an object for what it works out once changes neither its version nor what is stored;
     asked again where it came back, it gives the same. A property of the notebook's own is state."""
