@@ -103,8 +103,11 @@ def _that_can_run(plan: Plan, recorded: dict[str, Execution], checked: Checked) 
 
 def order(plan: Plan) -> list[Node]:
     """The nodes in an order that the edges allow, as unlike the notebook's as can be. Where a name
-    is given twice, and not by changing it, there is one variable for both: then the notebook's."""
+    is given twice, and not by changing it, there is one variable for both: then the notebook's. A
+    parameter, and what nodes take from the module, is given once by that."""
     given = [n for node in plan.nodes for n in node.writes if n not in node.changes]
+    taken = (found for node in plan.nodes for found in plan.sources[node.name].items())
+    given += {n for n, source in taken if not source}
     if len(given) > len(set(given)):
         return list(plan.nodes)
     left = {name: set(sources) for name, sources in plan.before.items()}

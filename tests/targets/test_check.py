@@ -10,7 +10,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from duranb.export import ExportError, export
+from duranb.export import ExportError, build, export
+from duranb.export.notebook import cells_of
 from duranb.runner.exported import order
 from tests.servers import forks
 from tests.targets.test_script import NOTEBOOKS, plain, start, written
@@ -78,13 +79,17 @@ def test_a_variable_that_has_no_value_in_both_does_not_differ(tmp_path: Path) ->
 
 def test_the_order_is_as_unlike_the_notebooks_as_the_edges_allow() -> None:
     """So that what has no edge and needs one gives another result. A name that is bound twice is
-    one variable here: then it is the notebook's order."""
+    one variable here: then it is the notebook's order; a parameter is given once before."""
     found = plan(
         "%%durable a\nx = 1", "%%durable b\ny = 2", "%%durable c\nz = x", "%%durable d\nw = z + y"
     )
     assert [node.name for node in order(found)] == ["b", "a", "c", "d"]
     again = plan("%%durable a\nx = 1", "%%durable b\ny = x", "%%durable c\nx = 2", "print(x, y)")
     assert [node.name for node in order(again)][:3] == ["a", "b", "c"]
+    cells = ["n = 3", "%%durable a\nx = [n]", "n = 0", "print(x, n)"]
+    tags = [frozenset({"parameters"}), frozenset(), frozenset(), frozenset()]
+    given = build(*cells_of([("code", c) for c in cells], tags)).plan
+    assert [node.name for node in order(given)] == ["a", "make_n", "cell_4"]
 
 
 @pytest.mark.soak
