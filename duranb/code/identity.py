@@ -287,11 +287,17 @@ class _Tokens:
         if kind is type(dataclasses.MISSING):
             return "no default"  # a field's; a copy of it as well
         if any(kind is each for each in _NAMED):
-            return (kind.__name__, _full_name(value))
+            of = getattr(value, "__self__", None)  # of a list: [].append
+            token: tuple[object, ...] = (kind.__name__, _full_name(value))
+            return token if _is_by_name(value, of) else (*token, self.token(of))
         inner = [self.token(v) for v in unwrapped(value)]
-        if inner:
-            return (name_of(kind), inner)
-        return self._described(value)
+        if not inner:
+            return self._described(value)
+        if kind is types.MethodType and not _is_by_name(value, value.__self__):
+            return (name_of(kind), inner, self.token(value.__self__))
+        if kind.__flags__ & _MADE:  # a decorator that is a class: it may hold more
+            self.data.append(value)
+        return (name_of(kind), inner)
 
     def _container(self, value: Any) -> object:
         if type(value) is dict:
@@ -355,6 +361,15 @@ class _Tokens:
         """The attributes that a member of an enum was given, beside those of every enum's."""
         given = {k: v for k, v in list(own(member).items()) if not (k[:1] == "_" == k[-1:])}
         return [(k, self.token(v)) for k, v in sorted(given.items())]
+
+
+def _is_by_name(method: Any, of: object) -> bool:
+    """Whether a method says all by its name: ``of`` a class, or what a module has under it, whose
+    state is the module's (``random.choice``)."""
+    if of is None or is_a(of, type, types.ModuleType):
+        return True
+    home = sys.modules.get(module_of(type(of)))
+    return home is not None and vars(home).get(method.__name__) is method
 
 
 def _options(cls: type) -> list[str]:

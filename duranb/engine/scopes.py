@@ -219,7 +219,9 @@ class Attempt:
         return [
             thread.name
             for thread, scope in threads
-            if thread.is_alive() and (scope.spoke or not thread.daemon)
+            if thread.is_alive()
+            and (scope.spoke or not thread.daemon)
+            and thread not in getattr(thread, "idle_workers", ())  # anyio's, which waits for work
         ]
 
     # -- errors ----------------------------------------------------------------------------

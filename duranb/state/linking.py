@@ -27,7 +27,7 @@ from duranb.state.classes import whole
 from duranb.state.drawing import undrawn
 from duranb.state.groups import Holders, components
 from duranb.state.placeholder import Placeholder, absent
-from duranb.values import codec, dispatched, enclosed, frames, immutable, nans, views
+from duranb.values import cached, codec, dispatched, enclosed, frames, immutable, nans, views
 from duranb.values.classes import carried, hold, variables
 from duranb.values.immutable import ATOMS
 from duranb.values.target import Target, class_in, loading_into
@@ -110,7 +110,12 @@ def _linked(
     if not common:
         return Linked(values)
     there = {n: whole(capture.live[n]) for n in stored}
-    built = _built_alike(parts(stored, capture.live), parts(there, capture.live))
+    then, now = (parts(each, capture.live, _is_handle) for each in (stored, there))
+    # Which of several equal clients or secrets that are alive stands for one is of no account.
+    common -= {id(part) for part in then if _is_handle(part)}
+    if not common:
+        return Linked(values)
+    built = _built_alike(*([part for part in each if not _is_handle(part)] for each in (then, now)))
     if built is None:
         built = _built_alike(_apart(stored, capture.live), _apart(there, capture.live))
     if built is None or not common <= built.pairs.keys() | built.moves.keys():
@@ -122,12 +127,12 @@ def _linked(
     met = parts(values, capture.live)
     if not all(_has_moved(part, built.moves) for part in met if views.is_array(type(part))):
         return None
-    for then, alive, now in _shown(met, pairs, built.moves):
-        if _alike(then, now):
+    for was, alive, shown in _shown(met, pairs, built.moves):
+        if _alike(was, shown):
             continue
-        if not now.flags.writeable or not holders([id(alive)]) <= {*wanted, *anchors}:
+        if not shown.flags.writeable or not holders([id(alive)]) <= {*wanted, *anchors}:
             return None
-        memory.append((now, then))
+        memory.append((shown, was))
     shared = {i: alive for i, (_, alive) in pairs.items()}
     linked = copied(capture, values, shared, built.moves)
     return Linked(linked, [*shared.values(), *_owners(built.moves)], memory)
@@ -184,18 +189,29 @@ def parts(
     kind = _ByName if by_name else _Walking
 
     def walk() -> list[object]:
-        pickler = kind(io.BytesIO(), live, None, reconnect.reduction)
+        pickler = kind(io.BytesIO(), live, None, _reduced)
         pickler.is_whole = is_whole
         return _met(pickler, values)
 
     return steady(walk)
 
 
+def _is_handle(part: object) -> bool:
+    return reconnect.has_stand_in(type(part))
+
+
+def _reduced(value: Any) -> tuple[Any, ...] | None:
+    """As values are stored: without what a library's objects have worked out on one side only."""
+    return reconnect.reduction(value) or cached.reduction(value)
+
+
 def _apart(values: object, live: dict[str, Any]) -> list[object]:
     """The same without types of elements and indexes, and what is in them: two frames that were
     stored together may have one, and each its own where they were loaded one after the other."""
-    pickler = _PastIndexes(io.BytesIO(), live, None, reconnect.reduction)
-    return [part for part in _met(pickler, values) if not immutable.is_of_frames(type(part))]
+    pickler = _PastIndexes(io.BytesIO(), live, None, _reduced)
+    pickler.is_whole = _is_handle
+    met = (part for part in _met(pickler, values) if not immutable.is_of_frames(type(part)))
+    return [part for part in met if not _is_handle(part)]
 
 
 def _met(pickler: _Walking, values: object) -> list[object]:
@@ -362,7 +378,7 @@ class _Linking(codec.NotebookPickler):
         moves: Moves,
     ) -> None:
         windows = views.Windows(frozenset(parts), moves)
-        super().__init__(file, live, buffer_callback, reconnect.reduction, windows=windows)
+        super().__init__(file, live, buffer_callback, _reduced, windows=windows)
         self._parts = {**parts, **{id(owner): owner for owner in _owners(moves)}}
         self.kept: list[object] = []
 

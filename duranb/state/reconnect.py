@@ -86,6 +86,13 @@ def is_handle(kind: type) -> bool:
     return factory is not None and not factory.open
 
 
+def has_stand_in(kind: type) -> bool:
+    """Whether an equal one that is alive stands for a described value of this type: a client, or a
+    secret. Two of them may come back as one."""
+    factory = _factory_of(kind)
+    return factory is not None and factory.usable is not None
+
+
 def may_call(value: object) -> bool:
     """Whether a value has a factory, and using it could run code of the notebook."""
     factory = _factory_of(type(value))

@@ -520,6 +520,58 @@ def test_a_module_whose_file_is_gone(project: Path) -> None:
     assert found["module:pkg.deeper"].startswith("unreadable")
 
 
+@pytest.mark.parametrize(
+    "held",
+    [
+        "box.go",
+        "[box.go]",
+        "{'f': box.go}",
+        "box.tags.append",
+        "functools.partial(closure(box.go))",
+        "Call(closure(box.go))",
+        "Wrapper(plain, box.tags)",
+    ],
+)
+def test_what_a_method_in_a_closure_is_of_is_part_of_a_version(held: str) -> None:
+    """An agent's tool is a function that holds a method: another state of what that is of is
+    another input, and what a step changed there it changed in the tool."""
+    source = f"""
+import functools
+class Box:
+    def __init__(self, tags): self.tags = tags
+    def go(self): return self.tags
+class Call:
+    def __init__(self, f): self.f = f
+class Wrapper:
+    def __init__(self, f, tags): functools.update_wrapper(self, f); self.tags = tags
+def plain(): pass
+def closure(f):
+    def tool(): return f
+    return tool
+box = Box(TAGS)
+tool = closure({held})
+"""
+    versions = []
+    for tags in (["a"], ["b"], ["a"]):
+        live: dict[str, object] = {"__name__": "__main__", "TAGS": tags}
+        exec(compile(source, "<cell>", "exec", dont_inherit=True), live)
+        versions.append(version(live["tool"], live))
+    assert versions[0] == versions[2] != versions[1]
+
+
+def test_a_method_that_a_module_holds_is_told_by_its_name() -> None:
+    """The state of ``random.choice`` is the module's, and is looked after as that."""
+
+    def tool(*held: object) -> object:
+        return lambda: held
+
+    before = version(tool(random.choice, random.random), {})
+    state = random.getstate()
+    random.random()
+    assert version(tool(random.choice, random.random), {}) == before
+    random.setstate(state)
+
+
 @pytest.mark.parametrize("changed", range(3))
 def test_each_of_several_classes_of_one_name_counts(changed: int) -> None:
     """A function that makes classes makes several of one name: whichever of them is another makes

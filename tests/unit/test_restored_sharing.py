@@ -549,3 +549,27 @@ class Told:
     assert second["Only"]() is second["only"]
     assert second["pair"] == (1, 2) and type(second["pair"]) is second["Pair"]
     assert second["told"].n == 6
+
+
+STORES = """
+import inspect
+from types import SimpleNamespace
+from pydantic import SecretStr, create_model
+model = create_model("Arguments", __module__="pydantic.main", city=(str, "Paris"))
+keys = [SecretStr("a-key-of-mine"), SecretStr("a-key-of-mine")]
+store = SimpleNamespace(keys=keys, model=model, facts=[])
+"""
+
+
+@pytest.mark.parametrize("asked", ["", "inspect.signature(model)"])
+def test_an_agent_shares_the_store_that_is_alive(asked: str) -> None:
+    """That two equal secrets come back as the one that is alive is no other store, nor is what a
+    library's object has worked out on one side only."""
+    first = Kernel()
+    first.run(STORES)
+    delta = first.run("agent = SimpleNamespace(store=store, turns=1)")
+    second = Kernel(first.artifacts)
+    second.run(STORES + asked)
+    alive = second["store"]
+    assert given(second, delta, "agent") == []
+    assert second["agent"].store is second["store"] is alive

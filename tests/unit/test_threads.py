@@ -3,6 +3,7 @@ first, a tiny switch interval has it go wrong where anything can."""
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
 import os
@@ -15,6 +16,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
+import anyio.to_thread
 import pytest
 
 import duranb
@@ -351,6 +353,31 @@ def test_an_attempt_is_asked_while_its_threads_start_others() -> None:
         attempt.leave()
 
     beside(change, look)
+
+
+def test_a_worker_that_waits_for_work_does_not_go_on() -> None:
+    """anyio keeps the thread in which a tool ran for the next one: that is not the step's. One that
+    has something to do when the step ends is."""
+    attempt, begun, goes = Attempt(1), threading.Event(), threading.Event()
+
+    def work() -> None:
+        begun.set()
+        goes.wait()
+
+    async def run() -> tuple[list[str], list[str]]:
+        worker = await anyio.to_thread.run_sync(threading.current_thread)
+        attempt.began(worker, attempt.body)
+        idle = attempt.lasting()
+        task = asyncio.create_task(anyio.to_thread.run_sync(work))
+        while not begun.is_set():
+            await asyncio.sleep(0)
+        busy = attempt.lasting()
+        goes.set()
+        await task
+        return idle, busy
+
+    idle, busy = asyncio.run(run())
+    assert idle == [] and len(busy) == 1
 
 
 def test_errors_rise_in_several_threads_at_once() -> None:
