@@ -109,10 +109,17 @@ class _Builder:
             run=self._names.free("run", "go"),
             renamed={n: self._names.free(f"{n}_now") for n in sorted(taken & data)},
             taken=frozenset(self._names.of_notebook),
+            unbound=self._unbound(data),
             notes=tuple(self._notes()),
             types=types_of(code, self._parameters),
             shows="display" in {n for s in code for n in s.names.loads} - self._shared.bound,
         )
+
+    def _unbound(self, data: set[str]) -> tuple[str, ...]:
+        """The names that the module's functions read, and that only nodes give a value."""
+        module = [s for p in self._placed for s in p.module]
+        read = {n for s in module for n in s.names.loads}
+        return tuple(sorted(data & read - {n for s in module for n in s.names.writes}))
 
     def _notes(self) -> Iterator[str]:
         """What the notebook's owner should know: plain cells that are carried out in each run."""

@@ -64,7 +64,8 @@ class Graph:
     """``shared`` are names bound in the flow that the module's functions read as globals. ``main``
     and ``run`` are names for our own that nothing in the notebook has. ``renamed`` are names for
     what nodes give where the module has a variable of the same name. ``taken`` are the names that
-    occur in the notebook, ``notes`` is what its owner should know. ``shows`` says that
+    occur in the notebook, ``notes`` is what its owner should know. ``unbound`` are names
+    that the module's functions read and that only nodes give a value. ``shows`` says that
     ``display`` is used without being imported."""
 
     title: str
@@ -78,6 +79,7 @@ class Graph:
     run: str
     renamed: dict[str, str]
     taken: frozenset[str]
+    unbound: tuple[str, ...]
     notes: tuple[str, ...]
     types: Types
     shows: bool

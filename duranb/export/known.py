@@ -16,6 +16,9 @@ _GIVEN = frozenset({"display", "__name__", "__file__", "__doc__"})
 """Names that a notebook has without assigning them, and that the exported module has too."""
 
 
+_COMPOUND = (ast.For, ast.While, ast.If, ast.With, ast.Try)
+
+
 def check_module(cells: Sequence[Placed]) -> None:
     """What is done when the module is loaded finds what it reads, in the notebook's order, and
     nothing is called as what the module imports itself."""
@@ -40,7 +43,9 @@ def check_module(cells: Sequence[Placed]) -> None:
                 )
             # A function may name what is only there when it is called.
             known = every if statement.is_definition else bound
-            check_known(placed.cell, statement.names.reads, known | bound)
+            compound = isinstance(statement.node, _COMPOUND)
+            reads = statement.names.reads - (statement.later if compound else set())
+            check_known(placed.cell, reads, known | bound)
             bound |= set(statement.names.writes)
 
 

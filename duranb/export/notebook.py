@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import nbformat
 from IPython.core.inputtransformer2 import TransformerManager
 
+from duranb.code.dataflow import analyse
 from duranb.engine.options import Options, first_line, parse
 from duranb.errors import UsageError
 from duranb.export.chunks import as_main
@@ -112,17 +114,29 @@ def cells_of(
     each, if there are any."""
     title = heading = ""
     found: list[Cell] = []
+    bound = _bound([source for sort, source in sources if sort == "code"])
     for index, (sort, source) in enumerate(sources):
         if sort == "markdown":
             heading = _heading(source) or heading
             title = title or heading
         elif sort == "code" and source.strip():
-            cell = _cell(len(found) + 1, source, "" if heading == title else heading)
+            cell = _cell(len(found) + 1, source, "" if heading == title else heading, bound)
             if tags:
                 cell = replace(cell, tags=tags[index])
             found.append(cell)
             heading = "" if cell.kind != COMPENSATION else heading
     return title, found
+
+
+def _bound(cells: Sequence[str]) -> set[str]:
+    """The names that the cells' code gives a value; of what is no Python, their own label tells."""
+    found: set[str] = set()
+    for source in cells:
+        body = source.lstrip().partition("\n")[2] if source.lstrip().startswith("%%") else source
+        with contextlib.suppress(SyntaxError):
+            tree = ast.parse(TransformerManager().transform_cell(sources.exported(body)))
+            found.update(analyse(tree).writes)
+    return found
 
 
 def _heading(markdown: str) -> str:
@@ -131,7 +145,7 @@ def _heading(markdown: str) -> str:
     return re.sub(r"^\d+[.)]\s*", "", found)
 
 
-def _cell(number: int, source: str, heading: str) -> Cell:
+def _cell(number: int, source: str, heading: str, bound: Set[str]) -> Cell:
     line = first_line(source)
     options = None
     undoes = ""
@@ -155,7 +169,7 @@ def _cell(number: int, source: str, heading: str) -> Cell:
         raise ExportError(
             f"{label}, line {error.lineno}: {error.msg}: {(error.text or '').strip()}"
         ) from error
-    python = as_main(plain_python(transformed, label))
+    python = as_main(plain_python(transformed, label, bound))
     return Cell(
         number=number,
         kind=kind,

@@ -7,10 +7,13 @@ then, ``!ls`` is ``get_ipython().system('ls')``.
 from __future__ import annotations
 
 import ast
+import builtins
 import re
+from collections.abc import Set
 from dataclasses import dataclass
 
 from IPython.core.inputtransformer2 import TransformerManager
+from IPython.utils.text import DollarFormatter
 
 from duranb.export import layout
 from duranb.export.chunks import indented, replaced
@@ -35,7 +38,6 @@ _CELL_SHOWING = frozenset(
     | {"timeit"}
 )
 _INSTALL = re.compile(r"^\s*(?:python3? -m )?(?:pip3?|uv|conda|mamba)\s")
-_EXPANDED = re.compile(r"\$(\w+)|\{([^{}]*)\}")
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,9 @@ class _Plain:
     expression: bool = False
 
 
-def plain_python(transformed: str, label: str) -> str:
-    """A transformed cell without ``get_ipython()``. Raises :class:`ExportError`."""
+def plain_python(transformed: str, label: str, bound: Set[str]) -> str:
+    """A transformed cell without ``get_ipython()``; ``bound`` are the notebook's variables, which
+    ``$name`` in a command stands for. Raises :class:`ExportError`."""
     tree = ast.parse(transformed)
     edits: list[tuple[ast.AST, str]] = []
     imports: dict[str, None] = {}
@@ -60,7 +63,7 @@ def plain_python(transformed: str, label: str) -> str:
                 continue
             seen.update(ast.walk(call))
             bare = isinstance(child, ast.Expr)
-            plain = _translated(call, label, bare=bare)
+            plain = _translated(call, label, bound, bare=bare)
             imports.update(dict.fromkeys(plain.imports))
             inside = bare and not isinstance(parent, ast.Module)
             edits.append((child, plain.text or ("pass" if inside else "")))
@@ -81,19 +84,19 @@ def _is_shell(node: ast.Call) -> bool:
     )
 
 
-def _translated(call: ast.Call, label: str, *, bare: bool) -> _Plain:
+def _translated(call: ast.Call, label: str, bound: Set[str], *, bare: bool) -> _Plain:
     assert isinstance(call.func, ast.Attribute)
     words = [a.value for a in call.args if isinstance(a, ast.Constant)]
     where = f"{label}, line {call.lineno}"
     match call.func.attr, words:
         case "system", [str(command)]:
-            return _command(command)
+            return _command(command, bound)
         case "getoutput", [str(command)]:
-            return _output(command)
+            return _output(command, bound)
         case "run_line_magic", [str(name), str(line)]:
-            return _line_magic(name, line, where, bare=bare)
+            return _line_magic(name, line, where, bound, bare=bare)
         case "run_cell_magic", [str(name), str(line), str(body)]:
-            return _cell_magic(name, line, body, label, where)
+            return _cell_magic(name, line, body, label, where, bound)
     raise ExportError(f"{where}: a script has no get_ipython().{call.func.attr}()")
 
 
@@ -107,7 +110,7 @@ def _refuse_change(words: list[str], where: str) -> None:
         )
 
 
-def _line_magic(name: str, line: str, where: str, *, bare: bool) -> _Plain:
+def _line_magic(name: str, line: str, where: str, bound: Set[str], *, bare: bool) -> _Plain:
     if name == "duranb":
         _refuse_change(line.split(), where)
         return _Plain("")
@@ -118,15 +121,15 @@ def _line_magic(name: str, line: str, where: str, *, bare: bool) -> _Plain:
     if name in ("env", "set_env") and line.strip():
         key, _, value = line.strip().partition("=" if "=" in line else " ")
         if value:
-            text = f"os.environ[{key.strip()!r}] = {expanded(value.strip())}"
+            text = f"os.environ[{key.strip()!r}] = {expanded(value.strip(), bound)}"
             return _Plain(text, ("import os",))
     if name == "cd" and line.strip():
-        return _Plain(f"os.chdir({expanded(line.strip())})", ("import os",))
+        return _Plain(f"os.chdir({expanded(line.strip(), bound)})", ("import os",))
     if name == "pwd":
         return _Plain("" if bare else "os.getcwd()", ("import os",))
     if name in _COMMANDS:
         command = line if name in ("system", "sx") else f"{name} {line}"
-        return _command(command) if bare else _output(command)
+        return _command(command, bound) if bare else _output(command, bound)
     raise ExportError(f"{where}: %{name} has no counterpart in a script")
 
 
@@ -143,13 +146,13 @@ def _timed(name: str, line: str, where: str) -> str:
     return text
 
 
-def _cell_magic(name: str, line: str, body: str, label: str, where: str) -> _Plain:
+def _cell_magic(name: str, line: str, body: str, label: str, where: str, bound: Set[str]) -> _Plain:
     if name in _CELL_SHOWING:
         return _Plain("")
     if name in ("time", "prun", "capture"):
         transformed = TransformerManager().transform_cell(body)
         try:
-            python = plain_python(transformed, label).rstrip("\n")
+            python = plain_python(transformed, label, bound).rstrip("\n")
         except SyntaxError as error:
             raise ExportError(f"{where}: the body of %%{name} is no Python: {error.msg}") from error
         return _captured(line, python) if name == "capture" else _Plain(python)
@@ -158,7 +161,7 @@ def _cell_magic(name: str, line: str, body: str, label: str, where: str) -> _Pla
             f"subprocess.run([{name!r}, '-c', {_block(body)}], check=True)", ("import subprocess",)
         )
     if name in ("!", "sx", "system"):
-        return _command(body.rstrip("\n"))
+        return _command(body.rstrip("\n"), bound)
     if name == "writefile":
         words = [w for w in line.split() if w != "-a"]
         if len(words) == 1:
@@ -186,17 +189,17 @@ def _captured(line: str, body: str) -> _Plain:
 _SILENT = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
-def _command(command: str) -> _Plain:
+def _command(command: str, bound: Set[str]) -> _Plain:
     if _INSTALL.match(command):
         return _Plain("")
-    text = f"subprocess.run({expanded(command)}, shell=True, check=False)"
+    text = f"subprocess.run({expanded(command, bound)}, shell=True, check=False)"
     return _Plain(text, ("import subprocess",))
 
 
-def _output(command: str) -> _Plain:
+def _output(command: str, bound: Set[str]) -> _Plain:
     text = (
-        f"subprocess.run({expanded(command)}, shell=True, check=False, "
-        "stdout=subprocess.PIPE, text=True).stdout.splitlines()"
+        f"subprocess.run({expanded(command, bound)}, shell=True, check=False, "
+        "stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout.splitlines()"
     )
     return _Plain(text, ("import subprocess",))
 
@@ -208,24 +211,22 @@ def _block(body: str) -> str:
     return f'"""{body}"""'
 
 
-def expanded(command: str) -> str:
-    """A command as a literal, as an f-string where IPython would put values into it."""
+def expanded(command: str, bound: Set[str]) -> str:
+    """A command as a literal, as an f-string where IPython would put values into it. It puts in
+    nothing at all where one name is not ``bound``, as in ``echo $HOME {x}``, or no Python."""
     values: list[ast.expr] = []
-    end = 0
-    for found in _EXPANDED.finditer(command):
-        name, expression = found.groups()
-        try:
-            value = ast.parse(name or expression.strip(), mode="eval").body
-        except SyntaxError:
-            if expression is None:
-                continue  # $1 is the shell's
-            return repr(command)  # awk '{print $1}': then IPython puts in nothing at all
-        if isinstance(value, ast.Constant):
-            continue
-        values.append(ast.Constant(command[end : found.start()]))
-        values.append(ast.FormattedValue(value, -1))
-        end = found.end()
-    if not values:
+    try:
+        for text, field, spec, conversion in DollarFormatter().parse(command):
+            values += [ast.Constant(text)] if text else []
+            if field is not None:
+                value = ast.parse(field.strip(), mode="eval").body
+                used = {n.id for n in ast.walk(value) if isinstance(n, ast.Name)} - bound
+                if not all(hasattr(builtins, n) for n in used):
+                    return repr(command)
+                form = ast.JoinedStr([ast.Constant(spec)]) if spec else None
+                values.append(ast.FormattedValue(value, ord(conversion or "\0") or -1, form))
+    except (SyntaxError, ValueError):
         return repr(command)
-    values.append(ast.Constant(command[end:]))
+    if all(isinstance(v, ast.Constant) for v in values):
+        return repr("".join(str(v.value) for v in values if isinstance(v, ast.Constant)))
     return ast.unparse(ast.JoinedStr(values))

@@ -44,14 +44,25 @@ def module(
     for unit in graph.flow:
         functions.append(function(graph, unit))
         functions += [_compensation(graph, c) for c in graph.compensations if c.step is unit]
+    unbound = _unbound(graph)
     text = layout.docstring(graph.title or graph.source).removesuffix('"""')
     head = [
         f'{text}\n\n{told}\n"""',
         "\n".join(futures),
         "\n".join([*first, *_own(graph), *imports]),
     ]
-    parts = ["\n\n".join(p for p in head if p), *blocks, *functions, *ending]
+    parts = ["\n\n".join(p for p in head if p), *unbound, *blocks, *functions, *ending]
     return tidy("\n\n\n".join(parts) + "\n", graph.source)
+
+
+def _unbound(graph: Graph) -> list[str]:
+    """Variables of the module that nodes give a value: without one, reading them raises."""
+    lines = [
+        f"{graph.types.annotated(n, graph.types.of(n))} = duranb.unset({_quoted(n)})"
+        for n in graph.unbound
+    ]
+    about = "# Variables that functions read, and that get their values below."
+    return ["\n".join([about, *lines])] if lines else []
 
 
 def _own(graph: Graph) -> list[str]:

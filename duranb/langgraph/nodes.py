@@ -12,11 +12,13 @@ import copy
 import inspect
 import os
 from collections.abc import Callable, Mapping, Sequence
+from types import FunctionType
 from typing import Any
 
 from langgraph.config import get_config
 from langgraph.types import interrupt
 
+from duranb.code import identity
 from duranb.code.fingerprint import Reach
 from duranb.code.looking import own_failure
 from duranb.engine.printed import heard
@@ -327,11 +329,15 @@ class _Work:
         return {n[1:]: os.environ.get(n[1:]) for n in self._set()}
 
     def _data(self) -> dict[str, Any]:
-        """The module's variables that any node of the graph reads, as they were."""
+        """The module's variables that any node of the graph reads, as they were, and what the
+        functions that it reaches hold themselves: attributes, defaults, closures."""
         at_load, uses = self._node.at_load, self._namespace.uses
-        names = {n for peer in self._node.peers for n in uses.of_object(peer.fn).data}
+        reaches = [uses.of_object(peer.fn) for peer in self._node.peers]
+        names = {n for reach in reaches for n in reach.data}
         names |= {k for peer in self._node.peers for k in (*peer.reads, *peer.uses)}
-        return {n: at_load[n] for n in names if n in at_load}
+        found = {n: at_load[n] for n in names if n in at_load}
+        called = {n for reach in reaches for n in reach.uses if n in at_load}
+        return found | {n: held for n in called - found.keys() if (held := _held(at_load[n]))}
 
     def _drawn(self) -> dict[str, Any]:
         """The generators that the node has moved, as they stand."""
@@ -349,3 +355,11 @@ class _Work:
                 "(random.random() in the cell, not in a method), and export again"
             )
         return carried.plain(moved)
+
+
+def _held(function: object) -> list[Any]:
+    """The values that a function of the module holds and that may be changed in place."""
+    if not isinstance(function, FunctionType):
+        return []
+    values = [*identity.held(function), *vars(function).values()]
+    return [v for v in values if not is_atom(v) and not callable(v)]

@@ -480,6 +480,21 @@ CASES: dict[str, Case] = {
         "%%durable a\nx = run_code('made = n + 3', n=1)",
         "print(x)",
     ),
+    "a variable that functions read, made late": case(
+        "import duranb\ndef big(r): return r > LIMIT\nfns = {}\n"
+        "for name in ('a',):\n    def op(x): return x * LIMIT\n    fns[name] = op",
+        "%%durable a\nrows = [3, 4]",
+        "LIMIT = 3",
+        "%%durable b\nk = [r for r in rows if big(r)] + [fns['a'](1)]",
+        "LIMIT += 5",
+        "print(k, big(4))",
+    ),
+    "commands": case(
+        "name, n = 'x', 2",
+        "%%durable a\nhome = !echo ${HOME} $name\nin_quotes = !echo $name '$name' {n + 1:02d}",
+        "missing = !cat /no/such/file; echo $UNKNOWN_NAME-$name",
+        "print(home[0].endswith('x'), in_quotes, len(missing), missing[-1])",
+    ),
     # -- what is printed and drawn -------------------------------------------------------------
     "captured": case(
         "%%durable a\nx = 1",

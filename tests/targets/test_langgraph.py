@@ -117,6 +117,17 @@ def test_what_no_checkpoint_would_know_is_handed_on_or_refused(module: Any) -> N
         invoke(shared, {})
 
 
+def test_what_a_function_holds_too_is_not_changed_unnoticed(module: Any) -> None:
+    """The state has a copy of a variable of the module, and the function holds the first one."""
+    found = module(
+        "log = []\ndef note(x):\n    log.append(x)\nnote.log = log",
+        "%%durable a\nnote(1)\nn = len(note.log)",
+        "print(n, len(note.log), log)",
+    )
+    with pytest.raises(StepError, match="a changed log in place, and note of the module shares"):
+        invoke(found, {})
+
+
 def test_the_store_is_the_modules_own(module: Any) -> None:
     """Without one nothing would be recorded, and in another's the globals of steps are not seen."""
     found = module("%%durable a\nx = 1")

@@ -194,6 +194,39 @@ def test_a_figure_ends_with_the_cell_that_draws_it(tmp_path: Path) -> None:
         assert done.stdout == "1 1 1 []\n", done.stderr
 
 
+def test_commands_are_given_the_values_that_ipython_gives_them() -> None:
+    """Not in single quotes, in the format that is asked for, and none at all where a name is the
+    shell's; what a command says about an error is among its lines."""
+    text = script.render(
+        graph(
+            "name, n = 'x', 2",
+            "%%durable a\nshown = !echo $name '$name' {n + 1:02d}\nx = len(shown)",
+            "home = !echo $HOME $name",
+            "!awk '{print $1}' {name}.txt",
+            "print(home, x)",
+        )
+    )
+    assert "f\"echo {name} '$name' {n + 1:02d}\"" in text and "stderr=subprocess.STDOUT" in text
+    assert '"echo $HOME $name"' in text and "\"awk '{print $1}' {name}.txt\"" in text
+
+
+def test_names_that_only_steps_give_a_value_are_known_to_the_module(tmp_path: Path) -> None:
+    """A function reads what is made below it: no check has to be excused, and the types are those
+    of the notebook."""
+    cells = (
+        "def big(r: int) -> bool: return r > LIMIT",
+        "%%durable a\nrows: list[int] = [3, 4]",
+        "LIMIT: int = 3",
+        "%%durable b\nk: list[int] = [r for r in rows if big(r)]",
+        "LIMIT += 5",
+        "print(k, big(4))",
+    )
+    text = script.render(graph(*cells))
+    assert 'LIMIT: int = duranb.unset("LIMIT")' in text and "noqa" not in text
+    (tmp_path / "script.py").write_text(text)
+    assert run(tmp_path).stdout == "[4] False\n"
+
+
 def test_names_of_the_notebook_are_left_alone() -> None:
     """Functions, variables of the script and imports take names that nothing else has."""
     text = script.render(
