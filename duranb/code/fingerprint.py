@@ -171,6 +171,8 @@ class _Walk:
         self._seen: set[int] = set()
         self._names: set[str] = set()
         self._looked: dict[int, object] = {}
+        self._of_names: dict[str, set[str]] = {}
+        """The fingerprints of the classes under each name."""
         self.found = Reach()
 
     def name(self, name: str, *, given: bool = False) -> None:
@@ -284,7 +286,13 @@ class _Walk:
         fingerprint = identity.of_class(cls)
         if name in self._live and identity.of_callable(self._live[name]) != fingerprint:
             name = f"{name} as defined earlier"
-        self.found.uses[name] = fingerprint
+        # A function may have made several of one name: all count, in whatever order they are met.
+        of_name = self._of_names.setdefault(name, set())
+        of_name.add(fingerprint)
+        all_of_them = "".join(sorted(of_name)).encode()
+        self.found.uses[name] = (
+            fingerprint if len(of_name) == 1 else blake3.blake3(all_of_them).hexdigest(16)
+        )
 
     def code_in(self, value: object) -> None:
         """Follow the functions in a value, and the classes of what it holds, as far as a sample

@@ -40,6 +40,8 @@ def reduction(obj: Any) -> Reduction | None:
     make = _RECIPES.get(kind)
     if make is not None:
         return make(obj)
+    if type(kind).__module__ == "_ctypes" and not getattr(obj, "_b_needsfree_", True):
+        raise TypeError("cannot pickle what looks at the memory of another object")
     if issubclass(kind, asyncio.mixins._LoopBoundMixin):
         return _of_loop(obj)
     return _loop(obj) if issubclass(kind, asyncio.AbstractEventLoop) else None

@@ -26,8 +26,10 @@ BEGIN, END = "<!-- frameworks -->", "<!-- /frameworks -->"
 
 PACKAGES = {
     "autogen": "autogen-agentchat",
+    "langgraph_store": "langgraph",
     "llama_index": "llama-index-core",
     "mistral": "mistralai",
+    "openai_agents_methods": "openai-agents",
     "pydantic_ai": "pydantic-ai-slim",
 }
 

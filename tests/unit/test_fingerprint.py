@@ -570,3 +570,23 @@ def test_a_method_that_a_module_holds_is_told_by_its_name() -> None:
     random.random()
     assert version(tool(random.choice, random.random), {}) == before
     random.setstate(state)
+
+
+@pytest.mark.parametrize("changed", range(3))
+def test_each_of_several_classes_of_one_name_counts(changed: int) -> None:
+    """A function that makes classes makes several of one name: whichever of them is another makes
+    the code that reaches them another, and their order does not."""
+
+    def reached(numbers: list[int]) -> dict[str, str]:
+        live: dict[str, object] = {"__name__": "__main__"}
+        source = (
+            "def make(n):\n    class C:\n        def f(self): return n\n    return C()\n"
+            "def use(): return [each.f() for each in made]\n"
+            f"made = [make(n) for n in {numbers}]"
+        )
+        exec(source, live)
+        return Uses(live, Path("/nowhere")).of(["use", "made"]).uses
+
+    numbers = [1, 2, 3]
+    assert reached(numbers) == reached([3, 1, 2])
+    assert reached(numbers) != reached([9 if n == changed else m for n, m in enumerate(numbers)])

@@ -112,3 +112,13 @@ def test_a_file_that_holds_something_else_is_left_alone(tmp_path: Path, now: byt
     with pytest.raises(ValueError, match="read-only"):
         second["m"][1] = 5
     assert (file.read_bytes() if file.exists() else None) == now
+
+
+def test_what_looks_at_the_memory_of_another_object_is_named() -> None:
+    """A number of C's in a bytearray: a copy of it would be no part of that any more."""
+    kernel = Kernel()
+    delta = kernel.run(
+        "import ctypes\nb = bytearray(8)\nc = ctypes.c_int.from_buffer(b)\nown = ctypes.c_int(5)"
+    )
+    assert "the memory of another object" in delta.changed["c"].why
+    assert delta.changed["own"].artifact and not delta.changed["own"].why
