@@ -106,7 +106,16 @@ def defined() -> list[Kind]:
         Kind("partial", "import functools; x = functools.partial(pow, 2, mod=5)", show="x(3)"),
         Kind("generator function", "def x():\n    yield 1\n    yield 2", show="list(x())"),
         Kind("coroutine function", "async def x():\n    return 5", show="x.__name__"),
-        Kind("coroutine", "async def f(): pass\nx = f(); f2 = x.close()", fate="refused"),
+        Kind(
+            "coroutine",
+            "import asyncio\nasync def f(): await asyncio.sleep(0)\nx = f(); f2 = x.send(None)",
+            fate="refused",
+        ),
+        Kind(
+            "coroutine that has ended",
+            "async def f(): pass\nx = f(); f2 = x.close()",
+            show="x.cr_frame",
+        ),
         Kind("async generator", "async def f():\n    yield 1\nx = f()", fate="refused"),
         Kind(
             "class",
