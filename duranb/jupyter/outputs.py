@@ -18,9 +18,10 @@ from duranb.jupyter.descriptors import Descriptors
 from duranb.jupyter.widgets import TRAFFIC
 
 KEPT = frozenset(
-    {"stream", "display_data", "execute_result", "update_display_data", "clear_output"}
+    {"stream", "display_data", "execute_result", "update_display_data", "clear_output", "error"}
 )
-"""The message types that make up a cell's output area."""
+"""The message types that make up a cell's output area. An error is one that was only shown: of a
+value that cannot be displayed, or by ``showtraceback``."""
 
 FIGURES = "figures"
 """The type under which it is kept how many figures pyplot held at the end, if not those it did

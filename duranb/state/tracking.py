@@ -276,13 +276,17 @@ class Tracking(Followed):
 
     def _sharing(self, reached: Mapping[int, Seal], changed: Set[str]) -> set[str]:
         """Unchanged names that do share state with what reached this, with the rest of their
-        groups."""
+        groups; and those that changed with it, as all that have an index do with its names."""
         found: set[str] = set()
         for other in self._holders.sharing(reached) - changed:
             if other not in self.live or self._tracked[other].value is not self.live[other]:
                 continue
-            if other not in found and self._shares(reached, other):
-                found |= {n for n in self._tracked[other].group if n in self.live}
+            group = self._tracked[other].group
+            if other not in found and (
+                self._shares(reached, other)
+                or not (group <= self.live.keys() and self._unchanged(group))
+            ):
+                found |= {n for n in group if n in self.live}
         return found - changed
 
     def _shares(self, reached: Mapping[int, Seal], other: str) -> bool:

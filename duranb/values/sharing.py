@@ -18,9 +18,10 @@ from duranb.code import looking
 from duranb.values import held, views
 from duranb.values.immutable import ATOMS, is_immutable, is_immutable_kind
 
-Seal = tuple[str, int] | None
+Seal = tuple[str, int, str] | None
 """What guards an object against changes: between two values that reach it under the same seal it is
-not shared. None: nothing does."""
+not shared. None: nothing does. The last part tells what can be changed in spite of that: one that
+is another than before was."""
 
 
 class Kinds(dict[type, Mapping[int, object] | None]):
@@ -120,12 +121,13 @@ def _guards(obj: Any) -> Iterator[tuple[Any, Seal]]:
     """What guards memory in an object of pandas', with its seal: itself, or its blocks."""
     pandas, kind = sys.modules["pandas"], type(obj)
     if issubclass(kind, getattr(pandas, "Index", ())):
-        references = looking.own(obj).get("_references")
-        yield obj, ("pandas", id(references) if references is not None else 0)
+        own = looking.own(obj)
+        references, names = own.get("_references"), own.get("_names", own.get("_name"))
+        yield obj, ("pandas", id(references) if references is not None else 0, repr(names))
     elif kind.__module__ == _MANAGERS and int(pandas.__version__.partition(".")[0]) >= 3:
         # Before that it only copies on write where it is told to.
         for block in obj.blocks:
-            yield block, ("pandas", id(block.refs))
+            yield block, ("pandas", id(block.refs), "")
 
 
 _MANAGERS = "pandas.core.internals.managers"

@@ -83,6 +83,20 @@ def test_plain_durable_and_restored_show_the_same(kernels: Callable[..., Kernel]
     assert lives.restored_beside_first().differing == []
 
 
+def test_errors_that_were_only_shown_are_shown_again(kernels: Callable[..., Kernel]) -> None:
+    """Of a value that cannot be displayed, and by who asks for it: the cell went on."""
+    lives = live(
+        kernels,
+        [
+            "try:\n    1 / 0\nexcept ZeroDivisionError:\n    get_ipython().showtraceback()",
+            "class Fails:\n    def _repr_html_(self):\n        raise ValueError('no')\nFails()",
+        ],
+    )
+    assert lives.restored_beside_first().differing == []
+    shown = [text for cell in lives.restored for kind, text in cell if kind == "error"]
+    assert ["ZeroDivisionError" in shown[0], "ValueError" in shown[1]] == [True, True]
+
+
 def test_what_is_written_to_descriptors_is_the_cells(
     kernels: Callable[..., Kernel], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -180,6 +180,20 @@ def test_what_a_module_of_the_project_holds_is_changed_by_it(
     del sys.modules["registry_of_mine"]
 
 
+def test_all_that_have_an_index_change_with_its_names(kernel: Kernel) -> None:
+    """pandas lets them be changed in place, and what is in it not: frames that have the very index
+    change with it, and share no state otherwise."""
+    kernel.run(
+        "import pandas as pd\npairs = pd.MultiIndex.from_tuples([(1, 'a'), (2, 'b')])\n"
+        "s = pd.Series([1, 2], index=pairs)\nt = pd.Series([3, 4], index=pd.Index([7, 8]))",
+    )
+    kernel.run("frame = pd.DataFrame({'n': s})\nother = t * 2", loads={"s", "t"})
+    assert set(kernel.run("s.iloc[0] = 5", loads={"s"}).changed) == {"s"}
+    assert set(kernel.run("frame.index.names = ['n', 'x']", loads={"frame"}).changed) >= {"s"}
+    assert set(kernel.run("t.index.name = 'k'", loads={"t"}).changed) == {"t", "other"}
+    assert set(kernel.run("t.iloc[0] = 6", loads={"t"}).changed) == {"t"}
+
+
 @pytest.mark.parametrize("own", [True, False], ids=["duranb's", "somebody's"])
 def test_a_timer_may_call_anything_unless_it_is_our_own(kernel: Kernel, own: bool) -> None:
     """While one waits, every name is looked at; not for the one that ends a process of duranb's
