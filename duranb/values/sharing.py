@@ -15,8 +15,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from duranb.code import looking
+from duranb.code.looking import written
 from duranb.values import held, views
-from duranb.values.immutable import ATOMS, is_immutable, is_immutable_kind
+from duranb.values.immutable import ATOMS, is_atom, is_immutable, is_immutable_kind
 
 Seal = tuple[str, int, str] | None
 """What guards an object against changes: between two values that reach it under the same seal it is
@@ -122,8 +123,8 @@ def _guards(obj: Any) -> Iterator[tuple[Any, Seal]]:
     pandas, kind = sys.modules["pandas"], type(obj)
     if issubclass(kind, getattr(pandas, "Index", ())):
         own = looking.own(obj)
-        references, names = own.get("_references"), own.get("_names", own.get("_name"))
-        yield obj, ("pandas", id(references) if references is not None else 0, repr(names))
+        references = own.get("_references")
+        yield obj, ("pandas", id(references) if references is not None else 0, _names(own))
     elif kind.__module__ == _MANAGERS and int(pandas.__version__.partition(".")[0]) >= 3:
         # Before that it only copies on write where it is told to.
         for block in obj.blocks:
@@ -131,6 +132,12 @@ def _guards(obj: Any) -> Iterator[tuple[Any, Seal]]:
 
 
 _MANAGERS = "pandas.core.internals.managers"
+
+
+def _names(index: Mapping[str, Any]) -> str:
+    """The names of an index with these attributes, as far as they are told without asking them."""
+    names = index["_names"] if "_names" in index else [index.get("_name")]
+    return " ".join(written(n) if is_atom(n) else str(id(n)) for n in list(names))
 
 
 def _parts(root: Any) -> Iterator[object]:
