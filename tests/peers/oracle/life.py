@@ -162,7 +162,8 @@ def _outputs(messages: list[tuple[str, Any]]) -> tuple[list[Any], list[str], boo
                 found.append(["stream", content["name"], content["text"]])
         elif kind == "error":
             failed = True
-            found.append(["error", content["ename"], content["evalue"]])
+            too_deep = content["ename"] == "RecursionError"  # where that is met first is chance
+            found.append(["error", content["ename"], "" if too_deep else content["evalue"]])
         elif "duranb-line" in str(content.get("data", {}).get("text/html", "")):
             notices.append(content["data"]["text/plain"])
         else:

@@ -395,11 +395,12 @@ class _Painter:
         for group in _overlapping(self._arrays):
             if len(group) > 1:
                 start = min(low for _, low, _ in group)
-                for path, low, _ in group:
+                with_path = min(path for path, _, _ in group)
+                for path, low, _ in sorted(group):  # where they lie is chance
                     name = re.split(r"[^\w]", path, maxsplit=1)[0]
-                    text = f"{path} shares memory with {group[0][0]} at {low - start}"
+                    text = f"{path} shares memory with {with_path} at {low - start}"
                     found.setdefault(name, []).append(text)
-        return found
+        return {name: sorted(lines) for name, lines in found.items()}
 
 
 def _overlapping(arrays: Iterable[tuple[str, int, int]]) -> list[list[tuple[str, int, int]]]:
