@@ -32,3 +32,11 @@ def tame(text: str) -> str:
 def one_line(text: str) -> str:
     """The same as one line: a name cannot pose as a sentence of duranb's."""
     return tame(re.sub(r"\s*[\r\n]+\s*", " ", text))
+
+
+_COLORS = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def uncolored(text: str) -> str:
+    """The same without a terminal's colors, as IPython's tracebacks have them."""
+    return _COLORS.sub("", text)

@@ -126,7 +126,7 @@ class Settings:
         return now is not None and now.get(key) is TOLD
 
     def _apply(self, content: dict[str, Any]) -> list[str]:
-        missing = [f"the setting {name}" for name in content["lost"] if not self._is_there(name)]
+        missing = [_named(lost) for lost in content["lost"] if not self._is_there(lost)]
         # Older stores have the names of variables of the environment here.
         missing += [f"${n}" for n in content.get("environment", ()) if n not in os.environ]
         for name, changed in content["changes"].items():
@@ -136,6 +136,16 @@ class Settings:
             except Exception as error:  # a library's own code, perhaps of another version
                 missing.append(f"the settings of {name} ({type(error).__name__}: {error})")
         return missing
+
+
+def _named(lost: str) -> str:
+    """What could not be kept of a setting, in a user's words."""
+    group, _, key = lost.partition(": ")
+    return f"{_SAID[group]} {key}" if group in _SAID else f"the setting {lost}"
+
+
+_SAID = {"caches": "the cache of"}
+"""How what is no setting to a user is named, by its group."""
 
 
 # -- values as JSON ----------------------------------------------------------------------------

@@ -12,7 +12,6 @@ import contextlib
 import json
 import os
 import queue
-import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -38,6 +37,7 @@ from duranb.runner.parameters import inject
 from duranb.runner.told import masked
 from duranb.store import StoreView, is_store, store_path
 from duranb.store.paths import real
+from duranb.terminal import uncolored
 from duranb.views.status import differing
 
 DONE, FAILED, WAITING, INTERRUPTED = 0, 1, 75, 130
@@ -55,8 +55,6 @@ GRACE = 3.0
 CHECKING = 1.0
 """Seconds at the end of a run in which what was stored is checked, at most; ``DURANB_CHECK`` is
 another number of them, 0 for no check at all."""
-
-_ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @dataclass(frozen=True)
@@ -409,7 +407,7 @@ def step_of(source: str) -> str:
 
 def _stopped(notebook: Path, error: CellExecutionError, died: int) -> RunResult:
     if error.ename == WAITS:
-        return RunResult(WAITING, died, _ANSI.sub("", error.evalue))
+        return RunResult(WAITING, died, uncolored(error.evalue))
     said = told(error)
     if error.ename == "StdinNotImplementedError":
         said += (
@@ -426,7 +424,7 @@ def _stopped(notebook: Path, error: CellExecutionError, died: int) -> RunResult:
 def told(error: CellExecutionError) -> str:
     """What a failed cell says: duranb's own errors their message, all others their traceback."""
     text = error.evalue if error.ename in PLAIN else str(error)
-    return _ANSI.sub("", text).rstrip()
+    return uncolored(text).rstrip()
 
 
 def _history(notebook: Path, *, trusted: bool = False) -> History:

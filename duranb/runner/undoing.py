@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
+from duranb.terminal import uncolored
+
 NOTHING = "nothing stands that this run did"
 """How ``compensate --all`` begins to say that there is nothing to undo."""
-
-_ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def after_failure(client: NotebookClient, document: nbformat.NotebookNode, failed: int) -> str:
@@ -44,7 +43,7 @@ def _compensate(
     try:
         said = _run(client, document, f"%duranb compensate {which}--yes")
     except CellExecutionError as error:
-        told = _ANSI.sub("", error.evalue)
+        told = uncolored(error.evalue)
         if told.startswith(NOTHING):
             return True, "nothing that the run did had to be undone"
         return False, f"what the run did is not all undone: {told}"

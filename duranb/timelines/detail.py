@@ -18,6 +18,7 @@ from duranb.record.history import History
 from duranb.record.kinds import Kind
 from duranb.record.model import Attempt, Call, CallStatus, Execution, Origin
 from duranb.record.ways import account
+from duranb.terminal import uncolored
 from duranb.timelines.asked import Asked, open_questions
 
 MOST_TEXT = 60_000
@@ -326,7 +327,7 @@ def _messages(artifacts: Artifacts, digest: str) -> tuple[list[Printed | Display
 
 
 _IN_THE_OUTPUT_AREA = frozenset(
-    {"stream", "display_data", "execute_result", "update_display_data", "clear_output"}
+    {"stream", "display_data", "execute_result", "update_display_data", "clear_output", "error"}
 )
 
 
@@ -365,6 +366,8 @@ def _message(message: dict[str, Any]) -> Printed | Displayed:
     content = message.get("content", {})
     if message.get("type") == "stream":
         return Printed(stream=content.get("name", "stdout"), text=_cut(content.get("text", "")))
+    if message.get("type") == "error":
+        return Printed(stream="stderr", text=_cut(uncolored("\n".join(content["traceback"]))))
     data = content.get("data", {})
     kept = {k: data[k] for k in ("text/html", "text/plain", "image/png", "image/jpeg") if k in data}
     kept = {k: "".join(v) if isinstance(v, list) else v for k, v in kept.items()}

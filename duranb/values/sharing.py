@@ -21,8 +21,8 @@ from duranb.values.immutable import ATOMS, is_atom, is_immutable, is_immutable_k
 
 Seal = tuple[str, int, str] | None
 """What guards an object against changes: between two values that reach it under the same seal it is
-not shared. None: nothing does. The last part tells what can be changed in spite of that: one that
-is another than before was."""
+not shared. None: nothing does. The last part tells what can be changed all the same, as the names
+of an index can: where it is not what it was, everything under this guard has changed."""
 
 
 class Kinds(dict[type, Mapping[int, object] | None]):

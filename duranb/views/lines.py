@@ -93,22 +93,10 @@ def behind(name: str, steps: Sequence[str]) -> str:
 
 def not_set(missing: Sequence[str]) -> str:
     """What a step had set beside its variables, and what restoring it has not."""
-    cached = [each.removeprefix(_CACHES) for each in missing if each.startswith(_CACHES)]
-    others = [each for each in missing if not each.startswith(_CACHES)]
-    line = ""
-    if others:
-        line += (
-            f" · it had also set {', '.join(others)}, which is not so here: set it in a plain cell"
-        )
-    if cached:
-        line += (
-            f" · what {', '.join(cached)} had cached is not here: the next call works it out again"
-        )
-    return line
-
-
-_CACHES = "the setting caches: "
-"""How what functions have cached is told among settings."""
+    return (
+        f" · it had also set {', '.join(missing)}, which is not so here: a plain cell may do that "
+        "again"
+    )
 
 
 def shown_otherwise(step: str, libraries: Sequence[str]) -> str:

@@ -65,7 +65,8 @@ def test_first_execution_has_nothing_to_compare_with() -> None:
 
 
 def test_output_area_is_as_the_cell_left_it() -> None:
-    """Cleared output is gone, updated displays show their last state, images leave HTML out."""
+    """Cleared output is gone, updated displays show their last state, images leave HTML out, and an
+    error that was shown is a text."""
     told = story.Story()
     told.tell(e.RunStarted(run="r"))
     number = told.start("show", "…")
@@ -79,11 +80,13 @@ def test_output_area_is_as_the_cell_left_it() -> None:
         shown("display_data", {"text/plain": "0 %"}, "bar"),
         shown("update_display_data", {"text/plain": "100 %"}, "bar"),
         shown("display_data", {"image/png": "AAAA", "text/html": "<img>", "text/plain": "fig"}),
+        {"type": "error", "content": {"traceback": ["\x1b[31mTraceback\x1b[39m", "E: no"]}},
     ]
     told.complete(number, {}, messages=messages)
     assert msgspec.to_builtins(look(told, number).messages) == [
         {"data": {"text/plain": "100 %"}},
         {"data": {"image/png": "AAAA", "text/plain": "fig"}},
+        {"stream": "stderr", "text": "Traceback\nE: no"},
     ]
 
 
