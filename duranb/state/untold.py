@@ -12,11 +12,11 @@ import inspect
 import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, cast
 
 from duranb.code import identity
 from duranb.code.fingerprint import Reach, Uses
+from duranb.code.kinds import once_a_class
 from duranb.code.looking import dict_of, is_a, mro_of
 from duranb.state.beside import Beside, looked_at, reached
 from duranb.values import canonical
@@ -101,7 +101,7 @@ def gives(value: object) -> bool:
     return _gives(kind)
 
 
-@lru_cache(maxsize=4096)
+@once_a_class
 def _gives(kind: Any) -> bool:
     if kind is types.CoroutineType:
         return True
