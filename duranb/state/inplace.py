@@ -183,7 +183,12 @@ def again(
                 states.append((number, content))
     globals_ = loaded[_GLOBALS]
     if stand_for:
-        result, states, globals_ = copied(capture, [result, states, globals_], stand_for)
+        try:
+            result, states, globals_ = copied(capture, [result, states, globals_], stand_for)
+        except BaseException as error:  # of any kind: pickling runs the values' own code
+            if not own_failure(error):
+                raise
+            raise NotAlike from error  # what it holds goes by itself, and not apart from it
     for number, content in states:
         _give(content, met[number])
     for number, part in memory:
