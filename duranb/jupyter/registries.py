@@ -15,11 +15,11 @@ import types
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import islice, starmap
 from operator import call, is_
 from typing import Any
 
+from duranb.code.kinds import once_a_class
 from duranb.code.looking import dict_of, is_a, is_class, module_of, mro_of, name_of, own, which
 from duranb.code.mentions import Chain
 from duranb.jupyter.told import TOLD
@@ -158,7 +158,7 @@ def _is_container(value: object) -> bool:
     return _is_sized(kind)
 
 
-@lru_cache(maxsize=4096)
+@once_a_class
 def _is_sized(kind: Any) -> bool:
     if not issubclass(kind, _KINDS):
         return False
