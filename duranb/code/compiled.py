@@ -14,6 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from duranb.code.kinds import once_a_class
+
 Options = dict[str, Any]
 
 
@@ -85,7 +87,7 @@ def settled(function: types.FunctionType, reduced: Any) -> Any:
     return make, arguments, ({**attributes, **{n: {} for n in forgotten}}, slots), *rest
 
 
-@functools.lru_cache(maxsize=4096)
+@once_a_class
 def _recipe_of(kind: type) -> str:
     name = f"{kind.__module__}.{kind.__qualname__}"
     return name if name in _RECIPES else ""
@@ -95,7 +97,7 @@ _CACHES: dict[str, Options] = {"click.core.Command": {"_help_option": None}}
 """Attributes in which objects around functions keep what they worked out, as they were at first."""
 
 
-@functools.lru_cache(maxsize=4096)
+@once_a_class
 def _caches_of(kind: type) -> Options:
     names = (f"{c.__module__}.{c.__qualname__}" for c in kind.__mro__)
     return next((_CACHES[n] for n in names if n in _CACHES), {})

@@ -10,7 +10,6 @@ import builtins
 import functools
 import sys
 import types
-import weakref
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -24,6 +23,7 @@ from duranb.code import compiled, identity
 from duranb.code.bytecode import CodeNames, code_names
 from duranb.code.deep import deeply
 from duranb.code.identity import captured, of_class, of_function
+from duranb.code.kinds import OfClasses
 from duranb.code.looking import (
     bases_of,
     is_a,
@@ -115,7 +115,7 @@ class Uses:
     def __init__(self, live: dict[str, Any], root: Path) -> None:
         self.live = live
         self.modules = ProjectModules(root, of_tree)
-        self._sorts: weakref.WeakKeyDictionary[type, str] = weakref.WeakKeyDictionary()
+        self._sorts = OfClasses[str]()
 
     def of(self, names: Iterable[str], imports: Iterable[str] = ()) -> Reach:
         """What is reached from these global names, and through ``imports`` (absolute names)."""

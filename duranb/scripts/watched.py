@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import sys
+import types
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from duranb.code.fingerprint import Reach
-from duranb.code.looking import own_failure
+from duranb.code.looking import is_a, own_failure
 from duranb.errors import StepError
 from duranb.scripts.nodes import Node, Promise
 from duranb.session.session import Session
@@ -23,6 +26,7 @@ from duranb.state.capture import reduction
 from duranb.state.untold import Untold
 from duranb.values import codec
 from duranb.values.immutable import is_atom
+from duranb.values.within import objects_within, within
 
 
 class Watched:
@@ -56,7 +60,12 @@ class Watched:
         live = self._namespace.live
         data = common.keys() - reach.uses.keys()
         before |= {n: self._namespace.version_of(live.get(n)) for n in data}
+        entangled = self._entangled(node, given, reach)
+        theirs = [self._namespace.version_of(each.parts) for each in entangled]
         yield
+        for each, version in zip(entangled, theirs, strict=True):
+            if self._namespace.version_of(each.parts) != version:
+                raise _unordered(each.name, node.name, each.other)
         for name, version in before.items():
             value = given[name] if name in shared else live.get(name)
             if self._namespace.version_of(value) != version:
@@ -94,6 +103,26 @@ class Watched:
             other = self._nodes[index]
             for name in own & self._globals(other):
                 found.setdefault(name, other.name)
+        return found
+
+    def _entangled(self, node: Node, given: dict[str, Any], reach: Reach) -> list[_Entangled]:
+        """What the node reaches and a node beside it too, as a part of another variable."""
+        live = self._namespace.live
+        own = self._names(reach) | self._handed(node)
+        mine = [*given.values(), *(live[n] for n in own if n in live)]
+        seen: set[str] = set()
+        found: list[_Entangled] = []
+        parts: dict[int, object] | None = None
+        for index in self._beside[node.index]:
+            other = self._nodes[index]
+            for name in sorted((self._globals(other) & live.keys()) - own - seen):
+                seen.add(name)
+                if is_atom(live[name]) or is_a(live[name], types.ModuleType):
+                    continue
+                parts = _parts_of(mine, live) if parts is None else parts
+                theirs = _parts_of([live[name]], live)
+                if common := [part for number, part in parts.items() if number in theirs]:
+                    found.append(_Entangled(name, other.name, _outermost(common, live)))
         return found
 
     def _globals(self, node: Node) -> frozenset[str]:
@@ -144,6 +173,32 @@ class Watched:
                 reached = {id(value): None}
             self._inside[promise] = frozenset(reached)
         return self._inside[promise]
+
+
+@dataclass(frozen=True)
+class _Entangled:
+    """The ``parts`` of a variable of the module, read by an ``other`` node, that are parts of what
+    a node beside it reaches."""
+
+    name: str
+    other: str
+    parts: list[object]
+
+
+def _parts_of(values: list[Any], live: dict[str, Any]) -> dict[int, object]:
+    """The objects in values, by their ids, that one who has them could change."""
+    found = objects_within([v for v in values if not is_atom(v)], sys.maxsize, live) or {}
+    code = (type, types.FunctionType, types.ModuleType)
+    return {number: part for number, part in found.items() if not is_a(part, *code)}
+
+
+def _outermost(parts: list[object], live: dict[str, Any]) -> list[object]:
+    """Those that are in none of the others."""
+    inside: set[int] = set()
+    for part in parts:
+        if id(part) not in inside:
+            inside |= (within([part], sys.maxsize, live) or set()) - {id(part)}
+    return [part for part in parts if id(part) not in inside]
 
 
 def _unordered(name: str, node: str, other: str) -> StepError:

@@ -132,10 +132,10 @@ def _of(uses: Uses, value: object) -> str:
         return "gone"
     if type(value) is ContextVar:
         return f"context variable with {_of(uses, value.get(GONE))}"
-    return canonical.short(value, uses.live, _told) or f"object {id(value)}"
+    return canonical.short(value, uses.live, looked_at) or f"object {id(value)}"
 
 
-def _told(value: Any) -> tuple[Any, ...] | None:
+def looked_at(value: Any) -> tuple[Any, ...] | None:
     """How a value is looked at. A client, a lock, an event that factories make is another with each
     use, and nobody wants that done again."""
     kind = type(value)

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from duranb.code.looking import is_a, own_failure
+from duranb.code.looking import own_failure
 from duranb.code.moving import steady
 from duranb.record.events import Binding
 from duranb.state import alive, randomness
@@ -25,7 +25,7 @@ from duranb.state.linking import copied, parts
 from duranb.state.overlapping import fits, looked_at, lying_in
 from duranb.state.placeholder import Placeholder
 from duranb.state.unstorable import is_unstorable
-from duranb.state.untold import gives, is_begun
+from duranb.state.untold import gives, is_begun, is_definition
 from duranb.values import contents
 from duranb.values.immutable import is_atom, is_immutable
 from duranb.values.views import is_array
@@ -39,9 +39,7 @@ _LYING = "\0lying"
 
 def can_change(value: object) -> bool:
     """Whether a function can change a value in place so that another one can tell."""
-    if is_a(value, types.FunctionType):
-        return cast(types.FunctionType, value).__closure__ is not None
-    return not is_atom(value) and not is_a(value, type)
+    return not is_atom(value) and not is_definition(value)
 
 
 class NotAlike(Exception):

@@ -6,7 +6,6 @@ and passwords are never part of it: clients find theirs where they found them th
 
 from __future__ import annotations
 
-import functools
 import io
 import logging
 import multiprocessing
@@ -20,6 +19,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from duranb.code.kinds import once_a_class
 from duranb.code.looking import full_name, mro_of, qualname_of
 from duranb.state import adapters, revealing
 from duranb.state.adapters import secrets
@@ -156,7 +156,7 @@ _NEVER = {
 """What can be pickled by its attributes, and would not be what it was."""
 
 
-@functools.lru_cache(maxsize=4096)
+@once_a_class
 def _why_never(kind: type) -> str:
     return next((_NEVER[n] for n in map(full_name, mro_of(kind)) if n in _NEVER), "")
 

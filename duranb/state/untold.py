@@ -12,13 +12,14 @@ import inspect
 import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from duranb.code import identity
 from duranb.code.fingerprint import Reach, Uses
+from duranb.code.kinds import once_a_class
 from duranb.code.looking import dict_of, is_a, mro_of
-from duranb.state.beside import Beside, reached
+from duranb.state.beside import Beside, looked_at, reached
+from duranb.values import canonical
 
 ADVICE = (
     "it is, or holds, state of this process (attributes, defaults, how far it has come, a variable "
@@ -31,11 +32,13 @@ ADVICE = (
 @dataclass
 class Untold:
     """The classes and functions that a function reaches, and the generators, as they were when this
-    was made: ``before`` has their identities by name. ``beside`` is what lies beside variables."""
+    was made: ``before`` has their versions by name. ``beside`` is what lies beside variables."""
 
     live: dict[str, Any]
     fn: Callable[..., Any]
     before: dict[str, str]
+    holding: set[str]
+    """Those of which more than their code counts."""
     generators: list[str]
     beside: Beside
 
@@ -48,11 +51,13 @@ class Untold:
         if beside is None:
             data = [uses.live[n] for n in reach.data if n in uses.live]
             beside = Beside.now(uses, fn, reached(uses, reach, names=reach.data), data)
-        names = reach.uses.keys() - reach.stores
-        before = {n: reach.uses[n] for n in names if n in uses.live}
-        before[_name(fn)] = _own(fn)
+        live, names = uses.live, reach.uses.keys() - reach.stores
+        before = {n: reach.uses[n] for n in names if n in live}
+        holding = {n for n in reach.data - reach.stores if is_definition(live.get(n))}
+        before |= {n: _with_its_values(live[n], live) for n in holding}
+        before[_name(fn)] = _own(fn, live)
         found = [n for n in reach.data if is_a(uses.live.get(n), types.GeneratorType)]
-        return cls(uses.live, fn, before, found, beside)
+        return cls(uses.live, fn, before, holding, found, beside)
 
     def altered(self) -> list[str]:
         """The names of those that are not what they were, or may have been gone through, with those
@@ -66,15 +71,27 @@ class Untold:
     def _definitions(self) -> Iterator[str]:
         for name, was in self.before.items():
             if name == _name(self.fn):
-                now = _own(self.fn)
+                now = _own(self.fn, self.live)
+            elif name not in self.live:
+                continue
+            elif name in self.holding:
+                now = _with_its_values(self.live[name], self.live)
             else:
-                now = identity.of_callable(self.live[name]) if name in self.live else was
+                now = identity.of_callable(self.live[name])
             if now != was:
                 yield name
 
     def _begun(self, name: str) -> bool:
         value = self.live.get(name)
         return isinstance(value, types.GeneratorType) and is_begun(value)
+
+
+def is_definition(value: object) -> bool:
+    """Whether a value is a class, or a function without variables of its own: it may hold values
+    (attributes, defaults), and nothing puts another state into it."""
+    if is_a(value, types.FunctionType):
+        return cast(types.FunctionType, value).__closure__ is None
+    return is_a(value, type)
 
 
 def gives(value: object) -> bool:
@@ -84,7 +101,7 @@ def gives(value: object) -> bool:
     return _gives(kind)
 
 
-@lru_cache(maxsize=4096)
+@once_a_class
 def _gives(kind: Any) -> bool:
     if kind is types.CoroutineType:
         return True
@@ -104,6 +121,18 @@ def _name(fn: Callable[..., Any]) -> str:
     return getattr(fn, "__name__", "")
 
 
-def _own(fn: Callable[..., Any]) -> str:
+def _own(fn: Callable[..., Any], live: dict[str, Any]) -> str:
     """The attributes of the function itself: what else it holds is among what it is given."""
-    return identity.of_callable(dict(getattr(fn, "__dict__", {})))
+    return canonical.version(dict(getattr(fn, "__dict__", {})), live, looked_at)
+
+
+def _with_its_values(value: Any, live: dict[str, Any]) -> str:
+    """The identity of a class or function with the versions of what it holds and that tells by the
+    type only: a deque among a class's attributes, a table among defaults, a counter."""
+    held = [_version(each, live) for each in identity.captured(value)]
+    return " ".join([identity.of_callable(value), *held])
+
+
+def _version(value: object, live: dict[str, Any]) -> str:
+    found = canonical.version(value, live, looked_at)
+    return f"begun {found}" if gives(value) and is_begun(value) else found

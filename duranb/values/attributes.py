@@ -9,12 +9,12 @@ from __future__ import annotations
 import gc
 import types
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from sys import getrefcount
 from typing import Any
 
 import cloudpickle
 
+from duranb.code.kinds import once_a_class
 from duranb.code.looking import dict_of, module_of, mro_of
 from duranb.values.hidden import is_hidden
 from duranb.values.within import within
@@ -71,7 +71,7 @@ def give(obj: Any, state: tuple[dict[str, Any] | None, dict[str, Any] | None]) -
         object.__setattr__(obj, name, value)
 
 
-@lru_cache(maxsize=4096)
+@once_a_class
 def _getter(kind: Any) -> Callable[[Any], Any] | None:
     """What gives the dict of an instance; None for classes whose instances have none, or that say
     themselves how they are pickled."""

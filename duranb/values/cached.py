@@ -11,6 +11,7 @@ import functools
 from typing import Any
 
 from duranb.code import looking
+from duranb.code.kinds import once_a_class
 from duranb.values import held
 
 
@@ -28,7 +29,7 @@ def reduction(value: Any) -> tuple[Any, ...] | None:
     return None if state is None else (*reduced[:2], state, *reduced[3:])
 
 
-@functools.lru_cache(maxsize=4096)
+@once_a_class
 def _properties(kind: type) -> frozenset[str]:
     if any(getattr(kind, n) is not getattr(object, n) for n in ("__reduce_ex__", "__reduce__")):
         return frozenset()

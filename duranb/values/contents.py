@@ -12,9 +12,10 @@ import collections
 import datetime
 import decimal
 from collections.abc import Iterable
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, NamedTuple
 
+from duranb.code.kinds import once_a_class
 from duranb.code.looking import dict_of, module_of, mro_of
 from duranb.code.moving import in_one_go
 from duranb.values import leftover, untouched
@@ -63,7 +64,7 @@ class Content(NamedTuple):
     pairs: tuple[tuple[Any, Any], ...]
 
 
-@lru_cache(maxsize=4096)
+@once_a_class
 def runs_code(kind: Any) -> bool:
     """Whether making an instance of a container's, or a date's, class and putting its content there
     runs code of the user's; not where the class says itself how that is done."""

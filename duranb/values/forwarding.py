@@ -7,9 +7,9 @@ no ``client`` yet, and pickle asks a new object for ``__setstate__`` before it g
 from __future__ import annotations
 
 import copyreg
-from functools import lru_cache
 from typing import Any
 
+from duranb.code.kinds import once_a_class
 from duranb.code.looking import dict_of, mro_of
 
 _NEW: Any = copyreg.__newobj__  # type: ignore[attr-defined]
@@ -40,7 +40,7 @@ def put(obj: Any, state: Any) -> None:
         object.__setattr__(obj, name, value)
 
 
-@lru_cache(maxsize=4096)
+@once_a_class
 def forwards(kind: Any) -> bool:
     bases = [base for base in mro_of(kind) if base is not object]
     asked = any("__getattr__" in dict_of(base) for base in bases)

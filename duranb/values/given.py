@@ -9,9 +9,9 @@ where it belongs.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
+from duranb.code.kinds import once_a_class
 from duranb.code.looking import dict_of, module_of, mro_of
 from duranb.values import leftover
 from duranb.values.attributes import give
@@ -62,7 +62,7 @@ def _leads_nowhere(value: Any) -> bool:
     return is_atom(value) or (kind in (tuple, frozenset) and all(map(_leads_nowhere, value)))
 
 
-@lru_cache(maxsize=4096)
+@once_a_class
 def runs_code(kind: Any) -> bool:
     """Whether giving an instance its state runs code of the user's, or needs it."""
     bases = mro_of(kind)
@@ -72,7 +72,7 @@ def runs_code(kind: Any) -> bool:
     return sets or runs_hash(kind)
 
 
-@lru_cache(maxsize=4096)
+@once_a_class
 def runs_hash(kind: Any) -> bool:
     """Whether to hash an instance runs code of the user's."""
     return in_python(_first(kind, "__hash__"))

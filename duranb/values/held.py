@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import compress
 from typing import Any
 
+from duranb.code.kinds import once_a_class
 from duranb.code.looking import module_of as home_of, own as own_of, which
 from duranb.text.credentials import is_secret_field
 from duranb.values.immutable import ATOMS, is_immutable_kind, is_imported
@@ -174,7 +175,7 @@ def by_classes(kinds: Iterable[type]) -> set[int]:
     return {id(attributes.get(name)) for attributes, name in found}
 
 
-@functools.lru_cache(maxsize=1024)
+@once_a_class
 def _in_classes(kind: type) -> tuple[tuple[type, tuple[str, ...]], ...]:
     found = []
     for cls in kind.__mro__:

@@ -12,11 +12,11 @@ import enum
 import sys
 import types
 import weakref
-from functools import lru_cache
 from typing import Any, cast
 
 import cloudpickle
 
+from duranb.code.kinds import once_a_class
 from duranb.code.looking import dict_of, full_name, is_a, module_of, mro_of, own
 from duranb.values import untouched
 
@@ -73,7 +73,7 @@ def slots_of(obj: Any) -> dict[str, Any]:
     return found
 
 
-@lru_cache(maxsize=4096)
+@once_a_class
 def _slot_names(kind: Any) -> tuple[str, ...]:
     own_slots = dict_of(kind)
     if "__slots__" not in own_slots:
@@ -113,12 +113,12 @@ def _attributes(obj: Any, kind: Any) -> dict[str, Any]:
     return {}
 
 
-@lru_cache(maxsize=4096)
+@once_a_class
 def _is_masked(kind: Any) -> bool:
     return "numpy.ma.MaskedArray" in map(full_name, mro_of(kind))
 
 
-@lru_cache(maxsize=4096)
+@once_a_class
 def _leaves_out(kind: Any) -> bool:
     """Whether a class is pickled as a built-in type says that it inherits from."""
     if issubclass(kind, enum.Enum) or kind in cloudpickle.Pickler.dispatch_table:

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import copyreg
 import types
-from functools import lru_cache
 from typing import Any
 
+from duranb.code.kinds import once_a_class
 from duranb.code.looking import dict_of, module_of, mro_of
 from duranb.values import untouched
 
@@ -70,7 +70,7 @@ def of_builtin(kind: Any, name: str) -> Any:
     return next(method for method in _all(kind, name) if not in_python(method))
 
 
-@lru_cache(maxsize=4096)
+@once_a_class
 def has_own_init(kind: Any) -> bool:
     """Whether making an error runs an ``__init__`` in Python, and the class leaves it to Python how
     that is done."""
@@ -78,7 +78,7 @@ def has_own_init(kind: Any) -> bool:
     return in_python(_all(kind, "__init__")[0]) and not own
 
 
-@lru_cache(maxsize=4096)
+@once_a_class
 def has_own(kind: Any) -> bool:
     """Whether making an instance runs code of the notebook's, and no other code in Python, and the
     class leaves it to Python how that is done."""

@@ -6,9 +6,9 @@ special ways of pickling is theirs is found out once for their class.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
+from duranb.code.kinds import once_a_class
 from duranb.code.looking import dict_of, module_of, mro_of
 from duranb.values import forwarding, newborn, undisturbed
 
@@ -22,7 +22,7 @@ def is_ordinary(kind: type) -> bool:
     return _is_ordinary(kind)  # type: ignore[arg-type, unused-ignore]
 
 
-@lru_cache(maxsize=4096)
+@once_a_class
 def _is_ordinary(kind: Any) -> bool:
     undisturbed.note_slots(kind)
     bases = mro_of(kind)[:-1]

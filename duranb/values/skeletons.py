@@ -18,8 +18,15 @@ from typing import Any, NamedTuple
 
 import cloudpickle.cloudpickle as cloudpickle
 
+from duranb.code.kinds import OfClasses
 from duranb.code.looking import name_of
 from duranb.values import held
+
+_numbered = OfClasses[str]()
+_numbered.update(cloudpickle._DYNAMIC_CLASS_TRACKER_BY_CLASS)
+# cloudpickle's own map finds the number of one class for another that its metaclass calls equal,
+# and that one is loaded in its place.
+cloudpickle._DYNAMIC_CLASS_TRACKER_BY_CLASS = _numbered
 
 
 def of_generic(cls: Any) -> Any:

@@ -14,12 +14,12 @@ import io
 import itertools
 import types
 from collections.abc import Collection, Mapping
-from functools import lru_cache
 from operator import is_not
 from typing import Any
 
 import cloudpickle
 
+from duranb.code.kinds import once_a_class
 from duranb.code.looking import dict_of, module_of, mro_of, name_of, own, own_failure
 from duranb.values import contents
 from duranb.values.held import installed
@@ -160,7 +160,7 @@ def _put_back(
         contents.refill(held, [(n, now[n]) for n in dict.fromkeys([*in_order, *now])])
 
 
-@lru_cache(maxsize=4096)
+@once_a_class
 def has_hooks(kind: Any) -> bool:
     """Whether pickling an instance of a class runs code in Python of its own."""
     found = (dict_of(base).get(name) for base in mro_of(kind) for name in _HOOKS)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from duranb.code import looking
-from duranb.values import mapped
+from duranb.values import fields, mapped
 
 _SMALL = 1024
 _MOST = 4
@@ -214,10 +214,10 @@ def reduction(array: Any, windows: Windows) -> tuple[Any, ...] | None:
     if wide and id(whole) not in windows.whole and not in_file:
         windows.note(whole, bounds)
         return None
-    start = _start(whole, bounds, array.dtype)
-    if start is None:
-        return None
     first = array.__array_interface__["data"][0]
+    start = _start(whole, bounds, array.dtype)
+    if start is None and (start := _start_of_records(whole, array)) is None:
+        return None
     return _view(array, (whole, array.shape, array.dtype, first - start, array.strides))
 
 
@@ -267,6 +267,22 @@ def _start(whole: Any, bounds: Bounds, dtype: Any) -> int | None:
     return start if start <= bounds[0] and bounds[1] <= end else None
 
 
+def _start_of_records(whole: Any, array: Any) -> int | None:
+    """The address of an owner's memory with objects in it; None where the view cannot be made of
+    it by the names of its fields."""
+    if is_memory(whole) or not whole.dtype.hasobject or not whole.dtype.names:
+        return None
+    if fields.has_arrays(whole.dtype):
+        return None
+    if not (whole.flags.c_contiguous or whole.flags.f_contiguous):
+        return None
+    flat, first = _flat(whole), array.__array_interface__["data"][0]
+    start: int = flat.__array_interface__["data"][0]
+    made = fields.part(flat, array.shape, array.dtype, first - start, array.strides)
+    found = None if made is None else made.__array_interface__["data"][0]
+    return start if found == first else None
+
+
 def load(
     whole: Any,
     shape: Any,
@@ -280,7 +296,10 @@ def load(
     import numpy
 
     flat = memory(whole) if is_memory(whole) else _flat(whole)
-    if dtype.hasobject:  # which no buffer can be
+    if flat.dtype.hasobject and flat.dtype.names:
+        made = fields.part(flat, shape, dtype, offset, strides)
+        made = made if kind is None else made.view(kind)
+    elif dtype.hasobject:  # which no buffer can be
         at = flat[offset // dtype.itemsize :]
         made = numpy.lib.stride_tricks.as_strided(at, shape, strides)
         made = made if kind is None else made.view(kind)

@@ -23,13 +23,21 @@ _Parts = Callable[[Any], Iterable[object]]
 
 
 def within(values: Sequence[object], most: int, without: object) -> set[int] | None:
-    """The ids of the objects that values hold, of types whose instances can change; ``without`` is
-    not looked into. None where there are more than ``most`` to go through, texts and numbers
+    """The ids of :func:`objects_within` values."""
+    found = objects_within(values, most, without)
+    return None if found is None else set(found)
+
+
+def objects_within(
+    values: Sequence[object], most: int, without: object
+) -> dict[int, object] | None:
+    """The objects that values hold by their ids, of types whose instances can change; ``without``
+    is not looked into. None where there are more than ``most`` to go through, texts and numbers
     included."""
     kinds = _Kinds()
     looked = 0
     seen = {id(without)}
-    found: set[int] = set()
+    found: dict[int, object] = {}
     level = list(values)
     while level:
         told = _held(level, kinds)
@@ -43,7 +51,7 @@ def within(values: Sequence[object], most: int, without: object) -> set[int] | N
                 del new[number]
         seen.update(new)
         level = list(new.values())
-        found.update(compress(new, map(kinds.change.__getitem__, kinds.of(level))))
+        found.update(compress(new.items(), map(kinds.change.__getitem__, kinds.of(level))))
     return found
 
 

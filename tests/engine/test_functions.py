@@ -395,6 +395,29 @@ ALTERED = {
         "return keep()",
     ),
     "a generator": ("kept = (n for n in range(1, 9))\n", "return next(kept)"),
+    "a class's deque": (
+        "import collections\nclass Kept:\n    xs = collections.deque()\n",
+        "Kept.xs.append(1)\n    return len(Kept.xs)",
+    ),
+    "an object of a class, by a method": (
+        "class Sum:\n    n = 0\n    def up(self):\n        self.n += 1\n        return self.n\n"
+        "class Kept:\n    sum = Sum()\n",
+        "return Kept().sum.up()",
+    ),
+    "a class's counter": (
+        "import itertools\nclass Kept:\n    ids = itertools.count(1)\n",
+        "return next(Kept.ids)",
+    ),
+    "a counter among defaults": (
+        "import collections\ndef keep(x, seen=collections.Counter()):\n    seen[x] += 1\n"
+        "    return seen[x]\n",
+        "return keep('a')",
+    ),
+    "a deque of a function": (
+        "import collections\ndef keep():\n    keep.xs.append(1)\n    return len(keep.xs)\n"
+        "keep.xs = collections.deque()\n",
+        "return keep()",
+    ),
 }
 
 

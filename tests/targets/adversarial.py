@@ -242,6 +242,40 @@ CASES: dict[str, Case] = {
         "print(x, y, f())",
         apart="f in place",
     ),
+    "a class with a deque and an object": case(
+        "from collections import deque\nclass Sum:\n    n = 0\nclass Log:\n"
+        "    items = deque()\n    sum = Sum()\n    def add(self, n):\n"
+        "        self.items.append(n)\n        self.sum.n += n\n        return self.sum.n",
+        "%%durable a\nx = Log().add(2)",
+        "%%durable b\ny = Log().add(x)",
+        "print(x, y, list(Log.items), Log.sum.n)",
+        apart="Log in place",
+    ),
+    "a class that counts": case(
+        "import itertools\nclass Job:\n    ids = itertools.count(1)\n"
+        "    def __init__(self): self.id = next(Job.ids)",
+        "%%durable a\njob = Job()\nx = job.id",
+        "%%durable b\ny = (x, Job().id)",
+        "print(job.id, y, Job().id)",
+        apart="Job in place",
+    ),
+    "a default that counts": case(
+        "from collections import Counter\ndef tally(w, seen=Counter()):\n    seen[w] += 1\n"
+        "    return dict(seen)",
+        "%%durable a\nx = tally('a')",
+        "%%durable b\ny = tally('b' if x else 'c')",
+        "print(x, y)",
+        apart="tally in place",
+    ),
+    "variables that share a list": case(
+        "log = []\nclass Agent:\n    def __init__(self, log): self.log = log\n"
+        "    def say(self, x):\n        self.log.append(x)\n        return len(self.log)\n"
+        "one, other = Agent(log), Agent(log)",
+        "%%durable a\nx = one.say('one')",
+        "%%durable b\ny = other.say('two')",
+        "print(x, y, log, one.log is other.log)",
+        loud="was changed in place",
+    ),
     "a generator of the module": case(
         "gen = (n for n in range(10))",
         "%%durable a\nx = next(gen)",

@@ -199,6 +199,16 @@ CASES = [
         "(M.made, type(A) is M, a.x, type(a) is A)",
     ),
     Case(
+        "classes that their metaclass calls equal",
+        "class M(type):\n    def __eq__(cls, other): return type(other) is M\n"
+        "    def __hash__(cls): return 1\n"
+        "class A(metaclass=M):\n    v = [1]\n    def __init__(self): self.a = 1\n"
+        "class B(metaclass=M):\n    v = [2]\n    __slots__ = ('b',)\nboth = [A(), B()]\n"
+        "both[1].b = 2",
+        "([type(x) is c for x, c in zip(both, (A, B))], A.__name__, B.__name__, A.v, B.v,"
+        " both[0].a, both[1].b, A is B)",
+    ),
+    Case(
         "slots",
         "import dataclasses\nclass A:\n    __slots__ = ('x', 'y', '__weakref__')\n"
         "a = A(); a.x = 1\n@dataclasses.dataclass(slots=True)\nclass D:\n    x: int = 1\nd = D(3)",

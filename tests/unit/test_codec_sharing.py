@@ -130,7 +130,11 @@ big = np.zeros(100_000)
 recs = np.rec.array([(1, 2.0), (3, 4.0)], dtype=[("a", int), ("b", float)])
 objs = np.array([1, "a", None, [3]], dtype=object)
 raw = bytearray(64)
+kinds = [("a", int), ("o", object), ("in", [("x", object), ("y", float)])]
+held = np.array([(n, [n], (str(n), n / 2)) for n in range(4)], dtype=kinds)
 views = {
+    "field": held["o"], "inner": held["in"]["y"][::-2], "some": held[["a", "in"]],
+    "rows": held[1:], "back rows": held[::-1], "records": held.view(np.recarray),
     "matrix": n.view(np.matrix), "masked": np.ma.array(n, mask=[0, 1, 0, 0, 0, 0], copy=False),
     "back": n[::-2], "window": big[5:9], "column": recs.a, "objects": objs[1:],
     "bytes": np.frombuffer(raw, np.int32), "closed": n[2:4],
@@ -139,12 +143,15 @@ views["closed"].flags.writeable = False
 """
 
 CHANGED = """
+held["a"][2] = 22; held["o"][1] = "other"; held["in"]["y"][3] = 0.25; held["in"]["x"][2] = {}
 n[4] = 44; big[7] = 77; recs.a[1] = 33; objs[2] = "new"; raw[0] = 5
 seen = (
     views["matrix"][0, 4], views["masked"][4], views["back"].tolist(), views["window"].tolist(),
     views["column"].tolist(), views["objects"].tolist(), int(views["bytes"][0]),
     views["closed"].tolist(), views["closed"].flags.writeable,
     str(type(views["matrix"])), str(views["masked"]),
+    [views[n].tolist() for n in ("field", "inner", "some", "rows", "back rows", "records")],
+    type(views["records"]), views["records"].o[1], held["o"].base is held,
 )
 """
 

@@ -142,6 +142,40 @@ def test_a_change_in_place_beside_a_reader_stops_the_script(tmp_path: Path) -> N
     assert "row was changed in place while left ran, and right reads it too" in done.stderr
 
 
+def test_a_change_of_what_two_variables_share_stops_the_script(tmp_path: Path) -> None:
+    """Each of two steps reads a variable of its own, and one list is in both: the script says so
+    rather than let chance decide."""
+    made = graph(
+        "log = []\nclass Agent:\n    def __init__(self, log): self.log = log\n"
+        "    def say(self, x):\n        self.log.append(x)\n        return len(self.log)\n"
+        "one, other = Agent(log), Agent(log)",
+        "%%durable left\na = one.say(1)",
+        "%%durable right\nb = other.say(2)",
+        "print(a, b)",
+    )
+    (tmp_path / "script.py").write_text(script.render(made))
+    done = run(tmp_path)
+    assert done.returncode == 1 and not done.stdout
+    assert "was changed in place while" in done.stderr
+
+
+def test_what_only_has_a_class_in_common_is_not_shared(tmp_path: Path) -> None:
+    """Two agents of one class, with one set of options that nobody changes: both steps run."""
+    made = graph(
+        "options = {'by': 2}\nclass Agent:\n    def __init__(self, options):\n"
+        "        self.options, self.log = options, []\n"
+        "    def say(self, x):\n        self.log.append(x * self.options['by'])\n"
+        "        return self.log\n"
+        "one, other = Agent(options), Agent(options)",
+        "%%durable left\na = one.say(1)",
+        "%%durable right\nb = other.say(2)",
+        "print(a, b)",
+    )
+    (tmp_path / "script.py").write_text(script.render(made))
+    for _ in range(2):
+        assert run(tmp_path).stdout == "[2] [4]\n"
+
+
 def test_what_fails_lets_the_rest_end_and_is_raised(tmp_path: Path) -> None:
     """The other steps that were running are recorded: they do not run again."""
     made = graph(

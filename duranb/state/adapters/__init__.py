@@ -7,9 +7,9 @@ One file for each library, imported when the first value of that library is met.
 from __future__ import annotations
 
 import importlib
-from functools import lru_cache
 from typing import Any
 
+from duranb.code.kinds import once_a_class
 from duranb.code.looking import full_name
 from duranb.state.factory import Factory
 
@@ -28,7 +28,7 @@ _FILES = {
 """By the package that a library's types are in."""
 
 
-@lru_cache(maxsize=4096)
+@once_a_class
 def name_of(kind: type) -> str:
     """The full name under which there is a factory for a type: its own, or that of a base whose
     factory is for derived types too. An empty string where there is none."""
