@@ -49,8 +49,9 @@ class Journal:
 
     ``scope`` sets the calls of executions with the same step name apart: a function step's
     arguments. ``replays`` is the execution that is carried out once more. ``stopped`` is the error
-    after which the step must not go on, even if its code swallows it. ``waits`` has what each open wait of this attempt says, by its call;
-    ``unawaited`` has what was begun to be asked, and must be awaited.
+    after which the step must not go on, even if its code swallows it. ``waits`` has what each open
+    wait of this attempt says, by its call; ``unawaited`` has what was begun to be asked, and must
+    be awaited.
     """
 
     def __init__(
