@@ -220,5 +220,9 @@ class NotRestorable(StateError):
     """A value that could not be stored was used after a restart."""
 
 
+class OtherPython(StateError):
+    """A stored value holds code that another version of Python compiled."""
+
+
 class NoSuchStep(StateError):
     """There is no such step, execution or branch in the history."""

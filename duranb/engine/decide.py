@@ -7,7 +7,7 @@ values it can read. What matches a completed execution is restored.
 from __future__ import annotations
 
 import builtins
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -19,9 +19,11 @@ from duranb.engine.cleaning import start_clean
 from duranb.engine.runtime import Runtime
 from duranb.engine.spec import Spec
 from duranb.errors import NotRestorable
+from duranb.record.history import History
 from duranb.record.model import ABSENT, BESIDE, CONTESTED, REWOUND, UNTOLD, Execution, Status
 from duranb.state import beside, process, randomness
 from duranb.state.randomness import OWN, UNSEEDED
+from duranb.values import definitions
 
 
 @dataclass(frozen=True)
@@ -177,6 +179,10 @@ def unlike(
         made = name in namespace.live and namespace.version(name) == binding.version
         if binding.why == registered.WHY and not made:
             return f"class {name} is not there, and {registered.WHY}"
+    results = {"its result": recorded.result} if recorded.result is not None else {}
+    for name, binding in {**recorded.outputs, **results}.items():
+        if binding.python not in ("", definitions.PYTHON):
+            return f"{name} {definitions.other_python(binding.python)}"
     if why := wanting.reason(runtime, recorded):
         return why
     if other := runtime.surroundings.unlike(counted, given):
@@ -293,7 +299,7 @@ def why(
         return "--fresh"
     if last is None:
         return first
-    changes = changed(last, spec, inputs, uses)
+    changes = changed(last, spec, inputs, uses, partial(_python_of, runtime.history, last))
     if changes:
         return "; ".join(changes)
     if last.status is Status.COMPENSATED:
@@ -311,19 +317,26 @@ def why(
     return f"its last execution is {last.status} ({last.error.type})"
 
 
-def changed(last: Execution, spec: Spec, inputs: dict[str, str], uses: dict[str, str]) -> list[str]:
-    """What differs from an earlier execution, as sentences that name the very thing."""
+def changed(
+    last: Execution,
+    spec: Spec,
+    inputs: dict[str, str],
+    uses: dict[str, str],
+    python_of: Callable[[str], str],
+) -> list[str]:
+    """What differs from an earlier execution, as sentences that name the very thing. ``python_of``
+    gives the Python that had compiled the code in a variable; empty for no code."""
     found = []
     if last.fingerprint != spec.fingerprint:
         found.append("its code changed")
     for name in sorted(last.uses.keys() | uses.keys()):
         if last.uses.get(name) != uses.get(name):
             what = f"module {name[7:]}" if name.startswith("module:") else f"helper {name}"
-            found.append(_how(what, name in last.uses, name in uses))
+            found.append(_how(what, python_of(name), name in last.uses, name in uses))
     for name in sorted(last.inputs.keys() | inputs.keys()):
         if last.inputs.get(name) != inputs.get(name):
             there = [v not in (None, ABSENT) for v in (last.inputs.get(name), inputs.get(name))]
-            found.append(_how(f"input {name}", *there))
+            found.append(_how(f"input {name}", python_of(name), *there))
     options = spec.recorded_options()
     for option in ("validate", "outputs"):  # those that are part of what a step is
         if last.options.get(option) != options.get(option):
@@ -331,5 +344,12 @@ def changed(last: Execution, spec: Spec, inputs: dict[str, str], uses: dict[str,
     return found
 
 
-def _how(what: str, before: bool, now: bool) -> str:
+def _python_of(history: History, last: Execution, name: str) -> str:
+    binding = history.binding(name, last.before)
+    return binding.python if binding is not None else ""
+
+
+def _how(what: str, python: str, before: bool, now: bool) -> str:
+    if before and now and python not in ("", definitions.PYTHON):
+        return f"{what} {definitions.other_python(python)}"
     return f"{what} changed" if before and now else f"{what} is {'new' if now else 'gone'}"

@@ -4,7 +4,8 @@
 notes it in a dict or a list of one of its modules, and nothing that is kept brings it back. Nobody
 lists these containers: all that loaded modules hold are looked at, sizes first. What is new in one
 is a step's doing where it is the notebook's own class or function, or text that the step's code
-spells out; the rest is what libraries note for themselves. Caches are left out.
+spells out, be it only the key in a registry; the rest is what libraries note for themselves. Caches
+are left out.
 """
 
 from __future__ import annotations
@@ -47,6 +48,9 @@ class Containers:
         looked at in each step. In a class another one is seldom put."""
         self._names: list[str] = []
         self._of: dict[str, list[int]] = {}
+        self.named: set[int] = set()
+        """The numbers of those in objects that say by their class that they are registries: what is
+        in them was put there by its name."""
         self.places: list[str] = []
         self.held: list[Any] = []
 
@@ -75,7 +79,9 @@ class Containers:
                 if not _CACHES.search(name):
                     found.append(self._number(place, owner, name, value))
             elif deep and (inner := _inside(value, place)) and not _CACHES.search(name):
-                found += self._take(f"{place}.{name}", inner, deep=False)
+                numbers = self._take(f"{place}.{name}", inner, deep=False)
+                self.named.update(numbers if name_of(type(value)).endswith("Registry") else ())
+                found += numbers
         return found
 
     def _number(self, place: str, owner: Mapping[str, Any], name: str, value: object) -> int:
@@ -197,6 +203,7 @@ class Registries:
         new = islice(sys.modules, min(was["modules"], now["modules"]), None)
         loaded = {name.partition(".")[0] for name in new}
         before, copies, old = was["sizes"], was["copies"], now["was"]
+        registers = any(chain[-1].startswith("register") for chain in self.calls)
         for at in self._looked_into(was, now):
             container = CONTAINERS.held[at]
             if at in old or at in copies:
@@ -208,7 +215,9 @@ class Registries:
             own_doing = at < len(before) and place.partition(".")[0] not in loaded
             for key, value in added:
                 is_own = _is_notebooks(key) or _is_notebooks(value)
-                if is_own or (own_doing and self._is_spelled_out(key, value)):
+                by_name = (own_doing or registers) and at in CONTAINERS.named
+                by_name = by_name and type(key) is str and key in self.texts
+                if is_own or by_name or (own_doing and self._is_spelled_out(key, value)):
                     found[_entry(place, key, value)] = TOLD
         called = {told for chain in self.calls if (told := _registers(chain, self.live))}
         _CALLED.update(called)

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import decimal
 import functools
-import gc
 import importlib
-import locale
-import logging
 import os
-import socket
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, NamedTuple, cast
 
 from traitlets.config import Config
 
-from duranb.jupyter import told
-from duranb.values import held
+from duranb.jupyter import interpreter, logs, told
 
 Values = dict[str, Any]
 
@@ -214,69 +208,9 @@ def _write_path(values: Values) -> None:
             sys.path.insert(place, entry)
 
 
-def _logging() -> Values:
-    root = logging.getLogger()
-    named = logging.Logger.manager.loggerDict.items()
-    loggers = [(name, each) for name, each in named if isinstance(each, logging.Logger)]
-    levels = {_LEVEL + name: each.level for name, each in loggers if each.level}
-    own = [(name, each) for name, each in loggers if not _is_librarys(name)]
-    handlers = {_HANDLERS + n: found for n, each in own if (found := _handlers(each))}
-    return {
-        **levels,
-        **handlers,
-        **{_QUIET + name: True for name, each in own if not each.propagate},
-        _LEVEL: root.level,
-        "handlers": _handlers(root),
-    }
-
-
-_LEVEL = "level of "
-_HANDLERS = "handlers of "
-_QUIET = "no propagation of "
-
-
-def _is_librarys(name: str) -> bool:
-    """Whether a logger is that of an installed package, which sets it up when it is imported."""
-    top = name.partition(".")[0]
-    return top in sys.modules and held.installed(top)
-
-
-def _handlers(logger: logging.Logger) -> list[Any]:
-    return [_handler(h) for h in logger.handlers if type(h) is not logging.NullHandler]
-
-
-def _handler(handler: logging.Handler) -> Any:
-    """What a handler is made of again, or itself where it does more than print."""
-    for name in ("stdout", "stderr"):
-        if type(handler) is logging.StreamHandler and handler.stream is getattr(sys, name):
-            form = handler.formatter or logging.Formatter()
-            return name, handler.level, form._fmt, form.datefmt
-    return handler
-
-
-def _write_logging(values: Values) -> None:
-    for key, level in values.items():
-        if key.startswith(_LEVEL):
-            logging.getLogger(key.removeprefix(_LEVEL)).setLevel(level)
-        elif key.startswith(_HANDLERS):
-            _add_handlers(logging.getLogger(key.removeprefix(_HANDLERS)), level)
-        elif key.startswith(_QUIET):
-            logging.getLogger(key.removeprefix(_QUIET)).propagate = False
-    _add_handlers(logging.getLogger(), values.get("handlers", ()))
-
-
-def _add_handlers(logger: logging.Logger, told: Iterable[tuple[str, int, str, str | None]]) -> None:
-    for name, level, form, date in told:
-        if (name, level, form, date) not in map(_handler, logger.handlers):
-            handler = logging.StreamHandler(getattr(sys, name))
-            handler.setLevel(level)
-            handler.setFormatter(logging.Formatter(form, date))
-            logger.addHandler(handler)
-
-
 LIBRARIES = {
     "sys.path": Group(_path, dict, _write_path, _added_to_path),
-    "logging": Group(_logging, dict, _write_logging),
+    "logging": Group(logs.read, dict, logs.write, logs.changed, logs.there),
     "matplotlib": Group(
         _matplotlib,
         lambda: _without_backend(sys.modules["matplotlib"].rcParamsOrig),
@@ -296,36 +230,11 @@ LIBRARIES = {
 }
 
 
-def _python() -> Values:
-    context = decimal.getcontext()
-    return {
-        "recursion limit": sys.getrecursionlimit(),
-        "precision": context.prec,
-        "rounding": context.rounding,
-        "locale": locale.setlocale(locale.LC_ALL),
-        "garbage collection": gc.isenabled(),
-        "timeout of sockets": socket.getdefaulttimeout(),
-    }
-
-
-def _write_python(values: Values) -> None:
-    context = decimal.getcontext()
-    sys.setrecursionlimit(values.get("recursion limit", sys.getrecursionlimit()))
-    if "locale" in values:
-        locale.setlocale(locale.LC_ALL, values["locale"])
-    if "garbage collection" in values:
-        (gc.enable if values["garbage collection"] else gc.disable)()
-    if "timeout of sockets" in values:
-        socket.setdefaulttimeout(values["timeout of sockets"])
-    context.prec = values.get("precision", context.prec)
-    context.rounding = values.get("rounding", context.rounding)
-
-
 def _nothing(values: Values) -> None:
     """What is only told of cannot be set."""
 
 
-LIBRARIES["Python"] = Group(_python, dict, _write_python)
+LIBRARIES["Python"] = Group(interpreter.read, dict, interpreter.write)
 LIBRARIES["registrations"] = Group(_if_another(told.registered, told.registrations), dict, _nothing)
 
 

@@ -16,7 +16,7 @@ import types
 from typing import Any
 
 from duranb.code import identity
-from duranb.code.looking import full_name, module_of, name_of
+from duranb.code.looking import full_name, is_class, module_of, name_of
 
 
 class _Told:
@@ -80,15 +80,33 @@ def given(shell: Any) -> Any:
         {kind: dict(each) for kind, each in shell.magics_manager.magics.items()},
         {event: list(each) for event, each in shell.events.callbacks.items()},
         shell.custom_exceptions,
+        [dict(kind) for each in _formatters(shell).values() for kind in _printers(each)],
     )
 
 
+def _formatters(shell: Any) -> dict[str, Any]:
+    return shell.display_formatter.formatters  # type: ignore[no-any-return]
+
+
+def _printers(formatter: Any) -> tuple[dict[Any, Any], ...]:
+    """By class, and by the place of a class that is not loaded yet, what shows an object of it."""
+    return formatter.type_printers, formatter.deferred_printers
+
+
+def _class(kind: Any) -> str:
+    return name_of(kind) if is_class(kind) else ".".join(kind)
+
+
 def hooks(shell: Any) -> dict[str, Any]:
-    """The notebook's functions that the shell was given: magics, callbacks, views of errors."""
-    magics, callbacks, errors = given(shell)
+    """The notebook's functions that the shell was given: magics, callbacks, views of errors,
+    and what shows the objects of a class."""
+    magics, callbacks, errors, _ = given(shell)
     called = [(event, f) for event, functions in callbacks.items() for f in functions]
     called += [(f"%{name}", f) for name, f in magics["line"].items()]
     called += [(f"%%{name}", f) for name, f in magics["cell"].items()]
+    for shown, formatter in _formatters(shell).items():
+        for printers in _printers(formatter):
+            called += [(f"{shown} of {_class(kind)}", f) for kind, f in printers.items()]
     # A function's globals are only asked for where it is one: a magic may load itself then.
     found = {
         name

@@ -24,7 +24,8 @@ class Binding(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
     ``artifact`` is the digest of the group the value is stored in (names that share mutable state
     share an artifact), or empty when it could not be stored: then ``why`` says so. ``version``
-    identifies the value by content across processes. ``type`` is for people.
+    identifies the value by content across processes. ``type`` is for people. ``python`` is the
+    version that alone can load the group, which holds code that it compiled; empty where any can.
     """
 
     artifact: str
@@ -33,6 +34,7 @@ class Binding(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     why: str = ""
     size: int = 0
     preview: str = ""
+    python: str = ""
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

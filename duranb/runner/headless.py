@@ -30,7 +30,7 @@ from duranb.engine.options import first_line, parse
 from duranb.errors import NotRestorable, UsageError
 from duranb.export.notebook import document as document_of
 from duranb.record.history import History
-from duranb.record.model import Origin, Status
+from duranb.record.model import CallStatus, Origin, Status
 from duranb.runner import undoing
 from duranb.runner.ahead import PLAIN, WAITS, Waits
 from duranb.runner.parameters import inject
@@ -112,7 +112,13 @@ def run(
     Raises, before anything runs, :class:`UsageError` when the notebook cannot be one, and
     :class:`duranb.errors.Untrusted` when somebody else wrote its store.
     """
-    hooks = hooks or Hooks()
+    hooks, at = hooks or Hooks(), ""
+
+    def on_cell(number: int, total: int, label: str) -> None:
+        nonlocal at
+        at = f", at last in {f'step {label!r}' if label else f'cell {number}'}"
+        hooks.on_cell(number, total, label)
+
     _checking()
     document = read(notebook)
     check_names(document, notebook)
@@ -135,7 +141,7 @@ def run(
                 document,
                 kernel=kernel,
                 timeout=timeout,
-                hooks=hooks,
+                hooks=replace(hooks, on_cell=on_cell),
                 env=env,
                 on_failure=on_failure,
                 undo_first=bool(_history(notebook).to_undo),
@@ -158,9 +164,8 @@ def run(
                 hooks.on_restart(died)
                 continue
             why = f" ({dead.__cause__})" if dead.__cause__ else ""
-            result = RunResult(
-                FAILED, died, f"the kernel died {died} times{why}; duranb resume {notebook} goes on"
-            )
+            said = f"the kernel died {died} times{why}{at}"
+            result = RunResult(FAILED, died, f"{said}; duranb resume {notebook} goes on")
         except CellExecutionError as error:
             is_wanting = error.ename == NotRestorable.__name__ and on_failure is None
             why = wanting.told(_history(notebook)) if is_wanting else ""
@@ -440,9 +445,15 @@ def _history(notebook: Path, *, trusted: bool = False) -> History:
 
 
 def _progress(notebook: Path) -> int:
-    """How far the history of a notebook has got: calls and steps that are done."""
+    """How far the history of a notebook has got: different calls and steps that are done. What is
+    restored, or done once more, is no progress: a kernel that always dies would never be given up.
+    """
     history = _history(notebook)
-    return len(history.calls) + sum(bool(x.ended) for x in history.executions.values())
+    calls = (c for c in history.calls.values() if c.status is not CallStatus.INTENDED)
+    steps = (x for x in history.executions.values() if x.status is Status.COMPLETED)
+    return len({(c.step, c.place_key, c.occurrence) for c in calls}) + len(
+        {(x.step, x.identity) for x in steps if x.origin is not Origin.RESTORED}
+    )
 
 
 def _done(notebook: Path, died: int, first: int) -> RunResult:

@@ -193,7 +193,8 @@ class Capture:
         if self._is_unsettled(value, version, dump):
             why = why or _UNSETTLED_WHY
             version = UNSETTLED + type_name(value)
-        return Binding(artifact, version, type_name(value), why, dump.size, preview(value))
+        shown = preview(value)
+        return Binding(artifact, version, type_name(value), why, dump.size, shown, dump.python)
 
     def _is_unsettled(self, value: object, version: str, dump: codec.Dump) -> bool:
         """Whether looking at a value changes what is seen: a ``__getstate__`` that counts, say. Its

@@ -54,7 +54,14 @@ def _locale(root: Path) -> str:
 
 def _decimal(root: Path) -> str:
     context = decimal.getcontext()
-    return f"{context.prec} {context.rounding} {context.Emin} {context.Emax} {context.clamp}"
+    told = f"{context.prec} {context.rounding} {context.Emin} {context.Emax} {context.clamp}"
+    traps = sorted(signal.__name__ for signal, on in context.traps.items() if on)
+    usual = traps == _TRAPS and context.capitals == 1
+    return told if usual else f"{told} {' '.join(traps)} {context.capitals}"
+
+
+_TRAPS = ["DivisionByZero", "InvalidOperation", "Overflow"]
+"""What is an error until somebody says otherwise."""
 
 
 def _annotations(root: Path) -> str:

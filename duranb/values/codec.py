@@ -117,6 +117,11 @@ class Dump:
         return self.pickler.met
 
     @property
+    def python(self) -> str:
+        """The Python that alone can load it, for the code inside of it; empty where any can."""
+        return definitions.PYTHON if self.met.is_compiled else ""
+
+    @property
     def size(self) -> int:
         """Bytes in all."""
         return sum(len(p) for p in self.body) + sum(b.nbytes for b in self.buffers)
@@ -222,8 +227,8 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
             if (found := self.enclosed.reduction(obj)) is not None:
                 return found
         elif kind is types.CodeType:
-            if obj.co_filename == definitions.GENERATED:
-                return definitions.generated(self.dispatch_table[kind](obj))
+            self.met.is_compiled = True
+            return definitions.code(obj, self.dispatch_table[kind](obj))
         elif views.is_array(kind):
             reduced = views.reduction(obj, self.windows) or _array(obj)
             if reduced is not None:
@@ -303,6 +308,7 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
                 self.definitions[id(cls)] = known
         self.enclosed.note(cls, known.variables)
         self.met.code += known.met.code
+        self.met.is_compiled |= known.met.is_compiled
         self.met.described += known.met.described
         return known.pickle, known.identity
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import types
 from collections.abc import Mapping
 from typing import Any
 
 from duranb.code import identity
+from duranb.errors import OtherPython
 
 
 def whole(cls: type, reduced: Any) -> Any:
@@ -53,8 +55,29 @@ GENERATED = "<string>"
 """The file name of code that was made of a text, as a dataclass's ``__init__`` is."""
 
 
-def generated(reduced: tuple[Any, Any]) -> tuple[Any, Any]:
-    """cloudpickle gives all code one file name; that it was generated has to be seen of it still,
-    or a class would not be what it was."""
-    make, arguments = reduced
-    return make, tuple(GENERATED if a == "<dynamic-code>" else a for a in arguments)
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+"""The Python that compiles here. Each minor version has instructions of its own: what another one
+compiled is not slower or older here, it makes the process crash."""
+
+
+def code(compiled: types.CodeType, reduced: tuple[Any, Any]) -> tuple[Any, Any]:
+    """The reduction of code, as cloudpickle has it, with the Python that compiled it. cloudpickle
+    gives all code one file name; that it was generated has to be seen of it still, or a class would
+    not be what it was."""
+    arguments = reduced[1]
+    if compiled.co_filename == GENERATED:
+        arguments = tuple(GENERATED if a == "<dynamic-code>" else a for a in arguments)
+    return compiled_by, (PYTHON, *arguments)
+
+
+def compiled_by(python: str, *arguments: Any) -> types.CodeType:
+    """Code that is loaded. Raises :class:`duranb.errors.OtherPython` for what another one
+    compiled."""
+    if python != PYTHON:
+        raise OtherPython(f"it {other_python(python)}")
+    return types.CodeType(*arguments)
+
+
+def other_python(python: str) -> str:
+    """What is said of a value with code that another Python compiled."""
+    return f"holds code of Python {python}, which Python {PYTHON} cannot run"

@@ -11,10 +11,12 @@ from duranb.values.enclosed import Place
 @dataclass
 class Met:
     """What pickling met that can run code: functions and classes, and values that were described by
-    a reducer, of which nobody knows what they hold."""
+    a reducer, of which nobody knows what they hold. Where it ``is_compiled``, code itself is in the
+    pickle, which no other Python can run."""
 
     code: list[types.FunctionType | type] = field(default_factory=list)
     described: list[object] = field(default_factory=list)
+    is_compiled: bool = False
 
 
 @dataclass(frozen=True)

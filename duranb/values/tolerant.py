@@ -37,7 +37,8 @@ class _Tolerant(_Unpickler):  # type: ignore[misc]
         super().__init__(file, buffers=buffers)
         self._stand_in = stand_in
         self._nans = nans.Known()
-        self._stood_in: list[object] = []
+        self._stood_in: dict[int, tuple[object, BaseException]] = {}
+        """The stand-ins by id, each with what loading had raised."""
         self._missing: dict[int, tuple[str, BaseException]] = {}
         """The stand-ins of classes and functions that cannot be found, by id."""
 
@@ -57,7 +58,7 @@ class _Tolerant(_Unpickler):  # type: ignore[misc]
         found = self._nans.load(reference)
         return secreted.load(reference) if found is None else found
 
-    def _made(self, maker: Any, make: Callable[[], object]) -> object:
+    def _made(self, maker: Any, make: Callable[[], object], arguments: Iterable[object]) -> object:
         if id(maker) in self._missing:
             return self._instead(*self._missing[id(maker)])
         try:
@@ -65,36 +66,39 @@ class _Tolerant(_Unpickler):  # type: ignore[misc]
         except BaseException as error:  # of any kind: it is the value's own code
             if not own_failure(error):
                 raise
-            return self._instead(_name(maker), error)
+            # Given a stand-in it says no more than that it wants something else.
+            causes = (self._stood_in[id(a)][1] for a in arguments if id(a) in self._stood_in)
+            return self._instead(_name(maker), next(causes, error))
 
     def _instead(self, name: str, error: BaseException) -> object:
         made = self._stand_in(name, error)
-        self._stood_in.append(made)
+        self._stood_in[id(made)] = made, error
         return made
 
     def load_reduce(self) -> None:
         arguments = self.stack.pop()
         maker = self.stack[-1]
-        self.stack[-1] = self._made(maker, lambda: maker(*arguments))
+        self.stack[-1] = self._made(maker, lambda: maker(*arguments), arguments)
 
     dispatch[pickle.REDUCE[0]] = load_reduce
 
     def load_newobj(self) -> None:
         arguments = self.stack.pop()
         cls = self.stack.pop()
-        self.append(self._made(cls, lambda: cls.__new__(cls, *arguments)))
+        self.append(self._made(cls, lambda: cls.__new__(cls, *arguments), arguments))
 
     dispatch[pickle.NEWOBJ[0]] = load_newobj
 
     def load_newobj_ex(self) -> None:
         keywords, arguments, cls = self.stack.pop(), self.stack.pop(), self.stack.pop()
-        self.append(self._made(cls, lambda: cls.__new__(cls, *arguments, **keywords)))
+        given = (*arguments, *keywords.values())
+        self.append(self._made(cls, lambda: cls.__new__(cls, *arguments, **keywords), given))
 
     dispatch[pickle.NEWOBJ_EX[0]] = load_newobj_ex
 
     def load_build(self) -> None:
         made = self.stack[-2]
-        if any(made is one for one in self._stood_in):
+        if id(made) in self._stood_in:
             self.stack.pop()
             return
         try:

@@ -91,6 +91,17 @@ def test_run_gives_up_on_a_kernel_that_always_dies(tmp_path: Path) -> None:
     assert ran(tmp_path) == ["died", "died"]
 
 
+def test_run_gives_up_on_a_kernel_that_dies_after_steps_that_came_back(tmp_path: Path) -> None:
+    """To restore a step, or to run one once more that always runs, is no progress."""
+    always = "%%durable always --always\nnote('always')\ny = 2"
+    die = "%%durable die\nimport os\nnote('died')\nos._exit(1)"
+    path = write(tmp_path, NOTE, "%%durable first\nnote('first')\nx = 1", always, die)
+    failed = duranb(tmp_path, "run", path, "--restarts", "2")
+    said = " ".join(failed.stderr.split())
+    assert failed.returncode == 1 and "kernel died 3 times, at last in step 'die'" in said
+    assert ran(tmp_path) == ["first", *["always", "died"] * 3]
+
+
 @pytest.mark.parametrize(
     ("start", "seconds", "said"),
     [

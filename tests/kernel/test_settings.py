@@ -226,3 +226,57 @@ def test_settings_that_a_library_gives_by_a_function_are_set_again(
     now |= {"output": "arrays", "display": "diagram"}
     assert settings.apply(kept) == []
     assert now == {"output": "frames", "display": "diagram"}
+
+
+def test_all_that_logging_and_numbers_are_told_comes_back_or_is_named(kernel: Kernel) -> None:
+    """Handlers that a step changed or took away, filters, what is switched off, the whole context
+    of decimal numbers, and what modules of Python's own keep for themselves. What has code of the
+    notebook's is named, and so is a colormap and a view of a class."""
+    pytest.importorskip("matplotlib")
+    first = (
+        "%%durable first\nimport logging, sys\nlogging.basicConfig(stream=sys.stdout)\n"
+        "other = logging.getLogger('other'); other.addHandler(logging.StreamHandler(sys.stdout))"
+    )
+    step = (
+        "%%durable s\nimport calendar, csv, decimal, gc\nimport matplotlib as mpl\n"
+        "from matplotlib.colors import ListedColormap\n"
+        "handler = logging.getLogger().handlers[0]; handler.setLevel(logging.ERROR)\n"
+        "handler.setFormatter(logging.Formatter('<{message}>', style='{')); del handler\n"
+        "other.removeHandler(other.handlers[0]); other.disabled = True\n"
+        "logging.getLogger('named').addFilter(logging.Filter('named.a'))\n"
+        "logging.getLogger('mine').addFilter(lambda record: True)\n"
+        "logging.disable(logging.DEBUG); logging.captureWarnings(True)\n"
+        "context = decimal.getcontext(); context.traps[decimal.Inexact] = True\n"
+        "context.Emax = 99; context.capitals = 0; decimal.DefaultContext.prec = 9\n"
+        "context.flags[decimal.Rounded] = True; del context\n"
+        "sys.setswitchinterval(0.01); gc.set_threshold(800, 9, 9); calendar.setfirstweekday(6)\n"
+        "csv.field_size_limit(999); sys.set_int_max_str_digits(5000)\n"
+        "mpl.colormaps.register(ListedColormap(['r', 'g'], name='two'))\n"
+        "class Row: pass\n"
+        "shown = get_ipython().display_formatter.formatters['text/html']\n"
+        "old = shown.for_type(Row, lambda row: 'row'); del shown"
+    )
+    look = (
+        "([(h.level, h.formatter and h.formatter._fmt) for h in logging.getLogger().handlers],"
+        "other.handlers, other.disabled, [f.name for f in logging.getLogger('named').filters],"
+        "logging.root.manager.disable, logging._warnings_showwarning is not None,"
+        "decimal.getcontext(), decimal.DefaultContext.prec, sys.getswitchinterval(),"
+        "gc.get_threshold(), calendar.firstweekday(), csv.field_size_limit(),"
+        "sys.get_int_max_str_digits())"
+    )
+    for cell in (first, step):
+        assert kernel.run(cell).error is None
+        assert "also set" not in kernel.run(cell).notices
+    made = kernel.value(look)
+    assert "(40, '<{message}>')" in made and "Emax=99" in made
+    kernel.kill()
+    kernel.start()
+    assert "also set" not in kernel.run(first).notices
+    notices = kernel.run(step).notices
+    assert kernel.value(look) == made
+    for name in (
+        "logging: filters of mine",
+        "registrations: matplotlib.colormaps._cmaps[two]",
+        "hooks: text/html of Row",
+    ):
+        assert name in notices
