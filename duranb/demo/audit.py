@@ -54,7 +54,11 @@ def audit(history: History, artifacts: Artifacts, journal: list[Request] | None)
     """Settle the accounts. ``journal`` is the stand-in's, if it was the model."""
     requests = journal or []
     ledgers = [history.ledger(i) for i in history.executions]
-    paid = [c for c in history.calls.values() if c.kind.traits.answer and c.response]
+    paid = [
+        c
+        for c in history.calls.values()
+        if c.kind.traits.answer and c.response and c.status is not CallStatus.FAILED
+    ]
     kept = [c for c in paid if c.status is CallStatus.COMPLETED]
     number_of = {c.id: _request_number(artifacts, c) for c in paid} if requests else {}
     acknowledged = {number_of[c.id]: c.ended for c in kept if c.id in number_of}

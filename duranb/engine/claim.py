@@ -67,8 +67,18 @@ class Claim:
 
     @property
     def settled(self) -> bool:
-        """Whether the outcome is recorded, so that nothing has to be done."""
-        return self.recorded is not None and self.recorded.status is CallStatus.COMPLETED
+        """Whether the outcome is recorded, so that nothing has to be done. A failure is one where
+        the journal is strict."""
+        return self.recorded is not None and self.recorded.status in (
+            CallStatus.COMPLETED,
+            CallStatus.FAILED,
+        )
+
+    @property
+    def failure(self) -> Call | None:
+        """The recorded call, where its failure is to be met again."""
+        found = self.recorded
+        return found if found is not None and found.status is CallStatus.FAILED else None
 
     @property
     def is_carried_out(self) -> bool:
@@ -81,8 +91,10 @@ class Claim:
         return now.status is CallStatus.INTENDED and now.execution in history.running
 
     def value(self) -> Any:
-        """Replay: the recorded result."""
+        """Replay: the recorded result. Raises the recorded error of a call that failed."""
         call = self._journal._replays(self)
+        if self.failure is not None and call.result is not None:
+            raise self._journal.values.load_value(call.result)
         return None if call.result is None else self._journal.values.load_value(call.result)
 
     def response(self) -> memoryview:
@@ -153,8 +165,16 @@ class Claim:
             return Binding("", "", name_of(type(value)), why)
         return self._journal.values.capture_value(value)
 
-    def fail(self, error: BaseException, status: int = 0) -> Waitable:
-        """Record that the call failed, and free its place."""
+    def fail(
+        self,
+        error: BaseException,
+        status: int = 0,
+        *,
+        response: Sequence[Buffer] = (),
+        raised: Binding | None = None,
+    ) -> Waitable:
+        """Record that the call failed, and free its place. See :class:`CallFailed` for the bytes of
+        a ``response``, and for the error that was ``raised``."""
         self.release()
         if not self.kind.traits.encloses:
             self.attempt.failed(self.key)
@@ -163,8 +183,17 @@ class Claim:
             made = {"id" if k == "call" else k: v for k, v in what.items()} | {"kind": self.kind}
             made |= {"started": self._started, "ended": now_us(), "http_status": status}
             tracing.made(Call(**made, status=CallStatus.FAILED, error=told), self.within)
-        return self._journal._runtime.append(
-            CallFailed(**what, error=told, status=status, started=self._started)
+        runtime = self._journal._runtime
+        kept = runtime.store.put(response) if response else ""
+        return runtime.append(
+            CallFailed(
+                **what,
+                error=told,
+                status=status,
+                started=self._started,
+                response=kept,
+                result=raised,
+            )
         )
 
     def anew(self, error: BaseException, status: int = 0) -> None:

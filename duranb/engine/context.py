@@ -42,6 +42,7 @@ class StepContext:
         scope: str = "",
         fresh: bool = False,
         strict: bool = False,
+        replays: int = 0,
         ignored: Collection[str] = (),
         budget: Budget | None = None,
     ) -> None:
@@ -60,6 +61,7 @@ class StepContext:
             scope=scope,
             fresh=fresh,
             strict=strict or runtime.settings.strict,
+            replays=replays,
         )
         within: Tally | None = outer.step.unrecorded if outer is not None else None
         self.unrecorded: Tally = Tally(execution, runtime.append, within)

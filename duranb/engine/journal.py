@@ -48,9 +48,10 @@ class Journal:
     """The calls of one execution, over all its attempts. Safe to use from several threads.
 
     ``scope`` sets the calls of executions with the same step name apart: a function step's
-    arguments. ``stopped`` is the error after which the step must not go on, even if its code
-    swallows it. ``waits`` has what each open wait of this attempt says, by its call;
-    ``unawaited`` has what was begun to be asked, and must be awaited.
+    arguments. ``replays`` is the execution that is carried out once more. ``stopped`` is the error
+    after which the step must not go on, even if its code swallows it. ``waits`` has what each open
+    wait of this attempt says, by its call; ``unawaited`` has what was begun to be asked, and must
+    be awaited.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Journal:
         scope: str = "",
         fresh: bool = False,
         strict: bool = False,
+        replays: int = 0,
     ) -> None:
         self.step = step
         self.execution = execution
@@ -74,6 +76,7 @@ class Journal:
         self.unawaited: dict[int, str] = {}
         self._runtime = runtime
         self._scope = scope
+        self._replays_of = replays
         self._fresh = fresh and not strict
         # Re-entrant: a stream that is garbage collected frees its place, wherever we are just then.
         self._lock = threading.RLock()
@@ -133,12 +136,28 @@ class Journal:
             and history.has_earlier(self.step, self.execution)
         ):
             found = self._elsewhere(attempt, key)
+        if self.strict and (failed := self._failure(attempt, kind, key, where, place)) is not None:
+            return failed
         if found is not None and self._must_be_new(found):
             return None
         if found is not None and found.execution != self.execution and not kind.traits.encloses:
             with self._lock:
                 self._claimed[found.id] = attempt
         return found
+
+    def _failure(
+        self, attempt: Attempt, kind: Kind, key: str, where: str, place: int
+    ) -> Call | None:
+        """The failure that a strict replay meets in a place, as the replayed execution did: the
+        code there went on by another way."""
+        if kind.traits.waits or kind.traits.encloses:
+            return None
+        with self._runtime.lock:
+            failed = self._runtime.history.failures(self.step, where, place, self._replays_of)
+        told = [call for call in failed if _can_be_met(call)]
+        if len(told) < len(failed):
+            return None
+        return attempt.next_failure(key, place, told)
 
     @functools.cached_property
     def _imported(self) -> list[str]:
@@ -215,6 +234,8 @@ class Journal:
     def _replays(self, claim: Claim) -> Call:
         call = claim.recorded
         assert call is not None
+        if claim.failure is not None:
+            return call  # it is no answer, and has saved nothing
         if call.execution != self.execution:
             with self._lock:
                 self._replayed.append(call.id)
@@ -313,6 +334,13 @@ class Journal:
         """Note that the step must not go on, even if its code swallows ``error``; returns it."""
         self.stopped = error
         return error
+
+
+def _can_be_met(failed: Call) -> bool:
+    """Whether it is known what the code saw of a failure. Of an answer that broke off it is not."""
+    if failed.kind.traits.effect:
+        return failed.result is not None and not failed.result.why
+    return bool(failed.response) or not failed.http_status
 
 
 def _says(response: memoryview, needles: Sequence[bytes]) -> bool:

@@ -132,7 +132,7 @@ def _failed(
             begun = doubt(journal.step, operation.name, operation.preview, operation.compensate)
             raise journal.stop(begun) from error
         return
-    yield claim.fail(error)
+    yield claim.fail(error, raised=journal.values.capture_value(error))
 
 
 def doubt(step: str, name: str, preview: str, compensate: object, *, undoes: str = "") -> InDoubt:

@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from threading import Lock
 from typing import Any, TextIO
 
+from duranb.code.looking import own
 from duranb.terminal import tame
 
 listening: ContextVar[Callable[[], str] | None] = ContextVar("duranb_printed", default=None)
@@ -59,10 +60,28 @@ _kept: ContextVar[list[str] | None] = ContextVar("duranb_heard", default=None)
 
 
 class Above(io.TextIOBase):
-    """Stands for a stream, and passes on what is asked of it. What is written its own kinds say."""
+    """Stands for a stream, and passes on what is asked of it. What is written its own kinds say,
+    which write to the stream itself by :meth:`_put`.
+
+    Who has got hold of the stream before (a log handler, ``out = sys.stdout``) writes to this one
+    too, from :meth:`_take` to :meth:`_leave`.
+    """
 
     def __init__(self, below: TextIO) -> None:
         self._below = below
+        self._put: Callable[[str], int] = below.write
+        self._had: dict[str, Any] = {}
+
+    def _take(self) -> None:
+        attributes = own(self._below)
+        self._had = {n: attributes[n] for n in ("write",) if n in attributes}
+        with contextlib.suppress(AttributeError):  # one of C's that takes no attributes
+            self._below.write = self.write  # type: ignore[method-assign]
+
+    def _leave(self) -> None:
+        if own(self._below).get("write") == self.write:
+            del self._below.write
+            vars(self._below).update(self._had)
 
     def flush(self) -> None:
         self._below.flush()
@@ -95,6 +114,7 @@ class _Ear(Above):
             cls._users += 1
             if cls._worn is None:
                 cls._worn = cls(sys.stdout)
+                cls._worn._take()
                 sys.stdout = cls._worn
 
     @classmethod
@@ -103,6 +123,7 @@ class _Ear(Above):
         with cls._lock:
             cls._users -= 1
             if not cls._users and cls._worn is not None:
+                cls._worn._leave()
                 if sys.stdout is cls._worn:
                     sys.stdout = cls._worn._below
                 cls._worn = None
@@ -110,7 +131,7 @@ class _Ear(Above):
     def write(self, text: str) -> int:
         if (kept := _kept.get()) is not None:
             kept.append(text)
-        return self._below.write(text)
+        return self._put(text)
 
 
 def notice(text: str) -> None:

@@ -14,7 +14,7 @@ import heapq
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from duranb.engine.budgets import Budget
     from duranb.engine.context import StepContext
     from duranb.engine.rounds import Desk
+    from duranb.record.model import Call
 
 T = TypeVar("T")
 
@@ -106,6 +107,7 @@ class Attempt:
         self._free_places: dict[str, list[int]] = {}
         self._maps: defaultdict[str, int] = defaultdict(int)
         self._failed: defaultdict[str, int] = defaultdict(int)
+        self._met: defaultdict[tuple[str, int], int] = defaultdict(int)
         self.body = Scope(self, self._root._numbered() if within is not None else 0, within)
         self._main: asyncio.Task[Any] | None = None
         self._tasks: dict[asyncio.Task[Any], Scope] = {}
@@ -142,6 +144,16 @@ class Attempt:
         """Free a place."""
         with self._lock:
             heapq.heappush(self._free_places.setdefault(key, []), place)
+
+    def next_failure(self, key: str, place: int, failed: Sequence[Call]) -> Call | None:
+        """Which of the recorded failures of a place is met now: each once. After one the place is
+        free again, as it was; the last one is what became of it, and keeps it."""
+        with self._lock:
+            met = self._met[key, place]
+            self._met[key, place] = met + 1
+            if met + 1 < len(failed):
+                self.give_back(key, place)
+        return failed[met] if met < len(failed) else None
 
     def next_map(self, label: str) -> int:
         """Which of the maps with this label begins now in this attempt, from 0."""

@@ -99,6 +99,7 @@ class StepRun:
             execution=self.id,
             scope=scope,
             fresh=spec.fresh,
+            replays=replays,
             ignored=spec.ignore,
             budget=budgets.of_step(runtime, spec, self.id, decision.inputs),
         )

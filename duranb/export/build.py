@@ -8,6 +8,7 @@ from pathlib import Path
 from duranb.code import dataflow
 from duranb.engine.options import Options
 from duranb.export import layout
+from duranb.export.cached import check_cached
 from duranb.export.drafts import Draft, kind, retries
 from duranb.export.errors import ExportError
 from duranb.export.figures import Figures
@@ -71,6 +72,7 @@ class _Builder:
 
     def graph(self, title: str, source: str) -> Graph:
         check_module(self._placed)
+        check_cached(self._placed, self._outside.module_of)
         drafts = [self._draft(p) for p in self._placed if p.flow]
         self._check_steps(drafts)
         self._link(drafts)

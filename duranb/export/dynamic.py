@@ -8,6 +8,7 @@ was made of a cell would return it.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 _READING = frozenset({"get", "keys", "values", "items", "copy", "__getitem__", "__contains__"})
@@ -84,9 +85,15 @@ def _evaluates(node: ast.AST) -> bool:
 
 
 def _executes_here(node: ast.AST) -> bool:
-    """Whether it is ``exec`` with the notebook's own namespace to bind names in. What binds names
-    for the function around it alone does not count."""
+    """Whether it is ``exec`` with the notebook's own namespace to bind names in, or one of code
+    that declares them global. What binds names for the function around it alone does not count."""
     if not _is_call_of(node, "exec") or not _evaluates(node):
         return False
     assert isinstance(node, ast.Call)
+    texts = (n.value for n in ast.walk(node) if isinstance(n, ast.Constant))
+    if any(isinstance(text, str) and _GLOBAL.search(text) for text in texts):
+        return True
     return bool(node.args[1:] or node.keywords) and len(node.args) < 3
+
+
+_GLOBAL = re.compile(r"(^|[;:\s])global\s")

@@ -18,7 +18,8 @@ from duranb.export.statements import Statement, changed_in, statements
 _DRAWS_NOTHING = frozenset({"Random", "SystemRandom", "default_rng", "Generator", "RandomState"})
 _RANDOM = ("random.", "numpy.random.", "torch.random.")
 _EFFECTS = (
-    *("duranb.call", "subprocess.", "shutil.", "smtplib.", "os.system", "os.popen", "os.exec"),
+    *("duranb.call", "duranb.scripts.shell.", "subprocess.", "shutil.", "smtplib.", "os.system"),
+    *("os.popen", "os.exec"),
     *("os.spawn", "os.remove", "os.unlink", "os.rename", "os.replace", "os.mkdir", "os.makedirs"),
     *("os.rmdir", "os.removedirs", "os.symlink", "os.link", "os.truncate", "os.mkfifo", "os.kill"),
     *("os.chmod", "os.utime", "os.write", "tempfile.mk", "tempfile.NamedTemporaryFile"),

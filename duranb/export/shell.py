@@ -157,9 +157,7 @@ def _cell_magic(name: str, line: str, body: str, label: str, where: str, bound: 
             raise ExportError(f"{where}: the body of %%{name} is no Python: {error.msg}") from error
         return _captured(line, python) if name == "capture" else _Plain(python)
     if name in ("bash", "sh"):
-        return _Plain(
-            f"subprocess.run([{name!r}, '-c', {_block(body)}], check=True)", ("import subprocess",)
-        )
+        return _Plain(f"shell_run({_block(body)}, shell={name!r}, check=True)", _SHELL_RUN)
     if name in ("!", "sx", "system"):
         return _command(body.rstrip("\n"), bound)
     if name == "writefile":
@@ -192,16 +190,15 @@ _SILENT = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, as
 def _command(command: str, bound: Set[str]) -> _Plain:
     if _INSTALL.match(command):
         return _Plain("")
-    text = f"subprocess.run({expanded(command, bound)}, shell=True, check=False)"
-    return _Plain(text, ("import subprocess",))
+    return _Plain(f"shell_run({expanded(command, bound)})", _SHELL_RUN)
 
 
 def _output(command: str, bound: Set[str]) -> _Plain:
-    text = (
-        f"subprocess.run({expanded(command, bound)}, shell=True, check=False, "
-        "stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout.splitlines()"
-    )
-    return _Plain(text, ("import subprocess",))
+    imports = ("from duranb.scripts.shell import shell_lines",)
+    return _Plain(f"shell_lines({expanded(command, bound)})", imports)
+
+
+_SHELL_RUN = ("from duranb.scripts.shell import shell_run",)
 
 
 def _block(body: str) -> str:

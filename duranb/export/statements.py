@@ -196,24 +196,28 @@ def _loop_targets(node: ast.AST) -> list[ast.expr]:
     return []
 
 
-def _mutated(node: ast.AST) -> set[str]:
-    """Names whose value some statement inside of ``node`` visibly changes in place."""
-    found: set[str] = set()
+def changes(node: ast.AST) -> Iterator[ast.expr]:
+    """What some statement inside of ``node`` visibly changes in place."""
     for each in ast.walk(node):
         if isinstance(each, (ast.Attribute, ast.Subscript)):
             if isinstance(each.ctx, (ast.Store, ast.Del)):
-                found |= _root(each)
+                yield each.value
         elif isinstance(each, ast.AugAssign):
-            found |= _root(each.target)  # of a list it is
+            yield each.target  # of a list it is
         elif isinstance(each, ast.Call):
             called = each.func
             if isinstance(called, ast.Attribute):
                 inplace = any(k.arg == "inplace" for k in each.keywords)
                 if called.attr in _MUTATORS or inplace:
-                    found |= _root(called)
+                    yield called.value
             name = getattr(called, "attr", getattr(called, "id", ""))
             if name in _FIRST_ARGUMENT and each.args:
-                found |= _root(each.args[0])
+                yield each.args[0]
+
+
+def _mutated(node: ast.AST) -> set[str]:
+    """Names whose value some statement inside of ``node`` visibly changes in place."""
+    found = {name for changed in changes(node) for name in _root(changed)}
     for each in ast.walk(node):
         if isinstance(each, (ast.For, ast.AsyncFor, ast.comprehension)) and any(
             isinstance(n, ast.Name) and n.id in found for n in ast.walk(each.target)

@@ -400,6 +400,7 @@ class Cells(ast.NodeTransformer):
             session.runtime.wanted |= code.loads or set()
         session.runtime.namespace.touched(code.loads, code)
         session.runtime.namespace.note_rebinds()
+        session.runtime.surroundings.note_given(mentions.of_cell(tree).chains)
         modules = session.runtime.namespace.uses.modules
         modules.patched = self._patched
         modules.loaded(dataflow.analyse(tree).imports)

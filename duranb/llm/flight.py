@@ -15,20 +15,21 @@ import msgspec
 from duranb.engine import budgets, scopes
 from duranb.engine.claim import Claim
 from duranb.engine.context import StepContext
-from duranb.engine.flows import Flow
+from duranb.engine.flows import Flow, run
 from duranb.engine.lasting import Lasting
 from duranb.engine.rounds import PutOff
 from duranb.errors import AnswerTooLong, BatchFailed, StoreError
-from duranb.llm import decoding, nearest, prices, private, reading
+from duranb.llm import decoding, nearest, prices, private, reading, refusals
 from duranb.llm.batches.desk import BatchDesk
 from duranb.llm.batches.providers import SHARE
 from duranb.llm.decoding import decoder
 from duranb.llm.exchange import LONGEST_REQUEST, Exchange, Header, Hop, decode, encode
 from duranb.llm.identity import Asked, identify
 from duranb.llm.passage import Passage
-from duranb.llm.shapes.common import loaded
+from duranb.llm.refusals import HTTPStatusError
 from duranb.llm.tape import Tape
-from duranb.record.events import Usage
+from duranb.record.artifacts import Buffer
+from duranb.record.events import ErrorInfo, Usage
 from duranb.record.ways import How
 from duranb.text.credentials import public_url
 from duranb.text.known import KNOWN
@@ -44,10 +45,6 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 SMALL = 1024 * 1024
 """Bytes of an answer that may as well be read at once."""
-
-
-class HTTPStatusError(Exception):
-    """The server answered with a status that is no answer."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +99,8 @@ class Flight:
         self._asked = asked
         self._clock = time.perf_counter()
         self._header: Header | None = None
-        self._landed = False
+        self._landed = claim.failure is not None
+        self._refused: HTTPStatusError | None = None
         self._lasting = Lasting(lambda: next(claim.intend()))
         self._passage = Passage(step, claim, asked) if asked.kind.traits.answer else None
 
@@ -132,14 +130,20 @@ class Flight:
             return None
         if not claim.settled and asked.endpoint is not None:
             prices.warm()
-        elif claim.settled and asked.endpoint is not None and claim.recorded is not None:
+        elif claim.recorded is not None and asked.endpoint is not None and not claim.failure:
             budgets.replayed(budgets.in_force(), claim.recorded)
         return cls(step, claim, asked, headers)
 
     @property
     def recorded(self) -> bool:
         """Whether the journal has the answer."""
-        return self._claim.settled
+        return self._claim.settled and self.broken is None
+
+    @property
+    def broken(self) -> ErrorInfo | None:
+        """The recorded error, where there was no answer and there is to be none again."""
+        failed = self._claim.failure
+        return failed.error if failed is not None and not failed.response else None
 
     @functools.cached_property
     def exchange(self) -> Exchange:
@@ -148,7 +152,7 @@ class Flight:
 
     def reads_at_once(self, head: Head) -> bool:
         """Whether an answer may be read before its caller asks for it, so that it is recorded even
-        if that never happens: it is small, or it is of no use in parts."""
+        if that never happens: it is small, or it is of no use in parts, as what a refusal says."""
         kind = head.header("content-type").partition(";")[0].strip().lower()
         if kind.startswith(_STREAMS):
             return False
@@ -157,13 +161,16 @@ class Flight:
             return True
         if length.isdecimal():
             return len(length) < 10 and int(length) <= SMALL
-        return self._asked.endpoint is None and kind == "application/json"
+        return (self._asked.endpoint is None or not head.is_answer) and kind == "application/json"
 
     def admitted(self) -> Flow[None]:
         """Wait until limits and budgets let the request go: to be done before it is sent. It is not
-        to be sent where it is ``recorded`` then. Raises what :meth:`Passage.enter` and
-        :meth:`BatchDesk.answer` do, and :class:`duranb.errors.StoreError`."""
+        to be sent where it is ``recorded`` then. Raises where it is ``broken``; what
+        :meth:`Passage.enter` and :meth:`BatchDesk.answer` do; and
+        :class:`duranb.errors.StoreError`."""
         try:
+            if self.broken is not None:
+                raise refusals.met_again(self.broken)
             if self._passage is not None:
                 if not (yield from self._batched(self._passage)):
                     yield from self._passage.enter()
@@ -218,11 +225,13 @@ class Flight:
     # -- the answer on its way -------------------------------------------------------------
 
     def refused(self, head: Head, content: bytes | None = None) -> None:
-        """The server answered with a status that is no answer; free the place."""
+        """The server answered with a status that is no answer; free the place. ``content`` is what
+        it said, with its content encoding undone, where that is known."""
+        if content is not None and len(content) <= SMALL:
+            run(self.read_already(head, content))
+            return
         self._heard(head)
-        detail = f": {_error_text(content)}" if content is not None else ""
-        error = HTTPStatusError(f"{head.status} {head.reason}{detail}")
-        self._fail(error, head.status)
+        self._fail(HTTPStatusError(f"{head.status} {head.reason}"), head.status)
 
     def broke(self, error: BaseException) -> None:
         """Sending raised. An interrupt or a cancellation says nothing about the call."""
@@ -239,7 +248,7 @@ class Flight:
         encoding = head.header("content-encoding")
         decoded = decoded and decoding.known(encoding, head.accepted)
         decode_piece = bytes if decoded else decoder(encoding, head.accepted)
-        self._header = self._head(head, decoded=decode_piece is not None and not as_it_came)
+        self._begins(head, decoded=decode_piece is not None and not as_it_came)
         content_type = head.header("content-type")
         endpoint = self._asked.endpoint
         shape = endpoint.shape if endpoint else ""
@@ -257,11 +266,17 @@ class Flight:
         ``decoded`` where its caller has seen it with its content encoding undone."""
         self._heard(head)
         undone = decoding.known(head.header("content-encoding"), head.accepted)
-        self._header = self._head(head, decoded=decoded and undone)
+        self._begins(head, decoded=decoded and undone)
         if len(content) > decoding.LONGEST_ANSWER:
             self.fail(decoding.too_long())
             return
         yield from self.complete([content] if content else [])
+
+    def _begins(self, head: Head, *, decoded: bool) -> None:
+        """What is known of an answer, or of a refusal, before its body."""
+        self._header = self._head(head, decoded=decoded)
+        if not head.is_answer:
+            self._refused = HTTPStatusError(f"{head.status} {head.reason}")
 
     def _head(self, head: Head, *, decoded: bool) -> Header:
         headers = private.public_headers(head.headers, self._asked.url)
@@ -314,6 +329,9 @@ class Flight:
         encoding = header.response_header("content-encoding")
         body = decoding.whole(encoding, b"".join(pieces))
         KNOWN.look_around()
+        if self._refused is not None:
+            self._keep_refusal(self._refused, header, body)
+            return
         if self._asked.endpoint is None and (secret := _secret_in(body)):
             self._fail(PermissionError(f"passed on, but {secret}: not recorded"))
             return
@@ -354,14 +372,23 @@ class Flight:
             self._claim.release()
             raise self._step.journal.stop(error) from None
 
+    def _keep_refusal(self, error: HTTPStatusError, header: Header, body: bytes) -> None:
+        """What the server said when it refused: a replay meets it again."""
+        header, said = refusals.as_kept(header, body)
+        response = () if _secret_in(said) else encode(header, self._kept, [said])
+        self._fail(refusals.in_words(str(error), said), header.status, response)
+
     def fail(self, error: Exception) -> None:
         """The answer was cut, or turned out to be none, or was too long to be recorded."""
         if isinstance(error, AnswerTooLong):
             self._step.unrecorded.note(How.TOO_LONG, urlsplit(self._asked.url).netloc)
-        self._fail(error, self._header.status if self._header else 0)
+        self._fail(self._refused or error, self._header.status if self._header else 0)
 
     def abandon(self) -> None:
         """Its caller reads no further: it was sent, and will be again."""
+        if self._refused is not None:
+            self.fail(self._refused)
+            return
         self._step.unrecorded.note(How.UNREAD, urlsplit(self._asked.url).netloc, gone=True)
         self.release()
 
@@ -382,9 +409,9 @@ class Flight:
             self._passage.end(usage, made=made)
         return self._lasting.over()
 
-    def _fail(self, error: BaseException, status: int = 0) -> None:
+    def _fail(self, error: BaseException, status: int = 0, response: Sequence[Buffer] = ()) -> None:
         self._land(None, made=False)
-        self._claim.fail(error, status)
+        self._claim.fail(error, status, response=response)
 
 
 def _asks_for_several(body: Any) -> bool:
@@ -401,13 +428,3 @@ def _secret_in(body: bytes) -> str:
         return "it hands out a token" if private.grants(body) else ""
     except RecursionError:
         return "it is nested too deeply to be searched for tokens"
-
-
-def _error_text(content: bytes) -> str:
-    body = loaded(content)
-    found = body.get("error", body) if isinstance(body, dict) else body
-    told = found.get("message", found) if isinstance(found, dict) else found
-    try:
-        return content[:200].decode("utf-8", "replace") if told is None else str(told)[:500]
-    except RecursionError:
-        return content[:200].decode("utf-8", "replace")

@@ -12,11 +12,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import ModuleType
 from urllib.parse import urlsplit
 
 from duranb.engine import ways
 from duranb.engine.context import StepContext, current
 from duranb.engine.flows import Flow
+from duranb.llm import refusals
 from duranb.llm.exchange import Hop
 from duranb.llm.flight import Flight, Head
 
@@ -76,7 +78,9 @@ class Sending(ways.Recorded):
             if self.flight is not None and self.flight.recorded:
                 self._recorded = _steps(self.flight)[-1 if self._whole else 0 :]
             elif self.flight is not None:
-                flight, self.flight = self.flight, None
+                flight = self.flight
+                if flight.broken is None:  # whoever is told sees why
+                    self.flight = None
                 yield from flight.admitted()
                 self.flight = flight
                 if flight.recorded:
@@ -91,20 +95,23 @@ class Sending(ways.Recorded):
         assert self.flight is not None
         return self.flight.release if recorded.final else lambda: None
 
-    def refused(self, head: Head) -> None:
+    def refused(self, head: Head, said: bytes | None = None) -> None:
         """The library has raised its error for an answer that is none: it is about this request,
-        and no transport's."""
+        and no transport's. ``said`` is the body, where it is known."""
         if (flight := self.made) is not None:
-            flight.refused(head)
+            flight.refused(head, said)
             self.flight = None
 
     @contextmanager
-    def under_way(self) -> Iterator[None]:
-        """While the library sends it. What it raises is what became of the request."""
+    def under_way(self, errors: ModuleType) -> Iterator[None]:
+        """While the library, which has these ``errors``, sends it. What it raises is what became of
+        the request; on a replay that is what it had raised."""
         try:
             with ways.part_of(self):
                 yield
         except BaseException as error:
+            if self.flight is not None and self.flight.broken is not None:
+                raise refusals.met_again(self.flight.broken, errors) from error
             if self.flight is not None:
                 self.flight.broke(error)
             raise

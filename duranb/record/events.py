@@ -194,11 +194,16 @@ class CallCompleted(OfCall, frozen=True, tag="call.completed"):
 
 
 class CallFailed(OfCall, frozen=True, tag="call.failed"):
-    """A call failed (``status`` is the HTTP status, 0 when there was no answer)."""
+    """A call failed (``status`` is the HTTP status, 0 when there was no answer). A replay offline
+    meets the failure again: ``response`` is the digest of the exchange whose answer was refused,
+    ``result`` the binding of the error that an effect raised.
+    """
 
     error: ErrorInfo
     status: int = 0
     started: int = 0
+    response: str = ""
+    result: Binding | None = None
 
 
 class CallRejected(Body, frozen=True, tag="call.rejected"):

@@ -397,6 +397,27 @@ class History:
             and self.executions[call.execution].run == self.run
         ]
 
+    def failures(self, step: str, key: str, occurrence: int, replays: int = 0) -> list[Call]:
+        """The calls that failed in a place, where that is what came of it: in execution
+        ``replays``, or in the latest one that had no other end. What an SDK tried again is several
+        calls, oldest first."""
+        there = self._in_place(step, key, occurrence)
+        failed = [c for c in there if c.status is CallStatus.FAILED and self._ended(c, replays)]
+        if not failed:
+            return []
+        last = failed[-1]
+        for call in there:
+            answered = call.status is CallStatus.COMPLETED and call.id > last.id
+            if answered and replays in (0, call.execution):
+                return []
+        return [c for c in failed if (c.execution, c.attempt) == (last.execution, last.attempt)]
+
+    def _ended(self, call: Call, replays: int) -> bool:
+        if replays:
+            return call.execution == replays
+        status = self.executions[call.execution].status
+        return status in SETTLED or status is Status.RUNNING
+
     def has_earlier(self, step: str, execution: int) -> bool:
         """Whether a step has been carried out before ``execution``."""
         return self._of_step.get(step, [execution])[0] < execution

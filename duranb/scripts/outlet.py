@@ -32,11 +32,13 @@ class Outlet(printed.Above):
     def installed(cls) -> Iterator[Outlet]:
         """One in the place of ``sys.stdout``; in the end all is shown."""
         made = cls(sys.stdout)
+        made._take()
         with contextlib.redirect_stdout(made):
             try:
                 yield made
             finally:
                 made.show_all()
+                made._leave()
 
     def enter(self, node: int) -> None:
         """What this thread or task prints from now on is of this node."""
@@ -53,14 +55,14 @@ class Outlet(printed.Above):
             self._all.pop(node, None)
             while self._front in self._ended:
                 self._front += 1
-                self._below.write("".join(self._waiting.pop(self._front, [])))
+                self._put("".join(self._waiting.pop(self._front, [])))
             self._below.flush()
 
     def show_all(self) -> None:
         """Show what is still waiting, in order."""
         with self._lock:
             for node in sorted(self._waiting):
-                self._below.write("".join(self._waiting.pop(node)))
+                self._put("".join(self._waiting.pop(node)))
             self._below.flush()
 
     def write(self, text: str) -> int:
@@ -71,5 +73,5 @@ class Outlet(printed.Above):
             if node > self._front:
                 self._waiting.setdefault(node, []).append(text)
             else:
-                self._below.write(text)
+                self._put(text)
         return len(text)

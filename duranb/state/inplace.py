@@ -132,14 +132,20 @@ def numbered(values: Any, live: dict[str, Any], *, by_name: bool = False) -> lis
 
 def _is_whole(value: object) -> bool:
     kind = type(value)
-    if is_array(kind) or is_immutable(value) or isinstance(value, _BUILTIN):
+    if is_array(kind) or is_immutable(value) or isinstance(value, _BUILTIN) or _is_tuple(value):
         return False
     return kind is not types.CellType and not alive.is_open(value)
 
 
 def cannot_take(value: object) -> bool:
     """Whether a value that was changed in place could not be given that state another time."""
-    return not is_immutable(value) and _content(value) is None
+    return not is_immutable(value) and not _is_tuple(value) and _content(value) is None
+
+
+def _is_tuple(value: object) -> bool:
+    """Whether a value is a tuple, a named one too, and nothing else: what changes are its parts."""
+    kind = type(value)
+    return issubclass(kind, tuple) and not kind.__dictoffset__
 
 
 def again(
@@ -183,7 +189,12 @@ def again(
                 states.append((number, content))
     globals_ = loaded[_GLOBALS]
     if stand_for:
-        result, states, globals_ = copied(capture, [result, states, globals_], stand_for)
+        try:
+            result, states, globals_ = copied(capture, [result, states, globals_], stand_for)
+        except BaseException as error:  # of any kind: pickling runs the values' own code
+            if not own_failure(error):
+                raise
+            raise NotAlike from error  # what it holds goes by itself, and not apart from it
     for number, content in states:
         _give(content, met[number])
     for number, part in memory:

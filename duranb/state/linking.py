@@ -238,8 +238,9 @@ class _Walking(codec.NotebookPickler):
             return _leaf, (obj.tolist(),) if obj.dtype.hasobject else ()
         try:
             found = self.reduction(obj)
-            by_table = issubclass(kind, (type, types.FunctionType)) or kind in self.dispatch_table
-            if found is NotImplemented and not by_table:
+            if found is NotImplemented and not issubclass(kind, (type, types.FunctionType)):
+                if kind in self.dispatch_table:  # of cloudpickle's: it refuses a file, say
+                    return self.dispatch_table[kind](obj)
                 obj.__reduce_ex__(5)
         except BaseException as error:  # of any kind: it is the value's own code
             if not own_failure(error) or is_moving(error):

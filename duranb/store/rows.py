@@ -51,7 +51,7 @@ def read(log: LogReader, after: int, most: int) -> list[Row]:
 
 def _rows(log: LogReader, records: list[Record]) -> list[Row]:
     bodies = [_body(record.data) for record in records]
-    answers = {body.response for body in bodies if isinstance(body, e.CallCompleted)}
+    answers = {body.response for body in bodies if isinstance(body, e.CallCompleted | e.CallFailed)}
     rows = []
     for record, body in zip(records, bodies, strict=True):
         if body is None:

@@ -289,7 +289,7 @@ def _call(call: Call, *, served: bool) -> CallLine:
         streamed=call.streamed,
         http_status=call.http_status,
         preview=call.preview,
-        result=call.result.preview if call.result else "",
+        result=call.result.preview if call.result and not error else "",
         error=f"{error.type}: {error.message}"[:2000] if error else "",
         reason=call.reason,
         idempotency_key=call.idempotency_key,

@@ -345,6 +345,23 @@ def test_a_closure_comes_back(world: World) -> None:
     assert Ran.found == [1]
 
 
+def test_what_a_named_tuple_holds_is_changed_again(world: World) -> None:
+    """The tuple stays what it is; the list in it is the one that another variable has too."""
+    source = HEAD + (
+        "from collections import namedtuple\nPair = namedtuple('Pair', 'n xs')\n"
+        "@duranb.step(retries=0)\ndef work(pair):\n    ran(pair.n)\n    pair.xs.append(2)\n"
+        "    return pair\n"
+        "xs = [1]\npair = Pair(1, xs)\nmade = work(pair)\n"
+    )
+    for _ in range(2):
+        world.plain(source)
+        live = world.live
+        assert live["made"] is live["pair"]
+        assert live["pair"].xs is live["xs"] and live["xs"] == [1, 2]
+        world.start()
+    assert Ran.found == [1]
+
+
 def test_what_cannot_be_changed_again_is_refused_by_name(world: World) -> None:
     """A step whose change could not come back fails, and says which value it is."""
     world.plain(

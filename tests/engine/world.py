@@ -130,6 +130,7 @@ class World:
         tree = ast.parse(source)
         exec(compile(tree, "<cell>", "exec", dont_inherit=True), self.live)
         self.runtime.namespace.touched(None)
+        self.runtime.surroundings.note_given(mentions.of_cell(tree).chains)
 
     def cell(self, line: str, source: str) -> Any:
         """Run a durable cell with this first line (after ``%%durable``), as a kernel would; the

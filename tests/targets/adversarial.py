@@ -242,6 +242,28 @@ CASES: dict[str, Case] = {
         "print(x, y, f())",
         apart="f in place",
     ),
+    "what a cache keeps": case(
+        "import functools\n@functools.lru_cache\ndef load():\n    return [1]",
+        "%%durable a\nload().append(2)\nn = len(load())",
+        "%%durable b\nm = len(load()) + n",
+        "print(n, m)",
+        refused="cell 2 .* changes in place what load gives and its cache keeps: code cell 3",
+    ),
+    "what a cache keeps, under other names": case(
+        "from functools import cache\n@cache\ndef load(k): return {k: [{'n': 1}]}\n"
+        "def mark():\n    for row in load('x')['x']:\n        row['n'] = 2",
+        "%%durable a\nrows = load('x')\nn = len(rows)",
+        "%%durable b\nmark()\nm = n",
+        "print(n, m)",
+        refused="cell 3 .* changes in place what load gives",
+    ),
+    "what a cache keeps, and a copy of it": case(
+        "from functools import lru_cache\n@lru_cache(maxsize=None)\n"
+        "def load(k): return {k: [1], 'n': 1}",
+        "%%durable a\nown = load('x').copy()\nown['y'] = 2\nn = load('x')['n']\nn += 1",
+        "%%durable b\nrows = load('x')['x'][:]\nrows.append(n)",
+        "print(own, n, rows)",
+    ),
     "a class with a deque and an object": case(
         "from collections import deque\nclass Sum:\n    n = 0\nclass Log:\n"
         "    items = deque()\n    sum = Sum()\n    def add(self, n):\n"
@@ -507,6 +529,17 @@ CASES: dict[str, Case] = {
         "%%durable a\nrun_code('made = 3')\nx = 1",
         "print(x)",
         refused="exec in a function can give any variable",
+    ),
+    "code with a global, run by a function": case(
+        "k = 1\ndef put(n): exec(f'global k; k = {n}')",
+        "%%durable a\nput(5)\nx = k",
+        "print(x, k)",
+        refused="exec in a function can give any variable",
+    ),
+    "code with names of its own, run by a function": case(
+        "k = 1\ndef put(): exec('k = 5')",
+        "%%durable a\nput()\nx = k",
+        "print(x, k)",
     ),
     "code run in a namespace of its own": case(
         "def run_code(text, **given):\n    space = dict(given)\n    exec(text, space)\n"

@@ -240,8 +240,63 @@ def test_commands_are_given_the_values_that_ipython_gives_them() -> None:
             "print(home, x)",
         )
     )
-    assert "f\"echo {name} '$name' {n + 1:02d}\"" in text and "stderr=subprocess.STDOUT" in text
-    assert '"echo $HOME $name"' in text and "\"awk '{print $1}' {name}.txt\"" in text
+    assert "shown = shell_lines(f\"echo {name} '$name' {n + 1:02d}\")" in text
+    assert 'home = shell_lines("echo $HOME $name")' in text
+    assert "shell_run(\"awk '{print $1}' {name}.txt\")" in text
+
+
+def test_commands_run_in_the_users_shell_and_print_as_the_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in IPython; what they print is kept with the step, and shown again when it is restored."""
+    shell = tmp_path / "shell"
+    shell.write_text('#!/bin/sh\necho by the shell of the user\nexec /bin/sh "$@"\n')
+    shell.chmod(0o755)
+    monkeypatch.setenv("SHELL", str(shell))
+    text = script.render(
+        graph(
+            "%%durable a\nprint('first')\n!echo said; cat /no/such/file\nx = !printf 'a\\nb'",
+            "%%bash\necho in bash ${BASH_VERSION:+itself}",
+            "print(x)",
+        )
+    )
+    (tmp_path / "script.py").write_text(text)
+    for _ in range(2):
+        done = run(tmp_path)
+        first, mine, said, error, bash, lines = done.stdout.splitlines()
+        assert (first, mine, said) == ("first", "by the shell of the user", "said"), done.stderr
+        assert "/no/such/file" in error and bash == "in bash itself"
+        assert lines == "['by the shell of the user', 'a', 'b']"
+
+
+def test_whoever_has_hold_of_the_output_prints_as_the_step(tmp_path: Path) -> None:
+    """A handler of logs and a variable that were given ``sys.stdout`` above the first step: what
+    they write comes in its place, and again when the step is restored."""
+    made = graph(
+        "import logging, sys\nlog = logging.getLogger('of the notebook')\nlog.setLevel('INFO')\n"
+        "log.addHandler(logging.StreamHandler(sys.stdout))\nout = sys.stdout\n"
+        "def say(*words): print(*words, file=out)",
+        "%%durable a\nprint('first')\nlog.info('logged')\nsay('said')\nx = 1",
+        "print('last', x)",
+    )
+    (tmp_path / "script.py").write_text(script.render(made))
+    for _ in range(2):
+        done = run(tmp_path)
+        assert done.stdout == "first\nlogged\nsaid\nlast 1\n", done.stderr
+
+
+def test_what_cannot_be_given_its_state_part_by_part_runs_again(tmp_path: Path) -> None:
+    """A weak dictionary that a step filled: the references in it go with it, and not by
+    themselves."""
+    made = graph(
+        "import weakref\nclass Thing: pass\nknown = weakref.WeakValueDictionary()",
+        "%%durable a\nthing = Thing()\nknown['it'] = thing\nn = len(known)",
+        "print(n, known.get('it') is thing)",
+    )
+    (tmp_path / "script.py").write_text(script.render(made))
+    for _ in range(2):
+        done = run(tmp_path)
+        assert done.stdout == "1 True\n", done.stderr
 
 
 def test_names_that_only_steps_give_a_value_are_known_to_the_module(tmp_path: Path) -> None:

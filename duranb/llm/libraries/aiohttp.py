@@ -96,13 +96,13 @@ def _session(library: _Library, original: Method) -> Method:
         own = options.get("middlewares")
         around = session._middlewares if own is None else own
         options["middlewares"] = (*around, functools.partial(_leave, library, sending))
-        with sending.under_way():
+        with sending.under_way(library.module):
             try:
                 response = await original(session, *arguments, **options)
             except library.module.ClientResponseError as error:
-                headers = list((error.headers or {}).items())
+                headers = [(str(n), str(v)) for n, v in (error.headers or {}).items()]
                 if error.status:
-                    sending.refused(Head(error.status, error.message, "", headers))
+                    sending.refused(Head(error.status, error.message, "", headers), b"")
                 raise
         decodes = options.get("auto_decompress")
         decodes = session._auto_decompress if decodes is None else decodes
@@ -146,8 +146,8 @@ async def _recorded(library: _Library, sending: Sending, response: Any, *, decod
             for each in response.history
         ],
     )
-    if not head.is_answer:
-        flight.refused(head)
+    if not head.is_answer and (response._body is not None or not flight.reads_at_once(head)):
+        flight.refused(head, response._body)
         return
     if response._body is not None:
         await arun(flight.read_already(head, response._body, decoded=decodes))

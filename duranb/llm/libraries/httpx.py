@@ -16,11 +16,12 @@ from typing import Any
 from duranb.engine import watch, ways
 from duranb.engine.context import StepContext
 from duranb.engine.flows import Act, Flow, arun, run
-from duranb.llm import mcp, private
+from duranb.llm import mcp, private, refusals
 from duranb.llm.flight import Flight, Head, hop
 from duranb.llm.libraries.httpx_streams import AsyncTee, Replayed, SyncTee
 from duranb.llm.patching import Method, patch
 from duranb.llm.sending import Headers, listening, on_the_wire
+from duranb.record.events import ErrorInfo
 from duranb.record.ways import How
 
 
@@ -29,6 +30,7 @@ class Library:
     """What is used of an HTTP library. ``tee``, ``async_tee`` and ``replayed`` are our streams as
     streams of this library, which tells them by their base classes."""
 
+    module: ModuleType
     Request: Any
     Response: Any
     sync_stream: Any
@@ -43,6 +45,7 @@ class Library:
         found: Any = module
         sync, awaited = found.SyncByteStream, found.AsyncByteStream
         return cls(
+            module,
             Request=found.Request,
             Response=found.Response,
             sync_stream=sync,
@@ -133,6 +136,8 @@ def _exchange(
         flight = _take(step, request, headers)
     if flight is None:
         return (yield from _sent(request, functools.partial(send, stream=stream)))
+    if flight.broken is not None:
+        raise _met_again(library, flight.broken, request)
     if not flight.recorded:
         yield from flight.admitted()
     if flight.recorded:
@@ -150,7 +155,12 @@ def _exchange(
         elif not (head := _head(response, headers.get("accept-encoding", ""))).is_answer:
             if not stream:
                 yield read
-            flight.refused(head, response.content if response.is_stream_consumed else None)
+            if stream and not response.is_stream_consumed and flight.reads_at_once(head):
+                taken = getattr(library, colour.tee)(response.stream, flight.tape(head))
+                pieces = yield Act(taken.drain)
+                response.stream = library.replayed(pieces, lambda: None)
+            else:
+                flight.refused(head, response.content if response.is_stream_consumed else None)
             return response
         elif response.is_stream_consumed:
             yield from flight.read_already(head, response.content)
@@ -165,6 +175,12 @@ def _exchange(
         flight.release()
         raise
     return response
+
+
+def _met_again(library: Library, told: ErrorInfo, request: Any) -> Exception:
+    error: Any = refusals.met_again(told, library.module)
+    error.request = request
+    return error  # type: ignore[no-any-return]
 
 
 def _sent(request: Any, send: Callable[[], Any]) -> Flow[Any]:

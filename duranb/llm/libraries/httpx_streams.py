@@ -45,6 +45,13 @@ class SyncTee(Tee):
             yield from run(self._tape.feed(raw))
         yield from run(self._tape.end())
 
+    def drain(self) -> list[bytes]:
+        """All of it, at once."""
+        try:
+            return list(self)
+        finally:
+            self.close()
+
     def close(self) -> None:
         """Closed by the response, whether its body was read to the end or not."""
         try:
@@ -76,6 +83,13 @@ class AsyncTee(Tee):
         finally:
             if isinstance(source, AsyncGenerator):
                 await source.aclose()
+
+    async def drain(self) -> list[bytes]:
+        """All of it, at once."""
+        try:
+            return [piece async for piece in self]
+        finally:
+            await self.aclose()
 
     async def aclose(self) -> None:
         """Closed by the response, whether its body was read to the end or not."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from datetime import timedelta
 from types import ModuleType
 from typing import Any
@@ -16,16 +17,16 @@ from duranb.llm.sending import Sending, listening
 def hook(module: ModuleType) -> None:
     """Journal what this library sends."""
     found: Any = module
-    patch(found.Session, "send", _session)
+    patch(found.Session, "send", functools.partial(_session, found.exceptions))
 
 
-def _session(original: Method) -> Method:
+def _session(errors: ModuleType, original: Method) -> Method:
     def send(session: Any, request: Any, **options: Any) -> Any:
         step = listening()
         if step is None:
             return original(session, request, **options)
         sending = Sending(step)
-        with sending.under_way():
+        with sending.under_way(errors):
             response = original(session, request, **options)
         _recorded(sending, response)
         return response
@@ -41,12 +42,13 @@ def _recorded(sending: Sending, response: Any) -> None:
         return
     head = _head(response)
     read = response._content_consumed
-    if not head.is_answer:
-        flight.refused(head, response.content if read else None)
+    if not head.is_answer and (read or not flight.reads_at_once(head)):
+        flight.refused(head, response.content or b"" if read else None)
     elif read:
         run(flight.read_already(head, response.content or b""))
     else:
-        urllib3.tee(response.raw, flight, head, response.request.method)
+        method = response.request.method
+        urllib3.tee(response.raw, flight, head, method, at_once=not head.is_answer)
 
 
 def _head(response: Any) -> Head:

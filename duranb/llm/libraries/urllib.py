@@ -3,7 +3,10 @@ the handlers for HTTP and HTTPS."""
 
 from __future__ import annotations
 
+import functools
 import http.client
+import io
+import urllib.error
 from types import ModuleType
 from typing import Any
 from urllib.error import HTTPError
@@ -19,25 +22,36 @@ from duranb.llm.sending import REDIRECTS, Sending, leaving, listening, lower
 def hook(module: ModuleType) -> None:
     """Journal what this library sends."""
     found: Any = module
-    patch(found.OpenerDirector, "open", _opener)
+    patch(found.OpenerDirector, "open", functools.partial(_opener, urllib.error))
     patch(found.AbstractHTTPHandler, "do_open", _handler)
 
 
-def _opener(original: Method) -> Method:
+def _opener(errors: ModuleType, original: Method) -> Method:
     def opened(*arguments: Any, **options: Any) -> Any:
         step = listening()
         if step is None:
             return original(*arguments, **options)
         sending = Sending(step)
-        with sending.under_way():
+        with sending.under_way(errors):
             try:
                 response = original(*arguments, **options)
             except HTTPError as error:
-                sending.refused(Head(error.code, str(error.reason), "", error.headers.items()))
+                _refused(sending, error)
                 raise
         return _recorded(sending, response)
 
     return opened
+
+
+def _refused(sending: Sending, error: HTTPError) -> None:
+    """Keep what the server said, if it is short, without taking it from whoever looks at it."""
+    flight = sending.made
+    head = Head(error.code, str(error.reason), "", error.headers.items())
+    said = None
+    if flight is not None and error.fp is not None and flight.reads_at_once(head):
+        said = error.fp.read()
+        error.fp = error.file = io.BytesIO(said)
+    sending.refused(head, said)
 
 
 def _handler(original: Method) -> Method:

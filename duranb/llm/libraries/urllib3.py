@@ -23,11 +23,11 @@ from duranb.llm.sending import Recorded, Sending, leaving, listening, lower
 def hook(module: ModuleType) -> None:
     """Journal what this library sends."""
     found: Any = module
-    patch(found.PoolManager, "urlopen", _manager)
-    patch(found.HTTPConnectionPool, "urlopen", functools.partial(_pool, found.response))
+    patch(found.PoolManager, "urlopen", functools.partial(_manager, found.exceptions))
+    patch(found.HTTPConnectionPool, "urlopen", functools.partial(_pool, found))
 
 
-def _manager(original: Method) -> Method:
+def _manager(errors: ModuleType, original: Method) -> Method:
     signature = inspect.signature(original)
 
     def urlopen(*arguments: Any, **options: Any) -> Any:
@@ -36,7 +36,7 @@ def _manager(original: Method) -> Method:
             return original(*arguments, **options)
         given = signature.bind(*arguments, **options).arguments
         sending = Sending(step)
-        with sending.under_way():
+        with sending.under_way(errors):
             answer = original(*arguments, **options)
         decodes = given.get("kw", {}).get("decode_content", True)
         return _recorded(sending, given["method"], given["url"], answer, decodes)
@@ -57,7 +57,7 @@ def _pool(module: Any, original: Method) -> Method:
             return _leave(module, sending, original, bound)
         assert step is not None
         sending = Sending(step, whole=True)
-        with sending.under_way():
+        with sending.under_way(module.exceptions):
             answer = _leave(module, sending, original, bound)
         decodes = given.get("decode_content", True)
         return _recorded(sending, given["method"], given["url"], answer, decodes)
@@ -108,14 +108,17 @@ def read_body(body: Any, *, chunked: bool = False) -> tuple[Any, bytes]:
 def _replayed(module: Any, sending: Sending, recorded: Recorded, given: dict[str, Any]) -> Any:
     method = given["method"]
     body = wire.replayed(recorded, method, sending.abandoned(recorded))
+    retries = module.util.Retry.from_int(
+        given["retries"], redirect=given["redirect"], default=given["self"].retries
+    )
     options = {
         "version_string": recorded.version,
         "request_url": recorded.url or given["url"],
     }
-    takes = inspect.signature(module.HTTPResponse).parameters
-    return module.HTTPResponse(
+    takes = inspect.signature(module.response.HTTPResponse).parameters
+    return module.response.HTTPResponse(
         body=body,
-        headers=module.HTTPHeaderDict(recorded.headers),
+        headers=module.response.HTTPHeaderDict(recorded.headers),
         status=recorded.status,
         version=body.version,
         reason=body.reason,
@@ -123,7 +126,7 @@ def _replayed(module: Any, sending: Sending, recorded: Recorded, given: dict[str
         decode_content=given["decode_content"],
         original_response=body,
         msg=body.msg,
-        retries=given["retries"],
+        retries=retries,
         request_method=method,
         **{name: value for name, value in options.items() if name in takes},
     )
@@ -135,12 +138,13 @@ def _recorded(sending: Sending, method: str, url: str, answer: Any, decodes: boo
     if flight is None:
         return answer
     head = head_of(answer, method, url)
-    if not head.is_answer:
-        flight.refused(head, answer._body if answer._body else None)
-    elif answer._body is not None or answer.isclosed():
+    read = answer._body is not None or answer.isclosed()
+    if not head.is_answer and not (read or flight.reads_at_once(head)):
+        flight.refused(head)
+    elif read:
         run(flight.read_already(head, answer.data or b"", decoded=bool(decodes)))
     else:
-        tee(answer, flight, head, method)
+        tee(answer, flight, head, method, at_once=not head.is_answer)
     return answer
 
 
@@ -168,8 +172,8 @@ def decodes(answer: Any) -> str:
     return ", ".join(getattr(answer, "CONTENT_DECODERS", ()))
 
 
-def tee(answer: Any, flight: Flight, head: Head, method: str) -> None:
-    """Have the body of a response taken down while it is read."""
+def tee(answer: Any, flight: Flight, head: Head, method: str, *, at_once: bool) -> None:
+    """Have the body of a response taken down while it is read, or now."""
     live = answer._fp
     tape = flight.tape(head, as_it_came=True)
     if not isinstance(live, http.client.HTTPResponse):  # an adapter's own: it may be anything
@@ -177,4 +181,4 @@ def tee(answer: Any, flight: Flight, head: Head, method: str) -> None:
         answer._fp = io.BytesIO(content)
         run(flight.read_already(head, content, decoded=False))
         return
-    answer._fp = answer._original_response = wire.teed(live, tape, method, at_once=False)
+    answer._fp = answer._original_response = wire.teed(live, tape, method, at_once=at_once)
