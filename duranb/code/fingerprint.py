@@ -162,6 +162,19 @@ class Uses:
         return found
 
 
+def _looks_for_main(name: str, value: object) -> bool:
+    """Whether a value is what has a library look into the notebook as a module, under any name; or
+    a module that does, where code does not call it by the name that tells."""
+    if is_a(value, types.ModuleType):
+        module = module_name(value)
+        return module == "ipytest" or (module in ("unittest", "doctest") and name != module)
+    found = ((sys.modules.get(home), own) for home, own in _LOOKING)
+    return any(home is not None and vars(home).get(own) is value for home, own in found)
+
+
+_LOOKING = (("unittest", "main"), ("doctest", "testmod"))
+
+
 class _Walk:
     """One walk from names through functions, classes and modules. Each is visited once."""
 
@@ -199,8 +212,10 @@ class _Walk:
             self.found.uses[name] = identity.of_callable(value)
         elif not given:
             self.found.data.add(name)
-        if value is self._live:
+        if value is self._live or value is sys.modules.get("__main__"):
             self.found.opaque = self.found.opaque or f"{name} is the namespace itself"
+        elif _looks_for_main(name, value):
+            self.found.opaque = self.found.opaque or f"{name} looks into the notebook"
         self.value(value)
 
     def _is_code(self, value: object) -> bool:

@@ -15,8 +15,10 @@ import contextvars
 import copyreg
 import functools
 import gc
+import importlib
 import queue
 import re
+import sys
 import threading
 import types
 import typing
@@ -40,6 +42,8 @@ def reduction(obj: Any) -> Reduction | None:
     make = _RECIPES.get(kind)
     if make is not None:
         return make(obj)
+    if kind is not types.ModuleType and obj is sys.modules.get("__main__"):
+        return importlib.import_module, ("__main__",)  # IPython's is of a class of its own
     if type(kind).__module__ == "_ctypes" and not getattr(obj, "_b_needsfree_", True):
         raise TypeError("cannot pickle what looks at the memory of another object")
     if issubclass(kind, asyncio.mixins._LoopBoundMixin):
