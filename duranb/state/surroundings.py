@@ -31,7 +31,7 @@ from duranb.code.holding import (
     owner_module,
     value as value_of,
 )
-from duranb.code.looking import own_failure
+from duranb.code.looking import is_a, own_failure
 from duranb.code.mentions import Chain
 from duranb.code.moving import steady
 from duranb.errors import StoreError
@@ -263,7 +263,7 @@ class Surroundings:
     def _is_variable(self, value: object) -> bool:
         """Whether it would come back as two objects, where what one does is not seen in the other:
         code is only read."""
-        if is_atom(value) or isinstance(value, (type, types.FunctionType)):
+        if is_atom(value) or is_a(value, type, types.FunctionType):
             return False
         return any(v is value for v in list(self._namespace.live.values()))
 

@@ -41,6 +41,13 @@ _DURATION = re.compile(
 _HASH = re.compile(r"^_\w*hash$")
 """Names under which objects keep their own hash: of a text, it is another one in each process."""
 
+_ID = re.compile(r"(^|_)ids?$")
+"""Names of what holds ids."""
+
+_MEMORY = range(1 << 32, 1 << 47)
+_ALIGNED = 16
+"""Where objects lie in memory, and of what that is a multiple."""
+
 _UNITS = (1, 10**3, 10**6, 10**9)
 """Parts of a second in which times are counted."""
 
@@ -106,7 +113,9 @@ class Drawn:
             return self._texts(was.decode("latin-1"), now.decode("latin-1"))
         if kind in (int, float):
             kept = kind is int and _HASH.search(label) is not None
-            return kept or self._numbers(was, now) or self._durations(was, now, label)
+            if kept or self._numbers(was, now) or self._durations(was, now, label):
+                return True
+            return kind is int and self._addresses(was, now, label)
         if kind is uuid.UUID:
             return self._one_id(str(was), str(now))
         if issubclass(kind, datetime.datetime):
@@ -128,6 +137,13 @@ class Drawn:
 
     def _numbers(self, was: float, now: float) -> bool:
         return self._was.has(was) and self._now.has(now)
+
+    def _addresses(self, was: int, now: int, label: str) -> bool:
+        """Whether both are where an object lay in memory, kept as its id: each stands for another
+        one."""
+        if not (_ID.search(label.lower()) and was in _MEMORY and now in _MEMORY):
+            return False
+        return was % _ALIGNED == now % _ALIGNED == 0 and self._one_id(hex(was), hex(now))
 
     def _durations(self, was: float, now: float, label: str) -> bool:
         if not _DURATION.search(label.lower()):

@@ -171,3 +171,16 @@ def test_code_that_asks_for_the_time_itself(code: str, yes: bool) -> None:
     loads = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     assert asking.asks(tree, loads, live) is yes
     assert asking.asks(tree, None, live)
+
+
+def test_where_an_object_lay_in_memory_is_of_no_account() -> None:
+    """A library may keep the id of an object: each stands for one other, and other numbers do
+    not."""
+    one, two, three = (0x7FAE_0000_1000 + 16 * n for n in range(3))
+    assert same(
+        Message(by_agent_id={one: "a", two: "b"}), Message(by_agent_id={two: "a", one: "b"})
+    )
+    assert not same(Message(ids=[one, two]), Message(ids=[three, three]))
+    assert not same(Message(bytes=one), Message(bytes=two))
+    assert not same(Message(agent_id=one + 1), Message(agent_id=two + 1))
+    assert not same(Own(agent_id=one), Own(agent_id=two))
