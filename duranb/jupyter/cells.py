@@ -282,7 +282,7 @@ class Cells(ast.NodeTransformer):
             notice(self._outputs, say.not_given(spec.name, elsewhere.came.run, elsewhere.why))
         state = CellState(runtime, spec, decision, instrument.NOTED)
         cell.unsure = state.unsure
-        running.settings.also(bystep.groups(self._shell.user_ns, spec, decision, tree))
+        running.settings.also(bystep.groups(self._shell, spec, decision, tree))
         running.run = StepRun(
             runtime,
             spec,

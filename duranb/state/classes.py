@@ -62,5 +62,4 @@ def in_order(bound: Mapping[str, T], live: Mapping[str, Any]) -> dict[str, T]:
 
 def classes_in(dump: Dump) -> tuple[type, ...]:
     """The notebook's classes that were met in a value."""
-    found = (code for code in dump.met.code if issubclass(type(code), type))
-    return tuple({c for c in found if c.__module__ == "__main__"})  # type: ignore[misc]
+    return tuple({c for c in dump.met.code if is_class(c) and module_of(c) == "__main__"})
