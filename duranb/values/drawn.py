@@ -19,6 +19,9 @@ _TOKENS = re.compile(
         (?<![0-9a-f]) [0-9a-f]{8} (?:-[0-9a-f]{4}){3} - [0-9a-f]{12} (?![0-9a-f])
         # Without hyphens, a version that is drawn: another 32 digits may be a checksum.
       | (?<![0-9a-f]) [0-9a-f]{12} [1467] [0-9a-f]{3} [89ab] [0-9a-f]{15} (?![0-9a-f])
+        # What is called an id, as it is written in Python, in JSON and in MessagePack.
+      | (?: (?<=id[^0-9a-z]) | (?<=id[^0-9a-z]{2}) | (?<=id[^0-9a-z]{4}) )
+        (?<![0-9a-f]) [0-9a-f]{16,64} (?![0-9a-f])
     )
   | (?P<time>
         \d{4}-\d\d-\d\d [T ] \d\d:\d\d (?: :\d\d (?: [.,]\d{1,9})? )? (?: Z | [+-]\d\d:?\d\d )?
@@ -29,7 +32,7 @@ _TOKENS = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 
-_SHORTEST = 32
+_SHORTEST = 16
 """Characters of an id, at least."""
 
 _DURATION = re.compile(
@@ -43,6 +46,9 @@ _HASH = re.compile(r"^_\w*hash$")
 
 _ID = re.compile(r"(^|_)ids?$")
 """Names of what holds ids."""
+
+_HEX = re.compile(r"[0-9a-f]{16,64}")
+"""An id that may be made of drawn ones, as their hash."""
 
 _MEMORY = range(1 << 32, 1 << 47)
 _ALIGNED = 16
@@ -108,6 +114,8 @@ class Drawn:
         only in what is drawn."""
         kind = type(was)
         if kind is str:
+            if _ID.search(label.lower()) and _HEX.fullmatch(was) and _HEX.fullmatch(now):
+                return len(was) == len(now) and self._one_id(was, now)
             return self._texts(was, now)
         if kind is bytes:
             return self._texts(was.decode("latin-1"), now.decode("latin-1"))

@@ -184,3 +184,22 @@ def test_where_an_object_lay_in_memory_is_of_no_account() -> None:
     assert not same(Message(bytes=one), Message(bytes=two))
     assert not same(Message(agent_id=one + 1), Message(agent_id=two + 1))
     assert not same(Own(agent_id=one), Own(agent_id=two))
+
+
+def test_an_id_may_be_the_hash_of_a_drawn_one() -> None:
+    """What is called an id is one, in an object and in what was written of it; each stands for one
+    other. Other digits may be a checksum."""
+    one, two, three = (f"{n:x}" * 32 for n in (1, 2, 3))
+
+    def written(key: str) -> bytes:
+        return b"\x82\xa2id\xd9 " + key.encode() + b"\xa4text\xa1a"
+
+    def told(first: str, second: str) -> Message:
+        text = f"Interrupt(id='{second}')"
+        return Message(id=first, kept=[written(first)], text=text, ids=[json.dumps({"id": first})])
+
+    assert same(told(one, two), told(three, one))
+    assert not same(told(one, two), told(three, three))
+    assert not same(Message(checksum=one), Message(checksum=two))
+    assert not same(Message(kept=[written(one)]), Message(kept=[written(two) + b"b"]))
+    assert not same(Own(id=one), Own(id=two))
