@@ -19,16 +19,28 @@ import blake3
 
 from duranb.code.looking import written
 
-OPAQUE = frozenset({"exec", "eval", "globals", "get_ipython", "builtins", "__builtins__"})
+MAIN = ("__main__", "__name__")
+"""How code says the name of the notebook as a module."""
+
+OPAQUE = frozenset(
+    {"testmod", "exec", "eval", "globals", "get_ipython", "builtins", "__builtins__"}
+)
 """Global names whose use means: this code can read and write any name."""
 
 OPAQUE_ATTRIBUTES = frozenset(
     {"user_ns", "user_global_ns", "f_globals", "f_locals", "_getframe", "currentframe"}
-    | {"__globals__", "get_objects", "get_referrers"}
+    | {"__globals__", "get_objects", "get_referrers", "testmod"}
 )
 """Attributes that lead to a namespace as a whole."""
 
+_LOADERS = ("import_module", "__import__", "loadTestsFromModule", "loadTestsFromName")
+LEADING = frozenset(
+    {("unittest", "main")} | {(of, n) for of in ("modules", *_LOADERS) for n in MAIN}
+)
+"""What follows on what where code has the notebook as a module, or a library that looks for it."""
+
 _SKIPPED = frozenset({"NOP", "EXTENDED_ARG", "CACHE", "RESUME"})
+_BETWEEN = _SKIPPED | {"PUSH_NULL", "PRECALL"}
 _JUMPS = frozenset(dis.hasjrel) | frozenset(dis.hasjabs)
 _CONSTS = frozenset(dis.hasconst)
 _LOADS = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"})
@@ -67,8 +79,14 @@ def code_names(code: CodeType) -> CodeNames:
     while stack:
         current = stack.pop()
         stack += [c for c in current.co_consts if isinstance(c, CodeType)]
-        module = ""
+        module, before = "", None
         for each in dis.get_instructions(current):
+            if type(each.argval) is str:
+                if (before, each.argval) in LEADING:
+                    opaque = f"{before} {each.argval}"
+                before = each.argval
+            elif each.opname not in _BETWEEN:
+                before = None
             if each.opname in _LOADS:
                 loads.add(each.argval)
             elif each.opname in stored:

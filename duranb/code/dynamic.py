@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import ast
 
+from duranb.code.bytecode import LEADING
+
 _NAMESPACES = frozenset({"globals", "locals", "vars"})
 _SHELL = frozenset({"user_ns", "user_global_ns"})
 _BINDING = frozenset({"update", "__setitem__"})
@@ -62,3 +64,20 @@ def reads(node: ast.Call) -> str:
         case ast.Call(ast.Attribute(_, method), [first, *_]) if method in _KEYED:
             return key(first)
     return ""
+
+
+def leads(node: ast.AST) -> str:
+    """By what code has the notebook as a module, or a library that looks for it: ``unittest.main``,
+    ``sys.modules["__main__"]``. Empty for any other code."""
+    match node:
+        case ast.Attribute(ast.Name(of), what):
+            pass
+        case ast.Subscript(
+            ast.Attribute(_, of), ast.Name(what) | ast.Constant(str(what))
+        ) | ast.Call(
+            ast.Attribute(_, of) | ast.Name(of), [ast.Name(what) | ast.Constant(str(what)), *_]
+        ):
+            pass
+        case _:
+            return ""
+    return f"{of} {what}" if (of, what) in LEADING else ""

@@ -93,6 +93,20 @@ def place(chain: Chain, scope: Mapping[str, Any]) -> str:
     return name if owner(name)[0] is holder else ""
 
 
+def given_by(chain: Chain, scope: Mapping[str, Any]) -> list[str]:
+    """The variables of its module that a function of a module sets to what it is given, if a chain
+    leads to one: ``set_llm_cache(cache)``, ``globals.set_debug(True)``."""
+    value: Any = scope.get(chain[0], GONE)
+    for part in chain[1:]:
+        if not is_a(value, types.ModuleType):
+            return []
+        value = vars(value).get(part, GONE)
+    if type(value) is not types.FunctionType or value.__globals__.get("__name__") == "__main__":
+        return []
+    home = value.__globals__.get("__name__")
+    return [f"{home}.{own}" for own in mentions.given_globals(value.__code__)]
+
+
 def held(
     modules: ProjectModules,
     live: Mapping[str, Any],
@@ -186,6 +200,11 @@ class _Walk:
             if name and not self._owns(owner_module(name)):
                 self.found.touches.add(name)
                 self.found.sets.add(name)
+        for chain in told.chains:
+            for name in given_by(chain, scope):
+                if not self._owns(owner_module(name)):
+                    self.found.touches.add(name)
+                    self.found.sets.add(name)
         if self._modules_of.given:
             self._what_was_given(told, scope)
 
@@ -200,6 +219,8 @@ class _Walk:
             if builtin or own in told.attributes or package in packages:
                 self.found.touches.add(name)
                 self.found.reads.add(name)
+            elif type(value(name)) not in _ONLY_EQUAL:
+                self.found.touches.add(name)  # as the library does, whatever of it is called
 
     def resolve(self, chain: Chain, scope: Mapping[str, Any]) -> list[str]:
         """The variable of a module that a chain leads to, if it leads to one."""

@@ -167,3 +167,19 @@ class _Reading:
     def _add(self, code: list[dis.Instruction]) -> None:
         texts = (i.argval for i in reversed(code) if i.opname == "LOAD_CONST")
         self.environment.update([t for t in texts if type(t) is str][:1])
+
+
+@lru_cache(maxsize=8192)
+def given_globals(code: CodeType) -> frozenset[str]:
+    """The globals that a function binds to what it is given: ``global mode; mode = value``. What it
+    makes itself the first time, and keeps, is none."""
+    found: set[str] = set()
+    arguments = set(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
+    before = ""
+    for each in dis.get_instructions(code):
+        if each.opname in _BETWEEN:
+            continue
+        if each.opname == "STORE_GLOBAL" and before in arguments:
+            found.add(each.argval)
+        before = each.argval if each.opname.startswith("LOAD_FAST") else ""
+    return frozenset(found)

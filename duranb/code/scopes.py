@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from duranb.code import magics
+from duranb.code import dynamic, magics
 from duranb.code.bytecode import OPAQUE, OPAQUE_ATTRIBUTES
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
@@ -192,6 +192,7 @@ class _Scope:
         self.found = Touched()
 
     def visit(self, node: ast.AST) -> None:
+        self.see_opaque(dynamic.leads(node))
         handler = _HANDLERS.get(type(node))
         if handler is not None:
             handler(self, node)

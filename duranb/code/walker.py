@@ -110,6 +110,7 @@ class Walker:
 
     def visit(self, node: ast.AST) -> bool:
         """Walk a node; for a statement, whether what follows it can be reached."""
+        self.see_opaque(dynamic.leads(node))
         handler = self.handlers.get(type(node))
         if handler is not None:
             return handler(self, node) is not False

@@ -23,6 +23,7 @@ from duranb.engine.claim import Claim
 from duranb.engine.runtime import Runtime
 from duranb.engine.scopes import Attempt, inside
 from duranb.errors import DuranbError, Unrecorded, UsageError
+from duranb.record import failures
 from duranb.record.events import (
     Binding,
     CallRejected,
@@ -152,8 +153,10 @@ class Journal:
         code there went on by another way."""
         if kind.traits.waits or kind.traits.encloses:
             return None
+        history = self._runtime.history
         with self._runtime.lock:
-            failed = self._runtime.history.failures(self.step, where, place, self._replays_of)
+            there = history.in_place(self.step, where, place)
+            failed = failures.to_meet(history, there, self._replays_of)
         told = [call for call in failed if _can_be_met(call)]
         if len(told) < len(failed):
             return None

@@ -16,6 +16,7 @@ from duranb.errors import StoreError
 from duranb.record.events import Binding, EventBody
 from duranb.record.model import ABSENT
 from duranb.state import Code, Mark, seeding
+from duranb.state.classes import in_order
 from duranb.state.randomness import OWN, UNSEEDED
 
 
@@ -139,6 +140,7 @@ class CellState:
         names = (delta.changed.keys() | delta.bound) - beside | self._sure | told
         wanted = self._spec.outputs
         outputs = {n: now[n] for n in sorted(names & now.keys()) if not wanted or n in wanted}
+        outputs = in_order(outputs, live)
         shared = {n: sorted(mark.sharing(n)) for n in sorted(same - beside)}
         others = {n for names in shared.values() for n in names} - self._sure
         sharers = {n: mark.version(n) for n in others}

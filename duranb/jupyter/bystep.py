@@ -13,7 +13,7 @@ from duranb.code.looking import is_a, module_name, own
 from duranb.code.mentions import Chain, Mentions, chain_of
 from duranb.engine.decide import Decision
 from duranb.engine.spec import Spec
-from duranb.jupyter import annotated, settable
+from duranb.jupyter import annotated, printing, settable
 from duranb.jupyter.registries import Registries
 from duranb.jupyter.settable import Group, Values
 from duranb.jupyter.told import TOLD
@@ -26,16 +26,16 @@ def all_of(shell: Any) -> dict[str, Group]:
     return {
         **settable.all_of(shell),
         "annotations": annotated.group(live),
+        "sympy": printing.group(shell),
         _REGISTRATIONS: _registrations(Registries(live)),
         "caches": Group(dict, dict, _set_nothing, there=lambda name: name in _cached(live, [name])),
         "umask": Group(dict, dict, _write_umask),
     }
 
 
-def groups(
-    live: dict[str, Any], spec: Spec, decision: Decision, tree: ast.Module
-) -> dict[str, Group]:
+def groups(shell: Any, spec: Spec, decision: Decision, tree: ast.Module) -> dict[str, Group]:
     """Those of a step that is about to run."""
+    live = shell.user_ns
     modules = {*_modules(spec.mentions, live), *spec.mentions.imports}
     registries = Registries(live, _spelled_out(tree), modules, list(_calls(tree.body)))
     names = {*decision.uses, *decision.inputs, *spec.writes}
@@ -43,6 +43,7 @@ def groups(
         _REGISTRATIONS: _registrations(registries),
         "caches": Group(lambda: _cached(live, names), dict, _set_nothing, _filled),
         "annotations": annotated.group(live, tree.body),
+        "sympy": printing.group(shell, tree.body),
     }
     if "umask" in spec.mentions.attributes or ("umask",) in spec.mentions.chains:
         found["umask"] = Group(_umask, dict, _write_umask)

@@ -282,7 +282,7 @@ class Cells(ast.NodeTransformer):
             notice(self._outputs, say.not_given(spec.name, elsewhere.came.run, elsewhere.why))
         state = CellState(runtime, spec, decision, instrument.NOTED)
         cell.unsure = state.unsure
-        running.settings.also(bystep.groups(self._shell.user_ns, spec, decision, tree))
+        running.settings.also(bystep.groups(self._shell, spec, decision, tree))
         running.run = StepRun(
             runtime,
             spec,
@@ -400,6 +400,7 @@ class Cells(ast.NodeTransformer):
             session.runtime.wanted |= code.loads or set()
         session.runtime.namespace.touched(code.loads, code)
         session.runtime.namespace.note_rebinds()
+        session.runtime.surroundings.note_given(mentions.of_cell(tree).chains)
         modules = session.runtime.namespace.uses.modules
         modules.patched = self._patched
         modules.loaded(dataflow.analyse(tree).imports)

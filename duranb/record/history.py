@@ -370,7 +370,7 @@ class History:
         of any branch of the run. Rejected calls and undone effects are not among them; an effect
         that was intended and never settled is (its status says so).
         """
-        usable = [c for c in self._in_place(step, key, occurrence) if self._serves(c)]
+        usable = [c for c in self.in_place(step, key, occurrence) if self._serves(c)]
         here = [c for c in usable if self.executions[c.execution].branch == self.branch]
         found = here or usable
         return found[-1] if found else None
@@ -387,7 +387,7 @@ class History:
             and self._serves(call)
         ]
 
-    def _in_place(self, step: str, key: str, occurrence: int) -> list[Call]:
+    def in_place(self, step: str, key: str, occurrence: int) -> list[Call]:
         """The calls that stand in a place, oldest first."""
         ids = self._recorded.at(self.run, step, key, occurrence)
         return [
@@ -396,27 +396,6 @@ class History:
             if (call.step, call.place_key, call.occurrence) == (step, key, occurrence)
             and self.executions[call.execution].run == self.run
         ]
-
-    def failures(self, step: str, key: str, occurrence: int, replays: int = 0) -> list[Call]:
-        """The calls that failed in a place, where that is what came of it: in execution
-        ``replays``, or in the latest one that had no other end. What an SDK tried again is several
-        calls, oldest first."""
-        there = self._in_place(step, key, occurrence)
-        failed = [c for c in there if c.status is CallStatus.FAILED and self._ended(c, replays)]
-        if not failed:
-            return []
-        last = failed[-1]
-        for call in there:
-            answered = call.status is CallStatus.COMPLETED and call.id > last.id
-            if answered and replays in (0, call.execution):
-                return []
-        return [c for c in failed if (c.execution, c.attempt) == (last.execution, last.attempt)]
-
-    def _ended(self, call: Call, replays: int) -> bool:
-        if replays:
-            return call.execution == replays
-        status = self.executions[call.execution].status
-        return status in SETTLED or status is Status.RUNNING
 
     def has_earlier(self, step: str, execution: int) -> bool:
         """Whether a step has been carried out before ``execution``."""
@@ -450,7 +429,7 @@ class History:
 
     def generation(self, step: str, key: str, occurrence: int) -> int:
         """How often this very call was carried out and undone since."""
-        there = self._in_place(step, key, occurrence)
+        there = self.in_place(step, key, occurrence)
         return sum(call.status is CallStatus.COMPENSATED for call in there)
 
     def waits_for(self, execution: int) -> list[Call]:
@@ -477,7 +456,7 @@ class History:
     def occurrences(self, step: str, key: str) -> int:
         """How many identical requests of a step were recorded."""
         number = 0
-        while self._in_place(step, key, number):
+        while self.in_place(step, key, number):
             number += 1
         return number
 

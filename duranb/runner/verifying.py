@@ -92,6 +92,8 @@ def verify(notebook: Path, *, hooks: Hooks | None = None, timeout: float | None 
         notebook = folder.parent.parent / f"{folder.name}.ipynb"
     with copied(folder) as (store, before):
         steps = [x for x in latest(before).values() if x.status is Status.COMPLETED]
+        # One that was restored began where its process was; what is recorded, as it was made.
+        steps = [before.executions.get(x.of, x) for x in steps]
         if not steps:
             raise UsageError(f"{notebook} has no completed step to rerun: run it first")
         document, parts = _rerunning(notebook, steps, before)

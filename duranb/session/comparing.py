@@ -10,6 +10,7 @@ import ast
 import sys
 
 from duranb.code import dataflow
+from duranb.code.looking import module_of
 from duranb.engine.runtime import Runtime
 from duranb.record.model import Execution, Status
 from duranb.state import asking
@@ -48,7 +49,7 @@ def set_aside(
     def is_free(kind: type) -> bool | None:
         if namespace.uses.sort(kind):
             return False
-        top = kind.__module__.partition(".")[0]
+        top = module_of(kind).partition(".")[0]
         return None if top in sys.stdlib_module_names else True
 
     found = []

@@ -8,11 +8,13 @@ values share; so it is stored beside the class, in one pickle with those values.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from duranb.code.looking import is_class, module_of
 from duranb.values.classes import give, holds
 from duranb.values.codec import Dump
+
+T = TypeVar("T")
 
 
 class Whole:
@@ -48,7 +50,16 @@ def classes(values: Mapping[str, Any]) -> dict[str, type]:
     return {n: c for n, c in found.items() if is_class(c) and module_of(c) == "__main__"}
 
 
+def in_order(bound: Mapping[str, T], live: Mapping[str, Any]) -> dict[str, T]:
+    """Names with the classes among them last, and in the order in which they were bound: they are
+    restored in that order, which is that of the subclasses that their bases know."""
+    kinds = {n for n in bound if is_class(live.get(n))}
+    if len(kinds) < 2:
+        return dict(bound)
+    others = {n: b for n, b in bound.items() if n not in kinds}
+    return others | {n: bound[n] for n in list(live) if n in kinds}
+
+
 def classes_in(dump: Dump) -> tuple[type, ...]:
     """The notebook's classes that were met in a value."""
-    found = (code for code in dump.met.code if issubclass(type(code), type))
-    return tuple({c for c in found if c.__module__ == "__main__"})  # type: ignore[misc]
+    return tuple({c for c in dump.met.code if is_class(c) and module_of(c) == "__main__"})

@@ -20,7 +20,7 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from duranb.code.kinds import once_a_class
-from duranb.code.looking import full_name, mro_of, qualname_of
+from duranb.code.looking import full_name, module_of, mro_of, qualname_of
 from duranb.state import adapters, revealing
 from duranb.state.adapters import secrets
 from duranb.state.factory import Factory, no
@@ -269,7 +269,7 @@ def _has_handlers(logger: logging.Logger) -> bool:
     at: logging.Logger | None = logger
     while at is not None:
         for each in (*at.handlers, *at.filters):
-            if type(each).__module__ == "__main__" or isinstance(each, types.FunctionType):
+            if module_of(type(each)) == "__main__" or isinstance(each, types.FunctionType):
                 return True
         at = at.parent
     return False

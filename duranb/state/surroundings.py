@@ -14,6 +14,7 @@ import copy
 import importlib
 import os
 import sys
+import types
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -22,8 +23,16 @@ from typing import Any
 import blake3
 import msgspec
 
-from duranb.code.holding import GONE, held_by, owner, owner_module, value as value_of
-from duranb.code.looking import own_failure
+from duranb.code.holding import (
+    GONE,
+    given_by,
+    held_by,
+    owner,
+    owner_module,
+    value as value_of,
+)
+from duranb.code.looking import is_a, own_failure
+from duranb.code.mentions import Chain
 from duranb.code.moving import steady
 from duranb.errors import StoreError
 from duranb.record.events import Binding
@@ -212,8 +221,15 @@ class Surroundings:
             found[f"${variable}"] = Binding("", version, "variable", "it may hold a credential")
         return found
 
+    def note_given(self, chains: Iterable[Chain]) -> None:
+        """Note what a plain cell that mentions these has set by functions of libraries."""
+        modules = self._namespace.uses.modules
+        for chain in chains:
+            set_there = given_by(chain, self._namespace.live)
+            modules.given.update(n for n in set_there if not modules.owns(owner_module(n)))
+
     def _note(self, name: str, before: object) -> None:
-        """Note that a step has set what is, as far as known, the attribute of an installed module,
+        """Note that a cell has set what is, as far as known, the attribute of an installed module,
         which was ``before``."""
         modules = self._namespace.uses.modules
         if name.startswith("$") or name in process.NAMES or modules.owns(owner_module(name)):
@@ -234,12 +250,22 @@ class Surroundings:
         kind = type_name(seen.value)
         if seen.version == ABSENT:
             return Binding("", ABSENT, "nothing")
-        if not seen.version:
-            return Binding("", UNTOLD, kind, "it is large, or an object of a library")
+        if self._namespace.uses.modules.owns(owner_module(name)):
+            if not seen.version:
+                return Binding("", UNTOLD, kind, "it is large, or an object of a library")
+        elif self._is_variable(seen.value):
+            return Binding("", seen.version, kind, "it is the value of a variable as well")
         stored = self._namespace.capture_value(seen.value)
         if stored.why:
             return Binding("", seen.version, kind, stored.why)
         return msgspec.structs.replace(stored, version=seen.version, preview="")
+
+    def _is_variable(self, value: object) -> bool:
+        """Whether it would come back as two objects, where what one does is not seen in the other:
+        code is only read."""
+        if is_atom(value) or is_a(value, type, types.FunctionType):
+            return False
+        return any(v is value for v in list(self._namespace.live.values()))
 
     def back(self, before: Around, left: Around | None = None) -> list[str]:
         """Put back what changed since ``before``, unless it changed once more since a failed step

@@ -20,7 +20,7 @@ from duranb.errors import StoreError
 from duranb.record.events import Binding
 from duranb.state import randomness, reaching, revealing, seeding, unstorable
 from duranb.state.capture import is_unsettled
-from duranb.state.classes import classes_in
+from duranb.state.classes import classes_in, in_order
 from duranb.state.followed import Followed
 from duranb.state.groups import components
 from duranb.state.placeholder import Placeholder
@@ -105,7 +105,9 @@ class Tracking(Followed):
         self._anything = False
         self._ran.codes.clear()
         self.live[_END] = self.live.pop(_END, None)
-        return Delta(*self._tracked.record(), random, frozenset(changed), frozenset(tied))
+        recorded, deleted = self._tracked.record()
+        recorded = in_order(recorded, self.live)
+        return Delta(recorded, deleted, random, frozenset(changed), frozenset(tied))
 
     def is_recorded(self) -> None:
         """The state as it is now is on record already: a snapshot was returned to."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from duranb.code import looking
 from duranb.code.kinds import once_a_class
+from duranb.code.looking import module_of
 from duranb.values import held
 
 
@@ -36,7 +37,7 @@ def _properties(kind: type) -> frozenset[str]:
     return frozenset(
         name
         for base in kind.__mro__
-        if held.installed(base.__module__)
+        if held.installed(module_of(base))
         for name, attribute in vars(base).items()
         if isinstance(attribute, functools.cached_property)
     )

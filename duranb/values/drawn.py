@@ -19,6 +19,9 @@ _TOKENS = re.compile(
         (?<![0-9a-f]) [0-9a-f]{8} (?:-[0-9a-f]{4}){3} - [0-9a-f]{12} (?![0-9a-f])
         # Without hyphens, a version that is drawn: another 32 digits may be a checksum.
       | (?<![0-9a-f]) [0-9a-f]{12} [1467] [0-9a-f]{3} [89ab] [0-9a-f]{15} (?![0-9a-f])
+        # What is called an id, as it is written in Python, in JSON and in MessagePack.
+      | (?: (?<=id[^0-9a-z]) | (?<=id[^0-9a-z]{2}) | (?<=id[^0-9a-z]{4}) )
+        (?<![0-9a-f]) [0-9a-f]{16,64} (?![0-9a-f])
     )
   | (?P<time>
         \d{4}-\d\d-\d\d [T ] \d\d:\d\d (?: :\d\d (?: [.,]\d{1,9})? )? (?: Z | [+-]\d\d:?\d\d )?
@@ -29,7 +32,7 @@ _TOKENS = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 
-_SHORTEST = 32
+_SHORTEST = 16
 """Characters of an id, at least."""
 
 _DURATION = re.compile(
@@ -40,6 +43,16 @@ _DURATION = re.compile(
 
 _HASH = re.compile(r"^_\w*hash$")
 """Names under which objects keep their own hash: of a text, it is another one in each process."""
+
+_ID = re.compile(r"(^|_)ids?$")
+"""Names of what holds ids."""
+
+_HEX = re.compile(r"[0-9a-f]{16,64}")
+"""An id that may be made of drawn ones, as their hash."""
+
+_MEMORY = range(1 << 32, 1 << 47)
+_ALIGNED = 16
+"""Where objects lie in memory, and of what that is a multiple."""
 
 _UNITS = (1, 10**3, 10**6, 10**9)
 """Parts of a second in which times are counted."""
@@ -101,12 +114,16 @@ class Drawn:
         only in what is drawn."""
         kind = type(was)
         if kind is str:
+            if _ID.search(label.lower()) and _HEX.fullmatch(was) and _HEX.fullmatch(now):
+                return len(was) == len(now) and self._one_id(was, now)
             return self._texts(was, now)
         if kind is bytes:
             return self._texts(was.decode("latin-1"), now.decode("latin-1"))
         if kind in (int, float):
             kept = kind is int and _HASH.search(label) is not None
-            return kept or self._numbers(was, now) or self._durations(was, now, label)
+            if kept or self._numbers(was, now) or self._durations(was, now, label):
+                return True
+            return kind is int and self._addresses(was, now, label)
         if kind is uuid.UUID:
             return self._one_id(str(was), str(now))
         if issubclass(kind, datetime.datetime):
@@ -128,6 +145,13 @@ class Drawn:
 
     def _numbers(self, was: float, now: float) -> bool:
         return self._was.has(was) and self._now.has(now)
+
+    def _addresses(self, was: int, now: int, label: str) -> bool:
+        """Whether both are where an object lay in memory, kept as its id: each stands for another
+        one."""
+        if not (_ID.search(label.lower()) and was in _MEMORY and now in _MEMORY):
+            return False
+        return was % _ALIGNED == now % _ALIGNED == 0 and self._one_id(hex(was), hex(now))
 
     def _durations(self, was: float, now: float, label: str) -> bool:
         if not _DURATION.search(label.lower()):

@@ -15,4 +15,6 @@ def is_hidden(name: str) -> bool:
         return True
     if name[:1] != "_":
         return name in _SHELL
+    if name == "__main__":  # which ``import __main__`` binds
+        return False
     return (name.startswith("__") and name.endswith("__")) or bool(_HISTORY.match(name))

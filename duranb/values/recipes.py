@@ -15,8 +15,10 @@ import contextvars
 import copyreg
 import functools
 import gc
+import importlib
 import queue
 import re
+import sys
 import threading
 import types
 import typing
@@ -27,7 +29,7 @@ from typing import Any
 
 import cloudpickle.cloudpickle as cloudpickle
 
-from duranb.code.looking import own
+from duranb.code.looking import module_of, own
 from duranb.values import ended, held, newborn
 from duranb.values.target import live_namespace
 
@@ -40,7 +42,9 @@ def reduction(obj: Any) -> Reduction | None:
     make = _RECIPES.get(kind)
     if make is not None:
         return make(obj)
-    if type(kind).__module__ == "_ctypes" and not getattr(obj, "_b_needsfree_", True):
+    if kind is not types.ModuleType and obj is sys.modules.get("__main__"):
+        return importlib.import_module, ("__main__",)  # IPython's is of a class of its own
+    if module_of(type(kind)) == "_ctypes" and not getattr(obj, "_b_needsfree_", True):
         raise TypeError("cannot pickle what looks at the memory of another object")
     if issubclass(kind, asyncio.mixins._LoopBoundMixin):
         return _of_loop(obj)

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from duranb.code import looking
-from duranb.code.looking import written
+from duranb.code.looking import module_of, written
 from duranb.values import held, views
 from duranb.values.immutable import ATOMS, is_atom, is_immutable, is_immutable_kind
 
@@ -102,7 +102,7 @@ def shared(one: Mapping[int, Seal], other: Mapping[int, Seal]) -> bool:
 def _seals(inside: Mapping[int, object]) -> dict[int, Seal]:
     """The seals upon the memory of pandas' blocks and indexes."""
     found: dict[int, Seal] = {}
-    guards = {k for k in set(map(type, inside.values())) if k.__module__.startswith("pandas")}
+    guards = {k for k in set(map(type, inside.values())) if module_of(k).startswith("pandas")}
     for obj in inside.values() if guards else ():
         if type(obj) not in guards:
             continue
@@ -125,7 +125,7 @@ def _guards(obj: Any) -> Iterator[tuple[Any, Seal]]:
         own = looking.own(obj)
         references = own.get("_references")
         yield obj, ("pandas", id(references) if references is not None else 0, _names(own))
-    elif kind.__module__ == _MANAGERS and int(pandas.__version__.partition(".")[0]) >= 3:
+    elif module_of(kind) == _MANAGERS and int(pandas.__version__.partition(".")[0]) >= 3:
         # Before that it only copies on write where it is told to.
         for block in obj.blocks:
             yield block, ("pandas", id(block.refs), "")

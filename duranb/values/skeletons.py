@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import cloudpickle.cloudpickle as cloudpickle
 
 from duranb.code.kinds import OfClasses
-from duranb.code.looking import name_of
+from duranb.code.looking import module_of, name_of
 from duranb.values import held
 
 _numbered = OfClasses[str]()
@@ -47,7 +47,7 @@ def quiet(cls: type, reduced: Any) -> Any:
         reduced[1][3].setdefault("__slots__", vars(cls)["__slots__"])
     if name_of(type(cls)) == _TYPED:  # as it was made: it takes no bases but such as are written
         return (skeleton, (*reduced[1][:2], cls.__bases__, *reduced[1][3:]), *reduced[2:])
-    if held.installed(type(cls).__module__):
+    if held.installed(module_of(type(cls))):
         return (skeleton, *reduced[1:])
     return (skeleton, *reduced[1:5], set_state)
 
@@ -62,7 +62,7 @@ def skeleton(
         return known  # type: ignore[no-any-return]
     classes = types.resolve_bases(bases)  # a generic base is told as it was written
     with _silenced(_teller(classes)):
-        if held.installed(metaclass.__module__) and name_of(metaclass) != _TYPED:
+        if held.installed(module_of(metaclass)) and name_of(metaclass) != _TYPED:
             made = types.new_class(
                 name, bases, {"metaclass": metaclass}, lambda names: names.update(attributes)
             )
@@ -111,7 +111,7 @@ def _teller(bases: tuple[type, ...]) -> type | None:
     for base in bases:
         for cls in base.__mro__[:-1]:
             if "__init_subclass__" in vars(cls):
-                return None if cls.__module__ in _HARMLESS else cls
+                return None if module_of(cls) in _HARMLESS else cls
     return None
 
 

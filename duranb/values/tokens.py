@@ -9,7 +9,7 @@ import typing
 from typing import Any
 
 from duranb.code import compiled, identity
-from duranb.code.looking import full_name, is_a, module_name
+from duranb.code.looking import full_name, is_a, module_name, module_of
 from duranb.values import held, recipes, skeletons, texts, views
 from duranb.values.immutable import is_imported
 
@@ -60,7 +60,7 @@ def token_of(obj: Any) -> str | None:
 
 
 def _is_there(cls: type) -> bool:
-    found: Any = sys.modules.get(cls.__module__)
+    found: Any = sys.modules.get(module_of(cls))
     for name in cls.__qualname__.split("."):
         found = getattr(found, name, None)
     return found is cls

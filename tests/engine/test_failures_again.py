@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from tests.engine.world import World
 
 TOOL = """
@@ -40,3 +42,23 @@ def test_a_tool_that_failed_fails_again(world: World) -> None:
     world.cell("s", CELL)
     assert world.live["said"] == said
     assert not world.live["done"]
+
+
+def test_a_restored_step_is_replayed_as_it_ran(world: World) -> None:
+    """What it meets are the failures of the execution that it was restored from."""
+    cell = """
+try:
+    said = ask("primary")
+except ConnectionError:
+    said = ask("spare")
+"""
+    world.model.answers["primary"] = [ConnectionError("gone"), "back again"]
+    world.cell("s", cell)
+    world.start()
+    world.cell("s", cell)
+    restored = world.history.executions_of("s")[-1]
+    assert restored.of and world.live["said"] == "spare 1"
+    world.start(strict=True)
+    asyncio.run(world.acell("s", cell, replays=restored.id))
+    assert world.live["said"] == "spare 1"
+    assert world.model.paid == ["primary", "spare"]

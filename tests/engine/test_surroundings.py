@@ -355,3 +355,106 @@ def test_a_function_step_reads_modules_too(start: Callable[..., World]) -> None:
     assert ran(world, "f") == 2
     world.plain("helper.MODE = 'new'; y = f(1)")
     assert ran(world, "f") == 3 and world.live["y"] == "new"
+
+
+LIBRARY = """
+_cache = None
+_mode = "plain"
+_own = None
+
+class Cache:
+    def __init__(self): self.kept = {}
+
+def set_cache(value):
+    global _cache
+    _cache = value
+
+def set_mode(*, mode):
+    global _mode
+    _mode = mode
+
+def own():
+    global _own
+    if _own is None:
+        _own = Cache()
+    return _own
+
+def answer(question):
+    if _cache is None:
+        return "asked"
+    return _cache.kept.setdefault(question, f"kept {len(_cache.kept)} {_mode}")
+"""
+
+
+@pytest.fixture
+def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., World]]:
+    """Begins a notebook that uses an installed library, or its next life."""
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/library_of_others.py").write_text(LIBRARY)
+    (tmp_path / "notebook").mkdir()
+    monkeypatch.syspath_prepend(str(tmp_path / "elsewhere"))
+
+    def begin(world: World | None = None) -> World:
+        sys.modules.pop("library_of_others", None)
+        importlib.invalidate_caches()
+        if world is None:
+            world = World(tmp_path / "notebook")
+        else:
+            world.start()
+        world.plain("import library_of_others as lib\nfrom library_of_others import set_cache")
+        return world
+
+    yield begin
+    sys.modules.pop("library_of_others", None)
+
+
+def test_what_a_function_of_a_library_was_given_comes_back(library: Callable[..., World]) -> None:
+    """The library keeps it in a global of its own, which no cell names; what later steps do to it
+    without naming it comes back as well."""
+    cells = {
+        "one": "lib.set_mode(mode='loud')\nset_cache(lib.Cache())",
+        "two": "a = lib.answer('a')",
+        "three": "b = (lib.answer('b'), lib.answer('a'))",
+    }
+    world = library()
+    for name, source in cells.items():
+        world.cell(name, source)
+    assert world.live["b"] == ("kept 1 loud", "kept 0 loud")
+    world = library(world)
+    for name, source in cells.items():
+        world.cell(name, source)
+        assert ran(world, name) == 1
+    module = sys.modules["library_of_others"]
+    assert module._mode == "loud" and not any(world.lost)
+    assert module._cache.kept == {"a": "kept 0 loud", "b": "kept 1 loud"}
+
+
+def test_what_a_plain_cell_gave_a_library_is_filled_again(library: Callable[..., World]) -> None:
+    """The plain cell gives it an empty one in each life; a restored step has filled it."""
+    world = library()
+    for again in (False, True):
+        if again:
+            world = library(world)
+        world.plain("set_cache(lib.Cache())")
+        world.cell("two", "a = lib.answer('a')")
+        assert ran(world, "two") == 1
+        assert sys.modules["library_of_others"]._cache.kept == {"a": "kept 0 plain"}
+
+
+def test_what_a_library_was_given_and_a_variable_holds_is_named(
+    library: Callable[..., World],
+) -> None:
+    """It would come back as two."""
+    world = library()
+    for again in (False, True):
+        if again:
+            world = library(world)
+        world.cell("one", "cache = lib.Cache()\nset_cache(cache)")
+    assert world.lost[1] == ["library_of_others._cache"]
+
+
+def test_what_a_library_makes_for_itself_is_its_own(library: Callable[..., World]) -> None:
+    """A global that a function binds to what it makes is no change of the step's."""
+    world = library()
+    world.cell("one", "size = len(lib.own().kept)")
+    assert not world.history.find("one").around

@@ -22,6 +22,7 @@ from duranb.engine.options import parse
 from duranb.engine.runtime import Runtime, Settings, activate, using
 from duranb.engine.spec import Spec
 from duranb.engine.steprun import NOTHING, StepRun
+from duranb.llm.refusals import met_again
 from duranb.record import events as e
 from duranb.record.fold import Fold
 from duranb.record.history import History
@@ -57,6 +58,8 @@ class Model:
         if claim is None:
             yield flows.Pause(self.delay)
             return self._answer(prompt)
+        if claim.failure is not None and claim.failure.error is not None:
+            raise met_again(claim.failure.error)
         if claim.settled:
             return bytes(claim.response()).decode()
         try:
@@ -130,6 +133,7 @@ class World:
         tree = ast.parse(source)
         exec(compile(tree, "<cell>", "exec", dont_inherit=True), self.live)
         self.runtime.namespace.touched(None)
+        self.runtime.surroundings.note_given(mentions.of_cell(tree).chains)
 
     def cell(self, line: str, source: str) -> Any:
         """Run a durable cell with this first line (after ``%%durable``), as a kernel would; the

@@ -108,3 +108,52 @@ def test_a_star_import_that_ran_twice_is_restored_whole(kernel: Kernel) -> None:
     kernel.restart()
     assert "restored" in kernel.run(f"%%durable starred\n{body}").notices
     assert kernel.value("(s, H, shout('b'))") == "('A', 5, 'B')"
+
+
+def test_what_a_library_finds_in_the_notebook_counts(kernel: Kernel) -> None:
+    """Where it looks for tests, in a cell or in a function that cells call, or is given the
+    notebook as a module, an edit of what it finds there runs the step again."""
+    cells = [
+        "%%durable a\nimport doctest, io, unittest, operator, __main__\nx = 1",
+        "%%durable b\ndef add(one, other):\n    'Add.\\n\\n    >>> add(2, 2)\\n    4\\n    '\n"
+        "    return one + other\n"
+        "class Tests(unittest.TestCase):\n    def test(self): self.assertEqual(add(2, 2), 4)\n"
+        "def run():\n    quiet = unittest.TextTestRunner(stream=io.StringIO())\n"
+        "    return unittest.main(argv=[''], exit=False, testRunner=quiet).result",
+        "%%durable c\nfailed = len(run().failures)",
+        "%%durable d\nfound = doctest.testmod().failed",
+        "%%durable e\nread = operator.attrgetter('x')(__main__)",
+    ]
+    run_all(kernel, cells)
+    kernel.restart()
+    assert run_all(kernel, cells) == []
+    assert kernel.value("(failed, found, read, __main__.x)") == "(0, 0, 1, 1)"
+    cells[0], cells[1] = cells[0].replace("x = 1", "x = 2"), cells[1].replace("e + o", "e - o")
+    kernel.restart()
+    assert run_all(kernel, cells) == ["a", "b", "c", "d", "e"]
+    assert kernel.value("(failed, found, read, __main__.x)") == "(1, 1, 2, 2)"
+
+
+def test_what_the_names_in_data_and_in_annotations_stand_for_counts(kernel: Kernel) -> None:
+    """An object in a pickle is what its class makes of it by now, and type hints that are text are
+    looked up. What is defined below counts for neither."""
+    cells = [
+        "%%durable a\nimport pickle, typing\nclass Box:\n    def size(self): return 1\n"
+        "def f(x: 'Unit'): return x\ndef load(): return pickle.loads(data)\n",
+        "%%durable b\nclass Unit:\n    name = 'cm'\ndef g(): return 5",
+        "%%durable c\ndata = pickle.dumps(Box())\nmore = pickle.dumps(g)",
+        "%%durable d\nsize = load().size()",
+        "%%durable e\nfive = pickle.loads(more)()",
+        "%%durable h\nunit = typing.get_type_hints(f)['x'].name",
+        "%%durable i\nclass Later: pass\nother = 1",
+    ]
+    run_all(kernel, cells)
+    kernel.restart()
+    assert run_all(kernel, cells) == []
+    cells[0] = cells[0].replace("return 1", "return 2")
+    cells[1] = cells[1].replace("'cm'", "'mm'").replace("return 5", "return 6")
+    kernel.restart()
+    run_all(kernel, cells)
+    assert kernel.value("(size, five, unit)") == "(2, 6, 'mm')"
+    cells[-1] = cells[-1].replace("pass", "kind = 1")
+    assert run_all(kernel, cells) == ["i"]

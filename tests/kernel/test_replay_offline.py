@@ -345,3 +345,15 @@ def test_plugin_offers_a_fixture_and_keeps_quiet(tmp_path: Path, server: Countin
     failed = run_pytest(tmp_path)
     assert "1 failed, 1 passed" in failed.stdout
     assert '+      "content": "Draw cats"' in failed.stdout
+
+
+def test_what_was_restored_is_replayed_from_where_it_had_run(tmp_path: Path) -> None:
+    """The numbers that it drew are drawn again, and not those of the process that restored it."""
+    path = write(tmp_path, "import random", "%%durable draw\nx = [random.random()]")
+    for _ in range(2):
+        done = duranb(tmp_path, "run", path)
+        assert done.returncode == 0, done.stderr
+    assert "restored" in done.stdout + done.stderr
+    verified = duranb(tmp_path, "verify", path, "--replay")
+    assert verified.returncode == 0, verified.stderr
+    assert "all as recorded" in verified.stdout

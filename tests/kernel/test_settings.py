@@ -280,3 +280,42 @@ def test_all_that_logging_and_numbers_are_told_comes_back_or_is_named(kernel: Ke
         "hooks: text/html of Row",
     ):
         assert name in notices
+
+
+SYMPY = """
+import sys, types
+package, home = types.ModuleType("sympy"), types.ModuleType("sympy.interactive.printing")
+code = '''
+class Basic: pass
+def init_printing(pretty=True, **options):
+    text = get_ipython().display_formatter.formatters["text/plain"]
+    text.for_type(Basic, lambda value, printer, cycle: printer.text(f"{pretty} {options}"))
+'''
+vars(home)["get_ipython"] = get_ipython
+exec(code, vars(home))
+package.init_printing, package.Basic, package.__path__ = home.init_printing, home.Basic, []
+sys.modules |= {"sympy": package, "sympy.interactive": package, "sympy.interactive.printing": home}
+"""
+
+
+def test_sympy_shows_its_expressions_as_a_restored_step_has_told_it(kernel: Kernel) -> None:
+    """``init_printing`` is called again with the arguments that are written there; with others it
+    is named. (What stands for SymPy is here.)"""
+    written = "%%durable written\nimport sympy as sp\nsp.init_printing(True, use_latex='mathjax')"
+    computed = "%%durable computed\nsp.init_printing(pretty=bool(1))"
+    look = "from sympy import Basic\nBasic()"
+    kernel.run(SYMPY)
+    assert kernel.run(written).error is None
+    shown = kernel.run(look).text
+    assert "True {'use_latex': 'mathjax'}" in shown
+    assert kernel.run(computed).error is None
+    kernel.kill()
+    kernel.start()
+    kernel.run(SYMPY)
+    assert "also set" not in kernel.run(written).notices
+    assert kernel.run(look).text == shown
+    kernel.kill()
+    kernel.start()
+    kernel.run(SYMPY)
+    kernel.run("import sympy as sp")
+    assert "sympy: init_printing" in kernel.run(computed).notices

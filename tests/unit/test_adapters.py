@@ -84,6 +84,38 @@ def test_a_type_adapter_is_that_of_its_type(kernel: Kernel) -> None:
     assert type(found) is other["Dog"] and other["lazy"].validate_python([]) == []
 
 
+BUILT = """
+exec(compile('''
+from pydantic import BaseModel
+from pydantic_core import SchemaSerializer, SchemaValidator
+class Leaf(BaseModel):
+    name: str
+class Tree(BaseModel):
+    leaves: list[Leaf]
+    trees: list["Tree"] = []
+checks = SchemaValidator(Tree.__pydantic_core_schema__)
+writes = SchemaSerializer(Tree.__pydantic_core_schema__)
+others = SchemaValidator(Leaf.__pydantic_core_schema__)
+''', "built", "exec", dont_inherit=True))
+"""
+
+
+def test_a_validator_is_that_of_its_schema(kernel: Kernel) -> None:
+    """Agents keep one for what they are to answer. Made anew for the same classes it has the
+    version that it had, and it comes back for the classes that do."""
+    kernel.run(BUILT)
+    first = kernel.namespace.bindings()
+    again = Kernel()
+    again.run(BUILT)
+    for name in ("checks", "writes", "others"):
+        assert again.namespace.bindings()[name].version == first[name].version
+    assert first["checks"].version != first["others"].version
+    other = restored(kernel, first)
+    (leaf,) = other["checks"].validate_python({"leaves": [{"name": "a"}]}).leaves
+    assert type(leaf) is other["Leaf"]
+    assert other["writes"].to_python(other["Tree"](leaves=[leaf]))["leaves"] == [{"name": "a"}]
+
+
 def test_what_a_library_caches_is_no_change(kernel: Kernel) -> None:
     """Asking an object for what it works out once changes neither its version nor what is stored;
     asked again where it came back, it gives the same. A property of the notebook's own is state."""

@@ -171,3 +171,35 @@ def test_code_that_asks_for_the_time_itself(code: str, yes: bool) -> None:
     loads = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     assert asking.asks(tree, loads, live) is yes
     assert asking.asks(tree, None, live)
+
+
+def test_where_an_object_lay_in_memory_is_of_no_account() -> None:
+    """A library may keep the id of an object: each stands for one other, and other numbers do
+    not."""
+    one, two, three = (0x7FAE_0000_1000 + 16 * n for n in range(3))
+    assert same(
+        Message(by_agent_id={one: "a", two: "b"}), Message(by_agent_id={two: "a", one: "b"})
+    )
+    assert not same(Message(ids=[one, two]), Message(ids=[three, three]))
+    assert not same(Message(bytes=one), Message(bytes=two))
+    assert not same(Message(agent_id=one + 1), Message(agent_id=two + 1))
+    assert not same(Own(agent_id=one), Own(agent_id=two))
+
+
+def test_an_id_may_be_the_hash_of_a_drawn_one() -> None:
+    """What is called an id is one, in an object and in what was written of it; each stands for one
+    other. Other digits may be a checksum."""
+    one, two, three = (f"{n:x}" * 32 for n in (1, 2, 3))
+
+    def written(key: str) -> bytes:
+        return b"\x82\xa2id\xd9 " + key.encode() + b"\xa4text\xa1a"
+
+    def told(first: str, second: str) -> Message:
+        text = f"Interrupt(id='{second}')"
+        return Message(id=first, kept=[written(first)], text=text, ids=[json.dumps({"id": first})])
+
+    assert same(told(one, two), told(three, one))
+    assert not same(told(one, two), told(three, three))
+    assert not same(Message(checksum=one), Message(checksum=two))
+    assert not same(Message(kept=[written(one)]), Message(kept=[written(two) + b"b"]))
+    assert not same(Own(id=one), Own(id=two))

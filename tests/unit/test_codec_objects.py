@@ -209,6 +209,12 @@ CASES = [
         " both[0].a, both[1].b, A is B)",
     ),
     Case(
+        "a class that is of no module, as SymPy's functions are",
+        "import pandas\nclass Meta(type): pass\n"
+        "F = Meta('F', (), {'__module__': None, 'n': 3}); f = F(); f.x = [1]; both = [f, F]",
+        "(f.x, type(f) is F, both[0] is f, both[1] is F, F.n, F.__module__)",
+    ),
+    Case(
         "slots",
         "import dataclasses\nclass A:\n    __slots__ = ('x', 'y', '__weakref__')\n"
         "a = A(); a.x = 1\n@dataclasses.dataclass(slots=True)\nclass D:\n    x: int = 1\nd = D(3)",

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 import aiohttp
+import httpx2
 import pytest
 import requests
 
@@ -164,3 +165,15 @@ def test_requests_of_several_tasks_are_told_apart(
             found.append(asyncio.run(ask_all()))
     assert found[0] == found[1] and len(set(found[0])) == 8
     assert server.count == 8
+
+
+def test_a_replayed_answer_names_its_headers_as_they_came(
+    notebook: Notebook, server: CountingServer
+) -> None:
+    """Whoever prints them sees the same."""
+    seen = []
+    for strict in (False, True):
+        with notebook.step(strict=strict), httpx2.Client() as client:
+            raw = client.post(f"{server.url}/x", json={}).headers.raw
+            seen.append([each for each in raw if each[0] != b"Set-Cookie"])
+    assert [n for n, _ in seen[0]] == [n for n, _ in seen[1]] and seen[0][0][0] == b"Server"

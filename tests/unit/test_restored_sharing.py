@@ -573,3 +573,17 @@ def test_an_agent_shares_the_store_that_is_alive(asked: str) -> None:
     alive = second["store"]
     assert given(second, delta, "agent") == []
     assert second["agent"].store is second["store"] is alive
+
+
+def test_a_base_knows_its_subclasses_in_the_order_of_their_definition() -> None:
+    """Whether each step is restored by itself or all names at once: plugins are called in it."""
+    codes = ["class Base: pass", "class Z(Base): pass\nclass Y(Base): pass\nclass B(Base): pass"]
+    first = Kernel()
+    deltas = [first.run(code) for code in (*codes, "class A(Base): pass")]
+    second, third = Kernel(first.artifacts), Kernel(first.artifacts)
+    for delta in deltas:
+        given(second, delta, *delta.changed)
+    third.namespace.restore({n: b for delta in deltas for n, b in delta.changed.items()})
+    for kernel in (first, second, third):
+        kernel.run("names = [cls.__name__ for cls in Base.__subclasses__()]")
+        assert kernel["names"] == ["Z", "Y", "B", "A"]

@@ -222,15 +222,21 @@ def _head(response: Any, accepted: str) -> Head:
         status=response.status_code,
         reason=response.reason_phrase,
         version=response.http_version,
-        headers=response.headers.multi_items(),
+        headers=_raw(response.headers),
         accepted=accepted,
         method=request.method,
         url=str(request.url) if response.history else "",
         hops=[
-            hop(h.request.method, str(h.request.url), h.status_code, h.headers.multi_items())
+            hop(h.request.method, str(h.request.url), h.status_code, _raw(h.headers))
             for h in response.history
         ],
     )
+
+
+def _raw(headers: Any) -> list[tuple[str, str]]:
+    """As they came: their names are in lower case where they are asked for."""
+    encoding = headers.encoding
+    return [(name.decode(encoding), value.decode(encoding)) for name, value in headers.raw]
 
 
 def _show(client: Any, response: Any) -> Flow[None]:

@@ -21,6 +21,7 @@ _FILES = {
     "mcp": "mcp",
     "openai": "stainless",
     "pydantic": "pydantic",
+    "pydantic_core": "pydantic",
     "rich": "rich",
     "tiktoken": "tiktoken",
     "workflows": "llama_index",

@@ -1,11 +1,13 @@
-"""pydantic: secrets, as LangChain's models hold them; and type adapters, by their types.
+"""pydantic: secrets, as LangChain's models hold them; type adapters, by their types; validators and
+serializers, by their schemas.
 
-What an adapter has built for its type is another thing in each process: it names definitions by
-where they lie in memory. Some build it when they are first asked.
+What is built for a type is another thing in each process: it names definitions by where the classes
+lie in memory. Some adapters build it when they are first asked.
 """
 
 from __future__ import annotations
 
+import re
 import weakref
 from typing import Any
 
@@ -73,6 +75,49 @@ def _adapter_again(type: Any, config: Any, module: str) -> Any:  # noqa: A002 (i
     return TypeAdapter(type, config=config, module=module)
 
 
+def _built(built: Any) -> dict[str, Any]:
+    """By its schema, in which definitions are numbered as they come."""
+    kind, arguments = built.__reduce__()[:2]
+    return {"kind": kind, "arguments": _Numbering().of(arguments)}
+
+
+def _built_again(kind: Any, arguments: tuple[Any, ...]) -> Any:
+    return kind(*arguments)
+
+
+class _Numbering:
+    """Copies a schema, with other names for its definitions."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, str] = {}
+        self._made: dict[int, Any] = {}
+
+    def of(self, part: Any) -> Any:
+        """The same with other names; what occurs twice does so in the copy."""
+        kind = type(part)
+        if kind not in (dict, list, tuple):
+            return part
+        if (found := self._made.get(id(part))) is not None:
+            return found
+        made: Any
+        if kind is dict:
+            made = self._made[id(part)] = {}
+            for name, value in part.items():
+                is_name = name in ("ref", "schema_ref") and type(value) is str
+                made[name] = _ADDRESS.sub(self._number, value) if is_name else self.of(value)
+        elif kind is list:
+            made = self._made[id(part)] = []
+            made += map(self.of, part)
+        else:
+            made = self._made[id(part)] = tuple(map(self.of, part))
+        return made
+
+    def _number(self, address: re.Match[str]) -> str:
+        return self._numbers.setdefault(address.group(), f":{len(self._numbers) + 1}")
+
+
+_ADDRESS = re.compile(r":\d{6,}")
+
 _WHERE = frozenset({"variables"})
 
 FACTORIES = {
@@ -83,4 +128,6 @@ FACTORIES = {
         _bytes, _bytes_again, usable=_bytes_is_here, unversioned=_WHERE
     ),
     "pydantic.type_adapter.TypeAdapter": Factory(_adapter, _adapter_again, open=True),
+    "pydantic_core._pydantic_core.SchemaValidator": Factory(_built, _built_again, open=True),
+    "pydantic_core._pydantic_core.SchemaSerializer": Factory(_built, _built_again, open=True),
 }
