@@ -64,7 +64,7 @@ test: lint $(FRONT)
 
 soak: $(ENV) $(FRONT)
 	@$(BIN)/python -m pytest tests/faults tests/peers tests/kernel/test_outputs.py -m 'soak or not soak' $(ARGS)
-	@DURANB_EXAMPLES=10 $(BIN)/python -m pytest tests/unit/test_walks.py tests/unit/test_store_readers.py --timeout 0 $(ARGS)
+	@DURANB_EXAMPLES=10 $(BIN)/python -m pytest tests/unit/test_walks.py tests/unit/test_store_readers.py tests/engine/test_interrupts.py --timeout 0 $(ARGS)
 
 bench: $(ENV) $(FRONT)
 	@for file in tests/benchmarks/bench_*.py; do \

@@ -19,13 +19,14 @@ from typing import Any
 
 import blake3
 
-from duranb.code import compiled, identity
+from duranb.code import compiled, identity, pickled
 from duranb.code.bytecode import CodeNames, code_names
 from duranb.code.deep import deeply
 from duranb.code.identity import captured, of_class, of_function
 from duranb.code.kinds import OfClasses
 from duranb.code.looking import (
     bases_of,
+    dict_of,
     is_a,
     is_class,
     module_name,
@@ -97,7 +98,8 @@ class Reach:
     to its fingerprint; ``data`` are the other global names that those read; ``stores`` the ones
     they can bind or delete; ``opaque`` says why they could touch any name, or is empty. ``codes``
     are those of the notebook's functions, ``met`` the functions and classes of the project's
-    modules where the walk ended.
+    modules where the walk ended. ``pickles`` says that it reaches a module that loads pickles, or
+    what loads them by itself.
     """
 
     uses: dict[str, str] = field(default_factory=dict)
@@ -106,6 +108,7 @@ class Reach:
     opaque: str = ""
     codes: list[types.CodeType] = field(default_factory=list)
     met: list[object] = field(default_factory=list)
+    pickles: pickled.Reached = pickled.Reached.NO
 
 
 class Uses:
@@ -162,6 +165,16 @@ class Uses:
         return found
 
 
+@functools.lru_cache(maxsize=4096)
+def names_in(text: str) -> frozenset[str]:
+    """The names in an expression that is text; none where it is no expression."""
+    try:
+        tree = ast.parse(text, mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return frozenset()
+    return frozenset(node.id for node in ast.walk(tree) if isinstance(node, ast.Name))
+
+
 def _looks_for_main(name: str, value: object) -> bool:
     """Whether a value is what has a library look into the notebook as a module, under any name; or
     a module that does, where code does not call it by the name that tells."""
@@ -216,6 +229,7 @@ class _Walk:
             self.found.opaque = self.found.opaque or f"{name} is the namespace itself"
         elif _looks_for_main(name, value):
             self.found.opaque = self.found.opaque or f"{name} looks into the notebook"
+        self.found.pickles = max(self.found.pickles, pickled.reached(value))
         self.value(value)
 
     def _is_code(self, value: object) -> bool:
@@ -260,15 +274,24 @@ class _Walk:
         if function.__globals__ is self._live or module == "__main__":
             self.found.codes.append(function.__code__)
             self._code(code_names(function.__code__))
+            self._texts(function.__annotations__.values())
         elif self._uses.modules.owns(module):
             self.found.met.append(function)
             self.found.uses.update(self._uses.modules.reach(module))
+
+    def _texts(self, annotations: Iterable[object]) -> None:
+        """Follow the names in annotations that are text, which libraries look up."""
+        for each in annotations:
+            for name in names_in(each) if type(each) is str else ():
+                if name in self._live:
+                    self.name(name)
 
     def _code(self, names: CodeNames) -> None:
         for name in names.loads:
             self.name(name)
         for module in names.imports:
             self.found.uses.update(self._uses.modules.reach(module))
+            self.found.pickles = max(self.found.pickles, pickled.imported(module))
         self.found.stores |= names.stores
         self.found.opaque = self.found.opaque or names.opaque
 
@@ -285,6 +308,7 @@ class _Walk:
                 if callable(attribute) or is_a(attribute, *_DESCRIPTORS):
                     self.inside(attribute)
             self.code_in(list(attributes))
+            self._texts(dict_of(cls).get("__annotations__", {}).values())
             for base in (type(cls), *bases_of(cls)):
                 self.class_(base)
         elif sort:

@@ -7,13 +7,15 @@ values it can read. What matches a completed execution is restored.
 from __future__ import annotations
 
 import builtins
+import types
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from duranb.code import registered
+from duranb.code import mentions, pickled, registered
 from duranb.code.fingerprint import Reach
 from duranb.code.holding import Held
+from duranb.code.looking import is_class, module_of
 from duranb.engine import sharers, sharing, wanting
 from duranb.engine.cleaning import start_clean
 from duranb.engine.runtime import Runtime
@@ -225,14 +227,16 @@ def inputs_of(
         same = {n for n, b in last.outputs.items() if n in now and now[n].version == b.version}
         unseen |= same
         reads -= same - last.inputs.keys() - last.uses.keys()
-    if not spec.inputs and (spec.blind or reach.opaque):
+    whole = bool(spec.blind or reach.opaque)
+    unpickles = not whole and _unpickles(spec, reach)
+    if not spec.inputs and (whole or unpickles):
         if last is None or anew:
             made = last.outputs.keys() - last.inputs.keys() if last else set[str]()
-            reads |= namespace.bindings().keys() - made
+            reads |= (namespace.bindings().keys() if whole else _code_in(live)) - made
         else:
             later = _not_there(last, live, reads | reach.data | reach.uses.keys())
             reads |= (last.inputs.keys() | last.uses.keys()) & live.keys()
-    if opaque:
+    if opaque or unpickles:
         reach = namespace.uses.of(reads, spec.imports)
     names = set(spec.inputs) or reads | reach.data
     inputs, uses = later
@@ -246,8 +250,23 @@ def inputs_of(
         inputs,
         uses,
         frozenset(unseen - inputs.keys() - uses.keys()),
-        touched(runtime, spec, reach, names, whole=bool(spec.blind or reach.opaque)),
+        touched(runtime, spec, reach, names, whole=whole),
     )
+
+
+def _unpickles(spec: Spec, reach: Reach) -> bool:
+    codes = (mentions.of_code(code).attributes for code in reach.codes)
+    return pickled.loads(reach.pickles, spec.mentions.attributes.union(*codes))
+
+
+def _code_in(live: Mapping[str, object]) -> set[str]:
+    """The names of the notebook's functions and classes."""
+    return {
+        name
+        for name, value in list(live.items())
+        if (type(value) is types.FunctionType and value.__globals__ is live)
+        or (is_class(value) and module_of(value) == "__main__")
+    }
 
 
 def touched(

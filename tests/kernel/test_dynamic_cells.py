@@ -132,3 +132,28 @@ def test_what_a_library_finds_in_the_notebook_counts(kernel: Kernel) -> None:
     kernel.restart()
     assert run_all(kernel, cells) == ["a", "b", "c", "d", "e"]
     assert kernel.value("(failed, found, read, __main__.x)") == "(1, 1, 2, 2)"
+
+
+def test_what_the_names_in_data_and_in_annotations_stand_for_counts(kernel: Kernel) -> None:
+    """An object in a pickle is what its class makes of it by now, and type hints that are text are
+    looked up. What is defined below counts for neither."""
+    cells = [
+        "%%durable a\nimport pickle, typing\nclass Box:\n    def size(self): return 1\n"
+        "def f(x: 'Unit'): return x\ndef load(): return pickle.loads(data)\n",
+        "%%durable b\nclass Unit:\n    name = 'cm'\ndef g(): return 5",
+        "%%durable c\ndata = pickle.dumps(Box())\nmore = pickle.dumps(g)",
+        "%%durable d\nsize = load().size()",
+        "%%durable e\nfive = pickle.loads(more)()",
+        "%%durable h\nunit = typing.get_type_hints(f)['x'].name",
+        "%%durable i\nclass Later: pass\nother = 1",
+    ]
+    run_all(kernel, cells)
+    kernel.restart()
+    assert run_all(kernel, cells) == []
+    cells[0] = cells[0].replace("return 1", "return 2")
+    cells[1] = cells[1].replace("'cm'", "'mm'").replace("return 5", "return 6")
+    kernel.restart()
+    run_all(kernel, cells)
+    assert kernel.value("(size, five, unit)") == "(2, 6, 'mm')"
+    cells[-1] = cells[-1].replace("pass", "kind = 1")
+    assert run_all(kernel, cells) == ["i"]

@@ -26,7 +26,9 @@ def hook(module: ModuleType) -> None:
     """Journal what this library sends. A version without middlewares, or whose payloads do not give
     their bytes (before 3.12.4), is left alone: its connections are named as not recorded."""
     found: Any = module
-    if hasattr(found.payload.Payload, "as_bytes"):
+    # No attribute of the module yet, where importing it was interrupted and is done once more.
+    payload = importlib.import_module("aiohttp.payload")
+    if hasattr(payload.Payload, "as_bytes"):
         patch(found.ClientSession, "_request", functools.partial(_session, _Library(found)))
 
 
