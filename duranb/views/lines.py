@@ -191,6 +191,12 @@ def greeting(history: History) -> str:
     )
 
 
+UNNAMED = (
+    "This notebook has no name here, and what runs so in one folder shares a history: start the "
+    "kernel with DURANB_NOTEBOOK=NAME.ipynb, or run it with duranb run, for one of its own"
+)
+
+
 def left_behind(names: Sequence[str]) -> str:
     """This notebook has no store, but notebooks that are gone have left theirs."""
     others = f" (or of {', '.join(names[1:4])})" if names[1:] else ""
