@@ -40,6 +40,10 @@ from duranb.record.ways import How
 from duranb.state import preview
 from duranb.state.inplace import can_change
 from duranb.state.placeholder import Placeholder
+from duranb.state.unstorable import is_unstorable
+
+BY_KEY = "key "
+"""What the key of an item begins with that its owner has said."""
 
 Check = Callable[[Any], object] | str | None
 """Says whether a result is good: a function of it, or an expression over ``result``."""
@@ -177,6 +181,7 @@ class Items:
         self.is_outermost = attempt.item is None
         self._base = f"{around}\0{work.label}\0{self.nth}\0"
         self._seen = Numbers()
+        self._contents = Numbers()
         self._again: defaultdict[int, int] = defaultdict(int)
         self._reaches = Reaches(here.runtime, here.ignored)
 
@@ -212,16 +217,28 @@ class Items:
             return Pulled(index, item)
         runtime = self._here.runtime
         version = runtime.namespace.version_of(item) if can_change(item) else ""
-        base = self._base + self._work.key(runtime, index, item, version)
+        key = self._work.key(runtime, index, item, version)
+        base = self._base + key
         count, short = 0, xxhash.xxh3_64_intdigest(base.encode())
         if short in self._seen:  # one that is only taken for another's double is still this one
             self._again[short] += 1
             count = self._again[short]
         else:
             self._seen.add(short, index)
-        key = blake3.blake3(f"{base}\0{count}".encode()).hexdigest(16)
+        if key.startswith(BY_KEY):
+            self._tell_alike(base, version or runtime.namespace.version_of(item), again=count > 0)
+        known = blake3.blake3(f"{base}\0{count}".encode()).hexdigest(16)
         reached = self._reaches.of(self._work.called(item), item)
-        return Pulled(index, item, scopes.Item(key, Kind.MAP.key(reached.code)), reached, version)
+        return Pulled(index, item, scopes.Item(known, Kind.MAP.key(reached.code)), reached, version)
+
+    def _tell_alike(self, base: str, version: str, *, again: bool) -> None:
+        """Say so where an item has the key of another one ``again``, and another content."""
+        assert self._here is not None
+        content = xxhash.xxh3_64_intdigest(f"{base}\0{version}".encode())
+        if content not in self._contents:
+            self._contents.add(content, 0)
+            if again and not is_unstorable(version):
+                self._here.unrecorded.note(How.ALIKE, self._work.label)
 
     def carry_out(self, pulled: Pulled) -> Flow[Outcome]:
         """What becomes of an item after all its attempts, or that it is put off.

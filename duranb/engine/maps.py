@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar, cast, overload
 
 from duranb.code.bytecode import code_names
 from duranb.code.looking import qualname_of
-from duranb.engine.items import Check, Work
+from duranb.engine.items import BY_KEY, Check, Work
 from duranb.engine.jobs import Batch, Job, OnError, Results, Settings
 from duranb.engine.retry import Policy
 from duranb.engine.runtime import Runtime
@@ -98,15 +98,15 @@ def map(
 
     In a step, each item is recorded by itself: after a crash those that completed are served, and
     of the others only the calls that are missing are made. An item is known by its content, or by
-    what ``key`` says of it (those with one key by their order). Edit ``fn`` and its items run
-    again, with the calls that they made before; only new ones are made and paid for. So does, after
-    a crash, an item that changed anything beside its result: itself, a list or a counter, an
-    object. Each item has ``retries`` of its own, by cause and with waits that grow from ``backoff``
-    seconds; an answer that is no good (``duranb.Reject``, a JSON or pydantic error, ``validate``
-    not true of the result) is made anew, alone. ``validate`` is a function of the result, or an
-    expression over ``result``. At most ``rate`` tries begin in a second, and all together cost at
-    most ``budget`` US dollars (:func:`duranb.budget`). Outside of steps and inside effects nothing
-    is recorded; all else is the same.
+    what ``key`` says of it (those with one key by their order; where they differ that is said).
+    Edit ``fn`` and its items run again, with the calls that they made before; only new ones are
+    made and paid for. So does, after a crash, an item that changed anything beside its result:
+    itself, a list or a counter, an object. Each item has ``retries`` of its own, by cause and with
+    waits that grow from ``backoff`` seconds; an answer that is no good (``duranb.Reject``, a JSON
+    or pydantic error, ``validate`` not true of the result) is made anew, alone. ``validate`` is a
+    function of the result, or an expression over ``result``. At most ``rate`` tries begin in a
+    second, and all together cost at most ``budget`` US dollars (:func:`duranb.budget`). Outside of
+    steps and inside effects nothing is recorded; all else is the same.
 
     ``batch=True`` has the provider's batch API make the calls to models, at its price: those of all
     items are collected, submitted together, and waited for, over restarts if need be. An item runs
@@ -260,7 +260,7 @@ class _Mapping:
                 f"the key of item {index} of the map of {self.label}, a {type_name(known)}, shows "
                 "no content by which it would be known again: give a text or a number"
             )
-        return f"key {version}"
+        return f"{BY_KEY}{version}"
 
     @property
     def code(self) -> list[Callable[..., Any]]:

@@ -23,6 +23,7 @@ class How(StrEnum):
     AGAIN = "again"
     MISSING = "missing"
     CHANGED = "changed"
+    ALIKE = "alike"
 
 
 class Way(msgspec.Struct, frozen=True, gc=False):
@@ -30,7 +31,8 @@ class Way(msgspec.Struct, frozen=True, gc=False):
     host and port, the program, the pool or the thread. Of what was sent ``again``, ``to`` is the
     request: it was begun before, and how that ended was not recorded. What is ``missing`` is the
     change that an effect made in the notebook, ``to`` both: only its result was replayed. What was
-    ``changed`` are items of the map ``to``, by tries that failed: the next ones found them so."""
+    ``changed`` are items of the map ``to``, by tries that failed: the next ones found them so.
+    Those ``alike`` have the key of another one there, and another content."""
 
     how: str
     to: str
@@ -48,9 +50,12 @@ _WORDS = {
     How.AGAIN: ("request sent again ({})", "requests sent again ({})"),
     How.MISSING: ("effect ({})", "effects ({})"),
     How.CHANGED: ("item of the map of {}", "items of the map of {}"),
+    How.ALIKE: ("item of the map of {}", "items of the map of {}"),
     How.UNREAD: ("answer of {} left half read", "answers of {} left half read"),
     How.TOO_LONG: ("answer of {} too long to be kept", "answers of {} too long to be kept"),
 }
+
+_SAID = (How.AGAIN, How.MISSING, How.CHANGED, How.ALIKE)
 
 MOST = 6
 """Ways that are named in one sentence."""
@@ -72,8 +77,8 @@ def _told(way: Way) -> str:
 def not_recorded(ways: Sequence[Way]) -> list[Way]:
     """Those that are in no record, so that a step that is restored did not do them. What was sent
     ``again`` is none of them: the second answer is recorded, and restored like any other. Nor is
-    what is ``missing`` or was ``changed``: that was said when the step ran."""
-    return [way for way in ways if way.how not in (How.AGAIN, How.MISSING, How.CHANGED)]
+    what is ``missing``, was ``changed`` or is ``alike``: that was said when the step ran."""
+    return [way for way in ways if way.how not in _SAID]
 
 
 def account(ways: Sequence[Way], more: str = "") -> str:
@@ -92,6 +97,12 @@ def account(ways: Sequence[Way], more: str = "") -> str:
         said.append(
             f"{told(changed)} tried again as a try that failed had left it: what that changes in "
             "an item is not put back, so change it last, or change a copy"
+        )
+    if alike := [way for way in ways if way.how == How.ALIKE]:
+        said.append(
+            f"{told(alike)} with the key of another one and another content, told apart by their "
+            "order only: change that, and each is given another's result. Have the key tell them "
+            "apart"
         )
     return "; ".join(said)
 

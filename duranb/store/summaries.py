@@ -22,7 +22,8 @@ FROM executions WHERE run = (SELECT run FROM history) AND kind <> 'compensation'
 """,
     "items": """
 WITH maps AS (
-  SELECT c.*, x.run, coalesce(c.ended, 'infinity'::TIMESTAMP) AS until
+  SELECT c.*, x.run, coalesce(c.ended, 'infinity'::TIMESTAMP) AS until,
+         lead(c.call) OVER (PARTITION BY x.run, c.step, c.item ORDER BY c.call) AS later
   FROM calls c JOIN executions x ON x.execution = c.execution WHERE c.kind = 'map'
 ), paid AS (
   SELECT m.call AS made, c.cost
@@ -34,7 +35,8 @@ WITH maps AS (
     ON c.run = m.run AND c.step = m.step AND c.item = m.item AND c.began <= m.until
 )
 SELECT m.execution, m.step, m.name AS map, m.preview AS item, m.status, m.started, m.ended,
-       m.error, m.message, count(p.made) AS calls, coalesce(sum(p.cost), 0) AS cost, m.call
+       m.error, m.message, count(p.made) AS calls, coalesce(sum(p.cost), 0) AS cost, m.call,
+       m.later IS NOT NULL AS retried
 FROM maps m LEFT JOIN paid p ON p.made = m.call GROUP BY ALL
 """,
     "effects": """

@@ -17,6 +17,7 @@ from duranb.engine.jobs import Job, Results
 from duranb.errors import ItemFailed, Unrecorded, UsageError
 from duranb.record.kinds import Kind
 from duranb.record.model import CallStatus, Status
+from duranb.record.ways import sentence
 from duranb.state import aside
 from duranb.values.description import describe
 from duranb.values.differing import differences
@@ -436,6 +437,17 @@ def test_an_item_without_content_needs_a_key(world: World) -> None:
     assert world.live["got"] == [1, 2]
     world.cell("s", "got = duranb.map(len, ['a', 'bb'], key=lambda each: 'one')\nmore = 1")
     assert world.live["got"] == [1, 2]
+
+
+def test_different_items_with_one_key_are_told(world: World) -> None:
+    """They are told apart by their order only, so that each may be given another's result once that
+    changes: it is said. Equal ones may have one key."""
+    cell = "got = duranb.map(len, {}, key=lambda each: each[0])"
+    world.cell("s", cell.format("['ab', 'ab', 'b']"))
+    assert not world.last("s").unrecorded
+    world.cell("s", cell.format("['ab', 'ab', 'abc', 'b']"))
+    told = sentence("s", world.last("s").unrecorded)
+    assert "1 item of the map of len with the key of another one" in told
 
 
 @pytest.mark.parametrize(

@@ -375,3 +375,5 @@ def test_an_item_of_a_map_has_what_its_calls_cost() -> None:
         ("read", "failed", "no", 2, 1.0),
         ("read", "completed", None, 1, 0.5),
     ]
+    last = "SELECT status FROM items WHERE NOT retried"
+    assert connection.execute(last).fetchall() == [("completed",)]
