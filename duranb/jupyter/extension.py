@@ -129,6 +129,7 @@ class Extension:
                     parameters=json.loads(given) if given else None,
                     strict=bool(offline.store()),
                     importing=os.environ.get("DURANB_IMPORTING") == "1",
+                    careful=os.environ.get("DURANB_CAREFUL") == "1",
                     check=os.environ.get("DURANB_CHECK", "") != "0",
                     prompt=self._prompt,
                     is_attended=self._is_attended,
