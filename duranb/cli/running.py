@@ -205,6 +205,11 @@ def check(verb: Export, notebook: Path) -> None:
         said += f", but for ids and times that libraries draw (in {', '.join(done.aside)})"
     if done.untold:
         said += f"; nothing is recorded of what these make: {', '.join(done.untold)}"
+    if done.behind:
+        said += (
+            "; effects were answered and not done again, so this, which they changed or which "
+            f"depends on it, could not be compared: {', '.join(done.behind)}"
+        )
     say(said)
 
 

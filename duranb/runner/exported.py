@@ -39,12 +39,14 @@ _OFFLINE = "__import__('duranb.jupyter.offline', fromlist=['compare'])"
 class Checked:
     """What came of it: how many ``nodes`` ran, in sentences what ``differs`` of which node, what
     is ``aside`` (ids and times that libraries draw), and which nodes are ``untold``: nothing of
-    them is recorded that could be compared."""
+    them is recorded that could be compared. What is ``behind`` came out different where an effect
+    had changed something in the notebook: it is answered from the journal, and not done again."""
 
     nodes: int = 0
     differs: list[str] = field(default_factory=list)
     aside: list[str] = field(default_factory=list)
     untold: list[str] = field(default_factory=list)
+    behind: list[str] = field(default_factory=list)
 
 
 def check(notebook: Path, *, hooks: Hooks | None = None, timeout: float | None = None) -> Checked:
@@ -167,6 +169,8 @@ class _Comparing:
             if x.id > before.last_execution and x.kind == "cell"
         }
         self._alike: dict[str, list[str]] = {}
+        self._behind: set[str] = set()
+        """The names whose values would be others if the effects were done again."""
 
     def all(self, nodes: list[Node], document: nbformat.NotebookNode, failed: str) -> None:
         """Fill in what was found."""
@@ -200,15 +204,20 @@ class _Comparing:
         start, started = self._before.namespace(was.before), self._after.namespace(now.before)
         for name, source in self._plan.sources[node.name].items():
             giver = self._plan.by_name.get(source)
-            if (giver is None or not giver.is_step) and name in start:
+            if (giver is None or not giver.is_step) and name in start and name not in self._behind:
                 compared.add(source)
                 at = _called(giver) if giver is not None else "the module"
                 self._compare(f"{at}, read by {_called(node)}", name, start, started)
         end, ended = self._before.namespace(was.snapshot), self._after.namespace(now.snapshot)
         alike = self._alike.get(node.name, ())
+        is_behind = self._is_behind(node, was)
         for name in node.writes:
+            differs = _version(end, name) != _version(ended, name)
             if name in alike:
                 self._checked.aside.append(f"{node.name}.{name}")
+            elif is_behind and differs:
+                self._behind.add(name)
+                self._checked.behind.append(f"{node.name}.{name}")
             else:
                 self._compare(_called(node), name, end, ended)
         for name in sorted(self._lost(node, was)):
@@ -221,6 +230,14 @@ class _Comparing:
                     f"{_called(node)}: the random generator of {generator} stood somewhere else"
                 )
         return compared
+
+    def _is_behind(self, node: Node, was: Execution) -> bool:
+        """Whether the effects of a step had changed something in the notebook, or those of one
+        whose values it takes."""
+        changed = {n for call in self._before.calls_of(was.id) for n in call.beside}
+        self._behind |= changed
+        taken = {*node.reads, *node.uses, *node.changes}
+        return bool(changed or taken & self._behind)
 
     def _lost(self, node: Node, was: Execution) -> Iterator[str]:
         """What the step changed, somebody takes from it or from one before it, and is not given."""
@@ -241,7 +258,7 @@ class _Comparing:
         self, where: str, name: str, then: dict[str, Binding], now: dict[str, Binding]
     ) -> None:
         one, other = then.get(name), now.get(name)
-        if (one and one.version) == (other and other.version):
+        if _version(then, name) == _version(now, name):
             return
         if one is None and other is not None and other.type == full_name(Unset):
             return  # it had no value, and has none
@@ -255,6 +272,11 @@ class _Comparing:
     def _say(self, sentence: str) -> None:
         if sentence not in self._checked.differs:
             self._checked.differs.append(sentence)
+
+
+def _version(bindings: dict[str, Binding], name: str) -> str | None:
+    found = bindings.get(name)
+    return found.version if found is not None else None
 
 
 def _told(binding: Binding | None) -> str:

@@ -24,6 +24,7 @@ from duranb.errors import StoreError
 from duranb.record.artifacts import Artifacts
 from duranb.record.events import Binding
 from duranb.state import pending, reconnect, revealing
+from duranb.state.adapters import drawn
 from duranb.state.classes import bound, whole
 from duranb.state.drawing import undrawn
 from duranb.state.placeholder import Placeholder, absent, part
@@ -69,7 +70,7 @@ def reduction(value: Any) -> tuple[Any, ...] | None:
 
 def told(value: Any) -> tuple[Any, ...] | None:
     """The same, for the value's version."""
-    found = reduction(value)
+    found = reduction(value) or drawn.reduction(value)
     return reconnect.versioned(found) if found and found[0] is reconnect.remake else found
 
 

@@ -56,6 +56,7 @@ from duranb.values import (
     secreted,
     sharing,
     skeletons,
+    streams,
     tensors,
     texts,
     times,
@@ -337,7 +338,7 @@ class _Referring(secreted.Referring, _Exact):
 def special(obj: Any) -> Any:
     """The reduction of what is not pickled as its own class says, or None."""
     found = tensors.reduction(obj) or held.reduction(obj) or recipes.reduction(obj)
-    found = found or frames.reduction(obj) or views.record(obj)
+    found = found or frames.reduction(obj) or views.record(obj) or streams.reduction(obj)
     if found is not None:
         return found
     kind = type(obj)

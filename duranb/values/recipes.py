@@ -30,7 +30,7 @@ from typing import Any
 import cloudpickle.cloudpickle as cloudpickle
 
 from duranb.code.looking import module_of, own
-from duranb.values import ended, held, newborn
+from duranb.values import closed, ended, held, newborn
 from duranb.values.target import live_namespace
 
 Reduction = tuple[Any, ...]
@@ -396,6 +396,7 @@ _RECIPES: dict[type, Callable[[Any], Reduction | None]] = {
     type(functools.cmp_to_key(lambda a, b: 0)): _compared,
     queue.SimpleQueue: _simple_queue,
     concurrent.futures.Future: _future,
+    **closed.RECIPES,
     **ended.RECIPES,
     **dict.fromkeys(_VIEWS, _view),
 }

@@ -181,3 +181,34 @@ def test_restored_functions_leave_the_builtins_what_they_are(kernels: Kernels) -
     kernel, results = lives(kernels, cells, edited)
     assert "nothing ran" in results[0].text and results[1].error is None, results[1].text
     assert kernel.value("(found, len(word), type(__builtins__).__name__)") == "(True, 1, 'module')"
+
+
+def test_a_variable_that_keeps_the_kernels_stream_prints_again(kernel: Kernel) -> None:
+    """What was put aside of ``sys.stdout`` is the stream of the kernel that there is now; a handler
+    that a logger has is named, as the logger gets another one."""
+    step = (
+        "%%durable s\nimport io, logging, sys\nbefore = sys.stdout\nsys.stdout = io.StringIO()\n"
+        "print('aside')\nsaid, sys.stdout = sys.stdout.getvalue(), before\n"
+        "handler = logging.StreamHandler(sys.stderr); logging.getLogger('mine').addHandler(handler)"
+    )
+    assert "before" not in kernel.run(step).notices
+    kernel.kill()
+    kernel.start()
+    notices = kernel.run(step).notices
+    assert "before" not in notices and "handler" in notices
+    assert kernel.run("print(said, before is sys.stdout, file=before)").stdout == "aside\n True\n"
+
+
+def test_a_class_that_was_given_other_bases_has_them(kernel: Kernel) -> None:
+    """``B.__bases__ = …`` in a later step changes the class that is alive, and what is one."""
+    steps = [
+        "%%durable a\nclass A:\n    def m(self): return 1\nclass C:\n    def m(self): return 2\n"
+        "class B(A): pass\nb = B()",
+        "%%durable b\nB.__bases__ = (C,)",
+    ]
+    for _ in range(2):
+        assert all(kernel.run(step).error is None for step in steps)
+        told = "(b.m(), type(b) is B, B.__bases__ == (C,), A.__subclasses__())"
+        assert kernel.value(told) == "(2, True, True, [])"
+        kernel.kill()
+        kernel.start()

@@ -113,3 +113,26 @@ def test_an_export_of_a_notebook_that_has_run_does_the_same(name: str, tmp_path:
         done = start(tmp_path, "script.py")
         if not (case.loud and done.returncode == 1 and case.loud in done.stderr):
             assert done.stdout == plain(case), done.stderr
+
+
+def test_what_an_effect_changed_is_no_difference(tmp_path: Path) -> None:
+    """Offline it is answered and not done again: what it had changed in the notebook, and what was
+    made of that, is named as what could not be compared; all else still is."""
+    cells = [
+        "import duranb, os\nbalance = {'ann': 10}\n@duranb.tool(idempotent=True)\n"
+        "def pay(who: str, n: int) -> int:\n    'Pay.'\n    balance[who] += n\n    return 7",
+        "%%durable a\nreceipt = pay('ann', 5)",
+        "%%durable b\nleft = balance['ann']",
+        "%%durable c\nkind = os.environ.get('KIND', 'one')",
+        "print(receipt, left, kind)",
+    ]
+    path = tmp_path / "notebook.ipynb"
+    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
+    nbformat.write(made, path)
+    assert duranb(tmp_path, "run", path.name).returncode == 0
+    same = duranb(tmp_path, "export", path.name, "--check")
+    assert same.returncode == 0, same.stderr
+    assert "could not be compared: a.balance, b.left" in same.stdout
+    other = duranb(tmp_path, "export", path.name, "--check", KIND="two")
+    assert other.returncode == 1 and "step 'c': kind was 'one'" in other.stderr
+    assert "balance" not in other.stderr

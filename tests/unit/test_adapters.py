@@ -6,6 +6,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import types
+from collections.abc import Iterator
 
 import pytest
 
@@ -240,3 +241,85 @@ def test_no_http_library_is_imported_beside_a_call() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600)
     assert done.stdout.strip() == "set()", done.stderr
+
+
+def installed(name: str, source: str) -> None:
+    """A module of an installed library that is not here."""
+    parent = ""
+    for part in name.split("."):
+        full = f"{parent}.{part}" if parent else part
+        module = sys.modules.setdefault(full, types.ModuleType(full))
+        module.__path__ = []  # type: ignore[attr-defined]
+        if parent:
+            setattr(sys.modules[parent], part, module)
+        parent = full
+    exec(source, vars(sys.modules[name]))
+
+
+DSPY = """
+import os
+class Predict:
+    def __init__(self, signature):
+        self.signature, self.stage = signature, os.urandom(8).hex()
+"""
+
+FASTMCP = """
+import threading
+class StdioTransport:
+    def __init__(self, command, args, env=None, cwd=None, keep_alive=None, log_file=None):
+        self.command, self.args, self.env, self.cwd = command, args, env, cwd
+        self.keep_alive, self.log_file, self._task = keep_alive, log_file, None
+    def connect(self):
+        self._task = threading.Lock()
+class PythonStdioTransport(StdioTransport):
+    def __init__(self, script_path, env=None):
+        super().__init__("python", [script_path], env)
+        self.script_path = script_path
+"""
+
+
+@pytest.fixture
+def libraries() -> Iterator[None]:
+    """Of dspy and fastmcp what is needed here."""
+    before = set(sys.modules)
+    installed("dspy.predict.predict", DSPY)
+    installed("fastmcp.client.transports.stdio", FASTMCP)
+    yield
+    for name in set(sys.modules) - before:
+        del sys.modules[name]
+
+
+def test_what_is_drawn_for_an_object_is_no_part_of_its_version(
+    kernel: Kernel, libraries: None
+) -> None:
+    """A plain cell makes it anew in each process, and no step runs again for that."""
+    make = (
+        "import dspy.predict.predict as d\nclass Own(d.Predict): pass\n"
+        "a, b, c, own = d.Predict('q'), d.Predict('q'), d.Predict('other'), Own('q')\n"
+        "b_stage = c.stage"
+    )
+    kernel.run(make)
+    version = {n: kernel.namespace.version_of(kernel[n]) for n in ("a", "b", "c", "own")}
+    assert version["a"] == version["b"] != version["c"] and version["own"] != version["a"]
+    kernel.run("b.stage = 'mine'")
+    assert kernel.namespace.version_of(kernel["b"]) != version["a"]
+    assert restored(kernel, kernel.namespace.bindings())["c"].stage == kernel["b_stage"]
+
+
+def test_a_transport_starts_another_process(
+    kernel: Kernel, libraries: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that has talked to its server is as it was when it had not; its keys are not stored."""
+    monkeypatch.setenv("WEATHER_API_KEY", "sk-weather-1234567890")
+    kernel.run(
+        "import os, fastmcp.client.transports.stdio as t\n"
+        "def made(): return t.PythonStdioTransport(\n"
+        "    'server.py', {'API_KEY': os.environ['WEATHER_API_KEY'], 'MODE': 'a'})\n"
+        "used, fresh = made(), made()\nused.connect()"
+    )
+    bindings = kernel.namespace.bindings()
+    assert bindings["used"].version == bindings["fresh"].version
+    other = restored(kernel, bindings)
+    assert other["used"].script_path == "server.py" and other["used"]._task is None
+    assert other["used"].env == {"API_KEY": "sk-weather-1234567890", "MODE": "a"}
+    assert other["used"].args == ["server.py"]

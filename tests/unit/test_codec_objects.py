@@ -330,6 +330,16 @@ CASES = [
         " lax.minimum_version, lax.protocol, len(strict.get_ca_certs()))",
     ),
     Case(
+        "files that are closed",
+        "import io, os, tempfile\npath = os.path.join(tempfile.mkdtemp(), 'a')\n"
+        "with open(path, 'w', encoding='latin-1') as f:\n    size = f.write('x')\n"
+        "with open(path, 'r+b') as g:\n    read = g.read()\n"
+        "with open(path, 'ab', buffering=0) as h:\n    size += h.write(b'y')\n"
+        "b = io.BytesIO(b'1'); b.close(); t = io.StringIO('1'); t.close(); both = [f, f]",
+        "([x.closed for x in (f, g, h, b, t)], f.name == path == g.name == h.name, f.encoding,"
+        " [(type(x).__name__, x.mode) for x in (f, g, h)], both[0] is f, type(b), type(t))",
+    ),
+    Case(
         "a future that is done",
         "from concurrent.futures import Future\nf = Future(); f.set_result(3)",
         "f.result()",

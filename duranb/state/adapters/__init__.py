@@ -16,6 +16,7 @@ from duranb.state.factory import Factory
 _FILES = {
     "agents": "openai_agents",
     "anthropic": "stainless",
+    "fastmcp": "fastmcp",
     "google": "google_genai",
     "llama_index": "llama_index",
     "mcp": "mcp",

@@ -63,7 +63,7 @@ def more_library() -> list[Kind]:
         Kind("spooled file", "import tempfile; x = tempfile.SpooledTemporaryFile(); x.write(b'a')", fate="stored", show="type(x).__name__"),
         Kind("text over bytes", "import io; x = io.TextIOWrapper(io.BytesIO(b'abc'))", fate="refused"),
         Kind("file in a list", "open('l.txt', 'w').write('abc'); x = [open('l.txt'), 1]", show="(x[0].read(), x[0].seek(0), x[1])"),
-        Kind("closed file", "open('c.txt', 'w').close(); x = open('c.txt'); x.close()", fate="refused"),
+        Kind("closed file", "open('c.txt', 'w').close(); x = open('c.txt'); x.close()", show="(x.closed, x.name, x.mode)"),
         Kind("compressor", "import zlib; x = zlib.compressobj()", fate="refused"),
         Kind("HMAC", "import hmac; x = hmac.new(b'k', b'm', 'sha256')", fate="refused"),
         Kind("SSL context", "import ssl; x = ssl.create_default_context()", show="x.verify_mode.name"),
