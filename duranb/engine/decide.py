@@ -159,6 +159,27 @@ def _deletes_nothing(runtime: Runtime, spec: Spec, recorded: Execution) -> str:
     return ""
 
 
+def _not_loaded(runtime: Runtime, recorded: Execution) -> str:
+    """Why what an execution made is not there once it is restored. Empty where it is, as far as is
+    known: things are loaded to see only where that has failed before."""
+    namespace, careful = runtime.namespace, runtime.settings.careful
+    results = {"its result": recorded.result} if recorded.result is not None else {}
+    looked: dict[str, str] = {}
+    for name, binding in {**recorded.outputs, **results}.items():
+        if binding.python not in ("", definitions.PYTHON):
+            return f"{name} {definitions.other_python(binding.python)}"
+        failure = ""
+        if namespace.has_version(name, binding.version):
+            failure = namespace.unread(name)
+        elif careful and binding.artifact:
+            if binding.artifact not in looked:
+                looked[binding.artifact] = namespace.unreadable(binding)
+            failure = looked[binding.artifact]
+        if failure:
+            return f"not all of {name} is there: {failure}"
+    return ""
+
+
 def is_alike(
     runtime: Runtime, given: Mapping[str, str], ignore: Collection[str], recorded: Execution
 ) -> bool:
@@ -181,10 +202,8 @@ def unlike(
         made = name in namespace.live and namespace.version(name) == binding.version
         if binding.why == registered.WHY and not made:
             return f"class {name} is not there, and {registered.WHY}"
-    results = {"its result": recorded.result} if recorded.result is not None else {}
-    for name, binding in {**recorded.outputs, **results}.items():
-        if binding.python not in ("", definitions.PYTHON):
-            return f"{name} {definitions.other_python(binding.python)}"
+    if why := _not_loaded(runtime, recorded):
+        return why
     if why := wanting.reason(runtime, recorded):
         return why
     if other := runtime.surroundings.unlike(counted, given):

@@ -274,6 +274,16 @@ class Journal:
         """Store bytes that a call's intent names; their digest."""
         return self._runtime.store.put([data])
 
+    def of_another_step(self, kind: Kind, key: str) -> Call | None:
+        """The latest answer to the same call in whichever step, where this one never made it."""
+        history = self._runtime.history
+        with self._runtime.lock:
+            if history.in_place(self.step, scoped(self._scope, key), 0):
+                return None
+            calls = (history.calls[i] for i in reversed(history.calls))
+            same = (c for c in calls if c.kind is kind and c.key == key)
+            return next((c for c in same if c.status is CallStatus.COMPLETED), None)
+
     def idempotency_key(self, key: str, place: int) -> str:
         """A key that is the same whenever the same call of the same step is tried again, and
         another one when it is carried out anew after it was undone."""

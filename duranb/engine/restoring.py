@@ -26,10 +26,11 @@ def messages_of(runtime: Runtime, source: Execution) -> list[dict[str, Any]]:
 
 def restore(
     runtime: Runtime, spec: Spec, decision: Decision
-) -> tuple[object, dict[str, bool], list[str]]:
+) -> tuple[object, dict[str, bool], dict[str, str], list[str]]:
     """Give the namespace the outputs of ``decision.restore``; nothing runs. Returns the result of
-    that execution, or NOTHING, the names that are not as the step had left them, with whether it is
-    only that they share otherwise with others, and the names of what it had changed beside them."""
+    that execution, or NOTHING; the names that are not as the step had left them, with whether it is
+    only that they share otherwise with others; those that could not be loaded, with why; and the
+    names of what it had changed beside them."""
     source = decision.restore
     assert source is not None
     namespace = runtime.namespace
@@ -47,7 +48,8 @@ def restore(
     not_here = gone(runtime, source)
     outputs = {n: b for n, b in source.outputs.items() if n not in not_here}
     names = namespace.restore(outputs, delete=source.deleted, random=random, step=step)
-    lost = {name: namespace.is_there(name) for name in names}
+    unread = {name: failure for name in outputs if (failure := namespace.unread(name))}
+    lost = {name: namespace.is_there(name) for name in names if name not in unread}
     delta = namespace.sync()
     result: object = NOTHING
     if source.result_name:
@@ -70,4 +72,4 @@ def restore(
         wait=False,
     )
     runtime.at = snapshot
-    return result, lost, unset
+    return result, lost, unread, unset

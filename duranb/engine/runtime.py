@@ -62,7 +62,8 @@ class Settings:
     shows how far a map is. ``budget`` is what the whole run may cost. ``importing`` runs no step:
     each is given what was imported for it, or ends the run. ``spread`` has several workers carry
     out the items of maps. ``owns_generators`` says whether the random generators are used by
-    nothing else meanwhile, or by nothing here; None: nobody knows.
+    nothing else meanwhile, or by nothing here; None: nobody knows. ``careful`` has what is stored
+    loaded before a step is taken to be restored: an earlier process could not load something.
     """
 
     headless: bool = False
@@ -78,6 +79,7 @@ class Settings:
     importing: bool = False
     spread: Spread | None = None
     owns_generators: bool | None = None
+    careful: bool = False
 
 
 class Undoing:

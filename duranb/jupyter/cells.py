@@ -351,7 +351,7 @@ class Cells(ast.NodeTransformer):
         settings = Settings(self._settable)
         missing = settings.apply(messages)
         held = len(figures.open_ones())
-        result, lost, unset = restoring.restore(session.runtime, spec, decision)
+        result, lost, unread, unset = restoring.restore(session.runtime, spec, decision)
         self._outputs.replay(messages, self._shell.execution_count - 1, held=held)
         if result is not NOTHING:
             hook = self._shell.displayhook
@@ -359,7 +359,8 @@ class Cells(ast.NodeTransformer):
             hook.fill_exec_result(result)
         session.runtime.flush()
         with session.lock:
-            text = say.restored(session.history, source, session.history.last_execution, lost)
+            number = session.history.last_execution
+            text = say.restored(session.history, source, number, lost, unread)
         if self._outputs.shows_pictures:
             text += say.PICTURES
         if others := settings.shown_otherwise(messages):

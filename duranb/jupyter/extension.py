@@ -22,7 +22,7 @@ from duranb.jupyter.idle import Idle
 from duranb.jupyter.magics import DuranbMagics, await_verbs
 from duranb.jupyter.outputs import Outputs
 from duranb.jupyter.source import SingleLine, comment_out
-from duranb.jupyter.where import notebook_path
+from duranb.jupyter.where import UNNAMED, notebook_path
 from duranb.record.question import Question
 from duranb.session import places
 from duranb.session.session import Session
@@ -129,6 +129,7 @@ class Extension:
                     parameters=json.loads(given) if given else None,
                     strict=bool(offline.store()),
                     importing=os.environ.get("DURANB_IMPORTING") == "1",
+                    careful=os.environ.get("DURANB_CAREFUL") == "1",
                     check=os.environ.get("DURANB_CHECK", "") != "0",
                     prompt=self._prompt,
                     is_attended=self._is_attended,
@@ -157,7 +158,8 @@ class Extension:
             return
         text = say.greeting(session.history)
         if text:
-            notice(self._outputs, text)
+            unnamed = self.notebook.stem == UNNAMED
+            notice(self._outputs, f"{text}. {say.UNNAMED}" if unnamed else text)
 
     def adopt(self, old: str) -> None:
         """Take over the store of the notebook this one was renamed from."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 UNNAMED = "untitled"
+"""What notebooks are called that nobody has named: all of a folder share one store."""
 
 
 def notebook_path(user_ns: Mapping[str, Any], cwd: Path) -> Path:

@@ -169,6 +169,9 @@ def run(
         except CellExecutionError as error:
             is_wanting = error.ename == NotRestorable.__name__ and on_failure is None
             why = wanting.told(_history(notebook)) if is_wanting else ""
+            if is_wanting and not why and "DURANB_CAREFUL" not in env:
+                env["DURANB_CAREFUL"] = "1"  # something could not be loaded: its step runs then
+                why = "what a cell needs could not be loaded, so the step that makes it runs"
             if why and why not in begun_again:
                 begun_again.add(why)
                 hooks.on_again(why)

@@ -29,13 +29,12 @@ from duranb.runner.parameters import inject
 from duranb.session.places import find_store
 from duranb.store import StoreView, copy_history, guarded
 from duranb.store.paths import ARTIFACTS, current
+from duranb.text.credentials import NO_KEY
 
 TRIES = 3
 
 USUAL = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "MISTRAL_API_KEY")
 """Credentials that may have come another way than by the environment."""
-
-NO_KEY = "not-needed"
 
 _CATCH_UP = "__import__('duranb').current().rewind()"
 """What ends a replay: a plan is only made, but all variables are captured before it is."""

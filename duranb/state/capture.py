@@ -90,7 +90,8 @@ def _pickles_itself(code: type) -> bool:
     return any(type(each) is types.FunctionType for each in own)
 
 
-def _stand_in(maker: str, error: BaseException) -> Placeholder:
+def _stand_in(failures: list[BaseException], maker: str, error: BaseException) -> Placeholder:
+    failures.append(error)
     return Placeholder(f"what {maker} made", Binding("", "", "value", not_loaded(error)))
 
 
@@ -239,12 +240,14 @@ class Capture:
         settled: Mapping[str, type] = NONE,
         in_place: Collection[str] = (),
         chosen: dict[str, list[type]] | None = None,
+        unread: list[str] | None = None,
     ) -> dict[str, Any]:
         """The names and values of an artifact, not bound yet (:mod:`duranb.state.classes`);
         placeholders where one, or a part of one, cannot be loaded any more. ``own`` names are to be
         bound, ``others`` by other artifacts, those ``in_place`` to what they are bound to;
         ``settled`` are the classes among those that were loaded before, ``chosen`` those that come
-        before others of the same code. Raises
+        before others of the same code; ``unread`` is added to where a part cannot be loaded: why.
+        Raises
         :class:`duranb.errors.StoreError`, and what loading raises where it leaves nothing."""
         known = {} if chosen is None else chosen
         into = Target(self.live, own, others, settled, self._classes, known, in_place, absent)
@@ -257,7 +260,10 @@ class Capture:
             except BaseException as error:  # of any kind: loading runs the values' own code
                 if not own_failure(error):
                     raise
-                found = load(_stand_in)
+                failures = list[BaseException]()
+                found = load(partial(_stand_in, failures))
+                if unread is not None and failures:
+                    unread.append(not_loaded(failures[0]))
             return found
 
     def load_value(self, binding: Binding, name: str) -> Any:

@@ -7,11 +7,13 @@ from typing import Any
 from weakref import WeakSet
 
 from duranb.code.fingerprint import Uses
+from duranb.code.looking import own_failure
+from duranb.errors import StoreError
 from duranb.record.artifacts import Artifacts
 from duranb.record.events import Binding
 from duranb.state import inplace, randomness
 from duranb.state.alone import Alone
-from duranb.state.capture import NO_NAME, Capture
+from duranb.state.capture import NO_NAME, Capture, not_loaded
 from duranb.state.classes import whole
 from duranb.state.groups import Holders
 from duranb.state.looks import Looks
@@ -129,6 +131,28 @@ class Followed:
     def behind(self, name: str) -> tuple[str, ...]:
         """The restored steps whose change to a name's object did not come back."""
         return self._tracked[name].behind if name in self._tracked else ()
+
+    def unread(self, name: str) -> str:
+        """Why a name's value, or a part of it, is not there: loading it failed. Empty where it did
+        not, or where the name has been bound anew."""
+        seen = self._tracked.get(name)
+        if seen is None or seen.value is not self.live.get(name):
+            return ""
+        return seen.unread
+
+    def unreadable(self, binding: Binding) -> str:
+        """Why a stored value, or a part of it, cannot be loaded here; empty where it can. It takes
+        as long as loading it, and no name is bound to it. Raises :class:`StoreError`."""
+        failures: list[str] = []
+        try:
+            self._capture.load(binding.artifact, unread=failures)
+        except StoreError:
+            raise
+        except BaseException as error:  # of any kind: loading runs the value's own code
+            if not own_failure(error):
+                raise
+            failures.append(not_loaded(error))
+        return "; ".join(failures)
 
     def is_there(self, name: str) -> bool:
         """Whether a name's object holds all that it did, be it shared with others or not."""

@@ -119,7 +119,7 @@ class Namespace(Tracking):
         wrong = {n: b for n, b in wrong.items() if n not in stay}
         beside = {n: b for n, b in target.items() if n not in wrong and n not in stay}
         if step is not None:
-            beside |= {n: b for n, b in step.beside.items() if self._has_version(n, b.version)}
+            beside |= {n: b for n, b in step.beside.items() if self.has_version(n, b.version)}
         groups = by_artifact(wrong)
         anchors = {a: b for a, b in by_artifact(beside).items() if a in groups}
         taking = {wrong[n].artifact for n in self._taking_in(step) if n in wrong}
@@ -166,7 +166,7 @@ class Namespace(Tracking):
         chosen: Mapping[str, list[type]],
         in_place: Collection[str],
     ) -> bool:
-        if not self._has_version(name, binding.version):
+        if not self.has_version(name, binding.version):
             return False
         seen = self._tracked[name]
         if type(seen.value) is Placeholder and binding.artifact:
@@ -203,7 +203,7 @@ class Namespace(Tracking):
                 n
                 for n, b in bindings.items()
                 if n in self._tracked
-                and (n in in_place or (n not in wrong and self._has_version(n, b.version)))
+                and (n in in_place or (n not in wrong and self.has_version(n, b.version)))
             }
             if len({self._tracked[n].group for n in here}) < 2:
                 continue  # they do share, or there is one
@@ -212,7 +212,7 @@ class Namespace(Tracking):
                     found[name] = target[name]
         return found
 
-    def _has_version(self, name: str, version: str) -> bool:
+    def has_version(self, name: str, version: str) -> bool:
         """Whether a name is bound to what it was at the last sync, and that has this version."""
         seen = self._tracked.get(name)
         if seen is None or name not in self.live or self.live[name] is not seen.value:
@@ -334,6 +334,7 @@ class Namespace(Tracking):
         """
         groups: list[_Group] = []
         lost: dict[str, Binding] = {}
+        unread: dict[str, str] = {}
         settled: dict[str, type] = {}
         chosen = {} if chosen is None else chosen
         for artifact, bindings in by_artifact(wanted).items():
@@ -342,14 +343,18 @@ class Namespace(Tracking):
                 continue
             try:
                 in_place = step.in_place if step is not None else ()
-                own = bindings.keys()
-                loaded = self._capture.load(artifact, own, wanted, settled, in_place, chosen)
+                own, failures = bindings.keys(), list[str]()
+                loaded = self._capture.load(
+                    artifact, own, wanted, settled, in_place, chosen, failures
+                )
+                unread |= dict.fromkeys(bindings, "; ".join(failures)) if failures else {}
             except StoreError:
                 raise
             except BaseException as error:  # loading runs the values' own code
                 if not own_failure(error):
                     raise
                 lost |= {n: _lost(b, not_loaded(error)) for n, b in bindings.items()}
+                unread |= dict.fromkeys(bindings, not_loaded(error))
                 continue
             settled |= classes({n: loaded[n] for n in bindings if n in loaded})
             group = self._grouped(loaded, bindings, anchors.get(artifact, {}), step)
@@ -366,6 +371,9 @@ class Namespace(Tracking):
             self._follow(group)
         for name, binding in lost.items():
             self._go_without(name, binding, wanted.get(name, binding), step)
+        for name, failure in unread.items():
+            if name in self._tracked:
+                self._tracked[name] = replace(self._tracked[name], unread=failure)
         return [*lost, *(n for group in groups for n in group.apart)]
 
     def _grouped(

@@ -69,6 +69,8 @@ class Tracked:
     """The digest of this name's bytes without the rest of its group."""
     behind: tuple[str, ...] = ()
     """The restored steps that had changed this object when they ran: it does not have that."""
+    unread: str = ""
+    """Why it, or a part of it, could not be loaded."""
     was: tuple[str, ...] = ()
     """Of what cannot be stored: the versions that this very object had, the present one last."""
 

@@ -16,6 +16,9 @@ from duranb.text.known import KNOWN
 
 HIDDEN = "***"
 
+NO_KEY = "not-needed"
+"""What stands for a credential in a replay, where nobody will ever see it."""
+
 _ENDINGS = (
     "accesskey",
     "accesstoken",

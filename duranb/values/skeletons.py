@@ -14,12 +14,13 @@ import threading
 import types
 from collections.abc import Iterator
 from contextlib import contextmanager
+from operator import is_not
 from typing import Any, NamedTuple
 
 import cloudpickle.cloudpickle as cloudpickle
 
 from duranb.code.kinds import OfClasses
-from duranb.code.looking import module_of, name_of
+from duranb.code.looking import bases_of, module_of, name_of
 from duranb.values import held
 
 _numbered = OfClasses[str]()
@@ -58,9 +59,11 @@ def skeleton(
     """An empty class as cloudpickle makes it, with its ``__init_subclass__`` not run, nor its
     metaclass if that is the notebook's."""
     known = cloudpickle._DYNAMIC_CLASS_TRACKER_BY_ID.get(tracked[0])
-    if known is not None:  # another one would be among the subclasses of its bases
-        return known  # type: ignore[no-any-return]
     classes = types.resolve_bases(bases)  # a generic base is told as it was written
+    if known is not None:  # another one would be among the subclasses of its bases
+        if any(map(is_not, bases_of(known), classes)) or len(bases_of(known)) != len(classes):
+            type.__setattr__(known, "__bases__", tuple(classes))  # it was given others since
+        return known  # type: ignore[no-any-return]
     with _silenced(_teller(classes)):
         if held.installed(module_of(metaclass)) and name_of(metaclass) != _TYPED:
             made = types.new_class(

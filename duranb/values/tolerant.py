@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from duranb.code.looking import own_failure, qualname_of
+from duranb.errors import NotRestorable
 from duranb.record.artifacts import Buffer
 from duranb.values import nans, secreted
 from duranb.values.unpickling import home
@@ -66,9 +67,17 @@ class _Tolerant(_Unpickler):  # type: ignore[misc]
         except BaseException as error:  # of any kind: it is the value's own code
             if not own_failure(error):
                 raise
-            # Given a stand-in it says no more than that it wants something else.
-            causes = (self._stood_in[id(a)][1] for a in arguments if id(a) in self._stood_in)
-            return self._instead(_name(maker), next(causes, error))
+            return self._instead(_name(maker), self._cause(error, arguments))
+
+    def _cause(self, error: BaseException, arguments: Iterable[object]) -> BaseException:
+        """What an error comes from: whoever was given a stand-in says no more than that he wanted
+        something else, or that it is one."""
+        for given in arguments:
+            if id(given) in self._stood_in:
+                return self._stood_in[id(given)][1]
+        if type(error) is NotRestorable and self._stood_in:
+            return next(reversed(self._stood_in.values()))[1]
+        return error
 
     def _instead(self, name: str, error: BaseException) -> object:
         made = self._stand_in(name, error)
@@ -106,7 +115,8 @@ class _Tolerant(_Unpickler):  # type: ignore[misc]
         except BaseException as error:  # its state was popped; a half-built value is no value
             if not own_failure(error):
                 raise
-            self.stack[-1] = self._instead(qualname_of(type(made)), error)
+            cause = self._cause(error, [])
+            self.stack[-1] = self._instead(qualname_of(type(made)), cause)
             for key, kept in self.memo.items():
                 if kept is made:
                     self.memo[key] = self.stack[-1]

@@ -15,6 +15,7 @@ from duranb.terminal import tame
 from duranb.views.words import clock, count, saved
 
 NONE: Mapping[str, bool] = MappingProxyType({})
+NO_FAILURE: Mapping[str, str] = MappingProxyType({})
 
 AS_IT_IS = "mathjax_ignore tex2jax_ignore"
 """Classes of HTML in which a notebook's MathJax leaves dollars and what is between them alone."""
@@ -34,10 +35,15 @@ def _quiet_html(text: str) -> str:
 
 
 def restored(
-    history: History, source: Execution, restored_as: int, lost: Mapping[str, bool] = NONE
+    history: History,
+    source: Execution,
+    restored_as: int,
+    lost: Mapping[str, bool] = NONE,
+    unread: Mapping[str, str] = NO_FAILURE,
 ) -> str:
     """Nothing ran: where the step's values came from, what that saved, and the names that are not
-    as the step had left them, with whether that is so only for what they share with others."""
+    as the step had left them, with whether that is so only for what they share with others; those
+    that are ``unread`` with why."""
     kept = saved(history.ledger(restored_as))
     line = f"↺ {source.step}: restored from {clock(source.ended)}, nothing ran"
     line = f"{line} · {kept}" if kept else line
@@ -45,6 +51,9 @@ def restored(
         line += f" · when it ran: {told(left)}, not recorded"
     for name, apart in lost.items():
         line += f"\n! {source.step}: {name} {_APART if apart else _BEHIND}"
+    for failure in dict.fromkeys(unread.values()):
+        names = ", ".join(name for name, why in unread.items() if why == failure)
+        line += f"\n! {source.step}: not all of {names} is there: {failure}. {_UNREAD}"
     return line
 
 
@@ -52,6 +61,7 @@ _BEHIND = (
     "cannot be stored, and is not as the step left it. A step that needs it, and has to run, says "
     "so"
 )
+_UNREAD = "The next time that this cell is run, it runs"
 _APART = (
     "holds what it did, and no longer shares that with the other variables that it shared it with: "
     "a later change of one does not show in the others. %duranb replay brings that back"
@@ -189,6 +199,12 @@ def greeting(history: History) -> str:
         f"duranb: {'; '.join(parts)}. Run All restores them step by step; "
         "%duranb rewind brings all variables back without running a cell"
     )
+
+
+UNNAMED = (
+    "This notebook has no name here, and what runs so in one folder shares a history: start the "
+    "kernel with DURANB_NOTEBOOK=NAME.ipynb, or run it with duranb run, for one of its own"
+)
 
 
 def left_behind(names: Sequence[str]) -> str:

@@ -243,7 +243,7 @@ def test_a_variable_of_the_environment_is_named_and_never_kept(start: Callable[.
     del os.environ["A_TOKEN"]
     world = start(world)
     world.cell(*cells[0])
-    assert world.lost[1] == ["$A_TOKEN", "$DURANB_TEST_MODE"]
+    assert world.lost[2] == ["$A_TOKEN", "$DURANB_TEST_MODE"]
     world.cell(*cells[1])
     assert [ran(world, n) for n in "st"] == [1, 1]
     with pytest.raises(NotRestorable, match="DURANB_TEST_MODE, which is not as step 's' left it"):
@@ -303,7 +303,7 @@ def test_what_cannot_be_kept_is_named(start: Callable[..., World]) -> None:
     world = start(world)
     world.plain("import helper, msgspec")
     world.cell("s", step)
-    assert world.lost[1] == ["helper.BOX", "helper.REGISTRY"]
+    assert world.lost[2] == ["helper.BOX", "helper.REGISTRY"]
 
 
 def test_a_module_begins_anew_with_an_attempt(start: Callable[..., World]) -> None:
@@ -450,7 +450,7 @@ def test_what_a_library_was_given_and_a_variable_holds_is_named(
         if again:
             world = library(world)
         world.cell("one", "cache = lib.Cache()\nset_cache(cache)")
-    assert world.lost[1] == ["library_of_others._cache"]
+    assert world.lost[2] == ["library_of_others._cache"]
 
 
 def test_what_a_library_makes_for_itself_is_its_own(library: Callable[..., World]) -> None:

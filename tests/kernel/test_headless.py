@@ -83,6 +83,23 @@ def test_run_begins_again_where_something_that_cannot_be_stored_is_needed(tmp_pa
     assert "step 'use' needs lines, which is made again by make" in " ".join(done.stderr.split())
 
 
+def test_run_begins_again_where_something_cannot_be_loaded(tmp_path: Path) -> None:
+    """A plain cell uses what loading has left out: in the next kernel the step that makes it runs,
+    and the one beside it does not."""
+    make = (
+        "%%durable make\nnote('make')\nclass Bad:\n    x = 3\n"
+        "    def __getstate__(self): return 1\n"
+        "    def __setstate__(self, state): raise ValueError('not today')\nmade = [Bad()]"
+    )
+    beside = "%%durable beside\nnote('beside')\nx = 1"
+    path = write(tmp_path, NOTE, make, beside, "assert made[0].x == 3")
+    assert duranb(tmp_path, "run", path).returncode == 0
+    done = duranb(tmp_path, "run", path)
+    assert done.returncode == 0, done.stderr
+    assert ran(tmp_path) == ["make", "beside", "make"]
+    assert "could not be loaded, so the step that makes it runs" in " ".join(done.stderr.split())
+
+
 def test_run_gives_up_on_a_kernel_that_always_dies(tmp_path: Path) -> None:
     """Deaths without progress are bounded."""
     path = write(tmp_path, NOTE, "import os\nnote('died')\nos._exit(1)")

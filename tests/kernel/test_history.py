@@ -236,3 +236,16 @@ def test_a_life_of_plain_cells_is_nothing_to_come_back_to(kernels: Callable[...,
     kernel.restart()
     assert kernel.run("%duranb rewind --yes").error is None
     assert kernel.value("x") == "[1]"
+
+
+def test_a_notebook_without_a_name_is_told_whose_history_it_has(
+    kernels: Callable[..., Kernel],
+) -> None:
+    """nbconvert, papermill and consoles name none: what runs so in a folder shares a history."""
+    kernel = kernels("any", DURANB_NOTEBOOK="").start(extension=False)
+    said = [kernel.run("%load_ext duranb").notices, kernel.run("%%durable a\nx = 1").notices]
+    assert "no name" not in "".join(said)
+    kernel.kill()
+    kernel.start(extension=False)
+    assert "has no name here" in kernel.run("%load_ext duranb").notices
+    assert (kernel.notebook.parent / ".duranb" / "untitled").exists()

@@ -197,3 +197,18 @@ def test_a_variable_that_keeps_the_kernels_stream_prints_again(kernel: Kernel) -
     notices = kernel.run(step).notices
     assert "before" not in notices and "handler" in notices
     assert kernel.run("print(said, before is sys.stdout, file=before)").stdout == "aside\n True\n"
+
+
+def test_a_class_that_was_given_other_bases_has_them(kernel: Kernel) -> None:
+    """``B.__bases__ = …`` in a later step changes the class that is alive, and what is one."""
+    steps = [
+        "%%durable a\nclass A:\n    def m(self): return 1\nclass C:\n    def m(self): return 2\n"
+        "class B(A): pass\nb = B()",
+        "%%durable b\nB.__bases__ = (C,)",
+    ]
+    for _ in range(2):
+        assert all(kernel.run(step).error is None for step in steps)
+        told = "(b.m(), type(b) is B, B.__bases__ == (C,), A.__subclasses__())"
+        assert kernel.value(told) == "(2, True, True, [])"
+        kernel.kill()
+        kernel.start()

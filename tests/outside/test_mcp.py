@@ -174,6 +174,21 @@ def test_a_strict_replay_starts_no_server(world: World, client: bool) -> None:
     assert (Where.folder / "seen.txt").read_text() == reached
 
 
+@pytest.mark.parametrize("client", [False, True])
+def test_a_session_that_an_earlier_step_had_opened_is_opened_again(
+    world: World, client: bool
+) -> None:
+    """A process keeps its session between steps. In a strict replay each begins anew: it is told
+    what the step was told that did open it."""
+    Where.client = client
+    world.cell("one", asking("call_tool('look', {})"))
+    begun = len(seen(""))
+    world.start(strict=True)
+    world.plain(HEAD)
+    world.cell("two", "async with connected() as s:\n    opened = True")
+    assert world.live["opened"] and len(seen("")) == begun
+
+
 def test_outside_of_steps_nothing_is_recorded(world: World) -> None:
     """A session is as without us; in a strict replay its tools are refused."""
 

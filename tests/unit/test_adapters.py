@@ -243,6 +243,32 @@ def test_no_http_library_is_imported_beside_a_call() -> None:
     assert done.stdout.strip() == "set()", done.stderr
 
 
+LAZY = """
+class Step:
+    def __init__(self, text):
+        self.text, self._repr, self.note = text, None, None
+    def __repr__(self):
+        if self._repr is None:
+            try:
+                self._repr = f"Step({self.text})"
+            finally:
+                self.note = "shown"
+        return self._repr
+"""
+
+
+def test_to_show_an_object_is_no_change(kernel: Kernel, libraries: None) -> None:
+    """A library's may keep the text that it is shown as; it is made again where it came back.
+    Another thing that showing it leaves is state."""
+    kernel.run("from dspy.lazily import Step\na = Step('x')\nb = Step('x')\nb.note = 'shown'")
+    before = kernel.namespace.version_of(kernel["b"])
+    assert repr(kernel["a"]) == "Step(x)" and kernel["a"]._repr
+    assert kernel.namespace.version_of(kernel["a"]) == before
+    other = restored(kernel, kernel.namespace.bindings())
+    assert other["a"]._repr is None and repr(other["a"]) == "Step(x)"
+    assert other["a"].note == "shown"
+
+
 def installed(name: str, source: str) -> None:
     """A module of an installed library that is not here."""
     parent = ""
@@ -283,6 +309,7 @@ def libraries() -> Iterator[None]:
     """Of dspy and fastmcp what is needed here."""
     before = set(sys.modules)
     installed("dspy.predict.predict", DSPY)
+    installed("dspy.lazily", LAZY)
     installed("fastmcp.client.transports.stdio", FASTMCP)
     yield
     for name in set(sys.modules) - before:

@@ -203,3 +203,11 @@ def test_an_id_may_be_the_hash_of_a_drawn_one() -> None:
     assert not same(Message(checksum=one), Message(checksum=two))
     assert not same(Message(kept=[written(one)]), Message(kept=[written(two) + b"b"]))
     assert not same(Own(id=one), Own(id=two))
+
+
+def test_what_stands_for_a_credential_is_no_difference() -> None:
+    """A client that is made without a key, and a response that still has its request."""
+    was = Message(headers=[(b"Authorization", b"Bearer *secret*************")], key="sk-1")
+    assert same(was, Message(headers=[(b"Authorization", b"Bearer not-needed")], key="not-needed"))
+    assert not same(was, Message(headers=[(b"Authorization", b"Basic not-needed")], key="sk-1"))
+    assert not same(Own(key="sk-1"), Own(key="not-needed"))
