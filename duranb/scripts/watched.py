@@ -187,7 +187,7 @@ class _Entangled:
 
 def _parts_of(values: list[Any], live: dict[str, Any]) -> dict[int, object]:
     """The objects in values, by their ids, that one who has them could change."""
-    found = objects_within([v for v in values if not is_atom(v)], sys.maxsize, live) or {}
+    found = objects_within([[v for v in values if not is_atom(v)]], sys.maxsize, live) or {}
     code = (type, types.FunctionType, types.ModuleType)
     return {number: part for number, part in found.items() if not is_a(part, *code)}
 

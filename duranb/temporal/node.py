@@ -34,6 +34,7 @@ from duranb.state import Namespace, randomness
 from duranb.store.buckets import Bucket
 from duranb.store.objects import ObjectArtifacts, ObjectStore, place_of, read, share_of
 from duranb.temporal import shares
+from duranb.temporal.alike import apart
 from duranb.temporal.board import Ref
 from duranb.temporal.modules import Steps
 from duranb.temporal.shares import SpreadMap
@@ -144,7 +145,9 @@ class Nodes:
         used = {n: variables[given[n]] for n in node.uses}
         takes = [variables[given[n]] for n in node.reads]
         watching = self._steps.watching(visit, node, fn, takes)
-        with self._alone(order), self._steps.having(used), watching:
+        copies = {n: variables[v] for n, v in given.items() if v not in order.takes}
+        alike = apart(node, self._steps.module, copies)
+        with self._alone(order), alike, self._steps.having(used), watching:
             with self._journal(order) as runtime, heard():
                 try:
                     result = execute(fn, takes)

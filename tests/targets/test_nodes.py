@@ -382,3 +382,19 @@ def test_a_step_on_a_worker_has_no_session(tmp_path: Path) -> None:
     run = Run(tmp_path, "@duranb.step\ndef a():\n    return duranb.current()\n", node("a"))
     with pytest.raises(NodeFailed, match="runs on a worker"):
         run.node("a")
+
+
+@pytest.mark.parametrize("other", ["xs", "[xs]", "{'all': xs}", "xs.append"])
+def test_a_change_of_what_another_variable_of_the_module_shares_is_refused(
+    tmp_path: Path, other: str
+) -> None:
+    """Each node is given a copy of what the module has, and of that alone: who takes the other one
+    would not find the change. One that only reads it, or binds the name anew, is carried out."""
+    source = f"xs = [1]\nys = {other}\ndef a(xs):\n    xs.append(2)\n    return xs\n"
+    source += "def b(xs):\n    xs = [*xs, 3]\n    return xs\n"
+    run = Run(tmp_path, source, node("b", "xs", "xs"), node("a", "xs", "xs"))
+    run.node("b")
+    (tmp_path / "other").mkdir()
+    run = Run(tmp_path / "other", source, node("a", "xs", "xs"))
+    with pytest.raises(UsageError, match="changed xs in place, and ys of the module shares state"):
+        run.node("a")

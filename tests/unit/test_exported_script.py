@@ -159,6 +159,22 @@ def test_a_change_of_what_two_variables_share_stops_the_script(tmp_path: Path) -
     assert "was changed in place while" in done.stderr
 
 
+def test_a_change_by_another_name_stops_the_script(tmp_path: Path) -> None:
+    """Functions that reach one list by two names of it."""
+    made = graph(
+        "log = []\nsame = log\ndef say(x):\n    getattr(log, 'app' + 'end')(x)\n"
+        "    return len(log)\ndef ask(x):\n    getattr(same, 'app' + 'end')(x)\n"
+        "    return len(same)",
+        "%%durable left\na = say(1)",
+        "%%durable right\nb = ask(2)",
+        "print(a, b)",
+    )
+    (tmp_path / "script.py").write_text(script.render(made))
+    done = run(tmp_path)
+    assert done.returncode == 1 and not done.stdout
+    assert "was changed in place while" in done.stderr
+
+
 def test_what_only_has_a_class_in_common_is_not_shared(tmp_path: Path) -> None:
     """Two agents of one class, with one set of options that nobody changes: both steps run."""
     made = graph(
