@@ -44,7 +44,13 @@ from duranb.code.moving import is_moving, steady
 __all__ = ["Reach", "Uses", "captured", "of_class", "of_function", "of_tree"]
 
 _SAMPLE = 100
-"""How many elements of a value are asked for their class. Values hold few different ones."""
+"""How many elements of a container are looked into. They are of few different classes."""
+
+_ELEMENTS = 2_000
+"""How many are asked for their class: functions among them are all followed."""
+
+_PARTS = 4_000
+"""How much of a value is looked into: a graph of an agent's with some dozens of nodes."""
 
 _UNTOLD = ("ctx", "kind", "type_comment", "type_ignores")
 _FIELDS: dict[type, tuple[str, ...]] = {}
@@ -338,7 +344,7 @@ class _Walk:
         shows them: what lies less deep first, for a library's objects (an agent and its tools) hold
         the notebook's functions as well."""
         queue = deque([value])
-        left = _SAMPLE
+        left = _PARTS
         while queue and left:
             left -= 1
             current = queue.popleft()
@@ -346,9 +352,9 @@ class _Walk:
             if id(cls) in _PLAIN or current is self._live:
                 continue
             if cls is dict:
-                queue += islice(current.values(), left)  # type: ignore[attr-defined]
+                queue += _sample(current.values())  # type: ignore[attr-defined]
             elif id(cls) in _SEQUENCES:
-                queue += islice(current, left)  # type: ignore[call-overload]
+                queue += _sample(current)  # type: ignore[arg-type]
             elif id(cls) in _CODE or issubclass(cls, type):
                 self.inside(current)
                 if cls is types.MethodType:
@@ -358,7 +364,7 @@ class _Walk:
             elif id(cls) in _GENERIC:
                 queue += current.__args__  # type: ignore[attr-defined]
             elif cls is types.MappingProxyType:
-                queue += islice(current.values(), left)  # type: ignore[attr-defined]
+                queue += _sample(current.values())  # type: ignore[attr-defined]
             elif cls is not types.ModuleType and id(current) not in self._looked:
                 self._looked[id(current)] = current
                 module = module_of(cls)
@@ -370,7 +376,16 @@ class _Walk:
                     for name in own(current).get("__reads__", ()):
                         self.name(name)
                 else:
-                    queue += islice(identity.parts(current), left)
+                    queue += _sample(identity.parts(current))
+
+
+def _sample(elements: Iterable[object]) -> list[object]:
+    """What may hold code, or is some."""
+    found = [e for e in islice(elements, _ELEMENTS) if id(type(e)) not in _PLAIN]
+    if len(found) <= _SAMPLE:
+        return found
+    codes = [e for e in found if id(type(e)) in _CODE]
+    return [*codes, *(e for e in found[:_SAMPLE] if id(type(e)) not in _CODE)]
 
 
 # By their ids: a class's own hash, which its metaclass may define, is not asked for.

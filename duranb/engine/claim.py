@@ -172,9 +172,10 @@ class Claim:
         *,
         response: Sequence[Buffer] = (),
         raised: Binding | None = None,
+        preview: str = "",
     ) -> Waitable:
         """Record that the call failed, and free its place. See :class:`CallFailed` for the bytes of
-        a ``response``, and for the error that was ``raised``."""
+        a ``response``, for the error that was ``raised`` and for the ``preview``."""
         self.release()
         if not self.kind.traits.encloses:
             self.attempt.failed(self.key)
@@ -193,6 +194,7 @@ class Claim:
                 started=self._started,
                 response=kept,
                 result=raised,
+                preview=preview,
             )
         )
 

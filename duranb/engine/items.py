@@ -358,7 +358,7 @@ class Items:
                 assert isinstance(error, Exception)
                 if not journal.strict and self._cause(error, attempt) is Cause.CONTENT:
                     journal.reject(error, attempt)
-                yield claim.fail(error)
+                yield claim.fail(error, preview=preview(item))
                 yield from scopes.leave(attempt)
                 return Outcome(error=error, cost=self._cost(attempt))
             why = "" if self._is_all(pulled, value) else BESIDE

@@ -164,7 +164,7 @@ def call_of(ts: int, b: e.CallCompleted | e.CallFailed, before: Call | None = No
         result=b.result,
         http_status=b.status,
         error=b.error,
-        preview=before.preview if before else "",
+        preview=b.preview or (before.preview if before else ""),
     )
 
 

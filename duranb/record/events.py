@@ -196,7 +196,7 @@ class CallCompleted(OfCall, frozen=True, tag="call.completed"):
 class CallFailed(OfCall, frozen=True, tag="call.failed"):
     """A call failed (``status`` is the HTTP status, 0 when there was no answer). A replay offline
     meets the failure again: ``response`` is the digest of the exchange whose answer was refused,
-    ``result`` the binding of the error that an effect raised.
+    ``result`` the binding of the error that an effect raised. ``preview`` is of an item of a map.
     """
 
     error: ErrorInfo
@@ -204,6 +204,7 @@ class CallFailed(OfCall, frozen=True, tag="call.failed"):
     started: int = 0
     response: str = ""
     result: Binding | None = None
+    preview: str = ""
 
 
 class CallRejected(Body, frozen=True, tag="call.rejected"):

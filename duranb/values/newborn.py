@@ -81,12 +81,13 @@ def has_own_init(kind: Any) -> bool:
 @once_a_class
 def has_own(kind: Any) -> bool:
     """Whether making an instance runs code of the notebook's, and no other code in Python, and the
-    class leaves it to Python how that is done."""
+    class leaves it to Python how that is done. Of tuples, whether it runs any code in Python: that
+    makes the tuple of what it is given, which need not be what is in the tuple."""
     if not in_python(_all(kind, "__new__")[0]) or any(
         in_python(dict_of(base).get(name)) for base in mro_of(kind) for name in SAYS
     ):
         return False
-    return all(
+    return issubclass(kind, tuple) or all(
         module_of(base) == "__main__"
         for base in mro_of(kind)
         if in_python(dict_of(base).get("__new__"))

@@ -530,3 +530,29 @@ def test_classes_that_a_library_maps_are_made_by_their_own_code(world: World) ->
     world.cell("defs", MAPPED.replace("30", "40"))
     world.cell("u", cells["u"])
     assert ran(world, "u") == 2
+
+
+HOLDERS = {
+    "deep among many": (
+        "box = N(nodes=[N(a=N(), b=[N()]) for _ in range(90)], graph=N(x=N(y=[N(f=f)])))",
+        "box.graph.x.y[0].f()",
+    ),
+    "behind many functions": (
+        "box = {str(n): (lambda n=n: n) for n in range(300)} | {'last': f}",
+        "box['last']()",
+    ),
+    "behind many numbers": ("box = [*range(1000), f]", "box[-1]()"),
+}
+
+
+@pytest.mark.parametrize("holder", HOLDERS)
+def test_what_a_function_in_a_large_object_calls_counts(world: World, holder: str) -> None:
+    """An agent's graph holds the notebook's functions wherever it likes; what those call was
+    edited."""
+    make, call = HOLDERS[holder]
+    for number in (1, 2):
+        world.start()
+        world.plain(f"from types import SimpleNamespace as N\ndef g(): return {number}")
+        world.plain(f"def f(): return g()\n{make}")
+        world.cell("s", f"x = {call}")
+        assert world.live["x"] == number and ran(world, "s") == number

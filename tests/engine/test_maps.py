@@ -425,6 +425,19 @@ async def _all(job: Job[str]) -> Results[str]:
     return await job
 
 
+def test_the_record_says_which_item_failed(world: World, model: Model) -> None:
+    """Like those that did not: also of a try that was followed by another, and after a restart."""
+    world.plain("def f(text):\n    return len(text) / text.count('a')")
+    world.cell("s", "got = duranb.map(f, ['ab', 'cd'], on_error='collect')")
+    for _ in range(2):
+        calls = [c for c in world.runtime.history.calls.values() if c.kind is Kind.MAP]
+        assert {(c.status.value, c.preview) for c in calls} == {
+            ("completed", "'ab'"),
+            ("failed", "'cd'"),
+        }
+        world.start()
+
+
 def test_an_item_without_content_needs_a_key(world: World) -> None:
     """What nobody could know again (a generator) is refused, unless a key says which one it is;
     with a key, only that one tells items apart."""

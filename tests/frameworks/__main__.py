@@ -26,11 +26,14 @@ BEGIN, END = "<!-- frameworks -->", "<!-- /frameworks -->"
 
 PACKAGES = {
     "autogen": "autogen-agentchat",
+    "langchain_fallbacks": "langchain",
+    "langgraph_interrupt": "langgraph",
     "langgraph_store": "langgraph",
     "llama_index": "llama-index-core",
     "mistral": "mistralai",
     "openai_agents_methods": "openai-agents",
     "pydantic_ai": "pydantic-ai-slim",
+    "pydantic_ai_mcp": "pydantic-ai-slim",
 }
 
 

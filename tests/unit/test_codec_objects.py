@@ -330,6 +330,12 @@ CASES = [
         " lax.minimum_version, lax.protocol, len(strict.get_ca_certs()))",
     ),
     Case(
+        "what a mock was called with, a tuple that its class makes of something else",
+        "from unittest.mock import MagicMock, call\nm = MagicMock(); m.run(1, x=2)\n"
+        "said = m.run.call_args; both = [said, call.a(3)]; del m",
+        "(len(said), said[0], said.kwargs, both[0] is said, said == call(1, x=2), len(both[1]))",
+    ),
+    Case(
         "files that are closed",
         "import io, os, tempfile\npath = os.path.join(tempfile.mkdtemp(), 'a')\n"
         "with open(path, 'w', encoding='latin-1') as f:\n    size = f.write('x')\n"
