@@ -107,7 +107,7 @@ class Beside:
         if self.uses.modules.present() != self.present:
             yield from self._imported()
         now = process.stands()
-        yield from (n for n, was in self.settings.items() if now[n] != was)
+        yield from (n for n, was in self.settings.items() if now.get(n, was) != was)
         yield from (v.name for v, was in self.contexts if _of(self.uses, v) != was)
         if self.environment is not None:
             before, after = self.environment, dict(os.environ)

@@ -13,10 +13,11 @@ import locale
 import os
 import re
 import sys
+from collections import deque
 from collections.abc import Callable, Collection
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 FIRST = "as at first"
 """The version of one that is as it was when the notebook's process began."""
@@ -111,9 +112,52 @@ def used(mentioned: Collection[str]) -> set[str]:
 
 
 def stands() -> dict[str, str]:
-    """What those are now that code can set anywhere, to be compared in one process."""
+    """What those are now that code can set anywhere, to be compared in one process; with the
+    options of libraries, where these are loaded."""
     root = Path(Path(__file__).anchor)  # all folders are told apart
-    return {n: s.read(root) for n, s in _SETTINGS.items() if s.read is not _annotations}
+    found = {n: s.read(root) for n, s in _SETTINGS.items() if s.read is not _annotations}
+    read = ((name, options.read()) for name, options in _LIBRARIES.items())
+    return found | {name: now for name, now in read if now}
+
+
+class _Options:
+    """The options of a library, told by which of the latest states of theirs that is: texts of
+    hundreds of values would take long to make, and comparing the values does not."""
+
+    def __init__(self, read: Callable[[], Any]) -> None:
+        self._read = read
+        self._known: deque[tuple[int, Any]] = deque(maxlen=8)
+        self._count = 0
+
+    def read(self) -> str:
+        """Empty where the library is not loaded."""
+        now = self._read()
+        if now is None:
+            return ""
+        for number, was in list(self._known):
+            if was == now:
+                return str(number)
+        self._count += 1
+        self._known.append((self._count, now))
+        return str(self._count)
+
+
+def _numpy() -> Any:
+    library = sys.modules.get("numpy")
+    asked = [getattr(library, name, None) for name in ("get_printoptions", "geterr")]
+    return None if None in asked else [dict(ask()) for ask in asked if ask is not None]
+
+
+def _pandas() -> Any:
+    config = getattr(sys.modules.get("pandas._config.config"), "_global_config", None)
+    return None if config is None else _copied(config)
+
+
+def _copied(config: dict[str, Any]) -> dict[str, Any]:
+    return {k: _copied(v) if isinstance(v, dict) else v for k, v in config.items()}
+
+
+_LIBRARIES = {"the options of numpy": _Options(_numpy), "the options of pandas": _Options(_pandas)}
 
 
 class Process:

@@ -10,7 +10,6 @@ by now, is only reached through its instances: what it holds is state of theirs.
 from __future__ import annotations
 
 import abc
-import copyreg
 import enum
 import functools
 import types
@@ -23,7 +22,7 @@ import xxhash
 
 from duranb.code import identity
 from duranb.code.looking import dict_of, is_class, module_of, mro_of, qualname_of
-from duranb.values import definitions, enclosed, members, recipes, twins, undisturbed
+from duranb.values import definitions, enclosed, members, recipes, twins
 from duranb.values.immutable import is_immutable
 from duranb.values.target import class_in, target
 from duranb.values.unpickling import loads
@@ -31,9 +30,6 @@ from duranb.values.unpickling import loads
 
 def definition(cls: type) -> object:
     """What the definition of a class is pickled as."""
-    # Pickling an instance notes these in its class, which would look like a change of it.
-    undisturbed.note_slots(cls)
-    copyreg._slotnames(cls)  # type: ignore[attr-defined]
     return (cls, members.told(cls)) if issubclass(cls, enum.Enum) else cls
 
 

@@ -56,6 +56,7 @@ from duranb.values import (
     secreted,
     sharing,
     skeletons,
+    slotnames,  # noqa: F401 what copyreg tells of slots is told there
     streams,
     tensors,
     texts,

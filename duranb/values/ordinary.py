@@ -17,14 +17,12 @@ _SAID = ("__reduce__", "__reduce_ex__")
 
 def is_ordinary(kind: type) -> bool:
     """Whether a class and all its bases are the notebook's, and none says how its instances are
-    pickled, made or asked. Asked before the first of them is looked at: see
-    :func:`duranb.values.undisturbed.note_slots`."""
+    pickled, made or asked."""
     return _is_ordinary(kind)  # type: ignore[arg-type, unused-ignore]
 
 
 @once_a_class
 def _is_ordinary(kind: Any) -> bool:
-    undisturbed.note_slots(kind)
     bases = mro_of(kind)[:-1]
     if not bases or any(module_of(base) != "__main__" for base in bases):
         return False

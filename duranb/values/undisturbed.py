@@ -20,7 +20,7 @@ from typing import Any
 import cloudpickle
 
 from duranb.code.kinds import once_a_class
-from duranb.code.looking import dict_of, module_of, mro_of, name_of, own, own_failure
+from duranb.code.looking import dict_of, module_of, mro_of, own, own_failure
 from duranb.values import contents
 from duranb.values.held import installed
 from duranb.values.leftover import slots_of
@@ -68,30 +68,6 @@ def _is_settled(obj: Any, held: dict[str, Any]) -> bool:
             raise
         return False
     return not _differs(now, counts, held)
-
-
-def note_slots(cls: type) -> None:
-    """Have a class know the names of its instances' slots, past the ``__setattr__`` of a metaclass
-    of the notebook's: pickle looks for them when it meets an instance, and notes them there."""
-    if module_of(type(cls)) != "__main__" or "__slotnames__" in dict_of(cls):
-        return
-    names = [
-        _mangled(name, base)
-        for base in mro_of(cls)
-        for name in _as_tuple(dict_of(base).get("__slots__", ()))
-        if name not in ("__dict__", "__weakref__")
-    ]
-    type.__setattr__(cls, "__slotnames__", names)
-
-
-def _as_tuple(slots: Any) -> tuple[str, ...]:
-    return (slots,) if type(slots) is str else tuple(slots)
-
-
-def _mangled(name: str, cls: type) -> str:
-    private = name.startswith("__") and not name.endswith("__")
-    stripped = name_of(cls).lstrip("_")
-    return f"_{stripped}{name}" if private and stripped else name
 
 
 def _counts(attributes: Mapping[str, Any]) -> dict[str, itertools.count[int]]:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy
+import pandas
 import pytest
 
 import duranb
@@ -493,6 +495,8 @@ BESIDE = {
     "a context variable": ("beside_functions.VARIABLE.set(7)", "beside_functions.VARIABLE"),
     "the folder": ("os.chdir('..')", "the folder"),
     "a setting": ("decimal.getcontext().prec = 5", "the decimal context"),
+    "how numbers are printed": ("numpy.set_printoptions(precision=3)", "the options of numpy"),
+    "how tables are printed": ("pandas.set_option('display.width', 70)", "the options of pandas"),
 }
 HELPER = """
 import contextvars
@@ -525,9 +529,13 @@ def test_what_it_changes_beside_variables_is_done_again(
             monkeypatch.delitem(sys.modules, "beside_functions", raising=False)
             monkeypatch.setenv("DURANB_TEST_BESIDE", "")
             monkeypatch.chdir(tmp_path)
-            with decimal.localcontext():
+            with (
+                decimal.localcontext(),
+                numpy.printoptions(),
+                pandas.option_context("display.width", 80),
+            ):
                 world.plain(
-                    f"{HEAD}import os, decimal, beside_functions\n"
+                    f"{HEAD}import os, decimal, numpy, pandas, beside_functions\n"
                     f"@duranb.step(name='work{runs}', {options})\n"
                     f"def work(n):\n    ran(n)\n    {body}\n    return n\n"
                 )

@@ -600,6 +600,16 @@ CASES: dict[str, Case] = {
         "print(x, y, m, os.environ['DURANB_TEST_MODE'])",
         apart="in place",
     ),
+    "options of libraries": case(
+        "import numpy as np, pandas as pd",
+        "%%durable a\npd.set_option('display.precision', 2)\nx = [1]",
+        "%%durable b\ny = str(pd.Series(x) / 3)",
+        "np.set_printoptions(precision=3)",
+        "%%durable c\nz = str(np.array(x) / 3)",
+        "%%durable d\nw = str(pd.Series(x) / 7)",
+        "print(repr([y, z, w]))",
+        apart="the options of pandas",
+    ),
     "a context variable": case(
         "import contextvars\nlevel = contextvars.ContextVar('level', default=1)",
         "%%durable a\nx = level.get()",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.fresh import Case, look
+from tests.unit.test_state import Kernel
 
 PICTURE = (
     "from PIL import Image\nimport io\ndef data(form):\n    b = io.BytesIO()\n"
@@ -68,3 +69,18 @@ def test_a_look_takes_nothing_away(case, seen):
     assert "Error" not in said.made
     assert said.missing == said.versions == []
     assert said.found == said.made
+
+
+def test_looking_at_an_instance_leaves_nothing_in_its_class() -> None:
+    """``dir(…)`` shows what it shows without a look; slots, private ones too, come back."""
+    code = "class A:\n    __slots__ = ('x', '__hidden', '__dict__')\n"
+    code += "class B(A): pass\na = B(); a.x = 1"
+    first = Kernel()
+    exec(code, plain := {"__name__": "__main__"})
+    delta = first.run(f"{code}\na._A__hidden = 2; a.y = 3")
+    second = Kernel(first.artifacts)
+    second.namespace.restore(delta.changed)
+    found = second["a"]
+    assert (found.x, found._A__hidden, found.y) == (1, 2, 3)
+    for each in (first["a"], found):
+        assert [n for n in dir(each) if n != "y"] == dir(plain["a"])
