@@ -49,6 +49,9 @@ _SAMPLE = 100
 _ELEMENTS = 2_000
 """How many are asked for their class: functions among them are all followed."""
 
+_CHEAPER = 16
+"""How many may be asked in the time in which one is looked into."""
+
 _PARTS = 4_000
 """How much of a value is looked into: a graph of an agent's with some dozens of nodes."""
 
@@ -345,16 +348,23 @@ class _Walk:
         the notebook's functions as well."""
         queue = deque([value])
         left = _PARTS
-        while queue and left:
+
+        def sample(elements: Iterable[object]) -> None:
+            nonlocal left
+            asked = list(islice(elements, _ELEMENTS))
+            left -= len(asked) // _CHEAPER
+            queue.extend(_sample(asked))
+
+        while queue and left > 0:
             left -= 1
             current = queue.popleft()
             cls = type(current)
             if id(cls) in _PLAIN or current is self._live:
                 continue
             if cls is dict:
-                queue += _sample(current.values())  # type: ignore[attr-defined]
+                sample(current.values())  # type: ignore[attr-defined]
             elif id(cls) in _SEQUENCES:
-                queue += _sample(current)  # type: ignore[arg-type]
+                sample(current)  # type: ignore[arg-type]
             elif id(cls) in _CODE or issubclass(cls, type):
                 self.inside(current)
                 if cls is types.MethodType:
@@ -364,7 +374,7 @@ class _Walk:
             elif id(cls) in _GENERIC:
                 queue += current.__args__  # type: ignore[attr-defined]
             elif cls is types.MappingProxyType:
-                queue += _sample(current.values())  # type: ignore[attr-defined]
+                sample(current.values())  # type: ignore[attr-defined]
             elif cls is not types.ModuleType and id(current) not in self._looked:
                 self._looked[id(current)] = current
                 module = module_of(cls)
@@ -376,12 +386,12 @@ class _Walk:
                     for name in own(current).get("__reads__", ()):
                         self.name(name)
                 else:
-                    queue += _sample(identity.parts(current))
+                    sample(identity.parts(current))
 
 
-def _sample(elements: Iterable[object]) -> list[object]:
+def _sample(elements: list[object]) -> list[object]:
     """What may hold code, or is some."""
-    found = [e for e in islice(elements, _ELEMENTS) if id(type(e)) not in _PLAIN]
+    found = [e for e in elements if id(type(e)) not in _PLAIN]
     if len(found) <= _SAMPLE:
         return found
     codes = [e for e in found if id(type(e)) in _CODE]

@@ -165,6 +165,7 @@ class Cells(ast.NodeTransformer):
         self._next: Cell | None = None
         self._named: dict[str, str] = {}
         self.ran_before: list[plain.Code] = []
+        self.mentioned_before: set[mentions.Chain] = set()
         """What ran before there was a store."""
         self.is_duplicate: Callable[[str, str], bool] = lambda name, cell: False
         instrument.install()
@@ -396,6 +397,7 @@ class Cells(ast.NodeTransformer):
         code = plain.code_of(tree)
         if session is None:
             self.ran_before.append(code)
+            self.mentioned_before |= mentions.of_cell(tree).chains
             return
         if isinstance(error, NotRestorable):
             session.runtime.wanted |= code.loads or set()

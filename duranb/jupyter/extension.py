@@ -145,6 +145,7 @@ class Extension:
             if settings.check and not settings.strict and not foreign:
                 self._check = SelfCheck(self.session.runtime, self.session.store_path)
             self.session.runtime.namespace.touched(None, *self._cells.ran_before)
+            self.session.runtime.surroundings.note_given(self._cells.mentioned_before)
             for found in (self.session.store.damage, foreign):
                 if found:
                     notice(self._outputs, found)

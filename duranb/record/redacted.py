@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # the history knows this event
     from duranb.record.model import Call, Execution
 
 FORGOTTEN = "it was forgotten, because somebody asked for that (duranb forget)"
+PRUNED = "it was pruned, to free its room (duranb prune)"
 MASKED = "a secret was taken out of it (duranb redact), and a mask is in its place"
 
 replace = msgspec.structs.replace
@@ -24,7 +25,8 @@ class Redacted(Body, frozen=True, tag="history.redacted"):
 
     Each of ``events`` is a number and the hash of what the event says since; ``artifacts`` are the
     digests of their bytes since, by their own. ``forgotten`` are those of which nothing is left,
-    and ``executions`` those that recorded them.
+    and ``executions`` those that recorded them. ``removed`` are artifacts that are there no more,
+    to free their room.
     """
 
     reason: str
@@ -32,6 +34,7 @@ class Redacted(Body, frozen=True, tag="history.redacted"):
     artifacts: dict[str, str] = {}
     executions: list[int] = []
     forgotten: list[str] = []
+    removed: list[str] = []
 
 
 def forgotten_steps(history: History, executions: Set[int]) -> set[str]:
@@ -46,9 +49,14 @@ def take_out(history: History, body: Redacted) -> None:
     for step in forgotten_steps(history, ids):
         history.compensations.pop(step, None)
         history.mended_undos.pop(step, None)
-    left = _Left(gone, frozenset(body.artifacts) - gone)
+    removed = frozenset(body.removed)
+    left = _Left(gone, removed, frozenset(body.artifacts) - gone)
     for this in list(history.executions.values()):
         made = left.execution(this)
+        if removed and (made is not this or this.messages in removed):
+            # It cannot be restored any more; its calls still answer.
+            messages = "" if this.messages in removed else this.messages
+            made = replace(made, identity="", messages=messages)
         if this.id in ids:
             made = replace(
                 made,
@@ -80,15 +88,21 @@ def _without_words(error: ErrorInfo | None) -> ErrorInfo | None:
 
 
 class _Left:
-    """What is left of bindings to artifacts that are ``gone``, or in part ``masked``."""
+    """What is left of bindings to artifacts that are ``gone``, ``removed`` to free their room, or
+    in part ``masked``."""
 
-    def __init__(self, gone: frozenset[str], masked: frozenset[str]) -> None:
+    def __init__(
+        self, gone: frozenset[str], removed: frozenset[str], masked: frozenset[str]
+    ) -> None:
         self._gone = gone
+        self._removed = removed
         self._masked = masked
 
     def binding(self, binding: Binding) -> Binding:
         if binding.artifact in self._gone:
             return replace(binding, artifact="", why=FORGOTTEN, preview="")
+        if binding.artifact in self._removed:
+            return replace(binding, artifact="", why=PRUNED)
         if binding.artifact in self._masked and not binding.why:
             return replace(binding, why=MASKED)
         return binding

@@ -51,6 +51,12 @@ class Disagreement:
     def __str__(self) -> str:
         if self.error:
             return f"{self.step}@{self.execution} could not be rerun: {self.error}"
+        then, today = (b.python if b else "" for b in (self.recorded, self.now))
+        if then and today and then != today:
+            return (
+                f"{self.step}@{self.execution}: {self.name} holds code, which Python {then} had "
+                f"compiled and {today} has compiled now: only Python {then} can compare them"
+            )
         return (
             f"{self.step}@{self.execution}: {self.name} was {_told(self.recorded)} "
             f"and is now {_told(self.now)}"

@@ -73,6 +73,7 @@ def redact(session: Session, given: Redact) -> Change:
         done = session.store.redact(redaction, tombstone, known.find)
         if holding:
             outcomes.mask(known.masked)
+        session.runtime.namespace.store_anew()
         _look_again(session, masked)
         return f"taken out of {_places(len(done.events), len(done.artifacts))}"
 
@@ -148,6 +149,7 @@ def forget(session: Session, given: Forget) -> Change:
             reason=f"forgotten: {given.step}", executions=sorted(ids), forgotten=sorted(gone)
         )
         session.store.redact(redaction, tombstone, lambda data: False)
+        session.runtime.namespace.store_anew()
         _look_again(session, lambda data: None)
         return f"{count(len(ids), 'execution')} of {found.step!r} forgotten"
 
@@ -176,7 +178,7 @@ def _places(events: int, artifacts: int) -> str:
 # -- what belongs to an execution ------------------------------------------------------------------
 
 
-def _artifacts_of(value: Any) -> Iterator[str]:
+def artifacts_of(value: Any) -> Iterator[str]:
     """The artifacts that something of the history names."""
     for field in ("messages", "response", "arguments", "compensate", "question"):
         if found := getattr(value, field, ""):
@@ -194,15 +196,15 @@ def _only_theirs(session: Session, ids: set[int]) -> set[str]:
     own, others = set[str](), set[str]()
     made = {s for i in ids for s in (history.executions[i].snapshot, history.executions[i].left)}
     for each in history.executions.values():
-        (own if each.id in ids else others).update(_artifacts_of(each))
+        (own if each.id in ids else others).update(artifacts_of(each))
     for call in history.calls.values():
-        (own if call.execution in ids else others).update(_artifacts_of(call))
+        (own if call.execution in ids else others).update(artifacts_of(call))
     for snapshot in history.snapshots.values():
-        (own if snapshot.id in made else others).update(_artifacts_of(snapshot))
-    return (own | _parts(session, own)) - others - _parts(session, others)
+        (own if snapshot.id in made else others).update(artifacts_of(snapshot))
+    return (own | parts(session, own)) - others - parts(session, others)
 
 
-def _parts(session: Session, digests: set[str]) -> set[str]:
+def parts(session: Session, digests: set[str]) -> set[str]:
     """The artifacts beside these that loading them needs."""
     found = set[str]()
     for digest in digests:
@@ -215,8 +217,8 @@ def _parts(session: Session, digests: set[str]) -> set[str]:
 
 def _steps(history: History, events: set[int], artifacts: set[str]) -> set[str]:
     """The steps that recorded some of these artifacts."""
-    of_calls = {c.step for c in history.calls.values() if artifacts & set(_artifacts_of(c))}
-    own = {x.step for x in history.executions.values() if artifacts & set(_artifacts_of(x))}
+    of_calls = {c.step for c in history.calls.values() if artifacts & set(artifacts_of(c))}
+    own = {x.step for x in history.executions.values() if artifacts & set(artifacts_of(x))}
     return of_calls | own
 
 

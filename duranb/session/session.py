@@ -270,6 +270,7 @@ class Session:
     scan = Method(table.Scan, look)
     redact = Method(table.Redact, change)
     forget = Method(table.Forget, change)
+    prune = Method(table.Prune, change)
 
     def register_compensation(self, step: str, source: str) -> None:
         """Give a step its undo: the source of a ``%%compensate`` cell."""

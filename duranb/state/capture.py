@@ -173,6 +173,10 @@ class Capture:
         """Store a dump; its digest."""
         return dump.put(self._artifacts, self._known)
 
+    def store_anew(self) -> None:
+        """Refer to no part that was stored before: it may have been taken out of the store."""
+        self._known = Known()
+
     def version(
         self, value: object, described: Descriptions | None = None, *, has_sets: bool = False
     ) -> str:

@@ -103,6 +103,10 @@ class Followed:
         """Store a value that has no name: a result, an argument."""
         return self._capture.value(value)
 
+    def store_anew(self) -> None:
+        """What is stored from now on is stored whole: what was stored before may not be there."""
+        self._capture.store_anew()
+
     def load_value(self, binding: Binding, name: str = NO_NAME) -> Any:
         """A stored value: that of ``name`` in its artifact, or one without a name."""
         return self._capture.load_value(binding, name)

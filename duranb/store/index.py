@@ -38,7 +38,7 @@ class Index:
         self._log = log
         self._stored = Numbers()
         self._damaged: set[str] = set()
-        self._now: dict[str, str] = {}  # what was written over, by what it has become
+        self._now: dict[str, str] = {}  # what was written over, by what it has become, if anything
 
     def add(self, event: Event) -> None:
         """Note an event of the history, if it stores an artifact."""
@@ -48,6 +48,7 @@ class Index:
             self._now.pop(event.body.digest, None)
         elif isinstance(event.body, Redacted):
             self._now |= event.body.artifacts
+            self._now |= dict.fromkeys(event.body.removed, "")
 
     def _known(self, digest: str) -> Known | None:
         """What the latest event that stored an artifact says of it."""
@@ -74,12 +75,23 @@ class Index:
     def _all(self) -> Iterator[ArtifactStored]:
         for at in sorted(self._stored.numbers()):
             body = chain.body(self._log.record(at).data)
-            if isinstance(body, ArtifactStored):
+            if isinstance(body, ArtifactStored) and self._now.get(body.digest) != "":
                 yield body
 
+    def remove(self) -> None:
+        """Remove the files of artifacts of which the history says that nothing is left: those too
+        that a process left which was killed meanwhile. Raises OSError."""
+        for digest in [digest for digest, now in self._now.items() if not now]:
+            self.files.remove(digest)
+
+    def sizes_in_files(self) -> dict[str, int]:
+        """The bytes that each artifact in a file has. Raises :class:`StoreDamaged`."""
+        latest = {body.digest: body for body in self._all()}
+        return {digest: body.size for digest, body in latest.items() if body.in_file}
+
     def digests(self) -> list[str]:
-        """The digests of all artifacts. Raises :class:`StoreDamaged` where the log cannot be read
-        any more."""
+        """The digests of all artifacts that are left. Raises :class:`StoreDamaged` where the log
+        cannot be read any more."""
         return list(dict.fromkeys(body.digest for body in self._all()))
 
     def digests_in_files(self) -> list[str]:
@@ -89,7 +101,7 @@ class Index:
 
     def raw(self, digest: str, *, writable: bool = False) -> memoryview:
         """The bytes of an artifact as they are, unchecked. Raises :class:`StoreDamaged`."""
-        known = self._known(digest)
+        known = self._known(digest) if self._now.get(digest) != "" else None
         if known is None:
             raise StoreDamaged(f"the store {self._folder} has no artifact {digest[:12]}")
         if known.body.in_file:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -39,6 +40,16 @@ WAL = f"{DATABASE}.wal"
 
 JOURNAL = "journal"
 """Where earlier versions kept what their database did not have yet."""
+
+
+def room(folder: Path) -> int:
+    """The bytes that the files of a store take; links in it are not followed."""
+    found = 0
+    for path, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):  # it is gone by now
+                found += os.lstat(os.path.join(path, name)).st_size
+    return found
 
 
 def store_path(notebook: Path) -> Path:

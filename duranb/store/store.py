@@ -284,6 +284,20 @@ class Store:
             raise files.unwritable(self.path, error) from error
         return plan
 
+    def remove(self, told: e.Redacted) -> None:
+        """Free the room of artifacts; the history is ``told`` which. Done again after a crash, it
+        goes on. Raises :class:`Untrusted` or :class:`StoreUnwritable`."""
+        try:
+            if told.removed:
+                self.append(told).wait()
+            self._writer.do(self._index.remove)
+        except OSError as error:
+            raise files.unwritable(self.path, error) from error
+
+    def artifact_sizes(self) -> dict[str, int]:
+        """The bytes of each artifact that has a file of its own. Raises :class:`StoreDamaged`."""
+        return self._index.sizes_in_files()
+
     def renew_database(self) -> None:
         """Make the tables anew: nothing that was taken out of the history lies in their file then.
 

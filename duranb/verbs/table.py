@@ -220,6 +220,21 @@ class Forget(Changes, frozen=True):
     step: Step
 
 
+class Prune(Changes, frozen=True):
+    """Free the room that large values and outputs of earlier executions take.
+
+    What stays: the latest executions of each step, the variables at the head of each branch, every
+    call and its answer, and the history itself. It says first what it would drop.
+    """
+
+    handler = "duranb.session.pruning:prune"
+    example = "--keep 3"
+
+    keep: Annotated[
+        int, Option("--keep", "Executions of each step, the latest, to keep.", "COUNT", least=1)
+    ] = 1
+
+
 class Answer(Acts, frozen=True):
     """Answer a question; the step that waits for it goes on when it is run again.
 
@@ -378,7 +393,7 @@ VERBS: dict[str, type[Verb]] = {
     for verb in (
         *(Run, Resume, Status, Log, Show, Diff, Timeline),
         *(Rewind, Replay, Fork, Switch, Compensate, Resolve),
-        *(Answer, Signal, Limits, Trust, Scan, Redact, Forget),
+        *(Answer, Signal, Limits, Trust, Scan, Redact, Forget, Prune),
         *(Adopt, Import, Verify, Encrypt, Decrypt, Test, Export, ExportTraces),
     )
 }

@@ -108,6 +108,8 @@ def sentence(history: History, body: e.EventBody) -> str:
             return f"{whose}{body.trail} has a new entry"
         case e.Redacted():
             what = f"{len(body.events)} events and {len(body.artifacts)} artifacts written over"
+            if body.removed:
+                what = f"{len(body.removed)} artifacts removed"
             return _short(f"{body.reason} ({what})")
         case e.Imported():
             what = f"{body.run} {body.place}".rstrip()

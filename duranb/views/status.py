@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from rich.filesize import decimal
 from rich.table import Table
 from rich.text import Text
 
@@ -27,12 +28,14 @@ def view(
     answered: Collection[int] = (),
     *,
     is_encrypted: bool = False,
+    size: int = 0,
 ) -> View:
     """Every step with its latest execution, and what waits for the user. Of an encrypted store it
     is said what can be read of it without its key.
 
     ``holder`` is the pid of the kernel that has the store open, where that is not this process.
-    ``answered`` are the questions whose answers the notebook has not found yet.
+    ``answered`` are the questions whose answers the notebook has not found yet; ``size`` the bytes
+    that the store takes, which is told once they are many.
     """
     rows, old = _steps(history), stale(history)
     shown = _page(rows, old)
@@ -42,6 +45,8 @@ def view(
     if rows:
         parts.append(_table(history, shown, old))
     parts += [Text(line) for line in left(history)]
+    if size >= _LARGE:
+        parts.append(Text(f"{decimal(size)} on disk; prune frees what it can", style="dim"))
     if is_encrypted:
         parts.append(Text(f"encrypted; {READABLE}", style="dim"))
     lines = [*needs(history, answered), *differing(history), *unrecorded(history)]
@@ -70,6 +75,9 @@ def _steps(history: History) -> list[Execution]:
         found[step] = last if last.status is not Status.COMPLETED else line.get(step, last)
     return list(found.values())
 
+
+_LARGE = 100_000_000
+"""Bytes from which a store's size is told."""
 
 MOST_STEPS = 200
 """Steps that are listed: those that are not done come first, then the latest."""

@@ -13,11 +13,15 @@ from duranb.views.render import View
 def status(reader: Reader, given: Status) -> View:
     """Where everything stands."""
     from duranb.engine.inbox import answered
+    from duranb.store.paths import room
     from duranb.views.status import view
 
+    size = room(reader.store_path)
     with reader.lock:
         left = answered(reader.store_path)
-        return view(reader.history, reader.holder, left, is_encrypted=reader.is_encrypted)
+        return view(
+            reader.history, reader.holder, left, is_encrypted=reader.is_encrypted, size=size
+        )
 
 
 def log(reader: Reader, given: Log) -> View:

@@ -169,6 +169,7 @@ VERBS = {
     "scan": ["scan", "a.ipynb"],
     "redact": ["redact", "a.ipynb", "--found", "--yes"],
     "forget": ["forget", "a.ipynb", "one", "--yes"],
+    "prune": ["prune", "a.ipynb", "--yes"],
     "export-traces": ["export-traces", "a.ipynb", "-o", "a.json"],
     "import": ["import", "a.ipynb", ".duranb/a", "--run", "other", "--only-record"],
     "encrypt": ["encrypt", "a.ipynb", "--yes"],

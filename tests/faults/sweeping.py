@@ -84,6 +84,7 @@ COMMANDS = {
     "verify": ["verify", "a.ipynb"],
     "shell-fork": ["fork", "a.ipynb", "idea", "--yes"],
     "trust": ["trust", "a.ipynb"],
+    "prune": ["prune", "a.ipynb", "--yes"],
     "adopt": ["adopt", "b.ipynb", "a"],
 }
 """Verbs on the command line. ``trust`` is given the store of somebody else."""

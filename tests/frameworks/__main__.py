@@ -26,7 +26,6 @@ BEGIN, END = "<!-- frameworks -->", "<!-- /frameworks -->"
 
 PACKAGES = {
     "autogen": "autogen-agentchat",
-    "langchain_fallbacks": "langchain",
     "langgraph_interrupt": "langgraph",
     "langgraph_store": "langgraph",
     "llama_index": "llama-index-core",

@@ -18,9 +18,6 @@ from urllib.parse import urlsplit
 from tests.frameworks import wire
 from tests.frameworks.model import Json, digest, reply
 
-OVERLOADED = "overloaded"
-"""A model that has no answer for anybody."""
-
 HELD = 60.0
 """Seconds after which a held request is given up: whoever held it has long died."""
 
@@ -128,10 +125,6 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(404, "application/json", json.dumps({"error": {"message": f"no {path}"}}))
             return
         self.server.arrived(path, body)
-        if body.get("model") == OVERLOADED:
-            error = {"message": "The model is overloaded.", "type": "server_error"}
-            self._send(503, "application/json", json.dumps({"error": error}))
-            return
         said = reply(ask)
         if verb:
             answer = wire.generated(model, ask, said)

@@ -319,3 +319,22 @@ def test_sympy_shows_its_expressions_as_a_restored_step_has_told_it(kernel: Kern
     kernel.run(SYMPY)
     kernel.run("import sympy as sp")
     assert "sympy: init_printing" in kernel.run(computed).notices
+
+
+def test_what_the_first_cell_gave_a_library_is_filled_again(kernel: Kernel) -> None:
+    """It ran before there was a store. A step fills the cache without naming it."""
+    pytest.importorskip("langchain_core")
+    cells = [
+        "from langchain_core import globals as of_all\n"
+        "from langchain_core.caches import InMemoryCache\n"
+        "from langchain_core.globals import set_llm_cache\nset_llm_cache(InMemoryCache())\n"
+        "def note():\n    import sys\n"
+        "    sys.modules['langchain_core.globals']._llm_cache.update('p', 'm', [1])",
+        "%%durable fill\nnote()\nx = 1",
+    ]
+    for _ in range(2):
+        for cell in cells:
+            assert kernel.run(cell).error is None
+        assert kernel.run("print(of_all._llm_cache.lookup('p', 'm'))").stdout == "[1]\n"
+        kernel.stop()
+        kernel.start()

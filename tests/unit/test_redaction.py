@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -103,6 +104,18 @@ def filled(notebook: Path, secret: str) -> Session:
     session.runtime.record(e.Answered(call=1, value={"said": secret}))
     session.query("SELECT * FROM events")
     return session
+
+
+def test_what_was_forgotten_and_is_made_again_is_stored_again(notebook: Path) -> None:
+    """Equal parts of large values are kept once: not those that are not there any more."""
+    session, large = opened(notebook), np.arange(500_000.0)
+    step(session, "ask", {"x": large}, source="x = 1", said="nothing")
+    asyncio.run(session.forget("ask").apply())
+    step(session, "again", {"y": large + 0}, source="y = 1", said="nothing")
+    namespace = session.runtime.namespace
+    found = namespace.load_value(namespace.bindings()["y"], "y")
+    assert np.array_equal(found, large)
+    session.close()
 
 
 def test_what_is_redacted_is_nowhere_and_the_rest_verifies(notebook: Path) -> None:

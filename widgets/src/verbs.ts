@@ -72,6 +72,8 @@ export function begin({ verb, row, branch }: Intent): Arguments {
       return { step, chain: false };
     case "forget":
       return { step };
+    case "prune":
+      return { keep: 1 };
     case "redact":
       return { value: "", found: true };
     case "resolve":

@@ -465,6 +465,16 @@ export interface Forget {
   step: string;
 }
 
+/**
+ * Free the room that large values and outputs of earlier executions take.
+ *
+ * What stays: the latest executions of each step, the variables at the head of each branch, every
+ * call and its answer, and the history itself. It says first what it would drop.
+ */
+export interface Prune {
+  keep?: number;
+}
+
 /** The verbs that say first what they would do, each with what it takes. */
 export interface Changes {
   rewind: Rewind;
@@ -476,6 +486,7 @@ export interface Changes {
   trust: Trust;
   redact: Redact;
   forget: Forget;
+  prune: Prune;
 }
 
 /** The verbs that act at once, each with what it takes. */

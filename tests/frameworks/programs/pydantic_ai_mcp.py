@@ -14,7 +14,7 @@ app = MCPServer("weather")
 @app.tool()
 def get_weather(city: str) -> str:
     """Get the weather for a given city."""
-    return f"The weather in {city} is sunny."
+    return f"It has 21 degrees in {city}."
 
 
 app.run()
@@ -28,7 +28,9 @@ class Report(BaseModel):
 
 Path("weather_server.py").write_text(SERVER)
 toolset = MCPToolset("weather_server.py")
-agent = Agent("openai-chat:gpt-4o-mini", toolsets=[toolset], instructions="Be concise.")
+agent = Agent(
+    "openai-chat:gpt-4o-mini", toolsets=[toolset], instructions="Be concise. It is sunny."
+)
 reporter = Agent("openai-chat:gpt-4o-mini", output_type=Report)
 
 # %% durable turn_one
