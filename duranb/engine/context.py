@@ -111,13 +111,15 @@ class StepContext:
         process_wide: bool,
         error: BaseException | None = None,
     ) -> None:
-        """Undo :meth:`enter`; ``error`` is what the body raised."""
+        """Undo :meth:`enter`; ``error`` is what the body raised. Done once more it does what was
+        left undone."""
         if self.span is not None:
             self.span.end(error)
             self.span = None
-        if process_wide:
+        if process_wide and self.runtime.running is self:
             self.runtime.running, self._outer = self._outer, None
-        with contextlib.suppress(ValueError):  # the cell's task ended in another context
+        # The cell's task ended in another context, or this was done before.
+        with contextlib.suppress(ValueError, RuntimeError):
             scopes.inside.reset(token)
 
 

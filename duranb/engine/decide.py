@@ -15,6 +15,7 @@ from functools import partial
 from duranb.code import mentions, pickled, registered
 from duranb.code.fingerprint import Reach
 from duranb.code.holding import Held
+from duranb.code.interrupts import held_off
 from duranb.code.looking import is_class, module_of
 from duranb.engine import sharers, sharing, wanting
 from duranb.engine.cleaning import start_clean
@@ -65,6 +66,7 @@ class Inputs:
     held: Held
 
 
+@held_off
 def decide(runtime: Runtime, spec: Spec, *, replay: bool = False, since: int = 0) -> Decision:
     """Bring the history up to date with the namespace, and decide on a step.
 

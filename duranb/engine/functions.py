@@ -18,6 +18,7 @@ from typing import Any, ParamSpec, TypeVar, cast, overload
 from weakref import WeakKeyDictionary
 
 from duranb.code.holding import Held, value as value_of
+from duranb.code.interrupts import held_off
 from duranb.engine import context as ctx, saga
 from duranb.engine.decide import Decision, is_alike, is_ignored, touched, why
 from duranb.engine.options import COMPENSATE
@@ -190,6 +191,7 @@ class _Step:
                     host.value = await cast(Awaitable[Any], self.fn(*args, **kwargs))
         return host.value
 
+    @held_off
     def _decide(
         self, runtime: Runtime, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[Spec, Decision, _Reached]:
@@ -335,6 +337,7 @@ def _running(
         state.end()
 
 
+@held_off
 def _restored(runtime: Runtime, spec: Spec, decision: Decision, reached: _Reached) -> Any:
     """The recorded result, with all that the function did to what it was given. Raises
     :class:`NotAlike` where that is not built as it was: then it has to run."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from duranb.code.interrupts import held_off
 from duranb.engine.decide import Decision
 from duranb.engine.runtime import Runtime
 from duranb.engine.sharers import gone
@@ -24,6 +25,7 @@ def messages_of(runtime: Runtime, source: Execution) -> list[dict[str, Any]]:
     return found
 
 
+@held_off
 def restore(
     runtime: Runtime, spec: Spec, decision: Decision
 ) -> tuple[object, dict[str, bool], dict[str, str], list[str]]:

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from duranb.code.interrupts import held_off
 from duranb.code.looking import is_a, said, storable, text_of
 from duranb.engine import budgets, late, scopes
 from duranb.engine.claim import describe
@@ -114,6 +115,7 @@ class StepRun:
         self._deadline = Deadline(spec.name, spec.policy.timeout)
         self._token: Token[scopes.Inside | None] | None = None
         self._wait: float | None = None
+        self._for_good: BaseException | None = None
 
     def _begin(self) -> None:
         """Not before the loop begins: a cell that does not compile never began. Raises what it is
@@ -155,11 +157,15 @@ class StepRun:
     # -- the loop over attempts ------------------------------------------------------------
 
     def __iter__(self) -> Iterator[StepRun]:
-        self._begin()
-        yield self
-        while self._wait is not None:
-            run(self._again())
+        with held_off:
+            self._begin()
+        try:
             yield self
+            while self._wait is not None:
+                run(self._again())
+                yield self
+        finally:  # Ctrl-C may have come when the body had ended, and nothing else had begun
+            self._leave(None)
 
     def __aiter__(self) -> StepRun:
         self._begin()
@@ -195,7 +201,8 @@ class StepRun:
     # -- one attempt -----------------------------------------------------------------------
 
     def __enter__(self) -> None:
-        self._enter()
+        with held_off:
+            self._enter()
         self._deadline.start()
 
     async def __aenter__(self) -> None:
@@ -212,7 +219,11 @@ class StepRun:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> bool:
-        return run(self._exit(error))
+        try:
+            with held_off:
+                return run(self._exit(error))
+        finally:
+            self._undo()
 
     async def __aexit__(
         self,
@@ -220,16 +231,17 @@ class StepRun:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> bool:
-        return await arun(self._exit(error))
+        try:
+            return await arun(self._exit(error))
+        finally:
+            self._undo()
 
     def _exit(self, error: BaseException | None) -> Flow[bool]:
         """End the attempt; True swallows ``error`` because another attempt follows."""
         self._deadline.stop()
         raised = error
         error = self._deadline.convert(error)
-        assert self._token is not None
-        wide = self._keeping.process_wide
-        self.context.exit(self._token, process_wide=wide, error=error)
+        self._leave(error)
         stopped = self.context.journal.stopped
         if error is None:
             error = self._verdict()
@@ -249,6 +261,20 @@ class StepRun:
         if error is not raised:
             raise error from None
         return False
+
+    def _undo(self) -> None:
+        """Tell who waits for it that it has failed for good: that may take its time."""
+        error, self._for_good = self._for_good, None
+        if error is not None and self._failed is not None:
+            # With the error, so that it is said once, and wherever that goes.
+            self._failed(self.id, lambda text: error.add_note(f"duranb: {text}"))
+
+    def _leave(self, error: BaseException | None) -> None:
+        """Be no longer the current step, if it still is."""
+        if self._token is not None:
+            wide = self._keeping.process_wide
+            self.context.exit(self._token, process_wide=wide, error=error)
+            self._token = None
 
     def _verdict(self) -> BaseException | None:
         """What is wrong although the body returned: a stop it swallowed, or its validator."""
@@ -298,9 +324,7 @@ class StepRun:
             yield failed
         else:
             yield from self._end(Status.FAILED, error)
-            if self._failed is not None:
-                # With the error, so that it is said once, and wherever that goes.
-                self._failed(self.id, lambda text: error.add_note(f"duranb: {text}"))
+            self._for_good = error
             return False
         self._wait = wait
         at_once = "asking again" if cause is Cause.CONTENT else "again at once"

@@ -22,6 +22,7 @@ from IPython.core.error import InputRejected
 
 from duranb.code import dataflow, fingerprint, mentions
 from duranb.code.deep import deeply
+from duranb.code.interrupts import held_off
 from duranb.engine import imported, plain, restoring, saga
 from duranb.engine.decide import Decision
 from duranb.engine.keeping import CellState
@@ -177,6 +178,7 @@ class Cells(ast.NodeTransformer):
 
     # -- hooks -----------------------------------------------------------------------------
 
+    @held_off
     def before(self, info: Any) -> None:
         """``pre_run_cell``."""
         cell, self._next = self._next, None
@@ -187,6 +189,7 @@ class Cells(ast.NodeTransformer):
             cell = Cell(info.raw_cell, line, info.cell_id or "")
         self._stack.append(cell)
 
+    @held_off
     def visit(self, node: ast.AST) -> ast.AST:
         """The AST transformer: decide on a durable cell, take note of a plain one."""
         cell = self._stack[-1] if self._stack else None
@@ -217,6 +220,7 @@ class Cells(ast.NodeTransformer):
             running.error = error
             return instrument.replaced(node, "fail")
 
+    @held_off
     def after(self, result: Any) -> None:
         """``post_run_cell``; ``result`` may be None."""
         if not self._stack:
@@ -344,6 +348,7 @@ class Cells(ast.NodeTransformer):
         if cell.id:
             self._named[name] = cell.id
 
+    @held_off
     def _restore(self, session: Session, spec: Spec, decision: Decision) -> None:
         source = decision.restore
         assert source is not None

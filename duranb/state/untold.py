@@ -17,9 +17,9 @@ from typing import Any, cast
 from duranb.code import identity
 from duranb.code.fingerprint import Reach, Uses
 from duranb.code.kinds import once_a_class
-from duranb.code.looking import dict_of, is_a, mro_of
+from duranb.code.looking import dict_of, is_a, module_of, mro_of
 from duranb.state.beside import Beside, looked_at, reached
-from duranb.values import canonical
+from duranb.values import canonical, held
 
 ADVICE = (
     "it is, or holds, state of this process (attributes, defaults, how far it has come, a variable "
@@ -53,7 +53,7 @@ class Untold:
             beside = Beside.now(uses, fn, reached(uses, reach, names=reach.data), data)
         live, names = uses.live, reach.uses.keys() - reach.stores
         before = {n: reach.uses[n] for n in names if n in live}
-        holding = {n for n in reach.data - reach.stores if is_definition(live.get(n))}
+        holding = {n for n in reach.data - reach.stores if _is_own_definition(live.get(n))}
         before |= {n: _with_its_values(live[n], live) for n in holding}
         before[_name(fn)] = _own(fn, live)
         found = [n for n in reach.data if is_a(uses.live.get(n), types.GeneratorType)]
@@ -92,6 +92,15 @@ def is_definition(value: object) -> bool:
     if is_a(value, types.FunctionType):
         return cast(types.FunctionType, value).__closure__ is None
     return is_a(value, type)
+
+
+def _is_own_definition(value: object) -> bool:
+    """Whether it is one of the notebook's, or of its modules': libraries count for themselves how
+    many threads they have begun, and look up what they have seen."""
+    if not is_definition(value):
+        return False
+    home = module_of(cast(type, value)) if is_a(value, type) else getattr(value, "__module__", "")
+    return not held.installed(home or "")
 
 
 def gives(value: object) -> bool:

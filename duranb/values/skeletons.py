@@ -61,7 +61,10 @@ def skeleton(
     known = cloudpickle._DYNAMIC_CLASS_TRACKER_BY_ID.get(tracked[0])
     classes = types.resolve_bases(bases)  # a generic base is told as it was written
     if known is not None:  # another one would be among the subclasses of its bases
-        if any(map(is_not, bases_of(known), classes)) or len(bases_of(known)) != len(classes):
+        # Of bases as they were written (NamedTuple, a generic one) it is not known what became.
+        is_known = not any(map(is_not, bases, classes))
+        had = bases_of(known)
+        if is_known and (len(had) != len(classes) or any(map(is_not, had, classes))):
             type.__setattr__(known, "__bases__", tuple(classes))  # it was given others since
         return known  # type: ignore[no-any-return]
     with _silenced(_teller(classes)):

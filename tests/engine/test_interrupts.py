@@ -48,11 +48,14 @@ class CtrlC:
         self.where = ""
 
     def __enter__(self) -> CtrlC:
+        # As in a kernel: asyncio, which would only cancel what awaits, leaves it in its place.
+        self._before = signal.signal(signal.SIGINT, lambda *a: signal.default_int_handler(*a))
         sys.settrace(self._called)
         return self
 
     def __exit__(self, *exc: object) -> None:
         sys.settrace(None)
+        signal.signal(signal.SIGINT, self._before)
 
     def _called(self, frame: FrameType, event: str, arg: Any) -> Any:
         return self._line if frame.f_code.co_filename.startswith(OURS) else None
