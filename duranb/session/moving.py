@@ -159,7 +159,7 @@ def _difference(session: Session, snapshot: int) -> tuple[list[str], list[str]]:
     if gone:
         lines.append(f"removes {count(len(gone), 'variable')}: {listed(gone)}")
     if lost:
-        lines.append(f"cannot bring back {listed(lost)}: they were never stored")
+        lines.append(f"cannot bring back {listed(lost)}: they are not in the store")
     if not lines:
         lines.append("the variables are as they were there")
     return lines, back

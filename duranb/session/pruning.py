@@ -32,7 +32,7 @@ def prune(session: Session, given: Prune) -> Change:
     if running:
         raise UsageError(f"{running[0]!r} is running: wait for its end, or interrupt it first")
     kept = _kept(session, given.keep)
-    dropped = [x for x in history.executions.values() if source_of(x) not in kept.executions]
+    dropped = [x for x in history.executions.values() if _source_of(x) not in kept.executions]
     sizes = session.store.artifact_sizes()
     gone, freed = set[str](), set[str]()
     for named in {a for x in dropped for a in artifacts_of(x)} | {
@@ -75,7 +75,7 @@ def prune(session: Session, given: Prune) -> Change:
     return Change("prune", "prune", tuple(lines), apply, tuple(warnings))
 
 
-def source_of(this: Execution) -> int:
+def _source_of(this: Execution) -> int:
     """The execution that made what this one has: itself, or the one that it was restored from."""
     return this.of or this.id
 
@@ -85,7 +85,7 @@ def _kept(session: Session, latest: int) -> _Kept:
     executions = _latest(history, latest)
     needed: set[str] = set()
     for this in history.executions.values():
-        if source_of(this) in executions:
+        if _source_of(this) in executions:
             needed.update(artifacts_of(this))
             before = history.namespace(this.before) if this.before else {}
             read = this.inputs.keys() | this.uses.keys()
@@ -111,14 +111,14 @@ def _latest(history: History, latest: int) -> set[int]:
     kept |= {x.id for x in history.executions.values() if x.status in _OPEN}
     for step in history.steps:
         made = [x for x in history.executions_of(step) if x.kind == "cell"]
-        done = dict.fromkeys(source_of(x) for x in reversed(made) if x.status in _DONE)
+        done = dict.fromkeys(_source_of(x) for x in reversed(made) if x.status in _DONE)
         kept.update(list(done)[:latest])
     while True:
         inside = {
-            source_of(x)
+            _source_of(x)
             for x in history.executions.values()
             if x.kind == "function"
-            and (not x.parent or source_of(history.executions.get(x.parent, x)) in kept)
+            and (not x.parent or _source_of(history.executions.get(x.parent, x)) in kept)
         }
         if inside <= kept:
             return kept

@@ -70,7 +70,8 @@ def test_earlier_values_go_and_the_present_stays(kernels: Callable[..., Kernel])
     kernel.start()
     assert all("nothing ran" in r.notices for r in run(kernel, 1))
     assert kernel.value(STATE) == "[1.0, 1.25, 2.5]"
-    assert kernel.run("%duranb rewind load@1 --yes").error is None
+    rewound = kernel.run("%duranb rewind load@1 --yes")
+    assert "cannot bring back x: they are not in the store" in rewound.stdout
     assert "it was pruned" in kernel.run("x + 1").text
 
 
