@@ -108,7 +108,7 @@ class Referring(cloudpickle.Pickler):  # type: ignore[misc]
 
 
 def array_of_records(rows: Any, dtype: Any) -> Any:
-    """An array of these rows. Raises ValueError where a secret of today is longer than its field."""
+    """An array of these rows. Raises ValueError where a secret is longer today than its field."""
     made = importlib.import_module("numpy").array(rows, dtype)
     if made.tolist() != rows:
         raise ValueError("a secret that stood in an array of records is longer today")
