@@ -68,7 +68,7 @@ class Popen(subprocess.Popen[Any]):
             super()._execute_child(args, *rest)  # type: ignore[misc]
             return
         given, mine, out, theirs_out, err, theirs_err = rest[9:15]
-        place = _parents()
+        place = start()
         wanted = {
             "args": [*map(str, args)],
             "cwd": str(cwd or Path.cwd()),
@@ -185,8 +185,8 @@ _PYTHON = _python(os.environ)
 _turns = itertools.count(os.getpid())
 
 
-def _parents() -> str:
-    """The folder of the parents' sockets: of those that are there, or of new ones."""
+def start() -> str:
+    """Have parents, for this process and those that it starts; the folder of their sockets."""
     return os.environ.get(PLACE) or _start()
 
 
