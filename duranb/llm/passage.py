@@ -108,16 +108,23 @@ class Passage:
         """
         if not self._held and (paying := budgets.in_force()):
             yield from self._pay(paying)
-        gate = limiter.of(f"{self._model} at {urlsplit(self._asked.url).netloc}")
-        if gate.limits.tokens_per_minute is not None:
-            expected, _ = self._tokens()
-            self._estimate = expected.input + expected.output
         try:
-            self._sent = yield from gate.enter(self._estimate, self._refuse_if_over)
+            while self._gate is None:
+                yield from self._pass(
+                    limiter.of(f"{self._model} at {urlsplit(self._asked.url).netloc}")
+                )
         except BaseException:
             self.end(None, made=False)
             raise
-        self._gate = gate
+
+    def _pass(self, gate: Gate) -> Flow[None]:
+        """Pass a gate, unless another one comes in its place meanwhile."""
+        if gate.limits.tokens_per_minute is not None:
+            expected, _ = self._tokens()
+            self._estimate = expected.input + expected.output
+        sent = yield from gate.enter(self._estimate, self._refuse_if_over)
+        if sent is not None:
+            self._sent, self._gate = sent, gate
 
     def _refuse_if_over(self) -> None:
         if self._claim.attempt.over:
