@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 from hypothesis import settings
 
 from duranb.text import grammars
+from tests.servers import forks
 
 grammars.when_needed()  # each worker would read it
 
@@ -34,10 +34,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.name not in LONG)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Where there are several workers, they have the parents of forked processes in common."""
+    if config.getoption("numprocesses", None):
+        forks.start()
+
+
 def pytest_unconfigure() -> None:
     """End the processes that others were forked from."""
-    if "tests.servers.forks" in sys.modules:
-        sys.modules["tests.servers.forks"].end()
+    forks.end()
 
 
 @pytest.fixture(scope="session", autouse=True)

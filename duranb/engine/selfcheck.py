@@ -260,7 +260,7 @@ class SelfCheck:
         self.processes += 1
         # Not in the kernel's process group: an interrupt of a cell is none of its business.
         return subprocess.Popen(
-            [sys.executable, "-c", _START, json.dumps([*map(str, sys.path)])],
+            [sys.executable, "-P", "-c", _START, json.dumps([*map(str, sys.path)])],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

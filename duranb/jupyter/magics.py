@@ -99,7 +99,7 @@ class DuranbMagics(Magics):
         said = shlex.join(["duranb", word, session.notebook.name, *words])
         print(f"$ {said}")  # what the kernel is busy with, while it is
         done = subprocess.run(
-            [sys.executable, "-m", "duranb", word, str(session.notebook), *words],
+            [sys.executable, "-P", "-m", "duranb", word, str(session.notebook), *words],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             encoding="utf-8",

@@ -2,24 +2,30 @@
 
 A step changed an agent in place that a cell above had made. When the step is restored, that cell
 has made the agent again, and more than the name may hold it by now: an application, a callback.
-So it stays the object it is, and what a restored one would have in its attributes is put into it.
+So it stays the object it is, and what a restored one would hold is put into it: attributes, the
+content of a container or of an array's memory. The same where a rewind, or the clean start of
+another attempt, brings back what an object that is still there was.
 """
 
 from __future__ import annotations
 
+import collections
 import contextlib
+import copyreg
 import types
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from duranb.code import looking
+from duranb.code.moving import steady
 from duranb.state import reconnect
 from duranb.state.capture import Capture
-from duranb.state.linking import copied, parts
+from duranb.state.linking import copied, paired, parts
 from duranb.state.placeholder import Placeholder
 from duranb.values import contents
 from duranb.values.classes import carried
+from duranb.values.views import is_array, owners
 
 
 @dataclass
@@ -28,7 +34,7 @@ class Taken:
     :meth:`put` has given them their ``states``."""
 
     values: dict[str, Any]
-    states: list[tuple[Any, State]] = field(default_factory=list)
+    states: list[tuple[Any, Content]] = field(default_factory=list)
 
     def put(self) -> None:
         """Give the live objects their states."""
@@ -42,22 +48,31 @@ def taken(
     alive: Mapping[str, Any],
     beside: Iterable[object] = (),
 ) -> Taken:
-    """``values`` as they were loaded, with the objects ``alive`` for those of the same names, which
-    are :func:`is_open`. Those ``beside`` are in the values, and alive already. One of a class that
-    was loaded with what it holds comes as it was loaded: the class may hold it. Raises what
+    """``values`` as they were loaded, with the objects ``alive`` for those of the same names, where
+    they can take that in. Those ``beside`` are in the values, and alive already. One of a class
+    that was loaded with what it holds comes as it was loaded: the class may hold it. Raises what
     pickling raises."""
-    alive = {
-        n: a
+    states = {
+        n: content
         for n, a in alive.items()
-        if type(values[n]) is type(a) and not carried(type(a), capture.live)
+        if not carried(type(a), capture.live) and (content := _given(values[n], a)) is not None
     }
+    lying = {
+        n: _lying(values[n], alive[n], len(values)) for n in states if type(states[n]) is Memory
+    }
+    alive = {n: a for n, a in alive.items() if n in states and lying.get(n, ()) is not None}
     if not alive:
         return Taken(dict(values))
     stand_for = {id(values[n]): a for n, a in alive.items()}
     if any(stand_for[id(values[n])] is not a for n, a in alive.items()):
         return Taken(dict(values))  # they shared what they do not share now
-    states = {n: State.of(values[n]) for n in alive}
+    if len({id(a) for a in alive.values()}) < len(stand_for):
+        return Taken(dict(values))  # they are one now, and were not
     rest = {n: v for n, v in values.items() if n not in alive}
+    memory = [(alive[n], states.pop(n)) for n in lying.keys() & alive.keys()]
+    states = {n: content for n, content in states.items() if n in alive}
+    for pairs in lying.values():
+        stand_for |= pairs or {}
     # Somebody may hold the dict of its attributes: vars(agent).
     stand_for |= {
         id(looking.own(values[n])): looking.own(a)
@@ -67,17 +82,149 @@ def taken(
     if any(id(part) in stand_for for part in parts([rest, states], capture.live)):
         stand_for |= {id(each): each for each in beside}
         rest, states = copied(capture, [rest, states], stand_for)
-    return Taken({**rest, **alive}, [(alive[n], state) for n, state in states.items()])
-
-
-def state_of(value: object) -> State:
-    """The state of an object that :func:`is_open`: attributes and slots."""
-    return State.of(value)
+    return Taken({**rest, **alive}, [*memory, *((alive[n], s) for n, s in states.items())])
 
 
 def give(loaded: object, alive: object) -> None:
     """Give an object that is alive, and :func:`is_open`, the state of another one of its type."""
     State.of(loaded).into(alive)
+
+
+class Content(Protocol):
+    """What an object holds, to be given to another one of its type."""
+
+    def into(self, alive: Any) -> None:
+        """Give it."""
+
+
+def _given(loaded: Any, alive: Any) -> Content | None:
+    """What an object that is alive would take in to be what the ``loaded`` one is; None where it
+    cannot."""
+    kind = type(loaded)
+    if kind is not type(alive):
+        return None
+    if is_open(loaded):
+        return State.of(loaded)
+    if is_container(kind):
+        items = Items.of(loaded)
+        lacks = not issubclass(kind, dict) and any(
+            type(each) is Placeholder for each in items.items
+        )
+        return (
+            None if lacks or (issubclass(kind, bytearray) and not _fits(loaded, alive)) else items
+        )
+    if is_array(kind) and kind.__base__ is object:
+        return Memory(loaded) if Memory.fits(loaded, alive) else None
+    return Told.of(loaded) if says_its_state(kind) else None
+
+
+def _lying(loaded: Any, alive: Any, names: int) -> dict[int, object] | None:
+    """The live memory that stands for that of a loaded array, by the latter's id, where that is all
+    memory there is; None where it lies otherwise, and more ``names`` than its own may show it."""
+    if loaded.nbytes == owners(loaded)[0].nbytes and (pairs := paired(loaded, alive)) is not None:
+        return pairs
+    return {} if names == 1 else None
+
+
+def _fits(loaded: bytearray, alive: bytearray) -> bool:
+    """Whether bytes that are alive can be as many as the loaded ones: nobody shows them."""
+    if len(loaded) != len(alive):
+        try:
+            bytearray.append(alive, 0)
+        except BufferError:
+            return False
+        bytearray.pop(alive)
+    return True
+
+
+@dataclass
+class Items:
+    """What is in a container, and its attributes."""
+
+    items: list[Any]
+    state: State
+
+    @classmethod
+    def of(cls, container: Any) -> Items:
+        """What a container has now."""
+        return cls(contents.of(container), State.of(container))
+
+    def into(self, alive: Any) -> None:
+        """Give it to another one of the type. What a dict holds and could not be stored stays."""
+        items = self.items
+        if issubclass(type(alive), dict) and any(type(v) is Placeholder for _, v in items):
+            kept = dict(contents.of(alive))
+            items = [(k, kept.get(k, v) if type(v) is Placeholder else v) for k, v in items]
+        if issubclass(type(alive), bytearray) and len(alive) == len(items):
+            bytearray.__setitem__(alive, slice(None), bytes(items))  # an array may show its memory
+        else:
+            contents.refill(alive, items)
+        self.state.into(alive)
+
+
+@dataclass
+class Memory:
+    """The numbers of an array."""
+
+    array: Any
+
+    @staticmethod
+    def fits(loaded: Any, alive: Any) -> bool:
+        """Whether the memory of an array that is alive can get what is in another one."""
+        same = loaded.dtype == alive.dtype and loaded.shape == alive.shape
+        return bool(same and alive.flags.writeable and not alive.dtype.hasobject)
+
+    def into(self, alive: Any) -> None:
+        """Write them there."""
+        alive[...] = self.array
+
+
+@dataclass
+class Told:
+    """What an object of a class written in Python says itself of its state (``__getstate__``)."""
+
+    state: Any
+
+    @classmethod
+    def of(cls, value: Any) -> Told | None:
+        """What an object says now; None where it says nothing."""
+        reduced = steady(lambda: value.__reduce_ex__(4))
+        return cls(reduced[2]) if len(reduced) > 2 and not any(reduced[3:]) else None
+
+    def into(self, alive: Any) -> None:
+        """Give it to another one, which is as an object that was just made before."""
+        State({}, {}).into(alive)
+        alive.__setstate__(self.state)
+
+
+def is_container(kind: type) -> bool:
+    """Whether objects of a class are containers that can be emptied and filled again."""
+    return issubclass(kind, (dict, list, set, bytearray, collections.deque)) and all(
+        base in _CONTAINERS or base.__flags__ & _MADE for base in kind.__mro__
+    )
+
+
+_CONTAINERS = frozenset(
+    {
+        *(object, dict, list, set, bytearray, collections.deque),
+        *(collections.defaultdict, collections.OrderedDict),
+    }
+)
+
+
+def says_its_state(kind: type) -> bool:
+    """Whether an object of a class that is written in Python can be made what another one is by
+    ``__setstate__``: pickle makes it from nothing else."""
+    return (
+        hasattr(kind, "__setstate__")
+        and all(getattr(kind, name) is getattr(object, name) for name in _MAKES)
+        and kind not in copyreg.dispatch_table
+        and not reconnect.is_handle(kind)
+        and all(base is object or base.__flags__ & _MADE for base in kind.__mro__)
+    )
+
+
+_MAKES = ("__new__", "__reduce_ex__", "__reduce__")
 
 
 @dataclass

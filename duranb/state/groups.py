@@ -50,6 +50,15 @@ def by_artifact(bindings: Mapping[str, Binding]) -> dict[str, dict[str, Binding]
     return found
 
 
+def not_apart(objects: Mapping[str, object], bindings: Mapping[str, Binding]) -> dict[str, object]:
+    """The names and their ``objects`` without those that are one object now and whose ``bindings``
+    were stored apart: they were several then."""
+    places: dict[int, set[str]] = {}
+    for name, value in objects.items():
+        places.setdefault(id(value), set()).add(bindings[name].artifact)
+    return {n: v for n, v in objects.items() if len(places[id(v)]) == 1}
+
+
 class Holders:
     """Which names reached an object, by its id, under which seal. A suspicion, to be confirmed."""
 

@@ -26,7 +26,6 @@ from duranb.state.overlapping import fits, looked_at, lying_in
 from duranb.state.placeholder import Placeholder
 from duranb.state.unstorable import is_unstorable
 from duranb.state.untold import gives, is_begun, is_definition
-from duranb.values import contents
 from duranb.values.immutable import is_atom, is_immutable
 from duranb.values.views import is_array
 
@@ -211,7 +210,6 @@ def again(
 def _content(value: Any) -> tuple[str, Any] | None:
     """What an object holds, with how it is given to another one of its type; None if it cannot."""
     kind = type(value)
-    own = dict(vars(value)) if kind.__dictoffset__ and isinstance(value, _BUILTIN) else {}
     if kind is types.FunctionType:
         return "function", None
     if kind is types.CellType:
@@ -220,11 +218,11 @@ def _content(value: Any) -> tuple[str, Any] | None:
         except ValueError:
             return None
     if isinstance(value, _BUILTIN):
-        return "container", (contents.of(value), own)
+        return "given", alive.Items.of(value)
     if is_array(kind):
         return "array", value.ravel().tolist() if value.dtype.hasobject else None
     if alive.is_open(value):
-        return "open", alive.state_of(value)
+        return "given", alive.State.of(value)
     if hasattr(kind, "bit_generator"):
         return "generator", value.bit_generator.state
     if getattr(kind, "__setstate__", None) is not None:
@@ -250,14 +248,9 @@ def _give(content: tuple[str, Any], value: Any) -> None:
         value.flat[:] = state
     elif how == "cell":
         value.cell_contents = state
-    elif how == "open":
-        state.into(value)
     elif how == "generator":
         value.bit_generator.state = state
     elif how == "state":
         value.__setstate__(state)
     else:
-        held, own = state
-        contents.refill(value, held)
-        if own:
-            vars(value).update(own)
+        state.into(value)

@@ -304,6 +304,15 @@ def _built_alike(mine: list[object], theirs: list[object]) -> _Alike | None:
     return made
 
 
+def paired(stored: Any, alive: Any) -> dict[int, object] | None:
+    """What of a live array stands for which memory of a stored one, by its id; None if the two are
+    laid out in different ways."""
+    built = _built_alike([stored], [alive])
+    if built is None or built.moves:
+        return None
+    return {i: live for i, (_, live) in built.pairs.items()}
+
+
 def _pair_memory(made: _Alike, shown: list[tuple[Any, Any]], guarded: bool) -> bool:
     """Pair the owners of stored arrays, which have one, and of live ones, or tell where what they
     show has moved; False where the live ones share it otherwise."""

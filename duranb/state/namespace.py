@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from duranb.code import identity
@@ -13,14 +14,15 @@ from duranb.errors import StoreError
 from duranb.record.events import Binding
 from duranb.record.model import REWOUND
 from duranb.state import randomness
-from duranb.state.alive import is_open, taken
+from duranb.state.alive import taken
 from duranb.state.capture import not_loaded
 from duranb.state.classes import bound, classes, classes_in
-from duranb.state.groups import by_artifact
-from duranb.state.linking import Linked, linked
+from duranb.state.groups import by_artifact, not_apart
+from duranb.state.linking import linked
 from duranb.state.pending import is_pending, is_used, lazily, may_hold_code
 from duranb.state.placeholder import Placeholder, why
 from duranb.state.reaching import runs_beside
+from duranb.state.returning import Group, lost as lost_binding
 from duranb.state.tracked import GONE, Mark, Restored, Tracked, could_change
 from duranb.state.tracking import Tracking
 from duranb.state.unstorable import is_unstorable, look
@@ -29,6 +31,7 @@ from duranb.values.hidden import is_hidden
 from duranb.values.immutable import is_atom
 from duranb.values.target import class_in
 from duranb.values.twins import are_two
+from duranb.values.views import is_array
 
 LATE = 1 << 20
 """Bytes from which a stored value is loaded when it is first needed, not when it is bound."""
@@ -47,15 +50,16 @@ class Namespace(Tracking):
     def rollback(self, mark: Mark, loads: Collection[str] | None) -> list[str]:
         """Go back to a mark, after code that loads ``loads`` ran; the names that could not be.
 
-        Objects whose content is what it was stay themselves; what was changed in place comes from
-        its artifact.
+        Objects whose content is what it was stay themselves; one that was changed in place gets
+        what is in its artifact, or is replaced by that where it cannot take it in.
         """
         self.touched(loads)
         for name in [n for n in list(self.live) if n not in mark.tracked and not is_hidden(n)]:
             self.live.pop(name, None)
         damaged = {n: mark.tracked[n].binding for n in self._put_back(mark)}
         lost = [n for n, b in damaged.items() if not b.artifact and is_unstorable(b.version)]
-        lost += self._load_groups({n: b for n, b in damaged.items() if n not in lost})
+        wanted = {n: b for n, b in damaged.items() if n not in lost}
+        lost += self._load_groups(wanted, taking={n: mark.tracked[n].value for n in wanted})
         randomness.set_state(mark.random)
         return sorted(lost)
 
@@ -122,17 +126,18 @@ class Namespace(Tracking):
             beside |= {n: b for n, b in step.beside.items() if self.has_version(n, b.version)}
         groups = by_artifact(wrong)
         anchors = {a: b for a, b in by_artifact(beside).items() if a in groups}
-        taking = {wrong[n].artifact for n in self._taking_in(step) if n in wrong}
+        taking = self._taking_in(wrong, step)
+        take = {wrong[n].artifact for n in taking}
         late = {
             n: b
             for a, names in groups.items()
             for n, b in names.items()
-            if a and a not in anchors and a not in taking and b.size >= LATE
+            if a and a not in anchors and a not in take and b.size >= LATE
         }
         late |= {n: b for a in {b.artifact for b in late.values()} for n, b in groups[a].items()}
         now = {n: b for n, b in wrong.items() if n not in late}
         with self._alone:
-            lost = self._load_groups(now, anchors, step, chosen)
+            lost = self._load_groups(now, anchors, step, chosen, taking)
             self._bind_late(late)
             for name, seen in stay.items():
                 self._tracked[name] = seen
@@ -326,13 +331,15 @@ class Namespace(Tracking):
         anchors: Mapping[str, Mapping[str, Binding]] = NONE,
         step: Restored | None = None,
         chosen: dict[str, list[type]] | None = None,
+        taking: Mapping[str, object] = MappingProxyType({}),
     ) -> list[str]:
         """Load and bind names by their artifacts, all or none; the names that are not as they were.
 
         ``anchors`` are live names, by artifact, that are to share with what is loaded; ``chosen``
-        the classes that come before others of the same code.
+        the classes that come before others of the same code; ``taking`` live objects that take in
+        what is loaded of their names, where they can.
         """
-        groups: list[_Group] = []
+        groups: list[Group] = []
         lost: dict[str, Binding] = {}
         unread: dict[str, str] = {}
         settled: dict[str, type] = {}
@@ -353,14 +360,14 @@ class Namespace(Tracking):
             except BaseException as error:  # loading runs the values' own code
                 if not own_failure(error):
                     raise
-                lost |= {n: _lost(b, not_loaded(error)) for n, b in bindings.items()}
+                lost |= {n: lost_binding(b, not_loaded(error)) for n, b in bindings.items()}
                 unread |= dict.fromkeys(bindings, not_loaded(error))
                 continue
             settled |= classes({n: loaded[n] for n in bindings if n in loaded})
             group = self._grouped(loaded, bindings, anchors.get(artifact, {}), step)
-            self._take_in(group, step)
+            self._take_in(group, taking)
             for name in [n for n, v in group.values.items() if type(v) is Placeholder]:
-                lost[name] = _lost(group.bindings[name], why(group.values.pop(name)))
+                lost[name] = lost_binding(group.bindings[name], why(group.values.pop(name)))
             groups.append(group)
         for group in groups:
             group.put()
@@ -382,9 +389,9 @@ class Namespace(Tracking):
         wanted: Mapping[str, Binding],
         beside: Mapping[str, Binding],
         step: Restored | None,
-    ) -> _Group:
+    ) -> Group:
         """What is to be bound of a loaded group, sharing with the live values ``beside``."""
-        group = _Group(frozenset(loaded), {n: loaded[n] for n in wanted}, dict(wanted))
+        group = Group(frozenset(loaded), {n: loaded[n] for n in wanted}, dict(wanted))
         if not beside:
             return group
         self._load_pending([n for n in beside if n in self._pending])
@@ -403,17 +410,28 @@ class Namespace(Tracking):
         group.apart = sorted(wanted)
         return group
 
-    def _taking_in(self, step: Restored | None) -> dict[str, Any]:
-        """The objects that are alive and can take in what the step had changed in them."""
+    def _taking_in(self, wrong: Mapping[str, Binding], step: Restored | None) -> dict[str, object]:
+        """The objects that are alive and are to take in what is stored: the step changed them in
+        place, or a rewind brings back what these very objects were."""
         found = {}
-        for name in step.in_place if step is not None else ():
+        for name, binding in wrong.items():
             seen = self._tracked.get(name)
-            if seen is not None and self.live.get(name, GONE) is seen.value and is_open(seen.value):
+            if seen is None or self.live.get(name, GONE) is not seen.value:
+                continue
+            if step is None:
+                takes = binding.version in seen.had
+            else:  # memory that somebody else looks at now is left alone
+                known = not is_array(type(seen.value)) or self.sharing(name) <= {
+                    *wrong,
+                    *step.beside,
+                }
+                takes = name in step.in_place and known
+            if takes:
                 found[name] = seen.value
-        return found
+        return not_apart(found, wrong)
 
-    def _take_in(self, group: _Group, step: Restored | None) -> None:
-        alive = {n: v for n, v in self._taking_in(step).items() if n in group.values}
+    def _take_in(self, group: Group, taking: Mapping[str, object]) -> None:
+        alive = {n: v for n, v in taking.items() if n in group.values}
         try:
             beside = group.linked.alive if group.linked is not None else ()
             found = taken(self._capture, group.values, alive, beside)
@@ -423,7 +441,7 @@ class Namespace(Tracking):
             return
         group.values, group.put = found.values, found.put
 
-    def _follow(self, group: _Group) -> None:
+    def _follow(self, group: Group) -> None:
         """Track what was loaded, and what it is linked to, under the versions they were stored
         with."""
         names = frozenset(group.bindings) if group.is_whole else frozenset(group.values)
@@ -469,26 +487,3 @@ class Namespace(Tracking):
                 return
         self.live[name] = Placeholder(name, lost)
         self._set(name, self.live[name], wanted, frozenset([name]), "")
-
-
-@dataclass
-class _Group:
-    """A stored group on its way back: its ``members``, the ``values`` to bind, and the bindings of
-    these and of the live names that they share with. ``apart`` are those that could not be linked.
-    """
-
-    members: frozenset[str]
-    values: dict[str, Any]
-    bindings: dict[str, Binding]
-    apart: list[str] = field(default_factory=list)
-    put: Callable[[], None] = lambda: None
-    linked: Linked | None = None
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether all that was stored together is together again."""
-        return self.members == self.bindings.keys()
-
-
-def _lost(was: Binding, why: str) -> Binding:
-    return Binding("", was.version, was.type, why, 0, was.preview)

@@ -73,6 +73,8 @@ class Tracked:
     """Why it, or a part of it, could not be loaded."""
     was: tuple[str, ...] = ()
     """Of what cannot be stored: the versions that this very object had, the present one last."""
+    had: tuple[str, ...] = ()
+    """The versions that this very object had while the name was bound to it."""
 
 
 @dataclass(frozen=True)

@@ -367,7 +367,11 @@ class Tracking(Followed):
         alone: str = "",
         classes: tuple[type, ...] = (),
     ) -> None:
-        self._tracked[name] = Tracked(value, binding, group, digest, calls, classes, alone)
+        seen = self._tracked.get(name)
+        had = seen.had if seen is not None and seen.value is value else ()
+        if binding.version not in had:
+            had = (*had, binding.version)
+        self._tracked[name] = Tracked(value, binding, group, digest, calls, classes, alone, had=had)
         self._pending.pop(name, None)
         if not digest:
             self._holders.note(name, {})

@@ -73,6 +73,8 @@ _START = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
     "from duranb.store import apart; apart.main(sys.argv[2], sys.argv[3])"
 )
+"""With ``-P``: what is imported first must not come from the folder that it is started in, where a
+stranger's ``json.py`` may lie beside their store."""
 
 T = TypeVar("T")
 
@@ -113,7 +115,7 @@ class Apart:
         limits = json.dumps([only_version, int(self._seconds), self._size])
         path = json.dumps([*map(str, sys.path)])
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _START, path, str(folder), limits],
+            [sys.executable, "-P", "-c", _START, path, str(folder), limits],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 
+import jupyter_client.launcher
 import pytest
 
 from tests.kernel.harness import Kernel
@@ -122,3 +124,20 @@ def test_a_long_chain_of_elif_is_a_cell(kernels: Callable[..., Kernel]) -> None:
     chain = "".join(f"elif v == {i}:\n    w = {i}\n" for i in range(1, 400))
     result = kernels().start().run(f"%%durable chain\nv = 7\nif v == 0:\n    w = 0\n{chain}w")
     assert result.error is None and result.value == "7"
+
+
+def test_modules_of_the_folder_where_it_stands_are_not_a_verbs(
+    kernels: Callable[..., Kernel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A magic that the command line carries out imports nothing from the folder that the kernel
+    has gone to, which may be a stranger's."""
+    monkeypatch.setattr(jupyter_client.launcher, "Popen", subprocess.Popen)  # as it really starts
+    kernel = kernels().start()
+    assert kernel.run("%%durable one\na = 1").error is None
+    theirs = kernel.notebook.parent / "theirs"
+    theirs.mkdir()
+    for name in ("json", "typing", "click", "msgspec"):
+        (theirs / f"{name}.py").write_text(f"open('ran-{name}', 'x')")
+    shown = kernel.run("import os\nos.chdir('theirs')\n%duranb verify")
+    assert shown.error is None and "$ duranb verify" in shown.text
+    assert not [*theirs.glob("ran-*")]

@@ -39,8 +39,13 @@ class World:
     rejected in it, those for ``expired`` ones not made in time. The answers to the next ``lost``
     submissions are lost, and of the next ``dropped`` ones the submissions themselves; ``refusing``
     is a status with which submissions are refused (0: none). ``malformed`` is a text whose first
-    answer is no JSON. ``victim`` is the process that is killed at its next submission, at a
-    ``moment``: before or after it was taken.
+    answer is no JSON. ``taken`` is a status (0: none) and ``garbled`` the JSON with which
+    submissions are answered that were taken. ``harms`` is what goes wrong with the next files of
+    answers, one after the other: ``cut`` in the last line, ``short`` of it, ``twice`` each line and
+    then as an error, ``foreign``: lines of others too, ``bodiless``. ``puzzling`` is how many looks
+    at a batch are answered with what says nothing; ``endless``: its list has always more.
+    ``victim`` is the process that is killed at its next submission, at a ``moment``: before or
+    after it was taken.
     """
 
     def __init__(self) -> None:
@@ -51,6 +56,11 @@ class World:
         self.dropped = 0
         self.refusing = 0
         self.malformed = ""
+        self.taken = 0
+        self.garbled: Any = None
+        self.harms: list[str] = []
+        self.puzzling = 0
+        self.endless = False
         self.victim = 0
         self.moment = ""
         self.reset()
@@ -208,7 +218,10 @@ class Api:
             if batch is None:
                 return 404, {"error": {"message": "there is no such batch"}}
             if path.endswith("/results"):
-                return 200, lines(world.results(batch))
+                return 200, self._file(batch)
+            if world.puzzling:
+                world.puzzling -= 1
+                return 200, {"object": "batch"}
             return 200, self._shown(batch)
         body = json.loads(content)
         world.live[text_of(body)] += 1
@@ -281,7 +294,7 @@ class Api:
         world = self.world
         if method == "GET":
             shown = [self._shown(batch) for batch in reversed(world.batches)]
-            return 200, {"data": shown, "has_more": False}
+            return 200, {"data": shown, "has_more": world.endless}
         if (ends := self._ends_before()) is not None:
             return ends[0]
         asked = json.loads(content)
@@ -316,7 +329,9 @@ class Api:
         if world.lost:
             world.lost -= 1
             return None
-        return 200, shown
+        if world.taken:
+            return world.taken, {"error": {"message": "the gateway gave up"}}
+        return 200, shown if world.garbled is None else world.garbled
 
     def _kill(self) -> None:
         victim, self.world.victim = self.world.victim, 0
@@ -324,7 +339,23 @@ class Api:
 
     def _output(self, name: str) -> bytes:
         batch = next(b for b in self.world.batches if name == f"out_{b.id}")
-        return lines(self.world.results(batch))
+        return self._file(batch)
+
+    def _file(self, batch: Batch) -> bytes:
+        """A batch's answers, and what goes wrong with them."""
+        found, harms = self.world.results(batch), self.world.harms
+        harm = harms.pop(0) if harms else ""
+        if harm == "cut":
+            return lines(found)[:-20]
+        if harm == "short":
+            found = found[:-1]
+        if harm == "twice":
+            found += [{**each, "response": None, "error": {"message": "again"}} for each in found]
+        if harm == "foreign":
+            found += [{**each, "custom_id": f"of-another-{n}"} for n, each in enumerate(found)]
+        if harm == "bodiless":
+            found[0]["response"] = {"status_code": 200}
+        return lines(found)
 
     def _shown(self, batch: Batch) -> Any:
         ended, count = self.world.has_ended(batch), len(batch.requests)

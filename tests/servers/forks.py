@@ -28,7 +28,7 @@ import subprocess
 import sys
 import tempfile
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,7 +68,7 @@ class Popen(subprocess.Popen[Any]):
             super()._execute_child(args, *rest)  # type: ignore[misc]
             return
         given, mine, out, theirs_out, err, theirs_err = rest[9:15]
-        place = _parents()
+        place = start()
         wanted = {
             "args": [*map(str, args)],
             "cwd": str(cwd or Path.cwd()),
@@ -152,7 +152,7 @@ def _kind(args: Any) -> str:
     """Whose child a command is; nothing where it is another command."""
     if not hasattr(socket, "send_fds") or isinstance(args, (str, bytes)):
         return ""
-    python, option, what, *more = [*map(str, args), "", ""]
+    python, option, what, *more = [*_words(args), "", ""]
     if python != sys.executable:
         return ""
     if option == "-c":
@@ -160,6 +160,14 @@ def _kind(args: Any) -> str:
     kernel = "durable" if "--ext=duranb" in more else "plain"
     modules = {"ipykernel_launcher": kernel, "duranb": "command", "pytest": "pytest"}
     return modules.get(what, "") if option == "-m" else ""
+
+
+def _words(args: Iterable[Any]) -> list[str]:
+    """A command without ``-P``, which only says what Python has on its path."""
+    return [word for i, word in enumerate(map(str, args)) if (i, word) != (1, _SAFELY)]
+
+
+_SAFELY = "-P"
 
 
 def _python(env: Mapping[str, str]) -> dict[str, str]:
@@ -177,8 +185,8 @@ _PYTHON = _python(os.environ)
 _turns = itertools.count(os.getpid())
 
 
-def _parents() -> str:
-    """The folder of the parents' sockets: of those that are there, or of new ones."""
+def start() -> str:
+    """Have parents, for this process and those that it starts; the folder of their sockets."""
     return os.environ.get(PLACE) or _start()
 
 
@@ -362,13 +370,14 @@ def main() -> None:
     sys.orig_argv = born.args
     if kind != "plain":
         install()  # what it starts is forked too
-    option, what, *more = born.args[1:]
+    option, what, *more = _words(born.args)[1:]
     sys.argv = [option, *more]
     if option == "-c":
         exec(what, {"__name__": "__main__"})
     else:
         others = [place for place in sys.path if place not in before]
-        sys.path[:] = [born.cwd, *_path(born.env), *others]
+        here = [] if born.args[1] == _SAFELY else [born.cwd]
+        sys.path[:] = [*here, *_path(born.env), *others]
         runpy.run_module(what, run_name="__main__", alter_sys=True)
 
 

@@ -81,3 +81,123 @@ def test_what_could_not_be_stored_stays_in_the_object_that_is_alive() -> None:
         "agent",
     )
     assert second["agent"].memory == ["hello"] and next(second["agent"].stream) == 1
+
+
+MORE = (
+    "import collections, numpy, pandas\n"
+    "class Many(list): pass\n"
+    "class Telling:\n"
+    "    def __init__(self): self.memory, self.lock = [], object()\n"
+    "    def __getstate__(self): return {k: v for k, v in vars(self).items() if k != 'lock'}\n"
+    "    def __setstate__(self, state): vars(self).update(state, lock=object())\n"
+    "def show(value):\n"
+    "    shown = getattr(value, '__dict__', {})\n"
+    "    slots = getattr(value, 'memory', 0), getattr(value, '_hidden', 0)\n"
+    "    hidden = ('lock', '_mgr', '_item_cache', '_typ')\n"
+    "    own = {k: v for k, v in shown.items() if k not in hidden}\n"
+    "    given = getattr(value, 'default_factory', 0)\n"
+    "    return '' if type(value).__repr__ is object.__repr__ else repr(value), own, slots, given\n"
+)
+REWOUND = {
+    "object": ("Agent()", "held.memory.append(2); held.more = 1"),
+    "slots": ("Slotted()", "held.memory.append(2); held.more = 1"),
+    "pydantic": ("Model()", "held.memory.append(2); held._hidden = 1"),
+    "list": ("[1, [2]]", "held.append(held)"),
+    "dict": ("{'a': 1}", "held['b'] = 2; del held['a']"),
+    "set": ("{1}", "held.add(2)"),
+    "deque": ("collections.deque([1], 3)", "held.append(2)"),
+    "defaultdict": (
+        "collections.defaultdict(list, a=[1])",
+        "held['b']; held.default_factory = set",
+    ),
+    "ordered": ("collections.OrderedDict(a=1, b=2)", "held.move_to_end('a')"),
+    "counter": ("collections.Counter('aab')", "held.update('c')"),
+    "bytes": ("bytearray(b'ab')", "held.extend(b'c')"),
+    "list of one's own": ("Many([1])", "held.append(2); held.more = 1"),
+    "array": ("numpy.arange(6).reshape(2, 3)", "held += 1"),
+    "part of an array": ("numpy.arange(6)[::2]", "held += 1"),
+    "frame": ("pandas.DataFrame({'a': [1, 2]})", "held['b'] = held['a'] * 2; held.attrs['c'] = 1"),
+    "getstate": ("Telling()", "held.memory.append(2); held.more = 1"),
+}
+
+
+@pytest.mark.parametrize("kind", REWOUND)
+def test_a_rewind_puts_the_state_into_the_object_that_somebody_else_holds(kind: str) -> None:
+    """A library that was given the object goes on with what the name stands for."""
+    make, change = REWOUND[kind]
+    kernel = Kernel()
+    kernel.run(f"{SETUP}{MORE}held = {make}")
+    library, then = kernel["held"], kernel.namespace.bindings()
+    was = repr(kernel["show"](kernel["held"]))
+    kernel.run(change)
+    assert repr(kernel["show"](library)) != was
+    assert kernel.namespace.restore(then) == []
+    assert kernel["held"] is library and repr(kernel["show"](library)) == was
+    kernel.namespace.is_recorded()
+    assert kernel.run("pass").changed == {}
+    assert "held" in kernel.run(change).changed
+
+
+@pytest.mark.parametrize("kind", REWOUND)
+def test_another_attempt_starts_with_the_object_that_somebody_else_holds(kind: str) -> None:
+    """What the failed one did to it is taken back in the object itself."""
+    make, change = REWOUND[kind]
+    kernel = Kernel()
+    kernel.run(f"{SETUP}{MORE}held = {make}")
+    library, mark = kernel["held"], kernel.namespace.mark()
+    was = repr(kernel["show"](library))
+    exec(change, kernel.live)
+    assert kernel.namespace.rollback(mark, {"held"}) == []
+    assert kernel["held"] is library and repr(kernel["show"](library)) == was
+
+
+def test_what_a_rewind_puts_back_shares_what_it_shared() -> None:
+    """Other names, and what holds the object, among them."""
+    kernel = Kernel()
+    kernel.run(
+        "import numpy\na = numpy.arange(6)\nb = a\nc = {'a': a}\nd = a[2:]\ne = [1]\nf = [e]"
+    )
+    names = "abcdef"
+    objects, then = {n: kernel[n] for n in names}, kernel.namespace.bindings()
+    kernel.run("a[:] = 9; b = 1; c.clear(); d = 2; e.append(f); f.append(e)")
+    assert kernel.namespace.restore(then) == []
+    a, b, c, d, e, f = (kernel[n] for n in names)
+    assert b is a and c["a"] is a and d.tolist() == [2, 3, 4, 5]
+    assert c is objects["c"] and e is objects["e"] and f is objects["f"]
+    assert e == [1] and f[0] is e
+    a[3] = 7
+    assert d[1] == 7
+
+
+def test_what_is_one_object_now_and_was_two_is_two_again() -> None:
+    """Neither is put into the one."""
+    kernel = Kernel()
+    kernel.run("x = []; y = []; pair = [[0], [0]]; p, q = pair")
+    then = kernel.namespace.bindings()
+    kernel.run("y = x; q = p; pair[1] = p")
+    kernel.run("x.append(1); p.append(1)")
+    assert kernel.namespace.restore(then) == []
+    assert kernel["x"] == kernel["y"] == [] and kernel["x"] is not kernel["y"]
+    p, q, pair = kernel["p"], kernel["q"], kernel["pair"]
+    assert pair == [[0], [0]] and pair[0] is p and pair[1] is q and p is not q
+
+
+def test_another_object_of_the_name_takes_nothing_in() -> None:
+    """It was never what is brought back, and whoever holds it goes on with it."""
+    kernel = Kernel()
+    kernel.run("x = [1]")
+    then = kernel.namespace.bindings()
+    kernel.run("x = [2]")
+    other = kernel["x"]
+    assert kernel.namespace.restore(then) == []
+    assert kernel["x"] == [1] and other == [2]
+
+
+def test_what_a_dict_holds_and_could_not_be_stored_stays_in_it_at_a_rewind() -> None:
+    """The rest of it is what it was, and nobody loses the generator."""
+    kernel = Kernel()
+    kernel.run("held = {'a': 1, 'stream': (n for n in [1, 2])}")
+    library, then = kernel["held"], kernel.namespace.bindings()
+    kernel.run("held['a'] = 2")
+    kernel.namespace.restore(then)
+    assert kernel["held"] is library and library["a"] == 1 and next(library["stream"]) == 1

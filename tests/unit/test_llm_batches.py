@@ -17,7 +17,7 @@ import pytest
 
 import duranb
 from duranb.engine.runtime import active
-from duranb.errors import BudgetExceeded, ItemFailed, UsageError, Waiting
+from duranb.errors import BatchFailed, BudgetExceeded, ItemFailed, UsageError, Waiting
 from duranb.llm.batches import batch as batches, desk
 from duranb.record.kinds import Kind
 from duranb.record.model import CallStatus
@@ -458,3 +458,84 @@ def test_batches_belong_to_steps() -> None:
         duranb.map(str, range(3), batch=True)
     with pytest.raises(UsageError, match='True, False or "only"'):
         duranb.map(str, range(3), batch="live")  # type: ignore[call-overload]
+
+
+SUBMITTED = {
+    "answered with nothing": {"garbled": {}},
+    "answered with a list": {"garbled": ["batch_1"]},
+    "given up by a gateway": {"taken": 408},
+    "in conflict with itself": {"taken": 409},
+}
+
+
+@pytest.mark.parametrize("how", SUBMITTED)
+def test_a_submission_is_looked_for_whatever_its_answer_says(
+    notebook: Notebook, server: BatchServer, clients: Clients, how: str
+) -> None:
+    """One that was taken, but whose answer does not say so, is found and not made a second time."""
+    server.configure(**SUBMITTED[how])
+    with notebook.step():
+        assert duranb.map(clients.chat, range(3), batch=True) == ["0", "1", "2"]
+    stats = server.stats
+    assert stats["batches"] == 1 and set(stats["submitted"].values()) == {1} and not stats["live"]
+
+
+def test_a_list_of_batches_without_an_end_is_left(
+    notebook: Notebook, server: BatchServer, clients: Clients
+) -> None:
+    """Nobody can tell then whether a submission arrived: it is said, and nothing is sent twice."""
+    with notebook.step():
+        duranb.map(clients.chat, ["first"], batch=True)
+    server.configure(dropped=1, endless=True)
+    with notebook.step("next"), pytest.raises(BatchFailed, match="nobody can tell whether"):
+        duranb.map(clients.chat, range(3), batch=True)
+    assert server.stats["batches"] == 1
+    server.configure(endless=False)
+    with notebook.step("next"):
+        assert duranb.map(clients.chat, range(3), batch=True) == ["0", "1", "2"]
+    assert set(server.stats["submitted"].values()) == {1}
+
+
+@pytest.mark.parametrize(
+    ("ask", "harm"),
+    [
+        *(("chat", harm) for harm in ("cut", "short", "twice", "foreign", "")),
+        *(("message", harm) for harm in ("cut", "short", "")),
+    ],
+)
+def test_answers_that_arrive_damaged_are_fetched_again(
+    notebook: Notebook, server: BatchServer, clients: Clients, harm: str, ask: str
+) -> None:
+    """Nothing is submitted or asked a second time, no answer goes to another item, and what says
+    nothing about a batch is waited for to say something."""
+    server.configure(harms=[harm] * 2 if harm else [], puzzling=2)
+    with notebook.step():
+        assert duranb.map(getattr(clients, ask), range(4), batch=True) == ["0", "1", "2", "3"]
+    stats = server.stats
+    assert stats["batches"] == 1 and set(stats["submitted"].values()) == {1} and not stats["live"]
+    assert of_kind(notebook, Kind.LLM) == 4
+
+
+@pytest.mark.parametrize("harm", ["cut", "short", "bodiless"])
+def test_an_answer_that_never_comes_is_said(
+    notebook: Notebook,
+    server: BatchServer,
+    clients: Clients,
+    caplog: pytest.LogCaptureFixture,
+    harm: str,
+) -> None:
+    """It was made, and paid for: it is not submitted again in silence, but made as usual and said,
+    or has failed where nothing else will do."""
+    server.configure(harms=[harm] * 50)
+    with notebook.step("only"):
+        got = duranb.map(clients.chat, range(4), batch="only", on_error="collect", retries=0)
+    assert [f.type for f in got.failures] == ["BatchFailed"] and len(got) == 4
+    assert set(server.stats["submitted"].values()) == {1}
+    with notebook.step():
+        got = duranb.map(clients.chat, [f"n{n}" for n in range(4)], batch=True)
+    assert got == ["n0", "n1", "n2", "n3"]
+    stats = server.stats
+    assert stats["batches"] == 2 and set(stats["submitted"].values()) == {1}
+    assert [*stats["live"].values()] == [1]
+    told = "without a body" if harm == "bodiless" else "3 of its 4 answers are there and whole"
+    assert told in caplog.text

@@ -101,6 +101,18 @@ def test_a_version_that_never_comes_is_not_waited_for(tmp_path: Path) -> None:
             StoreView.open(place)
 
 
+def test_modules_that_lie_beside_it_are_not_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever looks stands in the folder, and a stranger's ``json.py`` there is not run."""
+    place = old_store(tmp_path, TABLE)
+    for name in ("json", "typing", "msgspec", "duckdb"):
+        (tmp_path / f"{name}.py").write_text(f"open('ran-{name}', 'x')")
+    monkeypatch.chdir(tmp_path)
+    StoreView.open(place).close()
+    assert not [*tmp_path.glob("ran-*")]
+
+
 def test_macros_are_not_what_they_are_called(tmp_path: Path) -> None:
     """Rows are read all the same, and are not this user's."""
     data = msgspec.json.encode({"kind": "run.started", "run": "r", "notebook": "", "at": 0})

@@ -14,7 +14,17 @@ from urllib.parse import urlsplit
 import msgspec
 
 from duranb.llm.batches.openai import SKEW
-from duranb.llm.batches.providers import FULL, JSON, Line, NotYet, Place, State, Wire, message_of
+from duranb.llm.batches.providers import (
+    FULL,
+    JSON,
+    Line,
+    NotYet,
+    Place,
+    State,
+    Wire,
+    message_of,
+    once,
+)
 from duranb.llm.identity import Asked
 from duranb.llm.shapes.common import record
 
@@ -74,7 +84,7 @@ class Anthropic:
 
     def find(self, wire: Wire, tag: str, count: int, since: float) -> str:
         """See :class:`Provider`."""
-        after, unsure = "", False
+        after, seen, unsure = "", set[str](), False
         while True:
             page = wire.ask("GET", f"/messages/batches?limit=100{after and f'&after_id={after}'}")
             for batch in page["data"]:
@@ -87,7 +97,7 @@ class Anthropic:
             old = any(_time(batch["created_at"]) < since - SKEW for batch in page["data"])
             if old or not page["data"] or not page.get("has_more"):
                 break
-            after = page["data"][-1]["id"]
+            after = once(seen, page["data"][-1]["id"])
         if unsure:
             raise NotYet
         return ""

@@ -11,6 +11,10 @@ from __future__ import annotations
 import tempfile
 import threading
 import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import msgspec
 
 from duranb.engine import scopes
 from duranb.engine.claim import Claim
@@ -36,6 +40,14 @@ _BEGINS = 0.5
 _LONGEST = 30.0
 """Seconds between two looks at a batch: at first, and at most."""
 
+_LOOKS = 4
+"""How often the answers of a batch are fetched that are damaged, or fewer than it says it has."""
+
+_NO_ANSWER = (LookupError, TypeError, ValueError, AttributeError, RecursionError)
+"""What reading JSON raises that is not what its provider promises."""
+
+T = TypeVar("T")
+
 
 class Batch:
     """A batch with a tag, submitted by a map that runs ``where``.
@@ -43,7 +55,7 @@ class Batch:
     ``id`` is the provider's, empty while nobody knows it; ``requests`` are the bodies that would be
     sent, by their ids, until it is known. ``over``: all answers there are can be taken. ``state``
     is how far it was, ``trouble`` why that could not be told, ``failure`` why the whole batch came
-    to nothing.
+    to nothing, ``short`` that some of its answers never came.
     """
 
     def __init__(
@@ -57,6 +69,7 @@ class Batch:
         self.state = State(ended=False)
         self.trouble = ""
         self.failure: BatchFailed | None = None
+        self.short: BatchFailed | None = None
         self._step = step
         self._where = where
         self._key = Kind.BATCH.key(tag)
@@ -65,6 +78,7 @@ class Batch:
         self._sent = 0.0
         self._next = 0.0
         self._pause = _BEGINS
+        self._looks = 0
         self._lines: dict[str, tuple[int, int]] = {}
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
         self._lock = threading.Lock()
@@ -150,15 +164,15 @@ class Batch:
         provider, requests = self.place.provider, self.requests
         began = time.monotonic()
         prepared: bytes = yield Blocking(
-            lambda: provider.prepare(self.wire, self.place, self.tag, requests)
+            lambda: _read(lambda: provider.prepare(self.wire, self.place, self.tag, requests))
         )
         if number or time.monotonic() - began > SETTLING / 4:
             yield from self._record()  # it is sent from now on: that is what is waited after
         self._sent = time.time()
         try:
-            self.id = yield Blocking(lambda: provider.submit(self.wire, prepared))
+            self.id = yield Blocking(lambda: _read(lambda: provider.submit(self.wire, prepared)))
         except (Lost, Refused) as error:
-            if isinstance(error, Refused) and error.status < 500:
+            if isinstance(error, Refused) and not error.is_unsure:
                 raise
             yield from self._find_sent()
             if not self.id:
@@ -185,7 +199,9 @@ class Batch:
 
     def _find(self) -> Flow[None]:
         find = self.place.provider.find
-        self.id = yield Blocking(lambda: find(self.wire, self.tag, self._count, self._sent))
+        self.id = yield Blocking(
+            lambda: _read(lambda: find(self.wire, self.tag, self._count, self._sent))
+        )
 
     def _record(self) -> Flow[None]:
         receipt = self._step.runtime.append(self.intention())
@@ -241,12 +257,19 @@ class Batch:
                 raise NotYet
             yield from self._known() if self.id else self._again()
             return
-        self.state = yield Blocking(lambda: provider.state(self.wire, self.id))
+        self.state = yield Blocking(lambda: _read(lambda: provider.state(self.wire, self.id)))
         if not self.state.ended:
             return
         if self.state.failure:
             self.failure = BatchFailed(f"batch {self.id} failed: {self.state.failure}", 400)
-        yield Blocking(self._download)
+        damaged = yield Blocking(lambda: _read(self._download))
+        if damaged or len(self._lines) < self.state.done:
+            self._looks += 1
+            self._pause = _BEGINS
+            told = f"{len(self._lines):,} of its {self.state.done:,} answers are there and whole"
+            if self._looks < _LOOKS:
+                raise Lost(told)
+            self.short = BatchFailed(f"batch {self.id}: {told}; this one is not among them", 502)
         claim = self._claim()
         if not claim.settled:
             self._count = self._count or self.state.total
@@ -265,16 +288,29 @@ class Batch:
         yield from self._record()
         yield from self.submit()
 
-    def _download(self) -> None:
+    def _download(self) -> int:
+        """Fetch its answers; how many lines cannot be read. Of two for one request the first that
+        is an answer counts: it is paid for."""
         provider = self.place.provider
         self._file.seek(0)
         self._file.truncate()
         lines: dict[str, tuple[int, int]] = {}
+        answered, damaged = set[str](), 0
         for raw in provider.results(self.wire, self.id):
-            lines[provider.line(raw).id] = (self._file.tell(), len(raw))
+            try:
+                line = self._line(raw)
+            except Lost:
+                damaged += 1
+                continue
+            if line.id in answered or not line.id.startswith(f"{self.tag}-"):
+                continue
+            if not line.failure:
+                answered.add(line.id)
+            lines[line.id] = (self._file.tell(), len(raw))
             self._file.write(raw)
         self._file.flush()
         self._lines = lines
+        return damaged
 
     def line(self, name: str) -> Line | None:
         """What became of a request, by its id; None where it is not among the answers."""
@@ -284,7 +320,14 @@ class Batch:
                 return None
             self._file.seek(found[0])
             raw = self._file.read(found[1])
-        return self.place.provider.line(raw)
+        return self._line(raw)
+
+    def _line(self, raw: bytes) -> Line:
+        """What a line says; one without a body is no answer. Raises :class:`Lost`."""
+        line = _read(lambda: self.place.provider.line(raw))
+        if line.failure or line.body.strip() not in (b"", b"null"):
+            return line
+        return Line(line.id, 502, failure="the batch has an answer without a body")
 
     @property
     def told(self) -> str:
@@ -292,6 +335,16 @@ class Batch:
         if self.trouble:
             return self.trouble
         return f"{self.state.done:,} of {self.state.total or self._count:,} answered"
+
+
+def _read(read: Callable[[], T]) -> T:
+    """What a provider's answer says. Raises :class:`Lost` where it does not say what it should:
+    then nobody knows what has become of the request."""
+    try:
+        return read()
+    except (*_NO_ANSWER, msgspec.MsgspecError) as error:
+        told = f"its answer is not what it should be ({type(error).__name__}: {error})"
+        raise Lost(told[:500]) from error
 
 
 def _count_of(call: Call) -> int:

@@ -110,9 +110,10 @@ class BatchDesk:
             self.taken += 1
             return line
         passage.end(None, made=False)
-        told = batch.failure is not None or line is not None
-        error = BatchFailed("it is not among the answers of its batch", 400)
-        error = batch.failure or error if line is None else BatchFailed(line.failure, line.status)
+        whole = batch.failure or batch.short
+        told = whole is not None or line is not None
+        error = whole or BatchFailed("it is not among the answers of its batch", 400)
+        error = error if line is None else BatchFailed(line.failure, line.status)
         claim.anew(error, error.status_code)
         if not told and self._is_missing_first(claim):
             yield from self._collect(place, claim, asked, passage)

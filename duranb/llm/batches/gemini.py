@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 
-from duranb.llm.batches.providers import JSON, Line, Place, State, Wire, message_of
+from duranb.llm.batches.providers import JSON, Line, Place, State, Wire, message_of, once
 from duranb.llm.identity import Asked
 from duranb.llm.shapes.common import record
 
@@ -67,7 +67,7 @@ class Gemini:
 
     def find(self, wire: Wire, tag: str, count: int, since: float) -> str:
         """See :class:`Provider`."""
-        after = ""
+        after, seen = "", set[str]()
         while True:
             page = wire.ask("GET", f"/batches?{_LISTED}{after and f'&pageToken={quote(after)}'}")
             for batch in page.get("operations") or ():
@@ -76,6 +76,7 @@ class Gemini:
             after = page.get("nextPageToken") or ""
             if not after:
                 return ""
+            once(seen, after)
 
     def state(self, wire: Wire, batch: str) -> State:
         """See :class:`Provider`."""

@@ -18,6 +18,7 @@ from duranb.llm.batches.providers import (
     Wire,
     message_of,
     on_one_line,
+    once,
     told_in,
 )
 from duranb.llm.identity import Asked
@@ -99,7 +100,7 @@ class OpenAI:
 
     def find(self, wire: Wire, tag: str, count: int, since: float) -> str:
         """See :class:`Provider`."""
-        after = ""
+        after, seen = "", set[str]()
         while True:
             page = wire.ask("GET", f"/batches?limit=100{after and f'&after={after}'}")
             for batch in page["data"]:
@@ -108,7 +109,7 @@ class OpenAI:
             old = any(batch.get("created_at", 0) < since - SKEW for batch in page["data"])
             if old or not page["data"] or not page.get("has_more"):
                 return ""
-            after = page["data"][-1]["id"]
+            after = once(seen, page["data"][-1]["id"])
 
     def state(self, wire: Wire, batch: str) -> State:
         """See :class:`Provider`."""

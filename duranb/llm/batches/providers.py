@@ -38,7 +38,13 @@ class Refused(Exception):
     @property
     def passes(self) -> bool:
         """Whether the same may be answered later."""
-        return self.status in (408, 409, 429) or self.status >= 500
+        return self.is_unsure or self.status == 429
+
+    @property
+    def is_unsure(self) -> bool:
+        """Whether nobody can tell by it if the request was carried out: a gateway may have given up
+        on an answer that came later, or have sent it twice."""
+        return self.status in (408, 409) or self.status >= 500
 
 
 class Lost(Exception):
@@ -212,6 +218,15 @@ class Wire:
         if answer.status_code >= 400:
             raise Refused(answer.status_code, told_in(content) or f"status {answer.status_code}")
         return content
+
+
+def once(seen: set[str], page: str) -> str:
+    """The name of a list's next page. Raises :class:`Lost` for one that was there before: the list
+    would never end."""
+    if page in seen:
+        raise Lost("its list of batches has no end")
+    seen.add(page)
+    return page
 
 
 def told_in(content: bytes) -> str:
