@@ -48,10 +48,11 @@ class Amount:
 
 
 def amount_of(usage: Usage | None) -> Amount:
-    """What one call has cost."""
+    """What one call has cost, as far as anybody can tell."""
     if usage is None:
         return Amount(calls=1)
-    return Amount(usage.cost, usage.input_tokens + usage.output_tokens, 1)
+    tokens = usage.input_tokens + usage.output_tokens
+    return Amount(usage.cost + usage.guessed_cost, tokens + usage.guessed_tokens, 1)
 
 
 @dataclass(frozen=True)
@@ -149,12 +150,20 @@ class Budget:
                 self._reserved = after
                 return
 
+    def _spend(self, paid: Amount) -> None:
+        while True:
+            before = self._spent
+            after = before.plus(paid)
+            if self._spent is before:  # as above
+                self._spent = after
+                return
+
     def settle(self, reserved: Amount, paid: Amount = Amount(), place: Hashable = None) -> None:
         """A call that had ``reserved`` has ended, and cost ``paid``: nothing where it failed.
         ``place`` is the one it has in the journal."""
         with self._lock:
             self._reserve(Amount().minus(reserved))
-            self._spent = self._spent.plus(paid)
+            self._spend(paid)
 
 
 class Block(Budget):
@@ -261,7 +270,7 @@ def of_step(runtime: Runtime, spec: Spec, execution: int, inputs: dict[str, str]
     with runtime.lock:
         paid = history.paid_towards(this)
     how = "raise its --budget" if spec.kind == "cell" else "raise its budget="
-    spent = Amount(paid.cost, paid.tokens, paid.calls)
+    spent = Amount(paid.cost + paid.guessed_cost, paid.tokens + paid.guessed_tokens, paid.calls)
     return Budget(Limit(usd=spec.budget), f"step {spec.name!r}", how, spent)
 
 

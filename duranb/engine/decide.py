@@ -16,7 +16,7 @@ from duranb.code import mentions, pickled, registered
 from duranb.code.fingerprint import Reach
 from duranb.code.holding import Held
 from duranb.code.interrupts import held_off
-from duranb.code.looking import is_class, module_of
+from duranb.code.looking import is_a, is_class, module_of
 from duranb.engine import sharers, sharing, wanting
 from duranb.engine.cleaning import start_clean
 from duranb.engine.runtime import Runtime
@@ -25,6 +25,7 @@ from duranb.errors import NotRestorable
 from duranb.record.history import History
 from duranb.record.model import ABSENT, BESIDE, CONTESTED, REWOUND, UNTOLD, Execution, Status
 from duranb.state import beside, process, randomness
+from duranb.state.placeholder import Placeholder
 from duranb.state.randomness import OWN, UNSEEDED
 from duranb.values import definitions
 
@@ -121,7 +122,16 @@ def _refused(runtime: Runtime, spec: Spec, found: Inputs) -> NotRestorable | Non
             "are answered from the journal. A plain cell may set it instead; "
             f"--ignore {name} takes it as it is"
         )
-    for name in found.values:
+    seen = found.values if spec.loads is not None else found.values.keys() & spec.reads
+    for name in seen:
+        if is_a(runtime.namespace.live.get(name), Placeholder):
+            kind = runtime.namespace.bindings()[name].type
+            return NotRestorable(
+                f"step {spec.name!r} needs {name!r}, a {kind} that could not be brought back. Run "
+                "All runs the steps again that made it: their calls are answered from the journal. "
+                f"duranb.reconnect({kind!r}) registers how it is brought back; --ignore {name} "
+                "takes it as it is"
+            )
         behind = runtime.namespace.behind(name)
         if behind and behind[0] != spec.name:
             kind = runtime.namespace.bindings()[name].type

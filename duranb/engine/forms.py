@@ -11,6 +11,7 @@ from typing import Any
 from duranb.errors import UsageError
 from duranb.record.question import EDIT, Question
 from duranb.text import answers
+from duranb.text.credentials import learn_fields
 
 _PLAIN = {str: "string", int: "integer", float: "number", bool: "boolean"}
 
@@ -165,9 +166,11 @@ def _jsonable(value: Any, what: str) -> Any:
     from pydantic_core import PydanticSerializationError, to_jsonable_python
 
     try:
-        return to_jsonable_python(value)
+        shown = to_jsonable_python(value)
     except PydanticSerializationError as error:
         raise UsageError(
             f"duranb.ask(): {what} cannot be shown whole to whoever answers ({error}): give it "
             "text, numbers, lists, dictionaries, or a pydantic model"
         ) from None
+    learn_fields(shown, f"{what} of a question,")
+    return shown

@@ -70,11 +70,14 @@ class Limits:
 @dataclass
 class Gate:
     """What the calls to one model (or to all) pass. Times are monotonic seconds. Safe from any
-    thread. The ``clock`` is another one in tests."""
+    thread. The ``clock`` is another one in tests. ``before`` is the gate in whose place it came,
+    with calls that are still on their way; ``replaced``: another one has come in its own."""
 
     name: str
     limits: Limits
     clock: Callable[[], float] = time.monotonic
+    before: Gate | None = None
+    replaced: bool = False
     on_their_way: int = 0
     waiting: int = 0
     answered: int = 0
@@ -83,6 +86,8 @@ class Gate:
     _paused: float = 0.0
     _next: float = 0.0
     _next_tokens: float = 0.0
+    _due: float = 0.0
+    _due_tokens: float = 0.0
     _refusal: float | None = None
     _mark: float = 0.0
     _since: int = 0
@@ -94,39 +99,58 @@ class Gate:
     _answers: deque[float] = field(default_factory=lambda: deque(maxlen=10_000))
     _lock: threading.RLock = field(default_factory=threading.RLock)  # as a budget's
 
-    def enter(self, tokens: int, refuse: Callable[[], None]) -> Flow[float]:
-        """Wait until a call of about so many ``tokens`` may leave; when that was. ``refuse`` raises
-        when nobody waits for it any more."""
+    def enter(self, tokens: int, refuse: Callable[[], None]) -> Flow[float | None]:
+        """Wait until a call of about so many ``tokens`` may leave; when that was. None: it is to
+        pass the gate that has come in the place of this one. ``refuse`` raises when nobody waits
+        for it any more."""
         with self._lock:
             self.waiting += 1
         try:
-            while True:
+            while not self.replaced:
                 leaves = self._slot(tokens)
-                while (left := leaves - self.clock()) > 0:
+                while (left := leaves - self.clock()) > 0 and not self.replaced:
                     refuse()
                     yield Pause(min(left, TICK))
                 refuse()
                 with self._lock:
                     now = self.clock()
                     full = self._is_full
-                    if now >= self._paused and not full:
+                    if now >= self._paused and not full and not self.replaced:
                         self.on_their_way += 1
+                        self._left(now, tokens)
                         return now
                 if full:
                     yield from self._wait_for_room(refuse)
+            return None
         finally:
             with self._lock:
                 self.waiting -= 1
+                if not self.waiting:  # what those took who have given up is nobody's
+                    self._next = min(self._next, self._due)
+                    self._next_tokens = min(self._next_tokens, self._due_tokens)
 
     def _wait_for_room(self, refuse: Callable[[], None]) -> Flow[None]:
-        while self._is_full:
+        while self._is_full and not self.replaced:
             refuse()
             yield Pause(0.005)
 
     @property
+    def in_flight(self) -> int:
+        """Calls on their way, those too that passed the gates before this one."""
+        return self.on_their_way + (self.before.in_flight if self.before is not None else 0)
+
+    @property
     def _is_full(self) -> bool:
         bounds = (self.limits.concurrent, self._window)
-        return any(most is not None and self.on_their_way >= most for most in bounds)
+        return any(most is not None and self.in_flight >= most for most in bounds)
+
+    def _left(self, now: float, tokens: int) -> None:
+        """A call leaves: from when on, at the latest, the next one may."""
+        rate = self._rate(now)
+        self._due = max(self._due, now + (1 / rate if rate is not None else 0.0))
+        if self.limits.tokens_per_minute is not None:
+            took = tokens * 60 / self.limits.tokens_per_minute
+            self._due_tokens = max(self._due_tokens, now) + took
 
     def _slot(self, tokens: int) -> float:
         """When the next call may leave; it is taken to do so."""
@@ -165,7 +189,9 @@ class Gate:
         with self._lock:
             self.on_their_way -= 1
             if self.limits.tokens_per_minute is not None:
-                self._next_tokens += (tokens - estimated) * 60 / self.limits.tokens_per_minute
+                more = (tokens - estimated) * 60 / self.limits.tokens_per_minute
+                self._next_tokens += more
+                self._due_tokens += more
 
     # -- what the server says --------------------------------------------------------------
 
@@ -246,13 +272,17 @@ class Limiter:
     def __init__(self) -> None:
         self.limits = Limits()
         self._gates: dict[str, Gate] = {}
+        self._before: dict[str, Gate] = {}
         self._lock = threading.Lock()
 
     def set(self, limits: Limits) -> None:
-        """Keep to these limits from now on."""
+        """Keep to these limits from now on, also for the calls that wait by now."""
         with self._lock:
             self.limits = limits
-            self._gates.clear()
+            self._before |= self._gates
+            self._gates = {}
+            for gate in self._before.values():
+                gate.replaced = True
 
     def of(self, model: str) -> Gate:
         """The gate that the calls to a model pass."""
@@ -260,7 +290,10 @@ class Limiter:
         with self._lock:
             gate = self._gates.get(name)
             if gate is None:
-                gate = self._gates[name] = Gate(name, self.limits)
+                before = self._before.pop(name, None)
+                if before is not None and not before.in_flight:
+                    before = None
+                gate = self._gates[name] = Gate(name, self.limits, before=before)
             return gate
 
     @property

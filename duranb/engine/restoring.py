@@ -52,6 +52,8 @@ def restore(
     names = namespace.restore(outputs, delete=source.deleted, random=random, step=step)
     unread = {name: failure for name in outputs if (failure := namespace.unread(name))}
     lost = {name: namespace.is_there(name) for name in names if name not in unread}
+    if unset:  # modules that were imported just now may have set it themselves, as they had then
+        unset = runtime.surroundings.restore({n: source.around[n] for n in unset}, spec.name)
     delta = namespace.sync()
     result: object = NOTHING
     if source.result_name:

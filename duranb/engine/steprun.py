@@ -151,7 +151,7 @@ class StepRun:
             told = _full(refused)
             self.runtime.append(
                 e.ExecutionEnded(execution=self.id, status=Status.FAILED, attempts=0, error=told)
-            )
+            ).wait()  # it decides on what the next kernel runs
             raise refused
 
     # -- the loop over attempts ------------------------------------------------------------

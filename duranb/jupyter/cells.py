@@ -357,7 +357,12 @@ class Cells(ast.NodeTransformer):
         settings = Settings(self._settable)
         missing = settings.apply(messages)
         held = len(figures.open_ones())
+        modules = len(sys.modules)
         result, lost, unread, unset = restoring.restore(session.runtime, spec, decision)
+        if (
+            len(sys.modules) != modules
+        ):  # a library sets up its own when it is imported: below these
+            missing = settings.apply(messages)
         self._outputs.replay(messages, self._shell.execution_count - 1, held=held)
         if result is not NOTHING:
             hook = self._shell.displayhook

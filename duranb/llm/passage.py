@@ -4,12 +4,11 @@ pay for it."""
 from __future__ import annotations
 
 import asyncio
-import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import urlsplit
 
 from duranb.engine import budgets
@@ -19,7 +18,7 @@ from duranb.engine.context import StepContext
 from duranb.engine.flows import Blocking, Flow, Pause
 from duranb.engine.limits import Gate, limiter
 from duranb.errors import BudgetExceeded, UsageError
-from duranb.llm import prices
+from duranb.llm import guesses, prices
 from duranb.llm.endpoints import model_asked
 from duranb.llm.identity import Asked
 from duranb.llm.shapes import SHAPES
@@ -40,13 +39,9 @@ LATEST = 200
 USUAL_OUTPUT = 500
 """Tokens that it is expected to have before any was seen."""
 
-IMAGE = 1500
-"""Tokens that something encoded in a request (an image, a file) is taken to be."""
-
 LOOK = 0.03
 """Seconds between two looks at whether a budget has room again."""
 
-_ENCODED = re.compile(rb"[A-Za-z0-9+/=_-]{2000,}")
 _ALLOWANCES = (
     ("x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"),
     ("x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"),
@@ -113,16 +108,23 @@ class Passage:
         """
         if not self._held and (paying := budgets.in_force()):
             yield from self._pay(paying)
-        gate = limiter.of(f"{self._model} at {urlsplit(self._asked.url).netloc}")
-        if gate.limits.tokens_per_minute is not None:
-            expected, _ = self._tokens()
-            self._estimate = expected.input + expected.output
         try:
-            self._sent = yield from gate.enter(self._estimate, self._refuse_if_over)
+            while self._gate is None:
+                yield from self._pass(
+                    limiter.of(f"{self._model} at {urlsplit(self._asked.url).netloc}")
+                )
         except BaseException:
             self.end(None, made=False)
             raise
-        self._gate = gate
+
+    def _pass(self, gate: Gate) -> Flow[None]:
+        """Pass a gate, unless another one comes in its place meanwhile."""
+        if gate.limits.tokens_per_minute is not None:
+            expected, _ = self._tokens()
+            self._estimate = expected.input + expected.output
+        sent = yield from gate.enter(self._estimate, self._refuse_if_over)
+        if sent is not None:
+            self._sent, self._gate = sent, gate
 
     def _refuse_if_over(self) -> None:
         if self._claim.attempt.over:
@@ -202,13 +204,13 @@ class Passage:
     def _tokens(self) -> tuple[Tokens, Tokens]:
         """What the request is expected to take, and the most."""
         content = self._asked.content
-        encoded = _ENCODED.findall(content)
+        encoded = guesses.encoded(content)
         size = len(content) - sum(map(len, encoded))
         with _lock:
             seen = _seen.get(self._model) or _seen.setdefault(self._model, self._recorded())
-            ratio = seen.input / seen.bytes if seen.bytes else 0.25
+            ratio = seen.input / seen.bytes if seen.bytes else 1 / guesses.BYTES
             usual, longest = seen.usual, seen.most
-        images = IMAGE * len(encoded)
+        images = guesses.IMAGE * len(encoded)
         bound = _bound(self._asked.body)
         if self._asked.endpoint is not None and self._asked.endpoint.verb == "embed":
             usual = bound = 0
@@ -226,7 +228,7 @@ class Passage:
         found, runtime = _Seen(), self._step.runtime
         with runtime.lock:
             for call in islice(runtime.history.calls.latest(), LATEST):
-                if call.usage is not None and call.usage.model.startswith(self._model):
+                if _tells(call.usage) and call.usage.model.startswith(self._model):
                     found.answered(call.usage.output_tokens)
         return found
 
@@ -255,17 +257,22 @@ class Passage:
         gate, self._gate = self._gate, None
         if gate is not None:
             gate.left(self._estimate, paid.tokens)
-        if made and usage is not None and self._model in _seen:
+        if made and _tells(usage) and self._model in _seen:
             self._learn(_seen[self._model], usage)
 
     def _learn(self, seen: _Seen, usage: Usage) -> None:
         """Of a model that somebody has wanted to know something of."""
-        encoded = _ENCODED.search(self._asked.content)
+        encoded = guesses.encoded(self._asked.content)
         with _lock:
             seen.answered(usage.output_tokens)
-            if encoded is None:
+            if not encoded:
                 seen.bytes += len(self._asked.content)
                 seen.input += usage.input_tokens
+
+
+def _tells(usage: Usage | None) -> TypeGuard[Usage]:
+    """Whether an answer told how many tokens it had."""
+    return usage is not None and usage.input_tokens + usage.output_tokens > 0
 
 
 def _bound(body: Any) -> int | None:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from duranb.text import secretive
 from duranb.text.credentials import (
     HIDDEN,
     is_secret_field,
@@ -60,13 +61,16 @@ _MAY_HOLD = tuple(
 )
 """In JSON that may have a credential among its fields."""
 
-_URL_MAY_HOLD = re.compile(r"[@?]|/bot\d|/services/T|/webhooks/\d")
+_URL_MAY_HOLD = re.compile(r"[@?;]|/bot\d|/services/T|/webhooks/\d")
 
 _FORM = "application/x-www-form-urlencoded"
 _PART = re.compile(rb'(name="([^"]*)"\r\n(?:[^\r\n]+\r\n)*\r\n)([^\r]*)')
 """A field of a multipart body that is not a file: its head, its name, its value."""
 
 _GRANTED = frozenset({"accesstoken", "idtoken", "refreshtoken"})
+
+_SEARCHED = 1 << 18
+"""Bytes up to which a body that is no JSON is looked through."""
 
 _object = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -88,10 +92,22 @@ def learn(url: str, host: str, headers: Mapping[str, str], content: bytes, body:
         for _, field, value in _PART.findall(content):
             if is_secret_field(field.decode("utf-8", "replace")):
                 KNOWN.learn(value, f"a form sent to {host}")
+            elif len(value) <= _SEARCHED:
+                _learn_text(value, host)
+    elif body is None and len(content) <= _SEARCHED:
+        _learn_text(content, host)
+    if isinstance(body, dict) and isinstance(asked := body.get("query"), str):
+        _learn_text(asked.encode("utf-8", "surrogatepass"), host)  # GraphQL
     may_hold = body is not None and _may_hold(content)
     if may_hold:
         learn_fields(body, f"a request to {host},")
     return is_form or may_hold
+
+
+def _learn_text(content: bytes, host: str) -> None:
+    """Know what XML, lines of JSON and other texts give under names that say so."""
+    for value in secretive.in_text(content.decode("utf-8", "replace")):
+        KNOWN.learn(value, f"a request to {host}")
 
 
 def _may_hold(content: bytes) -> bool:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from duranb.llm import prices, sse
+from duranb.llm import guesses, prices, sse
 from duranb.llm.endpoints import LONGEST_MODEL, Endpoint, model_asked, recognise
 from duranb.llm.exchange import Exchange, decode
 from duranb.llm.shapes import SHAPES, Said, Shape, Tokens
@@ -87,9 +87,15 @@ def _read(
     model = tokens.model[:LONGEST_MODEL] or model_asked(urlsplit(url).path, asked)
     if model != tokens.model:
         tokens = replace(tokens, model=model)
-    cost = prices.cost_of(tokens, url, shape.provider if shape else "", share)
+    provider = shape.provider if shape else ""
+    cost = prices.cost_of(tokens, url, provider, share)
+    said = shape.answered(answer) if shape else []
+    told = _told(said)
+    guessed = Tokens()
     if record(answer).get("status") in _BEGUN:
         cost = 0.0
+    elif shape and not (tokens.input or tokens.output):
+        guessed = guesses.of_exchange(tokens.model, asked, told)
     usage = Usage(
         model=tokens.model,
         input_tokens=tokens.input,
@@ -97,9 +103,9 @@ def _read(
         cached_tokens=tokens.cached,
         cost=cost or 0.0,
         priced=cost is not None,
+        guessed_tokens=guessed.input + guessed.output,
+        guessed_cost=prices.cost_of(guessed, url, provider, share) or 0.0,
     )
-    said = shape.answered(answer) if shape else []
-    told = _told(said)
     masked = KNOWN.masked_text(told)
     if masked is not told:
         kept = _answer(shape, content_type, KNOWN.masked(body))

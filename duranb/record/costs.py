@@ -17,13 +17,16 @@ REJECTED = (CallStatus.REJECTED,)
 
 
 class Sums(msgspec.Struct, gc=False):
-    """Sums over answers of models. ``micros`` is the time they took, in microseconds."""
+    """Sums over answers of models. ``micros`` is the time they took, in microseconds; what is
+    ``guessed`` is for budgets alone."""
 
     calls: int = 0
     tokens: int = 0
     cost: float = 0.0
     unpriced: int = 0
     micros: int = 0
+    guessed_tokens: int = 0
+    guessed_cost: float = 0.0
 
     def add(self, call: Call) -> None:
         """Count one more answer."""
@@ -32,6 +35,8 @@ class Sums(msgspec.Struct, gc=False):
         if call.usage:
             self.tokens += call.usage.input_tokens + call.usage.output_tokens
             self.cost += call.usage.cost
+            self.guessed_tokens += call.usage.guessed_tokens
+            self.guessed_cost += call.usage.guessed_cost
         if call.started:
             self.micros += call.ended - call.started
 
@@ -43,6 +48,8 @@ class Sums(msgspec.Struct, gc=False):
             cost=self.cost + other.cost,
             unpriced=self.unpriced + other.unpriced,
             micros=self.micros + other.micros,
+            guessed_tokens=self.guessed_tokens + other.guessed_tokens,
+            guessed_cost=self.guessed_cost + other.guessed_cost,
         )
 
     def minus(self, part: Sums) -> Sums:
@@ -55,6 +62,8 @@ class Sums(msgspec.Struct, gc=False):
             cost=max(0.0, self.cost - part.cost),
             unpriced=self.unpriced - part.unpriced,
             micros=self.micros - part.micros,
+            guessed_tokens=self.guessed_tokens - part.guessed_tokens,
+            guessed_cost=max(0.0, self.guessed_cost - part.guessed_cost),
         )
 
 

@@ -38,7 +38,11 @@ class Binding(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """What was read from a recorded call. Tokens are counts, ``cost`` is US dollars."""
+    """What was read from a recorded call. Tokens are counts, ``cost`` is US dollars.
+
+    Where the answer did not tell, ``guessed_tokens`` and ``guessed_cost`` are what budgets count in
+    its place; nothing else does.
+    """
 
     model: str = ""
     input_tokens: int = 0
@@ -46,3 +50,5 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
     cached_tokens: int = 0
     cost: float = 0.0
     priced: bool = False
+    guessed_tokens: int = 0
+    guessed_cost: float = 0.0

@@ -45,6 +45,8 @@ def look(name: str, value: object) -> None:
             stack += [(k, v) for k, v in list(items.items()) if type(k) is str]
         elif kind is list or kind is tuple:
             stack += [(called, each) for each in part[:20]]  # type: ignore[index]
+        elif issubclass(kind, tuple) and (fields := _fields(kind)):
+            stack += zip(fields, tuple.__iter__(part), strict=False)  # type: ignore[arg-type]
         elif not issubclass(kind, type) and module_of(kind) != "builtins":
             _reveal(called, part, kind, stack)
 
@@ -71,6 +73,12 @@ def _reveal(name: str, value: Any, kind: Any, stack: list[tuple[str, object]]) -
     if home == "functools" and kind.__name__ == "partial":
         stack += [*value.keywords.items(), *((name, each) for each in value.args)]
     stack += held.items()
+
+
+def _fields(kind: type) -> tuple[str, ...]:
+    """The names of a named tuple's items."""
+    found = next((d["_fields"] for k in mro_of(kind) if "_fields" in (d := dict_of(k))), ())
+    return found if type(found) is tuple and all(type(n) is str for n in found) else ()
 
 
 def _own(value: object) -> dict[str, Any]:

@@ -201,11 +201,16 @@ class Tracking(Followed):
         if not seen.binding.artifact:
             return self._looks_the_same(next(iter(group)), seen)
         try:
-            return self._digest(self._looks.dump(group)) == seen.digest
+            digest = self._digest(self._looks.dump(group))
+            return digest == seen.digest and not self._hides_a_change(digest, group)
         except BaseException as error:  # became unpicklable: it changed
             if not own_failure(error):
                 raise
             return False
+
+    def _hides_a_change(self, digest: str, names: Set[str]) -> bool:
+        """Whether code that ran could have changed a part of these of which nobody can tell."""
+        return unstorable.CLOSED in digest.split(":") and bool(names & self._touched)
 
     def _looks_the_same(self, name: str, seen: Tracked) -> bool:
         """Whether a value that could not be stored is what it was, as far as anybody can see."""
@@ -318,7 +323,8 @@ class Tracking(Followed):
         digest = self._digest(dump)
         before = [self._tracked.get(n) for n in group]
         # Versions do not tell who shares what with whom inside of the group; the bytes do.
-        same = all(
+        hides = self._hides_a_change(digest, group)
+        same = not hides and all(
             b is not None and b.group == group and b.digest == digest and b.binding.artifact
             for b in before
         )
@@ -330,7 +336,7 @@ class Tracking(Followed):
             if same:
                 assert seen is not None
                 binding = seen.binding
-            elif seen is not None and seen.value is value and seen.alone == alone:
+            elif not hides and seen is not None and seen.value is value and seen.alone == alone:
                 # It only shares with something else by now: its content, and so its version, stays.
                 binding = msgspec.structs.replace(seen.binding, artifact=artifact)
             else:

@@ -20,9 +20,10 @@ import xxhash
 
 from duranb.code import identity, looking
 from duranb.code.fingerprint import Uses
-from duranb.code.looking import own_failure
+from duranb.code.looking import is_a, module_of, own_failure
 from duranb.record.events import Binding
 from duranb.state import reconnect
+from duranb.values import native
 from duranb.values.immutable import is_immutable_kind
 
 UNSTORABLE = "unstorable:"
@@ -191,21 +192,39 @@ class _Look:
         try:
             buffer = memoryview(value)  # type: ignore[arg-type]
         except (TypeError, ValueError, BufferError):
-            if not shows and not is_immutable_kind(kind):
-                self._hides = self._hides or _hides(kind)
+            if not is_immutable_kind(kind) and native.hides_state(kind):
+                self._hidden(value)
             return
+        self._hides = self._hides or native.is_address(kind)
         if buffer.contiguous:
             self._open = True
             self._hasher.update(buffer.cast("B") if buffer.nbytes else b"")
 
+    def _hidden(self, value: object) -> None:
+        """What has state that nothing shows: a connection to a database in memory, a solver. Where
+        its type was made in C and can be pickled, that tells it."""
+        kind = type(value)
+        asks = [getattr(kind, name) for name in ("__reduce_ex__", "__reduce__", "__getstate__")]
+        if kind in copyreg.dispatch_table or any(is_a(each, types.FunctionType) for each in asks):
+            return  # the code of whoever wrote it: not run for a look
+        if asks[:2] == _NO_REDUCE:
+            self._hides = True
+        elif module_of(kind) != "itertools":  # which are told to stop being asked
+            self._asked(value)
 
-def _hides(kind: type) -> bool:
-    """Whether objects of a type made in C hold something that nothing shows and pickle cannot ask
-    for: a connection to a database in memory."""
-    asks = kind in copyreg.dispatch_table or any(
-        getattr(kind, name) is not getattr(object, name) for name in ("__reduce_ex__", "__reduce__")
-    )
-    return not asks and kind.__basicsize__ > object.__basicsize__
+    def _asked(self, value: Any) -> None:
+        try:
+            reduced = value.__reduce_ex__(4)
+        except BaseException as error:
+            if not own_failure(error):
+                raise
+            self._hides = True
+            return
+        if type(reduced) is tuple:
+            self._queue += reduced[1:]
+
+
+_NO_REDUCE = [object.__reduce_ex__, object.__reduce__]
 
 
 def _is_plumbing(kind: type) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit, urlunsplit
 
 from duranb.text.known import KNOWN
+from duranb.text.secretive import SECRET_PATH
 
 HIDDEN = "***"
 
@@ -46,16 +47,13 @@ _PARAMETERS = frozenset({"appid", "auth", "code", "key", "sig", "token"})
 _VARIABLE = re.compile(r"^(?!JPY_|JUPYTER|DURANB_).*(KEY|KEY_ID|TOKEN|SECRET|PASSWORD|PASSWD)$")
 """Variables of the environment; Jupyter's own are another one for each kernel."""
 
-_SECRET_PATH = re.compile(r"(/bot\d+:|/services/T\w+/B\w+/|/webhooks/\d+/)[\w-]+")
-"""Where Telegram, Slack and Discord put theirs."""
-
 _URL = re.compile(r"\b[a-zA-Z][\w+.-]*://[^\s'\"<>]+")
 
 
 @functools.lru_cache(maxsize=4096)
 def is_secret_field(name: str) -> bool:
     """Whether a field of this name holds a credential, if it holds a text."""
-    plain = name.lower().replace("-", "").replace("_", "")
+    plain = name.lower().replace("-", "").replace("_", "").rstrip("0123456789")
     return plain == "token" or plain.endswith(_ENDINGS)
 
 
@@ -72,7 +70,7 @@ def is_secret_parameter(name: str) -> bool:
 
 def public_path(path: str) -> str:
     """A URL's path without the credentials that some APIs put there."""
-    return _SECRET_PATH.sub(rf"\g<1>{HIDDEN}", path)
+    return SECRET_PATH.sub(rf"\g<1>{HIDDEN}", path)
 
 
 def public_query(query: str) -> str:
@@ -139,7 +137,7 @@ def learn_url(url: str, said: str) -> None:
     if password:
         pair = f"{unquote(user)}:{unquote(password)}".encode()
         KNOWN.learn(base64.b64encode(pair), f"{said}, in its URL")
-    for found in _SECRET_PATH.finditer(parts.path):
+    for found in SECRET_PATH.finditer(parts.path):
         KNOWN.learn(found.group()[len(found.group(1)) :], f"{said}, in its path")
     learn_query(parts.query, said)
 

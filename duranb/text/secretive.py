@@ -24,8 +24,17 @@ _LOOKS = re.compile(rb"(?=.*[A-Za-z])(?=.*\d)[\w.~+/=:%-]{16,}", re.DOTALL)
 """A token: letters and digits, long, and nothing else."""
 
 _VARIABLE = re.compile(
-    r"(KEY|KEY_ID|TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|PWD|CREDENTIALS?|AUTH)$", re.IGNORECASE
+    r"(KEYS?|KEY_ID|TOKENS?|SECRETS?|PASSWORDS?|PASSWD|PASSPHRASE|PWD|CREDENTIALS?|AUTH"
+    r"|(^|_)(PASS|PAT|JWT|BEARER|COOKIE))(_?\d+)?$",
+    re.IGNORECASE,
 )
+_WITHIN = re.compile(
+    r"(^|_)(KEYS?|TOKENS?|SECRETS?|PASSWORD|PASS|PAT|CREDENTIALS?|JWT|AUTH)_"
+    r"(?!.*(URL|URI|PATH|FILE|DIR|NAME|HOST|ENDPOINT|COLUMN|TYPE)$)",
+    re.IGNORECASE,
+)
+"""In the middle, as in ``API_KEY_PROD``: what looks like a token is one."""
+
 _NO_SECRETS = frozenset({"PWD", "OLDPWD"})
 
 _WITH_PASSWORD = re.compile(r"\b[a-zA-Z][\w+.-]*://([^\s'\"<>/@:]*):([^\s'\"<>/]+)@[^\s'\"<>]+")
@@ -37,6 +46,15 @@ _NAMED = re.compile(
     r"""(?<![\w-])-{0,2}([A-Za-z][\w-]{2,40})["']?(?:\s*[=:]\s*|\s+)["']?([\w.~+/%-]{16,}=*)"""
 )
 """A name and what may be a token: a header, an option of a command, a parameter of a URL."""
+
+_TAGGED = re.compile(r"<(?:[\w-]+:)?([A-Za-z][\w-]{2,40})(?:\s[^<>]*)?>\s*([^<>\s]{8,200})\s*</")
+"""A name and what it has, in XML."""
+
+_USER = re.compile(r"(?:^|\s)(?:-u|--user)[ =]*['\"]?[^\s:'\"]+:([^\s'\"]{8,})")
+"""As options of commands give a user and a password."""
+
+SECRET_PATH = re.compile(r"(/bot\d+:|/services/T\w+/B\w+/|/webhooks/\d+/|(?i:;jsessionid=))[\w.-]+")
+"""Where Telegram, Slack, Discord and servers of Java put theirs, in the path of a URL."""
 
 _STANDS_FOR = re.compile(r"\{[^{}]*\}|\$[({]?\w|%\(\w+\)|^%s$|^<[\w -]+>$|^\*+$|\(.*\)$")
 """In a password of a template, or of code: it is put in later."""
@@ -122,7 +140,7 @@ def forms(value: bytes) -> set[bytes]:
 
 def _says(name: str) -> bool:
     """Whether what a text gives under this name is a credential, if it looks like one."""
-    plain = name.lower().replace("-", "").replace("_", "")
+    plain = name.lower().replace("-", "").replace("_", "").rstrip("0123456789")
     return plain.endswith(_SAYING) or (name.isupper() and _VARIABLE.search(name) is not None)
 
 
@@ -160,9 +178,15 @@ def in_variable(name: str, value: str) -> Iterator[str]:
     """The secrets in a variable of the environment."""
     if name in _NO_SECRETS:
         return
-    if _VARIABLE.search(name):
+    if _VARIABLE.search(name) or (_WITHIN.search(name) and _is_token(value)):
         yield value
     yield from in_text(value)
+
+
+def _is_token(value: str) -> bool:
+    """Whether a value looks like a token, and neither like a path nor like an address."""
+    looks = _LOOKS.fullmatch(value.encode("utf-8", "surrogatepass")) is not None
+    return looks and value[0] not in "/~." and "://" not in value
 
 
 def passwords(text: str) -> Iterator[str]:
@@ -194,6 +218,12 @@ def in_text(text: str) -> Iterator[str]:
     for name, value in _NAMED.findall(text):
         if _says(name) and _LOOKS.fullmatch(value.encode()):
             yield value
+    if "</" in text:
+        yield from (value for name, value in _TAGGED.findall(text) if _says(name))
+    if "-u" in text:
+        yield from (each for each in _USER.findall(text) if not _STANDS_FOR.search(each))
+    for found in SECRET_PATH.finditer(text):
+        yield found.group()[len(found.group(1)) :]
     for start, pattern in FORMATS:
         if start.decode() in text:
             for key in pattern.findall(text.encode("utf-8", "replace")):

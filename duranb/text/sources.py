@@ -12,9 +12,26 @@ from duranb.text.credentials import is_secret_field
 from duranb.text.known import KNOWN, MASK
 
 _GIVEN = re.compile(
-    r"""(?P<name>[\w-]{2,40})["']?\s*\]?\s*[=:]\s*[rbf]?(?P<quote>["'])(?P<value>[^"'\n]{8,})(?P=quote)"""
+    r"""(?x)
+    (?P<name>[\w-]{2,40})["']?\s*\]?\s*(?::\s*[\w.\[\],\ |]{1,40}=|:=|[=:])
+    \s*[rbf]{0,2}(?P<quote>["'])(?P<value>[^"'\n]{8,})(?P=quote)
+    """
 )
 """A text that is given a name: by an assignment, as an argument, in a dict."""
+
+_PAIRED = re.compile(
+    r"""["'](?P<name>[\w-]{2,40})["']\s*,\s*[rb]?(?P<quote>["'])(?P<value>[^"'\n]{8,})(?P=quote)"""
+)
+"""A name and a text, as ``setdefault`` and ``setattr`` are given them."""
+
+_TOLD = re.compile(
+    r"""(?x)
+    (?:\b(?:SecretStr|SecretBytes|secret)\(
+      |(?:\bauth\s*=\s*\(|Auth\()\s*["'][^"'\n]*["']\s*,)  # a user, and a password
+    \s*[rb]?(?P<quote>["'])(?P<value>[^"'\n]{4,})(?P=quote)
+    """
+)
+"""A text that is given to what takes secrets."""
 
 _TEXT = re.compile(
     r"""(?msx)
@@ -39,6 +56,11 @@ def _learn(source: str) -> None:
         if is_secret_field(found["name"]):
             value = _SCHEME.sub("", found["value"], count=1)
             KNOWN.learn(value, f"{found['name']} in the notebook's code")
+    for found in _PAIRED.finditer(source):
+        if is_secret_field(found["name"]):
+            KNOWN.learn(found["value"], f"{found['name']} in the notebook's code", sure=False)
+    for found in _TOLD.finditer(source):
+        KNOWN.learn(found["value"], "the notebook's code")
     for text in _texts(source):
         for value in secretive.in_text(text):
             if "\n" not in value:

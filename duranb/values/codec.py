@@ -447,7 +447,7 @@ def _dump(
         if not (secreted.holds(sink.pieces) or secreted.holds(texts_beside)):
             return Dump(sink.pieces, [b.raw() for b in beside], pickler, value)
         if kind is _Referring:
-            return Dump(sink.pieces, [secreted.masked(b.raw()) for b in beside], pickler, value)
+            return Dump(sink.pieces, secreted.without(beside), pickler, value)
         kind, whole = _Referring, frozenset()
 
 

@@ -30,7 +30,7 @@ from typing import Any
 import cloudpickle.cloudpickle as cloudpickle
 
 from duranb.code.looking import module_of, own
-from duranb.values import closed, ended, held, newborn
+from duranb.values import closed, ended, held, native, newborn
 from duranb.values.target import live_namespace
 
 Reduction = tuple[Any, ...]
@@ -46,6 +46,8 @@ def reduction(obj: Any) -> Reduction | None:
         return importlib.import_module, ("__main__",)  # IPython's is of a class of its own
     if module_of(type(kind)) == "_ctypes" and not getattr(obj, "_b_needsfree_", True):
         raise TypeError("cannot pickle what looks at the memory of another object")
+    if native.is_address(kind) and bytes(obj).strip(b"\0"):
+        raise TypeError("cannot pickle an address in memory")
     if issubclass(kind, asyncio.mixins._LoopBoundMixin):
         return _of_loop(obj)
     return _loop(obj) if issubclass(kind, asyncio.AbstractEventLoop) else None

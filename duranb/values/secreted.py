@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import pickle
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -35,14 +36,19 @@ def holds(pieces: Sequence[Buffer]) -> bool:
 
 def is_text(buffer: memoryview) -> bool:
     """Whether a buffer may hold a text: it is no array of numbers of several bytes each."""
-    return buffer.itemsize == 1 or buffer.format[-1:] in ("s", "w")  # as NumPy calls its texts
+    # As NumPy calls its texts, and its records, in which some may be.
+    return buffer.itemsize == 1 or buffer.format[-1:] in ("s", "w", "}")
 
 
-def masked(buffer: memoryview) -> memoryview:
-    """The same buffer, or a copy in which the secrets are masked."""
-    if not (is_text(buffer) and KNOWN.holds(buffer)):
-        return buffer
-    return memoryview(KNOWN.masked(bytes(buffer)))
+def without(buffers: Sequence[pickle.PickleBuffer]) -> list[memoryview]:
+    """The memory that lies beside a pickle. Raises :class:`pickle.PicklingError` where a secret
+    stands in it: there are no references in memory, and a mask in its place would be another
+    value."""
+    if any(KNOWN.holds(each.raw()) for each in buffers if is_text(memoryview(each))):
+        raise pickle.PicklingError(
+            "a secret stands in memory that several objects share: keep it as a text instead"
+        )
+    return [each.raw() for each in buffers]
 
 
 class Referring(cloudpickle.Pickler):  # type: ignore[misc]
@@ -83,11 +89,36 @@ class Referring(cloudpickle.Pickler):  # type: ignore[misc]
         """Arrays of texts are pickled one text after the other."""
         if views.is_array(type(obj)) and obj.dtype.hasobject:
             return views.reduction(obj, self.windows) or NotImplemented
-        if views.is_array(type(obj)) and obj.dtype.kind in "SU" and obj.base is None:
-            return array_of_texts, (obj.tolist(), obj.dtype.str)
+        if views.is_array(type(obj)) and obj.base is None:
+            if obj.dtype.kind in "SU":
+                return array_of_texts, (obj.tolist(), obj.dtype.str)
+            if KNOWN.holds(obj.tobytes()):
+                return self._array(obj)
         if _is_of_arrow(obj):
             return arrow_of_texts, (obj.to_pylist(), obj.type)
         return super().reduction(obj)
+
+    @staticmethod
+    def _array(array: Any) -> Any:
+        """One whose memory has a secret in it, as what references can be in."""
+        if array.dtype.names:
+            return array_of_records, (array.tolist(), array.dtype)
+        order = "C" if array.flags.c_contiguous else "F"
+        return array_of_memory, (array.tobytes(order), array.dtype, array.shape, order)
+
+
+def array_of_records(rows: Any, dtype: Any) -> Any:
+    """An array of these rows. Raises ValueError where a secret is longer today than its field."""
+    made = importlib.import_module("numpy").array(rows, dtype)
+    if made.tolist() != rows:
+        raise ValueError("a secret that stood in an array of records is longer today")
+    return made
+
+
+def array_of_memory(data: bytes, dtype: Any, shape: tuple[int, ...], order: str) -> Any:
+    """An array with these bytes. Raises ValueError where a secret of today has another length."""
+    made = importlib.import_module("numpy").frombuffer(data, dtype).reshape(shape, order=order)
+    return made.copy(order)  # its own memory, as that one had
 
 
 def array_of_texts(texts: Any, dtype: str) -> Any:

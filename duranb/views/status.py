@@ -153,8 +153,8 @@ def left(history: History) -> list[str]:
     for this in _steps(history):
         budget = this.options.get("budget")
         if budget is not None and this.status is not Status.COMPLETED:
-            spent = history.paid_towards(this).cost
-            rest = money(max(0.0, budget - spent)) or "$0"
+            paid = history.paid_towards(this)
+            rest = money(max(0.0, budget - paid.cost - paid.guessed_cost)) or "$0"
             lines.append(f"{this.step}: {rest} left of its budget of {money(budget) or '$0'}")
     return lines
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from duranb.engine.limits import Gate, Limits
+from duranb.engine.limits import Gate, Limiter, Limits
 from duranb.errors import UsageError
 
 
@@ -135,6 +135,46 @@ def test_a_limit_that_was_set_is_kept_to() -> None:
     few = Simulation(free(), Limits(concurrent=4))
     few.run(16, 200)
     assert few.most == 4
+
+
+def entered(gate: Gate, refuse: Callable[[], None] = lambda: None) -> Generator[Any, None, Any]:
+    """A call on its way through a gate, up to where it first waits."""
+    entering = gate.enter(100, refuse)
+    next(entering, None)
+    return entering
+
+
+def test_what_those_took_who_gave_up_is_free_again() -> None:
+    """A hundred calls wait for their turns, and nobody waits for them any more: the next one leaves
+    as soon as the rate lets it."""
+    simulation = Simulation(
+        Server(), Limits(requests_per_minute=60, tokens_per_minute=6000, concurrent=1000)
+    )
+    gate = simulation.gate
+    waiting = [entered(gate) for _ in range(101)]
+    assert gate.on_their_way == 1 and gate._slot(100) > 100
+    for each in waiting:
+        each.close()
+    assert 0.9 <= gate._slot(100) <= 1.0
+
+
+def test_calls_that_wait_keep_to_the_limits_that_are_set_meanwhile() -> None:
+    """They need not wait for what no longer holds; calls on their way count in the new limits."""
+    limiter = Limiter()
+    limiter.set(Limits(requests_per_minute=1))
+    gate = limiter.of("model")
+    first, second = entered(gate), entered(gate)
+    assert gate.on_their_way == 1 and gate.waiting == 1
+    limiter.set(Limits(concurrent=1))
+    with pytest.raises(StopIteration) as ended:
+        next(second)
+    assert ended.value.value is None, "it passes the new gate"
+    again = limiter.of("model")
+    third = entered(again)
+    assert again.waiting == 1 and again.in_flight == 1
+    gate.left(100, 100)
+    assert not [*third] and again.on_their_way == 1
+    first.close()
 
 
 def test_a_single_refusal_does_not_slow_down() -> None:

@@ -40,6 +40,9 @@ VALUES: dict[str, str] = {
     "an array": "import numpy as np\nvalue = np.array([SECRET] + list('abcd') * 25, object)",
     "an array of texts": "import numpy as np\nvalue = np.array([SECRET, 'x'] * 40)",
     "an array of bytes": "import numpy as np\nvalue = np.array([SECRET.encode(), b'x'] * 40)",
+    "an array of records": (
+        "import numpy as np\nvalue = np.array([(SECRET, 1)] * 9, [('key', 'U60'), ('n', 'i4')])"
+    ),
     "a frame": "import pandas as pd\nvalue = pd.DataFrame({'key': [SECRET, 'x'] * 40})",
     "text": "value = 'x' * 70000 + SECRET + 'y' * 70000",
 }
@@ -115,6 +118,29 @@ def test_texts_of_arrow_with_a_secret_come_back_whole(secret: str) -> None:
     world.start()
     world.cell("step", source)
     assert world.reason == "" and world.live["value"].equals(before)
+
+
+def test_bytes_in_an_array_come_back_as_they_were_or_are_named(secret: str) -> None:
+    """What an array has in its memory is not changed in silence: it is whole after a restart, and
+    memory that several variables share, in which no reference can be, is named as not stored."""
+    world = World()
+    source = (
+        "import os, numpy as np\nwhole = np.array([*b'x' * 70, *os.environ['CANARY_KEY'].encode()],"
+        " 'u1').reshape(1, -1, order='F')\nshared = np.array([*os.environ['CANARY_KEY'].encode()],"
+        " 'u1')\nview = shared[3:]"
+    )
+    world.cell("step", source)
+    assert secret.encode()[:12] not in stored(world)
+    before = world.live["whole"].tolist()
+    world.start()
+    world.cell("step", source)
+    assert world.reason == "" and world.live["whole"].tolist() == before
+    for name in ("shared", "view"):
+        if isinstance(world.live.get(name), np.ndarray):
+            found = bytes(world.live[name])
+            assert secret.encode().endswith(found[-10:]), found
+        else:
+            assert any(name in told for told in world.notices), world.notices
 
 
 def test_a_secret_that_was_changed_is_put_in_as_it_is_today(

@@ -166,6 +166,19 @@ ON_THE_WIRE = {
     "embedding": (
         CLIENT + "client_N.embeddings.create(model='text-embedding-3-small', input=[read(N)])"
     ),
+    "XML": POST.replace("json={}", "data=f'<a:login><password>{read(N)}</password></a:login>'")
+    + ")\nprint(read(N))",
+    "lines of JSON": POST.replace("json={}", "data='{}\\n' + json.dumps({'password': read(N)})")
+    + ")\nkept_N = read(N)",
+    "part in JSON": POST.replace(
+        "json={}", "files={'meta': (None, json.dumps({'api_key': read(N)}), 'application/json')}"
+    )
+    + ")\nprint(read(N))",
+    "GraphQL's own": POST.replace(
+        "{}", "{'query': 'mutation { login(password: \"' + read(N) + '\") }'}"
+    )
+    + ")\nkept_N = read(N)",
+    "session in the path": "requests.get(f'{URL}/v1/models;jsessionid={read(N)}')\nprint(read(N))",
     "refusal": POST + "headers={'x-api-key': read(N)})\nraise ValueError(f'{read(N)} is no good')",
     "no server": (
         "try:\n    requests.get('http://bob:' + read(N) + '@127.0.0.1:9/x')\n"
@@ -178,6 +191,8 @@ PASSED_ON = {
     "partial": "kept_N = functools.partial(print, sent(N), end=sent(N))",
     "frame": "kept_N = pd.DataFrame({'key': [sent(N), 'other'] * 40})\nkept_N",
     "text array": "kept_N = np.array([sent(N), 'other'] * 400)\nkept_N",
+    "records": "kept_N = np.array([(sent(N), 1)], [('key', 'U40'), ('n', 'i4')])",
+    "numbers": "kept_N = np.array([*sent(N).encode()] * 9, 'u1')\nview_N = kept_N[3:]",
     "byte array": "kept_N = np.array([sent(N).encode(), b'other'] * 400)",
     "bytes": "kept_N = [sent(N).encode(), bytearray(sent(N).encode())]",
     "wide": "kept_N = [sent(N).encode('utf-16'), sent(N).encode('utf-32-be')]",
@@ -266,6 +281,12 @@ FOUND = {
     "step": f"kept_N = signed('x', {TOKEN})",
     "MCP": f"kept_N = await call('.', {{'city': {TOKEN}}})",
     "set here": "os.environ['NEW_N_SECRET'] = read(N)\nprint(read(N))",
+    "set for one stage": "os.environ['NEW_N_API_KEY_PROD'] = read(N)\nprint(read(N))",
+    "set by number": "os.environ['NEW_API_KEYS_N'] = read(N)\nkept_N = [read(N)]",
+    "webhook": (
+        "os.environ['HOOK_N'] = 'https://hooks.slack.com/services/T01/B02/' + read(N)\n"
+        "print(read(N))"
+    ),
     "set by magic": "%env NEWER_N_TOKEN LITERAL\nprint('LITERAL')",
     "child's environment": (
         "kept_N = subprocess.run(['sh', '-c', 'echo $TOOL_API_KEY'], capture_output=True, "
@@ -285,6 +306,13 @@ FOUND = {
     "proxies": "kept_N = {'https': f'http://bob:{read(N)}@proxy:3128'}",
     "name": "api_key = read(N)\nkept_N = [api_key]",
     "named item": "kept_N = {'db': {'password': read(N)}}\nprint(kept_N)",
+    "numbered name": "password_N = read(N)\nkept_N = [password_N]\nprint(password_N)",
+    "named tuple": (
+        "kept_N = collections.namedtuple('Pair_N', 'user password')('bob', read(N))\nprint(kept_N)"
+    ),
+    "default of a question": (
+        "kept_N = duranb.ask('Who?', Account, default={'user': 'bob', 'password': read(N)})"
+    ),
     "told": "kept_N = [duranb.secret(read(N))]",
     "code": "client_N = openai.OpenAI(base_url=URL, api_key='LITERAL')\nprint('LITERAL')",
     "bearer in code": POST + "headers={'Authorization': 'Bearer LITERAL'})\nprint('LITERAL')",
@@ -296,6 +324,13 @@ FOUND = {
     "shell in code": "!echo -H 'Authorization: Bearer LITERAL'",
     "option in code": "!echo --password LITERAL --api-key=LITERAL",
     "comment": "# password: 'LITERAL'\nkept_N = 1",
+    "pair in code": "kept_N = {}\nkept_N.setdefault('api_key', 'LITERAL')\nprint('LITERAL')",
+    "user in code": POST + "auth=('bob', 'LITERAL'))\nprint('LITERAL')",
+    "secret in code": "kept_N = SecretStr('LITERAL')\nprint('LITERAL')",
+    "told in code": "kept_N = duranb.secret('LITERAL')",
+    "annotated in code": "password_N: str = 'LITERAL'\nprint(password_N)",
+    "walrus in code": "if (api_key_N := 'LITERAL'): print(api_key_N)",
+    "user of a command": "!echo curl -u bob:LITERAL http://x",
     "SQL in code": "kept_N = \"CREATE USER bob PASSWORD 'LITERAL'\"",
 }
 """In the environment, a client, a name, the code."""

@@ -10,14 +10,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2
+import openai
 import pytest
 
 import duranb
+from duranb.engine.budgets import Amount, Budget, Limit
 from duranb.engine.limits import limiter
 from duranb.errors import BudgetExceeded, UsageError
 from duranb.llm import passage
 from duranb.text import waits
-from tests.servers.process import LimitedServer
+from tests.servers.process import CountingServer, LimitedServer
 from tests.servers.steps import Notebook
 
 
@@ -98,6 +100,45 @@ def test_a_model_without_a_price_has_no_budget_in_dollars(
     with notebook.step(), pytest.raises(BudgetExceeded), duranb.budget(calls=2):
         [ask(n) for n in range(5)]
     assert limited.stats["answered"] == 2
+
+
+@pytest.mark.parametrize("limit", [{"usd": 0.001}, {"tokens": 2000}])
+def test_a_budget_holds_for_streams_that_tell_nothing_of_their_tokens(
+    notebook: Notebook, server: CountingServer, client: openai.OpenAI, limit: dict[str, Any]
+) -> None:
+    """What they took is guessed, for the budget alone: their cost is shown as not known. Another
+    process, which is answered from the journal, gets as far."""
+
+    def ask(number: int) -> None:
+        messages: Any = [{"role": "user", "content": f"Say something of {number}"}]
+        for _ in client.chat.completions.create(
+            model="gpt-4o-mini", messages=messages, max_tokens=50, stream=True
+        ):
+            pass
+
+    for _ in range(2):
+        with notebook.step(), pytest.raises(BudgetExceeded), duranb.budget(**limit):
+            [ask(number) for number in range(300)]
+        made = server.count
+        assert 10 < made < 200 and len(notebook.calls()) == made
+        assert spent(notebook) == 0 and all(call.unpriced for call in notebook.calls())
+        notebook.reopen()
+    assert server.count == made
+
+
+def test_a_call_that_ends_while_another_one_does_is_paid_for() -> None:
+    """The garbage collector ends calls at any moment, in the middle of a sum too."""
+
+    class Collected(Amount):
+        def plus(self, other: Amount) -> Amount:
+            if paid:
+                budget.settle(paid.pop(), Amount(calls=1))
+            return Amount.plus(self, other)
+
+    paid = [Amount()]
+    budget = Budget(Limit(calls=2), "this block", "", Collected())
+    budget.settle(Amount(), Amount(calls=1))
+    assert budget.spent.calls == 2
 
 
 def test_a_refusal_holds_back_all_calls_of_its_model(
