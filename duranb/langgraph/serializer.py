@@ -37,11 +37,13 @@ class Serializer(SerializerProtocol):
     """For any of LangGraph's checkpointers: ``saver.serde = duranb.langgraph.Serializer()``.
 
     Workers that share a checkpointer's database share the user's key (``DURANB_KEY``). ``inner``
-    is for LangGraph's own things, and for what was written before.
+    is for what is plain JSON, and has no seal: it makes no objects, because LangGraph's own would
+    call whatever a database names. ``Serializer(JsonPlusSerializer())`` also loads what LangGraph
+    wrote before into a database that is yours.
     """
 
     def __init__(self, inner: SerializerProtocol | None = None) -> None:
-        self.inner = inner or JsonPlusSerializer()
+        self.inner = inner or _Plain()
         self._key = keys.derived(keys.user_key(), "langgraph")
 
     def dumps_typed(self, obj: Any) -> tuple[str, bytes]:
@@ -70,6 +72,33 @@ class Serializer(SerializerProtocol):
     def _seal(self, data: bytes) -> bytes:
         digest: bytes = blake3.blake3(data, key=self._key).digest()
         return digest
+
+
+class _Plain(SerializerProtocol):
+    """LangGraph's own for what is plain JSON. It makes no objects of what has no seal."""
+
+    def __init__(self) -> None:
+        self._writes = JsonPlusSerializer()
+
+    def dumps_typed(self, obj: Any) -> tuple[str, bytes]:
+        """What LangGraph's own gives."""
+        return self._writes.dumps_typed(obj)
+
+    def loads_typed(self, data: tuple[str, bytes]) -> Any:
+        """The value. Raises :class:`Untrusted` where it has objects in it."""
+        objects: list[int] = []  # what raises in the hook is lost on the way
+
+        def note(code: int, content: bytes) -> None:
+            objects.append(code)
+
+        value = JsonPlusSerializer(__unpack_ext_hook__=note).loads_typed(data)
+        if objects:
+            raise Untrusted(
+                "a checkpoint of LangGraph's has an object in it that is not sealed: anybody may "
+                "have written it, and it is not loaded. Where the database is yours, and was "
+                "written before it had duranb's serializer: Serializer(JsonPlusSerializer())"
+            )
+        return value
 
 
 class _Kept:

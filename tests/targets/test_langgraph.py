@@ -14,13 +14,16 @@ import subprocess
 import sys
 import types
 from collections.abc import Collection, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 pytest.importorskip("langgraph.graph", reason="needs duranb[langgraph]")
+import ormsgpack
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.checkpoint.serde.jsonplus import EXT_CONSTRUCTOR_SINGLE_ARG, JsonPlusSerializer
 from langgraph.types import Command
 
 import duranb
@@ -189,6 +192,22 @@ def test_bytes_of_somebody_else_are_not_loaded(
     monkeypatch.setenv("DURANB_KEY", "ab" * 32)
     with pytest.raises(Untrusted, match="DURANB_KEY"):
         Serializer().loads_typed((kind, data))
+
+
+def test_objects_without_a_seal_are_not_made(tmp_path: Path) -> None:
+    """LangGraph's own would call what a database names; it still does for a database of one's own
+    that it wrote before."""
+    made = tmp_path / "made"
+    called = ormsgpack.packb(("os", "mkdir", str(made)))
+    data = "msgpack", ormsgpack.packb({"x": ormsgpack.Ext(EXT_CONSTRUCTOR_SINGLE_ARG, called)})
+    with pytest.raises(Untrusted, match="not sealed"):
+        Serializer().loads_typed(data)
+    assert not made.exists()
+    before = JsonPlusSerializer().dumps_typed({"at": datetime(2026, 1, 1, tzinfo=UTC)})
+    with pytest.raises(Untrusted):
+        Serializer().loads_typed(before)
+    own = Serializer(JsonPlusSerializer())
+    assert own.loads_typed(before) == {"at": datetime(2026, 1, 1, tzinfo=UTC)}
 
 
 SAMPLE = [
