@@ -25,6 +25,7 @@ from duranb.errors import NotRestorable
 from duranb.record.history import History
 from duranb.record.model import ABSENT, BESIDE, CONTESTED, REWOUND, UNTOLD, Execution, Status
 from duranb.state import beside, process, randomness
+from duranb.state.commanded import name_of
 from duranb.state.placeholder import Placeholder
 from duranb.state.randomness import OWN, UNSEEDED
 from duranb.values import definitions
@@ -310,6 +311,10 @@ def touched(
     if spec.mentions.annotates:
         found.mentions.add(process.ANNOTATIONS)
     reads = found.reads | {f"${n}" for n in found.environment} | process.used(found.mentions)
+    commanded, live = runtime.surroundings.commanded, runtime.namespace.live
+    values = [*(live.get(n) for n in names), *reach.met]
+    told = commanded.used(values, spec.mentions.imports) - commanded.tops(spec.commands)
+    reads |= set(map(name_of, told))
     found.reads = {n for n in reads - found.first if not is_ignored(n, spec.ignore)}
     return found
 

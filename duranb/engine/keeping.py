@@ -182,6 +182,7 @@ class CellState:
 
     def commit(self, snapshot: int) -> None:
         self._runtime.at = snapshot
+        self._runtime.surroundings.commanded.note(self._spec.commands)
 
     def release(self) -> None:
         self._mark = Mark({}, {})  # what the cell let go of is gone now: weak references tell

@@ -8,6 +8,7 @@ from typing import Any
 import blake3
 import msgspec
 
+from duranb.code.commands import Command
 from duranb.code.mentions import NONE, Mentions
 from duranb.engine.retry import Policy
 
@@ -23,7 +24,8 @@ class Spec:
     says that nobody can tell what the body reads: ``exec``,
     ``globals()``, an unknown magic. ``seeds`` are its calls that may seed a random generator
     (:mod:`duranb.state.seeding`), ``mentions`` the attributes and the variables of the environment
-    that its body names.
+    that its body names, ``commands`` its statements that tell a library something
+    (:mod:`duranb.code.commands`).
     """
 
     name: str
@@ -50,6 +52,7 @@ class Spec:
     cell: str = ""
     seeds: tuple[tuple[str, ...], ...] = ()
     mentions: Mentions = NONE
+    commands: tuple[Command, ...] = ()
 
     def recorded_options(self) -> dict[str, Any]:
         """The options as the history keeps them, defaults left out."""

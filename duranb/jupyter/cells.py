@@ -19,8 +19,9 @@ from typing import Any
 
 from IPython.core.displayhook import DisplayHook
 from IPython.core.error import InputRejected
+from IPython.utils.capture import capture_output
 
-from duranb.code import dataflow, fingerprint, mentions
+from duranb.code import commands, dataflow, fingerprint, mentions
 from duranb.code.deep import deeply
 from duranb.code.interrupts import held_off
 from duranb.engine import imported, plain, restoring, saga
@@ -167,6 +168,7 @@ class Cells(ast.NodeTransformer):
         self._named: dict[str, str] = {}
         self.ran_before: list[plain.Code] = []
         self.mentioned_before: set[mentions.Chain] = set()
+        self.told_before: list[commands.Command] = []
         """What ran before there was a store."""
         self.is_duplicate: Callable[[str, str], bool] = lambda name, cell: False
         instrument.install()
@@ -336,6 +338,7 @@ class Cells(ast.NodeTransformer):
             cell=cell.id,
             seeds=plain.seeds_of(tree),
             mentions=mentions.of_cell(tree),
+            commands=commands.of_cell(tree),
         )
 
     def _check_name(self, name: str, cell: Cell) -> None:
@@ -353,16 +356,14 @@ class Cells(ast.NodeTransformer):
         source = decision.restore
         assert source is not None
         messages = restoring.messages_of(session.runtime, source)
-        # First of all: its values may need modules that lie where it has put into sys.path.
         settings = Settings(self._settable)
-        missing = settings.apply(messages)
+        settings.prepare(messages)
         held = len(figures.open_ones())
-        modules = len(sys.modules)
         result, lost, unread, unset = restoring.restore(session.runtime, spec, decision)
-        if (
-            len(sys.modules) != modules
-        ):  # a library sets up its own when it is imported: below these
-            missing = settings.apply(messages)
+        missing = settings.apply(messages)
+        if spec.commands:
+            with capture_output():  # what they show was recorded
+                missing += session.runtime.surroundings.commanded.again(spec.commands)
         self._outputs.replay(messages, self._shell.execution_count - 1, held=held)
         if result is not NOTHING:
             hook = self._shell.displayhook
@@ -408,12 +409,14 @@ class Cells(ast.NodeTransformer):
         if session is None:
             self.ran_before.append(code)
             self.mentioned_before |= mentions.of_cell(tree).chains
+            self.told_before += commands.of_cell(tree)
             return
         if isinstance(error, NotRestorable):
             session.runtime.wanted |= code.loads or set()
         session.runtime.namespace.touched(code.loads, code)
         session.runtime.namespace.note_rebinds()
         session.runtime.surroundings.note_given(mentions.of_cell(tree).chains)
+        session.runtime.surroundings.commanded.note(commands.of_cell(tree))
         modules = session.runtime.namespace.uses.modules
         modules.patched = self._patched
         modules.loaded(dataflow.analyse(tree).imports)

@@ -146,6 +146,7 @@ class Extension:
                 self._check = SelfCheck(self.session.runtime, self.session.store_path)
             self.session.runtime.namespace.touched(None, *self._cells.ran_before)
             self.session.runtime.surroundings.note_given(self._cells.mentioned_before)
+            self.session.runtime.surroundings.commanded.note(self._cells.told_before)
             for found in (self.session.store.damage, foreign):
                 if found:
                     notice(self._outputs, found)

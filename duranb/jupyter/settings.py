@@ -23,6 +23,8 @@ SETTINGS = "settings"
 """The type under which they are kept among a step's outputs."""
 
 
+_EARLY = ("sys.path", "folder", "warnings")
+
 _SHOWS = {
     "matplotlib": frozenset({"image/png", "image/svg+xml", "image/jpeg", "application/pdf"}),
     "pandas": frozenset({"text/html"}),
@@ -110,8 +112,18 @@ class Settings:
         here = [name for name in _SHOWS if self._read(name) is not None]
         return [name for name in here if self._told(name, messages) != under.get(name, "")]
 
+    def prepare(self, messages: list[dict[str, Any]]) -> None:
+        """Set again what the modules are found by that a step's values need, and what these may
+        warn of when they are imported."""
+        for message in messages:
+            if message["type"] == SETTINGS:
+                changes = message["content"]["changes"]
+                early = {name: changes[name] for name in _EARLY if name in changes}
+                self._apply({"changes": early, "lost": []})
+
     def apply(self, messages: list[dict[str, Any]]) -> list[str]:
-        """Set again what a step had changed; phrases about what is not."""
+        """Set again what a step had changed, once its modules are loaded, each of which sets up
+        its own then; phrases about what is not."""
         for message in messages:
             if message["type"] == SETTINGS:
                 return self._apply(message["content"])

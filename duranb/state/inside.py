@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from duranb.code.looking import full_name
+from duranb.state.placeholder import Placeholder
 from duranb.values import contents
 from duranb.values.definitions import content
 
@@ -30,6 +31,8 @@ class Called:
         contents.refill(alive.__dict__, self.attributes.items())
         alive.__defaults__, alive.__kwdefaults__ = self.defaults, self.by_name
         for variable, held in zip(alive.__closure__ or (), self.variables, strict=True):
+            if held and type(held[0]) is Placeholder:
+                continue  # what could not be brought back is still there in this one
             if held:
                 variable.cell_contents = held[0]
             elif content(variable):

@@ -37,9 +37,10 @@ from duranb.code.moving import steady
 from duranb.errors import StoreError
 from duranb.record.events import Binding
 from duranb.record.model import ABSENT, Execution
-from duranb.state import process
+from duranb.state import commanded, process
 from duranb.state.alive import give, is_open
 from duranb.state.capture import told
+from duranb.state.commanded import Commanded
 from duranb.state.namespace import Namespace
 from duranb.state.previews import type_name
 from duranb.state.unstorable import look
@@ -103,6 +104,7 @@ class Surroundings:
         self._assumed: dict[str, _Assumed] = {}
         self._first: dict[str, object] = {}
         self._process = process.Process(namespace.uses.modules.root)
+        self.commanded = Commanded(namespace.live, namespace.version)
 
     # -- asking ----------------------------------------------------------------------------
 
@@ -147,6 +149,8 @@ class Surroundings:
     def _actual(self, name: str) -> str:
         if name in process.NAMES:
             return self._process.version(name)
+        if package := self.commanded.package(name):
+            return self.commanded.version(package)
         if name.startswith("$"):
             return _of_variable(name[1:], os.environ.get(name[1:]))
         value = value_of(name)
@@ -163,6 +167,8 @@ class Surroundings:
         """The version that a variable has when its module is imported, as far as its code says."""
         if name in process.NAMES:
             return process.FIRST
+        if self.commanded.package(name):
+            return commanded.FIRST
         if name.startswith("$"):
             return UNTOLD
         value = self._literal(name)

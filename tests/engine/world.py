@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import duranb
-from duranb.code import dataflow, fingerprint, mentions
+from duranb.code import commands, dataflow, fingerprint, mentions
 from duranb.code.fingerprint import Uses
 from duranb.engine import context, flows, restoring, saga
 from duranb.engine.decide import decide
@@ -134,6 +134,7 @@ class World:
         exec(compile(tree, "<cell>", "exec", dont_inherit=True), self.live)
         self.runtime.namespace.touched(None)
         self.runtime.surroundings.note_given(mentions.of_cell(tree).chains)
+        self.runtime.surroundings.commanded.note(commands.of_cell(tree))
 
     def cell(self, line: str, source: str) -> Any:
         """Run a durable cell with this first line (after ``%%durable``), as a kernel would; the
@@ -149,6 +150,7 @@ class World:
         self.reason = decision.reason
         if decision.restore is not None:
             result, *self.lost = restoring.restore(self.runtime, spec, decision)
+            self.lost[2] += self.runtime.surroundings.commanded.again(spec.commands)
             return result
         cell = Cell(self, tree)
         state = CellState(self.runtime, spec, decision, {})
@@ -191,6 +193,7 @@ class World:
             fresh=options.fresh,
             seeds=seeding.calls(tree),
             mentions=mentions.of_cell(tree),
+            commands=commands.of_cell(tree),
         )
 
     def last(self, step: str) -> Execution:

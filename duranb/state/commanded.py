@@ -1,0 +1,174 @@
+"""What libraries were told in this process by statements of cells, and are told again on restore.
+
+``torch.set_default_dtype(torch.float64)`` leaves no value behind: see :mod:`duranb.code.commands`.
+A step that is restored has its own statements of that kind done again where they do not hold. To
+the steps that use a library, what it was told is a part of what they are given.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import types
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import blake3
+
+from duranb.code.commands import Command
+from duranb.code.looking import is_a, is_class, module_of, mro_of, own_failure
+from duranb.code.mentions import Chain
+from duranb.values import held
+
+FIRST = "as at first"
+"""The version of what a library was told while it was told nothing."""
+
+_WHAT = re.compile("what (.*) was told")
+
+_KEPT_OTHERWISE = frozenset(sys.stdlib_module_names) | {
+    *("matplotlib", "pandas", "seaborn", "sklearn", "xarray", "sympy", "IPython", "ipykernel"),
+    *("ipywidgets", "traitlets", "duranb", "pytest"),
+}
+"""Packages whose settings are looked at themselves (:mod:`duranb.jupyter.settable`)."""
+
+
+def name_of(package: str) -> str:
+    """How what a package was told is called among what a step is given."""
+    return f"what {package} was told"
+
+
+@dataclass(frozen=True)
+class _Told:
+    """A statement that was carried out: the ``version`` of it, with what it was given, once that is
+    known; ``given`` are those very objects."""
+
+    command: Command
+    given: Mapping[str, object]
+    version: str = ""
+
+
+class Commanded:
+    """What each library was told; ``version`` gives that of a variable."""
+
+    def __init__(self, live: Mapping[str, Any], version: Callable[[str], str]) -> None:
+        self._live = live
+        self._version = version
+        self._told: dict[str, dict[str, _Told]] = {}
+
+    @staticmethod
+    def package(name: str) -> str:
+        """The package whose commands a name means (:func:`name_of`); empty for another name."""
+        found = _WHAT.fullmatch(name)
+        return found[1] if found else ""
+
+    def note(self, commands: Iterable[Command]) -> None:
+        """Statements were carried out."""
+        for command in commands:
+            if package := self._package(command):
+                given = {n: self._live[n] for n in command.names if self._is_variable(n)}
+                self._told.setdefault(package, {})[command.key] = _Told(command, given)
+
+    def _is_variable(self, name: str) -> bool:
+        found = self._live.get(name)
+        return name in self._live and not (is_a(found, types.ModuleType) or is_class(found))
+
+    def tops(self, commands: Iterable[Command]) -> set[str]:
+        """The packages that statements tell something."""
+        return set(filter(None, map(self._package, commands)))
+
+    def version(self, package: str) -> str:
+        """That of all that a package was told."""
+        told = self._told.get(package)
+        if not told:
+            return FIRST
+        parts = sorted(self._settled(package, key).version for key in told)
+        return blake3.blake3("\n".join(parts).encode()).hexdigest(8)
+
+    def _settled(self, package: str, key: str) -> _Told:
+        """One with its version: of what it was given as that was when it was first asked for, since
+        what a library holds changes as it works."""
+        found = self._told[package][key]
+        if not found.version:
+            given = (f"{n} {self._version(n)}" for n in sorted(found.given))
+            version = "\n".join([found.command.source, *given])
+            found = _Told(found.command, found.given, version)
+            self._told[package][key] = found
+        return found
+
+    def again(self, commands: Iterable[Command]) -> list[str]:
+        """Carry out once more those statements that do not hold now, in the namespace; what failed,
+        with why."""
+        failed = []
+        for command in commands:
+            package = self._package(command)
+            if package and not self._holds(package, command):
+                try:
+                    exec(compile(command.source, "<told again>", "exec"), self._live)  # type: ignore[arg-type]
+                except BaseException as error:  # of any kind: it is the library's own code
+                    if not own_failure(error):
+                        raise
+                    failed.append(f"{'.'.join(command.chain)} ({type(error).__name__}: {error})")
+                else:
+                    self.note([command])
+        return failed
+
+    def _holds(self, package: str, command: Command) -> bool:
+        told = self._told.get(package, {}).get(command.key)
+        return (
+            told is not None
+            and told.command == command
+            and all(self._live.get(n) is value for n, value in told.given.items())
+        )
+
+    # -- whose it is -----------------------------------------------------------------------
+
+    def _package(self, command: Command) -> str:
+        """The package that a statement tells something; empty where that is none, or its settings
+        are kept otherwise."""
+        if any(not self._home(chain) for chain in command.calls):
+            return ""
+        top = self._home(command.chain).partition(".")[0]
+        if not top or top in _KEPT_OTHERWISE:
+            return ""
+        if top == "numpy" and not command.chain[-1].startswith("seterr"):
+            return ""  # the others are kept otherwise
+        return "" if command.key.endswith(" =") and self._is_of_module(command.chain) else top
+
+    def _home(self, chain: Chain) -> str:
+        """The module that what a chain begins with is from, if that is an installed one."""
+        root = self._live.get(chain[0]) if chain else None
+        if is_a(root, types.ModuleType):
+            home = str(vars(root).get("__name__"))
+        elif is_class(root):
+            home = module_of(root)
+        elif is_a(root, types.FunctionType, types.BuiltinFunctionType, types.MethodType):
+            home = str(getattr(root, "__module__", ""))
+        else:
+            home = (held.place(root) or ("",))[0]
+        return home if home and held.installed(home) else ""
+
+    def _is_of_module(self, chain: Chain) -> bool:
+        """Whether the last of a chain is a variable of a module or class: those are looked at."""
+        at: Any = self._live.get(chain[0])
+        for name in chain[1:-1]:
+            at = getattr(at, name, None)
+        return is_a(at, types.ModuleType) or is_class(at)
+
+    def used(self, values: Iterable[object], modules: Iterable[str]) -> set[str]:
+        """Of the packages that were told something, those that code uses which has these values and
+        imports these modules."""
+        found = {name.partition(".")[0] for name in modules}
+        for value in values if self._told else ():
+            found.update(top.partition(".")[0] for top in _modules(value))
+        return found & self._told.keys()
+
+
+def _modules(value: object) -> Iterator[str]:
+    if is_a(value, types.ModuleType):
+        yield str(vars(value).get("__name__"))
+    elif is_a(value, types.FunctionType, types.BuiltinFunctionType):
+        yield str(getattr(value, "__module__", ""))
+    else:
+        for kind in mro_of(value if is_class(value) else type(value)):
+            yield module_of(kind)

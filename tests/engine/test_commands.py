@@ -1,0 +1,201 @@
+"""What cells tell libraries by statements of their own: nothing that could be stored."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from duranb.code import commands
+from tests.engine.world import World
+
+LIBRARY = """
+def _hidden():
+    state = {"mode": "plain", "given": None, "told": 0}
+
+    def set_mode(mode, strict=False):
+        if mode == "none":
+            raise ValueError("there is no such mode")
+        state["mode"] = mode
+        state["told"] += 1
+
+    def configure(given):
+        state["given"] = given
+
+    return set_mode, configure, lambda: state["mode"], lambda: state["given"], lambda: state["told"]
+
+set_mode, configure, mode, given, told = _hidden()
+
+class Options:
+    __slots__ = ("_width",)
+
+    def __init__(self): self._width = 80
+
+    @property
+    def width(self): return self._width
+
+    @width.setter
+    def width(self, value): self._width = value
+
+options = Options()
+"""
+
+
+@pytest.fixture
+def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., World]]:
+    """Begins a notebook that may import a library, or its next life."""
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/library_that_hides.py").write_text(LIBRARY)
+    (tmp_path / "notebook").mkdir()
+    monkeypatch.syspath_prepend(str(tmp_path / "elsewhere"))
+
+    def start(world: World | None = None) -> World:
+        sys.modules.pop("library_that_hides", None)
+        importlib.invalidate_caches()
+        if world is None:
+            return World(tmp_path / "notebook")
+        world.start()
+        return world
+
+    yield start
+    sys.modules.pop("library_that_hides", None)
+
+
+IMPORT = "import library_that_hides as lib\nfrom library_that_hides import options"
+
+
+def run(world: World, steps: dict[str, str]) -> list[str]:
+    """Run cells; the names of those that ran."""
+    for name, source in steps.items():
+        world.cell(name, source)
+    return [name for name in steps if not world.last(name).of]
+
+
+def test_a_restored_step_tells_its_library_again(begin: Callable[..., World]) -> None:
+    """By a function that keeps it where nobody can look, and by an attribute that is a property."""
+    steps = {
+        "import": IMPORT,
+        "tell": "lib.set_mode('loud', strict=True)\nlib.options.width = 50",
+        "use": "seen = lib.mode(), options.width",
+    }
+    world = begin()
+    run(world, steps)
+    assert world.live["seen"] == ("loud", 50)
+    world = begin(world)
+    assert run(world, steps) == []
+    world.plain("now = lib.mode(), options.width")
+    assert world.live["now"] == ("loud", 50)
+    assert run(world, steps) == []
+    assert world.live["lib"].told() == 1  # it still holds
+
+
+def test_another_setting_makes_those_run_that_use_the_library(begin: Callable[..., World]) -> None:
+    """No others; and a setting in a plain cell counts as well."""
+    steps = {
+        "import": IMPORT,
+        "tell": "lib.set_mode('loud')",
+        "use": "seen = lib.mode()",
+        "other": "n = 1 + 1",
+    }
+    world = begin()
+    run(world, steps)
+    world = begin(world)
+    steps["tell"] = "lib.set_mode('low')"
+    assert run(world, steps) == ["tell", "use"]
+    assert world.live["seen"] == "low"
+    del steps["tell"]
+    world = begin(world)
+    world.plain(IMPORT + "\nlib.set_mode('odd')")
+    assert run(world, steps) == ["use"]
+    assert world.live["seen"] == "odd"
+
+
+def test_a_library_is_given_the_very_object_that_a_name_stands_for(
+    begin: Callable[..., World],
+) -> None:
+    """What one does is seen by the other."""
+    steps = {
+        "import": IMPORT,
+        "make": "import types\nagent = types.SimpleNamespace(said=[1])\nlib.configure(agent)",
+        "work": "agent.said.append(2)",
+    }
+    world = begin()
+    run(world, steps)
+    world = begin(world)
+    assert run(world, steps) == []
+    assert world.live["lib"].given() is world.live["agent"]
+    assert world.live["lib"].given().said == [1, 2]
+
+
+def test_what_a_library_takes_no_more_is_named(begin: Callable[..., World]) -> None:
+    """With what it says."""
+    world = begin()
+    steps = {"import": IMPORT, "tell": "how = 'loud'\nlib.set_mode(how)\nhow = 'none'"}
+    run(world, steps)
+    world = begin(world)
+    run(world, steps)
+    assert world.lost[2] == ["lib.set_mode (ValueError: there is no such mode)"]
+
+
+TELLS = [
+    "np.seterr(all='raise')",
+    "torch.set_default_dtype(torch.float64)",
+    "mp.dps = 50",
+    "alt.data_transformers.disable_max_rows()",
+    "jax.config.update('jax_enable_x64', True)",
+    "nltk.data.path.append('/data')",
+    "cv2.setNumThreads(1)",
+    "faiss.omp_set_num_threads(1)",
+    "nest_asyncio.apply()",
+    "tqdm.pandas()",
+    "set_llm_cache(InMemoryCache())",
+    "dspy.configure(lm=lm, adapter=lambda x: x)",
+]
+TELLS_NOTHING = [
+    "x = torch.set_default_dtype(1)",
+    "model.fit(x)",
+    "plt.show()",
+    "torch.manual_seed(3)",
+    "transformers.set_seed(1)",
+    "print(np.seterr())",
+    "x.append(1)",
+    "settings()",
+    "table['a'] = 3",
+    "a.b, c.d = 1, 2",
+    "lib.use([f(n) for n in range(3)])",
+    "lib.set_mode(await ask())",
+    "if more:\n    lib.set_mode(1)",
+]
+
+
+@pytest.mark.parametrize("source", TELLS)
+def test_statements_that_tell_a_library_something(source: str) -> None:
+    """Calls for their own sake of what is called to set something, and attributes that are set."""
+    assert [each.source for each in commands.of_cell(ast.parse(source))] == [source]
+
+
+@pytest.mark.parametrize("source", TELLS_NOTHING)
+def test_statements_that_do_not(source: str) -> None:
+    """Values are stored, random generators told by where they stand; and what is done on some ways
+    only may not have been done."""
+    assert commands.of_cell(ast.parse(source)) == ()
+
+
+def test_the_latest_of_several_holds() -> None:
+    """Of one function it is that with the same first word and the same named arguments; what is
+    added stays beside what was added before."""
+    one, other, word, added = (
+        [each.key for each in commands.of_cell(ast.parse(source))]
+        for source in (
+            "lib.set_mode('a')\nlib.set_mode('a', strict=1)",
+            "lib.set_size(1)\nlib.set_size(2)",
+            "lib.config.update('a', 1)\nlib.config.update('b', 1)\nlib.config.update('a', 2)",
+            "lib.path.append('a')\nlib.path.append('b')",
+        )
+    )
+    assert len(set(one)) == 2 and len(set(other)) == 1
+    assert len(set(word)) == 2 and len(set(added)) == 2
