@@ -70,9 +70,14 @@ suite: $(ENV) $(FRONT)
 	@chromium="$$($(BIN)/python tests/browser/chromium.py)"; \
 	CHROMIUM="$$chromium" $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
+# Those that draw examples or repeat what chance decides, of which a sample runs in the others.
+PROPERTIES := $(shell grep -l 'import examples$$' tests/*/test_*.py)
+
 soak: $(ENV) $(FRONT)
-	@$(BIN)/python -m pytest tests/faults tests/peers tests/kernel/test_outputs.py -m 'soak or not soak' $(ARGS)
-	@DURANB_EXAMPLES=10 $(BIN)/python -m pytest tests/unit/test_walks.py tests/unit/test_store_readers.py tests/engine/test_interrupts.py --timeout 0 $(ARGS)
+	@$(BIN)/python -m pytest tests/faults tests/peers -m 'soak or not soak' $(ARGS)
+	@chromium="$$($(BIN)/python tests/browser/chromium.py)"; \
+	CHROMIUM="$$chromium" $(BIN)/python -m pytest tests/unit tests/kernel tests/targets tests/browser -m soak $(ARGS)
+	@DURANB_EXAMPLES=20 $(BIN)/python -m pytest $(PROPERTIES) --timeout 0 $(ARGS)
 
 bench: $(ENV) $(FRONT)
 	@for file in tests/benchmarks/bench_*.py; do \

@@ -18,6 +18,24 @@ from tests.servers import forks
 
 PLACE = "[os.getcwd(), os.environ['DURANB_NOTEBOOK'], sys.path, os.getpgrp() - os.getpid()]"
 
+IMPORTS = tuple(f"__import__({name!r})" for name in ("duckdb", "ipywidgets", "openai", "duranb"))
+AFTER = "' '.join(sys.modules)"
+WAIT = """
+for name in ("duckdb", "httpx2", "openai", "pydantic"):
+    wrapt.register_post_import_hook(lambda module: imported.append(module.__name__), name)
+"""
+USE = """
+import blake3, duckdb, importlib, ipywidgets, openai
+assert callable(blake3.blake3)
+from openai.resources.chat.completions import Completions
+assert duckdb.sql("SELECT 1").fetchall() == [(1,)]
+assert type(openai.OpenAI(api_key="sk").chat.completions) is Completions
+assert "jupyter.widget" in get_ipython().kernel.comm_manager.targets
+for each in (duckdb, openai, openai.resources.chat):
+    assert importlib.util.find_spec(each.__name__) is each.__spec__
+    assert each.__spec__.origin == each.__file__
+"""
+
 
 @pytest.mark.parametrize("extension", [False, True])
 def test_a_forked_kernel_is_one_that_was_started(
@@ -85,3 +103,24 @@ def test_one_that_is_killed_while_it_asks_takes_no_parent_along() -> None:
             asks.connect(f"{os.environ[forks.PLACE]}/command-0")
             asks.sendall(sent)
     assert vars(forks.run(command, capture_output=True, check=True)) == vars(before)
+
+
+@pytest.mark.parametrize("extension", [False, True])
+def test_what_is_readied_is_as_if_it_had_been_imported(
+    kernels: Callable[..., Kernel], monkeypatch: pytest.MonkeyPatch, extension: bool
+) -> None:
+    """It is not there before it is imported; then all that it imports is there, as often as it
+    is where a kernel imports it by itself, each in its package, and what waits for one is told."""
+    told = []
+    for popen in (forks.Popen, subprocess.Popen):
+        monkeypatch.setattr(jupyter_client.launcher, "Popen", popen)
+        kernel = kernels().start(extension=extension)
+        kernel.run(f"import sys, wrapt\nimported = []\n{WAIT}")
+        assert kernel.value("imported") == "[]"
+        found = [kernel.value(f"[{each}, {AFTER}][1]") for each in IMPORTS]
+        told.append([*map(str.split, found), kernel.value("imported")])
+        assert kernel.run(USE).error is None
+        kernel.stop()
+    forked, started = told
+    for here, there in zip(forked, started, strict=True):
+        assert {*here} ^ {*there} <= {"gc"}

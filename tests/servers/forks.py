@@ -47,6 +47,15 @@ PREPARED = {
 values, of pytest and of the command. A kernel has then imported what it would have by itself, and
 nothing else; the command more than it needs, so what it does without is tested the other way."""
 
+_LATER = ("duckdb", "ipywidgets.widgets", "openai", "openai.resources.chat")
+_LATER += ("openai.resources.responses",)
+
+READIED = {"plain": ("duranb.jupyter.extension", *_LATER), "durable": _LATER}
+"""What is imported in advance, too, but is not there before a kernel imports it by itself."""
+
+ANEW = ("ipywidgets",)
+"""What looks at the kernel as it is imported: that is done anew, with its modules at hand."""
+
 TURNS = {"durable": 2}
 """How many parents take turns, where it is more than one."""
 
@@ -351,6 +360,9 @@ def main() -> None:
     import importlib
     import runpy
 
+    from readied import Readied
+
+    del sys.modules["readied"]
     sys.path.pop(0)  # the folder of this file
     kind, number = sys.argv[1], int(sys.argv[2])
     # What ipykernel and debugpy read when they are imported.
@@ -362,6 +374,8 @@ def main() -> None:
     before = _path(os.environ)
     for name in PREPARED[kind]:
         importlib.import_module(name)
+    if readied := READIED.get(kind):
+        Readied(readied, anew=ANEW)
     gc.freeze()  # or each process looks through all of it once more, at the latest when it ends
     born = _serve(listener)
     os.chdir(born.cwd)

@@ -11,6 +11,7 @@ from typing import Any
 from hypothesis import given, settings, strategies as st
 
 from duranb.code.dataflow import analyse
+from tests.examples import examples
 
 NAMES = "abc"
 names = st.sampled_from(NAMES)
@@ -112,7 +113,7 @@ def parsed(program: list[str]) -> ast.Module | None:
     return ast.parse(source)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(programs)
 def test_what_a_program_reads_is_found(program: list[str]) -> None:
     """Every name that a run reads before the program assigned it is among ``reads``."""

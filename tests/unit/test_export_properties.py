@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, example, given, note, settings, strategies a
 
 from duranb.export import ExportError, build, script
 from duranb.export.notebook import cells_of
+from tests.examples import examples
 
 START = "a, b, c = 1, 2, 3\nxs, ys = [1], [2]\ndef f(x): return x + 1\ndef g(x): return x * 2"
 END = "print('end', a, b, c, xs, ys, f(3), g(4))"
@@ -77,7 +78,7 @@ def run_module(text: str, path: Path) -> str:
     return shown.getvalue()
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(12), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(notebooks)
 @example([(False, "def f(x):\n    global a\n    a += 1\n    return x"), (True, "b = f(1)")])
 @example([(False, "limit = 7\na = min(a, limit)"), (True, "del a\na = 5")])

@@ -95,9 +95,8 @@ def checked(folder):
     print(len(seen), flush=True)
     os._exit(0)
 
-source, number = Path(sys.argv[1]), 0
-while True:
-    number += 1
+source, step = Path(sys.argv[1]), int(sys.argv[2])
+for number in range(1, 1000, step):
     folder = source.with_name(f"copy{number}")
     shutil.copytree(source, folder)
     killed = os.fork()
@@ -115,12 +114,16 @@ while True:
 """
 
 
-def test_killed_at_any_point_of_being_taken_over_it_loses_nothing(kept: Path) -> None:
+@pytest.mark.parametrize("step", [2, pytest.param(1, marks=pytest.mark.soak)])
+def test_killed_at_any_point_of_being_taken_over_it_loses_nothing(kept: Path, step: int) -> None:
     """Before each thing that is done to the disk in turn: the next one who opens it has it all."""
     with StoreView.open(kept) as view:
         last = view.last
     done = subprocess.run(
-        [sys.executable, "-c", KILLED, str(kept)], stdout=subprocess.PIPE, text=True, timeout=600
+        [sys.executable, "-c", KILLED, str(kept), str(step)],
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=600,
     )
     assert done.returncode == 0
     seen = done.stdout.split()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.examples import examples
 from tests.servers.process import ROOT, CountingServer
 
 CALLS = 20
@@ -66,7 +67,7 @@ def test_the_first_calls_of_a_process_may_be_made_at_once(
     """No call finds a library that another thread is still importing (openai 2 looks for httpx2
     whenever it makes a client): each of several processes makes its first calls all at once, and
     every one is answered and recorded, and none is said to have no price."""
-    for number in range(3):
+    for number in range(examples(1)):
         server.reset()
         folder = tmp_path / str(number)
         folder.mkdir()

@@ -24,6 +24,7 @@ from duranb.state import Delta, Namespace
 from duranb.state.alone import Alone
 from duranb.store.apart import Apart
 from duranb.values import canonical
+from tests.examples import examples
 
 
 class Memory:
@@ -772,7 +773,7 @@ def shape(live: dict[str, Any]) -> Any:
     return {n: walk(values[n]) for n in sorted(values)}
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(program, st.data())
 def test_any_program_can_be_rewound_anywhere(steps: list[Any], data: st.DataObject) -> None:
     """After any cells, going back to any earlier state gives exactly it, aliasing included, in

@@ -67,14 +67,14 @@ def _read(base: Path, name: str, data: bytes) -> list[str]:
 
 
 @given(name=st.sampled_from(SMALL), data=st.binary(max_size=200))
-@settings(max_examples=examples(12), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(6), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_small_files_of_any_bytes(base: Path, name: str, data: bytes) -> None:
     """A tail, what is trusted, a lock's text, an answer, a signal."""
     read(base, name, data)
 
 
 @given(data=st.data())
-@settings(max_examples=examples(20), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(8), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_log_with_other_bytes_in_it_is_noticed(base: Path, data: st.DataObject) -> None:
     """Whatever is changed, put in or cut out of what was acknowledged."""
     own = (store_path(base / "a.ipynb") / LOG).read_bytes()

@@ -19,6 +19,7 @@ from duranb.record.model import CallStatus, Status
 from duranb.store import Store, StoreView, schema
 from duranb.store.summaries import VIEWS
 from duranb.store.tables import LAYOUT, Tables
+from tests.examples import examples
 
 README = Path(__file__).parents[2] / "README.md"
 FAILED = ErrorInfo(type="ValueError", message="no")
@@ -158,7 +159,7 @@ def _outcome(
     return e.CallCompleted(**about, **place, started=1500, usage=usage)  # type: ignore[arg-type]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(12), deadline=None)
 @given(st.integers(0, 10**6), st.integers(2, 90), st.integers(1, 30))
 def test_sql_says_what_the_history_says(seed: int, length: int, pause: int) -> None:
     """Whatever happened, and however often the tables were filled a little meanwhile: every

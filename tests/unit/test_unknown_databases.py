@@ -75,9 +75,16 @@ def _quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "secret").write_text("somebody's own")
 
 
+@pytest.fixture
+def _hopeless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing can be read, whatever time there is."""
+    monkeypatch.setattr(apart, "SECONDS", 1)
+
+
 LARGE = {"a cell of 200 MB", "cells of 20 MB each"}
 
 
+@pytest.mark.usefixtures("_hopeless")
 @pytest.mark.parametrize(
     "what", [pytest.param(x, marks=[pytest.mark.soak] if x in LARGE else []) for x in HOSTILE]
 )
@@ -92,6 +99,7 @@ def test_what_is_not_plain_rows_is_refused(tmp_path: Path, what: str) -> None:
     assert not (place / "log").exists() and not (place / "takeover").exists()
 
 
+@pytest.mark.usefixtures("_hopeless")
 def test_a_version_that_never_comes_is_not_waited_for(tmp_path: Path) -> None:
     """Nor one that is no number."""
     endless = "WITH RECURSIVE m AS (SELECT 1 AS version UNION ALL SELECT * FROM m) SELECT * FROM m"
@@ -159,6 +167,7 @@ TAMPERED = {
 }
 
 
+@pytest.mark.usefixtures("_hopeless")
 @pytest.mark.parametrize("how", TAMPERED)
 def test_a_database_put_beside_the_own_log_is_not_used(tmp_path: Path, how: str) -> None:
     """A query is answered from the log, whatever lies there."""
