@@ -19,8 +19,9 @@ from typing import Any, Protocol
 
 from duranb.code import looking
 from duranb.code.moving import steady
-from duranb.state import reconnect
+from duranb.state import inside, reconnect
 from duranb.state.capture import Capture
+from duranb.state.drawing import held_once, let_go
 from duranb.state.linking import copied, paired, parts
 from duranb.state.placeholder import Placeholder
 from duranb.values import contents
@@ -35,11 +36,14 @@ class Taken:
 
     values: dict[str, Any]
     states: list[tuple[Any, Content]] = field(default_factory=list)
+    instead_of: list[object] = field(default_factory=list)
 
     def put(self) -> None:
         """Give the live objects their states."""
         for alive, state in self.states:
             state.into(alive)
+        for loaded in self.instead_of:
+            let_go(loaded)
 
 
 def taken(
@@ -73,6 +77,8 @@ def taken(
     states = {n: content for n, content in states.items() if n in alive}
     for pairs in lying.values():
         stand_for |= pairs or {}
+    for n, a in alive.items():
+        stand_for |= inside.standing(values[n], a)
     # Somebody may hold the dict of its attributes: vars(agent).
     stand_for |= {
         id(looking.own(values[n])): looking.own(a)
@@ -82,7 +88,8 @@ def taken(
     if any(id(part) in stand_for for part in parts([rest, states], capture.live)):
         stand_for |= {id(each): each for each in beside}
         rest, states = copied(capture, [rest, states], stand_for)
-    return Taken({**rest, **alive}, [*memory, *((alive[n], s) for n, s in states.items())])
+    given = [*memory, *((alive[n], s) for n, s in states.items())]
+    return Taken({**rest, **alive}, given, [values[n] for n in alive])
 
 
 def give(loaded: object, alive: object) -> None:
@@ -115,7 +122,7 @@ def _given(loaded: Any, alive: Any) -> Content | None:
         )
     if is_array(kind) and kind.__base__ is object:
         return Memory(loaded) if Memory.fits(loaded, alive) else None
-    return Told.of(loaded) if says_its_state(kind) else None
+    return Told.of(loaded) if says_its_state(kind) else inside.given(loaded, alive)
 
 
 def _lying(loaded: Any, alive: Any, names: int) -> dict[int, object] | None:
@@ -194,7 +201,8 @@ class Told:
     def into(self, alive: Any) -> None:
         """Give it to another one, which is as an object that was just made before."""
         State({}, {}).into(alive)
-        alive.__setstate__(self.state)
+        if self.state is not None:  # or pickle would not have it given
+            alive.__setstate__(held_once(self.state, alive))
 
 
 def is_container(kind: type) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 
 @contextlib.contextmanager
@@ -21,6 +22,30 @@ def undrawn() -> Iterator[None]:
         if _waiting() != before:
             show = sys.modules["matplotlib_inline.backend_inline"].show
             show._to_draw, show._draw_called = list(before[0]), before[1]
+
+
+def held_once(state: Any, figure: object) -> Any:
+    """The state that a figure is to be given, which it has pyplot hold if that holds it already in
+    no other way."""
+    if not isinstance(state, dict) or _HELD not in state or not _is_held(figure):
+        return state
+    return {name: value for name, value in state.items() if name != _HELD}
+
+
+def let_go(loaded: object) -> None:
+    """Have pyplot let go of a figure that was loaded, in whose place one that is alive stays."""
+    if _is_held(loaded):
+        sys.modules["matplotlib._pylab_helpers"].Gcf.destroy_fig(loaded)
+
+
+def _is_held(figure: object) -> bool:
+    pyplot = getattr(sys.modules.get("matplotlib._pylab_helpers"), "Gcf", None)
+    managers = () if pyplot is None else pyplot.get_all_fig_managers()
+    return any(each.canvas.figure is figure for each in managers)
+
+
+_HELD = "_restore_to_pylab"
+"""How a figure's state says that pyplot is to hold it."""
 
 
 def _waiting() -> tuple[tuple[object, ...], bool]:

@@ -84,7 +84,17 @@ def test_what_could_not_be_stored_stays_in_the_object_that_is_alive() -> None:
 
 
 MORE = (
-    "import collections, numpy, pandas\n"
+    "import collections, numpy, pandas, random\n"
+    "def note(what): note.seen.append(what)\n"
+    "note.seen = []\n"
+    "def counting():\n"
+    "    n = 0\n"
+    "    def count():\n"
+    "        nonlocal n\n"
+    "        n += 1\n"
+    "    return count\n"
+    "class Fitted:\n"
+    "    def __setstate__(self, state): vars(self).update(state)\n"
     "class Many(list): pass\n"
     "class Telling:\n"
     "    def __init__(self): self.memory, self.lock = [], object()\n"
@@ -96,6 +106,13 @@ MORE = (
     "    hidden = ('lock', '_mgr', '_item_cache', '_typ')\n"
     "    own = {k: v for k, v in shown.items() if k not in hidden}\n"
     "    given = getattr(value, 'default_factory', 0)\n"
+    "    if hasattr(value, '__closure__'):\n"
+    "        return own, [c.cell_contents for c in value.__closure__ or ()]\n"
+    "    if hasattr(value, 'getstate'): return value.getstate()\n"
+    "    if hasattr(value, 'get_state'): return value.get_state(legacy=False)\n"
+    "    if hasattr(value, 'bit_generator'):\n"
+    "        bits = value.bit_generator\n"
+    "        return bits.state, bits.seed_seq.n_children_spawned\n"
     "    return '' if type(value).__repr__ is object.__repr__ else repr(value), own, slots, given\n"
 )
 REWOUND = {
@@ -117,6 +134,12 @@ REWOUND = {
     "array": ("numpy.arange(6).reshape(2, 3)", "held += 1"),
     "part of an array": ("numpy.arange(6)[::2]", "held += 1"),
     "frame": ("pandas.DataFrame({'a': [1, 2]})", "held['b'] = held['a'] * 2; held.attrs['c'] = 1"),
+    "function": ("note", "held('a')"),
+    "function of a closure": ("counting()", "held()"),
+    "generator": ("numpy.random.default_rng(1)", "held.random(); held.spawn(1)"),
+    "random state": ("numpy.random.RandomState(1)", "held.normal()"),
+    "random": ("random.Random(1)", "held.gauss()"),
+    "estimator": ("Fitted()", "held.coef_ = 1"),
     "getstate": ("Telling()", "held.memory.append(2); held.more = 1"),
 }
 
@@ -201,3 +224,46 @@ def test_what_a_dict_holds_and_could_not_be_stored_stays_in_it_at_a_rewind() -> 
     kernel.run("held['a'] = 2")
     kernel.namespace.restore(then)
     assert kernel["held"] is library and library["a"] == 1 and next(library["stream"]) == 1
+
+
+def test_functions_that_count_together_still_do_after_a_rewind() -> None:
+    """Whether a library holds the one or the other; so do generators that draw in one way."""
+    kernel = Kernel()
+    kernel.run(
+        "import numpy\n"
+        "def counting():\n"
+        "    n = 0\n"
+        "    def count():\n"
+        "        nonlocal n\n"
+        "        n += 1\n"
+        "    return count, lambda: n\n"
+        "count, read = counting()\n"
+        "one = numpy.random.default_rng(1); other = numpy.random.Generator(one.bit_generator)\n"
+    )
+    count, then = kernel["count"], kernel.namespace.bindings()
+    first = kernel["other"].bit_generator.state
+    kernel.run("count(); del read, other; one.random()")
+    assert kernel.namespace.restore(then) == []
+    assert kernel["count"] is count and kernel["read"]() == 0
+    count()
+    assert kernel["read"]() == 1
+    assert kernel["other"].bit_generator.state == first
+    kernel["one"].random()
+    assert kernel["other"].bit_generator.state != first
+
+
+def test_pyplot_holds_a_figure_once_after_a_rewind() -> None:
+    """And it is the one that the name stands for."""
+    kernel = Kernel()
+    kernel.run(
+        "import matplotlib; matplotlib.use('agg')\n"
+        "import matplotlib.pyplot as plt\n"
+        "plt.close('all'); figure, axes = plt.subplots()"
+    )
+    figure, then = kernel["figure"], kernel.namespace.bindings()
+    kernel.run("axes.plot([1, 2])")
+    assert kernel.namespace.restore(then) == []
+    assert kernel["figure"] is figure and not figure.axes[0].lines
+    assert figure.axes[0] is kernel["axes"] and kernel["axes"].figure is figure
+    assert kernel["plt"].get_fignums() == [1] and kernel["plt"].gcf() is figure
+    kernel["plt"].close("all")
