@@ -539,3 +539,19 @@ def test_an_answer_that_never_comes_is_said(
     assert [*stats["live"].values()] == [1]
     told = "without a body" if harm == "bodiless" else "3 of its 4 answers are there and whole"
     assert told in caplog.text
+
+
+@pytest.mark.parametrize("ask", ["chat", "message", "deployed"])
+def test_a_key_is_not_taken_along_to_where_answers_have_moved(
+    notebook: Notebook, server: BatchServer, clients: Clients, ask: str
+) -> None:
+    """Whatever its header is called, only the provider itself is told."""
+    for each in (clients.openai, clients.anthropic, clients.azure):
+        each._custom_headers = {"x-gateway-key": "sk-secret"}
+    elsewhere = server.url.replace("127.0.0.1", "localhost")
+    server.configure(elsewhere=elsewhere)
+    with notebook.step():
+        assert duranb.map(getattr(clients, ask), range(2), batch=True) == ["0", "1"]
+    keys = server.stats["keys"]
+    host = elsewhere.removeprefix("http://")
+    assert keys.pop(host) == 0 and sum(keys.values()) > 3
