@@ -308,3 +308,15 @@ def test_memory_that_is_written_to_is_shared_as_it_was(kind: str) -> None:
     assert _shared(second) == left
     assert first.namespace.restore(then) == []
     assert _shared(first) == was
+
+
+def test_what_came_to_share_with_another_name_shares_with_its_own_again() -> None:
+    """Though its content is what it was, when another attempt begins."""
+    kernel = Kernel()
+    kernel.run(f"{SETUP}a, b, other = Agent(), Agent(), []; b.owner = a; c = {{'a': a}}")
+    mark = kernel.namespace.mark()
+    exec("b.memory = other", kernel.live)
+    assert kernel.namespace.rollback(mark, {"b", "other"}) == []
+    a, b = kernel["a"], kernel["b"]
+    assert b.owner is a and kernel["c"]["a"] is a
+    assert b.memory == [] and b.memory is not kernel["other"]
