@@ -404,12 +404,12 @@ def test_a_budget_holds_for_what_is_in_a_batch(
     fit beside it waits, and then ends the map. With a larger budget it goes on."""
     one = (20 * 0.15 + 10 * 0.60) / 2e6
     with notebook.step(), pytest.raises(BudgetExceeded, match="budget of the map is used up"):
-        duranb.map(clients.chat, range(400), batch=True, budget=100 * one)
+        duranb.map(clients.chat, range(150), batch=True, budget=100 * one)
     assert 90 * one < price(notebook) <= 100.01 * one
     assert 1 < server.stats["batches"] < 20
     assert sum(server.stats["submitted"].values()) == of_kind(notebook, Kind.LLM)
     with notebook.step():
-        assert len(duranb.map(clients.chat, range(400), batch=True, budget=1)) == 400
+        assert len(duranb.map(clients.chat, range(150), batch=True, budget=1)) == 150
     assert set(server.stats["submitted"].values()) == {1}
 
 
