@@ -24,6 +24,7 @@ from duranb.record import events as e
 from duranb.record.history import History
 from duranb.store import encryption, files, guarded, keys
 from duranb.store.paths import LOG, check_folder, current
+from duranb.text.credentials import learn_fields
 from duranb.text.known import KNOWN
 
 PREVIEW = 200
@@ -48,6 +49,8 @@ def check_public(what: str, *said: Any) -> None:
     """Refuse what holds a secret that is known: it would be recorded with a mask in its place, and
     the step would go on with that. ``what`` tells people what it is. Raises :class:`UsageError`."""
     KNOWN.look_around()
+    for each in said:
+        learn_fields(each, f"{what},")
     data = json.dumps(said, default=str).encode()
     for start, end in KNOWN.find(data):
         whose = KNOWN.said(data[start:end])

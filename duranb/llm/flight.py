@@ -382,6 +382,7 @@ class Flight:
         """The answer was cut, or turned out to be none, or was too long to be recorded."""
         if isinstance(error, AnswerTooLong):
             self._step.unrecorded.note(How.TOO_LONG, urlsplit(self._asked.url).netloc)
+            self._is_paid_for()
         self._fail(self._refused or error, self._header.status if self._header else 0)
 
     def abandon(self) -> None:
@@ -390,7 +391,13 @@ class Flight:
             self.fail(self._refused)
             return
         self._step.unrecorded.note(How.UNREAD, urlsplit(self._asked.url).netloc, gone=True)
+        self._is_paid_for()
         self.release()
+
+    def _is_paid_for(self) -> None:
+        """The model has answered, and nobody will read how many tokens that took."""
+        if self._passage is not None and not self._landed:
+            self._passage.pay_expected()
 
     def release(self) -> None:
         """Nobody waits for the answer any more: nothing is recorded. Does nothing once it landed:

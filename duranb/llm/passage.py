@@ -98,6 +98,7 @@ class Passage:
         self._estimate = 0
         self._share = 1.0
         self._held: list[tuple[Budget, Amount]] = []
+        self._expected: dict[int, Amount] = {}
         self._place = (step.step, claim.place_key, claim.place)
 
     def enter(self) -> Flow[None]:
@@ -160,6 +161,7 @@ class Passage:
             raise
         if reserved:
             self._held.append((each, most))
+            self._expected[id(each)] = expected
         return reserved
 
     def book(self, share: float, *, sent: bool) -> Flow[bool]:
@@ -247,6 +249,13 @@ class Passage:
         for remaining, reset in _ALLOWANCES:
             if header(remaining) == "0":
                 gate.pause(waits.seconds(header(reset)))
+
+    def pay_expected(self) -> None:
+        """It was answered, and what it cost will never be told: budgets count what was expected.
+        The garbage collector calls this too, at any moment: nothing is looked up for it."""
+        held, self._held = self._held, []
+        for each, amount in held:
+            each.settle(amount, self._expected.get(id(each), amount))
 
     def end(self, usage: Usage | None, *, made: bool) -> None:
         """It is over: it cost what ``usage`` says where it was ``made``, else nothing."""

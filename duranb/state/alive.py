@@ -85,7 +85,9 @@ def taken(
         for n, a in alive.items()
         if type(a).__dictoffset__
     }
-    if any(id(part) in stand_for for part in parts([rest, states], capture.live)):
+    # Arrays show memory that is no part of theirs.
+    shown = any(lying.values()) or any(issubclass(type(a), bytearray) for a in alive.values())
+    if shown or any(id(part) in stand_for for part in parts([rest, states], capture.live)):
         stand_for |= {id(each): each for each in beside}
         rest, states = copied(capture, [rest, states], stand_for)
     given = [*memory, *((alive[n], s) for n, s in states.items())]

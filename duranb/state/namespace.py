@@ -85,7 +85,10 @@ class Namespace(Tracking):
             self.live[name] = marked[name].value
             self._tracked[name] = marked[name]
         damaged = {n for n in suspects if not self._intact(marked[n])}
-        return damaged | self._rewired(suspects - damaged, ())
+        # Loaded without the rest of its group, one that was rewired would not share with that.
+        for name in self._rewired(suspects - damaged, ()):
+            damaged |= marked[name].group
+        return damaged
 
     def _intact(self, seen: Tracked) -> bool:
         if is_pending(seen.value):

@@ -38,7 +38,9 @@ _WITHIN = re.compile(
 _NO_SECRETS = frozenset({"PWD", "OLDPWD"})
 
 _WITH_PASSWORD = re.compile(r"\b[a-zA-Z][\w+.-]*://([^\s'\"<>/@:]*):([^\s'\"<>/]+)@[^\s'\"<>]+")
-_GIVEN_PASSWORD = re.compile(r"(?i)\b(?:password|pwd|accountkey)\s*=\s*([^\s;'\"]+)")
+_GIVEN_PASSWORD = re.compile(
+    r"(?i)\b(?:password|pwd|accountkey|sharedaccesskey)\s*=\s*([^\s;'\"]+)"
+)
 _QUOTED_PASSWORD = re.compile(r"(?i)\b(?:password|identified\s+by)\s+'([^'\n]+)'")
 """As SQL gives it."""
 
@@ -208,7 +210,7 @@ def passwords(text: str) -> Iterator[str]:
         yield text
 
 
-_GIVING = ("password", "pwd", "accountkey", "identified")
+_GIVING = ("password", "pwd", "accountkey", "sharedaccesskey", "identified")
 
 
 def in_text(text: str) -> Iterator[str]:

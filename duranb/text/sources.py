@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from itertools import chain
 
 from duranb.errors import UsageError
 from duranb.text import secretive
@@ -13,11 +14,19 @@ from duranb.text.known import KNOWN, MASK
 
 _GIVEN = re.compile(
     r"""(?x)
-    (?P<name>[\w-]{2,40})["']?\s*\]?\s*(?::\s*[\w.\[\],\ |]{1,40}=|:=|[=:])
+    (?P<name>[\w-]{2,40})["']?\s*\]?\s*(?::=|[=:])
     \s*[rbf]{0,2}(?P<quote>["'])(?P<value>[^"'\n]{8,})(?P=quote)
     """
 )
 """A text that is given a name: by an assignment, as an argument, in a dict."""
+
+_ANNOTATED = re.compile(
+    r"""(?x)
+    (?P<name>\w{2,40})[ ]*:[ ]*[\w.,\ |\[\]]{1,40}=
+    \s*[rbf]{0,2}(?P<quote>["'])(?P<value>[^"'\n]{8,})(?P=quote)
+    """
+)
+"""The same, where a type stands in between."""
 
 _PAIRED = re.compile(
     r"""["'](?P<name>[\w-]{2,40})["']\s*,\s*[rb]?(?P<quote>["'])(?P<value>[^"'\n]{8,})(?P=quote)"""
@@ -52,7 +61,7 @@ _originals: dict[str, str] = {}
 
 def _learn(source: str) -> None:
     """Know the secrets that are written out in code: they have a name or a form that says so."""
-    for found in _GIVEN.finditer(source):
+    for found in chain(_GIVEN.finditer(source), _ANNOTATED.finditer(source)):
         if is_secret_field(found["name"]):
             value = _SCHEME.sub("", found["value"], count=1)
             KNOWN.learn(value, f"{found['name']} in the notebook's code")

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
 
 from tests.browser import chromium
-from tests.browser.lab import Lab
+from tests.browser.lab import Lab, leave
 
 ROOT = Path(__file__).parents[2]
 
@@ -38,34 +38,74 @@ def browser() -> Iterator[Browser]:
         started.close()
 
 
-@pytest.fixture
-def new_page(browser: Browser) -> Iterator[NewPage]:
-    """Makes pages; an error that a page's own script raises fails the test."""
-    pages: list[Page] = []
-    errors: list[str] = []
+class Pages:
+    """Those of a module, and what was raised on them since a test began."""
 
-    def note(error: Error) -> None:
-        if not error.message.startswith(LABS_OWN):
-            errors.append(f"{error.message}\n{error.stack}")
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+        self.errors: list[str] = []
+        self._lab: Page | None = None
 
-    def make(width: int = 1440, height: int = 900, **options: object) -> Page:
+    def make(self, width: int = 1440, height: int = 900, **options: object) -> Page:
+        """A new page."""
         size = {"width": width, "height": height}
-        page = browser.new_page(viewport=size, **options)  # type: ignore[arg-type]
-        page.on("pageerror", note)
+        page = self._browser.new_page(viewport=size, **options)  # type: ignore[arg-type]
+        page.on("pageerror", self._note)
         page.set_default_timeout(180_000)
-        pages.append(page)
         return page
 
-    yield make
-    for page in pages:
-        page.close()
-    assert not errors, "\n".join(errors)
+    def lab(self) -> Page:
+        """The one in which JupyterLab stays loaded."""
+        self._lab = self._lab or self.make()
+        return self._lab
+
+    def close_lab(self) -> None:
+        """After a test that failed: nobody knows what is on the page."""
+        if self._lab is not None:
+            self._lab.close()
+        self._lab = None
+
+    def _note(self, error: Error) -> None:
+        if not error.message.startswith(LABS_OWN):
+            self.errors.append(f"{error.message}\n{error.stack}")
+
+
+@pytest.fixture(scope="module")
+def pages(browser: Browser) -> Pages:
+    """The pages of a module; they are closed with the browser."""
+    return Pages(browser)
 
 
 @pytest.fixture
-def page(new_page: NewPage) -> Page:
-    """One page of a common size."""
-    return new_page()
+def new_page(pages: Pages) -> Iterator[NewPage]:
+    """Makes pages; an error that a page's own script raises fails the test."""
+    made: list[Page] = []
+    pages.errors.clear()
+
+    def make(*size: int, **options: object) -> Page:
+        made.append(pages.make(*size, **options))
+        return made[-1]
+
+    yield make
+    for page in made:
+        page.close()
+    assert not pages.errors, "\n".join(pages.errors)
+
+
+@pytest.fixture
+def page(request: pytest.FixtureRequest, pages: Pages, new_page: NewPage) -> Iterator[Page]:
+    """One page of a common size. JupyterLab takes long to load: its page stays for other tests of
+    the module, without any notebook."""
+    if "lab" not in request.fixturenames:
+        yield new_page()
+        return
+    failed = request.session.testsfailed
+    shown = pages.lab()
+    yield shown
+    if request.session.testsfailed > failed:
+        pages.close_lab()
+    else:
+        leave(shown)
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,16 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page
 
+from tests.servers import forks
 from tests.servers.ports import free_port
+
+SERVER = """
+from tests.servers import forks
+forks.install()
+from jupyterlab.labapp import main
+main()
+"""
+"""JupyterLab, whose kernels are forked. It finds these tests by its PYTHONPATH."""
 
 READY = """async () => {
   const panel = window.jupyterapp?.shell.currentWidget;
@@ -22,6 +31,20 @@ READY = """async () => {
   await panel.context.ready;
   await panel.sessionContext.ready;
   return panel.sessionContext.session?.kernel?.status === 'idle';
+}"""
+
+OPEN = """async (path) => {
+  await window.jupyterapp.commands.execute('docmanager:open', { path });
+  return window.jupyterapp.shell.currentWidget.context.path === path;
+}"""
+
+LEAVE = """async () => {
+  const { shell, serviceManager } = window.jupyterapp;
+  for (const widget of [...shell.widgets('main')]) {
+    if (widget.context) widget.context.model.dirty = false;
+    widget.close();
+  }
+  await serviceManager.sessions.shutdownAll();
 }"""
 
 RUN = """async (index) => {
@@ -77,9 +100,10 @@ class Lab:
             "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
             "IPYTHONDIR": "ipython",
         }
+        forks.start()  # or it would have parents of its own
         env = {**os.environ, **{k: str(self._home / v) for k, v in own.items()}, **self._env}
         command = [
-            *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
+            *(sys.executable, "-c", SERVER, "--no-browser", "--allow-root"),
             *("--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0"),
             *("--IdentityProvider.token=", "--ServerApp.password="),
             "--ServerApp.disable_check_xsrf=True",  # nobody but these tests is there
@@ -149,11 +173,20 @@ class Lab:
     def open(self, page: Page, name: str) -> Notebook:
         """Open a notebook of the folder and wait for its kernel."""
         path = (self.folder / name).relative_to(self._root).as_posix()
-        page.goto(f"{self.url}/lab/tree/{path}?reset")
+        if page.url.startswith(self.url):
+            leave(page)
+            assert page.evaluate(OPEN, path)
+        else:
+            page.goto(f"{self.url}/lab/tree/{path}?reset")
         page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.sessionContext")
         notebook = Notebook(page)
         notebook.wait_ready()
         return notebook
+
+
+def leave(page: Page) -> None:
+    """Close all notebooks of a page on which JupyterLab is, as they are on the disk."""
+    page.evaluate(LEAVE)
 
 
 class Notebook:

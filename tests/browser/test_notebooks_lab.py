@@ -23,8 +23,9 @@ NAMES = (
 )
 FEW = "HOW_MANY = 60"
 
-SAMPLE = ("approval", "langgraph_agent", "remembering_agent")
-"""The others take longer: ``pytest -m soak tests/browser``."""
+SAMPLE = ("approval",)
+"""The one with forms. The others run headless in tests/unit/test_demo_notebook.py, and here with
+``pytest -m soak tests/browser``."""
 
 OUTPUTS = """() => window.jupyterapp.shell.currentWidget.content.widgets
   .filter(cell => cell.model.type === 'code')

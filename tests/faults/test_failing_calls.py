@@ -38,10 +38,10 @@ def swept(*words: str) -> list[str]:
 @pytest.mark.parametrize(
     "words",
     [
-        "run --calls 35:400:53",
-        "run --calls 61:400:97 --code ENOSPC --on",
-        "rewind verify --calls 27:400:90",
-        "status export fork --calls 19:400:61 --code ENOSPC",
+        "run --calls 35:400:106",
+        "run --calls 61:400:140 --code ENOSPC --on",
+        "rewind verify --calls 27:400:150",
+        "status export fork --calls 19:400:122 --code ENOSPC",
     ],
 )
 def test_some_calls_fail(words: str) -> None:

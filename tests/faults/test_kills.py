@@ -76,7 +76,7 @@ def survive(
 
 def rounds(number: int) -> list[Any]:
     """A sample of rounds for every run, and the rest of them for the soak."""
-    sample = 3
+    sample = 2
     return [
         pytest.param(i, marks=() if i < sample else pytest.mark.soak, id=f"round{i}")
         for i in range(number)

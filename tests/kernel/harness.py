@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from queue import Empty
 from typing import Any
 
 from jupyter_client.blocking.client import BlockingKernelClient
@@ -87,8 +88,25 @@ class Kernel:
         )
         self.client = self._manager.client()
         self.client.start_channels()
-        self.client.wait_for_ready(timeout=300)
+        self._wait()
         return self
+
+    def _wait(self) -> None:
+        """Until the kernel answers and what it publishes arrives. The client's own way of waiting
+        is over when nothing has been published for a while."""
+        assert self.client is not None
+        end = time.monotonic() + 300
+        while time.monotonic() < end:
+            asked = self.client.kernel_info()
+            with contextlib.suppress(Empty):
+                self._reply(asked, time.monotonic() + 1)
+                while True:
+                    message = self.client.get_iopub_msg(timeout=0.2)
+                    if message["parent_header"].get("msg_id") == asked:
+                        return
+            if not self.alive:
+                raise KernelDied
+        raise TimeoutError("the kernel did not answer")
 
     def _wires(self) -> dict[str, str]:
         """Sockets with names, where there are such: a port that was free when it was chosen may be
@@ -133,9 +151,7 @@ class Kernel:
         while time.monotonic() < end:
             try:
                 message = self.client.get_iopub_msg(timeout=0.2)
-            except Exception as error:
-                if type(error).__name__ != "Empty":
-                    raise
+            except Empty:
                 if not self.alive:
                     raise KernelDied from None
                 continue

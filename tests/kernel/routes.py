@@ -302,6 +302,7 @@ FOUND = {
         "print(kept_N['db']['password'])"
     ),
     "connection": "kept_N = f'postgresql://bob:{read(N)}@db/x'\nother_N = [kept_N]",
+    "shared key": "kept_N = f'Endpoint=sb://x/;SharedAccessKeyName=R;SharedAccessKey={read(N)}='",
     "keywords": "kept_N = f'host=db user=bob password={read(N)} dbname=x'",
     "proxies": "kept_N = {'https': f'http://bob:{read(N)}@proxy:3128'}",
     "name": "api_key = read(N)\nkept_N = [api_key]",
@@ -329,6 +330,7 @@ FOUND = {
     "secret in code": "kept_N = SecretStr('LITERAL')\nprint('LITERAL')",
     "told in code": "kept_N = duranb.secret('LITERAL')",
     "annotated in code": "password_N: str = 'LITERAL'\nprint(password_N)",
+    "class in code": "class Kept_N:\n    API_TOKEN = 'LITERAL'\nprint(Kept_N.API_TOKEN)",
     "walrus in code": "if (api_key_N := 'LITERAL'): print(api_key_N)",
     "user of a command": "!echo curl -u bob:LITERAL http://x",
     "SQL in code": "kept_N = \"CREATE USER bob PASSWORD 'LITERAL'\"",

@@ -44,6 +44,7 @@ class World:
     answers, one after the other: ``cut`` in the last line, ``short`` of it, ``twice`` each line and
     then as an error, ``foreign``: lines of others too, ``bodiless``. ``puzzling`` is how many looks
     at a batch are answered with what says nothing; ``endless``: its list has always more.
+    ``elsewhere`` is another address of this server, to which files of answers have moved.
     ``victim`` is the process that is killed at its next submission, at a ``moment``: before or
     after it was taken.
     """
@@ -61,6 +62,7 @@ class World:
         self.harms: list[str] = []
         self.puzzling = 0
         self.endless = False
+        self.elsewhere = ""
         self.victim = 0
         self.moment = ""
         self.reset()
@@ -74,10 +76,11 @@ class World:
         self.live: Counter[str] = Counter()
         self.answered: Counter[str] = Counter()
         self.asked: Counter[str] = Counter()
+        self.keys: Counter[str] = Counter()
 
     def stats(self) -> Any:
         """What reached it: texts by how often they were submitted and asked live, the number of
-        batches, and of tokens, those in batches counted half."""
+        batches, and of tokens, those in batches counted half; how many keys, by its address."""
         calls = sum(self.submitted.values()) / 2 + sum(self.live.values())
         return {
             "submitted": self.submitted,
@@ -86,6 +89,7 @@ class World:
             "tags": [batch.tag for batch in self.batches],
             "paths": self.asked,
             "calls": calls,
+            "keys": self.keys,
         }
 
     # -- answers ---------------------------------------------------------------------------
@@ -396,11 +400,13 @@ async def serve(world: World, reader: asyncio.StreamReader, writer: asyncio.Stre
     try:
         while line := await reader.readline():
             method, path, _ = line.decode().split(" ", 2)
-            size, kind = 0, ""
+            size, kind, host, keys = 0, "", "", 0
             while (header := await reader.readline()).strip():
                 name, _, value = header.decode().partition(":")
                 size = int(value) if name.lower() == "content-length" else size
                 kind = value.strip() if name.lower() == "content-type" else kind
+                host = value.strip() if name.lower() == "host" else host
+                keys += "sk-secret" in value
             content = await reader.readexactly(size)
             if path == "/__config":
                 vars(world).update(json.loads(content))
@@ -410,13 +416,22 @@ async def serve(world: World, reader: asyncio.StreamReader, writer: asyncio.Stre
                 answer = (200, None)
             elif path == "/__stats":
                 answer = (200, world.stats())
+            elif (
+                world.elsewhere
+                and path.partition("?")[0].endswith(("/content", "/results"))
+                and (not world.elsewhere.endswith(host))
+            ):
+                answer = (302, b"")
             else:
                 answer = api.serve(method, path, kind, content)
             if answer is None:
                 return
             status, told = answer
             data = told if isinstance(told, bytes) else json.dumps(told).encode()
+            world.keys[host] += keys
             head = f"Content-Type: application/json\r\nContent-Length: {len(data)}\r\n"
+            if status == 302:
+                head += f"Location: {world.elsewhere}{path}\r\n"
             writer.write(f"HTTP/1.1 {status} X\r\n{head}\r\n".encode() + data)
             await writer.drain()
     except (ConnectionError, asyncio.IncompleteReadError):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import pytest
 
 from duranb.state import Restored
@@ -267,3 +270,53 @@ def test_pyplot_holds_a_figure_once_after_a_rewind() -> None:
     assert figure.axes[0] is kernel["axes"] and kernel["axes"].figure is figure
     assert kernel["plt"].get_fignums() == [1] and kernel["plt"].gcf() is figure
     kernel["plt"].close("all")
+
+
+VIEWS = {
+    "views": "a = np.full(6, 7); b = a.view(np.uint8); c = a[1:][::2]; d = a[:2].reshape(2, -1)",
+    "bytes": "a = bytearray(8); b = np.frombuffer(a, 'u1')[2:]; c = b.view(np.int8); d = [b]",
+    "several": "a = bytearray(8); b, c = np.frombuffer(a, 'u1'), np.frombuffer(a, 'u2'); d = b[1:]",
+    "in values": "a = np.arange(6); b = [a[2:]]; c = {'a': a, 'b': [a[:2]]}; d = a.reshape(3, 2)",
+    "masked": "a = np.arange(6); b = np.ma.masked_less(a, 3); c = a[1:]; d = [c]",
+}
+
+
+def _shared(kernel: Kernel) -> list[Any]:
+    def arrays(value: Any) -> list[Any]:
+        if isinstance(value, (list, dict)):
+            held = value.values() if isinstance(value, dict) else value
+            return [array for each in held for array in arrays(each)]
+        return [np.frombuffer(value, "u1") if isinstance(value, bytearray) else value]
+
+    met = [array for name in "abcd" for array in arrays(kernel[name])]
+    return [[each.tolist() for each in met], [[np.shares_memory(x, y) for x in met] for y in met]]
+
+
+@pytest.mark.parametrize("kind", VIEWS)
+def test_memory_that_is_written_to_is_shared_as_it_was(kind: str) -> None:
+    """By a rewind, and by a step that is restored."""
+    setup = f"import numpy as np\n{VIEWS[kind]}"
+    first = Kernel()
+    first.run(setup)
+    was, then = _shared(first), first.namespace.bindings()
+    changed = first.run("a[0] = 9").changed
+    left = _shared(first)
+    second = Kernel(first.artifacts)
+    second.run(setup)
+    step = Restored("one", changed.keys(), reads=changed.keys())
+    assert second.namespace.restore(changed, step=step) == []
+    assert _shared(second) == left
+    assert first.namespace.restore(then) == []
+    assert _shared(first) == was
+
+
+def test_what_came_to_share_with_another_name_shares_with_its_own_again() -> None:
+    """Though its content is what it was, when another attempt begins."""
+    kernel = Kernel()
+    kernel.run(f"{SETUP}a, b, other = Agent(), Agent(), []; b.owner = a; c = {{'a': a}}")
+    mark = kernel.namespace.mark()
+    exec("b.memory = other", kernel.live)
+    assert kernel.namespace.rollback(mark, {"b", "other"}) == []
+    a, b = kernel["a"], kernel["b"]
+    assert b.owner is a and kernel["c"]["a"] is a
+    assert b.memory == [] and b.memory is not kernel["other"]

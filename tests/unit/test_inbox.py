@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -11,9 +12,10 @@ from typing import Any, cast
 import pytest
 
 from duranb.engine import inbox
-from duranb.errors import Untrusted
+from duranb.errors import Untrusted, UsageError
 from duranb.record import events as e
 from duranb.record.history import History
+from duranb.text.known import KNOWN
 
 
 class Asked:
@@ -94,3 +96,13 @@ def test_a_signal_is_for_its_run_alone(store: Path) -> None:
     assert [x.value for x in inbox.posted_signals(store, asked())] == [1]
     with pytest.raises(Untrusted):
         list(inbox.posted_signals(store, asked("b")))
+
+
+def test_an_answer_says_by_its_fields_that_it_holds_a_secret() -> None:
+    """A password that somebody gives to a form is a secret, although nobody has seen it before: it
+    is refused instead of recorded, and known from then on."""
+    given = f"canary{secrets.token_hex(12)}"
+    with pytest.raises(UsageError, match="the answer holds a secret"):
+        inbox.check_public("the answer", {"user": "bob", "login": {"password": given}}, "")
+    assert KNOWN.said(given)
+    inbox.check_public("the answer", {"user": "bob", "token": "short"}, "no reason")

@@ -404,12 +404,12 @@ def test_a_budget_holds_for_what_is_in_a_batch(
     fit beside it waits, and then ends the map. With a larger budget it goes on."""
     one = (20 * 0.15 + 10 * 0.60) / 2e6
     with notebook.step(), pytest.raises(BudgetExceeded, match="budget of the map is used up"):
-        duranb.map(clients.chat, range(400), batch=True, budget=100 * one)
+        duranb.map(clients.chat, range(150), batch=True, budget=100 * one)
     assert 90 * one < price(notebook) <= 100.01 * one
     assert 1 < server.stats["batches"] < 20
     assert sum(server.stats["submitted"].values()) == of_kind(notebook, Kind.LLM)
     with notebook.step():
-        assert len(duranb.map(clients.chat, range(400), batch=True, budget=1)) == 400
+        assert len(duranb.map(clients.chat, range(150), batch=True, budget=1)) == 150
     assert set(server.stats["submitted"].values()) == {1}
 
 
@@ -539,3 +539,19 @@ def test_an_answer_that_never_comes_is_said(
     assert [*stats["live"].values()] == [1]
     told = "without a body" if harm == "bodiless" else "3 of its 4 answers are there and whole"
     assert told in caplog.text
+
+
+@pytest.mark.parametrize("ask", ["chat", "message", "deployed"])
+def test_a_key_is_not_taken_along_to_where_answers_have_moved(
+    notebook: Notebook, server: BatchServer, clients: Clients, ask: str
+) -> None:
+    """Whatever its header is called, only the provider itself is told."""
+    for each in (clients.openai, clients.anthropic, clients.azure):
+        each._custom_headers = {"x-gateway-key": "sk-secret"}
+    elsewhere = server.url.replace("127.0.0.1", "localhost")
+    server.configure(elsewhere=elsewhere)
+    with notebook.step():
+        assert duranb.map(getattr(clients, ask), range(2), batch=True) == ["0", "1"]
+    keys = server.stats["keys"]
+    host = elsewhere.removeprefix("http://")
+    assert keys.pop(host) == 0 and sum(keys.values()) > 3

@@ -126,6 +126,24 @@ def test_a_budget_holds_for_streams_that_tell_nothing_of_their_tokens(
     assert server.count == made
 
 
+@pytest.mark.parametrize("limit", [{"usd": 0.001}, {"tokens": 2000}, {"calls": 20}])
+def test_a_budget_holds_for_streams_that_nobody_reads_to_their_end(
+    notebook: Notebook, server: CountingServer, client: openai.OpenAI, limit: dict[str, Any]
+) -> None:
+    """They are paid for all the same: as much as was expected of them."""
+
+    def begin(number: int) -> None:
+        messages: Any = [{"role": "user", "content": f"Say something of {number}"}]
+        with client.chat.completions.create(
+            model="gpt-4o-mini", messages=messages, max_tokens=50, stream=True
+        ) as answer:
+            next(answer)
+
+    with notebook.step(), pytest.raises(BudgetExceeded), duranb.budget(**limit):
+        [begin(number) for number in range(300)]
+    assert 10 < server.count < 200
+
+
 def test_a_call_that_ends_while_another_one_does_is_paid_for() -> None:
     """The garbage collector ends calls at any moment, in the middle of a sum too."""
 

@@ -24,6 +24,9 @@ SHARE = 0.5
 """What a batch costs of the usual price, where the list of prices does not say."""
 
 
+_HOPS = 10
+"""Redirects that are followed."""
+
 JSON = {"content-type": "application/json"}
 """Headers of a request whose body is JSON."""
 
@@ -207,17 +210,39 @@ class Wire:
             joint = "&" if "?" in path else "?"
             url = f"{self._base}{path}{self._query and joint + self._query}"
         headers = {**self._headers, **options.pop("headers", {})}
-        if urlsplit(url).netloc != urlsplit(self._base).netloc:
-            headers = {}  # credentials are for whom they were given
+        if not self._is_here(url):
+            headers = {}
         try:
             with ways.part_of(ways.Recorded()):
-                answer = self._client.request(method, url, headers=headers, **options)
+                answer = self._followed(
+                    self._client.request(
+                        method, url, headers=headers, follow_redirects=False, **options
+                    )
+                )
         except Exception as error:  # of any kind: each transport has its own
             raise Lost(f"{type(error).__name__}: {error}") from error
         content: bytes = answer.content
         if answer.status_code >= 400:
             raise Refused(answer.status_code, told_in(content) or f"status {answer.status_code}")
         return content
+
+    def _is_here(self, url: str) -> bool:
+        """Whether a URL is of the API itself. Credentials are for whom they were given."""
+        here, there = urlsplit(self._base), urlsplit(url)
+        return (here.scheme, here.netloc) == (there.scheme, there.netloc)
+
+    def _followed(self, answer: Any) -> Any:
+        """What an answer leads to. An HTTP client takes along all headers but the one that is
+        called Authorization, wherever it is sent to."""
+        for _ in range(_HOPS):
+            following = answer.next_request
+            if following is None:
+                break
+            if not self._is_here(str(following.url)):
+                for name in self._headers:
+                    following.headers.pop(name, None)
+            answer = self._client.send(following, follow_redirects=False)
+        return answer
 
 
 def once(seen: set[str], page: str) -> str:
