@@ -77,7 +77,7 @@ def _tells(chain: Chain) -> bool:
 def _key(chain: Chain, call: ast.Call) -> str:
     if chain[-1] in _ADDS:
         return ast.unparse(call)
-    first = call.args[0] if call.args else None
+    first = call.args[0] if len(call.args) > 1 else None  # the name of what is set
     what = first.value if isinstance(first, ast.Constant) and type(first.value) is str else ""
     named = sorted(each.arg or "**" for each in call.keywords)
     return f"{'.'.join(chain)}({what!r}, {', '.join(named)})"

@@ -312,9 +312,9 @@ def touched(
         found.mentions.add(process.ANNOTATIONS)
     reads = found.reads | {f"${n}" for n in found.environment} | process.used(found.mentions)
     commanded, live = runtime.surroundings.commanded, runtime.namespace.live
-    values = [*(live.get(n) for n in names), *reach.met]
-    told = commanded.used(values, spec.mentions.imports) - commanded.tops(spec.commands)
-    reads |= set(map(name_of, told))
+    mentioned = {*names, *(chain[0] for chain in spec.mentions.chains)}
+    told = commanded.used([*(live.get(n) for n in mentioned), *reach.met])
+    reads |= set(map(name_of, told - commanded.tops(spec.commands)))
     found.reads = {n for n in reads - found.first if not is_ignored(n, spec.ignore)}
     return found
 

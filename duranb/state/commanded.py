@@ -49,11 +49,18 @@ class _Told:
 
 
 class Commanded:
-    """What each library was told; ``version`` gives that of a variable."""
+    """What each library was told. ``version`` gives that of a variable, ``owns`` says whether a
+    module is the project's own: what is told such a one is seen in its variables."""
 
-    def __init__(self, live: Mapping[str, Any], version: Callable[[str], str]) -> None:
+    def __init__(
+        self,
+        live: Mapping[str, Any],
+        version: Callable[[str], str],
+        owns: Callable[[str], bool],
+    ) -> None:
         self._live = live
         self._version = version
+        self._owns = owns
         self._told: dict[str, dict[str, _Told]] = {}
 
     @staticmethod
@@ -136,7 +143,7 @@ class Commanded:
         return "" if command.key.endswith(" =") and self._is_of_module(command.chain) else top
 
     def _home(self, chain: Chain) -> str:
-        """The module that what a chain begins with is from, if that is an installed one."""
+        """The module that what a chain begins with is from, if that is a library's."""
         root = self._live.get(chain[0]) if chain else None
         if is_a(root, types.ModuleType):
             home = str(vars(root).get("__name__"))
@@ -146,7 +153,7 @@ class Commanded:
             home = str(getattr(root, "__module__", ""))
         else:
             home = (held.place(root) or ("",))[0]
-        return home if home and held.installed(home) else ""
+        return "" if home in ("", "__main__") or self._owns(home) else home
 
     def _is_of_module(self, chain: Chain) -> bool:
         """Whether the last of a chain is a variable of a module or class: those are looked at."""
@@ -155,10 +162,9 @@ class Commanded:
             at = getattr(at, name, None)
         return is_a(at, types.ModuleType) or is_class(at)
 
-    def used(self, values: Iterable[object], modules: Iterable[str]) -> set[str]:
-        """Of the packages that were told something, those that code uses which has these values and
-        imports these modules."""
-        found = {name.partition(".")[0] for name in modules}
+    def used(self, values: Iterable[object]) -> set[str]:
+        """Of the packages that were told something, those that code uses which has these values."""
+        found: set[str] = set()
         for value in values if self._told else ():
             found.update(top.partition(".")[0] for top in _modules(value))
         return found & self._told.keys()

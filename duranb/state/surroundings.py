@@ -40,7 +40,6 @@ from duranb.record.model import ABSENT, Execution
 from duranb.state import commanded, process
 from duranb.state.alive import give, is_open
 from duranb.state.capture import told
-from duranb.state.commanded import Commanded
 from duranb.state.namespace import Namespace
 from duranb.state.previews import type_name
 from duranb.state.unstorable import look
@@ -104,7 +103,8 @@ class Surroundings:
         self._assumed: dict[str, _Assumed] = {}
         self._first: dict[str, object] = {}
         self._process = process.Process(namespace.uses.modules.root)
-        self.commanded = Commanded(namespace.live, namespace.version)
+        owns = namespace.uses.modules.owns
+        self.commanded = commanded.Commanded(namespace.live, namespace.version, owns)
 
     # -- asking ----------------------------------------------------------------------------
 

@@ -89,8 +89,18 @@ def test_a_restored_step_tells_its_library_again(begin: Callable[..., World]) ->
     assert run(world, steps) == []
     world.plain("now = lib.mode(), options.width")
     assert world.live["now"] == ("loud", 50)
+
+
+def test_what_still_holds_is_not_told_again(begin: Callable[..., World]) -> None:
+    """What another cell has told since is: the step is as it was run."""
+    steps = {"import": IMPORT, "tell": "lib.set_mode('loud')"}
+    world = begin()
+    run(world, steps)
     assert run(world, steps) == []
-    assert world.live["lib"].told() == 1  # it still holds
+    assert world.live["lib"].told() == 1
+    world.plain("lib.set_mode('low')")
+    assert run(world, steps) == []
+    assert (world.live["lib"].told(), world.live["lib"].mode()) == (3, "loud")
 
 
 def test_another_setting_makes_those_run_that_use_the_library(begin: Callable[..., World]) -> None:
