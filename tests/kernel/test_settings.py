@@ -16,7 +16,8 @@ CELLS = [
     "import numpy as np\nimport pandas as pd\n"
     "from cycler import cycler\nplt.style.use('ggplot')\n"
     "plt.rc('axes', prop_cycle=cycler('color', ['r', 'b']))",
-    "np.set_printoptions(precision=2, threshold=np.inf)\nnp.seterr(over='raise')\npd.set_option('display.max_rows', 3)",
+    "np.set_printoptions(precision=2, threshold=np.inf)\nnp.seterr(over='raise')\n"
+    "pd.set_option('display.max_rows', 3)",
     "warnings.filterwarnings('ignore', message='x.*')\n"
     "warnings.simplefilter('ignore', DeprecationWarning)",
     "import logging, sys\nlogging.basicConfig(level=logging.INFO, format='%(message)s!')\n"
@@ -37,7 +38,8 @@ from matplotlib_inline.config import InlineBackend
 inline, shell = InlineBackend.instance(), get_ipython()
 print(
     {k: v for k, v in plt.rcParams.items() if k != 'backend'},
-    np.get_printoptions(), np.geterr()['over'], pd.get_option('display.max_rows'), warnings.filters[:2],
+    np.get_printoptions(), np.geterr()['over'],
+    pd.get_option('display.max_rows'), warnings.filters[:2],
     os.path.basename(os.getcwd()), inline.figure_formats, inline.close_figures,
     shell.ast_node_interactivity, sorted(shell.extension_manager.loaded),
     shell.display_formatter.formatters['text/plain'].float_format,
