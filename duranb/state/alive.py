@@ -21,7 +21,7 @@ from duranb.code import looking
 from duranb.code.moving import steady
 from duranb.state import inside, reconnect
 from duranb.state.capture import Capture
-from duranb.state.drawing import held_once, let_go
+from duranb.state.drawing import held_once, let_go, undrawn
 from duranb.state.linking import copied, paired, parts
 from duranb.state.placeholder import Placeholder
 from duranb.values import contents
@@ -40,10 +40,11 @@ class Taken:
 
     def put(self) -> None:
         """Give the live objects their states."""
-        for alive, state in self.states:
-            state.into(alive)
-        for loaded in self.instead_of:
-            let_go(loaded)
+        with undrawn():
+            for alive, state in self.states:
+                state.into(alive)
+            for loaded in self.instead_of:
+                let_go(loaded)
 
 
 def taken(
