@@ -12,7 +12,9 @@ import os
 import socket
 import sys
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from types import FrameType, ModuleType
 from typing import Any
 
@@ -50,6 +52,8 @@ def _audit(event: str, arguments: tuple[Any, ...]) -> None:
     look = _EVENTS.get(event)
     if look is None or sys.is_finalizing():
         return
+    if _kept_in.get() and (seen := look(arguments)):
+        raise PermissionError(f"it would reach {seen[1]}, and a restored step does nothing outside")
     if event == "subprocess.Popen" and current() is not None:
         _learn(arguments)
     step = _counting()
@@ -59,6 +63,19 @@ def _audit(event: str, arguments: tuple[Any, ...]) -> None:
     if seen is not None:
         step.journal.attempt.here().spoke = True
         step.unrecorded.note(*seen)
+
+
+@contextmanager
+def kept_in() -> Iterator[None]:
+    """Nothing that this code does leaves the process: it meets a PermissionError where it would."""
+    token = _kept_in.set(True)
+    try:
+        yield
+    finally:
+        _kept_in.reset(token)
+
+
+_kept_in: ContextVar[bool] = ContextVar("kept in", default=False)
 
 
 def note(how: How, to: str) -> None:

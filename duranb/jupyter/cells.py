@@ -24,7 +24,7 @@ from IPython.utils.capture import capture_output
 from duranb.code import commands, dataflow, fingerprint, mentions
 from duranb.code.deep import deeply
 from duranb.code.interrupts import held_off
-from duranb.engine import imported, plain, restoring, saga
+from duranb.engine import imported, plain, restoring, saga, watch
 from duranb.engine.decide import Decision
 from duranb.engine.keeping import CellState
 from duranb.engine.options import Options, check_names, first_line, is_misplaced, parse
@@ -362,7 +362,7 @@ class Cells(ast.NodeTransformer):
         result, lost, unread, unset = restoring.restore(session.runtime, spec, decision)
         missing = settings.apply(messages)
         if spec.commands:
-            with capture_output():  # what they show was recorded
+            with capture_output(), watch.kept_in():  # what they show was recorded
                 missing += session.runtime.surroundings.commanded.again(spec.commands)
         self._outputs.replay(messages, self._shell.execution_count - 1, held=held)
         if result is not NOTHING:

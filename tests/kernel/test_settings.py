@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 import types
 
@@ -340,3 +341,40 @@ def test_what_the_first_cell_gave_a_library_is_filled_again(kernel: Kernel) -> N
         assert kernel.run("print(of_all._llm_cache.lookup('p', 'm'))").stdout == "[1]\n"
         kernel.stop()
         kernel.start()
+
+
+REGISTRY = """
+import socket
+
+def register(port):
+    with socket.create_connection(("127.0.0.1", port)) as line:
+        line.sendall(b"a model")
+"""
+
+
+def test_what_a_library_was_told_is_not_told_again_to_others(
+    kernel: Kernel, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """A function that is called as if it set something, and reaches another machine: that is named,
+    and not done once more."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setblocking(False)
+        elsewhere = tmp_path_factory.mktemp("elsewhere")
+        (elsewhere / "registry_of_models.py").write_text(REGISTRY)
+        cells = [
+            f"import sys\nsys.path.insert(0, {str(elsewhere)!r})",
+            "%%durable tell\nimport registry_of_models as registry\n"
+            f"registry.register({server.getsockname()[1]})",
+        ]
+        for cell in cells:
+            assert kernel.run(cell).error is None
+        line, _ = server.accept()
+        line.close()
+        kernel.kill()
+        kernel.start()
+        kernel.run(cells[0])
+        told = kernel.run(cells[1]).notices
+        with pytest.raises(BlockingIOError):  # nobody waits there
+            server.accept()
+    assert "restored" in told
+    assert "registry.register (PermissionError: it would reach 127.0.0.1:" in told
