@@ -66,7 +66,7 @@ class Pages:
         self._lab = None
 
     def _note(self, error: Error) -> None:
-        if not error.message.startswith(LABS_OWN):
+        if not error.message.removeprefix("Error: ").startswith(LABS_OWN):
             self.errors.append(f"{error.message}\n{error.stack}")
 
 
