@@ -27,7 +27,8 @@ _BUILT_UPON = (
     *(datetime.date, datetime.time, datetime.timedelta, decimal.Decimal),
 )
 
-_CODE = ("__new__", "__init__", "__setitem__", "append", "extend")
+_ITEMS = ("__setitem__", "append", "extend")
+_CODE = ("__new__", "__init__", *_ITEMS)
 """What pickle calls to make an instance, or to put its content there."""
 
 
@@ -67,7 +68,8 @@ class Content(NamedTuple):
 @once_a_class
 def runs_code(kind: Any) -> bool:
     """Whether making an instance of a container's, or a date's, class and putting its content there
-    runs code of the user's; not where the class says itself how that is done."""
+    runs code of the user's, or code of a library's that tells its owners of each new item
+    (bokeh's), which it does not have yet; not where the class says itself how that is done."""
     runs = False
     for base in mro_of(kind):
         names = dict_of(base)
@@ -75,8 +77,8 @@ def runs_code(kind: Any) -> bool:
             continue  # Python's own, and a named tuple's, which are known
         if any(in_python(names.get(name)) for name in SAYS):
             return False
-        if not installed(module_of(base)):
-            runs = runs or any(in_python(names.get(name)) for name in _CODE)
+        code = _ITEMS if installed(module_of(base)) else _CODE
+        runs = runs or any(in_python(names.get(name)) for name in code)
     return runs
 
 

@@ -10,6 +10,7 @@ library's object loads so is there for the next look; what has closed a file is 
 from __future__ import annotations
 
 import copy
+import copyreg
 import io
 import itertools
 import types
@@ -41,7 +42,11 @@ def reduction(obj: Any) -> Any:
     before = dict(held)
     counts, files = _counts(before), _open(before)
     try:
-        return obj.__reduce_ex__(5)
+        reduced = obj.__reduce_ex__(5)
+        if type(reduced) is str and own(obj).get("__module__") == "__main__":
+            # By its name, as what wraps a function is: the name is the notebook's, and not there.
+            return copyreg.__newobj__, (kind,), object.__getstate__(obj)  # type: ignore[attr-defined]
+        return reduced
     finally:
         differs = _differs(before, counts, held)
         if differs and any(file.closed for file in files):
