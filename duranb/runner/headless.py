@@ -19,8 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from jupyter_client.kernelspec import KernelSpec, NoSuchKernel
-from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbclient.util import ensure_async, run_sync
@@ -31,7 +29,7 @@ from duranb.errors import NotRestorable, UsageError
 from duranb.export.notebook import document as document_of
 from duranb.record.history import History
 from duranb.record.model import CallStatus, Origin, Status
-from duranb.runner import undoing
+from duranb.runner import kernels, undoing
 from duranb.runner.ahead import PLAIN, WAITS, Waits
 from duranb.runner.parameters import inject
 from duranb.runner.told import masked
@@ -235,7 +233,8 @@ def run_cells(
     ``raises-exception``), with a note that says what ``on_failure`` undid, at the end for those
     that wait, and its ``DeadKernelError``.
     """
-    manager = _manager(document, kernel)
+    manager = kernels.manager(document, kernel)
+    wires = kernels.wires(manager)
     client = NotebookClient(document, km=manager, allow_errors=False, startup_timeout=STARTING)
     # The plain option takes whole seconds only.
     client.timeout_func = lambda cell: timeout  # type: ignore[assignment]
@@ -246,7 +245,7 @@ def run_cells(
         "DURANB_HEADLESS": "1",
         **(env or {}),
     }
-    with _closing(client):
+    with wires, _closing(client):
         # ipykernel warns on every start that it listens on this machine's own loopback.
         client.extra_arguments = ["--ext=duranb", "--log-level=ERROR"]
         client.start_new_kernel(env=environment, cwd=str(real(notebook).parent))
@@ -370,33 +369,6 @@ async def _interrupt(client: NotebookClient) -> None:
     for task in ended:
         if not task.cancelled():
             task.exception()  # that it was interrupted is known
-
-
-def _manager(document: nbformat.NotebookNode, kernel: str) -> AsyncKernelManager:
-    """The kernel asked for, or the notebook's own. A name that means nothing on this machine is
-    that of somebody else's environment: then it is this one's Python.
-
-    Raises :class:`UsageError` for a kernel that is not there, or that does not speak Python.
-    """
-    spec = document.metadata.get("kernelspec", {})
-    language = document.metadata.get("language_info", {}).get("name") or spec.get("language")
-    if not kernel and (language or "python") != "python":
-        raise UsageError(f"a durable notebook is written in Python, and this one in {language}")
-    manager = AsyncKernelManager(kernel_name=kernel or spec.get("name", "python3"))
-    found = _spec(manager)
-    if found is None and kernel:
-        known = ", ".join(sorted(manager.kernel_spec_manager.find_kernel_specs()))
-        raise UsageError(f"there is no kernel {kernel!r}; there are: {known}")
-    if found is not None and found.language != "python":
-        raise UsageError(f"the kernel {manager.kernel_name!r} is not one for Python")
-    return manager if found is not None else AsyncKernelManager(kernel_name="python3")
-
-
-def _spec(manager: AsyncKernelManager) -> KernelSpec | None:
-    try:
-        return manager.kernel_spec
-    except NoSuchKernel:
-        return None
 
 
 def _tell(
