@@ -16,6 +16,7 @@ from typing import Any
 
 import blake3
 
+from duranb.code import looking
 from duranb.code.commands import Command
 from duranb.code.looking import is_a, is_class, module_of, mro_of, own_failure
 from duranb.code.mentions import Chain
@@ -97,11 +98,16 @@ class Commanded:
         what a library holds changes as it works."""
         found = self._told[package][key]
         if not found.version:
-            given = (f"{n} {self._version(n)}" for n in sorted(found.given))
+            given = (f"{n} {self._of(n, value)}" for n, value in sorted(found.given.items()))
             version = "\n".join([found.command.source, *given])
             found = _Told(found.command, found.given, version)
             self._told[package][key] = found
         return found
+
+    def _of(self, name: str, value: object) -> str:
+        """The version of what a name stood for; its type, where it has stood for it too briefly."""
+        there = self._live.get(name) is value
+        return self._version(name) if there else looking.full_name(type(value))
 
     def again(self, commands: Iterable[Command]) -> list[str]:
         """Carry out once more those statements that do not hold now, in the namespace; what failed,

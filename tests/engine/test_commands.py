@@ -141,6 +141,15 @@ def test_a_library_is_given_the_very_object_that_a_name_stands_for(
     assert world.live["lib"].given().said == [1, 2]
 
 
+def test_what_a_library_was_given_may_be_gone_since(begin: Callable[..., World]) -> None:
+    """Before anybody has asked what it was."""
+    world = begin()
+    world.plain(IMPORT + "\nhow = 'loud'\nlib.set_mode(how)")
+    world.plain("del how")
+    world.cell("use", "seen = lib.mode()")
+    assert world.live["seen"] == "loud"
+
+
 def test_what_a_library_takes_no_more_is_named(begin: Callable[..., World]) -> None:
     """With what it says."""
     world = begin()
