@@ -19,9 +19,11 @@ from duranb.values.definitions import content
 
 @dataclass
 class Called:
-    """A function's attributes, defaults, and what its variables hold."""
+    """A function's attributes, annotations (of which there is one dict for those that wrap each
+    other), defaults, and what its variables hold."""
 
     attributes: dict[str, Any]
+    annotations: dict[str, Any]
     defaults: tuple[Any, ...] | None
     by_name: dict[str, Any] | None
     variables: list[tuple[Any, ...]]
@@ -29,6 +31,7 @@ class Called:
     def into(self, alive: types.FunctionType) -> None:
         """Give it to another one of the same code."""
         contents.refill(alive.__dict__, self.attributes.items())
+        alive.__annotations__ = self.annotations
         alive.__defaults__, alive.__kwdefaults__ = self.defaults, self.by_name
         for variable, held in zip(alive.__closure__ or (), self.variables, strict=True):
             if held and type(held[0]) is Placeholder:
@@ -63,7 +66,13 @@ def given(loaded: Any, alive: Any) -> Called | Drawn | None:
         if loaded.__code__ != alive.__code__:
             return None
         held = [content(variable) for variable in loaded.__closure__ or ()]
-        return Called(dict(loaded.__dict__), loaded.__defaults__, loaded.__kwdefaults__, held)
+        return Called(
+            dict(loaded.__dict__),
+            loaded.__annotations__,
+            loaded.__defaults__,
+            loaded.__kwdefaults__,
+            held,
+        )
     if kind is random.Random:
         return Drawn(loaded.getstate())
     if full_name(kind) == _RANDOM_STATE:

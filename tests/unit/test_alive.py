@@ -255,6 +255,29 @@ def test_functions_that_count_together_still_do_after_a_rewind() -> None:
     assert kernel["other"].bit_generator.state != first
 
 
+def test_a_wrapper_has_the_annotations_of_what_it_wraps_after_a_rewind() -> None:
+    """``functools.wraps`` gives both one dict."""
+    kernel = Kernel()
+    kernel.run(
+        "import functools\n"
+        "def counted(function):\n"
+        "    @functools.wraps(function)\n"
+        "    def inner(*given):\n"
+        "        inner.calls += 1\n"
+        "        return function(*given)\n"
+        "    inner.calls = 0\n"
+        "    return inner\n"
+        "@counted\n"
+        "def cost(n: int): return n\n"
+    )
+    library, then = kernel["cost"], kernel.namespace.bindings()
+    kernel.run("cost(1)")
+    assert kernel.namespace.restore(then) == []
+    assert kernel["cost"] is library and library.calls == 0
+    assert library.__annotations__ is library.__wrapped__.__annotations__
+    assert list(library.__annotations__) == ["n"]
+
+
 def test_pyplot_holds_a_figure_once_after_a_rewind() -> None:
     """And it is the one that the name stands for."""
     kernel = Kernel()
