@@ -199,7 +199,13 @@ class Told:
     def of(cls, value: Any) -> Told | None:
         """What an object says now; None where it says nothing."""
         reduced = steady(lambda: value.__reduce_ex__(4))
-        return cls(reduced[2]) if len(reduced) > 2 and not any(reduced[3:]) else None
+        if len(reduced) <= 2 or any(reduced[3:]):
+            return None
+        # The dict of its attributes stands for that of the live one, which is emptied first.
+        state, attributes = reduced[2], looking.own(value)
+        if isinstance(state, dict):
+            state = {k: dict(v) if v is attributes else v for k, v in state.items()}
+        return cls(state)
 
     def into(self, alive: Any) -> None:
         """Give it to another one, which is as an object that was just made before."""

@@ -278,6 +278,23 @@ def test_a_wrapper_has_the_annotations_of_what_it_wraps_after_a_rewind() -> None
     assert list(library.__annotations__) == ["n"]
 
 
+def test_a_model_that_holds_itself_has_its_fields_after_a_rewind() -> None:
+    """Pydantic's state is the very dict of the attributes."""
+    pytest.importorskip("pydantic")
+    kernel = Kernel()
+    kernel.run(
+        "import pydantic, typing\n"
+        "class Tool(pydantic.BaseModel):\n"
+        "    name: str = 'a'\n"
+        "    within: typing.Any = None\n"
+        "tool = Tool(); tool.within = [tool]\n"
+    )
+    library, then = kernel["tool"], kernel.namespace.bindings()
+    kernel.run("tool.name = 'b'")
+    assert kernel.namespace.restore(then) == []
+    assert kernel["tool"] is library and library.name == "a" and library.within[0] is library
+
+
 def test_pyplot_holds_a_figure_once_after_a_rewind() -> None:
     """And it is the one that the name stands for."""
     kernel = Kernel()
