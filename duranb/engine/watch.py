@@ -67,7 +67,8 @@ def _audit(event: str, arguments: tuple[Any, ...]) -> None:
 
 @contextmanager
 def kept_in() -> Iterator[None]:
-    """Nothing that this code does leaves the process: it meets a PermissionError where it would."""
+    """This code begins no connection and no process: it meets a PermissionError where it would. A
+    connection that is open already, and threads that it starts, are not held back."""
     token = _kept_in.set(True)
     try:
         yield
