@@ -17,6 +17,7 @@ from functools import partial
 from typing import Any, ParamSpec, TypeVar, cast, overload
 from weakref import WeakKeyDictionary
 
+from duranb.code import commands
 from duranb.code.holding import Held, value as value_of
 from duranb.code.interrupts import held_off
 from duranb.engine import context as ctx, saga
@@ -29,6 +30,7 @@ from duranb.engine.retry import Policy
 from duranb.engine.runtime import Runtime, needed
 from duranb.engine.spec import Spec
 from duranb.engine.steprun import NOTHING, StepRun
+from duranb.engine.telling import Telling
 from duranb.errors import UsageError
 from duranb.record import events as e, ways
 from duranb.record.history import History
@@ -45,8 +47,9 @@ R = TypeVar("R")
 class _FunctionHost:
     """A function's body: it has a result, what it prints where somebody listens, and notices."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, telling: Telling) -> None:
         self._runtime = runtime
+        self._telling = telling
         self._printed = Printed()
         self.value: object = NOTHING
 
@@ -68,6 +71,7 @@ class _FunctionHost:
 
     def completed(self, execution: int) -> None:
         """Its caller sees the result, and is told what nobody has recorded of it."""
+        self._telling.note(self.value)
         this = self._runtime.history.executions[execution]
         _tell_unrecorded(this.step, this.unrecorded)
 
@@ -214,6 +218,7 @@ class _Step:
             always=self.always,
             fresh=self.fresh,
             on_failure=self.on_failure,
+            commands=commands.of_function(self.fn).commands,
         )
         reach = namespace.uses.of_object(self.fn, bound.arguments.values())
         uses = dict(reach.uses)
@@ -248,7 +253,8 @@ class _Step:
         ignored = partial(is_ignored, ignore=self.ignore)
         beside = Beside.now(namespace.uses, self.fn, found, values.values(), ignored)
         untold = Untold.now(namespace.uses, self.fn, reach, beside)
-        return spec, decision, _Reached(arguments, kept, names, untold)
+        telling = Telling(runtime, self.fn, arguments)
+        return spec, decision, _Reached(arguments, kept, names, untold, telling)
 
     def _given(self, runtime: Runtime, found: Held) -> dict[str, str]:
         """What the function reads beside arguments and variables. What it binds itself is left out,
@@ -297,12 +303,13 @@ def _key(arguments: dict[str, str]) -> tuple[tuple[str, str], ...]:
 @dataclass(frozen=True)
 class _Reached:
     """What a call can reach: its ``arguments``, all ``values`` by how inputs are called, the names
-    of globals, and what it could change that no value shows."""
+    of globals, what it could change that no value shows, and what it tells libraries."""
 
     arguments: dict[str, Any]
     values: dict[str, Any]
     globals: frozenset[str]
     untold: Untold
+    telling: Telling
 
 
 @contextlib.contextmanager
@@ -315,10 +322,19 @@ def _running(
     parent = outer.execution if outer is not None else 0
     namespace, arguments = runtime.namespace, reached.arguments
     kept = namespace.capture_value(arguments).artifact if spec.name in saga.functions else ""
-    host = _FunctionHost(runtime)
+    host = _FunctionHost(runtime, reached.telling)
     given = namespace.given(reached.values, decision.inputs)
-    names, untold = reached.globals, reached.untold
-    state = FunctionState(runtime, spec.name, host, given, untold, names, arguments, parent)
+    state = FunctionState(
+        runtime,
+        spec.name,
+        host,
+        given,
+        reached.untold,
+        reached.telling,
+        reached.globals,
+        arguments,
+        parent,
+    )
     run = StepRun(
         runtime,
         spec,
@@ -359,6 +375,7 @@ def _restored(runtime: Runtime, spec: Spec, decision: Decision, reached: _Reache
         ),
         wait=False,
     )
+    reached.telling.again(spec.name, result)
     again(messages_of(runtime, source))
     _tell_unrecorded(source.step, ways.not_recorded(source.unrecorded))
     return result

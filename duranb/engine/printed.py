@@ -59,6 +59,20 @@ def heard() -> Iterator[None]:
 _kept: ContextVar[list[str] | None] = ContextVar("duranb_heard", default=None)
 
 
+@contextlib.contextmanager
+def unheard() -> Iterator[None]:
+    """What the current thread or task prints in this block is not shown, where somebody listens."""
+    token = muted.set(True)
+    try:
+        yield
+    finally:
+        muted.reset(token)
+
+
+muted: ContextVar[bool] = ContextVar("duranb_muted", default=False)
+"""Whether it is so."""
+
+
 class Above(io.TextIOBase):
     """Stands for a stream, and passes on what is asked of it. What is written its own kinds say,
     which write to the stream itself by :meth:`_put`.
@@ -129,6 +143,8 @@ class _Ear(Above):
                 cls._worn = None
 
     def write(self, text: str) -> int:
+        if muted.get():
+            return len(text)
         if (kept := _kept.get()) is not None:
             kept.append(text)
         return self._put(text)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from duranb.code.fingerprint import Reach
 from duranb.engine.keeping import Captured, NoState
+from duranb.engine.telling import Telling
 from duranb.errors import UsageError
 from duranb.record.events import Binding
 from duranb.record.model import BESIDE, CONTESTED, UNTOLD
@@ -77,6 +78,7 @@ class FunctionState(NoState):
         host: Host,
         given: inplace.Given,
         untold: Untold,
+        telling: Telling,
         names: Iterable[str],
         arguments: Iterable[str],
         parent: int,
@@ -86,6 +88,7 @@ class FunctionState(NoState):
         self._host = host
         self._given = given
         self._untold = untold
+        self._telling = telling
         self._live = runtime.namespace.live
         self._names = {n: global_name(n, arguments) for n in names}
         self._bound = {n: self._live.get(n, _GONE) for n in self._names}
@@ -209,7 +212,8 @@ class FunctionState(NoState):
     def _beside(self) -> list[str]:
         """What it changed that is no variable. This process has that now; said once for a step,
         which may be called a thousand times."""
-        found = self._untold.beside.altered()
+        lost = self._telling.lost(self._host.result())
+        found = sorted({*self._untold.beside.altered(), *lost})
         here = self._runtime.here
         if found and self._step not in here:
             self._host.notice(

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 from pathlib import Path
 
+from duranb.code.commands import tells
+from duranb.code.mentions import chain_of
 from duranb.export.statements import Statement, changed_in, statements
 
 _DRAWS_NOTHING = frozenset({"Random", "SystemRandom", "default_rng", "Generator", "RandomState"})
@@ -289,7 +291,8 @@ class Outside:
                 return True
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
             called = node.value.func
-            return self._is_elsewhere(called) and _SETTING.search(self._dotted(called)) is not None
+            sets = _SETTING.search(self._dotted(called)) is not None or tells(chain_of(called))
+            return self._is_elsewhere(called) and sets
         return False
 
     def _is_elsewhere(self, node: ast.expr) -> bool:

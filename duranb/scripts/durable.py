@@ -11,7 +11,7 @@ from typing import Any
 
 from duranb import llm
 from duranb.code import identity
-from duranb.engine import saga
+from duranb.engine import saga, telling
 from duranb.engine.options import COMPENSATE
 from duranb.engine.progress import Display, Nowhere, Paced, Progress
 from duranb.engine.runtime import Settings
@@ -52,6 +52,7 @@ def durable(
     llm.install()
     try:
         session.need_trust()
+        telling.note_module(session.runtime)
         if on_failure and session.history.to_undo:
             saga.carry_on(session.runtime)
             raise StepError(

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from duranb.engine.telling import Telling
 from duranb.errors import UsageError
 from duranb.scripts.durable import durable
 from duranb.scripts.nodes import Node, Promise
@@ -81,6 +82,7 @@ class _Carrying:
     def __init__(self, nodes: list[Node], outlet: Outlet, session: Session) -> None:
         self._nodes = nodes
         self._outlet = outlet
+        self._runtime = session.runtime
         self._watched = Watched(nodes, session, self._value)
         self._values: dict[int, Any] = {}
         self._left = {node.index: set(node.needs) for node in nodes}
@@ -142,6 +144,7 @@ class _Carrying:
         with self._watched.while_running(node, node.named(args, uses)):
             try:
                 self._values[node.index] = node.fn(*args)
+                self._told(node, args)
             except StopIteration as error:  # which no future can hold, nor a coroutine raise
                 raise RuntimeError(f"{node.name} raised StopIteration") from error
 
@@ -150,6 +153,14 @@ class _Carrying:
         args, uses = self._given(node)
         with self._watched.while_running(node, node.named(args, uses)):
             self._values[node.index] = await node.fn(*args)
+            self._told(node, args)
+
+    def _told(self, node: Node, args: tuple[Any, ...]) -> None:
+        """A step notes by itself what it tells libraries."""
+        fn = inspect.unwrap(node.fn)
+        if fn is node.fn:
+            arguments = dict(zip(inspect.signature(fn).parameters, args, strict=True))
+            Telling(self._runtime, fn, arguments).note(self._values[node.index])
 
     def _given(self, node: Node) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Values for the promises a node was given; its module's variables have theirs now."""

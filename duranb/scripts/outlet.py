@@ -66,6 +66,8 @@ class Outlet(printed.Above):
             self._below.flush()
 
     def write(self, text: str) -> int:
+        if printed.muted.get():
+            return len(text)
         node = _current.get()
         with self._lock:
             if node >= 0:

@@ -2,16 +2,20 @@
 
 ``torch.set_default_dtype(torch.float64)`` leaves no value behind: see :mod:`duranb.code.commands`.
 A step that is restored has its own statements of that kind done again where they do not hold. To
-the steps that use a library, what it was told is a part of what they are given.
+the steps that use a library, what it was told is a part of what they are given. A function's
+statements name its own variables too: what these stood for is its ``scope``.
 """
 
 from __future__ import annotations
 
+import ast
+import builtins
 import re
 import sys
 import types
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections import ChainMap
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import blake3
@@ -26,6 +30,8 @@ FIRST = "as at first"
 """The version of what a library was told while it was told nothing."""
 
 _WHAT = re.compile("what (.*) was told")
+
+_NOTHING: Mapping[str, Any] = types.MappingProxyType({})
 
 _KEPT_OTHERWISE = frozenset(sys.stdlib_module_names) | {
     *("matplotlib", "pandas", "seaborn", "sklearn", "xarray", "sympy", "IPython", "ipykernel"),
@@ -42,25 +48,29 @@ def name_of(package: str) -> str:
 @dataclass(frozen=True)
 class _Told:
     """A statement that was carried out: the ``version`` of it, with what it was given, once that is
-    known; ``given`` are those very objects."""
+    known; ``given`` are those very objects, ``own`` the names of those that were a function's."""
 
     command: Command
     given: Mapping[str, object]
+    own: frozenset[str]
     version: str = ""
 
 
 class Commanded:
-    """What each library was told. ``version`` gives that of a variable, ``owns`` says whether a
-    module is the project's own: what is told such a one is seen in its variables."""
+    """What each library was told. ``version`` gives that of a variable, ``version_of`` that of a
+    value which no variable has, ``owns`` says whether a module is the project's own: what is told
+    such a one is seen in its variables."""
 
     def __init__(
         self,
-        live: Mapping[str, Any],
+        live: dict[str, Any],
         version: Callable[[str], str],
+        version_of: Callable[[object], str],
         owns: Callable[[str], bool],
     ) -> None:
         self._live = live
         self._version = version
+        self._version_of = version_of
         self._owns = owns
         self._told: dict[str, dict[str, _Told]] = {}
 
@@ -70,20 +80,29 @@ class Commanded:
         found = _WHAT.fullmatch(name)
         return found[1] if found else ""
 
-    def note(self, commands: Iterable[Command]) -> None:
+    def note(self, commands: Iterable[Command], scope: Mapping[str, Any] = _NOTHING) -> None:
         """Statements were carried out."""
+        seen = self._seen(scope)
         for command in commands:
-            if package := self._package(command):
-                given = {n: self._live[n] for n in command.names if self._is_variable(n)}
-                self._told.setdefault(package, {})[command.key] = _Told(command, given)
+            if package := self._package(command, seen):
+                given = {n: seen[n] for n in command.names if _is_variable(seen, n)}
+                own = given.keys() & scope.keys()
+                told = _Told(command, given, frozenset(own))
+                self._told.setdefault(package, {})[command.key] = told
 
-    def _is_variable(self, name: str) -> bool:
-        found = self._live.get(name)
-        return name in self._live and not (is_a(found, types.ModuleType) or is_class(found))
+    def _seen(self, scope: Mapping[str, Any]) -> Mapping[str, Any]:
+        return ChainMap(dict(scope), self._live)
 
-    def tops(self, commands: Iterable[Command]) -> set[str]:
+    def tops(self, commands: Iterable[Command], scope: Mapping[str, Any] = _NOTHING) -> set[str]:
         """The packages that statements tell something."""
-        return set(filter(None, map(self._package, commands)))
+        seen = self._seen(scope)
+        return {package for each in commands if (package := self._package(each, seen))}
+
+    def missing(self, commands: Iterable[Command], scope: Mapping[str, Any] = _NOTHING) -> set[str]:
+        """The packages that statements have told what nobody can tell them again: a name in it
+        stands for nothing, or for something else, once their code has ended."""
+        seen = self._seen(scope)
+        return self.tops([each for each in commands if not _is_whole(each, seen)], scope)
 
     def version(self, package: str) -> str:
         """That of all that a package was told."""
@@ -98,59 +117,75 @@ class Commanded:
         what a library holds changes as it works."""
         found = self._told[package][key]
         if not found.version:
-            given = (f"{n} {self._of(n, value)}" for n, value in sorted(found.given.items()))
-            version = "\n".join([found.command.source, *given])
-            found = _Told(found.command, found.given, version)
+            own = found.own
+            given = (f"{n} {self._of(n, v, own)}" for n, v in sorted(found.given.items()))
+            found = replace(found, version="\n".join([found.command.source, *given]))
             self._told[package][key] = found
         return found
 
-    def _of(self, name: str, value: object) -> str:
+    def _of(self, name: str, value: object, own: Collection[str]) -> str:
         """The version of what a name stood for; its type, where it has stood for it too briefly."""
+        if name in own:
+            return self._version_of(value)
         there = self._live.get(name) is value
         return self._version(name) if there else looking.full_name(type(value))
 
-    def again(self, commands: Iterable[Command]) -> list[str]:
-        """Carry out once more those statements that do not hold now, in the namespace; what failed,
-        with why."""
+    def again(self, commands: Iterable[Command], scope: Mapping[str, Any] = _NOTHING) -> list[str]:
+        """Carry out once more those statements that do not hold now; what failed, with why."""
         failed = []
+        seen = self._seen(scope)
         for command in commands:
-            package = self._package(command)
-            if package and not self._holds(package, command):
-                try:
-                    exec(compile(command.source, "<told again>", "exec"), self._live)  # type: ignore[arg-type]
-                except BaseException as error:  # of any kind: it is the library's own code
-                    if not own_failure(error):
-                        raise
-                    failed.append(f"{'.'.join(command.chain)} ({type(error).__name__}: {error})")
-                else:
-                    self.note([command])
+            package = self._package(command, seen)
+            if not package or self._holds(package, command, seen):
+                continue
+            said = ".".join(command.chain)
+            if other := sorted(command.rebound):
+                failed.append(f"{said} (what {', '.join(other)} was is no longer known)")
+                continue
+            try:
+                self._carry_out(command, scope)
+            except BaseException as error:  # of any kind: it is the library's own code
+                if not own_failure(error):
+                    raise
+                failed.append(f"{said} ({type(error).__name__}: {error})")
+            else:
+                self.note([command], scope)
         return failed
 
-    def _holds(self, package: str, command: Command) -> bool:
+    def _carry_out(self, command: Command, scope: Mapping[str, Any]) -> None:
+        """As the body of a function whose variables are the scope, so that a function which is made
+        in it finds these whenever it is called."""
+        own = sorted({*command.names, command.chain[0]} & scope.keys())
+        made: dict[str, Any] = {}
+        code = ast.parse(f"def tell({', '.join(own)}):\n    {command.source}")
+        exec(compile(code, "<told again>", "exec"), self._live, made)
+        made["tell"](*(scope[name] for name in own))
+
+    def _holds(self, package: str, command: Command, seen: Mapping[str, Any]) -> bool:
         told = self._told.get(package, {}).get(command.key)
         return (
             told is not None
             and told.command == command
-            and all(self._live.get(n) is value for n, value in told.given.items())
+            and all(seen.get(n) is value for n, value in told.given.items())
         )
 
     # -- whose it is -----------------------------------------------------------------------
 
-    def _package(self, command: Command) -> str:
+    def _package(self, command: Command, seen: Mapping[str, Any]) -> str:
         """The package that a statement tells something; empty where that is none, or its settings
         are kept otherwise."""
-        if any(not self._home(chain) for chain in command.calls):
+        if any(not self._home(chain, seen) for chain in command.calls):
             return ""
-        top = self._home(command.chain).partition(".")[0]
+        top = self._home(command.chain, seen).partition(".")[0]
         if not top or top in _KEPT_OTHERWISE:
             return ""
         if top == "numpy" and not command.chain[-1].startswith("seterr"):
             return ""  # the others are kept otherwise
-        return "" if command.key.endswith(" =") and self._is_of_module(command.chain) else top
+        return "" if command.key.endswith(" =") and _is_of_module(command.chain, seen) else top
 
-    def _home(self, chain: Chain) -> str:
+    def _home(self, chain: Chain, seen: Mapping[str, Any]) -> str:
         """The module that what a chain begins with is from, if that is a library's."""
-        root = self._live.get(chain[0]) if chain else None
+        root = seen.get(chain[0]) if chain else None
         if is_a(root, types.ModuleType):
             home = str(vars(root).get("__name__"))
         elif is_class(root):
@@ -161,19 +196,31 @@ class Commanded:
             home = (held.place(root) or ("",))[0]
         return "" if home in ("", "__main__") or self._owns(home) else home
 
-    def _is_of_module(self, chain: Chain) -> bool:
-        """Whether the last of a chain is a variable of a module or class: those are looked at."""
-        at: Any = self._live.get(chain[0])
-        for name in chain[1:-1]:
-            at = getattr(at, name, None)
-        return is_a(at, types.ModuleType) or is_class(at)
-
     def used(self, values: Iterable[object]) -> set[str]:
         """Of the packages that were told something, those that code uses which has these values."""
         found: set[str] = set()
         for value in values if self._told else ():
             found.update(top.partition(".")[0] for top in _modules(value))
         return found & self._told.keys()
+
+
+def _is_of_module(chain: Chain, seen: Mapping[str, Any]) -> bool:
+    """Whether the last of a chain is a variable of a module or class: those are looked at."""
+    at: Any = seen.get(chain[0])
+    for name in chain[1:-1]:
+        at = getattr(at, name, None)
+    return is_a(at, types.ModuleType) or is_class(at)
+
+
+def _is_variable(seen: Mapping[str, Any], name: str) -> bool:
+    found = seen.get(name)
+    return name in seen and not (is_a(found, types.ModuleType) or is_class(found))
+
+
+def _is_whole(command: Command, seen: Mapping[str, Any]) -> bool:
+    """Whether all names of a statement still stand for what they did in it."""
+    there = (n in seen or hasattr(builtins, n) for n in command.names)
+    return not command.rebound and all(there)
 
 
 def _modules(value: object) -> Iterator[str]:

@@ -104,7 +104,9 @@ class Surroundings:
         self._first: dict[str, object] = {}
         self._process = process.Process(namespace.uses.modules.root)
         owns = namespace.uses.modules.owns
-        self.commanded = commanded.Commanded(namespace.live, namespace.version, owns)
+        self.commanded = commanded.Commanded(
+            namespace.live, namespace.version, namespace.version_of, owns
+        )
 
     # -- asking ----------------------------------------------------------------------------
 

@@ -151,13 +151,17 @@ def test_what_a_library_was_given_may_be_gone_since(begin: Callable[..., World])
 
 
 def test_what_a_library_takes_no_more_is_named(begin: Callable[..., World]) -> None:
-    """With what it says."""
+    """With what it says; and what cannot be told again, since nobody knows what it was."""
     world = begin()
-    steps = {"import": IMPORT, "tell": "how = 'loud'\nlib.set_mode(how)\nhow = 'none'"}
+    told = "how = ['loud']\nlib.set_mode(how[0])\nhow[0] = 'none'"
+    steps = {"import": IMPORT, "tell": told, "other": "n = 1\nlib.set_mode(n)\nn = 2"}
     run(world, steps)
     world = begin(world)
-    run(world, steps)
+    world.cell("import", steps["import"])
+    world.cell("tell", steps["tell"])
     assert world.lost[2] == ["lib.set_mode (ValueError: there is no such mode)"]
+    world.cell("other", steps["other"])
+    assert world.lost[2] == ["lib.set_mode (what n was is no longer known)"]
 
 
 TELLS = [
