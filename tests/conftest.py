@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,3 +56,17 @@ def _home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         del os.environ["DURANB_HOME"]
     else:
         os.environ["DURANB_HOME"] = before
+
+
+def _active() -> object:
+    """The runtime of this process, where a test has imported what has one."""
+    engine = sys.modules.get("duranb.engine.runtime")
+    return engine and engine.active()
+
+
+@pytest.fixture(autouse=True)
+def _no_runtime_is_left() -> Iterator[None]:
+    """One that a test leaves active would be that of whichever test this process runs next."""
+    before = _active()
+    yield
+    assert _active() in (None, before)

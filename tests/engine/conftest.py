@@ -6,15 +6,22 @@ from collections.abc import Iterator
 
 import pytest
 
+from duranb.engine import runtime
 from tests.engine.world import Model, World
 
 
+@pytest.fixture(autouse=True)
+def _worlds_end() -> Iterator[None]:
+    """The notebook of a test ends with it, in whatever way it was made."""
+    yield
+    if left := runtime.active():
+        left.close()
+
+
 @pytest.fixture
-def world() -> Iterator[World]:
+def world() -> World:
     """A notebook without kernel, disk or network."""
-    made = World()
-    yield made
-    made.runtime.close()
+    return World()
 
 
 @pytest.fixture

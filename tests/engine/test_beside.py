@@ -33,7 +33,6 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.syspath_prepend(str(tmp_path))
     world = World(root=tmp_path)
     yield world
-    world.runtime.close()
     sys.modules.pop("beside_helper", None)
 
 

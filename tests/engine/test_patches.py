@@ -82,7 +82,6 @@ def test_what_a_step_sets_in_an_installed_module_decides_later_ones(
     life(5, f"{use}\ny += 1")
     assert [ran(world, name) for name in ("patch", "use", "other")] == [2, 3, 1]
     assert world.live["y"] == 6
-    world.runtime.close()
 
 
 def test_a_rewind_takes_a_patch_back(tmp_path: Path) -> None:
@@ -95,4 +94,3 @@ def test_a_rewind_takes_a_patch_back(tmp_path: Path) -> None:
     line = world.history.line
     assert world.runtime.surroundings.move(line(), line(world.last("a").snapshot)) == []
     assert textwrap.shorten is FIRST[1] and not hasattr(json, "extra")
-    world.runtime.close()

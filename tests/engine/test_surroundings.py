@@ -62,7 +62,7 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
 
     here = os.getcwd()
     yield begin
-    begin().runtime.close()
+    begin()
     os.chdir(here)
 
 
