@@ -56,9 +56,10 @@ class _FunctionHost:
     def begin_attempt(self) -> None:
         self.value = NOTHING
         self._printed = Printed()
+        self._telling.begin()
 
     def outputs(self) -> list[dict[str, Any]]:
-        return self._printed.messages()
+        return self._printed.messages() + self._telling.messages()
 
     def result(self) -> object:
         return self.value
@@ -359,7 +360,8 @@ def _restored(runtime: Runtime, spec: Spec, decision: Decision, reached: _Reache
     :class:`NotAlike` where that is not built as it was: then it has to run."""
     source, outer = decision.restore, ctx.current()
     assert source is not None
-    result = None
+    result, messages = None, messages_of(runtime, source)
+    reached.telling.prepare(messages)
     if source.result is not None:
         result = runtime.namespace.again(reached.values, source.result)
     runtime.record(
@@ -375,8 +377,8 @@ def _restored(runtime: Runtime, spec: Spec, decision: Decision, reached: _Reache
         ),
         wait=False,
     )
-    reached.telling.again(spec.name, result)
-    again(messages_of(runtime, source))
+    reached.telling.again(spec.name, messages, result)
+    again(messages)
     _tell_unrecorded(source.step, ways.not_recorded(source.unrecorded))
     return result
 

@@ -38,7 +38,8 @@ def again(messages: list[dict[str, Any]]) -> None:
     """Print what a step had printed, where somebody listens."""
     if listening.get() is not None:
         for message in messages:
-            print(message["content"]["text"], end="")
+            if message["type"] == "stream":
+                print(message["content"]["text"], end="")
 
 
 @contextlib.contextmanager

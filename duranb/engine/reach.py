@@ -213,7 +213,10 @@ class FunctionState(NoState):
         """What it changed that is no variable. This process has that now; said once for a step,
         which may be called a thousand times."""
         lost = self._telling.lost(self._host.result())
-        found = sorted({*self._untold.beside.altered(), *lost})
+        altered = {
+            n for n in self._untold.beside.altered() if self._others or not self._telling.keeps(n)
+        }
+        found = sorted(altered.union(lost))
         here = self._runtime.here
         if found and self._step not in here:
             self._host.notice(

@@ -15,8 +15,8 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from duranb.code.looking import is_class, module_of, qualname_of
-from duranb.jupyter.settable import Group, Values, different
-from duranb.jupyter.told import TOLD
+from duranb.engine.settings.settable import Group, Values, different
+from duranb.engine.settings.told import TOLD
 
 _NAME = "__annotations__"
 

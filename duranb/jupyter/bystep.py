@@ -12,11 +12,11 @@ from typing import Any
 from duranb.code.looking import is_a, module_name, own
 from duranb.code.mentions import Chain, Mentions, chain_of
 from duranb.engine.decide import Decision
+from duranb.engine.settings.settable import LIBRARIES, Group, Values
+from duranb.engine.settings.told import TOLD
 from duranb.engine.spec import Spec
 from duranb.jupyter import annotated, printing, settable
 from duranb.jupyter.registries import Registries
-from duranb.jupyter.settable import Group, Values
-from duranb.jupyter.told import TOLD
 
 
 def all_of(shell: Any) -> dict[str, Group]:
@@ -55,7 +55,7 @@ _REGISTRATIONS = "registrations"
 
 def _registrations(registries: Registries) -> Group:
     """What libraries were told of, be it in a registry of theirs that can be looked at or not."""
-    base = settable.LIBRARIES[_REGISTRATIONS]
+    base = LIBRARIES[_REGISTRATIONS]
 
     def read() -> Values:
         return {"told": base.read() or {}, "put": registries.read()}

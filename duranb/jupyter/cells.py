@@ -29,13 +29,13 @@ from duranb.engine.decide import Decision
 from duranb.engine.keeping import CellState
 from duranb.engine.options import Options, check_names, first_line, is_misplaced, parse
 from duranb.engine.runtime import Runtime
+from duranb.engine.settings import Settings
 from duranb.engine.spec import Spec
 from duranb.engine.steprun import NOTHING, StepRun
 from duranb.errors import NotRestorable, StepError, StoreError, UsageError
 from duranb.jupyter import bystep, figures, instrument
 from duranb.jupyter.noting import noting
 from duranb.jupyter.outputs import Outputs
-from duranb.jupyter.settings import Settings
 from duranb.session.session import Session
 from duranb.views import lines as say
 

@@ -12,8 +12,8 @@ import sys
 from collections.abc import Collection
 from typing import Any
 
-from duranb.jupyter.settable import Group, Values
-from duranb.jupyter.told import TOLD
+from duranb.engine.settings.settable import Group, Values
+from duranb.engine.settings.told import TOLD
 
 _CALL = "init_printing"
 _HOME = "sympy.interactive.printing"

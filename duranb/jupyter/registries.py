@@ -23,7 +23,7 @@ from typing import Any
 from duranb.code.kinds import once_a_class
 from duranb.code.looking import dict_of, is_a, is_class, module_of, mro_of, name_of, own, which
 from duranb.code.mentions import Chain
-from duranb.jupyter.told import TOLD
+from duranb.engine.settings.told import TOLD
 from duranb.values import held
 from duranb.values.immutable import ATOMS, is_atom
 

@@ -37,7 +37,7 @@ _KEPT_OTHERWISE = frozenset(sys.stdlib_module_names) | {
     *("matplotlib", "pandas", "seaborn", "sklearn", "xarray", "sympy", "IPython", "ipykernel"),
     *("ipywidgets", "traitlets", "duranb", "pytest"),
 }
-"""Packages whose settings are looked at themselves (:mod:`duranb.jupyter.settable`)."""
+"""Packages whose settings are looked at themselves (:mod:`duranb.engine.settings`)."""
 
 
 def name_of(package: str) -> str:

@@ -157,7 +157,35 @@ def _copied(config: dict[str, Any]) -> dict[str, Any]:
     return {k: _copied(v) if isinstance(v, dict) else v for k, v in config.items()}
 
 
-_LIBRARIES = {"the options of numpy": _Options(_numpy), "the options of pandas": _Options(_pandas)}
+def _matplotlib() -> Any:
+    params = getattr(sys.modules.get("matplotlib"), "rcParams", None)
+    # Past its own reading, which warns of old names; these two the notebook's backend sets.
+    return params and {k: v for k, v in dict.items(params) if k not in ("backend", "interactive")}
+
+
+def _asked(library: str, get: str) -> Callable[[], Any]:
+    def read() -> Any:
+        found = getattr(sys.modules.get(library), get, None)
+        return None if found is None else dict(found())
+
+    return read
+
+
+_LIBRARIES = {
+    "the options of matplotlib": _Options(_matplotlib),
+    "the options of numpy": _Options(_numpy),
+    "the options of pandas": _Options(_pandas),
+    "the options of sklearn": _Options(_asked("sklearn", "get_config")),
+    "the options of xarray": _Options(_asked("xarray", "get_options")),
+}
+
+GROUPS = {
+    "the folder": "folder",
+    "the locale": "Python",
+    "the decimal context": "Python",
+    **{name: name.removeprefix("the options of ") for name in _LIBRARIES},
+}
+"""In which group of what can be set each of them is (:mod:`duranb.engine.settings`)."""
 
 
 class Process:

@@ -493,10 +493,19 @@ BESIDE = {
     ),
     "the environment": ("os.environ['DURANB_TEST_BESIDE'] = 'on'", "$DURANB_TEST_BESIDE"),
     "a context variable": ("beside_functions.VARIABLE.set(7)", "beside_functions.VARIABLE"),
-    "the folder": ("os.chdir('..')", "the folder"),
-    "a setting": ("decimal.getcontext().prec = 5", "the decimal context"),
-    "how numbers are printed": ("numpy.set_printoptions(precision=3)", "the options of numpy"),
-    "how tables are printed": ("pandas.set_option('display.width', 70)", "the options of pandas"),
+}
+SET_AGAIN = {
+    "the folder": ("os.chdir('..')", "os.path.basename(os.getcwd())"),
+    "a setting": ("decimal.getcontext().prec = 5", "decimal.getcontext().prec"),
+    "how numbers are printed": (
+        "numpy.set_printoptions(precision=3)",
+        "numpy.get_printoptions()['precision']",
+    ),
+    "what numbers raise": ("numpy.seterr(over='raise')", "numpy.geterr()['over']"),
+    "how tables are printed": (
+        "pandas.set_option('display.width', 70)",
+        "pandas.get_option('display.width')",
+    ),
 }
 HELPER = """
 import contextvars
@@ -528,22 +537,45 @@ def test_what_it_changes_beside_variables_is_done_again(
         for _ in range(2):
             monkeypatch.delitem(sys.modules, "beside_functions", raising=False)
             monkeypatch.setenv("DURANB_TEST_BESIDE", "")
-            monkeypatch.chdir(tmp_path)
-            with (
-                decimal.localcontext(),
-                numpy.printoptions(),
-                pandas.option_context("display.width", 80),
-            ):
-                world.plain(
-                    f"{HEAD}import os, decimal, numpy, pandas, beside_functions\n"
-                    f"@duranb.step(name='work{runs}', {options})\n"
-                    f"def work(n):\n    ran(n)\n    {body}\n    return n\n"
-                )
-                assert world.live["work"](1) == 1
+            world.plain(
+                f"{HEAD}import os, beside_functions\n"
+                f"@duranb.step(name='work{runs}', {options})\n"
+                f"def work(n):\n    ran(n)\n    {body}\n    return n\n"
+            )
+            assert world.live["work"](1) == 1
             world.start()
         assert len(Ran.found) == runs
         said = capsys.readouterr().out
         assert (f"it changed {name}, which is no variable" in said) == (runs == 2)
+
+
+@pytest.mark.parametrize("how", SET_AGAIN)
+def test_what_it_sets_is_set_again(
+    how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is restored in another process, where what it had set is as it left it."""
+    body, read = SET_AGAIN[how]
+    (tmp_path / "inner").mkdir()
+    world = World(tmp_path)
+    found = []
+    for _ in range(2):
+        monkeypatch.chdir(tmp_path / "inner")
+        with (
+            decimal.localcontext(),
+            numpy.printoptions(),
+            numpy.errstate(),
+            pandas.option_context("display.width", 80),
+        ):
+            world.plain(
+                f"{HEAD}import os, decimal, numpy, pandas\n"
+                f"@duranb.step\ndef work(n):\n    ran(n)\n    {body}\n    return n\n"
+            )
+            before = eval(read, world.live)
+            assert world.live["work"](1) == 1
+            found.append(eval(read, world.live))
+        world.start()
+    assert Ran.found == [1]
+    assert found[0] == found[1] != before
 
 
 def test_an_iterator_that_is_not_begun_is_as_it_was(world: World) -> None:

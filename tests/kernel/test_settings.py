@@ -8,8 +8,8 @@ import types
 
 import pytest
 
-from duranb.jupyter.settable import LIBRARIES
-from duranb.jupyter.settings import Settings
+from duranb.engine.settings import Settings
+from duranb.engine.settings.settable import LIBRARIES
 from tests.kernel.harness import Kernel
 
 CELLS = [

@@ -111,3 +111,22 @@ def test_what_the_script_tells_is_an_input_of_the_steps_that_use_the_library(
     exported.of(cells[0].replace("\n", "\nn = 1\n"), *cells[1:], tagged=0)
     assert exported.run("--mode", "odd").stdout == "ran\nodd\n"
     assert exported.run("--mode", "even").stdout == "ran\neven\n"
+
+
+def test_settings_of_libraries_come_back_with_a_step(exported: Exported) -> None:
+    """In helpers too: pyplot's parameters, options of NumPy and pandas, filters of warnings, how
+    precise decimal numbers are. The steps are restored."""
+    exported.of(
+        "import decimal, warnings\nimport matplotlib as mpl, numpy as np, pandas as pd\n"
+        "def quiet():\n    np.seterr(divide='raise')\n    decimal.getcontext().prec = 5",
+        "%%durable a\nmpl.rcParams['lines.linewidth'] = 7\npd.set_option('display.precision', 2)\n"
+        "quiet()\nwarnings.filterwarnings('error', 'mine')\nran = object()",
+        "%%durable b\ntext = f\"{pd.Series([1 / 3]).iloc[0]} {mpl.rcParams['lines.linewidth']}\"",
+        "try:\n    warnings.warn('mine')\nexcept UserWarning as error:\n    said = str(error)\n"
+        "print(text, np.geterr()['divide'], decimal.Decimal(1) / 3, said)\n"
+        "print(pd.Series([1 / 3]).to_string(), mpl.rcParams['lines.linewidth'], ran is None)",
+    )
+    first, second = exported.run(), exported.run()
+    assert "raise 0.33333 mine" in first.stdout and "0.33 7.0" in first.stdout
+    assert second.stdout == first.stdout
+    assert "cannot hold that" not in first.stderr

@@ -24,11 +24,11 @@ from duranb.code import fingerprint, identity
 from duranb.code.modules import ProjectModules
 from duranb.engine import runtime as engine
 from duranb.engine.scopes import Attempt
+from duranb.engine.settings import Settings
+from duranb.engine.settings.settable import LIBRARIES
 from duranb.errors import StoreError
 from duranb.jupyter.cells import Cell, Cells
 from duranb.jupyter.outputs import Outputs
-from duranb.jupyter.settable import LIBRARIES
-from duranb.jupyter.settings import Settings
 from duranb.record import events as e
 from duranb.record.calls import Calls
 from duranb.record.fold import Fold

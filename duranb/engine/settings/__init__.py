@@ -16,8 +16,8 @@ from typing import Any
 import blake3
 
 from duranb.code.moving import steady
-from duranb.jupyter.settable import Group, Values
-from duranb.jupyter.told import TOLD
+from duranb.engine.settings.settable import Group, Values
+from duranb.engine.settings.told import TOLD
 
 SETTINGS = "settings"
 """The type under which they are kept among a step's outputs."""
@@ -39,6 +39,8 @@ class Settings:
         self._groups = dict(groups)
         self._before: dict[str, Values | None] | None = None
         self._unread: dict[str, str] = {}
+        self.kept: frozenset[str] = frozenset()
+        """The groups of which all that has changed is kept, as far as :meth:`changes` said."""
 
     def also(self, groups: Mapping[str, Group]) -> None:
         """These are there too, or in the place of others."""
@@ -88,6 +90,7 @@ class Settings:
         if not (found or lost or under):
             return []
         content = {"changes": found, "lost": lost, "under": under}
+        self.kept = frozenset(found) - {each.partition(":")[0].partition(" (")[0] for each in lost}
         return [{"type": SETTINGS, "content": content}]
 
     def _told(self, name: str, shown: list[dict[str, Any]]) -> str:
