@@ -18,6 +18,8 @@ from pathlib import Path
 
 import blake3
 
+from duranb.code.moving import steady
+
 _INSTALLED = frozenset(
     {"site-packages", "dist-packages", "__pypackages__", ".venv", "venv", ".tox"}
 )
@@ -88,11 +90,10 @@ class ProjectModules:
 
     def present(self) -> list[str]:
         """The project's modules that are loaded. Looked for when others are loaded than before."""
-        names = list(sys.modules)
         before, present = self._loaded
-        loaded = len(names), names[-1]
+        loaded = len(sys.modules), steady(lambda: next(reversed(sys.modules)))
         if loaded != before or not all(n in sys.modules for n in present):
-            present = [n for n in names if self._file(n) is not None]
+            present = [n for n in list(sys.modules) if self._file(n) is not None]
             self._loaded = loaded, present  # at once: others ask at the same time
         return present
 

@@ -38,15 +38,15 @@ def groups(shell: Any, spec: Spec, decision: Decision, tree: ast.Module) -> dict
     live = shell.user_ns
     modules = {*_modules(spec.mentions, live), *spec.mentions.imports}
     registries = Registries(live, _spelled_out(tree), modules, list(_calls(tree.body)))
-    names = {*decision.uses, *decision.inputs, *spec.writes}
+    cached = functools.partial(_cached, live, {*decision.uses, *decision.inputs, *spec.writes})
     found = {
         _REGISTRATIONS: _registrations(registries),
-        "caches": Group(lambda: _cached(live, names), dict, _set_nothing, _filled),
+        "caches": Group(cached, dict, _set_nothing, _filled, again=lambda was: cached()),
         "annotations": annotated.group(live, tree.body),
         "sympy": printing.group(shell, tree.body),
     }
     if "umask" in spec.mentions.attributes or ("umask",) in spec.mentions.chains:
-        found["umask"] = Group(_umask, dict, _write_umask)
+        found["umask"] = Group(_umask, dict, _write_umask, again=lambda was: _umask())
     return found
 
 
@@ -66,7 +66,10 @@ def _registrations(registries: Registries) -> Group:
     def there(told: str) -> bool:
         return (base.read() or {}).get(told) is TOLD or registries.is_there(told)
 
-    return Group(read, dict, base.write, changed, there)
+    def again(was: Values) -> Values:
+        return {"told": was["told"], "put": registries.again(was["put"])}
+
+    return Group(read, dict, base.write, changed, there, again)
 
 
 def _set_nothing(values: Values) -> None:

@@ -29,7 +29,7 @@ from duranb.engine.decide import Decision
 from duranb.engine.keeping import CellState
 from duranb.engine.options import Options, check_names, first_line, is_misplaced, parse
 from duranb.engine.runtime import Runtime
-from duranb.engine.settings import Settings
+from duranb.engine.settings import Settings, Standing
 from duranb.engine.spec import Spec
 from duranb.engine.steprun import NOTHING, StepRun
 from duranb.errors import NotRestorable, StepError, StoreError, UsageError
@@ -51,6 +51,7 @@ class Cell:
     replays: int = 0
     fresh: bool = False
     unsure: Collection[str] = ()
+    running: Running | None = None
     outer: Running | None = None
     """Whose handle was in place before this one's."""
 
@@ -68,6 +69,7 @@ class Running:
         self.run: StepRun | None = None
         self.attempt: StepRun | None = None
         self.error: BaseException | None = None
+        self.is_complete = False
         self.restoring: Callable[[], None] | None = None
 
     # what the body calls
@@ -120,6 +122,7 @@ class Running:
 
     def completed(self, execution: int) -> None:
         assert self.run is not None
+        self.is_complete = True
         text = say.completed(self.run.runtime.history, execution)
         if text:
             notice(self._outputs, text)
@@ -154,6 +157,16 @@ def notice(outputs: Outputs, text: str) -> None:
         publish_display_data(say.quiet(text))
 
 
+@dataclass(frozen=True)
+class Ended:
+    """A durable cell that has run to its end: its execution, the state after it, and how it left
+    what can be set."""
+
+    execution: int
+    at: int
+    left: Standing
+
+
 class Cells(ast.NodeTransformer):
     """The hooks. Registered as event callbacks and as an AST transformer of the shell."""
 
@@ -170,6 +183,8 @@ class Cells(ast.NodeTransformer):
         self.mentioned_before: set[mentions.Chain] = set()
         self.told_before: list[commands.Command] = []
         """What ran before there was a store."""
+        self._ended: Ended | None = None
+        """The cell that has just run, if it was a durable one and nothing has run since."""
         self.is_duplicate: Callable[[str, str], bool] = lambda name, cell: False
         instrument.install()
         self.news: Callable[[], str] = lambda: ""
@@ -212,7 +227,8 @@ class Cells(ast.NodeTransformer):
             # Within a step (``%%capture`` runs its body as a cell) it is the step's code.
             node.body = noting(node.body, {n for each in self._stack for n in each.unsure})
             return node
-        running = Running(self._shell, self._outputs, cell.raw, Settings(self._settable))
+        settings = Settings(self._settable, self._stood)
+        running = cell.running = Running(self._shell, self._outputs, cell.raw, settings)
         cell.outer = instrument.put(running)
         try:
             return self._decide(cell, node, running)
@@ -238,9 +254,30 @@ class Cells(ast.NodeTransformer):
         session = self._session()
         if session is not None:
             session.runtime.namespace.uses.modules.loaded(())
+            self._ended = self._end_of(cell, session.runtime)
         news = self.news()
         if news:
             notice(self._outputs, news)
+
+    @staticmethod
+    def _end_of(cell: Cell, runtime: Runtime) -> Ended | None:
+        """How a cell has ended, where that was a step that ran to its end, and alone."""
+        running = cell.running
+        if running is None or running.run is None or not running.is_complete:
+            return None
+        if runtime.namespace.had_company:
+            return None
+        return Ended(running.run.id, runtime.at, running.settings.standing)
+
+    def _stood(self) -> Standing | None:
+        """How what can be set stands as a step begins, where that is how the cell before has left
+        it; None where something else may have set it since."""
+        before, self._ended = self._ended, None
+        session, running = self._session(), self._stack[-1].running
+        if before is None or session is None or running is None or running.run is None:
+            return None
+        at_once = running.run.id == before.execution + 1 and session.runtime.at == before.at
+        return before.left if at_once else None
 
     @property
     def running(self) -> bool:
@@ -252,6 +289,8 @@ class Cells(ast.NodeTransformer):
         is also called for a cell, while it runs, in its thread."""
         session = self._session()
         elsewhere = threading.current_thread() is not threading.main_thread()
+        if elsewhere or not self._stack:
+            self._ended = None
         if session is not None and (elsewhere or not self._stack):
             session.runtime.namespace.touched(None, plain.Code.unknown())
 
@@ -404,6 +443,7 @@ class Cells(ast.NodeTransformer):
                     notice(self._outputs, say.behind(name, behind))
 
     def _touched(self, tree: ast.Module, error: object = None) -> None:
+        self._ended = None
         session = self._session()
         code = plain.code_of(tree)
         if session is None:

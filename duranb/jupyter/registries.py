@@ -190,7 +190,13 @@ class Registries:
 
     def read(self) -> dict[str, Any]:
         """What there is, to be compared."""
-        replaced, sizes = CONTAINERS.replaced(), CONTAINERS.sizes()
+        return self._read(CONTAINERS.replaced(), CONTAINERS.sizes())
+
+    def again(self, was: Mapping[str, Any]) -> dict[str, Any]:
+        """The same, where nothing has run since another step read it so."""
+        return self._read({}, was["sizes"])
+
+    def _read(self, replaced: dict[int, Any], sizes: list[int]) -> dict[str, Any]:
         held, most = CONTAINERS.held, _MOST
         near = CONTAINERS.of_modules(self.modules)
         copies = {at: dict(held[at]) for at in near if type(held[at]) is dict and sizes[at] < most}

@@ -43,6 +43,12 @@ class Followed:
         self._alone = Alone()  # a pending value may be used first by another thread
         self._noting: WeakSet[Deltas] = WeakSet()
 
+    @property
+    def had_company(self) -> bool:
+        """Whether code of the notebook ran on another thread or in a task, or waited to, at the
+        last sync."""
+        return self._beside
+
     def _classes(self) -> set[type]:
         return {cls for seen in self._tracked.values() for cls in seen.classes}
 

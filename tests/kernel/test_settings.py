@@ -8,8 +8,8 @@ import types
 
 import pytest
 
-from duranb.engine.settings import Settings
-from duranb.engine.settings.settable import LIBRARIES
+from duranb.engine.settings import Settings, Standing
+from duranb.engine.settings.settable import LIBRARIES, Group
 from tests.kernel.harness import Kernel
 
 CELLS = [
@@ -378,3 +378,43 @@ def test_what_a_library_was_told_is_not_told_again_to_others(
             server.accept()
     assert "restored" in told
     assert "registry.register (PermissionError: it would reach 127.0.0.1:" in told
+
+
+def test_a_step_sets_again_what_it_has_set_and_nothing_of_the_cells_before(kernel: Kernel) -> None:
+    """Be they durable or plain, with a plain one in between or none."""
+    week = "%%durable week\nimport calendar, csv\ncalendar.setfirstweekday(1)"
+    after, field, last = (
+        "%%durable after\na = 1",
+        "%%durable field\ncsv.field_size_limit(77)",
+        "%%durable last\nb = 1",
+    )
+    for cell in (week, "calendar.setfirstweekday(2)", after, field, last):
+        assert kernel.run(cell).error is None
+    kernel.restart()
+    assert "restored" in kernel.run(week).notices
+    assert "restored" in kernel.run(after).notices
+    assert kernel.value("calendar.firstweekday()") == "1"
+    assert "restored" in kernel.run(field).notices
+    assert kernel.run("assert csv.field_size_limit(55) == 77").error is None
+    assert "restored" in kernel.run(last).notices
+    assert kernel.value("csv.field_size_limit()") == "55"
+
+
+def test_settings_are_not_read_where_the_cell_before_has_left_them() -> None:
+    """Unless modules were loaded since, each of which may set some."""
+    read = []
+
+    def look() -> dict[str, int]:
+        read.append(1)
+        return {"depth": 1}
+
+    group = Group(look, dict, lambda values: None)
+    first = Settings({"library": group})
+    first.begin()
+    assert first.changes([]) == [] and len(read) == 2
+    second = Settings({"library": group}, lambda: first.standing)
+    second.begin()
+    assert len(read) == 2
+    third = Settings({"library": group}, lambda: Standing(first.standing.values, 0))
+    third.begin()
+    assert len(read) == 3

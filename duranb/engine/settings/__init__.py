@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import blake3
 
@@ -32,15 +33,29 @@ _SHOWS = {
 """By library, the types of outputs on whose looks its settings decide."""
 
 
+class Standing(NamedTuple):
+    """The settings as they were read at some time, by group, when so many ``modules`` were loaded:
+    each of them may set some up."""
+
+    values: Mapping[str, Values | None]
+    modules: int
+
+
 class Settings:
     """What a step changes of them; ``groups`` are those there are, by name."""
 
-    def __init__(self, groups: Mapping[str, Group]) -> None:
+    def __init__(
+        self, groups: Mapping[str, Group], stood: Callable[[], Standing | None] = lambda: None
+    ) -> None:
+        """``stood`` gives where they stand as a step begins, where that is known."""
         self._groups = dict(groups)
+        self._stood = stood
         self._before: dict[str, Values | None] | None = None
         self._unread: dict[str, str] = {}
         self.kept: frozenset[str] = frozenset()
         """The groups of which all that has changed is kept, as far as :meth:`changes` said."""
+        self.standing = Standing({}, 0)
+        """Where they stood when :meth:`changes` looked."""
 
     def also(self, groups: Mapping[str, Group]) -> None:
         """These are there too, or in the place of others."""
@@ -49,16 +64,20 @@ class Settings:
     def begin(self) -> None:
         """A step begins; another attempt of it begins where the first one did."""
         if self._before is None:
-            self._before = {name: self._read(name) for name in self._groups}
+            stood = self._stood()
+            known = {} if stood is None or stood.modules != len(sys.modules) else stood.values
+            self._before = {name: self._read(name, known.get(name)) for name in self._groups}
             return
         for name, before in self._before.items():
             changed = self._changed(name, self._read(name), before)
             if changed and before is not None:
                 self._groups[name].write(changed)
 
-    def _read(self, name: str) -> Values | None:
+    def _read(self, name: str, known: Values | None = None) -> Values | None:
+        """What a group holds; as it was read before, where that is ``known``."""
+        group = self._groups[name]
         try:
-            return steady(self._groups[name].read)
+            return steady(group.read) if known is None else group.again(known)
         except Exception as error:  # another version of the library than those this knows
             self._unread[name] = type(error).__name__
             return None
@@ -79,8 +98,11 @@ class Settings:
         ``shown``, as a message to be kept, if there is anything to say."""
         assert self._before is not None
         found, lost = {}, []
+        loaded = len(sys.modules)
+        now = {name: self._read(name) for name in self._before}
+        self.standing = Standing(now, loaded)
         for name, before in self._before.items():
-            changed = self._changed(name, before, self._read(name))
+            changed = self._changed(name, before, now[name])
             kept = {key: _as_json(value) for key, value in changed.items()}
             lost += [f"{name}: {key}" for key, value in kept.items() if value is _NO_JSON]
             if kept := {key: value for key, value in kept.items() if value is not _NO_JSON}:

@@ -20,17 +20,24 @@ def different(was: Values, now: Values) -> Values:
     return {k: v for k, v in now.items() if k not in was or not _same(was[k], v)}
 
 
+def _as_it_is(values: Values) -> Values:
+    return values
+
+
 class Group(NamedTuple):
     """The settings of one library, or of one part of the shell. ``read`` gives them all, or None
     where it is not loaded; ``fresh`` what they are once it is, where one can know; ``write`` sets
     some of them. ``changed`` tells what one reading has that another had not; ``there`` whether
-    something is so now that could not be kept (None: the reading tells)."""
+    something is so now that could not be kept (None: the reading tells). ``again`` makes of what
+    the last step read at its end what this one would read at its beginning, where nothing has run
+    in between."""
 
     read: Callable[[], Values | None]
     fresh: Callable[[], Values]
     write: Callable[[Values], None]
     changed: Callable[[Values, Values], Values] = different
     there: Callable[[str], bool] | None = None
+    again: Callable[[Values], Values] = _as_it_is
 
 
 def _same(one: Any, other: Any) -> bool:
