@@ -16,8 +16,8 @@ import types
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from itertools import islice, starmap
-from operator import call, is_
+from itertools import compress, islice, starmap
+from operator import call, gt, is_
 from typing import Any
 
 from duranb.code.kinds import once_a_class
@@ -29,7 +29,13 @@ from duranb.values.immutable import ATOMS, is_atom
 
 _KINDS = (dict, list, set, deque)
 _SIZED = tuple(kind.__len__ for kind in _KINDS)
-_CACHES = re.compile("cache|memo|seen|warned", re.IGNORECASE)
+_CACHES = re.compile(
+    "cache|memo|seen|warned"
+    # What making a class notes in it: of traitlets, of enums, of named tuples.
+    "|^_(traits|(all_)?trait_default_generators|descriptors|instance_inits|field_defaults)$"
+    "|^_(static_immutable_initial_values|member_map_|member_names_|value2member_map_)$",
+    re.IGNORECASE,
+)
 _MOST = 2_000
 """Entries of a container that is copied at most."""
 
@@ -206,7 +212,8 @@ class Registries:
     def changed(self, was: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, object]:
         """What the step has put there, by place and key."""
         found: dict[str, object] = {}
-        new = islice(sys.modules, min(was["modules"], now["modules"]), None)
+        then, by_now = was["modules"], now["modules"]
+        new = islice(sys.modules, min(then, by_now), None) if then != by_now else ()
         loaded = {name.partition(".")[0] for name in new}
         before, copies, old = was["sizes"], was["copies"], now["was"]
         registers = any(chain[-1].startswith("register") for chain in self.calls)
@@ -235,8 +242,7 @@ class Registries:
         before, sizes = was["sizes"], now["sizes"]
         found = {*now["was"], *was["copies"], *range(len(before), len(sizes))}
         if sizes[: len(before)] != before:
-            pairs = enumerate(zip(before, sizes, strict=False))
-            found.update(at for at, (then, size) in pairs if size > then)
+            found.update(compress(range(len(sizes)), map(gt, sizes, before)))
         return sorted(found)
 
     def _is_spelled_out(self, key: object, value: object) -> bool:
