@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from duranb.code import loading
 from duranb.code.interrupts import held_off
 from duranb.engine.decide import Decision
 from duranb.engine.runtime import Runtime
@@ -32,7 +33,7 @@ def restore(
     """Give the namespace the outputs of ``decision.restore``; nothing runs. Returns the result of
     that execution, or NOTHING; the names that are not as the step had left them, with whether it is
     only that they share otherwise with others; those that could not be loaded, with why; and the
-    names of what it had changed beside them."""
+    names of what it had changed beside them, or loaded."""
     source = decision.restore
     assert source is not None
     namespace = runtime.namespace
@@ -46,6 +47,7 @@ def restore(
         beside={n: b for n, b in changed.items() if n not in source.outputs},
         drawn=source.drawn,
     )
+    not_loaded = loading.again(spec.below)
     unset = runtime.surroundings.restore(source.around, spec.name)
     not_here = gone(runtime, source)
     outputs = {n: b for n, b in source.outputs.items() if n not in not_here}
@@ -76,4 +78,4 @@ def restore(
         wait=False,
     )
     runtime.at = snapshot
-    return result, lost, unread, unset
+    return result, lost, unread, [*not_loaded, *unset]

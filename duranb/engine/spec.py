@@ -9,6 +9,7 @@ import blake3
 import msgspec
 
 from duranb.code.commands import Command
+from duranb.code.loading import Import
 from duranb.code.mentions import NONE, Mentions
 from duranb.engine.retry import Policy
 
@@ -25,7 +26,8 @@ class Spec:
     ``globals()``, an unknown magic. ``seeds`` are its calls that may seed a random generator
     (:mod:`duranb.state.seeding`), ``mentions`` the attributes and the variables of the environment
     that its body names, ``commands`` its statements that tell a library something
-    (:mod:`duranb.code.commands`).
+    (:mod:`duranb.code.commands`), ``below`` the modules below a package that it loads
+    (:mod:`duranb.code.loading`).
     """
 
     name: str
@@ -53,6 +55,7 @@ class Spec:
     seeds: tuple[tuple[str, ...], ...] = ()
     mentions: Mentions = NONE
     commands: tuple[Command, ...] = ()
+    below: tuple[Import, ...] = ()
 
     def recorded_options(self) -> dict[str, Any]:
         """The options as the history keeps them, defaults left out."""

@@ -19,9 +19,8 @@ from typing import Any
 
 from IPython.core.displayhook import DisplayHook
 from IPython.core.error import InputRejected
-from IPython.utils.capture import capture_output
 
-from duranb.code import commands, dataflow, fingerprint, mentions
+from duranb.code import commands, dataflow, fingerprint, loading, mentions
 from duranb.code.deep import deeply
 from duranb.code.interrupts import held_off
 from duranb.engine import imported, plain, restoring, saga, watch
@@ -378,6 +377,7 @@ class Cells(ast.NodeTransformer):
             seeds=plain.seeds_of(tree),
             mentions=mentions.of_cell(tree),
             commands=commands.of_cell(tree),
+            below=loading.of_cell(tree),
         )
 
     def _check_name(self, name: str, cell: Cell) -> None:
@@ -396,12 +396,12 @@ class Cells(ast.NodeTransformer):
         assert source is not None
         messages = restoring.messages_of(session.runtime, source)
         settings = Settings(self._settable)
-        settings.prepare(messages)
         held = len(figures.open_ones())
-        result, lost, unread, unset = restoring.restore(session.runtime, spec, decision)
-        missing = settings.apply(messages)
-        if spec.commands:
-            with capture_output(), watch.kept_in():  # what they show was recorded
+        with self._outputs.hushed():  # what it shows was recorded
+            settings.prepare(messages)
+            result, lost, unread, unset = restoring.restore(session.runtime, spec, decision)
+            missing = settings.apply(messages)
+            with watch.kept_in():
                 missing += session.runtime.surroundings.commanded.again(spec.commands)
         self._outputs.replay(messages, self._shell.execution_count - 1, held=held)
         if result is not NOTHING:

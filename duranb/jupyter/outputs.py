@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import sys
 import threading
@@ -52,6 +53,7 @@ class Outputs:
         """Held to keep a message, and to take away what was kept; not to wait for the thread that
         sends what was printed."""
         self._pausing = 0
+        self._hushing = 0
         self._parent = ""
         self._held: frozenset[int] = frozenset()
         self._watch: figures.Watch | None = None
@@ -84,6 +86,8 @@ class Outputs:
         metadata: Any = None,
     ) -> Any:
         assert self._plain is not None
+        if self._hushing == threading.get_ident() and _is_shown(msg_or_type, content):
+            return None
         # What cannot be sent (a lone surrogate has no UTF-8) raises here, and is no output.
         sent = self._plain(
             stream, msg_or_type, content, parent, ident, buffers, track, header, metadata
@@ -116,7 +120,7 @@ class Outputs:
             kept.append(message)
 
     def _keep(self, kept: list[dict[str, Any]], kind: str, content: Any, metadata: Any) -> None:
-        if content.get("metadata", {}).get("duranb"):
+        if _is_own(content):
             return  # duranb's own, put out from another thread while the cell ran
         if kind == "stream" and kept and kept[-1]["type"] == "stream":
             last = kept[-1]["content"]
@@ -180,6 +184,19 @@ class Outputs:
             yield
         finally:
             self._pausing = before
+
+    @contextlib.contextmanager
+    def hushed(self) -> Iterator[None]:
+        """Show nobody what code puts out in this thread, beside duranb: modules that are loaded and
+        finalizers. What other threads put out meanwhile is shown."""
+        own = threading.get_ident()
+        before, self._hushing = self._hushing, own
+        out, err = _Hushed(sys.stdout, own), _Hushed(sys.stderr, own)
+        try:
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                yield
+        finally:
+            self._hushing = before
 
     def flush(self) -> None:
         """Let what was printed reach the tap; printing goes through a thread of the kernel's."""
@@ -258,6 +275,41 @@ class Outputs:
             )
         figures.keep_open(held)
         self.lacks_figures |= len(figures.open_ones()) < wanted
+
+
+class _Hushed(io.TextIOBase):
+    """A stream that takes nothing from one thread, and all from the others."""
+
+    def __init__(self, stream: Any, thread: int) -> None:
+        self._stream = stream
+        self._thread = thread
+
+    def write(self, text: str) -> int:
+        if threading.get_ident() == self._thread:
+            return len(text)
+        return int(self._stream.write(text))
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+    def fileno(self) -> int:
+        return int(self._stream.fileno())
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return str(self._stream.encoding)
+
+
+def _is_shown(msg_or_type: Any, content: Any) -> bool:
+    """Whether a message that is to be sent shows something that is not duranb's."""
+    if isinstance(msg_or_type, dict):
+        msg_or_type, content = msg_or_type.get("msg_type"), msg_or_type.get("content")
+    return msg_or_type in KEPT and not _is_own(content)
+
+
+def _is_own(content: Any) -> bool:
+    """Whether a message is one of duranb's."""
+    return isinstance(content, dict) and bool(content.get("metadata", {}).get("duranb"))
 
 
 def _id_of(parent: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from duranb.code import loading
 from duranb.engine import saga
 from duranb.errors import NoSuchStep, UsageError
 from duranb.record import events as e, standing
@@ -117,18 +118,20 @@ def move(
     runtime.catch_up()
     runtime.flush()
     target = runtime.history.namespace(snapshot)
+    line = runtime.history.line
+    way = line(snapshot)
+    not_loaded = loading.again(each for x in way for each in loading.of_source(x.source))
     lost = runtime.namespace.restore(
         target, delete=_surplus(session, target), random=runtime.history.random_at(snapshot)
     )
-    line = runtime.history.line
-    stays = {x.id for x in line(snapshot)}
+    stays = {x.id for x in way}
     undone = undone or [x for x in line() if x.id not in stays]
-    lost += runtime.surroundings.move(line(runtime.at), line(snapshot))
+    lost += runtime.surroundings.move(line(runtime.at), way)
     runtime.namespace.is_recorded()
     runtime.record(e.HeadMoved(branch=branch, snapshot=snapshot, reason=reason))
     runtime.at = snapshot
     runtime.failed.clear()
-    return _placeholders(session, lost) + _files(session, undone)
+    return _placeholders(session, [*not_loaded, *lost]) + _files(session, undone)
 
 
 def _files(session: Session, undone: Iterable[Execution]) -> str:

@@ -212,3 +212,37 @@ def test_a_class_that_was_given_other_bases_has_them(kernel: Kernel) -> None:
         assert kernel.value(told) == "(2, True, True, [])"
         kernel.kill()
         kernel.start()
+
+
+def test_modules_below_a_package_are_loaded_again(kernels: Kernels) -> None:
+    """``import a.b`` binds ``a`` alone. Restored, and after a rewind that no cell goes before,
+    ``a.b`` is there; what a module shows as it is loaded is shown once."""
+    cells = [
+        "%%durable below\nimport xml.dom.pulldom, wsgiref.validate\n"
+        "try:\n    import wsgiref.no\nexcept ImportError:\n    from xmlrpc.client import MAXINT\n"
+        "def later():\n    import ctypes.macholib.framework",
+        "%%durable own\nimport drawer.spoon",
+        "%%durable used\nfound = xml.dom.pulldom.__name__, wsgiref.validate.__name__",
+    ]
+    kernel = kernels("below").start()
+    folder = kernel.notebook.parent / "drawer"
+    folder.mkdir()
+    (folder / "__init__.py").write_text("")
+    (folder / "spoon.py").write_text("print('a spoon')")
+    assert [kernel.run(cell).error for cell in cells] == [None] * 3
+    kernel.kill()
+    kernel.start()
+    results = [kernel.run(cell) for cell in [*cells[:2], cells[2] + ", drawer.spoon.__name__"]]
+    assert all("nothing ran" in r.text for r in results[:2])
+    assert results[1].stdout == "a spoon\n"
+    assert kernel.value("found") == "('xml.dom.pulldom', 'wsgiref.validate', 'drawer.spoon')"
+    kernel.run("import sys")
+    assert kernel.value(
+        "('xmlrpc.client' in sys.modules, 'ctypes.macholib.framework' in sys.modules)"
+    ) == ("(True, False)")
+    kernel.kill()
+    kernel.start()
+    assert kernel.run("%duranb rewind --yes").error is None
+    assert kernel.value("(xml.dom.pulldom.__name__, drawer.spoon.__name__)") == (
+        "('xml.dom.pulldom', 'drawer.spoon')"
+    )
