@@ -377,7 +377,9 @@ def _restored(runtime: Runtime, spec: Spec, decision: Decision, reached: _Reache
         ),
         wait=False,
     )
-    reached.telling.again(spec.name, messages, result)
+    if failed := reached.telling.again(messages, result):
+        failed_ones = "; ".join(failed)
+        notice(f"{spec.name} was restored, and this could not be set again: {failed_ones}")
     again(messages)
     _tell_unrecorded(source.step, ways.not_recorded(source.unrecorded))
     return result

@@ -18,12 +18,15 @@ from typing import Any
 
 from duranb.code import commands
 from duranb.engine import watch
-from duranb.engine.printed import notice, unheard
+from duranb.engine.printed import unheard
 from duranb.engine.runtime import Runtime
 from duranb.engine.settings import Settings
 from duranb.engine.settings.settable import LIBRARIES
 from duranb.state import process
 from duranb.state.commanded import name_of
+
+_NOTICED = frozenset(process.GROUPS.values())
+"""Groups of settings on which results depend. Libraries set others as they are first used."""
 
 
 class Telling:
@@ -36,6 +39,11 @@ class Telling:
         self._body = commands.of_function(fn)
         self._arguments = arguments
         self._settings = Settings(LIBRARIES)
+
+    @property
+    def returns(self) -> tuple[str, ...]:
+        """The names of what it returns, where that has names."""
+        return self._body.returns
 
     def begin(self) -> None:
         """It is going to run; another attempt begins with the settings that the first one had."""
@@ -51,11 +59,22 @@ class Telling:
 
     def _scope(self, result: Any) -> dict[str, Any]:
         """What the names in the function stand for that are known in the end."""
-        imported: dict[str, Any] = {}
-        exec(self._body.imports, imported)
         names = self._body.returns
         values = result if len(names) > 1 else [result]
-        return {**imported, **self._arguments, **dict(zip(names, values, strict=False))}
+        return {**self._imported(), **dict(zip(names, values, strict=False))}
+
+    def _imported(self) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        exec(self._body.imports, found)
+        return {**found, **self._arguments}
+
+    def tells(self) -> list[str]:
+        """What its own statements tell libraries, as inputs are called."""
+        return sorted(map(name_of, self._commanded.tops(self._body.commands, self._imported())))
+
+    def sets(self) -> bool:
+        """Whether it has set anything that code which runs beside it would notice."""
+        return bool(self._settings.kept & _NOTICED)
 
     def note(self, result: Any) -> None:
         """It has run, and returned this."""
@@ -73,15 +92,21 @@ class Telling:
         """It is restored, with these messages: set what its values may need."""
         self._settings.prepare(messages)
 
-    def again(self, step: str, messages: list[dict[str, Any]], result: Any) -> None:
-        """It has this result: set and tell again what does not hold. What a library does not take
-        any more is said."""
-        failed = self._settings.apply(messages)
-        if self._body.commands:
-            with unheard(), watch.kept_in():  # what they print was recorded
-                failed += self._commanded.again(self._body.commands, self._scope(result))
-        if failed:
-            notice(f"{step} was restored, and this could not be set again: {'; '.join(failed)}")
+    def again(self, messages: list[dict[str, Any]], result: Any) -> list[str]:
+        """It has this result: set and tell again what does not hold; what that could not be done
+        for, with why."""
+        return self.set_again(messages) + self.tell_again(self._scope(result))
+
+    def set_again(self, messages: list[dict[str, Any]]) -> list[str]:
+        """The first half of it."""
+        return self._settings.apply(messages)
+
+    def tell_again(self, made: Mapping[str, Any]) -> list[str]:
+        """The second half, where names that it returns stand for what it has ``made``."""
+        if not self._body.commands:
+            return []
+        with unheard(), watch.kept_in():  # what they print was recorded
+            return self._commanded.again(self._body.commands, {**self._imported(), **made})
 
 
 def note_module(runtime: Runtime) -> None:

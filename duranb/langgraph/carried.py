@@ -2,8 +2,9 @@
 
 A checkpointer stores each variable by itself. So those that share state lie once more in
 ``groups``, together; what it would make plain (an ``IntEnum``, a NumPy number) in ``exact``; where
-the random generators stand in ``random``; and in ``environment`` what nodes have set there. Each
-run of a thread begins without.
+the random generators stand in ``random``; in ``environment`` what nodes have set there; and in
+``told`` the nodes that have told libraries something, with what they have set of them. Each run of
+a thread begins without.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     """What is carried once a node has ended: LangGraph's reducer.
 
     ``new`` says at which superstep its run began (``begun``, on the first nodes), which ``keys`` it
-    has given, and what of ``groups``, ``exact``, ``random`` and ``environment`` is new.
+    has given, and what of ``groups``, ``exact``, ``random``, ``environment`` and ``told`` is new.
     """
     begun = new.get("begun")
     if begun is not None and begun != (old or {}).get("begun"):
@@ -41,6 +42,7 @@ def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
         "exact": {**exact, **new.get("exact", {})},
         "random": {**old.get("random", {}), **new.get("random", {})},
         "environment": {**old.get("environment", {}), **new.get("environment", {})},
+        "told": {**old.get("told", {}), **new.get("told", {})},
     }
 
 

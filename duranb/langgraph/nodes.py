@@ -21,8 +21,9 @@ from langgraph.types import interrupt
 from duranb.code import identity
 from duranb.code.fingerprint import Reach
 from duranb.code.looking import own_failure
-from duranb.engine.printed import heard
+from duranb.engine.printed import heard, notice
 from duranb.engine.runtime import Runtime, needed
+from duranb.engine.telling import Telling
 from duranb.errors import StepError, UsageError, Waiting
 from duranb.langgraph import carried
 from duranb.langgraph.keeping import Keeping
@@ -144,6 +145,10 @@ class NodeOf:
         self.writes = writes
         self.changes = changes
 
+    def named(self, args: Sequence[Any]) -> dict[str, Any]:
+        """Arguments by the names of its parameters."""
+        return dict(zip(inspect.signature(self.fn).parameters, args, strict=True))
+
     @property
     def seeds(self) -> bool:
         """Whether the module seeds a random generator anywhere: then where it stands matters."""
@@ -193,12 +198,14 @@ class _Work:
     def __init__(self, node: NodeOf, runtime: Runtime, state: Mapping[str, Any], its: Turn) -> None:
         self._node = node
         self._turn = its
+        self._runtime = runtime
         self._namespace = runtime.namespace
         self._version = runtime.namespace.version_of
         kept: dict[str, Any] = {} if node.first else state.get(carried.KEY) or {}
         self._keeping = Keeping(runtime.namespace, state, kept)
         self._random_before(kept.get("random", {}))
         carried.have_environment(kept.get("environment", {}))
+        self._tell_again(state, kept)
         keys = [k for k in (*node.reads, *node.uses.values()) if self._is_of_state(state, k)]
         self._values = self._keeping.values(keys)
         self._copied = self._copies(state)
@@ -209,6 +216,8 @@ class _Work:
             self._values[key] = self._copy(key, self._values[key])
         node.variables.update({n: self._value(key) for n, key in node.uses.items()})
         self.args = [self._value(key) for key in node.reads]
+        self._telling = Telling(runtime, node.fn, node.named(self.args))
+        self._telling.begin()
         reach = self._namespace.uses.of_object(node.fn, self.args)
         self._globals = self._reached(reach)
         self._untold = Untold.now(self._namespace.uses, node.fn, reach)
@@ -255,6 +264,29 @@ class _Work:
             self._turn.undisturbed(lambda: carried.stand(kept, self._node.random))
             self._random = randomness.fingerprints(randomness.state())
 
+    def _tell_again(self, state: Mapping[str, Any], kept: Mapping[str, Any]) -> None:
+        """Set and tell libraries again what nodes before this one have: perhaps in a process that
+        is gone."""
+        peers = {peer.name: peer for peer in self._node.peers}
+        for name, messages in kept.get("told", {}).items():
+            peer = peers[name]
+            values = self._keeping.values([k for k in (*peer.reads, *peer.writes) if k in state])
+            given = [values[k] if k in values else peer.at_load[k] for k in peer.reads]
+            telling = Telling(self._runtime, peer.fn, peer.named(given))
+            for lost in telling.set_again(messages):  # NumPy has other options in each context
+                notice(f"{name} has set this, and here it cannot be set again: {lost}")
+            made = {
+                n: values[k]
+                for n, k in zip(telling.returns, peer.writes, strict=False)
+                if k in values
+            }
+            if failed := telling.tell_again(made):
+                raise StepError(
+                    f"{name} has told libraries this, in a process that is gone, and it could not "
+                    f"be told again: {'; '.join(failed)}. Do it in a plain cell above the first "
+                    "step"
+                )
+
     # -- what became of it -----------------------------------------------------------------
 
     def given(self, result: Any) -> dict[str, Any]:
@@ -267,6 +299,7 @@ class _Work:
             update = dict(zip(writes, result, strict=True))
         changed = [n for n, was in self._before.items() if self._version(self._now(n)) != was]
         update |= self._handed_on([n for n in changed if n in self._values and n not in update])
+        told = self._told(result)
         self._check_module(changed, update)
         self._keeping.check_apart(self._node.name, changed)
         beside = self._keeping.beside(self._node.name, {**self._values, **update}, update)
@@ -276,8 +309,27 @@ class _Work:
             beside["random"] = moved
         if environment := self._environment():
             beside["environment"] = environment
+        if told is not None:
+            beside["told"] = {self._node.name: told}
         self._keeping.check_stored(self._node.name, update, beside, self._node.taken)
         return {**update, carried.KEY: beside} if beside else update
+
+    def _told(self, result: Any) -> list[dict[str, Any]] | None:
+        """What it has set of libraries, as messages; None where it has set and told nothing."""
+        self._telling.note(result)
+        messages = self._telling.messages()
+        if lost := self._telling.lost(result):
+            raise StepError(f"{self._node.name} changed {', '.join(lost)}: {ADVICE}")
+        if not (messages or self._telling.tells()):
+            return None
+        noticed = self._telling.tells() or self._telling.sets()
+        if noticed and self._turn.beside and not self._turn.alone:
+            raise StepError(
+                f"{self._node.name} ran beside other nodes, and set or told libraries something: "
+                "nobody knows which of them saw that. Do it in a cell of its own, or in a plain "
+                "cell above the first step"
+            )
+        return messages
 
     def _now(self, name: str) -> Any:
         if name in self._values:
@@ -300,6 +352,7 @@ class _Work:
         """Variables of the module are the same in each process: a change has to be the state's."""
         node = self._node
         altered = [n for n in self._untold.altered() if n not in {*update, *self._set()}]
+        altered = [n for n in altered if not self._telling.keeps(n)]
         if altered:
             raise StepError(f"{node.name} changed {', '.join(altered)} in place: {ADVICE}")
         lost = [n for n in changed if n in self._globals]

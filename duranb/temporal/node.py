@@ -7,6 +7,7 @@ log of its journal says what was done, and whoever opens it later takes it over.
 from __future__ import annotations
 
 import contextlib
+import inspect
 import json
 import os
 import socket
@@ -22,7 +23,8 @@ from duranb.engine.claim import now_us
 from duranb.engine.printed import heard
 from duranb.engine.runtime import Runtime, Settings, using
 from duranb.engine.spread import SharedOut, Spread
-from duranb.errors import InDoubt, StoreError, Waiting
+from duranb.engine.telling import Telling
+from duranb.errors import InDoubt, StoreError, UsageError, Waiting
 from duranb.plan import Node
 from duranb.record import events as e, standing
 from duranb.record.fold import Fold
@@ -31,6 +33,7 @@ from duranb.record.kinds import Kind
 from duranb.record.model import Call, CallStatus, Status
 from duranb.runner.told import told
 from duranb.state import Namespace, randomness
+from duranb.state.untold import ADVICE
 from duranb.store.buckets import Bucket
 from duranb.store.objects import ObjectArtifacts, ObjectStore, place_of, read, share_of
 from duranb.temporal import shares
@@ -164,6 +167,7 @@ class Nodes:
                     raise
                 except Exception as error:
                     raise NodeFailed(error, _spent(runtime)) from error
+                _refuse_telling(runtime, node, fn, takes)
                 runtime.flush()
                 done = _summary(runtime)
             random = self._random_after(node)
@@ -322,6 +326,15 @@ class Nodes:
                 runtime.close()
         finally:
             store.close()
+
+
+def _refuse_telling(runtime: Runtime, node: Node, fn: Callable[..., Any], takes: list[Any]) -> None:
+    """Raise :class:`UsageError` where a node tells a library something: other workers are not told,
+    and other runs in this one would be."""
+    inner = inspect.unwrap(fn)
+    arguments = dict(zip(node.parameters, takes, strict=True))
+    if told := Telling(runtime, inner, arguments).tells():
+        raise UsageError(f"step {node.name!r} changed {', '.join(told)}: {ADVICE}")
 
 
 def _is_alone(node: Node) -> bool:

@@ -598,7 +598,6 @@ CASES: dict[str, Case] = {
         "%%durable b\ny = decimal.Decimal(1) / 3\nm = os.environ.get('DURANB_TEST_MODE')",
         "mode('two')\ndecimal.getcontext().prec = 28",
         "print(x, y, m, os.environ['DURANB_TEST_MODE'])",
-        apart="in place",
     ),
     "options of libraries": case(
         "import numpy as np, pandas as pd",
@@ -608,7 +607,6 @@ CASES: dict[str, Case] = {
         "%%durable c\nz = str(np.array(x) / 3)",
         "%%durable d\nw = str(pd.Series(x) / 7)",
         "print(repr([y, z, w]))",
-        apart="the options of pandas",
     ),
     "a context variable": case(
         "import contextvars\nlevel = contextvars.ContextVar('level', default=1)",

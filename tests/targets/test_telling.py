@@ -3,6 +3,7 @@ restored."""
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -10,11 +11,14 @@ from pathlib import Path
 
 import pytest
 
+import duranb
 from duranb.export import export
+from duranb.temporal.export import write
 from tests.engine.test_commands import LIBRARY
 from tests.targets.adversarial import case
 from tests.targets.test_script import written
 
+ROOT = Path(duranb.__file__).parents[1]
 IMPORT = "import library_that_hides as lib"
 
 
@@ -27,28 +31,38 @@ class Exported:
         (folder / "elsewhere").mkdir()
         (folder / "elsewhere/library_that_hides.py").write_text(LIBRARY)
 
-    def of(self, *cells: str, tagged: int = -1) -> None:
+    def of(self, *cells: str, tagged: int = -1, target: str = "script") -> Path:
         """Export it."""
         notebook = written(case(*cells, parameters=tagged), self.folder)
-        (self.folder / "script.py").write_text(export(notebook, "script"))
+        made = self.folder / f"{target.replace('lang', '')}.py"
+        if target == "temporal":
+            write(notebook, self.folder / target)
+        else:
+            made.write_text(export(notebook, target))
+        return made
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run the script in a process of its own."""
-        done = subprocess.run(
-            [sys.executable, "script.py", *words],
+        done = self.python("script.py", *words)
+        assert done.returncode == 0, done.stderr
+        return done
+
+    def python(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """A process that finds the library."""
+        folders = (self.folder.parent / "elsewhere", ROOT)
+        return subprocess.run(
+            [sys.executable, *words],
             cwd=self.folder,
             env={
                 **os.environ,
                 "DURANB_HOME": str(self.folder / "home"),
-                "PYTHONPATH": str(self.folder.parent / "elsewhere"),
+                "PYTHONPATH": os.pathsep.join(map(str, folders)),
             },
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             check=False,
         )
-        assert done.returncode == 0, done.stderr
-        return done
 
 
 @pytest.fixture
@@ -130,3 +144,54 @@ def test_settings_of_libraries_come_back_with_a_step(exported: Exported) -> None
     assert "raise 0.33333 mine" in first.stdout and "0.33 7.0" in first.stdout
     assert second.stdout == first.stdout
     assert "cannot hold that" not in first.stderr
+
+
+TELLING = (
+    f"import types\n{IMPORT}\nimport numpy as np\nmode = 'loud'",
+    "%%durable a\nagent = types.SimpleNamespace(n=[7])\nlib.configure(agent)",
+    "lib.set_mode(mode)\nnp.set_printoptions(precision=2)",
+    "%%durable b\nx = 1",
+    "%%durable c\nagent.n.append(x)",
+    "%%durable d\nseen = lib.mode(), str(np.array([1 / 3])), lib.given().n, x",
+    "print(seen, lib.given() is agent)",
+)
+
+
+def test_a_graph_tells_in_each_process_what_its_nodes_have_told(exported: Exported) -> None:
+    """Killed after some nodes, and begun again: with what the state has of it, and in the order."""
+    pytest.importorskip("langgraph.checkpoint.sqlite", reason="needs duranb[langgraph]")
+    made = exported.of(*TELLING, target="langgraph")
+    words = (str(made), f"sqlite:{exported.folder / 'checkpoints.db'}")
+    for nodes in ("2", "3", "5"):
+        done = exported.python("-m", "tests.targets.graph_run", *words, nodes, "go on", "again")
+        killed, *others = json.loads(done.stdout)
+        assert killed["code"] == -9, killed["err"]
+        for each in others:
+            assert each["out"].splitlines()[-1] == "('loud', '[0.33]', [7, 1], 1) True", each["err"]
+
+
+def test_a_graph_refuses_what_another_process_could_not_be_told(exported: Exported) -> None:
+    """By name."""
+    pytest.importorskip("langgraph.checkpoint.sqlite", reason="needs duranb[langgraph]")
+    made = exported.of(
+        IMPORT,
+        "%%durable a\nfor n in ('odd',):\n    lib.set_mode(n)\nlib.set_mode(n)\nx = 1",
+        "print(x)",
+        target="langgraph",
+    )
+    words = (str(made), f"sqlite:{exported.folder / 'checkpoints.db'}")
+    done = exported.python("-m", "tests.targets.graph_run", *words, "again")
+    assert "a changed what library_that_hides was told" in json.loads(done.stdout)[0]["err"]
+
+
+def test_a_worker_refuses_what_other_workers_would_not_be_told(exported: Exported) -> None:
+    """By name; what the module tells is told in each."""
+    pytest.importorskip("temporalio", reason="needs duranb[temporal]")
+    for cells, said in (
+        (TELLING, "'a' changed what library_that_hides was told"),
+        ((IMPORT, "lib.set_mode('loud')", "%%durable a\nx = lib.mode()", "print(x)"), ""),
+    ):
+        exported.of(*cells, target="temporal")
+        words = ("temporal", str(exported.folder / "bucket"), "run", "{}")
+        done = exported.python("-m", "tests.targets.elsewhere", "workers", *words)
+        assert said in done.stderr if said else done.stdout == "loud\n", done.stderr

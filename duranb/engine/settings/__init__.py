@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import blake3
 
 from duranb.code.moving import steady
-from duranb.engine.settings.settable import Group, Values
+from duranb.engine.settings.settable import Group, Values, different
 from duranb.engine.settings.told import TOLD
 
 SETTINGS = "settings"
@@ -169,7 +169,9 @@ class Settings:
         for name, changed in content["changes"].items():
             values = {key: _from_json(value) for key, value in changed.items()}
             try:
-                self._groups[name].write(values)
+                now = self._read(name) or {}
+                if different(now, values):
+                    self._groups[name].write(values)
             except Exception as error:  # a library's own code, perhaps of another version
                 missing.append(f"the settings of {name} ({type(error).__name__}: {error})")
         return missing
