@@ -16,6 +16,7 @@ import enum
 import functools
 import operator
 import sys
+import threading
 import types
 from collections.abc import Iterable, Iterator
 from typing import Any, cast
@@ -63,17 +64,12 @@ _PYDANTIC_TOLD = frozenset({"__pydantic_fields__", "__pydantic_computed_fields__
 
 def of_function(function: types.FunctionType) -> str:
     """The identity of a function, methods and lambdas included: 32 hex characters."""
-    if compiled.parts(function) is not None:
-        return _digest(_Tokens().token(function))
-    extras = function.__closure__ or function.__defaults__ or function.__kwdefaults__
-    if not (extras or function.__annotations__ or function.__dict__):
-        return bytecode.identity(function.__code__)
-    return _digest(_Tokens().function(function))
+    return _told(function)[0]
 
 
 def of_class(cls: type) -> str:
     """The identity of a class, with its own bases: 32 hex characters."""
-    return _digest(_Tokens().class_(cls))
+    return _told(cls)[0]
 
 
 def of_callable(value: object) -> str:
@@ -106,14 +102,53 @@ def captured(value: types.FunctionType | type) -> list[object]:
     """The values that a function holds in its closure and defaults, or a class in its attributes,
     and that :func:`of_function` and :func:`of_class` tell apart by their types only, in a fixed
     order."""
-    tokens = _Tokens()
+    return list(_told(value)[1])
+
+
+class _Rest(threading.local):
+    """What was told in this thread since it came to rest, by the numbers of functions and classes.
+    Each is held, and so keeps its number."""
+
+    known: dict[int, tuple[object, str, list[object]]] | None = None
+
+
+_REST = _Rest()
+
+
+@contextlib.contextmanager
+def at_rest() -> Iterator[None]:
+    """For as long as this thread looks at things and runs no code that could change functions and
+    classes: each is told once."""
+    before = _REST.known
+    _REST.known = {} if before is None else before
+    try:
+        yield
+    finally:
+        _REST.known = before
+
+
+def _told(value: types.FunctionType | type) -> tuple[str, list[object]]:
+    """The identity of a function or class, and what :func:`captured` gives."""
+    known = _REST.known
+    found = None if known is None else known.get(id(value))
+    if found is None:
+        tokens = _Tokens()
+        found = value, _identity(value, tokens), tokens.data
+        if known is not None:
+            known[id(value)] = found
+    return found[1:]
+
+
+def _identity(value: types.FunctionType | type, tokens: _Tokens) -> str:
     if is_class(value):
-        tokens.class_(value)
-    elif compiled.parts(value) is not None:
-        tokens.token(value)
-    else:
-        tokens.function(cast(types.FunctionType, value))
-    return tokens.data
+        return _digest(tokens.class_(value))
+    if compiled.parts(value) is not None:
+        return _digest(tokens.token(value))
+    function = cast(types.FunctionType, value)
+    extras = function.__closure__ or function.__defaults__ or function.__kwdefaults__
+    if not (extras or function.__annotations__ or function.__dict__):
+        return bytecode.identity(function.__code__)
+    return _digest(tokens.function(function))
 
 
 def unwrapped(value: Any) -> Iterator[object]:

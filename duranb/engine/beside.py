@@ -136,6 +136,7 @@ class Reached:
                 self._next = time.monotonic() + 10 * self._cheapest
             return self._is_whole
 
+    @identity.at_rest()
     def _looks_the_same(self) -> bool:
         return not any(self._differing(self._bound, self._versions, self._print))
 

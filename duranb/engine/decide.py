@@ -15,6 +15,7 @@ from functools import partial
 from duranb.code import mentions, pickled, registered
 from duranb.code.fingerprint import Reach
 from duranb.code.holding import Held
+from duranb.code.identity import at_rest
 from duranb.code.interrupts import held_off
 from duranb.code.looking import is_a, is_class, module_of
 from duranb.engine import sharers, sharing, wanting
@@ -236,6 +237,7 @@ def unlike(
     return ""
 
 
+@at_rest()
 def inputs_of(
     runtime: Runtime, spec: Spec, last: Execution | None, *, anew: bool = False
 ) -> Inputs:

@@ -111,11 +111,14 @@ def used(mentioned: Collection[str]) -> set[str]:
     }
 
 
+_ANYWHERE = Path(Path(__file__).anchor)
+"""The root within which all folders are told apart."""
+
+
 def stands() -> dict[str, str]:
     """What those are now that code can set anywhere, to be compared in one process; with the
     options of libraries, where these are loaded."""
-    root = Path(Path(__file__).anchor)  # all folders are told apart
-    found = {n: s.read(root) for n, s in _SETTINGS.items() if s.read is not _annotations}
+    found = {n: s.read(_ANYWHERE) for n, s in _SETTINGS.items() if s.read is not _annotations}
     read = ((name, options.read()) for name, options in _LIBRARIES.items())
     return found | {name: now for name, now in read if now}
 

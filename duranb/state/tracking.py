@@ -15,6 +15,7 @@ from itertools import chain, takewhile
 
 import msgspec
 
+from duranb.code import identity
 from duranb.code.looking import own_failure
 from duranb.errors import StoreError
 from duranb.record.events import Binding
@@ -72,7 +73,7 @@ class Tracking(Followed):
     def sync(self) -> Delta:
         """Capture everything that changed since the last sync, for the caller to record."""
         KNOWN.look_around()
-        with self._alone, self._looks:
+        with self._alone, self._looks, identity.at_rest():
             found = self._sync()
             for each in list(self._noting):
                 each.add(found)

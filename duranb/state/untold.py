@@ -132,7 +132,8 @@ def _name(fn: Callable[..., Any]) -> str:
 
 def _own(fn: Callable[..., Any], live: dict[str, Any]) -> str:
     """The attributes of the function itself: what else it holds is among what it is given."""
-    return canonical.version(dict(getattr(fn, "__dict__", {})), live, looked_at)
+    attributes = dict(getattr(fn, "__dict__", {}))
+    return canonical.version(attributes, live, looked_at) if attributes else ""
 
 
 def _with_its_values(value: Any, live: dict[str, Any]) -> str:

@@ -89,6 +89,7 @@ class Told:
         """The token (:func:`token_of`), and what the code holds that it does not tell."""
         found = self._known.get(id(obj))
         if found is None:
-            token = token_of(obj)
-            found = self._known[id(obj)] = obj, token, captured(obj) if token else []
+            with identity.at_rest():
+                token = token_of(obj)
+                found = self._known[id(obj)] = obj, token, captured(obj) if token else []
         return found[1:]

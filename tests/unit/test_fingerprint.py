@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 import cloudpickle
 import pytest
 
+from duranb.code import identity
 from duranb.code.fingerprint import Uses, captured, of_class, of_function, of_tree
 from duranb.values.canonical import version
 
@@ -590,3 +592,24 @@ def test_each_of_several_classes_of_one_name_counts(changed: int) -> None:
     numbers = [1, 2, 3]
     assert reached(numbers) == reached([3, 1, 2])
     assert reached(numbers) != reached([9 if n == changed else m for n, m in enumerate(numbers)])
+
+
+def test_a_class_is_told_once_while_its_thread_is_at_rest() -> None:
+    """And anew afterwards: code has run that may have changed it. What it holds is told with it,
+    and belongs to whoever asked."""
+
+    class Shape:
+        sides = 4
+
+    first = identity.of_class(Shape)
+    with identity.at_rest():
+        assert identity.of_class(Shape) == first
+        Shape.sides = 5
+        with identity.at_rest():
+            assert identity.of_class(Shape) == first
+        assert identity.of_class(Shape) == first
+        identity.captured(Shape).append("mine")
+        assert identity.captured(Shape) == []
+        with ThreadPoolExecutor(1) as other:
+            assert other.submit(identity.of_class, Shape).result() != first
+    assert identity.of_class(Shape) != first
