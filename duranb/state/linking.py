@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from duranb.code.looking import is_class, own_failure, qualname_of
+from duranb.code.looking import is_class, own_failure, qualname_of, which
 from duranb.code.moving import is_moving, steady
 from duranb.state import reconnect
 from duranb.state.capture import Capture
@@ -235,7 +235,7 @@ class _Walking(codec.NotebookPickler):
         if kind is Placeholder or (self.is_whole is not None and self.is_whole(obj)):
             return _leaf, ()
         if views.is_array(kind):
-            return _leaf, (obj.tolist(),) if obj.dtype.hasobject else ()
+            return _leaf, _elements(obj) if obj.dtype.hasobject else ()
         try:
             found = self.reduction(obj)
             if found is NotImplemented and not issubclass(kind, (type, types.FunctionType)):
@@ -261,6 +261,19 @@ class _PastIndexes(_Walking):
     def reducer_override(self, obj: Any) -> Any:
         """As it is, without going into what cannot be changed of a frame."""
         return (_leaf, ()) if immutable.is_of_frames(type(obj)) else super().reducer_override(obj)
+
+
+def _elements(array: Any) -> tuple[object, ...]:
+    """The objects in an array, but for texts, numbers and the like: a table's column may have
+    hundreds of thousands, and none of them has an identity of its own."""
+    found: list[object] = array.ravel().tolist()
+    kinds = list(map(which, map(type, found)))
+    if _ATOMS.issuperset(kinds):
+        return ()
+    return ([each for each, kind in zip(found, kinds, strict=True) if kind not in _ATOMS],)
+
+
+_ATOMS = frozenset(map(which, ATOMS))
 
 
 def _leaf(*parts: object) -> None:

@@ -3,8 +3,10 @@ a class holds; and what was bound anew in a kernel that stays."""
 
 from __future__ import annotations
 
+import numpy
 import pytest
 
+from duranb.state.linking import parts
 from tests.unit.test_restoring import given
 from tests.unit.test_state import Kernel
 
@@ -587,3 +589,14 @@ def test_a_base_knows_its_subclasses_in_the_order_of_their_definition() -> None:
     for kernel in (first, second, third):
         kernel.run("names = [cls.__name__ for cls in Base.__subclasses__()]")
         assert kernel["names"] == ["Z", "Y", "B", "A"]
+
+
+def test_texts_in_an_array_are_no_parts_and_what_they_stand_beside_is() -> None:
+    """However many there are: a table's column of them is gone through whenever it is restored."""
+    shared = ["a list"]
+    column = numpy.array([["a", "b", None], [1, shared, (shared,)]], dtype=object)
+    words = numpy.array([f"word {n}" for n in range(1000)], dtype=object)
+    met = parts([column, words], {})
+    assert any(part is shared for part in met)
+    assert [type(part) for part in met].count(numpy.ndarray) == 2
+    assert len(met) < 10
