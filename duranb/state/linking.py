@@ -267,10 +267,9 @@ def _elements(array: Any) -> tuple[object, ...]:
     """The objects in an array, but for texts, numbers and the like: a table's column may have
     hundreds of thousands, and none of them has an identity of its own."""
     found: list[object] = array.ravel().tolist()
-    kinds = list(map(which, map(type, found)))
-    if _ATOMS.issuperset(kinds):
+    if _ATOMS.issuperset(map(which, set(map(type, found)))):
         return ()
-    return ([each for each, kind in zip(found, kinds, strict=True) if kind not in _ATOMS],)
+    return ([each for each in found if which(type(each)) not in _ATOMS],)
 
 
 _ATOMS = frozenset(map(which, ATOMS))
