@@ -81,6 +81,8 @@ class CellState:
         self._runtime = runtime
         self._spec = spec
         self._notes = noted
+        touched = None if spec.loads is None else spec.loads | set(spec.writes) | spec.deletes
+        runtime.namespace.loosen(touched)
         self._mark = runtime.namespace.mark()
         self._deltas = runtime.namespace.deltas()
         self._present = runtime.namespace.uses.modules.present()

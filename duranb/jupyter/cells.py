@@ -212,7 +212,7 @@ class Cells(ast.NodeTransformer):
         if not isinstance(node, ast.Module):
             return node
         if cell is None or cell.tree is not None:
-            self._load_what_it_needs(node)
+            self._make_ready_for(node)
             self._touched(node)
             if cell is not None:
                 with deeply():
@@ -222,7 +222,7 @@ class Cells(ast.NodeTransformer):
             return node
         cell.tree = node
         if cell.line is None:
-            self._load_what_it_needs(node)
+            self._make_ready_for(node)
             # Within a step (``%%capture`` runs its body as a cell) it is the step's code.
             node.body = noting(node.body, {n for each in self._stack for n in each.unsure})
             return node
@@ -428,13 +428,15 @@ class Cells(ast.NodeTransformer):
         self._outputs.replay(messages, self._shell.execution_count - 1, held=0)
         notice(self._outputs, say.given(found.execution.step, found.came.run, found.missing))
 
-    def _load_what_it_needs(self, tree: ast.Module) -> None:
-        """Load the pending values that a plain cell could use. What cannot be loaded says so when
+    def _make_ready_for(self, tree: ast.Module) -> None:
+        """Load the pending values that a plain cell could use, and hold nothing whose end it could
+        wait for. What cannot be loaded says so when
         it is used: IPython would take an error here for a broken transformer."""
         session = self._session()
         if session is None:
             return
         namespace = session.runtime.namespace
+        namespace.loosen({n.id for n in ast.walk(tree) if isinstance(n, ast.Name)})
         with contextlib.suppress(StoreError):
             need(session.runtime, tree)
         if namespace.any_behind:

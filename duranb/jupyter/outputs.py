@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TextIO
 
 from jupyter_client import session as wire
 from jupyter_client.jsonutil import json_default
 
+from duranb.engine import printed
 from duranb.engine.claim import now_us
 from duranb.jupyter import figures, widgets
 from duranb.jupyter.descriptors import Descriptors
@@ -189,11 +189,9 @@ class Outputs:
     def hushed(self) -> Iterator[None]:
         """Show nobody what code puts out in this thread, beside duranb: modules that are loaded and
         finalizers. What other threads put out meanwhile is shown."""
-        own = threading.get_ident()
-        before, self._hushing = self._hushing, own
-        out, err = _Hushed(sys.stdout, own), _Hushed(sys.stderr, own)
+        before, self._hushing = self._hushing, threading.get_ident()
         try:
-            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            with _Hush(sys.stdout).there(), _Hush(sys.stderr).there():
                 yield
         finally:
             self._hushing = before
@@ -277,27 +275,25 @@ class Outputs:
         self.lacks_figures |= len(figures.open_ones()) < wanted
 
 
-class _Hushed(io.TextIOBase):
-    """A stream that takes nothing from one thread, and all from the others."""
+class _Hush(printed.Above):
+    """Has a stream take nothing from the thread that made it, and all from the others. The stream
+    stays the object that it is: variables may hold it."""
 
-    def __init__(self, stream: Any, thread: int) -> None:
-        self._stream = stream
-        self._thread = thread
+    def __init__(self, below: TextIO) -> None:
+        super().__init__(below)
+        self._thread = threading.get_ident()
 
     def write(self, text: str) -> int:
-        if threading.get_ident() == self._thread:
-            return len(text)
-        return int(self._stream.write(text))
+        return len(text) if threading.get_ident() == self._thread else self._put(text)
 
-    def flush(self) -> None:
-        self._stream.flush()
-
-    def fileno(self) -> int:
-        return int(self._stream.fileno())
-
-    @property
-    def encoding(self) -> str:  # type: ignore[override]
-        return str(self._stream.encoding)
+    @contextlib.contextmanager
+    def there(self) -> Iterator[None]:
+        """Be there meanwhile."""
+        self._take()
+        try:
+            yield
+        finally:
+            self._leave()
 
 
 def _is_shown(msg_or_type: Any, content: Any) -> bool:

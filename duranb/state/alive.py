@@ -12,6 +12,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import copyreg
+import ctypes
 import types
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from duranb.state.capture import Capture
 from duranb.state.drawing import held_once, let_go, undrawn
 from duranb.state.linking import copied, paired, parts
 from duranb.state.placeholder import Placeholder
+from duranb.state.tracked import has_end
 from duranb.values import contents
 from duranb.values.classes import carried
 from duranb.values.views import is_array, owners
@@ -45,6 +47,7 @@ class Taken:
                 state.into(alive)
             for loaded in self.instead_of:
                 let_go(loaded)
+                discard(loaded)
 
 
 def taken(
@@ -98,6 +101,15 @@ def taken(
 def give(loaded: object, alive: object) -> None:
     """Give an object that is alive, and :func:`is_open`, the state of another one of its type."""
     State.of(loaded).into(alive)
+    discard(loaded)
+
+
+def discard(loaded: Any) -> None:
+    """Have no end of an object whose state another one has now: what its class does at the end of
+    one (``__del__``) would be done to that."""
+    if has_end(type(loaded)):
+        State({}, {}).into(loaded)
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(loaded))  # what is left of it stays for good
 
 
 class Content(Protocol):

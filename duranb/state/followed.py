@@ -176,6 +176,12 @@ class Followed:
             self._noting.add(found)
         return found
 
+    def loosen(self, names: Collection[str] | None) -> None:
+        """Before code runs that could let go of these (None: of any): hold nothing that something
+        waits for the end of."""
+        with self._alone:
+            self._tracked.loosen(list(self._tracked) if names is None else names)
+
     def mark(self) -> Mark:
         """The state now, to come back to. Call it right after a sync."""
         return Mark(dict(self._tracked), randomness.state())

@@ -6,12 +6,13 @@ names change, or asked in one pass that looks into none of the values.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from itertools import compress, repeat
 from operator import is_not
 
 from duranb.record.events import Binding
-from duranb.state.tracked import Tracked
+from duranb.state.tracked import Tracked, loose
 
 _ABSENT = object()
 
@@ -31,10 +32,18 @@ class Names(dict[str, Tracked]):
 
     def __setitem__(self, name: str, seen: Tracked) -> None:
         super().__setitem__(name, seen)
-        self._objects[name] = seen.value
+        self._objects[name] = seen.held
         self.bindings[name] = seen.binding
         self._unrecorded[name] = None
         (self.behind.add if seen.behind else self.behind.discard)(name)
+
+    def loosen(self, names: Iterable[str]) -> None:
+        """Hold of these no objects that something waits for the end of."""
+        for name in names:
+            seen = self.get(name)
+            if seen is not None and (held := loose(seen.held)) is not None:
+                super().__setitem__(name, replace(seen, held=held))
+                self._objects[name] = held
 
     def __delitem__(self, name: str) -> None:
         super().__delitem__(name)
@@ -45,7 +54,8 @@ class Names(dict[str, Tracked]):
     def rebound(self, live: Mapping[str, object]) -> list[str]:
         """The names that are bound to another object in ``live``, or to none."""
         now = map(live.get, self._objects, repeat(_ABSENT))  # at C speed
-        return list(compress(self._objects, map(is_not, now, self._objects.values())))
+        found = compress(self._objects, map(is_not, now, self._objects.values()))
+        return [n for n in found if live.get(n, _ABSENT) is not self[n].value]
 
     def record(self) -> tuple[dict[str, Binding], list[str]]:
         """What is bound otherwise than when this was last called, and the names that are gone."""

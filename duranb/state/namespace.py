@@ -23,7 +23,7 @@ from duranb.state.pending import is_pending, is_used, lazily, may_hold_code
 from duranb.state.placeholder import Placeholder, why
 from duranb.state.reaching import runs_beside
 from duranb.state.returning import Group, lost as lost_binding
-from duranb.state.tracked import GONE, Mark, Restored, Tracked, could_change
+from duranb.state.tracked import ENDED, GONE, Mark, Restored, Tracked, could_change
 from duranb.state.tracking import Tracking
 from duranb.state.unstorable import is_unstorable, look
 from duranb.values.classes import has_old_variables
@@ -68,7 +68,7 @@ class Namespace(Tracking):
         the next sync tells."""
         for name in names & mark.tracked.keys():
             seen = mark.tracked[name]
-            if self.live.get(name, GONE) is not seen.value:
+            if seen.value is not ENDED and self.live.get(name, GONE) is not seen.value:
                 self.live[name] = seen.value
                 if self._intact(seen):
                     self._tracked[name] = seen
@@ -82,7 +82,10 @@ class Namespace(Tracking):
         for name in list(suspects):
             suspects |= marked[name].group & marked.keys()
         for name in suspects:
-            self.live[name] = marked[name].value
+            if marked[name].value is ENDED:
+                self.live.pop(name, None)
+            else:
+                self.live[name] = marked[name].value
             self._tracked[name] = marked[name]
         damaged = {n for n in suspects if not self._intact(marked[n])}
         # Loaded without the rest of its group, one that was rewired would not share with that.
@@ -91,6 +94,8 @@ class Namespace(Tracking):
         return damaged
 
     def _intact(self, seen: Tracked) -> bool:
+        if seen.value is ENDED:
+            return False
         if is_pending(seen.value):
             return not is_used(seen.value)
         if not could_change(seen):

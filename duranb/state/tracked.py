@@ -2,14 +2,56 @@
 
 from __future__ import annotations
 
+import types
+import weakref
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from duranb.code.kinds import once_a_class
+from duranb.code.looking import dict_of, mro_of
 from duranb.record.events import Binding
 from duranb.state import reaching
 
 GONE = object()
+ENDED = object()
+"""What stands for an object that nobody held any more."""
+
+
+class Loose:
+    """An object that ends when the notebook holds it no more, as one that waits for its end does
+    (``__del__``, a file, somebody's weak reference)."""
+
+    __slots__ = ("_refer",)
+
+    def __init__(self, value: object) -> None:
+        self._refer = weakref.ref(value)
+
+    def value(self) -> object:
+        """It, or :data:`ENDED`."""
+        found = self._refer()
+        return ENDED if found is None else found
+
+
+def loose(value: object) -> Loose | None:
+    """How to refer to an object that something waits for the end of; None for any other one, and
+    for code."""
+    kind = type(value)
+    if issubclass(kind, _CODE) or not (has_end(kind) or weakref.getweakrefcount(value)):
+        return None
+    try:
+        return Loose(value)
+    except TypeError:  # nobody can refer to it weakly
+        return None
+
+
+@once_a_class
+def has_end(kind: Any) -> bool:
+    """Whether something is done where an object of a class ends."""
+    return any("__del__" in dict_of(base) for base in mro_of(kind))
+
+
+_CODE = (type, types.FunctionType, types.ModuleType)
 
 
 @dataclass(frozen=True)
@@ -57,7 +99,7 @@ class Tracked:
     """A name as it was last seen. ``digest`` is of its group's bytes; for what cannot be stored it
     is what could be seen of it (:mod:`duranb.state.unstorable`); empty for atoms."""
 
-    value: object
+    held: object
     binding: Binding
     group: frozenset[str]
     digest: str = ""
@@ -75,6 +117,11 @@ class Tracked:
     """Of what cannot be stored: the versions that this very object had, the present one last."""
     had: tuple[str, ...] = ()
     """The versions that this very object had while the name was bound to it."""
+
+    @property
+    def value(self) -> object:
+        """The object, or :data:`ENDED`."""
+        return self.held.value() if type(self.held) is Loose else self.held
 
 
 @dataclass(frozen=True)

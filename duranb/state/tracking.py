@@ -54,7 +54,7 @@ class Tracking(Followed):
         """Let go of objects whose names are bound to something else by now."""
         with self._alone:
             for name in self._tracked.rebound(self.live):
-                self._tracked[name] = replace(self._tracked[name], value=GONE)
+                self._tracked[name] = replace(self._tracked[name], held=GONE)
 
     def _new_names(self) -> list[str]:
         """The user's names that are not tracked.
@@ -406,7 +406,16 @@ def _noting(refused: dict[str, BaseException], names: Collection[str]) -> Iterat
     except BaseException as error:  # of any kind: pickling runs the values' own code
         if not own_failure(error):
             raise
-        refused |= dict.fromkeys(names, error)
+        refused |= dict.fromkeys(names, _without_frames(error))
+
+
+def _without_frames(error: BaseException) -> BaseException:
+    """An error that holds none of the values that were looked at when it was raised."""
+    chain: BaseException | None = error
+    while chain is not None and chain.__traceback__ is not None:
+        chain.__traceback__ = None
+        chain = chain.__cause__ or chain.__context__
+    return error
 
 
 _END = "__loader__"

@@ -246,3 +246,24 @@ def test_modules_below_a_package_are_loaded_again(kernels: Kernels) -> None:
     assert kernel.value("(xml.dom.pulldom.__name__, drawer.spoon.__name__)") == (
         "('xml.dom.pulldom', 'drawer.spoon')"
     )
+
+
+def test_objects_end_when_they_do_without_durable(kernels: Kernels) -> None:
+    """In the middle of a cell, durable or not; and a restored step shows what it showed then."""
+    cells = [
+        "class Client:\n    def __init__(self): self.open = [True]\n"
+        "    def __del__(self): print('ended'); self.open.clear()",
+        "%%durable made\na, b, c = Client(), Client(), Client()",
+        "%%durable let_go\ndel a\nprint('gone')",
+        "b = None\nprint('gone')",
+        "%%durable changed\nc.n = 1",
+    ]
+    kernel = kernels("ends").start()
+    shown = ["", "", "ended\ngone\n", "ended\ngone\n", ""]
+    assert [kernel.run(cell).stdout for cell in cells] == shown
+    kernel.kill()
+    kernel.start()
+    again = [kernel.run(cell) for cell in cells]
+    assert [each.stdout for each in again] == shown
+    assert "nothing ran" in again[2].text and "nothing ran" in again[4].text
+    assert kernel.value("(c.n, c.open)") == "(1, [True])"

@@ -100,8 +100,10 @@ class Readied(MetaPathFinder, Loader):
         """Import what it has imported."""
         assert module.__spec__ is not None
         name, module.__spec__ = module.__spec__.name, module.__spec__.loader_state
-        for made in [each for each in self._modules if self._made.get(each) == name]:
-            sys.modules[made] = self._modules.pop(made)
+        # Other threads import others at the same time.
+        for made in [each for each in list(self._modules) if self._made.get(each) == name]:
+            if (ready := self._modules.pop(made, None)) is not None:
+                sys.modules[made] = ready
         for used in self._uses[name]:
             for whole in accumulate(used.split("."), "{}.{}".format):
                 if whole in self._modules:
