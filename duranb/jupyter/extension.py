@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -75,6 +76,9 @@ class Extension:
         timeline_kernel.listen(self._kernel, self.timeline)
         if offline.store():
             offline.begin()
+        if self._kernel is not None:
+            with contextlib.suppress(RuntimeError):  # a thread of its own that has no loop
+                self._idle.begin(asyncio.get_event_loop_policy().get_event_loop())
         try:
             if self._store.exists():
                 self._greet()

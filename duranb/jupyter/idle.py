@@ -20,6 +20,12 @@ class Idle:
         self._running = running
         self._next: asyncio.TimerHandle | None = None
 
+    def begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        """The kernel is being started, and this loop is the one that it will run: what is done
+        before the first cell is begun, that one does not wait for."""
+        self.cancel()
+        self._next = loop.call_later(AFTER, self._now)
+
     def wait(self, result: object = None) -> None:
         """``post_run_cell``: a cell has ended."""
         self.cancel()
