@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+
+import msgspec
 
 from duranb.code import dataflow
 from duranb.engine.options import Options
 from duranb.export import layout
 from duranb.export.cached import check_cached
+from duranb.export.disturbing import Disturbing, after
 from duranb.export.drafts import Draft, kind, retries
 from duranb.export.errors import ExportError
 from duranb.export.figures import Figures
@@ -69,6 +73,7 @@ class _Builder:
         names = {n for s in every for n in s.names.writes} | given
         self._shared = Shared(module, self._outside.generators, names)
         self._names = Names(cells)
+        self._disturbing = Disturbing(every)
 
     def graph(self, title: str, source: str) -> Graph:
         check_module(self._placed)
@@ -83,7 +88,7 @@ class _Builder:
             used = self._shared.reached(draft.holds) | direct
             draft.uses = tuple(sorted(data & there & used))
             there |= set(draft.outputs)
-        flow = tuple(self._unit(d, data) for d in drafts)
+        flow = self._ordered(drafts, [self._unit(d, data) for d in drafts])
         undos = tuple(self._compensation(u) for u in flow if u.node.undo is not None)
         used = set(self._shared.read_by_functions)
         for undo in undos:
@@ -116,6 +121,25 @@ class _Builder:
             types=types_of(code, self._parameters),
             shows="display" in {n for s in code for n in s.names.loads} - self._shared.bound,
         )
+
+    def _ordered(self, drafts: list[Draft], units: list[Unit]) -> tuple[Unit, ...]:
+        """The nodes, each after those that it may disturb, or that may disturb it."""
+        reads = [
+            draft.loads | self._shared.reached(draft.holds) | set(draft.inputs) for draft in drafts
+        ]
+        data = {name for names in reads for name in names}
+        disturbs = [
+            draft.changes
+            if draft.seen is not None
+            else self._disturbing.of(draft.flow, draft.changes, data)
+            for draft in drafts
+        ]
+        places = after(zip(disturbs, reads, strict=True))
+        found = []
+        for unit, before in zip(units, places, strict=True):
+            names = tuple(units[place].node.name for place in sorted(before))
+            found.append(replace(unit, node=msgspec.structs.replace(unit.node, after=names)))
+        return tuple(found)
 
     def _unbound(self, data: set[str]) -> tuple[str, ...]:
         """The names that the module's functions read, and that only nodes give a value."""
@@ -313,7 +337,8 @@ class _Builder:
         if seen is not None:
             doing |= Doing(effects=seen.effects, acts=seen.acts)
         # A class or function that it changes in place is no value that could be handed on.
-        doing |= Doing(acts=bool(draft.changes & self._shared.definitions))
+        kept = draft.loads & self._disturbing.keeping if seen is None else frozenset()
+        doing |= Doing(acts=bool(kept or draft.changes & self._shared.definitions))
         function = self._function(draft)
         node = Node(
             kind=kind(draft),

@@ -54,6 +54,8 @@ class _Builder:
             self._readers.setdefault(name, []).append(node.name)
         for name in node.uses:
             self._users.setdefault(name, []).append(node.name)
+        for source in node.after:
+            self._edge(source, node, "order")
         if node.looks and "effects" in self._last:
             self._edge(self._last["effects"], node, "order")
         if node.effects:

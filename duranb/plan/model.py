@@ -71,8 +71,9 @@ class Node(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ``parameters`` is how it calls its ``reads``. ``uses`` are variables of ``steps.py`` that it
     reads through functions. ``changes`` are those of ``reads`` and ``uses`` that it changes in
     place; ``observed`` says that this was recorded in a run, and not only read from the code.
-    ``effects`` are the ways in which it changes the outside world, as far as known; ``looks`` says
-    that it looks at what lies there (files, databases, the web), ``draws``
+    ``after`` are nodes that it does not run beside, since one of the two may change in place what
+    the other reads. ``effects`` are the ways in which it changes the outside world, as far as
+    known; ``looks`` says that it looks at what lies there (files, databases, the web), ``draws``
     that it draws from the process's random generators or seeds them, ``alone`` that it changes
     something else of the process, such as a setting: nothing runs beside it. ``unstorable``
     are outputs that a recorded run could not store, and why. ``label`` and ``doc`` are for people:
@@ -89,6 +90,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     writes: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
     observed: bool = False
+    after: tuple[str, ...] = ()
     looks: bool = False
     draws: bool = False
     alone: bool = False
