@@ -187,8 +187,12 @@ GROUPS = {
     "the locale": "Python",
     "the decimal context": "Python",
     **{name: name.removeprefix("the options of ") for name in _LIBRARIES},
+    "pandas.options": "pandas",
+    "matplotlib.rcParams": "matplotlib",
+    "matplotlib.pyplot.rcParams": "matplotlib",
 }
-"""In which group of what can be set each of them is (:mod:`duranb.engine.settings`)."""
+"""In which group of what can be set (:mod:`duranb.engine.settings`) each of them is, and what
+modules hold them in."""
 
 
 class Process:

@@ -293,7 +293,7 @@ CASES: dict[str, Case] = {
         "%%durable a\nx = one.say('one')",
         "%%durable b\ny = other.say('two')",
         "print(x, y, log, one.log is other.log)",
-        loud="was changed in place",
+        apart="in place",
     ),
     "a generator of the module": case(
         "gen = (n for n in range(10))",

@@ -147,7 +147,8 @@ def test_a_change_of_what_two_variables_share_stops_the_script(tmp_path: Path) -
     rather than let chance decide."""
     made = graph(
         "log = []\nclass Agent:\n    def __init__(self, log): self.log = log\n"
-        "    def say(self, x):\n        self.log.append(x)\n        return len(self.log)\n"
+        "    def say(self, x):\n        getattr(self.log, 'app' + 'end')(x)\n"
+        "        return len(self.log)\n"
         "one, other = Agent(log), Agent(log)",
         "%%durable left\na = one.say(1)",
         "%%durable right\nb = other.say(2)",
