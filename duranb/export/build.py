@@ -74,6 +74,7 @@ class _Builder:
         self._shared = Shared(module, self._outside.generators, names)
         self._names = Names(cells)
         self._disturbing = Disturbing(every)
+        self._before: dict[str, str] = {}
 
     def graph(self, title: str, source: str) -> Graph:
         check_module(self._placed)
@@ -329,9 +330,7 @@ class _Builder:
         clash |= draft.made & {*draft.writes, *draft.inputs}
         own = {*draft.inputs, *draft.writes, *draft.perhaps}
         clash |= self._shared.rebound_by(draft.holds) & own
-        parameters = tuple(
-            self._names.free(f"{n}_before") if n in clash else n for n in draft.inputs
-        )
+        parameters = tuple(self._given_as(n) if n in clash else n for n in draft.inputs)
         seen = draft.seen
         doing = self._outside.doing(draft.flow, data, step=options is not None)
         if seen is not None:
@@ -374,6 +373,12 @@ class _Builder:
             closing=self._figures.closing(body),
             body=body,
         )
+
+    def _given_as(self, name: str) -> str:
+        """What functions call a parameter that is to become a variable of the module."""
+        if name not in self._before:
+            self._before[name] = self._names.free(f"{name}_before")
+        return self._before[name]
 
     def _function(self, draft: Draft) -> str:
         options = draft.cell.options

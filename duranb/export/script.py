@@ -8,9 +8,7 @@ from duranb.export.graph import Graph
 from duranb.plan import Node, Plan
 
 _ABOUT = """{about}
-
-Run it with ``python``. Killed at any point, it goes on where it stopped when it is run again: steps
-that are done are restored, calls that were paid for are answered from the journal."""
+Run it with ``python``. Killed, it goes on where it stopped when it is run again."""
 
 
 def render(graph: Graph) -> str:

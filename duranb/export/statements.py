@@ -17,6 +17,11 @@ _MUTATORS = frozenset(
     | {"extendleft", "insert", "intersection_update", "pop", "popitem", "popleft", "put"}
     | {"remove", "reverse", "setdefault", "sort", "symmetric_difference_update", "update"}
 )
+_LOOKING = frozenset(
+    {"head", "tail", "describe", "info", "value_counts", "nunique", "unique", "corr", "isna"}
+    | {"isnull", "nlargest", "nsmallest", "most_common", "to_string", "to_markdown", "memory_usage"}
+)
+"""Methods of tables that a cell ends with to show what they give: they change nothing."""
 _FIRST_ARGUMENT = frozenset({"heappush", "heappop", "heapify", "shuffle", "insort"})
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
@@ -244,6 +249,8 @@ def _called(node: ast.stmt) -> set[str]:
                 | ast.Expr(value=ast.Await(value=ast.Call() as call))
             ):
                 if isinstance(call.func, ast.Name) and hasattr(builtins, call.func.id):
+                    continue
+                if isinstance(call.func, ast.Attribute) and call.func.attr in _LOOKING:
                     continue
                 found |= _root(call.func) if isinstance(call.func, ast.Attribute) else set()
                 for given in (*call.args, *(k.value for k in call.keywords)):

@@ -28,7 +28,10 @@ def shell_run(command: str, *, shell: str = "", check: bool = False) -> None:
 
 
 def shell_lines(command: str) -> list[str]:
-    """What a command prints, line by line, errors among the rest."""
+    """What a command prints, line by line, errors among the rest: a list with the attributes that
+    IPython gives it (``.n``, ``.fields()``)."""
+    from IPython.utils.text import SList  # which only such a script has to import
+
     sys.stdout.flush()
     done = subprocess.run(
         [_shell(), "-c", command],
@@ -38,7 +41,7 @@ def shell_lines(command: str) -> list[str]:
         encoding="utf-8",
         errors="replace",
     )
-    return done.stdout.splitlines()
+    return SList(done.stdout.splitlines())
 
 
 def _shell() -> str:

@@ -557,7 +557,8 @@ CASES: dict[str, Case] = {
         "name, n = 'x', 2",
         "%%durable a\nhome = !echo ${HOME} $name\nin_quotes = !echo $name '$name' {n + 1:02d}",
         "missing = !cat /no/such/file; echo $UNKNOWN_NAME-$name",
-        "print(home[0].endswith('x'), in_quotes, len(missing), missing[-1])",
+        "print(home[0].endswith('x'), in_quotes, len(missing), missing[-1])\n"
+        "print(in_quotes.s, home.n == home[0])",
     ),
     # -- what is printed and drawn -------------------------------------------------------------
     "captured": case(

@@ -133,7 +133,7 @@ def test_settings_of_libraries_come_back_with_a_step(exported: Exported) -> None
     exported.of(
         "import decimal, warnings\nimport matplotlib as mpl, numpy as np, pandas as pd\n"
         "def quiet():\n    np.seterr(divide='raise')\n    decimal.getcontext().prec = 5",
-        "%%durable a\nmpl.rcParams['lines.linewidth'] = 7\npd.set_option('display.precision', 2)\n"
+        "%%durable a\nmpl.rcParams['lines.linewidth'] = 7\npd.options.display.precision = 2\n"
         "quiet()\nwarnings.filterwarnings('error', 'mine')\nran = object()",
         "%%durable b\ntext = f\"{pd.Series([1 / 3]).iloc[0]} {mpl.rcParams['lines.linewidth']}\"",
         "try:\n    warnings.warn('mine')\nexcept UserWarning as error:\n    said = str(error)\n"
