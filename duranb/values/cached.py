@@ -3,7 +3,8 @@
 ``functools.cached_property`` puts what it gave into the object's attributes. An object that was
 only asked would look changed, and a step that is given it would run again. Where the property is
 an installed package's, such a value is left out: whoever asks next has it worked out again. So does
-a ``__repr__`` that keeps what it gave where there was None: to show a value is no change.
+a ``__repr__`` that keeps what it gave where there was None: to show a value is no change; and what
+a class notes of the clock.
 """
 
 from __future__ import annotations
@@ -40,12 +41,13 @@ def reduction(value: Any) -> tuple[Any, ...] | None:
 
 @once_a_class
 def _properties(kind: type) -> frozenset[str]:
+    clocks = {_CLOCKS.get(looking.full_name(base), "") for base in _bases(kind)} - {""}
     return frozenset(
         name
         for base in _bases(kind)
         for name, attribute in vars(base).items()
         if isinstance(attribute, functools.cached_property)
-    )
+    ).union(clocks)
 
 
 @once_a_class
@@ -53,6 +55,14 @@ def _shown(kind: type) -> frozenset[str]:
     shows = (vars(base).get("__repr__") for base in _bases(kind))
     codes = (f.__code__ for f in shows if type(f) is types.FunctionType)
     return frozenset(name for code in codes for name in _kept(code))
+
+
+_CLOCKS = {
+    "http.cookiejar.CookieJar": "_now",
+    "http.cookiejar.DefaultCookiePolicy": "_now",
+}
+"""What a class notes of the time whenever it is used, and reads nowhere else: each request of a
+``requests.Session`` would change it."""
 
 
 def _bases(kind: type) -> list[type]:

@@ -269,6 +269,21 @@ def test_to_show_an_object_is_no_change(kernel: Kernel, libraries: None) -> None
     assert other["a"].note == "shown"
 
 
+def test_a_request_that_gets_no_cookie_leaves_a_session_as_it_was(kernel: Kernel) -> None:
+    """Its jar notes the time with each one, and nobody asks for that; a cookie is state."""
+    kernel.run(
+        "import requests\nfrom requests.cookies import get_cookie_header\n"
+        "ask = requests.Request('GET', 'http://127.0.0.1/').prepare()\ns = requests.Session()"
+    )
+    before = kernel.namespace.version_of(kernel["s"])
+    kernel.run("get_cookie_header(s.cookies, ask)\nnoted = s.cookies._now")
+    assert kernel["noted"] and kernel.namespace.version_of(kernel["s"]) == before
+    other = restored(kernel, kernel.namespace.bindings())
+    other.run("get_cookie_header(s.cookies, ask)")
+    kernel.run("s.cookies.set('a', 'b')")
+    assert kernel.namespace.version_of(kernel["s"]) != before
+
+
 def installed(name: str, source: str) -> None:
     """A module of an installed library that is not here."""
     parent = ""
