@@ -337,7 +337,8 @@ class _Builder:
             doing |= Doing(effects=seen.effects, acts=seen.acts)
         # A class or function that it changes in place is no value that could be handed on.
         kept = draft.loads & self._disturbing.keeping if seen is None else frozenset()
-        doing |= Doing(acts=bool(kept or draft.changes & self._shared.definitions))
+        altered = draft.changes & self._shared.definitions
+        doing |= Doing(acts=bool(kept or altered or draft.placed.notes))
         function = self._function(draft)
         node = Node(
             kind=kind(draft),

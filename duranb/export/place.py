@@ -20,11 +20,13 @@ from duranb.export.statements import Statement, statements
 
 @dataclass
 class Placed:
-    """One cell's statements: those of the module, and those that stay in the flow."""
+    """One cell's statements: those of the module, and those that stay in the flow. ``notes`` says
+    that one of these is a definition which something of the notebook's own takes note of."""
 
     cell: Cell
     module: list[Statement] = field(default_factory=list)
     flow: list[Statement] = field(default_factory=list)
+    notes: bool = False
 
     @property
     def ends_in_module(self) -> bool:
@@ -69,6 +71,7 @@ class _Placer:
                 self._durable(placed, its)
             else:
                 self._plain(placed, its)
+            placed.notes = any(s.is_definition and self._is_noted(s) for s in placed.flow)
             found.append(placed)
         return found
 

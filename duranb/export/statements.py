@@ -252,10 +252,19 @@ def _called(node: ast.stmt) -> set[str]:
                     continue
                 if isinstance(call.func, ast.Attribute) and call.func.attr in _LOOKING:
                     continue
-                found |= _root(call.func) if isinstance(call.func, ast.Attribute) else set()
+                found |= _of_chain(call.func) if isinstance(call.func, ast.Attribute) else set()
                 for given in (*call.args, *(k.value for k in call.keywords)):
                     found |= _root(given)
     return found
+
+
+def _of_chain(node: ast.expr) -> set[str]:
+    """``a`` of ``a.b(1).c``."""
+    while isinstance(node, ast.Attribute | ast.Subscript | ast.Call):
+        if isinstance(node, ast.Call) and not isinstance(node.func, ast.Attribute):
+            return set()
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return _root(node)
 
 
 def _root(node: ast.expr) -> set[str]:

@@ -37,6 +37,19 @@ ORDERED = {
         "%%durable b\nx = grow(xs, 1)",
         "%%durable c\ny = len(xs)",
     ),
+    "methods one after the other": (
+        ACCOUNT.replace("return n", "return self"),
+        "%%durable a\nann = Account()",
+        "%%durable b\nann.pay(3).pay(4)",
+        "%%durable c\ny = ann.sum",
+    ),
+    "a class that its metaclass takes note of": (
+        "class Meta(type):\n    made = []\n    def __new__(m, *a):\n"
+        "        m.made.append(a[0])\n        return super().__new__(m, *a)\n"
+        "class Model(metaclass=Meta): pass",
+        "%%durable a\nnames = list(Meta.made)",
+        "class Sub(Model): pass",
+    ),
     "a default that grows": (
         "def fib(n, memo={0: 0, 1: 1}):\n    memo[n] = n\n    return memo[n]",
         "%%durable a\nx = fib(3)",
