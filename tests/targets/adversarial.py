@@ -325,7 +325,7 @@ CASES: dict[str, Case] = {
         "@show.register\ndef show_int(x: int): return 'int'",
         "%%durable b\ny = show(1)",
         "print(x, y, show('s'))",
-        loud="show was changed in place",
+        apart="show in place",
     ),
     # -- random state --------------------------------------------------------------------------
     "seeded numbers": case(
