@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import types
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,12 @@ def plain(case: Case) -> str:
     live: dict[str, Any] = {"__name__": "__main__"}
     shown = io.StringIO()
     state = random.getstate()
-    with contextlib.redirect_stdout(shown), pytest.MonkeyPatch.context() as patched:
+    with (
+        contextlib.redirect_stdout(shown),
+        pytest.MonkeyPatch.context() as patched,
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore", ResourceWarning)  # people leave files open
         patched.setattr(duranb, "ask", lambda _, default: default)
         patched.setenv("DURANB_TEST_MODE", "")
         helper = types.ModuleType("helper_of_notebook")
