@@ -25,7 +25,7 @@ from duranb.engine.spec import Spec
 from duranb.errors import NotRestorable
 from duranb.record.history import History
 from duranb.record.model import ABSENT, BESIDE, CONTESTED, REWOUND, UNTOLD, Execution, Status
-from duranb.state import beside, process, randomness
+from duranb.state import beside, process, randomness, sessions
 from duranb.state.commanded import name_of
 from duranb.state.placeholder import Placeholder
 from duranb.state.randomness import OWN, UNSEEDED
@@ -220,7 +220,7 @@ def unlike(
         return why
     if why := wanting.reason(runtime, recorded):
         return why
-    if other := runtime.surroundings.unlike(counted, given):
+    if other := runtime.surroundings.unlike(counted, given, recorded.around):
         return f"{other} changed"
     if why := sharers.unlike(runtime, recorded):
         return why
@@ -315,8 +315,10 @@ def touched(
     reads = found.reads | {f"${n}" for n in found.environment} | process.used(found.mentions)
     commanded, live = runtime.surroundings.commanded, runtime.namespace.live
     mentioned = {*names, *(chain[0] for chain in spec.mentions.chains)}
-    told = commanded.used([*(live.get(n) for n in mentioned), *reach.met])
-    reads |= set(map(name_of, told - commanded.tops(spec.commands)))
+    values = [*(live.get(n) for n in mentioned), *reach.met]
+    found.touches |= (kept := sessions.used(values))
+    told = commanded.used(values)
+    reads |= kept | set(map(name_of, told - commanded.tops(spec.commands)))
     found.reads = {n for n in reads - found.first if not is_ignored(n, spec.ignore)}
     return found
 

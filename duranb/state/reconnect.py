@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 from duranb.code.kinds import once_a_class
 from duranb.code.looking import full_name, module_of, mro_of, qualname_of
-from duranb.state import adapters, revealing
+from duranb.state import adapters, databases, revealing
 from duranb.state.adapters import secrets
 from duranb.state.factory import Factory, no
 
@@ -372,17 +372,24 @@ def _duckdb(connection: Any) -> dict[str, Any] | None:
         found = looking.execute(
             "SELECT path, readonly FROM duckdb_databases() WHERE database_name = current_database()"
         ).fetchall()
-    path, readonly = found[0]
-    return {"file": path, "read_only": readonly} if path else None
+        path, readonly = found[0]
+        if path:
+            return {"file": path, "read_only": readonly}
+        told = databases.digest(looking)
+        content = databases.content(looking, told) if told else b""
+    return {"file": "", "read_only": False, "digest": told, "content": content}
 
 
 for _home in ("duckdb.DuckDBPyConnection", "_duckdb.DuckDBPyConnection"):
 
-    @_register(_home, _duckdb, _yes, file="file")
-    def _duckdb_again(file: str, read_only: bool) -> Any:
+    @_register(_home, _duckdb, _yes, open=True, file="file", unversioned=frozenset({"content"}))
+    def _duckdb_again(file: str, read_only: bool, digest: str = "", content: bytes = b"") -> Any:
         import duckdb
 
-        return duckdb.connect(file, read_only=read_only)
+        made = duckdb.connect(file or ":memory:", read_only=read_only)
+        if content:
+            databases.fill(made, content)
+        return made
 
 
 def _text_file(file: io.TextIOWrapper) -> dict[str, Any] | None:

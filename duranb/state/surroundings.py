@@ -37,7 +37,7 @@ from duranb.code.moving import steady
 from duranb.errors import StoreError
 from duranb.record.events import Binding
 from duranb.record.model import ABSENT, Execution
-from duranb.state import commanded, process
+from duranb.state import commanded, process, sessions
 from duranb.state.alive import give, is_open
 from duranb.state.capture import told
 from duranb.state.namespace import Namespace
@@ -45,6 +45,7 @@ from duranb.state.previews import type_name
 from duranb.state.unstorable import look
 from duranb.text.credentials import is_secret_field, is_secret_variable
 from duranb.values import canonical, contents
+from duranb.values.hidden import is_hidden
 from duranb.values.immutable import is_atom
 
 UNTOLD = ""
@@ -102,6 +103,7 @@ class Surroundings:
         self._namespace = namespace
         self._assumed: dict[str, _Assumed] = {}
         self._first: dict[str, object] = {}
+        self._been = {name: {sessions.FIRST} for name in sessions.NAMES}
         self._process = process.Process(namespace.uses.modules.root)
         owns = namespace.uses.modules.owns
         self.commanded = commanded.Commanded(
@@ -126,14 +128,23 @@ class Surroundings:
             return actual
         return assumed.version
 
-    def unlike(self, recorded: Mapping[str, str], now: Mapping[str, str]) -> str:
+    def unlike(
+        self, recorded: Mapping[str, str], now: Mapping[str, str], left: Collection[str] = ()
+    ) -> str:
         """The first that is not as it was recorded, or an empty string. One that was not recorded
-        was as its module's code says, if that says anything."""
+        was as its module's code says, if that says anything. A session that the step ``left`` as it
+        is stored may be at any place where it was before: it is brought to that one."""
+        back = {
+            n
+            for n in sessions.NAMES & set(left)
+            if recorded.get(n, sessions.FIRST) in self._been[n]
+        }
+        recorded = {n: v for n, v in recorded.items() if n not in back}
         for name, version in recorded.items():
             at = self.version(name)
             if at and at != version:
                 return name
-        new = (n for n in now if n not in recorded and not n.startswith("$"))
+        new = (n for n in now if n not in recorded and n not in back and not n.startswith("$"))
         return next((n for n in new if self._as_imported(n)), "")
 
     def is_now(self, name: str, version: str) -> bool:
@@ -151,6 +162,9 @@ class Surroundings:
     def _actual(self, name: str) -> str:
         if name in process.NAMES:
             return self._process.version(name)
+        if name in sessions.NAMES:
+            self._been[name].add(version := sessions.version(name))
+            return version
         if package := self.commanded.package(name):
             return self.commanded.version(package)
         if name.startswith("$"):
@@ -169,6 +183,8 @@ class Surroundings:
         """The version that a variable has when its module is imported, as far as its code says."""
         if name in process.NAMES:
             return process.FIRST
+        if name in sessions.NAMES:
+            return sessions.FIRST
         if self.commanded.package(name):
             return commanded.FIRST
         if name.startswith("$"):
@@ -196,8 +212,11 @@ class Surroundings:
         return Around(seen, names, _environment())
 
     def _look(self, name: str, *, keep: bool) -> _Seen:
-        value = value_of(name)
         version = self._actual(name)
+        if name in sessions.NAMES:
+            again = sessions.again(name) if keep and version != sessions.FIRST else _nothing
+            return _Seen(sessions.value(name), version, "", again)
+        value = value_of(name)
         shown = look(value) if not version and not is_atom(value) else ""
         if not keep or not version or is_atom(value):
             return _Seen(value, version, shown, lambda: value)
@@ -240,7 +259,9 @@ class Surroundings:
         """Note that a cell has set what is, as far as known, the attribute of an installed module,
         which was ``before``."""
         modules = self._namespace.uses.modules
-        if name.startswith("$") or name in process.NAMES or modules.owns(owner_module(name)):
+        if name.startswith("$") or name in process.NAMES | sessions.NAMES:
+            return
+        if modules.owns(owner_module(name)):
             return
         if name not in modules.given:
             modules.given.add(name)
@@ -273,7 +294,8 @@ class Surroundings:
         code is only read."""
         if is_atom(value) or is_a(value, type, types.FunctionType):
             return False
-        return any(v is value for v in list(self._namespace.live.values()))
+        live = list(self._namespace.live.items())
+        return any(v is value and not is_hidden(n) for n, v in live)
 
     def back(self, before: Around, left: Around | None = None) -> list[str]:
         """Put back what changed since ``before``, unless it changed once more since a failed step
@@ -337,6 +359,9 @@ class Surroundings:
         there = {name: (b, x.step) for x in target for name, b in x.around.items()}
         lost = [n for n, (b, step) in there.items() if not self._restored(n, b, step)]
         for name in {name for x in before for name in x.around} - there.keys():
+            if name in sessions.NAMES:
+                sessions.put(name, None)
+                continue
             value = GONE if name.startswith("$") else self._literal(name)
             if name in self._first:
                 _put(name, self._first[name])
@@ -371,9 +396,16 @@ def _changed(environment: Mapping[Any, Any]) -> set[str]:
     return {os.fsdecode(n) for n in now.keys() | environment if environment.get(n) != now.get(n)}
 
 
+def _nothing() -> None:
+    """In place of a session in which nothing is."""
+
+
 def _put(name: str, value: Any) -> None:
     """Give a variable of a module a value. A list, a dict or an object that others hold as well
     stays itself, and gets what is in the other one."""
+    if name in sessions.NAMES:
+        sessions.put(name, value)
+        return
     holder, own = owner(name)
     if holder is None:
         importlib.import_module(name.rpartition(".")[0])

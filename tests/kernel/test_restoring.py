@@ -267,3 +267,36 @@ def test_objects_end_when_they_do_without_durable(kernels: Kernels) -> None:
     assert [each.stdout for each in again] == shown
     assert "nothing ran" in again[2].text and "nothing ran" in again[4].text
     assert kernel.value("(c.n, c.open)") == "(1, [True])"
+
+
+def test_what_steps_put_into_the_default_database_comes_back(kernels: Kernels) -> None:
+    """``duckdb.sql`` works on a database that no variable holds: restored, rewound, put back for
+    another attempt, and seen where it is another one."""
+    cells = [
+        "import duckdb",
+        "%%durable made\nduckdb.sql('CREATE TABLE t AS SELECT 1 AS x')",
+        "%%durable more\nn = duckdb.execute('INSERT INTO t VALUES (20)').fetchall()",
+        "%%durable tried --retries 1 --backoff 0\nimport duranb\n"
+        "duckdb.sql('INSERT INTO t VALUES (300)')\n"
+        "if duranb.context().attempt == 1: raise ConnectionError",
+        "%%durable total\ntotal = duckdb.sql('SELECT sum(x) FROM t').fetchall()[0][0]",
+    ]
+    kernel = kernels("default").start()
+    assert [kernel.run(cell).error for cell in cells] == [None] * 5
+    assert kernel.value("total") == "321"
+    again = [kernel.run(cell) for cell in cells]
+    assert all("nothing ran" in each.text for each in again[1:])
+    kernel.run("%duranb rewind made --yes")
+    assert kernel.value("duckdb.sql('FROM t').fetchall()") == "[(1,)]"
+    kernel.kill()
+    kernel.start()
+    edited = [*cells[:4], cells[4] + " * 2"]
+    results = [kernel.run(cell) for cell in edited]
+    assert all("nothing ran" in each.text for each in results[1:4])
+    assert kernel.value("total") == "642"
+    kernel.kill()
+    kernel.start()
+    other = [cells[0], cells[1].replace("1 AS", "5 AS"), *cells[2:]]
+    results = [kernel.run(cell) for cell in other]
+    assert [each.error for each in results] == [None] * 5
+    assert kernel.value("total") == "325"

@@ -66,7 +66,13 @@ def tools() -> list[Kind]:
             "type(x).__name__",
             "remade",
         ),
-        Kind("DuckDB connection in memory", "import duckdb; x = duckdb.connect()", fate="refused"),
+        Kind(
+            "DuckDB connection in memory",
+            "import duckdb; x = duckdb.connect(); x.execute('create table t as select 3 as n')",
+            "x.execute('insert into t values (4)')",
+            "x.execute('from t').fetchall()",
+            "remade",
+        ),
         Kind("DuckDB relation", "import duckdb; x = duckdb.sql('select 1')", fate="refused"),
         Kind(
             "tenacity policy",
