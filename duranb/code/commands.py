@@ -52,10 +52,77 @@ def of_cell(tree: ast.Module) -> tuple[Command, ...]:
 def _of_body(body: Sequence[ast.stmt]) -> tuple[Command, ...]:
     found: list[Command] = []
     for number, statement in enumerate(body, 1):
-        if (command := _command(statement)) is not None:
-            later = analyse(ast.Module([*body[number:]], [])).writes
-            found.append(replace(command, rebound=command.names.intersection(later)))
+        for command in _commands(statement):
+            other = {*analyse(ast.Module([*body[number:]], [])).writes}
+            if isinstance(statement, _WITH_BODY):  # what decides there is asked once more
+                other |= _set_in(body[number - 1 :])
+            found.append(replace(command, rebound=command.names & other))
     return tuple(found)
+
+
+def _commands(statement: ast.stmt) -> Iterator[Command]:
+    """That of a statement, or those of one with a body (``if``, ``for``, ``with``, ``try``) that
+    does nothing else: it is done again as a whole, once for each thing that it tells."""
+    if not isinstance(statement, _WITH_BODY):
+        if (command := _command(statement)) is not None:
+            yield command
+        return
+    inside = list(_statements(statement))
+    told = {c.chain: c for each in inside if (c := _command(each)) is not None}
+    heads = list(_heads(statement))
+    if not told or not all(map(_is_harmless, inside)) or not all(map(_is_plain, heads)):
+        return
+    source = ast.unparse(statement)
+    asked = analyse(ast.Module([ast.Expr(head) for head in heads], [])).loads
+    names = asked.union(*(c.names for c in told.values()))
+    names -= {*analyse(ast.Module([statement], [])).writes}
+    calls = _called(heads).union(*(c.calls for c in told.values()))
+    for chain in told:
+        yield Command(source, chain, f"{'.'.join(chain)} in {source}", names, calls)
+
+
+_WITH_BODY = (ast.If, ast.For, ast.With, ast.Try)
+
+
+def _statements(statement: ast.stmt) -> Iterator[ast.stmt]:
+    """The statements in one with a body that have none themselves."""
+    for each in ast.iter_child_nodes(statement):
+        if isinstance(each, ast.ExceptHandler):
+            yield from _statements(each)  # type: ignore[arg-type]
+        elif isinstance(each, ast.stmt):
+            yield from _statements(each) if isinstance(each, _WITH_BODY) else [each]
+
+
+def _set_in(body: Sequence[ast.stmt]) -> set[str]:
+    """The names of what has an attribute or an item set in it."""
+    nodes = (node for statement in body for node in ast.walk(statement))
+    stored = (n for n in nodes if isinstance(n, (ast.Attribute, ast.Subscript)))
+    roots = (_root(n) for n in stored if isinstance(n.ctx, (ast.Store, ast.Del)))
+    return {root.id for root in roots if isinstance(root, ast.Name)}
+
+
+def _root(node: ast.expr) -> ast.expr:
+    while isinstance(node, (ast.Attribute, ast.Subscript)):
+        node = node.value
+    return node
+
+
+def _is_harmless(statement: ast.stmt) -> bool:
+    """Whether a statement does nothing when it is done again, beside telling."""
+    if isinstance(statement, (ast.Import, ast.ImportFrom, ast.Pass, ast.Break, ast.Continue)):
+        return True
+    match statement:
+        case ast.Expr(ast.Call(ast.Name("print"), values)):
+            return all(map(_is_plain, values))
+    return _command(statement) is not None
+
+
+def _heads(statement: ast.stmt) -> Iterator[ast.expr]:
+    """What decides on the ways through a statement."""
+    for each in ast.walk(statement):
+        match each:
+            case ast.If(head) | ast.For(iter=head) | ast.withitem(head):
+                yield head
 
 
 @dataclass(frozen=True)
@@ -125,10 +192,24 @@ def _command(statement: ast.stmt) -> Command | None:
             return None
     if not chain or not all(map(_is_plain, values)):
         return None
-    inside = [node for value in values for node in ast.walk(value)]
     names = analyse(ast.Module([ast.Expr(value) for value in values], [])).loads
-    calls = frozenset(chain_of(n.func) for n in inside if isinstance(n, ast.Call))
-    return Command(ast.unparse(statement), chain, key, names, calls)
+    return Command(ast.unparse(statement), chain, key, names, _called(values))
+
+
+def _called(values: Sequence[ast.expr]) -> frozenset[Chain]:
+    """The chains that are called in these, builtins that only ask left out."""
+    inside = (node for value in values for node in ast.walk(value))
+    chains = (chain_of(node.func) for node in inside if isinstance(node, ast.Call))
+    return frozenset(chain for chain in chains if chain not in _ASK)
+
+
+_ASK = frozenset(
+    (name,)
+    for name in (
+        *("range", "len", "enumerate", "zip", "sorted", "min", "max", "any", "all", "isinstance"),
+        *("hasattr", "getattr", "str", "int", "float", "bool", "list", "tuple", "set", "dict"),
+    )
+)
 
 
 def tells(chain: Chain) -> bool:
@@ -161,12 +242,13 @@ def _parts(node: ast.AST) -> Iterator[ast.AST]:
     if isinstance(node, ast.Lambda):
         return  # which is not called to make it
     for each in ast.iter_child_nodes(node):
-        if not isinstance(each, (ast.expr_context, ast.operator, ast.unaryop)):
+        if not isinstance(each, _MARKS):
             yield from _parts(each)
 
 
+_MARKS = (ast.expr_context, ast.operator, ast.unaryop, ast.boolop, ast.cmpop)
 _PLAIN = frozenset(
     {ast.Constant, ast.Name, ast.Attribute, ast.Tuple, ast.List, ast.Dict, ast.Set, ast.UnaryOp}
     | {ast.BinOp, ast.Call, ast.keyword, ast.Lambda, ast.Subscript, ast.JoinedStr}
-    | {ast.FormattedValue}
+    | {ast.FormattedValue, ast.Compare, ast.BoolOp, ast.IfExp}
 )

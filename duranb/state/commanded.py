@@ -12,6 +12,7 @@ import ast
 import builtins
 import re
 import sys
+import textwrap
 import types
 from collections import ChainMap
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -157,7 +158,8 @@ class Commanded:
         in it finds these whenever it is called."""
         own = sorted({*command.names, command.chain[0]} & scope.keys())
         made: dict[str, Any] = {}
-        code = ast.parse(f"def tell({', '.join(own)}):\n    {command.source}")
+        body = textwrap.indent(command.source, "    ")
+        code = ast.parse(f"def tell({', '.join(own)}):\n{body}")
         exec(compile(code, "<told again>", "exec"), self._live, made)
         made["tell"](*(scope[name] for name in own))
 

@@ -91,6 +91,55 @@ def test_a_restored_step_tells_its_library_again(begin: Callable[..., World]) ->
     assert world.live["now"] == ("loud", 50)
 
 
+def test_what_is_told_on_some_ways_is_told_again_on_those(begin: Callable[..., World]) -> None:
+    """Under a condition, in a loop, where something else may fail; each as a whole."""
+    steps = {
+        "import": f"{IMPORT}\nsizes, wide = [20, 30], 80",
+        "tell": "if wide > 70:\n    lib.set_mode('loud')\nelse:\n    lib.set_mode('low')\n"
+        "for at in range(len(sizes)):\n    options.width = sizes[at]\n"
+        "try:\n    lib.set_mode('none')\nexcept ValueError:\n    lib.configure(3)",
+        "use": "seen = lib.mode(), options.width, lib.given()",
+    }
+    world = begin()
+    run(world, steps)
+    assert world.live["seen"] == ("loud", 30, 3)
+    world = begin(world)
+    assert run(world, steps) == []
+    world.plain("now = lib.mode(), options.width, lib.given()")
+    assert world.live["now"] == ("loud", 30, 3)
+    world = begin(world)
+    assert run(world, {**steps, "tell": steps["tell"].replace("> 70", "> 90")}) == ["tell", "use"]
+    assert world.live["seen"] == ("low", 30, 3)
+
+
+def test_a_function_of_the_notebooks_is_not_asked_again(begin: Callable[..., World]) -> None:
+    """It may do something else than to answer."""
+    world = begin()
+    steps = {
+        "import": f"{IMPORT}\nasked = []\ndef ask():\n    asked.append(1)\n    return True",
+        "tell": "if ask():\n    lib.set_mode('loud')",
+    }
+    run(world, steps)
+    world = begin(world)
+    assert run(world, steps) == []
+    assert world.live["asked"] == [1]
+
+
+def test_a_condition_that_may_hold_no_more_is_not_asked_again(begin: Callable[..., World]) -> None:
+    """What it asks was changed by the cell itself: it is named."""
+    steps = {
+        "import": IMPORT,
+        "tell": "if options.width > 70:\n    lib.set_mode('loud')\noptions.width = 50",
+    }
+    world = begin()
+    run(world, steps)
+    world = begin(world)
+    assert run(world, steps) == []
+    assert world.lost[2] == ["lib.set_mode (what options was is no longer known)"]
+    world.plain("now = lib.mode(), options.width")
+    assert world.live["now"] == ("plain", 50)
+
+
 def test_what_still_holds_is_not_told_again(begin: Callable[..., World]) -> None:
     """What another cell has told since is: the step is as it was run."""
     steps = {"import": IMPORT, "tell": "lib.set_mode('loud')"}
@@ -177,6 +226,11 @@ TELLS = [
     "tqdm.pandas()",
     "set_llm_cache(InMemoryCache())",
     "dspy.configure(lm=lm, adapter=lambda x: x)",
+    "if more and torch.cuda.is_available():\n    torch.set_default_device('cuda')",
+    "for name in ('a', 'b'):\n    import lib\n    lib.register(name)\n    print(name)",
+    "with warnings.catch_warnings():\n    lib.set_mode(1)",
+    "try:\n    lib.set_mode(1)\nexcept ValueError:\n    pass",
+    "for n in [1, 2]:\n    if n > 1:\n        lib.set_mode(n)\n    else:\n        pass",
 ]
 TELLS_NOTHING = [
     "x = torch.set_default_dtype(1)",
@@ -191,7 +245,11 @@ TELLS_NOTHING = [
     "a.b, c.d = 1, 2",
     "lib.use([f(n) for n in range(3)])",
     "lib.set_mode(await ask())",
-    "if more:\n    lib.set_mode(1)",
+    "if more:\n    lib.set_mode(1)\n    n = 1",
+    "for n in [1, 2]:\n    ask(n)\n    lib.set_mode(n)",
+    "for n in (m for m in more):\n    lib.set_mode(n)",
+    "while more():\n    lib.set_mode(1)",
+    "if more:\n    def told(): lib.set_mode(1)",
 ]
 
 
@@ -203,8 +261,8 @@ def test_statements_that_tell_a_library_something(source: str) -> None:
 
 @pytest.mark.parametrize("source", TELLS_NOTHING)
 def test_statements_that_do_not(source: str) -> None:
-    """Values are stored, random generators told by where they stand; and what is done on some ways
-    only may not have been done."""
+    """Values are stored, random generators told by where they stand; and what does more than tell
+    is not done again for that."""
     assert commands.of_cell(ast.parse(source)) == ()
 
 
