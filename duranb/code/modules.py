@@ -25,6 +25,13 @@ _INSTALLED = frozenset(
 )
 
 
+def _latest() -> str:
+    """The module that was loaded last. What stands for the table of modules in Temporal's workers
+    cannot be read from its end."""
+    modules = sys.modules
+    return next(reversed(modules)) if type(modules) is dict else [*modules][-1]
+
+
 @dataclass(frozen=True)
 class _Source:
     """A module's file as it was read. ``spec`` is that of the loaded module, if it was: another one
@@ -91,7 +98,7 @@ class ProjectModules:
     def present(self) -> list[str]:
         """The project's modules that are loaded. Looked for when others are loaded than before."""
         before, present = self._loaded
-        loaded = len(sys.modules), steady(lambda: next(reversed(sys.modules)))
+        loaded = len(sys.modules), steady(_latest)
         if loaded != before or not all(n in sys.modules for n in present):
             present = [n for n in list(sys.modules) if self._file(n) is not None]
             self._loaded = loaded, present  # at once: others ask at the same time

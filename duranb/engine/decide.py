@@ -280,12 +280,30 @@ def inputs_of(
         elif not opaque and not hasattr(builtins, name):
             inputs[name] = ABSENT
     uses |= {n: f for n, f in reach.uses.items() if n.removeprefix("module:") not in spec.ignore}
+    if last is not None and not anew:
+        _add_those_behind(runtime, last, inputs, uses)
     return Inputs(
         inputs,
         uses,
         frozenset(unseen - inputs.keys() - uses.keys()),
         touched(runtime, spec, reach, names, whole=whole),
     )
+
+
+def _add_those_behind(
+    runtime: Runtime, last: Execution, inputs: dict[str, str], uses: dict[str, str]
+) -> None:
+    """Add what the ``last`` execution was given by way of values that could not be brought back:
+    the variables, functions and classes that their code uses, as these are now."""
+    namespace = runtime.namespace
+    live = namespace.live
+    if not any(is_a(live.get(name), Placeholder) for name in inputs):
+        return
+    if missing := last.uses.keys() - uses.keys():
+        found = namespace.uses.of(missing & live.keys()).uses
+        uses |= {name: found[name] for name in missing & found.keys()}
+    for name in (last.inputs.keys() & live.keys()) - inputs.keys() - uses.keys():
+        inputs[name] = namespace.version(name)
 
 
 def _unpickles(spec: Spec, reach: Reach) -> bool:

@@ -556,3 +556,45 @@ def test_what_a_function_in_a_large_object_calls_counts(world: World, holder: st
         world.plain(f"def f(): return g()\n{make}")
         world.cell("s", f"x = {call}")
         assert world.live["x"] == number and ran(world, "s") == number
+
+
+def test_what_lies_behind_a_value_that_cannot_be_stored_is_no_reason_to_run(world: World) -> None:
+    """After a restart nothing leads to the class and the variable that its code used: they are
+    compared as they are, and count where they are others."""
+    steps = {
+        "made": "k = 2\nclass Maker:\n    def make(self): return k\n"
+        "def forever(maker):\n    while True: yield maker.make()\n"
+        "class Source:\n    def __init__(self):\n"
+        "        self.maker, self.all = Maker(), forever(Maker())\n"
+        "    def __reduce__(self): raise TypeError('it cannot be stored')\nsource = Source()",
+        "used": "first = source.maker.make()",
+    }
+    for name, source in steps.items():
+        world.cell(name, source)
+    assert {"k", "Maker"} <= {*world.last("used").inputs, *world.last("used").uses}
+    world.start()
+    for name, source in steps.items():
+        world.cell(name, source)
+    assert (ran(world, "made"), ran(world, "used")) == (1, 1)
+    assert world.live["first"] == 2
+    world.start()
+    world.cell("made", steps["made"].replace("k = 2", "k = 3"))
+    world.cell("used", steps["used"])
+    assert world.live["first"] == 3
+
+
+def test_what_changes_by_itself_is_as_it_was_made(world: World) -> None:
+    """A server's thread notes what it has done, and nothing of the notebook's has run."""
+    steps = {
+        "made": "class Server:\n    def __init__(self): self.seen = []\n"
+        "    def __reduce__(self): raise TypeError('it cannot be stored')\nserver = Server()",
+        "used": "known = server is not None",
+    }
+    world.cell("made", steps["made"])
+    world.live["server"].seen.append("by itself")
+    world.runtime.namespace.touched(None)  # as where threads run
+    world.cell("used", steps["used"])
+    world.start()
+    for name, source in steps.items():
+        world.cell(name, source)
+    assert (ran(world, "made"), ran(world, "used")) == (1, 1)
