@@ -430,8 +430,8 @@ class Cells(ast.NodeTransformer):
 
     def _make_ready_for(self, tree: ast.Module) -> None:
         """Load the pending values that a plain cell could use, and hold nothing whose end it could
-        wait for. What cannot be loaded says so when
-        it is used: IPython would take an error here for a broken transformer."""
+        wait for. What cannot be loaded says so when it is used: IPython would take an error here
+        for a broken transformer."""
         session = self._session()
         if session is None:
             return
