@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,12 +40,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Where there are several workers, they have the parents of forked processes in common. They
-    are forked themselves where a process may be that has imported everything that there is."""
+    """Where there are several workers, they have the parents of forked processes in common."""
     if config.getoption("numprocesses", None):
         forks.start()
-        if sys.platform == "linux":
-            forks.fork_workers(config.invocation_params.args)
 
 
 def pytest_unconfigure() -> None:

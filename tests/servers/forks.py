@@ -7,8 +7,6 @@ command begin as a fork of a parent that has imported what they import, and has 
 state. Anything else is started as always: other commands, and whatever sets a variable that Python
 reads when it starts.
 
-So do the workers among which pytest deals out its tests: one process imports all of them.
-
 Two parents of kernels take turns. So a notebook's next kernel hashes strings by another seed and
 has its objects at other addresses, as after a real restart.
 """
@@ -131,16 +129,6 @@ def install() -> None:
     _when_imported("multiprocessing.spawn", _also_in_pools)
 
 
-def fork_workers(arguments: Iterable[str]) -> None:
-    """Have this process's own pytest fork its workers, too, from a parent that has collected what
-    these arguments name."""
-    import execnet.gateway_base
-
-    _begin(start(), "worker", 0, *arguments)
-    forking = types.SimpleNamespace(**{**vars(subprocess), "Popen": Popen, "run": run})
-    execnet.gateway_base.ThreadExecModel.subprocess = forking
-
-
 def _once_imported(module: str, name: str, value: Any) -> None:
     _when_imported(module, lambda found: setattr(found, name, value))
 
@@ -177,17 +165,15 @@ def _kind(args: Any) -> str:
     if python != sys.executable:
         return ""
     if option == "-c":
-        known = {"duranb.state import aside": "aside", "exec(eval(sys.stdin.readline()))": "worker"}
-        return next((kind for part, kind in known.items() if part in what), "")
+        return "aside" if "duranb.state import aside" in what else ""
     kernel = "durable" if "--ext=duranb" in more else "plain"
     modules = {"ipykernel_launcher": kernel, "duranb": "command", "pytest": "pytest"}
     return modules.get(what, "") if option == "-m" else ""
 
 
 def _words(args: Iterable[Any]) -> list[str]:
-    """A command without what only says how Python has its path, its files and its output."""
-    python, *words = map(str, args)
-    return [python, *itertools.dropwhile({_SAFELY, "-B", "-u"}.__contains__, words)]
+    """A command without ``-P``, which only says what Python has on its path."""
+    return [word for i, word in enumerate(map(str, args)) if (i, word) != (1, _SAFELY)]
 
 
 _SAFELY = "-P"
@@ -219,25 +205,22 @@ def _start() -> str:
     place = tempfile.TemporaryDirectory(prefix="forks-")
     os.environ[PLACE] = place.name
     for kind, turn in [(each, turn) for each in PREPARED for turn in range(TURNS.get(each, 1))]:
-        _begin(place.name, kind, turn)
-    atexit.register(place.cleanup)
-    atexit.register(end)
-    return place.name
-
-
-def _begin(place: str, kind: str, turn: int, *arguments: str) -> None:
-    """Start one parent."""
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(f"{place}/{kind}-{turn}")
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(f"{place.name}/{kind}-{turn}")
         listener.listen(64)
+        command = [sys.executable, __file__, kind, str(listener.fileno())]
         parent = subprocess.Popen(
-            [sys.executable, __file__, kind, str(listener.fileno()), *arguments],
+            command,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             pass_fds=[listener.fileno()],
             start_new_session=True,
         )
-    _started.append(parent)
+        listener.close()
+        _started.append(parent)
+    atexit.register(place.cleanup)
+    atexit.register(end)
+    return place.name
 
 
 _started: list[subprocess.Popen[bytes]] = []
@@ -372,15 +355,6 @@ def _wanted(connection: socket.socket, size: int) -> Birth | None:
         return None
 
 
-def _collect(arguments: list[str]) -> None:
-    """Have pytest import all that it would collect. What it cannot, its workers say once more."""
-    import pytest
-
-    # Uncaptured: some modules keep the standard streams that they find.
-    pytest.main([*arguments, "--numprocesses=0", "--collect-only", "--quiet", "--capture=no"])
-    sys.stdout.flush()
-
-
 def main() -> None:
     """Import what is prepared, and serve; a forked process runs its module instead."""
     import importlib
@@ -390,17 +364,15 @@ def main() -> None:
 
     del sys.modules["readied"]
     sys.path.pop(0)  # the folder of this file
-    kind, number, *arguments = sys.argv[1:]
+    kind, number = sys.argv[1], int(sys.argv[2])
     # What ipykernel and debugpy read when they are imported.
     os.environ |= {"JPY_PARENT_PID": str(os.getpid()), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
-    listener = socket.socket(fileno=int(number))
+    listener = socket.socket(fileno=number)
     ready, _, _ = select.select([listener, sys.stdin], [], [])
     if sys.stdin in ready:  # nobody ever asked: there may be nothing to import, too
         return
     before = _path(os.environ)
-    if kind == "worker":
-        _collect(arguments)
-    for name in PREPARED.get(kind, ()):
+    for name in PREPARED[kind]:
         importlib.import_module(name)
     if readied := READIED.get(kind):
         Readied(readied, anew=ANEW)
@@ -410,13 +382,12 @@ def main() -> None:
     os.environ.clear()
     os.environ.update(born.env)
     sys.orig_argv = born.args
-    if kind not in ("plain", "worker"):
+    if kind != "plain":
         install()  # what it starts is forked too
     option, what, *more = _words(born.args)[1:]
     sys.argv = [option, *more]
     if option == "-c":
-        sys.modules["__main__"] = types.ModuleType("__main__")
-        exec(what, vars(sys.modules["__main__"]))
+        exec(what, {"__name__": "__main__"})
     else:
         others = [place for place in sys.path if place not in before]
         here = [] if born.args[1] == _SAFELY else [born.cwd]
