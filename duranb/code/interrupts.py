@@ -19,23 +19,26 @@ class _HeldOff(contextlib.ContextDecorator):
     Only the main thread is ever interrupted: elsewhere it does nothing."""
 
     def __init__(self) -> None:
-        self._depth = 0
+        self._levels: list[Any] = []
+        """For each block that goes on: who had interrupts before it, if it took them."""
         self._noted = False
-        self._before: Any = None
 
     def __enter__(self) -> None:
         if threading.current_thread() is not threading.main_thread():
             return
-        self._depth += 1
-        if self._depth == 1:
-            self._noted, self._before = False, signal.getsignal(signal.SIGINT)
-            if callable(self._before):
-                signal.signal(signal.SIGINT, self._note)
+        # Asked each time: an interrupt may have come in the middle of this, too.
+        before = signal.getsignal(signal.SIGINT)
+        if before == self._note or not callable(before):
+            self._levels.append(None)
+            return
+        self._noted = False
+        self._levels.append(before)
+        signal.signal(signal.SIGINT, self._note)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self._noted:  # whatever is going on takes too long
             self._noted = False
-            self._before(number, frame)
+            next(before for before in reversed(self._levels) if before is not None)(number, frame)
         self._noted = True
 
     def __exit__(
@@ -46,14 +49,14 @@ class _HeldOff(contextlib.ContextDecorator):
     ) -> None:
         if threading.current_thread() is not threading.main_thread():
             return
-        self._depth -= 1
-        if self._depth or not callable(self._before):
+        before = self._levels.pop()
+        if before is None:
             return
         if signal.getsignal(signal.SIGINT) == self._note:
-            signal.signal(signal.SIGINT, self._before)
+            signal.signal(signal.SIGINT, before)
         noted, self._noted = self._noted, False
         if noted:
-            self._before(signal.SIGINT, None)
+            before(signal.SIGINT, None)
 
 
 held_off = _HeldOff()

@@ -90,3 +90,21 @@ def test_other_threads_have_none() -> None:
     thread.start()
     thread.join()
     assert found == [signal.default_int_handler]
+
+
+def test_one_that_comes_as_it_begins_leaves_it_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next one is held off again."""
+    with monkeypatch.context() as patch:
+        patch.setattr(signal, "signal", lambda number, handler: press())
+        with pytest.raises(KeyboardInterrupt), held_off:
+            pass
+    done = []
+
+    @held_off
+    def work() -> None:
+        press()
+        done.append(1)
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert done == [1]
