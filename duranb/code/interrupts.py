@@ -38,7 +38,8 @@ class _HeldOff(contextlib.ContextDecorator):
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self._noted:  # whatever is going on takes too long
             self._noted = False
-            next(before for before in reversed(self._levels) if before is not None)(number, frame)
+            taken = (before for before in reversed(self._levels) if before is not None)
+            next(taken, signal.default_int_handler)(number, frame)
         self._noted = True
 
     def __exit__(
@@ -49,11 +50,12 @@ class _HeldOff(contextlib.ContextDecorator):
     ) -> None:
         if threading.current_thread() is not threading.main_thread():
             return
-        before = self._levels.pop()
+        before = self._levels[-1]
+        if before is not None and signal.getsignal(signal.SIGINT) == self._note:
+            signal.signal(signal.SIGINT, before)
+        self._levels.pop()
         if before is None:
             return
-        if signal.getsignal(signal.SIGINT) == self._note:
-            signal.signal(signal.SIGINT, before)
         noted, self._noted = self._noted, False
         if noted:
             before(signal.SIGINT, None)
