@@ -84,10 +84,12 @@ class Aimock:
         return found
 
     def asked(self) -> Counter[str]:
-        """How often each question reached it."""
+        """How often each question reached it. (A request whose client died while it was sent is
+        in the journal too, without a body: no question has arrived.)"""
         return Counter(
             message["content"] if isinstance(message["content"], str) else "?"
             for entry in self.journal()
+            if entry["body"] is not None
             for message in entry["body"]["messages"]
         )
 
