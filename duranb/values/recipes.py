@@ -29,7 +29,7 @@ from typing import Any
 
 import cloudpickle.cloudpickle as cloudpickle
 
-from duranb.code.looking import module_of, own
+from duranb.code.looking import module_name, module_of, own
 from duranb.values import closed, ended, held, native, newborn
 from duranb.values.target import live_namespace
 
@@ -42,8 +42,8 @@ def reduction(obj: Any) -> Reduction | None:
     make = _RECIPES.get(kind)
     if make is not None:
         return make(obj)
-    if kind is not types.ModuleType and obj is sys.modules.get("__main__"):
-        return importlib.import_module, ("__main__",)  # IPython's is of a class of its own
+    if kind is not types.ModuleType and issubclass(kind, types.ModuleType):
+        return _module(obj)
     if module_of(type(kind)) == "_ctypes" and not getattr(obj, "_b_needsfree_", True):
         raise TypeError("cannot pickle what looks at the memory of another object")
     if native.is_address(kind) and bytes(obj).strip(b"\0"):
@@ -51,6 +51,15 @@ def reduction(obj: Any) -> Reduction | None:
     if issubclass(kind, asyncio.mixins._LoopBoundMixin):
         return _of_loop(obj)
     return _loop(obj) if issubclass(kind, asyncio.AbstractEventLoop) else None
+
+
+def _module(module: types.ModuleType) -> Reduction | None:
+    """One of a class of its own, as IPython's and those are that load their parts when they are
+    asked for: by the name under which it is loaded. cloudpickle only knows plain ones."""
+    if module is sys.modules.get("__main__"):
+        return importlib.import_module, ("__main__",)
+    name = module_name(module)
+    return (importlib.import_module, (name,)) if sys.modules.get(name) is module else None
 
 
 def _method(method: Any) -> Reduction | None:

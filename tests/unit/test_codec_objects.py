@@ -61,6 +61,14 @@ CASES = [
         again="import functools, dataclasses",
     ),
     Case(
+        "a module of a class of its own, as those are that load their parts late",
+        "late = sys.modules['late_module']; box = [late]",
+        "late is sys.modules['late_module'] and box[0] is late",
+        again="import sys, types\n"
+        "class Late(types.ModuleType): pass\n"
+        "sys.modules.setdefault('late_module', Late('late_module'))",
+    ),
+    Case(
         "errors whose __init__ takes something else than their args",
         "class Coded(Exception):\n"
         "    def __init__(self, code, **more):\n"
