@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,10 @@ from hypothesis import settings
 from duranb.engine import runtime
 from duranb.text import grammars
 from tests.servers import forks
+
+# What pytest makes of each test's assertions is kept, whatever the environment says of bytecode:
+# making it takes a worker as long as all else until the first test.
+_WRITTEN, sys.dont_write_bytecode = sys.dont_write_bytecode, False
 
 grammars.when_needed()  # each worker would read it
 
@@ -43,6 +48,11 @@ def pytest_configure(config: pytest.Config) -> None:
     """Where there are several workers, they have the parents of forked processes in common."""
     if config.getoption("numprocesses", None):
         forks.start()
+
+
+def pytest_collection_finish() -> None:
+    """Bytecode is written as the environment says again."""
+    sys.dont_write_bytecode = _WRITTEN
 
 
 def pytest_unconfigure() -> None:

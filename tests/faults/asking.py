@@ -16,9 +16,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import anthropic
-import openai
-
 import duranb
 
 QUESTIONS = 5
@@ -27,10 +24,14 @@ Ask = Callable[[str, str], str]
 
 
 def _openai(url: str) -> Any:
+    import openai
+
     return openai.OpenAI(base_url=f"{url}/v1", api_key="k", max_retries=0)
 
 
 def _anthropic(url: str) -> Any:
+    import anthropic
+
     return anthropic.Anthropic(base_url=url, api_key="k", max_retries=0)
 
 
@@ -123,6 +124,9 @@ def run(folder: Path, way: str, url: str) -> None:
 def main() -> None:
     """Each line of the input is a run, in a process of its own that has imported all it needs: its
     id is printed when it begins, and its end when it has ended."""
+    import anthropic  # noqa: F401
+    import openai  # noqa: F401
+
     if has_genai():
         import google.genai  # noqa: F401
     for line in sys.stdin:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from mcp import Client, ClientSession, StdioServerParameters, stdio_client
 
 from duranb.errors import InDoubt, Unrecorded
 from duranb.llm import mcp
@@ -18,6 +18,9 @@ from duranb.record.kinds import Kind
 from duranb.record.model import Call, CallStatus, Status
 from tests.engine.world import World
 from tests.servers import mcp_tools
+
+if TYPE_CHECKING:  # each worker imports this file, and one of them runs it
+    from mcp import Client, ClientSession
 
 mcp.watch()
 
@@ -36,6 +39,8 @@ class Where:
 @asynccontextmanager
 async def connected() -> AsyncIterator[ClientSession | Client]:
     """A session with the server, as every client begins one."""
+    from mcp import Client, ClientSession, StdioServerParameters, stdio_client
+
     arguments = ["-S", mcp_tools.__file__, str(Where.folder), Where.name]
     server = StdioServerParameters(command=sys.executable, args=arguments)
     if Where.client:
@@ -49,7 +54,8 @@ async def connected() -> AsyncIterator[ClientSession | Client]:
 
 @pytest.fixture(autouse=True)
 def _server(world: World, tmp_path: Path) -> None:
-    """Nobody has called it yet."""
+    """Nobody has called it yet, and the library is there before a step begins."""
+    importlib.import_module("mcp")
     Where.folder, Where.name, Where.client = tmp_path, "desk", False
     world.plain(HEAD)
 

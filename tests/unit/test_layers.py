@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import graphlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,9 +54,14 @@ def layer_of(module: Path) -> str:
     return found if found in LAYERS or len(module.parts) > 1 else "duranb"
 
 
+@functools.cache
+def parsed(module: Path) -> ast.Module:
+    return ast.parse((PACKAGE / module).read_bytes())
+
+
 def imported(module: Path) -> Iterator[tuple[int, str]]:
     """Line and layer of each import of duranb, those inside functions and for types included."""
-    for node in ast.walk(ast.parse((PACKAGE / module).read_bytes())):
+    for node in ast.walk(parsed(module)):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -112,7 +118,7 @@ def needed_at_import(module: Path) -> Iterator[str]:
             elif isinstance(node, ast.If | ast.Try | ast.With):
                 yield from found(node.body)
 
-    yield from found(ast.parse((PACKAGE / module).read_bytes()).body)
+    yield from found(parsed(module).body)
 
 
 NAMES = {

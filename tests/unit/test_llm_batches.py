@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import anthropic
 import httpx2
 import openai
 import pytest
@@ -57,6 +56,8 @@ class Clients:
     """The SDKs, and Gemini by its own HTTP, at the server."""
 
     def __init__(self, url: str) -> None:
+        import anthropic  # here, or each worker that collects this file would
+
         self.openai = openai.OpenAI(base_url=f"{url}/v1", api_key="sk-secret", max_retries=0)
         self.awaited = openai.AsyncOpenAI(base_url=f"{url}/v1", api_key="sk-secret", max_retries=0)
         self.anthropic = anthropic.Anthropic(base_url=url, api_key="sk-secret", max_retries=0)
