@@ -3,16 +3,19 @@
 Such a statement makes no value that could be stored: it changes what the library does from then
 on, also in memory that nobody can look at. They are told by their form alone: a call for its own
 sake of a function that is called to set something, or an attribute that is set, at the top of a
-cell. Whose that is, only the namespace knows (:mod:`duranb.state.commanded`).
+cell, or in a function of the notebook's that such a statement calls. Whose that is, only the
+namespace knows (:mod:`duranb.state.commanded`).
 """
 
 from __future__ import annotations
 
 import ast
+import copy
 import inspect
 import re
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+import types
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -34,7 +37,8 @@ class Command:
     """One such statement: its ``source``, the ``chain`` of names that is called or set, the other
     ``names`` in it, and the chains that it ``calls`` to make its arguments. Of those with the same
     ``key`` the latest holds. ``rebound`` are those of its names that stand for something else once
-    its code has ended."""
+    its code has ended. ``imports`` are statements of the function that it is in, which its names
+    come from."""
 
     source: str
     chain: Chain
@@ -42,22 +46,158 @@ class Command:
     names: frozenset[str]
     calls: frozenset[Chain]
     rebound: frozenset[str] = frozenset()
+    imports: str = ""
+
+
+_Function = ast.FunctionDef | ast.AsyncFunctionDef
+_Known = Mapping[str, _Function]
+
+
+class Functions:
+    """The functions that a notebook's cells have defined so far: their calls tell what they do."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, _Function] = {}
+
+    def of_cell(self, tree: ast.Module) -> tuple[Command, ...]:
+        """The commands of the next cell, in its order."""
+        for name in analyse(tree).writes:
+            self._known.pop(name, None)
+        for statement in tree.body:
+            if isinstance(statement, _Function) and _is_simple(statement):
+                self._known[statement.name] = statement
+        return _of_body(tree.body, self._known)
+
+
+def _is_simple(function: _Function) -> bool:
+    """Whether a call of a function carries out what is in it, and nothing else."""
+    nodes = (node for each in function.body for node in ast.walk(each))
+    yields = any(isinstance(node, (ast.Yield, ast.YieldFrom)) for node in nodes)
+    return not function.decorator_list and not yields
 
 
 def of_cell(tree: ast.Module) -> tuple[Command, ...]:
-    """Those of a cell, in its order."""
-    return _of_body(tree.body)
+    """Those of a cell of which no other is known."""
+    return Functions().of_cell(tree)
 
 
-def _of_body(body: Sequence[ast.stmt]) -> tuple[Command, ...]:
+def _of_body(
+    body: Sequence[ast.stmt], known: _Known, calling: frozenset[str] = frozenset()
+) -> tuple[Command, ...]:
     found: list[Command] = []
     for number, statement in enumerate(body, 1):
-        for command in _commands(statement):
+        inside = _called_in(statement, known, calling)
+        for command in (*_commands(statement), *inside):
             other = {*analyse(ast.Module([*body[number:]], [])).writes}
             if isinstance(statement, _WITH_BODY):  # what decides there is asked once more
                 other |= _set_in(body[number - 1 :])
-            found.append(replace(command, rebound=command.names & other))
+            found.append(replace(command, rebound=command.rebound | command.names & other))
     return tuple(found)
+
+
+def _called_in(statement: ast.stmt, known: _Known, calling: frozenset[str]) -> tuple[Command, ...]:
+    """Those of the function that a statement calls, with what it is given in the place of its
+    parameters."""
+    match statement:
+        case ast.Expr(value) | ast.Assign(value=value) | ast.AnnAssign(value=value):
+            call = value.value if isinstance(value, ast.Await) else value
+        case ast.Return(ast.Call() as call):
+            pass
+        case _:
+            return ()
+    match call:
+        case ast.Call(ast.Name(name)) if name in known and name not in calling:
+            return _of_call(call, known[name], known, calling | {name})
+    return ()
+
+
+def _of_call(
+    call: ast.Call, function: _Function, known: _Known, calling: frozenset[str]
+) -> tuple[Command, ...]:
+    body = function.body
+    own = _names_of(function)
+    given = _given(call, function.args)
+    reads = {name: analyse(ast.Module([ast.Expr(each)], [])).loads for name, each in given.items()}
+    put = {n: each for n, each in given.items() if n not in own and reads[n].isdisjoint(own)}
+    imports = [each for each in body if isinstance(each, ast.Import | ast.ImportFrom)]
+    imported = {name for each in imports for name in analyse(ast.Module([each], [])).writes}
+    own = (own | _parameters(function.args)) - imported - put.keys()
+    replaced = [_Put(put).visit(copy.deepcopy(each)) for each in body]
+    others = {name: each for name, each in known.items() if name not in own}
+    sure, perhaps = _ways(replaced)
+    way = frozenset({f"the way through {function.name}()"})
+    found = [
+        *_of_body(sure, others, calling),
+        *(replace(c, rebound=c.rebound | way) for c in _of_body(perhaps, others, calling)),
+    ]
+    first = "\n".join(map(ast.unparse, imports))
+    return tuple(
+        replace(
+            each,
+            rebound=each.rebound | each.names & own,
+            imports="\n".join(filter(None, (first, each.imports))),
+        )
+        for each in found
+        if each.chain[0] not in own
+    )
+
+
+def _ways(body: Sequence[ast.stmt]) -> tuple[Sequence[ast.stmt], Sequence[ast.stmt]]:
+    """The statements that a call carries out, and those before which it may have ended."""
+    end = next((n for n, s in enumerate(body, 1) if isinstance(s, ast.Return)), len(body))
+    leaving = (n for n, s in enumerate(body[:end]) if _may_end(s))
+    sure = next(leaving, end)
+    return body[:sure], body[sure:end]
+
+
+def _may_end(statement: ast.stmt) -> bool:
+    ends = any(isinstance(node, ast.Return) for node in ast.walk(statement))
+    return ends and not isinstance(statement, (ast.Return, *_DEFINES))
+
+
+_DEFINES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+
+def _names_of(function: _Function) -> set[str]:
+    """The names that a function's own code binds, in it."""
+    nodes = [node for each in function.body for node in ast.walk(each)]
+    bound = {*analyse(ast.Module(function.body, [])).writes}
+    bound |= {n.id for n in nodes if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
+    elsewhere = (n.names for n in nodes if isinstance(n, ast.Global | ast.Nonlocal))
+    return bound.difference(*elsewhere)
+
+
+def _parameters(told: ast.arguments) -> set[str]:
+    several = [each for each in (told.vararg, told.kwarg) if each is not None]
+    return {each.arg for each in (*told.posonlyargs, *told.args, *told.kwonlyargs, *several)}
+
+
+def _given(call: ast.Call, told: ast.arguments) -> dict[str, ast.expr]:
+    """What a call gives each parameter, as far as that is written down."""
+    places = [each.arg for each in (*told.posonlyargs, *told.args)]
+    known = dict(zip(reversed(places), reversed(told.defaults), strict=False))
+    last = zip(told.kwonlyargs, told.kw_defaults, strict=True)
+    known |= {each.arg: default for each, default in last if default is not None}
+    known = {name: each for name, each in known.items() if isinstance(each, ast.Constant)}
+    if any(isinstance(each, ast.Starred) for each in call.args):
+        return {}
+    if any(each.arg is None for each in call.keywords):
+        return {}
+    known |= dict(zip(places, call.args, strict=False))
+    known |= {each.arg: each.value for each in call.keywords if each.arg in _parameters(told)}
+    return {name: each for name, each in known.items() if _is_plain(each)}
+
+
+class _Put(ast.NodeTransformer):
+    """Puts expressions in the place of names."""
+
+    def __init__(self, given: Mapping[str, ast.expr]) -> None:
+        self._given = given
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        """What is given for a name that is read."""
+        found = self._given.get(node.id) if isinstance(node.ctx, ast.Load) else None
+        return node if found is None else copy.deepcopy(found)
 
 
 def _commands(statement: ast.stmt) -> Iterator[Command]:
@@ -147,16 +287,42 @@ _bodies: WeakKeyDictionary[Callable[..., Any], Body] = WeakKeyDictionary()
 
 
 def _body(fn: Callable[..., Any]) -> Body:
+    found = _source_of(fn)
+    if found is None:
+        return Body()
+    body = found.body
+    imports = (ast.unparse(each) for each in body if isinstance(each, ast.Import | ast.ImportFrom))
+    told = _of_body([_unprinted(each) for each in body], _known_to(fn, body))
+    return Body(told, _returned(body[-1]), "\n".join(imports))
+
+
+def _known_to(fn: Callable[..., Any], body: Sequence[ast.stmt]) -> dict[str, _Function]:
+    """The functions of its own module that a function mentions, and those that they do."""
+    found: dict[str, _Function] = {}
+    around = getattr(inspect.unwrap(fn), "__globals__", {})
+    left = [*body]
+    while left:
+        mentioned = {n.id for n in ast.walk(left.pop()) if isinstance(n, ast.Name)}
+        for name in mentioned - found.keys():
+            function = around.get(name)
+            if type(function) is not types.FunctionType or function.__globals__ is not around:
+                continue
+            tree = _source_of(function)
+            if tree is not None and tree.name == name and _is_simple(tree):
+                found[name] = tree
+                left += tree.body
+    return found
+
+
+def _source_of(fn: Callable[..., Any]) -> _Function | None:
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(fn)))
     except (OSError, TypeError, SyntaxError, ValueError):
-        return Body()
+        return None
     match tree.body:
-        case [ast.FunctionDef(body=body) | ast.AsyncFunctionDef(body=body)]:
-            imports = (ast.unparse(x) for x in body if isinstance(x, ast.Import | ast.ImportFrom))
-            told = _of_body([_unprinted(each) for each in body])
-            return Body(told, _returned(body[-1]), "\n".join(imports))
-    return Body()
+        case [(ast.FunctionDef() | ast.AsyncFunctionDef()) as found]:
+            return found
+    return None
 
 
 def _unprinted(statement: ast.stmt) -> ast.stmt:

@@ -180,6 +180,7 @@ class Cells(ast.NodeTransformer):
         self._named: dict[str, str] = {}
         self.ran_before: list[plain.Code] = []
         self.mentioned_before: set[mentions.Chain] = set()
+        self._functions = commands.Functions()
         self.told_before: list[commands.Command] = []
         """What ran before there was a store."""
         self._ended: Ended | None = None
@@ -376,7 +377,7 @@ class Cells(ast.NodeTransformer):
             cell=cell.id,
             seeds=plain.seeds_of(tree),
             mentions=mentions.of_cell(tree),
-            commands=commands.of_cell(tree),
+            commands=self._functions.of_cell(tree),
             below=loading.of_cell(tree),
         )
 
@@ -451,14 +452,14 @@ class Cells(ast.NodeTransformer):
         if session is None:
             self.ran_before.append(code)
             self.mentioned_before |= mentions.of_cell(tree).chains
-            self.told_before += commands.of_cell(tree)
+            self.told_before += self._functions.of_cell(tree)
             return
         if isinstance(error, NotRestorable):
             session.runtime.wanted |= code.loads or set()
         session.runtime.namespace.touched(code.loads, code)
         session.runtime.namespace.note_rebinds()
         session.runtime.surroundings.note_given(mentions.of_cell(tree).chains)
-        session.runtime.surroundings.commanded.note(commands.of_cell(tree))
+        session.runtime.surroundings.commanded.note(self._functions.of_cell(tree))
         modules = session.runtime.namespace.uses.modules
         modules.patched = self._patched
         modules.loaded(dataflow.analyse(tree).imports)

@@ -23,6 +23,7 @@ import blake3
 
 from duranb.code import looking
 from duranb.code.commands import Command
+from duranb.code.dataflow import analyse
 from duranb.code.looking import is_a, is_class, module_of, mro_of, own_failure
 from duranb.code.mentions import Chain
 from duranb.values import held
@@ -83,27 +84,30 @@ class Commanded:
 
     def note(self, commands: Iterable[Command], scope: Mapping[str, Any] = _NOTHING) -> None:
         """Statements were carried out."""
-        seen = self._seen(scope)
         for command in commands:
+            seen = self._seen(command, scope)
             if package := self._package(command, seen):
                 given = {n: seen[n] for n in command.names if _is_variable(seen, n)}
                 own = given.keys() & scope.keys()
                 told = _Told(command, given, frozenset(own))
                 self._told.setdefault(package, {})[command.key] = told
 
-    def _seen(self, scope: Mapping[str, Any]) -> Mapping[str, Any]:
-        return ChainMap(dict(scope), self._live)
+    def _seen(self, command: Command, scope: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What the names in a statement stand for. It has told nothing where what its function
+        imports is not loaded."""
+        return ChainMap(_loaded(command), dict(scope), self._live)
 
     def tops(self, commands: Iterable[Command], scope: Mapping[str, Any] = _NOTHING) -> set[str]:
         """The packages that statements tell something."""
-        seen = self._seen(scope)
-        return {package for each in commands if (package := self._package(each, seen))}
+        seen = ((each, self._seen(each, scope)) for each in commands)
+        return {package for each, names in seen if (package := self._package(each, names))}
 
     def missing(self, commands: Iterable[Command], scope: Mapping[str, Any] = _NOTHING) -> set[str]:
         """The packages that statements have told what nobody can tell them again: a name in it
         stands for nothing, or for something else, once their code has ended."""
-        seen = self._seen(scope)
-        return self.tops([each for each in commands if not _is_whole(each, seen)], scope)
+        return self.tops(
+            [each for each in commands if not _is_whole(each, self._seen(each, scope))], scope
+        )
 
     def version(self, package: str) -> str:
         """That of all that a package was told."""
@@ -134,17 +138,19 @@ class Commanded:
     def again(self, commands: Iterable[Command], scope: Mapping[str, Any] = _NOTHING) -> list[str]:
         """Carry out once more those statements that do not hold now; what failed, with why."""
         failed = []
-        seen = self._seen(scope)
         for command in commands:
-            package = self._package(command, seen)
-            if not package or self._holds(package, command, seen):
-                continue
             said = ".".join(command.chain)
-            if other := sorted(command.rebound):
-                failed.append(f"{said} (what {', '.join(other)} was is no longer known)")
-                continue
             try:
-                self._carry_out(command, scope)
+                within = {**scope, **_imported(command)}
+                seen = self._seen(command, within)
+                package = self._package(command, seen)
+                if not package or self._holds(package, command, seen):
+                    continue
+                if other := sorted(command.rebound):
+                    failed.append(f"{said} (what {', '.join(other)} was is no longer known)")
+                    self.note([command], scope)  # assumed, so that nothing runs without it
+                    continue
+                self._carry_out(command, within)
             except BaseException as error:  # of any kind: it is the library's own code
                 if not own_failure(error):
                     raise
@@ -204,6 +210,28 @@ class Commanded:
         for value in values if self._told else ():
             found.update(top.partition(".")[0] for top in _modules(value))
         return found & self._told.keys()
+
+
+def _imported(command: Command) -> dict[str, Any]:
+    """What the import statements of a statement's function bring."""
+    found: dict[str, Any] = {}
+    if command.imports:
+        exec(command.imports, found)
+        del found["__builtins__"]
+    return found
+
+
+def _loaded(command: Command) -> dict[str, Any]:
+    """The same, as far as it is loaded."""
+    names = analyse(ast.parse(command.imports)).imports if command.imports else ()
+    if any(name.partition(".")[0] not in sys.modules for name in names):
+        return {}
+    try:
+        return _imported(command)
+    except BaseException as error:  # of any kind: it is a module's own code
+        if not own_failure(error):
+            raise
+        return {}
 
 
 def _is_of_module(chain: Chain, seen: Mapping[str, Any]) -> bool:

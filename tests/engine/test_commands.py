@@ -280,3 +280,36 @@ def test_the_latest_of_several_holds() -> None:
     )
     assert len(set(one)) == 2 and len(set(other)) == 1
     assert len(set(word)) == 2 and len(set(added)) == 2
+
+
+def test_what_a_called_function_tells_is_told_again(begin: Callable[..., World]) -> None:
+    """By its own statements and those of one that it calls, with what it was given; a name of its
+    own it needs nobody knows any more, and that is said."""
+    steps = {
+        "import": f"{IMPORT}\nwide = 30\ndef widen(to):\n    options.width = to",
+        "define": "def tell(mode, *, strict=False, to=60):\n"
+        "    import library_that_hides as inside\n    inside.set_mode(mode, strict=strict)\n"
+        "    widen(to)\n    if mode == 'low':\n        return 1\n    lib.configure(5)\n",
+        "tell": "told = tell('loud', to=wide)",
+        "use": "seen = lib.mode(), options.width",
+        "lose": "def lose():\n    mine = wide + 1\n    lib.configure(mine)\nlose()",
+    }
+    world = begin()
+    run(world, steps)
+    assert world.live["seen"] == ("loud", 30)
+    world = begin(world)
+    lost = []
+    for name in steps:
+        assert run(world, {name: steps[name]}) == []
+        lost += world.lost[2]
+    assert lost == [
+        "lib.configure (what the way through tell() was is no longer known)",
+        "lib.configure (what mine was is no longer known)",
+    ]
+    world.plain("now = lib.mode(), options.width, lib.given()")
+    assert world.live["now"] == ("loud", 30, None)
+    world = begin(world)
+    louder = {**steps, "define": steps["define"].replace("(mode,", "('very ' + mode,")}
+    louder["define"] = louder["define"].replace("tell('very ' + mode,", "tell(mode,")
+    assert run(world, louder) == ["define", "tell", "use"]
+    assert world.live["seen"] == ("very loud", 30)

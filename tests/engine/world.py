@@ -109,6 +109,7 @@ class World:
 
     def start(self, **settings: Any) -> None:
         """A new process opens the store; nothing of the old one's namespace is left."""
+        self.functions = commands.Functions()
         settings = {"headless": True, **settings}
         self.store.listeners.clear()
         self.live: dict[str, Any] = {"ask": ask, "aask": aask, "get": get, "duranb": duranb}
@@ -134,7 +135,7 @@ class World:
         exec(compile(tree, "<cell>", "exec", dont_inherit=True), self.live)
         self.runtime.namespace.touched(None)
         self.runtime.surroundings.note_given(mentions.of_cell(tree).chains)
-        self.runtime.surroundings.commanded.note(commands.of_cell(tree))
+        self.runtime.surroundings.commanded.note(self.functions.of_cell(tree))
 
     def cell(self, line: str, source: str) -> Any:
         """Run a durable cell with this first line (after ``%%durable``), as a kernel would; the
@@ -193,7 +194,7 @@ class World:
             fresh=options.fresh,
             seeds=seeding.calls(tree),
             mentions=mentions.of_cell(tree),
-            commands=commands.of_cell(tree),
+            commands=self.functions.of_cell(tree),
         )
 
     def last(self, step: str) -> Execution:
