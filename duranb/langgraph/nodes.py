@@ -32,7 +32,7 @@ from duranb.record import events as e
 from duranb.record.kinds import Kind
 from duranb.state import randomness, seeding
 from duranb.state.untold import ADVICE, Untold
-from duranb.text.credentials import is_secret_variable
+from duranb.text.called import is_secret_variable
 from duranb.values.immutable import is_atom
 
 

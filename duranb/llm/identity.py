@@ -19,7 +19,8 @@ import msgspec
 from duranb.llm import private
 from duranb.llm.endpoints import Endpoint, call_name, recognise
 from duranb.record.kinds import Kind
-from duranb.text.credentials import is_secret_parameter, public_path, public_url
+from duranb.text.called import is_secret_parameter
+from duranb.text.credentials import public_path, public_url
 
 _encoder = msgspec.json.Encoder(order="deterministic")
 _decoder = msgspec.json.Decoder()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import functools
 import re
 from collections.abc import Iterable, Mapping
@@ -13,10 +11,12 @@ from urllib.parse import urlsplit
 import msgspec
 
 from duranb.text import secretive
+from duranb.text.called import is_secret_field
 from duranb.text.credentials import (
     HIDDEN,
-    is_secret_field,
+    learn_cookies,
     learn_fields,
+    learn_header,
     learn_query,
     learn_url,
     public_fields,
@@ -83,7 +83,7 @@ def learn(url: str, host: str, headers: Mapping[str, str], content: bytes, body:
         learn_url(url, f"a request to {host}")
     for name, value in headers.items():
         if _says_who(name):
-            _learn_header(name.lower(), value, host)
+            learn_header(name.lower(), value, f"of a request to {host}")
     content_type = headers.get("content-type", "")
     is_form = content_type.startswith((_FORM, "multipart/"))
     if content_type.startswith(_FORM):
@@ -130,31 +130,6 @@ def _says_who(name: str) -> bool:
     return says or lower == "cookie"
 
 
-@functools.lru_cache(maxsize=1024)  # a client sends the same with each request
-def _learn_header(name: str, value: str, host: str) -> None:
-    if name == "cookie":
-        _learn_cookies(value, host)
-    else:
-        scheme, _, rest = value.strip().partition(" ")
-        if "authorization" not in name:
-            scheme, rest = "", value
-        said = f"the header {name} of a request to {host}"
-        KNOWN.learn(rest.strip() or scheme, said)
-        if scheme.lower() == "basic":
-            try:
-                pair = base64.b64decode(rest, validate=True)
-            except binascii.Error:
-                return  # not what it says it is; as a whole it is known
-            KNOWN.learn(pair.partition(b":")[2], said)
-
-
-@functools.lru_cache(maxsize=1024)
-def _learn_cookies(text: str, host: str) -> None:
-    for pair in text.split(";"):
-        name, _, value = pair.strip().partition("=")
-        KNOWN.learn(value.strip('"'), f"the cookie {name} of {host}")
-
-
 def public_headers(headers: Iterable[tuple[str, str]], url: str) -> list[tuple[str, str]]:
     """The headers of an answer of ``url`` without cookies, which are known from now on, and
     credentials; a redirect's target is a URL as well."""
@@ -164,7 +139,7 @@ def public_headers(headers: Iterable[tuple[str, str]], url: str) -> list[tuple[s
         if lower not in _DROPPED_HEADERS:
             kept.append((name, public_url(value) if lower == "location" else value))
         elif lower.startswith("set-cookie"):
-            _learn_cookies(value.partition(";")[0], urlsplit(url).hostname or "")
+            learn_cookies(value.partition(";")[0], f"of {urlsplit(url).hostname or ''}")
     return kept
 
 

@@ -24,7 +24,7 @@ from duranb.session.reader import Reader
 from duranb.state import Namespace, typed
 from duranb.store import Store
 from duranb.text import sources
-from duranb.text.credentials import is_secret_variable
+from duranb.text.called import is_secret_variable
 from duranb.text.known import KNOWN
 from duranb.verbs import table
 from duranb.verbs.declaration import Acts, Changes, Looks

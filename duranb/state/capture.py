@@ -27,7 +27,7 @@ from duranb.state import pending, reconnect, revealing
 from duranb.state.adapters import drawn
 from duranb.state.classes import bound, whole
 from duranb.state.drawing import undrawn
-from duranb.state.placeholder import Placeholder, absent, part
+from duranb.state.placeholder import Placeholder, absent, part, why
 from duranb.state.previews import preview, type_name
 from duranb.state.unstorable import UNSTORABLE
 from duranb.values import cached, canonical, codec, held
@@ -254,7 +254,15 @@ class Capture:
         Raises
         :class:`duranb.errors.StoreError`, and what loading raises where it leaves nothing."""
         known = {} if chosen is None else chosen
-        into = Target(self.live, own, others, settled, self._classes, known, in_place, absent)
+        gone: dict[str, None] = {}
+        """Why secrets in it are not there."""
+
+        def stand_in(kind: str, where: str) -> Placeholder:
+            made = absent(kind, where)
+            gone[why(made)] = None
+            return made
+
+        into = Target(self.live, own, others, settled, self._classes, known, in_place, stand_in)
         load = partial(codec.load, self._artifacts, artifact, into)
         with undrawn():
             try:
@@ -268,6 +276,8 @@ class Capture:
                 found = load(partial(_stand_in, failures))
                 if unread is not None and failures:
                     unread.append(not_loaded(failures[0]))
+            if unread is not None:
+                unread += gone
             return found
 
     def load_value(self, binding: Binding, name: str) -> Any:

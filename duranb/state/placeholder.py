@@ -54,8 +54,12 @@ def part(kind: str, why: str) -> Placeholder:
 
 def absent(kind: str, where: str) -> Placeholder:
     """What stands for a secret that is not found where it was."""
-    how = f"give it again as {where}" if where else "no place is known where it would be found"
-    why = f"it is a secret, which is never stored: {how}, or run the cell that makes it"
+    how = (
+        f"give it again as {where}"
+        if where
+        else "in the environment, or the keyring, it is found by itself; give it again"
+    )
+    why = f"a secret is never stored: {how}, or run the cell that makes it"
     return _again(f"a {kind} could not be brought back: {why}", why)
 
 

@@ -6,23 +6,33 @@ known to be a secret too.
 
 from __future__ import annotations
 
+import collections
 import contextlib
+import itertools
 import types
 from typing import Any
 
 from duranb.code.looking import dict_of, module_of, mro_of, own
 from duranb.text import secretive
-from duranb.text.credentials import is_secret_field
+from duranb.text.called import is_secret_field, may_be_secret
+from duranb.text.credentials import learn_header
 from duranb.text.known import KNOWN
 
 _MOST = 300
 """Objects of one value that are looked at."""
 
+_ITEMS = 20
+"""Items of one list that are looked at."""
+
+_SEVERAL = frozenset({list, tuple, set, frozenset, collections.deque})
+
+_SHORTEST = 8
+
 _LONGEST = 2000
 """Characters of a text that may say how to connect."""
 
 _KEYS = ("api_key", "auth_token", "admin_api_key", "webhook_secret", "aws_secret_key")
-"""Attributes of clients that hold a credential."""
+"""Attributes of clients, and of their modules, that hold a credential."""
 
 _CLIENTS = frozenset({"openai", "anthropic", "groq", "mistralai", "cohere", "together", "cerebras"})
 
@@ -40,23 +50,50 @@ def look(name: str, value: object) -> None:
         kind: Any = type(part)
         if kind is str or kind is bytes:
             _text(called, part)  # type: ignore[arg-type]
-        elif kind is dict:
-            items: Any = part
-            stack += [(k, v) for k, v in list(items.items()) if type(k) is str]
-        elif kind is list or kind is tuple:
-            stack += [(called, each) for each in part[:20]]  # type: ignore[index]
+        elif issubclass(kind, dict):
+            every: list[Any] = list(dict.items(part))  # type: ignore[arg-type]
+            items = [(k, v) for k, v in every if type(k) is str]
+            stack += [*_told(items), *items]
+        elif kind in _SEVERAL:
+            several = list(itertools.islice(part, _ITEMS))  # type: ignore[call-overload]
+            stack += _paired(called, several) + [(called, each) for each in several]
         elif issubclass(kind, tuple) and (fields := _fields(kind)):
             stack += zip(fields, tuple.__iter__(part), strict=False)  # type: ignore[arg-type]
+        if kind is types.ModuleType:
+            held = vars(part)
+            stack += [(key, held[key]) for key in _KEYS if type(held.get(key)) is str]
         elif not issubclass(kind, type) and module_of(kind) != "builtins":
             _reveal(called, part, kind, stack)
 
 
+def _told(items: list[tuple[str, object]]) -> list[tuple[str, object]]:
+    """What ``{"name": "API_KEY", "value": …}`` says."""
+    own = dict(items)
+    name = next((n for key in ("name", "key", "Name") if type(n := own.get(key)) is str), "")
+    return [(name, own[key]) for key in ("value", "Value") if name and key in own]
+
+
+def _paired(called: str, several: list[object]) -> list[tuple[str, object]]:
+    """What a name and a text say, as a list of headers has them, and a user and a password."""
+    match several:
+        case [str(name), str() | bytes() as text] if type(name) is str:
+            return [("password" if called == "auth" else name, text)]
+    return []
+
+
 def _text(name: str, value: str | bytes) -> None:
-    if is_secret_field(name) and len(value) >= 8:
-        KNOWN.learn(value, f"{name} in the notebook", sure=not name.lower().endswith("token"))
+    said = f"{name} in the notebook"
+    if len(value) < _SHORTEST:
+        return
+    if type(value) is str and (lower := name.lower()).endswith(("authorization", "cookie")):
+        learn_header(lower, value, "in the notebook")
+    elif is_secret_field(name):
+        KNOWN.learn(value, said, sure=not name.lower().endswith("token"))
+    elif may_be_secret(name):
+        KNOWN.learn(value, said, sure=False)
     elif type(value) is str and len(value) <= _LONGEST:
         for found in secretive.passwords(value):
-            KNOWN.learn(found, f"{name} in the notebook")
+            KNOWN.learn(found, said)
 
 
 def _reveal(name: str, value: Any, kind: Any, stack: list[tuple[str, object]]) -> None:
@@ -72,7 +109,12 @@ def _reveal(name: str, value: Any, kind: Any, stack: list[tuple[str, object]]) -
         return
     if home == "functools" and kind.__name__ == "partial":
         stack += [*value.keywords.items(), *((name, each) for each in value.args)]
-    stack += held.items()
+    if home in ("pandas", "polars") and kind.__name__ == "DataFrame":
+        secret_columns = [c for c in value.columns if type(c) is str and is_secret_field(c)]
+        stack += [(column, list(value[column][:_ITEMS])) for column in secret_columns]
+        return
+    # What is called ``value`` is the value of what is called so: a cookie, a widget.
+    stack += [(name if n.strip("_") == "value" else n, v) for n, v in held.items()]
 
 
 def _fields(kind: type) -> tuple[str, ...]:

@@ -43,7 +43,8 @@ from duranb.state.capture import told
 from duranb.state.namespace import Namespace
 from duranb.state.previews import type_name
 from duranb.state.unstorable import look
-from duranb.text.credentials import is_secret_field, is_secret_variable
+from duranb.text.called import is_secret_field, is_secret_variable
+from duranb.text.known import KNOWN
 from duranb.values import canonical, contents
 from duranb.values.hidden import is_hidden
 from duranb.values.immutable import is_atom
@@ -176,6 +177,7 @@ class Surroundings:
 
     def _short(self, name: str, value: object) -> str:
         if type(value) is str and is_secret_field(name.rpartition(".")[2]):
+            KNOWN.learn(value, name)
             return UNTOLD
         return canonical.short(value, self._namespace.live, told)
 

@@ -7,11 +7,13 @@ much costs only the sight of it.
 from __future__ import annotations
 
 import base64
+import binascii
 import functools
 import re
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit, urlunsplit
 
+from duranb.text.called import is_secret_field, is_secret_parameter
 from duranb.text.known import KNOWN
 from duranb.text.secretive import SECRET_PATH
 
@@ -20,52 +22,7 @@ HIDDEN = "***"
 NO_KEY = "not-needed"
 """What stands for a credential in a replay, where nobody will ever see it."""
 
-_ENDINGS = (
-    "accesskey",
-    "accesstoken",
-    "apikey",
-    "apitoken",
-    "authkey",
-    "authorization",
-    "authorizationtoken",
-    "authtoken",
-    "bearertoken",
-    "credential",
-    "idtoken",
-    "jwt",
-    "passwd",
-    "password",
-    "privatekey",
-    "refreshtoken",
-    "secret",
-    "secretkey",
-    "securitytoken",
-    "sessiontoken",
-    "subscriptionkey",
-)
-_PARAMETERS = frozenset({"appid", "auth", "code", "key", "sig", "token"})
-_VARIABLE = re.compile(r"^(?!JPY_|JUPYTER|DURANB_).*(KEY|KEY_ID|TOKEN|SECRET|PASSWORD|PASSWD)$")
-"""Variables of the environment; Jupyter's own are another one for each kernel."""
-
 _URL = re.compile(r"\b[a-zA-Z][\w+.-]*://[^\s'\"<>]+")
-
-
-@functools.lru_cache(maxsize=4096)
-def is_secret_field(name: str) -> bool:
-    """Whether a field of this name holds a credential, if it holds a text."""
-    plain = name.lower().replace("-", "").replace("_", "").rstrip("0123456789")
-    return plain == "token" or plain.endswith(_ENDINGS)
-
-
-def is_secret_variable(name: str) -> bool:
-    """Whether a variable of the environment of this name holds a credential."""
-    return _VARIABLE.search(name.upper()) is not None
-
-
-def is_secret_parameter(name: str) -> bool:
-    """Whether a query parameter of this name may hold a credential."""
-    lower = name.lower()
-    return lower in _PARAMETERS or is_secret_field(lower) or lower.endswith("signature")
 
 
 def public_path(path: str) -> str:
@@ -126,6 +83,33 @@ def learn_fields(body: Any, said: str) -> None:
                     stack.append(value)
         elif isinstance(part, (list, tuple)) and part and not isinstance(part[0], str):
             stack += part
+
+
+@functools.lru_cache(maxsize=1024)  # a client sends the same with each request
+def learn_header(name: str, value: str, whose: str) -> None:
+    """Know the credential in a header; ``name`` in lower case, ``whose`` tells people the rest."""
+    if name == "cookie":
+        learn_cookies(value, whose)
+        return
+    scheme, _, rest = value.strip().partition(" ")
+    if "authorization" not in name:
+        scheme, rest = "", value
+    said = f"the header {name} {whose}"
+    KNOWN.learn(rest.strip() or scheme, said)
+    if scheme.lower() == "basic":
+        try:
+            pair = base64.b64decode(rest, validate=True)
+        except binascii.Error:
+            return  # not what it says it is; as a whole it is known
+        KNOWN.learn(pair.partition(b":")[2], said)
+
+
+@functools.lru_cache(maxsize=1024)
+def learn_cookies(text: str, whose: str) -> None:
+    """Know the values of a header's cookies."""
+    for pair in text.split(";"):
+        name, _, value = pair.strip().partition("=")
+        KNOWN.learn(value.strip('"'), f"the cookie {name} {whose}")
 
 
 def learn_url(url: str, said: str) -> None:

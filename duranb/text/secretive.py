@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterator
 from urllib.parse import quote, quote_plus, unquote
 
+from duranb.text import called
+
 _LEAST = 8
 _LONGEST = 64 * 1024
 
@@ -23,21 +25,13 @@ _WORDS = re.compile(rb"[A-Z]?[a-z]{0,23}([ _.-][A-Z]?[a-z]{1,14}){0,3}|[A-Z_]{1,
 _LOOKS = re.compile(rb"(?=.*[A-Za-z])(?=.*\d)[\w.~+/=:%-]{16,}", re.DOTALL)
 """A token: letters and digits, long, and nothing else."""
 
-_VARIABLE = re.compile(
-    r"(KEYS?|KEY_ID|TOKENS?|SECRETS?|PASSWORDS?|PASSWD|PASSPHRASE|PWD|CREDENTIALS?|AUTH"
-    r"|(^|_)(PASS|PAT|JWT|BEARER|COOKIE))(_?\d+)?$",
-    re.IGNORECASE,
-)
-_WITHIN = re.compile(
-    r"(^|_)(KEYS?|TOKENS?|SECRETS?|PASSWORD|PASS|PAT|CREDENTIALS?|JWT|AUTH)_"
-    r"(?!.*(URL|URI|PATH|FILE|DIR|NAME|HOST|ENDPOINT|COLUMN|TYPE)$)",
-    re.IGNORECASE,
-)
-"""In the middle, as in ``API_KEY_PROD``: what looks like a token is one."""
-
-_NO_SECRETS = frozenset({"PWD", "OLDPWD"})
-
 _WITH_PASSWORD = re.compile(r"\b[a-zA-Z][\w+.-]*://([^\s'\"<>/@:]*):([^\s'\"<>/]+)@[^\s'\"<>]+")
+_ONLY_USER = re.compile(r"\b[a-zA-Z][\w+.-]*://([^\s'\"<>/@:?#]{16,})@")
+"""A key in the place of a user, as Sentry and Git are given one."""
+
+_PARAMETER = re.compile(r"[?&;]([\w.-]{2,40})=([^&;\s'\"<>#]{16,})")
+"""Of a URL."""
+
 _GIVEN_PASSWORD = re.compile(
     r"(?i)\b(?:password|pwd|accountkey|sharedaccesskey)\s*=\s*([^\s;'\"]+)"
 )
@@ -45,12 +39,15 @@ _QUOTED_PASSWORD = re.compile(r"(?i)\b(?:password|identified\s+by)\s+'([^'\n]+)'
 """As SQL gives it."""
 
 _NAMED = re.compile(
-    r"""(?<![\w-])-{0,2}([A-Za-z][\w-]{2,40})["']?(?:\s*[=:]\s*|\s+)["']?([\w.~+/%-]{16,}=*)"""
+    r"""(?<![\w-])-{0,2}([A-Za-z][\w-]{2,40})(?=["']?(?:\s*[=:]\s*|\s+)["']?([\w.~+/%-]{16,}=*))"""
 )
 """A name and what may be a token: a header, an option of a command, a parameter of a URL."""
 
 _TAGGED = re.compile(r"<(?:[\w-]+:)?([A-Za-z][\w-]{2,40})(?:\s[^<>]*)?>\s*([^<>\s]{8,200})\s*</")
 """A name and what it has, in XML."""
+
+_SHORT_OPTION = re.compile(r"\s-p[ ]*['\"]?([\w.~+%-]{16,}=*)")
+"""As some commands are given a password."""
 
 _USER = re.compile(r"(?:^|\s)(?:-u|--user)[ =]*['\"]?[^\s:'\"]+:([^\s'\"]{8,})")
 """As options of commands give a user and a password."""
@@ -140,30 +137,6 @@ def forms(value: bytes) -> set[bytes]:
     return {form for form in found if len(form) >= _LEAST or form == value}
 
 
-def _says(name: str) -> bool:
-    """Whether what a text gives under this name is a credential, if it looks like one."""
-    plain = name.lower().replace("-", "").replace("_", "").rstrip("0123456789")
-    return plain.endswith(_SAYING) or (name.isupper() and _VARIABLE.search(name) is not None)
-
-
-_SAYING = (
-    "accesstoken",
-    "apikey",
-    "apitoken",
-    "authtoken",
-    "basic",
-    "bearer",
-    "jwt",
-    "passwd",
-    "password",
-    "refreshtoken",
-    "secret",
-    "secretkey",
-    "signature",
-    "token",
-)
-
-
 def _encoded(value: bytes) -> set[bytes]:
     """What is in base64 and hexadecimal digits of whatever a secret is in: base64 depends on how
     many bytes stand before, and its last characters on what follows."""
@@ -178,25 +151,35 @@ def _encoded(value: bytes) -> set[bytes]:
 
 def in_variable(name: str, value: str) -> Iterator[str]:
     """The secrets in a variable of the environment."""
-    if name in _NO_SECRETS:
-        return
-    if _VARIABLE.search(name) or (_WITHIN.search(name) and _is_token(value)):
+    holds = called.in_environment(name)
+    if holds or (holds is None and _is_token(value)):
         yield value
     yield from in_text(value)
 
 
 def _is_token(value: str) -> bool:
     """Whether a value looks like a token, and neither like a path nor like an address."""
-    looks = _LOOKS.fullmatch(value.encode("utf-8", "surrogatepass")) is not None
-    return looks and value[0] not in "/~." and "://" not in value
+    return _looks(value) and value[0] not in "/~." and "://" not in value
+
+
+def _looks(value: str) -> bool:
+    return _LOOKS.fullmatch(value.encode("utf-8", "surrogatepass")) is not None
 
 
 def passwords(text: str) -> Iterator[str]:
-    """The passwords in a URL or another text that says how to connect; with one the whole of such a
-    text too. Of one that says nothing of that this is found in no time."""
+    """The passwords, users and parameters that are credentials in a URL or another text that says
+    how to connect; with a password the whole of such a text too. Of one that says nothing of that
+    this is found in no time."""
+    is_url = "://" in text and ("@" in text or "?" in text)
     lower = text.lower()
-    if not ("@" in text and "://" in text) and not any(word in lower for word in _GIVING):
+    if not is_url and not any(word in lower for word in _GIVING):
         return
+    if is_url:
+        yield from (user for user in _ONLY_USER.findall(text) if _looks(user))
+        for name, value in _PARAMETER.findall(text):
+            plain = unquote(value)
+            if called.is_secret_parameter(name) and _looks(plain):
+                yield from {value, plain}
     found = [m for m in _WITH_PASSWORD.finditer(text) if not _STANDS_FOR.search(m[2])]
     for match in found:
         user, password = match.groups()
@@ -217,13 +200,16 @@ def in_text(text: str) -> Iterator[str]:
     """The passwords in a URL or another text that says how to connect, what it gives under names
     that say so, and the keys that look like one; with a password the whole of such a text too."""
     yield from passwords(text)
-    for name, value in _NAMED.findall(text):
-        if _says(name) and _LOOKS.fullmatch(value.encode()):
-            yield value
-    if "</" in text:
-        yield from (value for name, value in _TAGGED.findall(text) if _says(name))
+    if called.names_some(text):
+        for name, value in _NAMED.findall(text):
+            if called.may_be_secret(name) and _looks(value):
+                yield value
+        if "</" in text:
+            yield from (v for name, v in _TAGGED.findall(text) if called.may_be_secret(name))
     if "-u" in text:
         yield from (each for each in _USER.findall(text) if not _STANDS_FOR.search(each))
+    if "-p" in text:
+        yield from (each for each in _SHORT_OPTION.findall(text) if _looks(each))
     for found in SECRET_PATH.finditer(text):
         yield found.group()[len(found.group(1)) :]
     for start, pattern in FORMATS:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections.abc import Iterator
-from itertools import chain
 
 from duranb.errors import UsageError
 from duranb.text import secretive
-from duranb.text.credentials import is_secret_field
+from duranb.text.called import is_secret_field, may_be_secret, names_some
 from duranb.text.known import KNOWN, MASK
+from duranb.text.written import written
 
 _GIVEN = re.compile(
     r"""(?x)
@@ -18,20 +19,7 @@ _GIVEN = re.compile(
     \s*[rbf]{0,2}(?P<quote>["'])(?P<value>[^"'\n]{8,})(?P=quote)
     """
 )
-"""A text that is given a name: by an assignment, as an argument, in a dict."""
-
-_ANNOTATED = re.compile(
-    r"""(?x)
-    (?P<name>\w{2,40})[ ]*:[ ]*[\w.,\ |\[\]]{1,40}=
-    \s*[rbf]{0,2}(?P<quote>["'])(?P<value>[^"'\n]{8,})(?P=quote)
-    """
-)
-"""The same, where a type stands in between."""
-
-_PAIRED = re.compile(
-    r"""["'](?P<name>[\w-]{2,40})["']\s*,\s*[rb]?(?P<quote>["'])(?P<value>[^"'\n]{8,})(?P=quote)"""
-)
-"""A name and a text, as ``setdefault`` and ``setattr`` are given them."""
+"""A text that is given a name in what is no Python: a comment, JSON, a cell of the shell."""
 
 _TOLD = re.compile(
     r"""(?x)
@@ -53,6 +41,10 @@ _TEXT = re.compile(
 )
 """Lines for the shell and magics, comments, and the texts of code. What is not closed is none."""
 
+_OTHER = re.compile(
+    r"(?m)^%%(?:!|bash|sh|script|system|sx|cmd|perl|ruby|html|HTML|javascript|js|writefile)\b.*$"
+)
+
 _SCHEME = re.compile(r"(?i)(?:bearer|basic|token|apikey)\s+")
 
 _originals: dict[str, str] = {}
@@ -61,13 +53,11 @@ _originals: dict[str, str] = {}
 
 def _learn(source: str) -> None:
     """Know the secrets that are written out in code: they have a name or a form that says so."""
-    for found in chain(_GIVEN.finditer(source), _ANNOTATED.finditer(source)):
-        if is_secret_field(found["name"]):
-            value = _SCHEME.sub("", found["value"], count=1)
-            KNOWN.learn(value, f"{found['name']} in the notebook's code")
-    for found in _PAIRED.finditer(source):
-        if is_secret_field(found["name"]):
-            KNOWN.learn(found["value"], f"{found['name']} in the notebook's code", sure=False)
+    if names_some(source):
+        for found in _GIVEN.finditer(source):
+            _learn_named(found["name"], found["value"], direct=True)
+        for each in written(source):
+            _learn_named(each.name, each.text, direct=each.direct, told=True)
     for found in _TOLD.finditer(source):
         KNOWN.learn(found["value"], "the notebook's code")
     for text in _texts(source):
@@ -76,8 +66,18 @@ def _learn(source: str) -> None:
                 KNOWN.learn(value, "the notebook's code")
 
 
+def _learn_named(name: str, text: str, *, direct: bool, told: bool = False) -> None:
+    sure = is_secret_field(name)
+    if told or may_be_secret(name):
+        value = _SCHEME.sub("", text, count=1)
+        KNOWN.learn(value, f"{name} in the notebook's code", sure=sure and direct)
+
+
 def _texts(source: str) -> Iterator[str]:
-    """What code says in texts, in comments and to the shell: the rest is names, and calls."""
+    """What code says in texts, in comments and to the shell: the rest is names, and calls. Of
+    another language, which begins with its magic, all."""
+    if other := _OTHER.search(source):
+        yield source[other.end() :]
     for found in _TEXT.finditer(source):
         yield found[found.lastgroup or 0]
 
@@ -123,15 +123,18 @@ def exported(source: str) -> str:
 
 
 def _literals(data: bytes) -> set[tuple[int, int]]:
-    """Where the plain texts of code begin and end, without their quotes."""
+    """Where the plain texts of code begin and end, without their quotes. One in several pieces is
+    none: nothing else could stand in the place of a piece."""
     code = data.decode("latin-1")  # a character is a byte
-    found = set()
-    for each in _TEXT.finditer(code):
-        if each.lastgroup in ("double", "single"):
-            start, end = each.span(each.lastgroup)
-            if start < 2 or not secretive.is_word(data[start - 2]):
-                found.add((start, end))
-    return found
+    every = [each for each in _TEXT.finditer(code) if each.lastgroup in ("double", "single")]
+    joined = {
+        id(each)
+        for pair in itertools.pairwise(every)
+        for each in pair
+        if not code[pair[0].end() : pair[1].start()].strip()
+    }
+    spans = [each.span(each.lastgroup or 0) for each in every if id(each) not in joined]
+    return {(a, b) for a, b in spans if a < 2 or not secretive.is_word(data[a - 2])}
 
 
 def _looked_up(value: str) -> str:

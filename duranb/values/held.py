@@ -23,7 +23,7 @@ from typing import Any
 
 from duranb.code.kinds import once_a_class
 from duranb.code.looking import module_of as home_of, own as own_of, which
-from duranb.text.credentials import is_secret_field
+from duranb.text.called import is_secret_field
 from duranb.values.immutable import ATOMS, is_immutable_kind, is_imported
 
 _Place = tuple[dict[str, Any], str, str]

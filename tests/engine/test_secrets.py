@@ -6,6 +6,7 @@ import functools
 import secrets
 import sys
 import types
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -169,6 +170,34 @@ def test_a_secret_that_is_nowhere_says_what_to_do(
     for absent in (whole, inside[1]):
         with pytest.raises(NotRestorable, match=r"\$CANARY_KEY or the variable key"):
             absent.upper()
+
+
+def test_the_cell_that_read_a_secret_runs_when_it_is_run_once_more(tmp_path: Path) -> None:
+    """One that was read from a file is not there after a restart: that is said, the step that needs
+    it says so, and the cells that made it run the next time. So does a value that it is a part of.
+    """
+    (tmp_path / "key").write_text(value := canary())
+    world = World()
+    cells = {
+        "read": f"import pathlib\napi_key = pathlib.Path({str(tmp_path / 'key')!r}).read_text()",
+        "hold": "headers = {'Authorization': f'Bearer {api_key}'}",
+        "use": "n = len(headers['Authorization']) + len(api_key)",
+    }
+    for step, source in cells.items():
+        world.cell(step, source)
+    assert value.encode() not in stored(world)
+    KNOWN._found.clear()  # as in another process
+    world.start()
+    cells["use"] += " + 1"
+    world.cell("read", cells["read"])
+    world.cell("hold", cells["hold"])
+    with pytest.raises(NotRestorable):
+        world.cell("use", cells["use"])
+    assert "a secret is never stored" in world.runtime.namespace.unread("api_key")
+    for step, source in cells.items():
+        world.cell(step, source)
+    assert world.live["headers"] == {"Authorization": f"Bearer {value}"}
+    assert world.live["n"] == 2 * len(value) + 8
 
 
 def test_a_typed_secret_is_found_under_the_name_it_was_given(

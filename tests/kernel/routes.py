@@ -333,6 +333,11 @@ FOUND = {
     "class in code": "class Kept_N:\n    API_TOKEN = 'LITERAL'\nprint(Kept_N.API_TOKEN)",
     "walrus in code": "if (api_key_N := 'LITERAL'): print(api_key_N)",
     "user of a command": "!echo curl -u bob:LITERAL http://x",
+    "one of several in code": "user_N, token_N = 'bob', 'LITERAL'\nprint(token_N)",
+    "by place in code": "def login_N(user, password): pass\nkept_N = login_N('bob', 'LITERAL')",
+    "shell script in code": "%%bash\nexport API_KEY=LITERAL\necho $API_KEY",
+    "unsent header": "http_N = requests.Session()\nhttp_N.headers['X-Auth-Token'] = read(N)",
+    "kept header": "kept_N = {'Authorization': f'Bearer {read(N)}'}",
     "SQL in code": "kept_N = \"CREATE USER bob PASSWORD 'LITERAL'\"",
 }
 """In the environment, a client, a name, the code."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from duranb.state.adapters import secrets
 from duranb.state.factory import Factory
-from duranb.text.credentials import is_secret_field
+from duranb.text.called import is_secret_field
 
 _MADE_OF = ("command", "args", "cwd", "keep_alive", "log_file")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from duranb.state.adapters import secrets
 from duranb.state.factory import Factory
-from duranb.text.credentials import is_secret_field
+from duranb.text.called import is_secret_field
 
 _OF_THE_SDK = frozenset({"content-type", "user-agent", "x-goog-api-client"})
 """Headers that a client sets itself; another version of the SDK says something else there."""

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from duranb.state.adapters import secrets
 from duranb.state.adapters.waiting import finished
 from duranb.state.factory import Factory
-from duranb.text.credentials import is_secret_field
+from duranb.text.called import is_secret_field
 from duranb.values import held
 
 
