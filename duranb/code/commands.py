@@ -31,6 +31,9 @@ _RESETS_DRAWS = re.compile(r"seed|rng", re.IGNORECASE)
 _UPDATES = frozenset({"update", "set"})
 _ADDS = frozenset({"append", "insert", "extend", "add", "register", "setdefault"})
 
+PATCHES = frozenset({"start", "stop", "__enter__"})
+"""Methods by which what changes a library or Python for a while is begun and ended by hand."""
+
 
 @dataclass(frozen=True)
 class Command:
@@ -345,6 +348,12 @@ def _returned(last: ast.stmt) -> tuple[str, ...]:
 
 def _command(statement: ast.stmt) -> Command | None:
     match statement:
+        case ast.Expr(ast.Call(ast.Attribute(patch, name), [], [])) if name in PATCHES:
+            # What is started, and ended, is one thing: the latest of these holds.
+            chain, key = (*chain_of(_made_by(patch)), name), f"{ast.unparse(patch)} is on"
+            values: list[ast.expr] = [patch] if isinstance(patch, ast.Call) else []
+            if len(chain) < 2:
+                return None
         case ast.Expr(ast.Call() as call):
             chain = chain_of(call.func)
             if not chain or not tells(chain):
@@ -360,6 +369,10 @@ def _command(statement: ast.stmt) -> Command | None:
         return None
     names = analyse(ast.Module([ast.Expr(value) for value in values], [])).loads
     return Command(ast.unparse(statement), chain, key, names, _called(values))
+
+
+def _made_by(patch: ast.expr) -> ast.expr:
+    return patch.func if isinstance(patch, ast.Call) else patch
 
 
 def _called(values: Sequence[ast.expr]) -> frozenset[Chain]:

@@ -22,7 +22,7 @@ from typing import Any
 import blake3
 
 from duranb.code import looking
-from duranb.code.commands import Command
+from duranb.code.commands import PATCHES, Command
 from duranb.code.dataflow import analyse
 from duranb.code.looking import is_a, is_class, module_of, mro_of, own_failure
 from duranb.code.mentions import Chain
@@ -184,7 +184,11 @@ class Commanded:
         are kept otherwise."""
         if any(not self._home(chain, seen) for chain in command.calls):
             return ""
-        top = self._home(command.chain, seen).partition(".")[0]
+        if command.chain[-1] in PATCHES:
+            home = module_of(_patch(command.chain[:-1], seen))
+        else:
+            home = self._home(command.chain, seen)
+        top = home.partition(".")[0]
         if not top or top in _KEPT_OTHERWISE:
             return ""
         if top == "numpy" and not command.chain[-1].startswith("seterr"):
@@ -232,6 +236,33 @@ def _loaded(command: Command) -> dict[str, Any]:
         if not own_failure(error):
             raise
         return {}
+
+
+def _patch(chain: Chain, seen: Mapping[str, Any]) -> type:
+    """The class of what a chain names, or makes where that is called, if that is a patch: it has a
+    beginning and an end, for a block and for a function too. A thread has not, nor has a bar of
+    progress."""
+    at: object = seen.get(chain[0])
+    for name in chain[1:]:
+        if not is_a(at, types.ModuleType):
+            return object
+        at = vars(at).get(name)
+    if is_a(at, types.FunctionType):  # one that makes it is known by what it says that it returns
+        at = _returned(at)
+    kind: type = at if is_class(at) else type(at)
+    has = {name for each in mro_of(kind) for name in vars(each)}
+    return kind if has >= _OF_PATCHES else object
+
+
+_OF_PATCHES = {"start", "stop", "__enter__", "__exit__", "__call__"}
+
+
+def _returned(function: Any) -> object:
+    """The class of what a function says that it returns."""
+    found = function.__annotations__.get("return")
+    return (
+        getattr(sys.modules.get(function.__module__), found, None) if type(found) is str else found
+    )
 
 
 def _is_of_module(chain: Chain, seen: Mapping[str, Any]) -> bool:

@@ -42,6 +42,21 @@ class Options:
     def width(self, value): self._width = value
 
 options = Options()
+
+class patched:
+    def __init__(self, mode): self.mode = mode
+    def __call__(self, function): return function
+    def __enter__(self): self.start()
+    def __exit__(self, *why): self.stop()
+    def start(self): set_mode(self.mode)
+    def stop(self): set_mode("plain")
+
+class Server:
+    def start(self): set_mode("served")
+    def stop(self): set_mode("plain")
+
+def patching(mode) -> patched:
+    return patched(mode)
 """
 
 
@@ -313,3 +328,28 @@ def test_what_a_called_function_tells_is_told_again(begin: Callable[..., World])
     louder["define"] = louder["define"].replace("tell('very ' + mode,", "tell(mode,")
     assert run(world, louder) == ["define", "tell", "use"]
     assert world.live["seen"] == ("very loud", 30)
+
+
+def test_a_patch_that_was_started_by_hand_is_started_again(begin: Callable[..., World]) -> None:
+    """One that has a name, and one that has none, unless it was ended; a server is no patch."""
+    named = {"import": IMPORT, "make": "by = lib.patched('p')", "start": "by.start()"}
+    world = begin()
+    run(world, named)
+    world = begin(world)
+    assert run(world, named) == []
+    world.plain("now = lib.mode()")
+    assert world.live["now"] == "p"
+    unnamed = {"import": IMPORT, "anew": "n = 1\nlib.patching('q').start()", "after": "m = n"}
+    world = begin()
+    run(world, unnamed)
+    world = begin(world)
+    assert run(world, unnamed) == []
+    world.plain("now = lib.mode()")
+    assert world.live["now"] == "q"
+    ended = {**named, "end": "by.stop()", "serve": "lib.Server().start()"}
+    world = begin()
+    run(world, ended)
+    world = begin(world)
+    assert run(world, ended) == []
+    world.plain("now = lib.mode()")
+    assert world.live["now"] == "plain"
