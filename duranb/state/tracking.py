@@ -22,6 +22,7 @@ from duranb.record.events import Binding
 from duranb.state import randomness, reaching, revealing, seeding, unstorable
 from duranb.state.capture import is_unsettled
 from duranb.state.classes import classes_in, in_order
+from duranb.state.dumped import Dumped
 from duranb.state.followed import Followed
 from duranb.state.groups import components
 from duranb.state.placeholder import Placeholder
@@ -226,9 +227,9 @@ class Tracking(Followed):
 
     def _keep(self, changed: set[str]) -> None:
         """Store these names, with those that share state with them; ``changed`` grows by them."""
-        dumps: dict[str, codec.Dump] = {}
+        dumps = Dumped(self.live, self._looks)
         refused: dict[str, BaseException] = {}
-        pending = list(changed)
+        pending = sorted(changed, key=dumps.holds_others)  # it is taken from the end
         for name in changed & self.live.keys():
             revealing.look(name, self.live[name])
         while pending:
@@ -242,12 +243,12 @@ class Tracking(Followed):
                 if is_atom(value):
                     self._keep_atom(name, value)
                     continue
-                dump = self._looks.dump([name])
-                more = self._sharing(dump.reached, changed)
-                dumps[name] = dump
+                if name not in self._pending and dumps.is_inside(name):
+                    continue
+                more = self._sharing(dumps.add(name).reached, changed)
                 changed |= more
                 pending += more
-        for group in components({n: d.reached for n, d in dumps.items()}):
+        for group in components(dumps.reached()):
             with _noting(refused, group):
                 self._keep_group(group, dumps)
         for name in sorted(refused.keys() & self.live.keys()):
@@ -318,7 +319,7 @@ class Tracking(Followed):
         artifact = self._capture.keep(dump)
         self._set(name, value, self._capture.binding(value, artifact, dump), group, "")
 
-    def _keep_group(self, group: frozenset[str], dumps: Mapping[str, codec.Dump]) -> None:
+    def _keep_group(self, group: frozenset[str], dumps: Dumped) -> None:
         single = len(group) == 1
         dump = dumps[next(iter(group))] if single else self._looks.dump(group)
         digest = self._digest(dump)
@@ -333,11 +334,12 @@ class Tracking(Followed):
         calls = self._calls(dump)
         for name in group:
             value, seen = self.live[name], self._tracked.get(name)
-            alone = digest if single else self._digest(dumps[name])
+            alone = digest if single else self._digest_alone(name, dumps)
             if same:
                 assert seen is not None
                 binding = seen.binding
-            elif not hides and seen is not None and seen.value is value and seen.alone == alone:
+            elif not hides and self._is_alone(name, alone):
+                assert seen is not None
                 # It only shares with something else by now: its content, and so its version, stays.
                 binding = msgspec.structs.replace(seen.binding, artifact=artifact)
             else:
@@ -347,6 +349,22 @@ class Tracking(Followed):
                     binding = msgspec.structs.replace(binding, version=version)
             self._set(name, value, binding, group, digest, calls, alone, classes_in(dump))
             self._holders.note(name, dumps[name].reached)
+
+    def _digest_alone(self, name: str, dumps: Dumped) -> str:
+        """The digest of a value of a group by itself. Empty for one that was pickled in another's
+        dump only, and whose version is told by its content anyway."""
+        dump, seen = dumps.alone(name), self._tracked.get(name)
+        if dump is None and seen is not None and seen.alone and seen.value is self.live[name]:
+            dump = self._looks.dump([name])
+        return "" if dump is None else self._digest(dump)
+
+    def _is_alone(self, name: str, digest: str) -> bool:
+        """Whether a name is bound to the object that it was bound to, with this digest of its
+        own."""
+        seen = self._tracked.get(name)
+        if seen is None or seen.value is not self.live[name]:
+            return False
+        return bool(digest) and seen.alone == digest
 
     @staticmethod
     def _digest(dump: codec.Dump) -> str:

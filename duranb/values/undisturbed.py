@@ -21,7 +21,7 @@ from typing import Any
 import cloudpickle
 
 from duranb.code.kinds import once_a_class
-from duranb.code.looking import dict_of, module_of, mro_of, own, own_failure
+from duranb.code.looking import dict_of, module_of, mro_of, own, own_failure, which
 from duranb.values import contents
 from duranb.values.held import installed
 from duranb.values.leftover import slots_of
@@ -40,7 +40,9 @@ def reduction(obj: Any) -> Any:
     if type(held) is not dict or kind in cloudpickle.Pickler.dispatch_table:
         return None
     before = dict(held)
-    counts, files = _counts(before), _open(before)
+    kinds = {which(each): each for each in map(type, before.values())}
+    counts = _counts(before) if _COUNT in kinds else {}
+    files = _open(before) if any(map(_is_file, kinds.values())) else []
     try:
         reduced = obj.__reduce_ex__(5)
         if type(reduced) is str and own(obj).get("__module__") == "__main__":
@@ -56,9 +58,17 @@ def reduction(obj: Any) -> Any:
             _put_back(held, before, counts, changed if mine is None else changed & mine)
 
 
+@once_a_class
+def _is_file(kind: Any) -> bool:
+    return issubclass(kind, io.IOBase)
+
+
+_COUNT = which(itertools.count)
+
+
 def _open(held: Mapping[str, Any]) -> list[Any]:
     """The files among attributes that are open."""
-    files = (value for value in list(held.values()) if issubclass(type(value), io.IOBase))
+    files = (value for value in held.values() if _is_file(type(value)))
     return [file for file in files if not file.closed]
 
 
@@ -84,8 +94,9 @@ def _counts(attributes: Mapping[str, Any]) -> dict[str, itertools.count[int]]:
 def _differs(before: Mapping[str, Any], counts: Mapping[str, object], held: dict[str, Any]) -> bool:
     """Whether anything is not what it was; there may be a hundred thousand instances in a value."""
     moved = map(is_not, list(held.values()), before.values())
-    advanced = (repr(before[n]) != repr(count) for n, count in counts.items())
-    return list(held) != list(before) or any(moved) or any(advanced)
+    if list(held) != list(before) or any(moved):
+        return True
+    return any(repr(before[n]) != repr(count) for n, count in counts.items())
 
 
 def _changed(
