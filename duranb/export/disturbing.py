@@ -29,6 +29,26 @@ _COPYING = frozenset(
 )
 """Methods likewise."""
 
+_MAKING = frozenset(
+    {"deepcopy", "dumps", "loads", "array", "zeros_like", "ones_like", "full_like", "empty_like"}
+    | {"concat", "concatenate", "stack", "vstack", "hstack", "merge", "median", "min", "max", "std"}
+    | {"var", "sqrt", "exp", "log", "dot", "matmul", "sort", "unique", "where", "read_csv", "sub"}
+    | {
+        "findall",
+        "sleep",
+        "time",
+        "choice",
+        "sample",
+        "normal",
+        "uniform",
+        "randint",
+        "default_rng",
+    }
+    | {"Path", "Counter", "ceil", "floor", "isclose", "allclose", "sha256", "md5", "urlencode"}
+)
+"""Functions of libraries whose results have nothing of what these were given that can be changed.
+Of others nobody knows: ``np.asarray(a)`` may be ``a``."""
+
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -201,12 +221,20 @@ class Disturbing:
         """Whether a call gives nothing that is a part of what it is of, or given."""
         match called:
             case ast.Name(name):
-                return name in _FRESH or name in self._imported
-            case ast.Attribute(value=ast.Name(name), attr=method):
-                return name in self._imported or method in _COPYING
+                return name in (_MAKING if name in self._imported else _FRESH)
+            case ast.Attribute(attr=method) if self._is_imported(called):
+                return method in _MAKING | _COPYING
+            case ast.Attribute(value=ast.Name(), attr=method):
+                return method in _COPYING
             case ast.Attribute(value=ast.Subscript(), attr=method):
                 return method in _COPYING
         return True  # client.chat.completions.create, say
+
+    def _is_imported(self, node: ast.expr) -> bool:
+        """Whether this is a part of a module: ``np.random.choice``."""
+        while isinstance(node, ast.Attribute):
+            node = node.value
+        return isinstance(node, ast.Name) and node.id in self._imported
 
     def _of_loops(self, elt: ast.expr, loops: list[ast.comprehension]) -> set[str]:
         found = self._parts(elt)

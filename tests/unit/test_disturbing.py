@@ -50,6 +50,18 @@ ORDERED = {
         "%%durable a\nnames = list(Meta.made)",
         "class Sub(Model): pass",
     ),
+    "what a library may give back": (
+        "import numpy as np",
+        "%%durable a\nxs = np.zeros(3)\nsame = np.asarray(xs)",
+        "%%durable b\nn = same.sum()",
+        "%%durable c\nxs[0] = 5",
+    ),
+    "what a library's class holds": (
+        "from collections import ChainMap",
+        "%%durable a\nown = {}\nboth = ChainMap(own, {'n': 1})",
+        "%%durable b\nn = len(both)",
+        "%%durable c\nown['m'] = 5",
+    ),
     "a default that grows": (
         "def fib(n, memo={0: 0, 1: 1}):\n    memo[n] = n\n    return memo[n]",
         "%%durable a\nx = fib(3)",
