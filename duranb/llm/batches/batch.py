@@ -20,6 +20,7 @@ from duranb.engine import scopes
 from duranb.engine.claim import Claim
 from duranb.engine.context import StepContext
 from duranb.engine.flows import Blocking, Flow, Pause
+from duranb.engine.retry import LONGEST_ASKED
 from duranb.errors import BatchFailed
 from duranb.llm.batches.providers import Line, Lost, NotYet, Place, Refused, State, Wire
 from duranb.record.events import EventBody
@@ -32,6 +33,10 @@ SETTLING = 20.0
 
 TRIES = 5
 """How often a submission is tried in a row."""
+
+PATIENCE = 60.0
+"""Seconds that a provider may ask to wait for before it takes a submission; whoever is asked to
+wait longer is told so."""
 
 WINDOW = 86_400.0
 """Seconds that a batch may take."""
@@ -136,19 +141,21 @@ class Batch:
     def submit(self) -> Flow[None]:
         """Submit it; its intent is durable. Raises :class:`BatchFailed` where that does not
         succeed, or nobody can tell whether it has."""
+        wait = 0.0
         for number in range(TRIES):
             if number:
-                yield Pause(2.0**number / 4)
+                yield Pause(max(2.0**number / 4, min(wait, PATIENCE)))
             try:
                 yield from self._submitted(number)
             except Lost as error:
                 trouble: Exception = error
+                wait = 0.0
             except Refused as error:
                 if not error.passes:
                     why = f"{self.place.host} took no batch: {error} (status {error.status})"
                     yield from self._fails(why, error.status)
                     return
-                trouble = error
+                trouble, wait = error, error.wait
             if self.id:
                 yield from self._known()
                 return
@@ -238,6 +245,8 @@ class Batch:
             self.trouble = str(error)
         except Refused as error:
             self.trouble = str(error)
+            asked = time.monotonic() + min(error.wait, LONGEST_ASKED)
+            self._next = max(self._next, asked)
             if error.status in (404, 410):
                 yield from self._fails(f"{self.place.host} does not know batch {self.id}", 404)
             elif not error.passes:

@@ -13,6 +13,7 @@ import xxhash
 from duranb.engine import ways
 from duranb.llm.endpoints import model_asked
 from duranb.llm.identity import Asked
+from duranb.text import waits
 
 TIMEOUT = 120.0
 """Seconds that a provider may take for one answer. A batch of 60 MB has to arrive in them."""
@@ -24,6 +25,9 @@ SHARE = 0.5
 """What a batch costs of the usual price, where the list of prices does not say."""
 
 
+LONGEST_LINE = 256 * 1024 * 1024
+"""Bytes of one answer in a file of them."""
+
 _HOPS = 10
 """Redirects that are followed."""
 
@@ -32,11 +36,13 @@ JSON = {"content-type": "application/json"}
 
 
 class Refused(Exception):
-    """The provider answered with a status that is no answer."""
+    """The provider answered with a status that is no answer. ``wait`` are the seconds that it asks
+    to be left alone for, 0 where it does not say."""
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, message: str, wait: float = 0.0) -> None:
         super().__init__(message)
         self.status = status
+        self.wait = wait
 
     @property
     def passes(self) -> bool:
@@ -199,12 +205,22 @@ class Wire:
             raise Lost(f"{path} was answered with what is no JSON: {error}") from error
 
     def lines(self, url: str) -> Iterator[bytes]:
-        """The lines of a file, at a path or a URL."""
-        for line in self._sent("GET", url, {}).splitlines():
-            if line.strip():
-                yield line
+        """The lines of a file, at a path or a URL, as they arrive. Raises :class:`Lost` where one
+        is endless."""
+        rest = b""
+        for piece in self._received("GET", url, {}):
+            *whole, rest = (rest + piece).split(b"\n")
+            if len(rest) > LONGEST_LINE:
+                raise Lost(f"a line of the answers has more than {LONGEST_LINE:,} bytes")
+            yield from filter(bytes.strip, whole)
+        if rest.strip():
+            yield rest
 
     def _sent(self, method: str, path: str, options: dict[str, Any]) -> bytes:
+        return b"".join(self._received(method, path, options))
+
+    def _received(self, method: str, path: str, options: dict[str, Any]) -> Iterator[bytes]:
+        """The pieces of an answer."""
         url = path
         if "://" not in path:
             joint = "&" if "?" in path else "?"
@@ -212,19 +228,26 @@ class Wire:
         headers = {**self._headers, **options.pop("headers", {})}
         if not self._is_here(url):
             headers = {}
+        answer = None
         try:
             with ways.part_of(ways.Recorded()):
-                answer = self._followed(
-                    self._client.request(
-                        method, url, headers=headers, follow_redirects=False, **options
-                    )
-                )
+                request = self._client.build_request(method, url, headers=headers, **options)
+                answer = self._followed(self._send(request))
+                if answer.status_code >= 400:
+                    answer.read()
+            if answer.status_code < 400:
+                yield from answer.iter_bytes()
         except Exception as error:  # of any kind: each transport has its own
             raise Lost(f"{type(error).__name__}: {error}") from error
-        content: bytes = answer.content
-        if answer.status_code >= 400:
-            raise Refused(answer.status_code, told_in(content) or f"status {answer.status_code}")
-        return content
+        finally:
+            if answer is not None:
+                answer.close()
+        if (status := answer.status_code) >= 400:
+            wait = waits.asked_for(lambda name: answer.headers.get(name, ""))
+            raise Refused(status, told_in(answer.content) or f"status {status}", wait or 0.0)
+
+    def _send(self, request: Any) -> Any:
+        return self._client.send(request, stream=True, follow_redirects=False)
 
     def _is_here(self, url: str) -> bool:
         """Whether a URL is of the API itself. Credentials are for whom they were given."""
@@ -241,7 +264,8 @@ class Wire:
             if not self._is_here(str(following.url)):
                 for name in self._headers:
                     following.headers.pop(name, None)
-            answer = self._client.send(following, follow_redirects=False)
+            answer.close()
+            answer = self._send(following)
         return answer
 
 
