@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from duranb.code import mentions, pickled, registered
+from duranb.code import looking, mentions, pickled, registered
 from duranb.code.fingerprint import Reach
 from duranb.code.holding import Held
 from duranb.code.identity import at_rest
@@ -327,7 +327,9 @@ def touched(
     """Which variables of modules a step touches that has this ``reach`` and reads these names,
     and which of the environment it reads (``$NAME``). ``whole``: all that the modules hold."""
     found = beside.reached(runtime.namespace.uses, reach, spec.mentions, names, whole=whole)
-    found.mentions |= {type(runtime.namespace.live.get(n)).__name__ for n in names}
+    there = [runtime.namespace.live.get(n) for n in names]
+    found.mentions |= {type(each).__name__ for each in there}
+    found.mentions |= {looking.name_of(each) for each in there if is_class(each)}  # D, for Decimal
     if spec.mentions.annotates:
         found.mentions.add(process.ANNOTATIONS)
     reads = found.reads | {f"${n}" for n in found.environment} | process.used(found.mentions)

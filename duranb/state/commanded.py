@@ -210,10 +210,7 @@ class Commanded:
 
     def used(self, values: Iterable[object]) -> set[str]:
         """Of the packages that were told something, those that code uses which has these values."""
-        found: set[str] = set()
-        for value in values if self._told else ():
-            found.update(top.partition(".")[0] for top in _modules(value))
-        return found & self._told.keys()
+        return packages_of(values) & self._told.keys() if self._told else set()
 
 
 def _imported(command: Command) -> dict[str, Any]:
@@ -282,6 +279,11 @@ def _is_whole(command: Command, seen: Mapping[str, Any]) -> bool:
     """Whether all names of a statement still stand for what they did in it."""
     there = (n in seen or hasattr(builtins, n) for n in command.names)
     return not command.rebound and all(there)
+
+
+def packages_of(values: Iterable[object]) -> set[str]:
+    """The packages that these values come from: modules, functions, objects of their classes."""
+    return {module.partition(".")[0] for value in values for module in _modules(value)}
 
 
 def _modules(value: object) -> Iterator[str]:

@@ -105,6 +105,11 @@ READS = {
         "import decimal; decimal.getcontext().prec = 5",
         "y = str(1 / decimal.Decimal(3))",
     ),
+    "the decimal context, by another name": (
+        "import decimal; from decimal import Decimal as D; decimal.getcontext().prec = 4",
+        "import decimal; from decimal import Decimal as D; decimal.getcontext().prec = 5",
+        "y = str(1 / D(3))",
+    ),
     "the folder": ("import os; os.chdir('helper_pack')", "import os", "y = os.listdir('.')"),
     "the environment": (
         "import os; os.environ['DURANB_TEST_MODE'] = 'b'",

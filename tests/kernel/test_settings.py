@@ -87,6 +87,33 @@ def test_outputs_that_were_shown_under_other_settings_say_so(kernel: Kernel) -> 
         assert [text.count("under other settings of matplotlib") for text in notices] == [*told]
 
 
+def test_text_that_was_made_under_other_settings_says_so(kernel: Kernel) -> None:
+    """Printed, shown, or kept as a value; what has nothing of the library says nothing."""
+    plain = (
+        "import numpy as np, pandas as pd\nnp.set_printoptions(precision=2)\n"
+        "pd.set_option('display.precision', 2)\na = np.array([1.23456])\n"
+        "d = pd.DataFrame({'a': [1.23456]})\nn = 3"
+    )
+    steps = {
+        "%%durable p\nprint(a)": "numpy",
+        "%%durable q\na": "numpy",
+        "%%durable r\ntext = str(d)": "pandas",
+        "%%durable s\nprint(n)": "",
+        "%%durable t\ntotal = a.sum()": "",
+    }
+    for cell in (plain, *steps):
+        assert kernel.run(cell).error is None
+    for change in (plain, plain.replace("=2", "=4").replace(", 2)", ", 4)")):
+        kernel.kill()
+        kernel.start()
+        kernel.run(change)
+        for step, library in steps.items():
+            said = kernel.run(step).notices
+            assert "nothing ran" in said
+            told = f"under other settings of {library}:" in said if library else "other" in said
+            assert told is bool(library and change != plain)
+
+
 def test_settings_that_are_not_kept_are_named(kernel: Kernel) -> None:
     """A restored step says which environment variables and which settings are not as it left them;
     no value of a variable is written anywhere."""

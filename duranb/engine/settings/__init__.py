@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import blake3
@@ -31,6 +31,11 @@ _SHOWS = {
     "pandas": frozenset({"text/html"}),
 }
 """By library, the types of outputs on whose looks its settings decide."""
+
+_WRITES = frozenset({"numpy", "pandas", "sklearn", "xarray"})
+"""Libraries whose settings decide on the text that is made of their values."""
+
+_SHAPES = sorted({*_SHOWS, *_WRITES})
 
 
 class Standing(NamedTuple):
@@ -93,9 +98,12 @@ class Settings:
             self._unread[name] = type(error).__name__
             return {}
 
-    def changes(self, shown: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def changes(
+        self, shown: list[dict[str, Any]], written: Collection[str] = ()
+    ) -> list[dict[str, Any]]:
         """What differs now from :meth:`begin`, and under which settings the step's outputs were
-        ``shown``, as a message to be kept, if there is anything to say."""
+        ``shown``, as a message to be kept, if there is anything to say. ``written``: libraries of
+        whose values the step may have made text."""
         assert self._before is not None
         found, lost = {}, []
         loaded = len(sys.modules)
@@ -108,18 +116,20 @@ class Settings:
             if kept := {key: value for key, value in kept.items() if value is not _NO_JSON}:
                 found[name] = kept
         lost += [f"{name} (it could not be read: {why})" for name, why in self._unread.items()]
-        under = {name: told for name in _SHOWS if (told := self._told(name, shown))}
+        under = {n: told for n in _SHAPES if (told := self._told(n, shown, written))}
         if not (found or lost or under):
             return []
         content = {"changes": found, "lost": lost, "under": under}
         self.kept = frozenset(found) - {each.partition(":")[0].partition(" (")[0] for each in lost}
         return [{"type": SETTINGS, "content": content}]
 
-    def _told(self, name: str, shown: list[dict[str, Any]]) -> str:
+    def _told(self, name: str, shown: list[dict[str, Any]], written: Collection[str]) -> str:
         """The settings of a library that decide on how something is shown that is among what was:
         a digest of those that are not as at first."""
         data = (message["content"].get("data", {}).keys() for message in shown)
-        if all(_SHOWS[name].isdisjoint(each) for each in data):
+        looks = _SHOWS.get(name, frozenset())
+        in_text = name in _WRITES and name in written
+        if not in_text and all(looks.isdisjoint(each) for each in data):
             return ""
         found = self._read(name)
         if found is None:
@@ -130,12 +140,15 @@ class Settings:
         plain.pop("interactive", None)  # which the kernel sets when it is first asked for a figure
         return blake3.blake3(repr(plain).encode()).hexdigest(8) if plain else ""
 
-    def shown_otherwise(self, messages: list[dict[str, Any]]) -> list[str]:
-        """The libraries whose settings are others than when outputs were shown that they made."""
+    def shown_otherwise(
+        self, messages: list[dict[str, Any]], written: Collection[str] = ()
+    ) -> list[str]:
+        """The libraries whose settings are others than when outputs were shown that they made, or
+        text was ``written`` of their values."""
         kept = [m["content"] for m in messages if m["type"] == SETTINGS]
         under: dict[str, str] = kept[0].get("under", {}) if kept else {}
-        here = [name for name in _SHOWS if self._read(name) is not None]
-        return [name for name in here if self._told(name, messages) != under.get(name, "")]
+        here = [name for name in _SHAPES if self._read(name) is not None]
+        return [n for n in here if self._told(n, messages, written) != under.get(n, "")]
 
     def prepare(self, messages: list[dict[str, Any]]) -> None:
         """Set again what the modules are found by that a step's values need, and what these may
