@@ -12,7 +12,7 @@ import contextlib
 import sys
 import threading
 import tokenize
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -29,6 +29,7 @@ from duranb.engine.keeping import CellState
 from duranb.engine.options import Options, check_names, first_line, is_misplaced, parse
 from duranb.engine.runtime import Runtime
 from duranb.engine.settings import Settings, Standing
+from duranb.engine.settings.written import written_of
 from duranb.engine.spec import Spec
 from duranb.engine.steprun import NOTHING, StepRun
 from duranb.errors import NotRestorable, StepError, StoreError, UsageError
@@ -36,7 +37,6 @@ from duranb.jupyter import bystep, figures, instrument
 from duranb.jupyter.noting import noting
 from duranb.jupyter.outputs import Outputs
 from duranb.session.session import Session
-from duranb.state.commanded import packages_of
 from duranb.views import lines as say
 
 
@@ -108,7 +108,7 @@ class Running:
     def outputs(self) -> list[dict[str, Any]]:
         shown = self._outputs.end()
         assert self.run is not None
-        written = _written(self._shell.user_ns, self.run.spec, shown)
+        written = written_of(self._shell.user_ns, self.run.spec, shown)
         return shown + self.settings.changes(shown, written)
 
     def result(self) -> object:
@@ -140,16 +140,6 @@ def need(runtime: Runtime, tree: ast.Module, *, to_run: bool = True) -> None:
 
 def _read_by(expression: str) -> frozenset[str]:
     return dataflow.analyse(ast.parse(expression)).reads
-
-
-def _written(live: Mapping[str, Any], spec: Spec, messages: Iterable[dict[str, Any]]) -> set[str]:
-    """The libraries of whose values a step may have made text: that it showed, or that it has."""
-    shows = any(
-        m["type"] == "stream" or "text/plain" in m["content"].get("data", ()) for m in messages
-    )
-    if not shows and not any(type(live.get(name)) is str for name in spec.writes):
-        return set()
-    return packages_of(live.get(name) for name in {*spec.reads, *spec.writes})
 
 
 def _ends_quietly(source: str) -> bool:
@@ -428,7 +418,7 @@ class Cells(ast.NodeTransformer):
             text = say.restored(session.history, source, number, lost, unread)
         if self._outputs.shows_pictures:
             text += say.PICTURES
-        written = _written(self._shell.user_ns, spec, messages)
+        written = written_of(self._shell.user_ns, spec, messages)
         if others := settings.shown_otherwise(messages, written):
             text += say.shown_otherwise(source.step, others)
         if self._outputs.lacks_figures:
