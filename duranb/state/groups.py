@@ -7,7 +7,9 @@ suspicion is confirmed with both dumps held.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
 
 from duranb.record.events import Binding
 from duranb.values.sharing import Seal
@@ -48,6 +50,19 @@ def by_artifact(bindings: Mapping[str, Binding]) -> dict[str, dict[str, Binding]
     for name, binding in bindings.items():
         found.setdefault(binding.artifact, {})[name] = binding
     return found
+
+
+@contextmanager
+def standing_in(live: dict[str, Any], values: Mapping[str, Any]) -> Iterator[None]:
+    """While this is open, names are bound to these ``values``."""
+    before = {name: live[name] for name in values if name in live}
+    live.update(values)
+    try:
+        yield
+    finally:
+        for name in values:
+            live.pop(name, None)
+        live.update(before)
 
 
 def not_apart(objects: Mapping[str, object], bindings: Mapping[str, Binding]) -> dict[str, object]:

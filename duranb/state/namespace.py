@@ -17,7 +17,7 @@ from duranb.state import randomness
 from duranb.state.alive import taken
 from duranb.state.capture import not_loaded
 from duranb.state.classes import bound, classes, classes_in
-from duranb.state.groups import by_artifact, not_apart
+from duranb.state.groups import by_artifact, not_apart, standing_in
 from duranb.state.linking import linked
 from duranb.state.pending import is_pending, is_used, lazily, may_hold_code
 from duranb.state.placeholder import Placeholder, why
@@ -352,31 +352,43 @@ class Namespace(Tracking):
         unread: dict[str, str] = {}
         settled: dict[str, type] = {}
         chosen = {} if chosen is None else chosen
-        for artifact, bindings in by_artifact(wanted).items():
-            if not artifact:
-                lost |= bindings
-                continue
+        stored = by_artifact(wanted)
+        lost |= stored.pop("", {})
+        in_place = step.in_place if step is not None else ()
+
+        def load(artifact: str, bindings: dict[str, Binding], *, last: bool) -> bool:
+            failures = list[str]()
+            loaded: dict[str, Any] | None = None
             try:
-                in_place = step.in_place if step is not None else ()
-                own, failures = bindings.keys(), list[str]()
                 loaded = self._capture.load(
-                    artifact, own, wanted, settled, in_place, chosen, failures
+                    artifact, bindings.keys(), wanted, settled, in_place, chosen, failures
                 )
-                unread |= dict.fromkeys(bindings, "; ".join(failures)) if failures else {}
             except StoreError:
                 raise
             except BaseException as error:  # loading runs the values' own code
                 if not own_failure(error):
                     raise
-                lost |= {n: lost_binding(b, not_loaded(error)) for n, b in bindings.items()}
-                unread |= dict.fromkeys(bindings, not_loaded(error))
-                continue
-            settled |= classes({n: loaded[n] for n in bindings if n in loaded})
+                failures = [not_loaded(error)]
+            if failures and not last:
+                return False
+            unread.update(dict.fromkeys(bindings, "; ".join(failures)) if failures else {})
+            if loaded is None:
+                lost.update({n: lost_binding(b, failures[0]) for n, b in bindings.items()})
+                return True
+            settled.update(classes({n: loaded[n] for n in bindings if n in loaded}))
             group = self._grouped(loaded, bindings, anchors.get(artifact, {}), step)
             self._take_in(group, taking)
             for name in [n for n, v in group.values.items() if type(v) is Placeholder]:
                 lost[name] = lost_binding(group.bindings[name], why(group.values.pop(name)))
             groups.append(group)
+            return True
+
+        # Code that a value runs when it is loaded may need what lies in another artifact.
+        needy = [each for each in stored.items() if not load(*each, last=len(stored) == 1)]
+        others = {n: bound(v) for group in groups for n, v in group.values.items()}
+        with standing_in(self.live, others if needy else {}):
+            for each in needy:
+                load(*each, last=True)
         for group in groups:
             group.put()
             if group.linked is not None:

@@ -12,7 +12,7 @@ import itertools
 import types
 from typing import Any
 
-from duranb.code.looking import dict_of, module_of, mro_of, own
+from duranb.code.looking import dict_of, module_of, mro_of, own, which
 from duranb.text import secretive
 from duranb.text.called import is_secret_field, may_be_secret
 from duranb.text.credentials import learn_header
@@ -24,7 +24,7 @@ _MOST = 300
 _ITEMS = 20
 """Items of one list that are looked at."""
 
-_SEVERAL = frozenset({list, tuple, set, frozenset, collections.deque})
+_SEVERAL = frozenset(map(which, (list, tuple, set, frozenset, collections.deque)))
 
 _SHORTEST = 8
 
@@ -54,7 +54,7 @@ def look(name: str, value: object) -> None:
             every: list[Any] = list(dict.items(part))  # type: ignore[arg-type]
             items = [(k, v) for k, v in every if type(k) is str]
             stack += [*_told(items), *items]
-        elif kind in _SEVERAL:
+        elif which(kind) in _SEVERAL:
             several = list(itertools.islice(part, _ITEMS))  # type: ignore[call-overload]
             stack += _paired(called, several) + [(called, each) for each in several]
         elif issubclass(kind, tuple) and (fields := _fields(kind)):
@@ -75,10 +75,11 @@ def _told(items: list[tuple[str, object]]) -> list[tuple[str, object]]:
 
 def _paired(called: str, several: list[object]) -> list[tuple[str, object]]:
     """What a name and a text say, as a list of headers has them, and a user and a password."""
-    match several:
-        case [str(name), str() | bytes() as text] if type(name) is str:
-            return [("password" if called == "auth" else name, text)]
-    return []
+    if len(several) != 2 or type(name := several[0]) is not str:
+        return []
+    text = several[1]
+    is_text = type(text) is str or type(text) is bytes
+    return [("password" if called == "auth" else name, text)] if is_text else []
 
 
 def _text(name: str, value: str | bytes) -> None:

@@ -32,7 +32,7 @@ import msgspec
 import xxhash
 
 from duranb.code import compiled, identity, registered
-from duranb.code.looking import module_of, qualname_of
+from duranb.code.looking import module_of, own_failure, qualname_of
 from duranb.code.moving import steady
 from duranb.record.artifacts import Artifacts, Buffer
 from duranb.values import (
@@ -51,6 +51,7 @@ from duranb.values import (
     nans,
     newborn,
     observed,
+    omitted,
     recipes,
     remembered,
     secreted,
@@ -135,6 +136,8 @@ class Dump:
         id is soon another's."""
         inside = remembered.inside(self.pickler, self.value, LIVE)
         inside |= {i: obj for i, (obj, _) in self.pickler.windows.found.items()}
+        if self.pickler.omitting:
+            inside |= self.pickler.omitting.among(self.pickler.named())
         return sharing.reached(inside, self.kinds)
 
     @functools.cached_property
@@ -190,6 +193,7 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         self._inside = inside
         self.definitions: Definitions = {}
         self.enclosed = enclosed.Variables()
+        self.omitting = omitted.Omitting(frozenset())
         self.twins = twins.Meetings(twins.Names(live))
 
     def reducer_override(self, obj: Any) -> Any:
@@ -247,7 +251,8 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
                     self.met.described.append(obj)
             is_told = found is not None
             if not ordinary:
-                found = newborn.reduction(obj, found if is_told else own_way(obj))
+                own = found if is_told else self.omitting.reduction(obj, own_way(obj), self._picks)
+                found = newborn.reduction(obj, own)
             if not is_told:
                 # What is made again by a recipe, found at its place or made by a factory is not
                 # made of its attributes: they are not to be put over those that it has there.
@@ -267,6 +272,20 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         pickler = type(self)(io.BytesIO(), self._namespace, buffers.append, self._reducer)
         pickler.dump(obj)
         return {i: met for i, (_, met) in pickler.memo.copy().items()}
+
+    def named(self) -> dict[int, object]:
+        """The values of the namespace by their ids."""
+        return {id(value): value for value in list(self._namespace.values())}
+
+    def _picks(self, obj: Any) -> bool:
+        """Whether an object can be pickled."""
+        try:
+            self.alone(obj)
+        except BaseException as error:  # of any kind: it is the value's own code
+            if not own_failure(error):
+                raise
+            return False
+        return True
 
     def _function(self, function: types.FunctionType, names: Live | Globals) -> Any:
         """As cloudpickle does it, but for the globals: today's, of the namespace or a module."""
@@ -420,6 +439,7 @@ def _dump(
 ) -> Dump:
     whole: frozenset[int] = frozenset()
     of_classes: enclosed.Owners = {}
+    refilled: frozenset[int] = frozenset()
     kind = NotebookPickler
     while True:
         sink = Pieces()
@@ -430,11 +450,15 @@ def _dump(
             pickler.definitions = definitions
         pickler.twins.root = root
         pickler.enclosed = enclosed.Variables(of_classes)
+        pickler.omitting = omitted.Omitting(refilled)
         pickler.dump(value)
         if pickler.enclosed.are_torn:
             of_classes = pickler.enclosed.of
             continue
         if pickler.twins.torn:
+            continue
+        if pickler.omitting and (more := pickler.omitting.torn(pickler.memo.copy())):
+            refilled |= more
             continue
         torn = windows.torn(pickler.memo.copy()) if windows.found else frozenset()
         if not torn <= whole:

@@ -370,3 +370,23 @@ def test_what_can_share_no_more_is_told_from_what_is_not_there() -> None:
     assert second["y"] == {"inner": [1]} and second.namespace.is_there("y")
     lost = first.run("lines = (n for n in [1])")
     assert given(second, lost, "lines") == ["lines"] and not second.namespace.is_there("lines")
+
+
+def test_code_that_runs_on_loading_finds_what_is_restored_with_it() -> None:
+    """A class's own ``__setstate__`` may need another class, or a function, of the notebook."""
+    code = (
+        "def words(text): return list(map(Word, text.split()))\n"
+        "class Word(str): pass\n"
+        "class Document:\n"
+        "    def __init__(self, text): self.words = words(text)\n"
+        "    def __getstate__(self): return {'text': ' '.join(self.words)}\n"
+        "    def __setstate__(self, state): self.__init__(state['text'])\n"
+        "document = Document('some words')"
+    )
+    first = Kernel()
+    delta = first.run(code)
+    second = Kernel(first.artifacts)
+    given(second, delta, *delta.changed)
+    assert second["document"].words == ["some", "words"]
+    assert type(second["document"].words[0]) is second["Word"]
+    assert second.namespace.unread("document") == ""

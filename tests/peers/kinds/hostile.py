@@ -76,7 +76,7 @@ def counting() -> list[Kind]:
         Kind("__getstate__ that counts", "class C:\n    def __getstate__(self):\n        self.n += 1\n        return {'n': self.n, 'v': self.v}\nx = C(); vars(x).update(n=0, v=[1])", "x.v.append(2)", "(x.v, type(x).__name__)"),
         Kind("__getstate__ that counts elsewhere", "looks = [0]\nclass C:\n    def __getstate__(self):\n        looks[0] += 1\n        return vars(self)\nx = C(); x.v = [1]", "x.v.append(2)", "x.v"),
         Kind("__reduce__ that never gives the same", "import uuid\nclass C:\n    def __init__(self, u=None):\n        self.v = [1]\n    def __reduce__(self):\n        return C, (uuid.uuid4(),), {'v': self.v}\nx = C()", "x.v.append(2)", "x.v"),
-        Kind("__getattribute__ that counts", "class C:\n    n = 0\n    def __getattribute__(self, a):\n        C.n += 1\n        return object.__getattribute__(self, a)\nx = C(); x.v = [1]", fate="refused"),
+        Kind("__getattribute__ that counts", "class C:\n    n = 0\n    def __getattribute__(self, a):\n        C.n += 1\n        return object.__getattribute__(self, a)\nx = C(); x.v = [1]", show="x.v"),
         Kind("__getstate__ that empties itself", "class C:\n    def __getstate__(self):\n        self.__dict__.pop('cache', None)\n        return vars(self)\nx = C(); x.v = [1]; x.cache = 3", "x.v.append(2)", "x.v"),
         Kind("__getstate__ that prints", "class C:\n    def __getstate__(self):\n        print('looked')\n        return vars(self)\nx = C(); x.v = [1]", "x.v.append(2)", "x.v"),
         Kind("__getstate__ that warns", "import warnings\nclass C:\n    def __getstate__(self):\n        warnings.warn('looked')\n        return vars(self)\nx = C(); x.v = [1]", "x.v.append(2)", "x.v"),
