@@ -9,17 +9,28 @@ class says, and then given what it held, the very objects.
 from __future__ import annotations
 
 import collections
+import functools
+import itertools
 import types
+import weakref
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from sys import getrefcount
+from typing import Any
 
+from duranb.code.kinds import once_a_class
 from duranb.code.looking import own, which
 from duranb.values import undisturbed
 from duranb.values.immutable import is_immutable_kind
 from duranb.values.within import within
 
 _CONTAINERS = frozenset(map(which, (list, tuple, dict, set, frozenset, collections.deque)))
-_NO_STATE = (type, types.ModuleType, types.FunctionType, types.MethodType, types.BuiltinMethodType)
+_NO_STATE = (
+    *(type, types.ModuleType, types.FunctionType, types.MethodType, types.BuiltinMethodType),
+    *(weakref.ReferenceType, weakref.WeakKeyDictionary, weakref.WeakValueDictionary),
+    itertools.count,
+)
+_NONE: dict[str, Any] = {}
 
 _MOST = 2000
 """Objects that are gone through from one on."""
@@ -28,13 +39,19 @@ _INSIDE = 20_000
 """References that are followed in what a class says of how an object is pickled."""
 
 
-class _Pickled(NamedTuple):
+@dataclass
+class _Pickled:
     """An object that code of its own says is pickled as ``found``, and what of its attributes is
     not in that as it is."""
 
     obj: object
     found: tuple[Any, ...]
     left: list[object]
+
+    @functools.cached_property
+    def parts(self) -> set[int]:
+        """The ids of all that this is or holds."""
+        return set(map(id, _parts(self.left)))
 
     def omits(self) -> Iterator[object]:
         """What it holds and is nowhere in what is pickled, with what that holds."""
@@ -60,9 +77,14 @@ class Omitting:
         """How an object is pickled that its own code says is pickled as ``found``."""
         if type(found) is not tuple or len(found) < 2 or not undisturbed.has_hooks(type(obj)):
             return found
-        held = dict(own(obj))
-        told = _told(found) if held else set()
-        left = {n: v for n, v in held.items() if id(v) not in told and _may_be_shared(v)}
+        held = own(obj)
+        state = found[2] if len(found) > 2 else None
+        same = state if type(state) is dict else _NONE
+        # In two steps, since most objects of most values leave nothing out.
+        left = {n: v for n, v in held.items() if same.get(n) is not v and _is_left(v)}
+        if left:
+            told = _told(found)
+            left = {name: value for name, value in left.items() if id(value) not in told}
         if not left:
             return found
         if id(obj) not in self._whole:
@@ -80,7 +102,7 @@ class Omitting:
         return {
             number
             for number, each in self._met.items()
-            if any(id(part) in met for part in _parts(each.left))
+            if not met.keys().isdisjoint(each.parts)
             and any(id(part) in met for part in each.omits())
         }
 
@@ -89,7 +111,7 @@ class Omitting:
         return {
             id(part): part
             for each in self._met.values()
-            if any(id(part) in values for part in _parts(each.left))
+            if not values.keys().isdisjoint(each.parts)
             for part in each.omits()
             if values.get(id(part)) is part
         }
@@ -123,8 +145,26 @@ def _told(found: tuple[Any, ...]) -> set[int]:
     return {id(each) for each in several} | {id(v) for each in dicts for v in each.values()}
 
 
-def _may_be_shared(value: object) -> bool:
+def _is_left(value: Any) -> bool:
+    """Whether a value may be, or hold, state that something else has as well: not a container that
+    nothing else holds, of texts and numbers."""
     kind = type(value)
+    if not _is_state(kind):
+        return False
+    if which(kind) not in _CONTAINERS:
+        return True
+    parts = value.values() if kind is dict else value
+    return any(map(_is_left, parts)) if parts and getrefcount(value) <= _ALONE else not _weak(parts)
+
+
+def _weak(parts: Any) -> bool:
+    """Whether there is something in a container, and nothing but weak references: what is told when
+    one dies may hold the container."""
+    return bool(parts) and all(issubclass(type(part), weakref.ReferenceType) for part in parts)
+
+
+@once_a_class
+def _is_state(kind: Any) -> bool:
     if issubclass(kind, _NO_STATE):
         return False
     return which(kind) in _CONTAINERS or not is_immutable_kind(kind)
@@ -152,4 +192,8 @@ def _held(value: Any) -> list[object]:
         held = list(own(value).values())
     else:
         return []
-    return [each for each in held if _may_be_shared(each)]
+    return [each for each in held if _is_state(type(each))]
+
+
+_ALONE = next(getrefcount(v) for _, v in {"": [0]}.items() if [_is_state(type(v))]) + 1
+"""How often a value is referred to while it is looked at that one thing alone holds."""
