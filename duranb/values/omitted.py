@@ -75,7 +75,7 @@ class Omitting:
 
     def reduction(self, obj: Any, found: Any, is_picklable: Callable[[object], bool]) -> Any:
         """How an object is pickled that its own code says is pickled as ``found``."""
-        if type(found) is not tuple or len(found) < 2 or not undisturbed.has_hooks(type(obj)):
+        if not undisturbed.has_hooks(type(obj)) or not _makes(type(obj), found):
             return found
         held = own(obj)
         state = found[2] if len(found) > 2 else None
@@ -115,6 +115,14 @@ class Omitting:
             for part in each.omits()
             if values.get(id(part)) is part
         }
+
+
+def _makes(kind: Any, found: Any) -> bool:
+    """Whether what is pickled so comes back as an object of the same class."""
+    if type(found) is not tuple or len(found) < 2 or type(found[1]) is not tuple:
+        return False
+    make, arguments, *_ = found
+    return make is kind or (bool(arguments) and arguments[0] is kind)
 
 
 def put(obj: Any, told: tuple[Any, Any, dict[str, Any]]) -> None:

@@ -101,6 +101,24 @@ def test_what_cannot_be_pickled_is_made_as_its_class_says() -> None:
     assert loaded["reader"].lock.acquire(blocking=False)
 
 
+class Word:
+    """It becomes something else when it is loaded."""
+
+    def __init__(self, words: list[Any]) -> None:
+        self.words = words
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return str, ("a word",)
+
+
+def test_what_becomes_something_else_is_given_nothing() -> None:
+    """A text has no attributes."""
+    artifacts, words = Memory(), ["a"]
+    made = codec.dump({"word": Word(words), "words": words}, {})
+    loaded = codec.load(artifacts, made.put(artifacts, Known()), Target({}))
+    assert loaded == {"word": "a word", "words": ["a"]}
+
+
 @pytest.mark.parametrize("state", [{"a": 1}, (None, {"b": 2}), ({"a": 1}, {"b": 2}), None])
 def test_a_state_is_given_as_pickle_gives_it(state: Any) -> None:
     """Attributes and slots, and then what it held."""

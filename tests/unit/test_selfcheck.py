@@ -262,8 +262,7 @@ class G:
         self.p, self.q = p, q
     def __reduce__(self):
         return G, (list(self.p), list(self.q))
-one = [1]
-g = G(one, one)
+g = G(*[[1]] * 2)
 """
 
 TYPE = """
