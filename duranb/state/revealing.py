@@ -12,7 +12,7 @@ import itertools
 import types
 from typing import Any
 
-from duranb.code.looking import dict_of, module_of, mro_of, own, which
+from duranb.code.looking import dict_of, module_of, mro_of, own, own_failure, which
 from duranb.text import secretive
 from duranb.text.called import is_secret_field, may_be_secret
 from duranb.text.credentials import learn_header
@@ -111,11 +111,22 @@ def _reveal(name: str, value: Any, kind: Any, stack: list[tuple[str, object]]) -
     if home == "functools" and kind.__name__ == "partial":
         stack += [*value.keywords.items(), *((name, each) for each in value.args)]
     if home in ("pandas", "polars") and kind.__name__ == "DataFrame":
-        secret_columns = [c for c in value.columns if type(c) is str and is_secret_field(c)]
-        stack += [(column, list(value[column][:_ITEMS])) for column in secret_columns]
+        stack += _columns(value)
         return
     # What is called ``value`` is the value of what is called so: a cookie, a widget.
     stack += [(name if n.strip("_") == "value" else n, v) for n, v in held.items()]
+
+
+def _columns(frame: Any) -> list[tuple[str, object]]:
+    """The first texts of a frame's columns that are called so; none of a frame that is not whole,
+    and cannot be asked."""
+    try:
+        names = [c for c in frame.columns if type(c) is str and is_secret_field(c)]
+        return [(name, list(frame[name].head(_ITEMS))) for name in names]
+    except BaseException as error:  # of any kind: it is the library's own code
+        if not own_failure(error):
+            raise
+        return []
 
 
 def _fields(kind: type) -> tuple[str, ...]:

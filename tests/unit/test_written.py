@@ -154,6 +154,15 @@ def fresh() -> str:
     return f"c{secrets.token_hex(14)}"
 
 
+def test_a_frame_is_looked_at_whatever_its_index_and_state() -> None:
+    """Its rows are counted, not looked up; one that is half built has none."""
+    secret = fresh()
+    rows = pd.IntervalIndex.from_breaks([0, 1, 2])
+    revealing.look("accounts", pd.DataFrame({"password": [secret, "x"]}, index=rows))
+    revealing.look("half", object.__new__(pd.DataFrame))
+    assert KNOWN.masked_text(secret) != secret
+
+
 def test_what_says_so_is_never_passed_by() -> None:
     """No name that may be one of a credential is in a text that is said to have none."""
     words = ["API_KEY", "hf_token", "dbPassword", "myPat", "sid_2", "JWT", "auth", "passphrase"]
